@@ -1,0 +1,185 @@
+package benchmarks
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"driftless/engine/optim"
+	"driftless/engine/program"
+	"driftless/internal/dataset"
+	"driftless/kernels/gather"
+	"driftless/models"
+)
+
+// Config is one experiment: what is trained, on what, under which protocol.
+// Defaults are the paper's net and protocol (Ioffe & Szegedy 2015, section 4.1).
+type Config struct {
+	Data     string   `yaml:"data"`
+	Binarize bool     `yaml:"binarize"` // pixel > 127 is 1, else 0; off: pixel / 255
+	Norms    []string `yaml:"norms"`    // arms, as models.Parse reads them
+	Grad     string   `yaml:"grad"`     // treatment where an arm does not say
+	Affine   *bool    `yaml:"affine"`   // gamma and beta for every arm; unset: as the method does
+	Stats    string   `yaml:"stats"`    // batch, ema or full; "" is the method's default
+	Alpha    float64  `yaml:"alpha"`
+	Eps      float64  `yaml:"eps"`      // negative: the method's default
+	Interval int      `yaml:"interval"` // 0: the method's default
+
+	Hidden     []int   `yaml:"hidden,flow"`
+	Activation string  `yaml:"activation"`
+	InitSD     float64 `yaml:"init-sd"`
+
+	Optimizer string  `yaml:"optimizer"`
+	LR        float64 `yaml:"lr"`
+	Batch     int     `yaml:"batch"`
+	Steps     int     `yaml:"steps"`
+	EvalEvery int     `yaml:"eval-every"`
+	Seed      int64   `yaml:"seed"`
+	Seeds     int     `yaml:"seeds"`
+	Device    string  `yaml:"device"`
+}
+
+// Defaults returns the paper's net and protocol for one seed: sigmoid, batch 60,
+// SGD with learning rate 0.1, 10,000 steps.
+func Defaults() Config {
+	return Config{Data: "mnist", Binarize: true, Norms: []string{"batchnorm"}, Grad: "graph", Alpha: 0.1, Eps: -1,
+		Hidden: []int{100, 100, 100}, Activation: "sigmoid", InitSD: 0.05,
+		Optimizer: "sgd", LR: 0.1, Batch: 60, Steps: 10000, EvalEvery: 500, Seed: 1, Seeds: 1, Device: "auto"}
+}
+
+// UsageError is a setting that cannot work, as opposed to a run that failed.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+func usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+// maxSteps bounds steps and seeds, so that a typing error is noticed.
+const maxSteps, maxSeeds = 100_000_000, 1000
+
+// Validate reports the first setting that cannot work, as a *UsageError.
+func (c Config) Validate() error {
+	if err := c.validate(); err != nil {
+		var u *UsageError
+		if errors.As(err, &u) {
+			return err
+		}
+		return &UsageError{err}
+	}
+	return nil
+}
+
+func (c Config) validate() error {
+	if !slices.Contains(dataset.Names(), c.Data) {
+		return usage("unknown data set %q: choose one of %v", c.Data, dataset.Names())
+	}
+	if _, err := optim.New(c.Optimizer, c.LR); err != nil {
+		return fmt.Errorf("--optimizer and --lr: %w", err)
+	}
+	for _, f := range []struct {
+		flag   string
+		v, max int
+	}{{"batch", c.Batch, 1 << 20}, {"steps", c.Steps, maxSteps}, {"eval-every", c.EvalEvery, maxSteps}, {"seeds", c.Seeds, maxSeeds}} {
+		if f.v < 1 || f.v > f.max {
+			return usage("--%s %d is outside 1 … %d", f.flag, f.v, f.max)
+		}
+	}
+	if c.Interval < 0 {
+		return usage("--interval %d is not a positive number of steps", c.Interval)
+	}
+	if math.IsNaN(c.Eps) || math.IsNaN(c.Alpha) {
+		return usage("--eps and --alpha must be numbers")
+	}
+	arms, err := c.Arms()
+	if err != nil {
+		return err
+	}
+	for _, a := range arms {
+		if err := c.mlp(784, a).Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Arms resolves the arms with the settings that apply to each.
+func (c Config) Arms() ([]models.Norm, error) {
+	if len(c.Norms) == 0 {
+		return nil, usage("no arm to train: name at least one norm")
+	}
+	var out []models.Norm
+	seen := map[string]bool{}
+	for _, name := range c.Norms {
+		n, err := models.Parse(name, models.Grad(c.Grad))
+		if err != nil {
+			return nil, &UsageError{err}
+		}
+		n = c.settings(n, name)
+		if err := n.Validate(); err != nil {
+			return nil, &UsageError{err}
+		}
+		if seen[n.String()] {
+			return nil, usage("arm %q is named twice", n)
+		}
+		seen[n.String()] = true
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// settings applies the flags that hold for every arm to one.
+func (c Config) settings(n models.Norm, name string) models.Norm {
+	if n.Method == models.None.Method {
+		return n
+	}
+	if c.Affine != nil && !models.SetsAffine(name) {
+		n.Affine = *c.Affine
+	}
+	if c.Eps >= 0 {
+		n.Eps = c.Eps
+	}
+	if n.Grad != models.Naive {
+		return n
+	}
+	if c.Interval > 0 {
+		n.Interval = c.Interval
+	}
+	if n.Method != models.WhitenNaive.Method {
+		n.Alpha = c.Alpha
+		if c.Stats != "" {
+			n.Stats = models.Stats(c.Stats)
+		}
+	}
+	return n
+}
+
+func (c Config) mlp(inputs int, n models.Norm) models.MLP {
+	return models.MLP{Inputs: inputs, Hidden: c.Hidden, Classes: classes, Activation: c.Activation, InitSD: c.InitSD, Norm: n, DType: program.Float32}
+}
+
+// classes is the number of classes of every data set here.
+const classes = 10
+
+func (c Config) pixels() gather.Map {
+	if c.Binarize {
+		return gather.Binary
+	}
+	return gather.Unit
+}
+
+// net describes the network for reports.
+func (c Config) net(inputs int) string {
+	return c.mlp(inputs, models.None).String() + " " + c.Activation
+}
+
+// Fits reports, as a *UsageError, settings that the data set cannot serve.
+func (c Config) Fits(set *dataset.Set) error {
+	if c.Batch > set.Train.N {
+		return usage("--batch %d is larger than the training set of %s, which has %d images", c.Batch, set.Name, set.Train.N)
+	}
+	return nil
+}

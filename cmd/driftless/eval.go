@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+
+	"driftless/benchmarks"
+
+	"github.com/spf13/cobra"
+)
+
+func newEval(t *terminal) *cobra.Command {
+	var (
+		data, dir, dev string
+		asJSON         bool
+	)
+	cmd := &cobra.Command{
+		Use:     "eval weights.safetensors",
+		Short:   "Evaluate a trained network on a data set's test images",
+		Example: "  driftless eval runs/train-mnist-batchnorm-lr0.1/weights.safetensors",
+		Args:    cobra.ExactArgs(1),
+	}
+	dataFlags(cmd.Flags(), &data, &dir, "mnist")
+	deviceFlag(cmd.Flags(), &dev)
+	jsonFlag(cmd.Flags(), &asJSON)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		d, err := openDevice(dev, t)
+		if err != nil {
+			return err
+		}
+		set, err := loadData(data, dir)
+		if err != nil {
+			return err
+		}
+		out, err := benchmarks.Eval(args[0], set, d)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(t.out, out)
+		}
+		_, err = fmt.Fprintf(t.out, "%s, %s\n%s\ntest loss %.4f, test accuracy %.4f\n", out.Net, out.Norm, out.Data, float64(out.TestLoss), float64(out.TestAccuracy))
+		return err
+	}
+	return cmd
+}

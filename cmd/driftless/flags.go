@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"driftless/benchmarks"
+	"driftless/engine/device"
+	"driftless/engine/device/cpu"
+	"driftless/internal/dataset"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// settings are the flags of the commands that train. The same names mean the
+// same everywhere.
+type settings struct {
+	benchmarks.Config
+	dataDir, out string
+	json, affine bool
+	hidden       string
+	norm, norms  string
+	flags        *pflag.FlagSet
+}
+
+// register declares the flags with their defaults.
+func (s *settings) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	s.flags = f
+	dataFlags(f, &s.Data, &s.dataDir, s.Data)
+	f.BoolVar(&s.Binarize, "binarize", s.Binarize, "pixels above 127 are 1, others 0; off: pixel / 255")
+	f.StringVar(&s.Grad, "grad", s.Grad, "how the gradient treats statistics where an arm does not say: naive (constants) or graph")
+	f.BoolVar(&s.affine, "affine", false, "train gamma and beta after the normalization (default: batchnorm only)")
+	f.StringVar(&s.Stats, "stats", s.Stats, "statistics of naive center and standardize: batch, ema or full (default batch)")
+	f.Float64Var(&s.Alpha, "alpha", s.Alpha, "rate of ema statistics, in (0, 1]")
+	f.Float64Var(&s.Eps, "eps", s.Eps, "added to the variance; for whiten a fraction of the mean variance (default 1e-5, whiten 1e-3)")
+	f.IntVar(&s.Interval, "interval", s.Interval, "steps between refreshes of naive statistics (default 1, whiten 10)")
+	f.StringVar(&s.hidden, "hidden", "100,100,100", "sizes of the hidden layers")
+	f.StringVar(&s.Activation, "activation", s.Activation, "sigmoid, relu or tanh")
+	f.Float64Var(&s.InitSD, "init-sd", s.InitSD, "standard deviation of the initial weights")
+	f.StringVar(&s.Optimizer, "optimizer", s.Optimizer, "sgd, momentum (0.9) or adam")
+	f.Float64Var(&s.LR, "lr", s.LR, "learning rate")
+	f.IntVar(&s.Batch, "batch", s.Batch, "rows of a training batch")
+	f.IntVar(&s.Steps, "steps", s.Steps, "training steps")
+	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
+	f.Int64Var(&s.Seed, "seed", s.Seed, "seed of the weights and the data order (the first, with --seeds)")
+	deviceFlag(f, &s.Device)
+	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
+	jsonFlag(f, &s.json)
+	for _, name := range []string{"eps", "interval"} { // their defaults depend on the norm
+		f.Lookup(name).DefValue = ""
+	}
+}
+
+func dataFlags(f *pflag.FlagSet, data, dir *string, def string) {
+	f.StringVar(data, "data", def, "data set: "+strings.Join(dataset.Names(), ", "))
+	f.StringVar(dir, "data-dir", "", "folder of the data sets (default: driftless in the user's cache folder)")
+}
+
+func deviceFlag(f *pflag.FlagSet, name *string) {
+	f.StringVar(name, "device", "auto", "auto or cpu")
+}
+
+func jsonFlag(f *pflag.FlagSet, on *bool) {
+	f.BoolVar(on, "json", false, "print one JSON object on standard output, everything else on standard error")
+}
+
+// resolve turns flags into a valid configuration.
+func (s *settings) resolve() error {
+	if s.flags.Changed("affine") {
+		s.Affine = &s.affine
+	}
+	if s.flags.Changed("eps") && !(s.Eps >= 0) {
+		return wrong("--eps %v is not a number of at least 0", s.Eps)
+	}
+	if s.flags.Changed("interval") && s.Interval < 1 {
+		return wrong("--interval %d is not a positive number of steps", s.Interval)
+	}
+	if s.norm != "" {
+		s.Norms = []string{s.norm}
+	}
+	if s.norms != "" {
+		s.Norms = strings.Split(s.norms, ",")
+	}
+	var err error
+	if s.Hidden, err = sizes(s.hidden); err != nil {
+		return err
+	}
+	if s.Grad != "naive" && s.Grad != "graph" {
+		return wrong("--grad %q is neither naive nor graph", s.Grad)
+	}
+	return s.Validate()
+}
+
+func wrong(format string, args ...any) error {
+	return &benchmarks.UsageError{Err: fmt.Errorf(format, args...)}
+}
+
+// sizes reads "100,100,100".
+func sizes(list string) ([]int, error) {
+	var out []int
+	for _, part := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(part))
+		if err != nil || n < 1 {
+			return nil, wrong("--hidden %q: %q is not a positive layer size; give sizes such as 100,100,100", list, part)
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// openDevice returns the device of that name and says which one auto took.
+func openDevice(name string, t *terminal) (device.Device, error) {
+	switch name {
+	case "auto":
+		d := cpu.New()
+		fmt.Fprintf(t.err, "device: %s (this build has no CUDA support)\n", d.Name())
+		return d, nil
+	case "cpu":
+		return cpu.New(), nil
+	}
+	return nil, wrong("--device %q is not available: this build has no CUDA support; use auto or cpu", name)
+}
+
+// loadData reads a data set from the data directory, or draws the synthetic one.
+func loadData(name, dir string) (*dataset.Set, error) {
+	dir, err := dataDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if name == "synthetic" {
+		return dataset.Synthetic(1), nil
+	}
+	set, err := dataset.Load(dir, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w\nwithout a network, --data synthetic trains on images drawn by the program", err)
+	}
+	return set, err
+}
+
+func dataDir(dir string) (string, error) {
+	if dir != "" {
+		return dir, nil
+	}
+	return dataset.DefaultDir()
+}

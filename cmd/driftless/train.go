@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"driftless/benchmarks"
+	"driftless/internal/report"
+
+	"github.com/spf13/cobra"
+)
+
+func newTrain(t *terminal) *cobra.Command {
+	s := &settings{Config: benchmarks.Defaults()}
+	cmd := &cobra.Command{
+		Use:   "train",
+		Short: "Train one network",
+		Long: `Train trains one network and writes a run directory: config.yaml, metrics.jsonl,
+curves.png, report.html and weights.safetensors (PyTorch's names), which
+driftless eval reads. A loss that is not finite ends the run with exit code 1.`,
+		Example: "  driftless train --norm batchnorm --lr 0.5 --steps 3000",
+		Args:    cobra.NoArgs,
+	}
+	s.register(cmd)
+	cmd.Flags().StringVar(&s.norm, "norm", "batchnorm", "normalization: none, center, standardize, whiten or batchnorm, or an arm as compare takes it")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return train(cmd, s, t) }
+	return cmd
+}
+
+func train(cmd *cobra.Command, s *settings, t *terminal) error {
+	if err := s.resolve(); err != nil {
+		return err
+	}
+	dev, err := openDevice(s.Device, t)
+	if err != nil {
+		return err
+	}
+	set, err := loadData(s.Data, s.dataDir)
+	if err != nil {
+		return err
+	}
+	if set.Synthetic {
+		fmt.Fprintln(t.err, "data: SYNTHETIC images drawn by the program, not real data")
+	}
+	if err := s.Fits(set); err != nil {
+		return err
+	}
+	dir, err := runDir(s.out, fmt.Sprintf("train-%s-%s-lr%v", s.Data, s.Norms[0], s.LR), s.Config)
+	if err != nil {
+		return err
+	}
+	ctx, rec := newRecorder(cmd.Context(), dir, t, 1, s.Steps)
+	defer rec.cancel(nil)
+	weights := filepath.Join(dir.Path(), benchmarks.WeightsFile)
+	res, out, runErr := benchmarks.Train(ctx, s.Config, set, dev, rec.observer(), weights)
+	out.RunDir = dir.Path()
+	var run *report.Run
+	if res != nil {
+		run = &res.Run
+		run.Title, run.Command = fmt.Sprintf("train: %s on %s", run.Arms[0].Name, set.Name), commandLine(cmd)
+	}
+	runErr = rec.finish(ctx, run, runErr)
+	if run == nil {
+		return runErr
+	}
+	var diverged *benchmarks.DivergedError
+	if runErr != nil && !errors.Is(runErr, cmd.Context().Err()) && !errors.As(runErr, &diverged) {
+		return runErr
+	}
+	if s.json {
+		err = printJSON(t.out, out)
+	} else {
+		if err = summarize(t.out, *run, dir.Path()); err == nil {
+			_, err = fmt.Fprintf(t.out, "weights: %s\n%.1f s, %.0f steps/s\n", weights, float64(out.Seconds), float64(out.StepsPerSecond))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return runErr
+}

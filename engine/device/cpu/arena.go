@@ -1,0 +1,66 @@
+package cpu
+
+import (
+	"unsafe"
+
+	"driftless/engine/program"
+)
+
+// arena is memory that starts on a cache line.
+type arena []byte
+
+func newArena(n int) arena {
+	if n == 0 {
+		return nil
+	}
+	b := make([]byte, n+program.Align)
+	o := int(-uintptr(unsafe.Pointer(&b[0])) & (program.Align - 1))
+	return b[o : o+n : o+n]
+}
+
+// element is the set of types that tensors hold.
+type element interface {
+	float32 | float64 | uint8 | int32 | int64 | bool | int
+}
+
+// at views n elements of an arena from a byte offset.
+func at[T element](a arena, off, n int) []T {
+	var z T
+	s := a[off : off+n*int(unsafe.Sizeof(z))]
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(&s[0])), n)
+}
+
+// anyAt is at for an element type known at run time.
+func anyAt(a arena, off, n int, dt program.DType) any {
+	switch dt {
+	case program.Float32:
+		return at[float32](a, off, n)
+	case program.Float64:
+		return at[float64](a, off, n)
+	case program.Uint8:
+		return at[uint8](a, off, n)
+	case program.Int32:
+		return at[int32](a, off, n)
+	case program.Int64:
+		return at[int64](a, off, n)
+	case program.Bool:
+		return at[bool](a, off, n)
+	}
+	return at[int](a, off, n)
+}
+
+// bytesOf views a data set's slice in place, without a copy; nil for others.
+func bytesOf(x any) arena {
+	switch x := x.(type) {
+	case []uint8:
+		return x
+	case []float32:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+	case []float64:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 8*len(x))
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+// Package device is the seam between compiled Programs and what runs them.
+//
+// A Device opens Sessions. A Session holds the state of one Layout for R
+// replicas: R sets of parameters, seeds and data orders of one graph, which
+// train side by side (what vmap over seeds is to JAX). Its entry point is
+// Run(program, nSteps): everything that changes between steps (the step count
+// and with it the batch, the learning rate, losses) is state on the device, so
+// that a device may replay many steps without meeting the host.
+//
+// The host reads and writes state by name, as copies. Nothing outside a device
+// sees its memory.
+//
+// To add a device, write one package that implements Device and passes the
+// conformance suite in devicetest.
+package device
+
+import "driftless/engine/program"
+
+// Device runs Programs.
+type Device interface {
+	// Name identifies the device and what its bits depend on, such as "cpu/go".
+	Name() string
+
+	// Open makes the state of a Layout, every replica initialised alike, with
+	// its initial content. The Layout must not grow afterwards.
+	Open(l *program.Layout, replicas int) (Session, error)
+}
+
+// Session is the state of a Layout on a device. One goroutine uses it at a time.
+type Session interface {
+	// Replicas returns the number of replicas.
+	Replicas() int
+
+	// Run runs n steps of the Program on every replica. A replica whose loss
+	// was not finite stops at that step (state program.StateNonFinite) and stays
+	// as it was. A replica's bits depend neither on the others nor on how many
+	// steps each Run asks for.
+	Run(p *program.Program, n int) error
+
+	// Read copies a state tensor of a replica into dst, a slice of the state's
+	// element type and number of elements.
+	Read(name string, replica int, dst any) error
+
+	// Write copies src, a slice of the state's element type and number of
+	// elements, into a state tensor of a replica.
+	Write(name string, replica int, src any) error
+
+	// Close frees the state.
+	Close() error
+}

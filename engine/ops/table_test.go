@@ -1,0 +1,211 @@
+package ops
+
+import (
+	"math"
+	"math/rand/v2"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// opCase describes an operation to the generic tests.
+type opCase struct {
+	name  string
+	args  []arg
+	build func(n []*G.Node) (*G.Node, error)
+	bad   [][]tensor.Shape // shapes of the arguments that must be refused
+	noSym bool             // SymDiff returns an error by design
+}
+
+// arg is one argument of the operation under test.
+type arg struct {
+	name  string
+	shape tensor.Shape
+	fill  func(r *rand.Rand, i int) float64
+	wrt   bool // Grad must give its gradient
+}
+
+func gaussian(r *rand.Rand, _ int) float64 { return r.NormFloat64() }
+func positive(r *rand.Rand, _ int) float64 { return 0.3 + r.Float64() }
+func class(_ *rand.Rand, i int) float64    { return float64(i * 7 % testK) }
+
+const (
+	testM = 5 // rows
+	testD = 3 // columns
+	testK = 4 // classes
+)
+
+var (
+	sMat  = tensor.Shape{testM, testD}
+	sCol  = tensor.Shape{testD} // one element per column
+	sRow  = tensor.Shape{testM} // one element per row
+	sLog  = tensor.Shape{testM, testK}
+	sSqr  = tensor.Shape{testD, testD}
+	sNone = tensor.Shape{}
+)
+
+func matrixArg(name string) arg              { return arg{name, sMat, gaussian, true} }
+func columnArg(name string) arg              { return arg{name, sCol, gaussian, true} }
+func varianceArg(name string) arg            { return arg{name, sCol, positive, true} }
+func logits() arg                            { return arg{"logits", sLog, gaussian, true} }
+func labels() arg                            { return arg{"labels", sRow, class, false} }
+func constant(a arg) arg                     { a.wrt = false; return a }
+func each(ss ...tensor.Shape) []tensor.Shape { return ss }
+
+// badMatrix are shapes refused where a single matrix is wanted.
+var badMatrix = [][]tensor.Shape{each(sCol), each(sNone), each(tensor.Shape{2, 3, 4})}
+
+// badColumns are shapes refused for a matrix and a vector of its columns.
+var badColumns = [][]tensor.Shape{
+	each(sCol, sCol), each(sMat, sRow), each(sMat, sMat), each(sMat, sNone), each(sMat, tensor.Shape{testD, 1}),
+}
+
+// badColumns2 are shapes refused for a matrix and two vectors of its columns.
+var badColumns2 = [][]tensor.Shape{
+	each(sCol, sCol, sCol), each(sMat, sRow, sCol), each(sMat, sCol, sRow), each(sMat, sCol, sNone), each(sMat, sMat, sCol),
+}
+
+// badLabels are shapes refused for logits and labels.
+var badLabels = [][]tensor.Shape{
+	each(sRow, sRow), each(sLog, tensor.Shape{testK}), each(sLog, sLog), each(sLog, tensor.Shape{testM, 1}), each(sLog, sNone),
+}
+
+var opCases = []opCase{
+	{
+		name: "Center", args: []arg{matrixArg("x")}, bad: badMatrix,
+		build: func(n []*G.Node) (*G.Node, error) { return Center(n[0]) },
+	}, {
+		name: "Standardize", args: []arg{matrixArg("x")}, bad: badMatrix,
+		build: func(n []*G.Node) (*G.Node, error) { return Standardize(n[0], 1e-3) },
+	}, {
+		name: "StandardizeGrad", args: []arg{matrixArg("x"), matrixArg("xhat"), matrixArg("g")}, noSym: true,
+		bad:   [][]tensor.Shape{each(sCol, sCol, sCol), each(sMat, sLog, sMat), each(sMat, sMat, sCol)},
+		build: func(n []*G.Node) (*G.Node, error) { return StandardizeGrad(n[0], n[1], n[2], 1e-3) },
+	}, {
+		name: "ColumnSum", args: []arg{matrixArg("x")}, bad: badMatrix,
+		build: func(n []*G.Node) (*G.Node, error) { return ColumnSum(n[0]) },
+	}, {
+		name: "ColumnMean", args: []arg{matrixArg("x")}, bad: badMatrix,
+		build: func(n []*G.Node) (*G.Node, error) { return ColumnMean(n[0]) },
+	}, {
+		name: "ColumnVar", args: []arg{matrixArg("x"), columnArg("mean")}, bad: badColumns,
+		build: func(n []*G.Node) (*G.Node, error) { return ColumnVar(n[0], n[1]) },
+	}, {
+		name: "ColumnDot", args: []arg{matrixArg("a"), matrixArg("b")},
+		bad:   [][]tensor.Shape{each(sCol, sCol), each(sMat, sLog), each(sMat, sCol)},
+		build: func(n []*G.Node) (*G.Node, error) { return ColumnDot(n[0], n[1]) },
+	}, {
+		name: "BroadcastRows", args: []arg{columnArg("v")}, bad: [][]tensor.Shape{each(sMat), each(sNone)},
+		build: func(n []*G.Node) (*G.Node, error) { return BroadcastRows(n[0], testM) },
+	}, {
+		name: "Scale", args: []arg{matrixArg("x")},
+		build: func(n []*G.Node) (*G.Node, error) { return Scale(n[0], -0.7) },
+	}, {
+		name: "Scale of a scalar", args: []arg{{"x", sNone, gaussian, true}},
+		build: func(n []*G.Node) (*G.Node, error) { return Scale(n[0], -0.7) },
+	}, {
+		name: "ScaleBy", args: []arg{matrixArg("x"), varianceArg("variance")}, bad: badColumns,
+		build: func(n []*G.Node) (*G.Node, error) { return ScaleBy(n[0], n[1], 0.1) },
+	}, {
+		name: "ScaleColumns", args: []arg{matrixArg("x"), columnArg("gamma")}, bad: badColumns,
+		build: func(n []*G.Node) (*G.Node, error) { return ScaleColumns(n[0], n[1]) },
+	}, {
+		name: "CenterBy", args: []arg{matrixArg("x"), columnArg("mean")}, bad: badColumns,
+		build: func(n []*G.Node) (*G.Node, error) { return CenterBy(n[0], n[1]) },
+	}, {
+		name: "NormalizeBy", args: []arg{matrixArg("x"), columnArg("mean"), varianceArg("variance")}, bad: badColumns2,
+		build: func(n []*G.Node) (*G.Node, error) { return NormalizeBy(n[0], n[1], n[2], 0.1) },
+	}, {
+		name: "Affine", args: []arg{matrixArg("xhat"), columnArg("gamma"), columnArg("beta")}, bad: badColumns2,
+		build: func(n []*G.Node) (*G.Node, error) { return Affine(n[0], n[1], n[2]) },
+	}, {
+		name: "ReLU", args: []arg{matrixArg("x")}, bad: badMatrix,
+		build: func(n []*G.Node) (*G.Node, error) { return ReLU(n[0]) },
+	}, {
+		name: "ReLUGrad", args: []arg{constant(matrixArg("y")), matrixArg("g")},
+		bad:   [][]tensor.Shape{each(sCol, sCol), each(sMat, sLog), each(sMat, sCol)},
+		build: func(n []*G.Node) (*G.Node, error) { return ReLUGrad(n[0], n[1]) },
+	}, {
+		name: "CrossEntropy", args: []arg{logits(), labels()}, bad: badLabels,
+		build: func(n []*G.Node) (*G.Node, error) { return CrossEntropy(n[0], n[1]) },
+	}, {
+		name: "CrossEntropyGrad", args: []arg{logits(), labels(), {"g", sNone, gaussian, true}}, noSym: true,
+		bad:   [][]tensor.Shape{each(sLog, sCol, sNone), each(sLog, sRow, sRow), each(sRow, sRow, sNone)},
+		build: func(n []*G.Node) (*G.Node, error) { return CrossEntropyGrad(n[0], n[1], n[2]) },
+	}, {
+		name: "CrossEntropyRows", args: []arg{logits(), labels()}, bad: badLabels,
+		build: func(n []*G.Node) (*G.Node, error) { return CrossEntropyRows(n[0], n[1]) },
+	}, {
+		name: "CrossEntropyRowsGrad", args: []arg{logits(), labels(), {"g", sRow, gaussian, true}}, noSym: true,
+		bad:   [][]tensor.Shape{each(sLog, sCol, sRow), each(sLog, sRow, sCol), each(sLog, sRow, sNone)},
+		build: func(n []*G.Node) (*G.Node, error) { return CrossEntropyRowsGrad(n[0], n[1], n[2]) },
+	}, {
+		name: "Correct", args: []arg{constant(logits()), labels()}, bad: badLabels,
+		build: func(n []*G.Node) (*G.Node, error) { return Correct(n[0], n[1]) },
+	}, {
+		name: "EMA", args: []arg{columnArg("old"), columnArg("new")},
+		bad:   [][]tensor.Shape{each(sCol, sRow), each(sCol, sMat), each(sCol, tensor.Shape{testD, 1})},
+		build: func(n []*G.Node) (*G.Node, error) { return EMA(n[0], n[1], 0.1, 1.25) },
+	}, {
+		name: "EMA of matrices", args: []arg{matrixArg("old"), matrixArg("new")},
+		build: func(n []*G.Node) (*G.Node, error) { return EMA(n[0], n[1], 0.3, 1) },
+	}, {
+		name: "SquaredDeviation", args: []arg{matrixArg("x"), columnArg("mean")}, bad: badColumns,
+		build: func(n []*G.Node) (*G.Node, error) { return SquaredDeviation(n[0], n[1]) },
+	}, {
+		name: "Covariance", args: []arg{matrixArg("x"), columnArg("mean")}, bad: badColumns, noSym: true,
+		build: func(n []*G.Node) (*G.Node, error) { return Covariance(n[0], n[1]) },
+	}, {
+		name: "ZCA", args: []arg{{"cov", sSqr, diagonal, true}}, noSym: true,
+		bad:   [][]tensor.Shape{each(sMat), each(sCol), each(sNone)},
+		build: func(n []*G.Node) (*G.Node, error) { return ZCA(n[0], 1e-3) },
+	}, {
+		name: "Assign", args: []arg{constant(matrixArg("state")), constant(matrixArg("value"))},
+		bad:   [][]tensor.Shape{each(sMat, sCol), each(sMat, sLog)},
+		build: func(n []*G.Node) (*G.Node, error) { return Assign(n[0], n[1], 2, true) },
+	},
+}
+
+// diagonal fills a positive definite matrix [testD,testD], diagonally dominant.
+func diagonal(r *rand.Rand, i int) float64 {
+	if i%(testD+1) == 0 {
+		return 2 + r.Float64()
+	}
+	return 0.1 * math.Sin(float64(i/testD+i%testD)) // symmetric in row and column
+}
+
+// data returns the arguments of the case, the same on every call.
+func (c opCase) data() [][]float64 {
+	r := newRand(7)
+	data := make([][]float64, len(c.args))
+	for i, a := range c.args {
+		n := 1
+		for _, s := range a.shape {
+			n *= s
+		}
+		data[i] = make([]float64, n)
+		for k := range data[i] {
+			data[i][k] = a.fill(r, k)
+		}
+	}
+	return data
+}
+
+// values returns the arguments as values of the dtype.
+func (c opCase) values(dt tensor.Dtype) []G.Value {
+	vs := make([]G.Value, len(c.args))
+	for i, x := range c.data() {
+		vs[i] = toValue(x, dt, c.args[i].shape...)
+	}
+	return vs
+}
+
+// nodes returns input nodes that hold the arguments, in a new graph.
+func (c opCase) nodes(dt tensor.Dtype) []*G.Node {
+	g := G.NewGraph()
+	ns := make([]*G.Node, len(c.args))
+	for i, v := range c.values(dt) {
+		ns[i] = input(g, c.args[i].name, v)
+	}
+	return ns
+}

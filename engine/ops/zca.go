@@ -1,0 +1,140 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+	"hash"
+	"math"
+
+	"github.com/chewxy/hm"
+	"gonum.org/v1/gonum/mat"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// ZCAOp is the whitening matrix A = (cov + εI)^(-1/2) [d,d] of a covariance cov
+// [d,d], the symmetric one that stays closest to the identity (zero-phase
+// component analysis; Huang et al., 2018, on why not PCA: its axes swap between
+// batches). The ridge is relative to the mean variance, ε = RelEps·trace(cov)/d,
+// so that A(a²·cov) = A(cov)/a.
+//
+// A is the sum over eigenpairs (λ, e) of e·eᵀ/sqrt(λ+ε), in which neither sign
+// nor order of the eigenvectors matters, nor which basis a repeated eigenvalue
+// gets. It is computed in float64 for both dtypes, from the symmetric part of
+// cov.
+//
+// Do returns an error if cov is not finite, is zero, or is singular to working
+// precision, which RelEps > 0 prevents; 1e-3 is a safe choice where the batch is
+// not several times larger than d.
+type ZCAOp struct {
+	pure
+	RelEps float64 // ridge relative to the mean variance, at least 0
+}
+
+var _ G.SDOp = ZCAOp{}
+
+// ZCA returns (cov + εI)^(-1/2) [d,d] for a covariance [d,d], with
+// ε = relEps·trace(cov)/d.
+func ZCA(cov *G.Node, relEps float64) (*G.Node, error) { return apply(ZCAOp{RelEps: relEps}, cov) }
+
+// Arity is 1: cov.
+func (op ZCAOp) Arity() int { return 1 }
+
+// Type is matrix → matrix.
+func (op ZCAOp) Type() hm.Type { return hm.NewFnType(matrixType, matrixType) }
+
+// InferShape returns the shape of cov.
+func (op ZCAOp) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
+	if err := wantNonNegative("relEps", op.RelEps); err != nil {
+		return nil, err
+	}
+	s, err := sameMatrices(op, ds, "cov")
+	if err != nil {
+		return nil, err
+	}
+	if s[0] != s[1] {
+		return nil, fmt.Errorf("cov has shape %v; want a square matrix", s)
+	}
+	return s, nil
+}
+
+// Do is the reference implementation.
+func (op ZCAOp) Do(inputs ...G.Value) (G.Value, error) {
+	in, err := load(op, inputs)
+	if err != nil {
+		return nil, err
+	}
+	d, _ := in.rowsCols(0)
+	a, err := inverseSqrt(in.data[0], d, op.RelEps)
+	if err != nil {
+		return nil, fmt.Errorf("ops: %v of a covariance of shape %v: %w", op, in.shapes[0], err)
+	}
+	return in.value(a), nil
+}
+
+// inverseSqrt returns (cov + εI)^(-1/2), ε = relEps·trace(cov)/d.
+func inverseSqrt(cov []float64, d int, relEps float64) ([]float64, error) {
+	sym := mat.NewSymDense(d, nil)
+	trace := 0.0
+	for j := 0; j < d; j++ {
+		for k := j; k < d; k++ {
+			// Halved before the sum, which could overflow.
+			v := cov[j*d+k]/2 + cov[k*d+j]/2
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return nil, fmt.Errorf("element (%d, %d) is %v; the activations have diverged", j, k, v)
+			}
+			sym.SetSym(j, k, v)
+		}
+		trace += sym.At(j, j)
+	}
+	if trace == 0 {
+		return nil, errors.New("the trace is 0, so no feature varies and nothing can be whitened")
+	}
+	if math.IsInf(trace, 0) {
+		return nil, errors.New("the trace overflows; the activations have diverged")
+	}
+	var eigen mat.EigenSym
+	if !eigen.Factorize(sym, true) {
+		return nil, errors.New("the eigenvalue iteration did not converge")
+	}
+	lambda := eigen.Values(nil) // ascending
+	var vectors mat.Dense
+	eigen.VectorsTo(&vectors)
+
+	eps := relEps * trace / float64(d)
+	const unit = 0x1p-53
+	if floor := float64(d) * unit * lambda[d-1]; !(lambda[0]+eps > floor) {
+		return nil, fmt.Errorf("it is singular: the smallest eigenvalue is %.3g, the largest %.3g, and the ridge %.3g; raise relEps (1e-3 is safe)",
+			lambda[0], lambda[d-1], eps)
+	}
+	a := make([]float64, d*d)
+	for j := 0; j < d; j++ {
+		for k := j; k < d; k++ {
+			sum := 0.0
+			for e := 0; e < d; e++ {
+				sum += vectors.At(j, e) * vectors.At(k, e) / math.Sqrt(lambda[e]+eps)
+			}
+			a[j*d+k] = sum
+			a[k*d+j] = sum
+		}
+	}
+	return a, nil
+}
+
+// DiffWRT says true, so that Grad asks SymDiff and reports its error instead of
+// taking the operation for a constant.
+func (op ZCAOp) DiffWRT(int) []bool { return []bool{true} }
+
+// SymDiff returns an error: whitening inside the graph is not provided.
+func (op ZCAOp) SymDiff(G.Nodes, *G.Node, *G.Node) (G.Nodes, error) {
+	return nil, noGradient(op, "keep the whitening matrix in a state tensor and feed it as an input node")
+}
+
+// Hashcode returns the hash of the operation and its parameters.
+func (op ZCAOp) Hashcode() uint32 { return hashcode(op) }
+
+// WriteHash writes the operation and its parameters to h.
+func (op ZCAOp) WriteHash(h hash.Hash) { writeHash(op, h) }
+
+// String prints the operation with RelEps.
+func (op ZCAOp) String() string { return fmt.Sprintf("ZCA{relEps=%v}", op.RelEps) }

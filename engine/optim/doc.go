@@ -1,0 +1,15 @@
+// Package optim describes optimizers.
+//
+// An Optimizer is a value: the update rule, its constants and its initial
+// learning rate. It computes nothing itself. The compiler turns it into update
+// operations of the Program, so that the step runs where the parameters live;
+// the learning rate and Adam's powers of beta are device state that a hook may
+// write between runs.
+//
+//	optim.SGD(0.1)
+//	optim.Momentum(0.1, 0.9)
+//	optim.Adam(1e-3)
+//
+// The rules and defaults are PyTorch's: momentum without dampening or Nesterov,
+// Adam with betas 0.9 and 0.999 and eps 1e-8, no weight decay anywhere.
+package optim

@@ -1,0 +1,483 @@
+package program
+
+import (
+	"fmt"
+
+	"driftless/engine/ops"
+	"driftless/engine/optim"
+	"driftless/kernels/gather"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Feed binds an input node [B, …] to B rows of a data set: each step gathers
+// them on the device.
+type Feed struct {
+	Node *G.Node
+	Data string     // name of the data set in the Layout
+	Map  gather.Map // how bytes become numbers; Raw for float data and labels
+}
+
+// Update asks for one step of the optimizer on a parameter, an input node.
+type Update struct{ Param, Grad *G.Node }
+
+// Sum adds a node's rows to a float64 accumulator, row by row, leaving out rows
+// that pad the last round. With Outer it adds xᵀx instead.
+type Sum struct {
+	Node  *G.Node
+	Into  string
+	Outer bool
+}
+
+// Output keeps a node's value as a state tensor, which the host can read.
+type Output struct {
+	Node *G.Node
+	Name string
+}
+
+// Spec says what to compile of an expression graph. Everything that is not
+// needed for it is dead and left out. Assign nodes (ops.AssignOp) in the graph
+// are effects and always kept.
+type Spec struct {
+	Name      string
+	Graph     *G.ExprGraph
+	Feeds     []Feed
+	Order     Order           // order of the feeds' rows
+	Total     int             // with Sample: size of the sample
+	Rounds    int             // times to run, 0 means 1
+	Loss      *G.Node         // scalar: recorded each step, which also counts the step
+	Optimizer optim.Optimizer // rule for Updates
+	Updates   []Update
+	Sums      []Sum
+	Outputs   []Output
+}
+
+// Compile turns a graph into a Program of one block over the Layout. Input
+// nodes that are not fed become state tensors of their name; their values, where
+// they have one, are the initial content. It fails with a sentence that names
+// the node when the graph has an input without name, value or feed, when shapes
+// and data disagree, or when an element type is not supported.
+func Compile(l *Layout, s Spec) (*Program, error) {
+	c := &compiler{l: l, spec: s, stock: stock(), vals: map[*G.Node]value{}, early: map[*G.Node]*G.Node{}, consts: map[float64]*Tensor{},
+		b: &Block{Name: s.Name, Rounds: max(1, s.Rounds)}}
+	if err := c.compile(); err != nil {
+		return nil, fmt.Errorf("compile %s: %w", s.Name, err)
+	}
+	return &Program{Layout: l, Blocks: []*Block{c.b}}, nil
+}
+
+// Zero returns a Program that fills state tensors with zeros.
+func Zero(l *Layout, names ...string) (*Program, error) {
+	b := &Block{Name: "zero", Rounds: 1}
+	for _, n := range names {
+		s := l.Lookup(n)
+		if s == nil {
+			return nil, fmt.Errorf("no state %q to zero", n)
+		}
+		b.Instrs = append(b.Instrs, &Instr{Op: OpFill, Out: []*Tensor{stateTensor(s)}, Nodes: []string{n}})
+	}
+	return &Program{Layout: l, Blocks: []*Block{b}}, nil
+}
+
+// Scale returns a Program that writes scale·acc, an accumulator, into a state
+// tensor of the same size.
+func Scale(l *Layout, acc, into string, scale float64) (*Program, error) {
+	a, s := l.Lookup(acc), l.Lookup(into)
+	if a == nil || s == nil || a.Len() != s.Len() || a.DType != Float64 || s.DType != l.DType {
+		return nil, fmt.Errorf("cannot scale %q into %q: both must be state of the same size, the first float64, the second %v", acc, into, l.DType)
+	}
+	in := &Instr{Op: OpFromAccumulator, In: []*Tensor{stateTensor(a)}, Out: []*Tensor{stateTensor(s)}, Scale: scale, Nodes: []string{into}}
+	return &Program{Layout: l, Blocks: []*Block{{Name: "scale", Rounds: 1, Instrs: []*Instr{in}}}}, nil
+}
+
+// A value is what a node was lowered to: a tensor, dense or standing for its
+// repetition, or a constant.
+type value struct {
+	t     *Tensor // nil: the constant c
+	c     float64
+	bcast broadcast
+	shape tensor.Shape
+}
+
+type broadcast uint8
+
+const (
+	dense      broadcast = iota
+	byRow                // t is a row, repeated for every row
+	byColumn             // t is a column, repeated for every column
+	byConstant           // t is a scalar, repeated everywhere
+)
+
+type compiler struct {
+	l     *Layout
+	spec  Spec
+	stock *stockOps
+	b     *Block
+	vals  map[*G.Node]value
+	early map[*G.Node]*G.Node // state node → its Assign, until that is lowered
+
+	standardized map[*G.Node]*G.Node // x → Standardize(x) or Center(x)
+	stats        map[*G.Node]*stats  // Standardize(x) or Center(x) → by-products
+	consts       map[float64]*Tensor
+	rows         *Tensor // row numbers of the batch
+	feeds        map[*G.Node]Feed
+}
+
+// stats are the by-products of a normalization's forward pass.
+type stats struct{ mean, variance, invStd *Tensor }
+
+func (c *compiler) compile() error {
+	c.standardized, c.stats, c.feeds = map[*G.Node]*G.Node{}, map[*G.Node]*stats{}, map[*G.Node]Feed{}
+	var late, roots []*G.Node
+	if c.spec.Graph == nil {
+		return fmt.Errorf("no graph")
+	}
+	for _, f := range c.spec.Feeds {
+		c.feeds[f.Node] = f
+	}
+	for _, n := range c.spec.Graph.AllNodes() {
+		switch op := n.Op().(type) {
+		case ops.AssignOp:
+			state := Children(n)[0]
+			if !state.IsVar() || c.feeds[state].Node != nil {
+				return fmt.Errorf("assign to %q: it is not an input node bound to state", state.Name())
+			}
+			if c.early[state] != nil {
+				return fmt.Errorf("state %q is assigned twice", state.Name())
+			}
+			if op.Late {
+				late = append(late, n)
+			} else {
+				c.early[state] = n
+				roots = append(roots, state)
+			}
+		case ops.StandardizeOp, ops.CenterOp:
+			x := Children(n)[0]
+			if _, other := c.standardized[x]; !other {
+				c.standardized[x] = n
+			}
+		}
+	}
+	// Order: what the loss and the gradients need, then the writes.
+	if c.spec.Loss != nil {
+		if c.spec.Loss.Shape().TotalSize() != 1 {
+			return fmt.Errorf("the loss %q has shape %v, not a scalar: take its mean", c.spec.Loss.Name(), c.spec.Loss.Shape())
+		}
+		roots = append([]*G.Node{c.spec.Loss}, roots...)
+	}
+	for _, n := range roots {
+		if _, err := c.lower(n); err != nil {
+			return err
+		}
+	}
+	grads := make([]*Tensor, len(c.spec.Updates))
+	for i, u := range c.spec.Updates {
+		g, err := c.tensor(u.Grad)
+		if err != nil {
+			return fmt.Errorf("gradient of %q: %w", u.Param.Name(), err)
+		}
+		if g.Len() != u.Param.Shape().TotalSize() {
+			return fmt.Errorf("gradient of %q has shape %v, not the parameter's %v", u.Param.Name(), u.Grad.Shape(), u.Param.Shape())
+		}
+		grads[i] = g
+	}
+	for _, s := range c.spec.Sums {
+		if err := c.sum(s); err != nil {
+			return err
+		}
+	}
+	for _, o := range c.spec.Outputs {
+		if err := c.output(o); err != nil {
+			return err
+		}
+	}
+	if err := c.lateAssigns(late); err != nil {
+		return err
+	}
+	if err := c.updates(grads); err != nil {
+		return err
+	}
+	if c.spec.Loss != nil {
+		loss, err := c.tensor(c.spec.Loss)
+		if err != nil {
+			return err
+		}
+		c.emit(&Instr{Op: OpTick, In: []*Tensor{loss}, Nodes: []string{"loss"}})
+	}
+	fuse(c.b)
+	predicate(c.b)
+	hoist(c.b)
+	plan(c.b)
+	return nil
+}
+
+func (c *compiler) emit(in *Instr) { c.b.Instrs = append(c.b.Instrs, in) }
+
+// scratch makes a temporary buffer of a node's shape; plan places it.
+func (c *compiler) scratch(shape tensor.Shape, name string) *Tensor {
+	r, d := dims(shape)
+	return &Tensor{DType: c.l.DType, Rows: r, Cols: d, LD: d, Shape: shape.Clone(), Name: name}
+}
+
+func (c *compiler) vector(n int, name string) *Tensor { return c.scratch(tensor.Shape{n}, name) }
+
+// dims flattens a shape to rows and columns: a vector is one row.
+func dims(s tensor.Shape) (rows, cols int) {
+	if len(s) == 0 {
+		return 1, 1
+	}
+	cols = s[len(s)-1]
+	return s.TotalSize() / max(1, cols), cols
+}
+
+func stateTensor(s *State) *Tensor {
+	sp := SpaceReplica
+	if s.Shared {
+		sp = SpaceShared
+	}
+	return &Tensor{Space: sp, DType: s.DType, Off: s.Off, Rows: s.Rows, Cols: s.Cols, LD: s.Cols, Shape: s.Shape, Name: s.Name}
+}
+
+// constant returns a scalar of the constant memory.
+func (c *compiler) constant(v float64) *Tensor {
+	if t := c.consts[v]; t != nil {
+		return t
+	}
+	t := &Tensor{Space: SpaceConst, DType: c.l.DType, Off: len(c.b.Consts) * Align, Rows: 1, Cols: 1, LD: 1, Name: fmt.Sprint(v)}
+	c.b.Consts = append(c.b.Consts, v)
+	c.consts[v] = t
+	return t
+}
+
+// tensor lowers a node to a dense buffer.
+func (c *compiler) tensor(n *G.Node) (*Tensor, error) {
+	v, err := c.lower(n)
+	if err != nil {
+		return nil, err
+	}
+	return c.dense(v, n.Name()), nil
+}
+
+func (c *compiler) dense(v value, name string) *Tensor {
+	if v.t != nil && v.bcast == dense {
+		return v.t
+	}
+	out := c.scratch(v.shape, name)
+	in := &Instr{Op: OpFill, Out: []*Tensor{out}, Scale: v.c, Nodes: []string{name}}
+	if v.t != nil {
+		in.In = []*Tensor{v.t}
+		in.Op = map[broadcast]Op{byRow: OpRepeatRows, byColumn: OpRepeatCols, byConstant: OpFill}[v.bcast]
+	}
+	c.emit(in)
+	return out
+}
+
+// lower lowers a node once, its operands first.
+func (c *compiler) lower(n *G.Node) (value, error) {
+	if v, ok := c.vals[n]; ok {
+		return v, nil
+	}
+	if a := c.early[n]; a != nil {
+		// The state is written before its readers, but what computes its new
+		// value reads the old one.
+		delete(c.early, n)
+		if err := c.assign(n, a); err != nil {
+			return value{}, err
+		}
+	}
+	v, err := c.lowerNode(n)
+	if err != nil {
+		return v, err
+	}
+	v.shape = n.Shape()
+	c.vals[n] = v
+	return v, nil
+}
+
+// input lowers an input node: a feed or a state tensor.
+func (c *compiler) input(n *G.Node) (value, error) {
+	if f, ok := c.feeds[n]; ok {
+		return c.feed(f)
+	}
+	if n.Name() == "" {
+		return value{}, fmt.Errorf("an input node of shape %v has no name: give it one with WithName", n.Shape())
+	}
+	dt, ok := dtypeOf(n.Dtype())
+	if !ok {
+		return value{}, fmt.Errorf("input %q has element type %v, which is not supported: use %v", n.Name(), n.Dtype(), c.l.DType)
+	}
+	r, d := dims(n.Shape())
+	st := State{Name: n.Name(), DType: dt, Rows: r, Cols: d, Shape: n.Shape().Clone()}
+	if n.Value() != nil {
+		data, err := ValueData(n.Value())
+		if err != nil {
+			return value{}, fmt.Errorf("input %q: %w", n.Name(), err)
+		}
+		st.Init = data
+	} else if c.l.Lookup(n.Name()) == nil {
+		return value{}, fmt.Errorf("input %q has neither a value nor a feed: give it one with WithInit or WithValue, or feed it from a data set", n.Name())
+	}
+	s, err := c.l.Add(st)
+	if err != nil {
+		return value{}, err
+	}
+	return value{t: stateTensor(s)}, nil
+}
+
+func (c *compiler) feed(f Feed) (value, error) {
+	s := c.l.Lookup(f.Data)
+	if s == nil || !s.Shared {
+		return value{}, fmt.Errorf("input %q is fed from data set %q, which the layout does not hold", f.Node.Name(), f.Data)
+	}
+	shape := f.Node.Shape()
+	if len(shape) == 0 {
+		return value{}, fmt.Errorf("input %q is a scalar and cannot be fed from a data set", f.Node.Name())
+	}
+	batch, width := shape[0], shape.TotalSize()/shape[0]
+	if width != s.Cols {
+		return value{}, fmt.Errorf("input %q takes rows of %d values, data set %q has %d", f.Node.Name(), width, f.Data, s.Cols)
+	}
+	total := s.Rows
+	if c.spec.Order == Sample {
+		total = c.spec.Total
+	}
+	if total <= 0 || total > s.Rows || (c.spec.Order <= Previous && batch > total) {
+		return value{}, fmt.Errorf("a batch of %d (input %q) is larger than the data set %q, which has %d rows", batch, f.Node.Name(), f.Data, s.Rows)
+	}
+	if c.rows == nil {
+		c.b.Batch = batch
+		c.rows = &Tensor{DType: Int32, Rows: 1, Cols: batch, LD: batch, Shape: []int{batch}, Name: "rows"}
+		c.emit(&Instr{Op: OpIndex, Out: []*Tensor{c.rows}, Order: c.spec.Order, Total: total, Scale: float64(s.Rows), Nodes: []string{"rows"}})
+	}
+	if batch != c.b.Batch {
+		return value{}, fmt.Errorf("input %q takes batches of %d, another input %d: they must agree", f.Node.Name(), batch, c.b.Batch)
+	}
+	out := c.scratch(shape, f.Node.Name())
+	out.Rows, out.Cols, out.LD = batch, width, width
+	if len(shape) == 1 {
+		out.Rows, out.Cols, out.LD = 1, batch, batch
+	}
+	c.emit(&Instr{Op: OpGather, In: []*Tensor{stateTensor(s), c.rows}, Out: []*Tensor{out}, Map: f.Map, Nodes: []string{f.Node.Name()}})
+	return value{t: out}, nil
+}
+
+// assign lowers the value of an Assign node and writes it.
+func (c *compiler) assign(state, a *G.Node) error {
+	v, err := c.tensor(Children(a)[1])
+	if err != nil {
+		return err
+	}
+	s, err := c.input(state)
+	if err != nil {
+		return err
+	}
+	c.emit(&Instr{Op: OpCopy, In: []*Tensor{v}, Out: []*Tensor{s.t}, Every: a.Op().(ops.AssignOp).Every, Nodes: []string{state.Name()}})
+	return nil
+}
+
+// lateAssigns computes all new values before it writes any.
+func (c *compiler) lateAssigns(late []*G.Node) error {
+	var writes []*Instr
+	for _, a := range late {
+		state := Children(a)[0]
+		v, err := c.tensor(Children(a)[1])
+		if err != nil {
+			return err
+		}
+		if v.Space == SpaceReplica { // another state, which may be written first
+			t := c.scratch(Children(a)[1].Shape(), v.Name)
+			c.emit(&Instr{Op: OpCopy, In: []*Tensor{v}, Out: []*Tensor{t}, Nodes: []string{v.Name}})
+			v = t
+		}
+		s, err := c.input(state)
+		if err != nil {
+			return err
+		}
+		writes = append(writes, &Instr{Op: OpCopy, In: []*Tensor{v}, Out: []*Tensor{s.t}, Every: a.Op().(ops.AssignOp).Every, Nodes: []string{state.Name()}})
+	}
+	c.b.Instrs = append(c.b.Instrs, writes...)
+	return nil
+}
+
+func (c *compiler) sum(s Sum) error {
+	x, err := c.tensor(s.Node)
+	if err != nil {
+		return err
+	}
+	if s.Node.Dims() == 1 { // [m] is a column here: one value a row
+		x = view(x, x.Len(), 1)
+	}
+	if c.b.Batch == 0 || x.Rows != c.b.Batch {
+		return fmt.Errorf("cannot sum %q of shape %v over the rows of a batch of %d", s.Node.Name(), s.Node.Shape(), c.b.Batch)
+	}
+	acc := State{Name: s.Into, DType: Float64, Rows: 1, Cols: x.Cols, Shape: []int{x.Cols}}
+	in := &Instr{Op: OpAccumulate, In: []*Tensor{x}, Nodes: []string{s.Into}}
+	if s.Outer {
+		acc.Rows, acc.Shape = x.Cols, []int{x.Cols, x.Cols}
+		in.Op = OpAccumulateOuter
+	}
+	st, err := c.l.Add(acc)
+	if err != nil {
+		return err
+	}
+	in.Out = []*Tensor{stateTensor(st)}
+	if s.Outer {
+		in.Out = append(in.Out, c.scratch(tensor.Shape{x.Cols, x.Cols}, "outer"))
+	}
+	c.emit(in)
+	return nil
+}
+
+func (c *compiler) output(o Output) error {
+	x, err := c.tensor(o.Node)
+	if err != nil {
+		return err
+	}
+	st, err := c.l.Add(State{Name: o.Name, DType: x.DType, Rows: x.Rows, Cols: x.Cols, Shape: o.Node.Shape().Clone()})
+	if err != nil {
+		return err
+	}
+	c.emit(&Instr{Op: OpCopy, In: []*Tensor{x}, Out: []*Tensor{stateTensor(st)}, Nodes: []string{o.Name}})
+	return nil
+}
+
+func (c *compiler) updates(grads []*Tensor) error {
+	rule := c.spec.Optimizer
+	if len(grads) > 0 {
+		if err := rule.Validate(); err != nil {
+			return err
+		}
+		c.l.Lookup(StateLR).Init = []float64{rule.LR}
+	}
+	if len(grads) > 0 && rule.Kind == optim.KindAdam {
+		c.emit(&Instr{Op: OpBetaPower, Rule: rule, Out: []*Tensor{stateTensor(c.l.Lookup(StateBetaPower))}, Nodes: []string{"adam"}})
+	}
+	for i, u := range c.spec.Updates {
+		if !u.Param.IsVar() || c.feeds[u.Param].Node != nil {
+			return fmt.Errorf("parameter %q is not an input node bound to state", u.Param.Name())
+		}
+		p, err := c.lower(u.Param)
+		if err != nil {
+			return err
+		}
+		in := &Instr{Op: OpUpdate, Rule: rule, In: []*Tensor{grads[i]}, Out: []*Tensor{p.t}, Nodes: []string{u.Param.Name()}}
+		for _, slot := range rule.Slots() {
+			s, err := c.l.Add(State{Name: u.Param.Name() + "." + slot, DType: c.l.DType, Rows: p.t.Rows, Cols: p.t.Cols, Shape: p.t.Shape})
+			if err != nil {
+				return err
+			}
+			in.Out = append(in.Out, stateTensor(s))
+		}
+		c.emit(in)
+	}
+	return nil
+}
+
+// view is t with another shape of the same size.
+func view(t *Tensor, rows, cols int) *Tensor {
+	v := *t
+	v.Rows, v.Cols, v.LD, v.root = rows, cols, cols, t
+	v.Shape = []int{rows, cols}
+	return &v
+}

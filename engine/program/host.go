@@ -1,0 +1,189 @@
+package program
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+var dtypes = map[tensor.Dtype]DType{
+	tensor.Float32: Float32, tensor.Float64: Float64, tensor.Uint8: Uint8, tensor.Int32: Int32,
+	tensor.Int64: Int64, tensor.Bool: Bool, tensor.Int: Int,
+}
+
+func dtypeOf(d tensor.Dtype) (DType, bool) {
+	dt, ok := dtypes[d]
+	return dt, ok
+}
+
+// Dtype returns Gorgonia's name of an element type.
+func (d DType) Dtype() tensor.Dtype {
+	for k, v := range dtypes {
+		if v == d {
+			return k
+		}
+	}
+	panic("program: unknown element type")
+}
+
+// hostOp runs a Gorgonia operation through its own Do. It allocates: it is the
+// way out for what the compiler does not know, and for work that belongs on the
+// host, such as an eigen-decomposition.
+type hostOp struct {
+	op     G.Op
+	name   string
+	shapes []tensor.Shape
+}
+
+func newHost(n *G.Node, ch []*G.Node) (*hostOp, error) {
+	h := &hostOp{op: n.Op(), name: n.Name()}
+	for _, k := range ch {
+		if _, ok := dtypeOf(k.Dtype()); !ok {
+			return nil, fmt.Errorf("node %q (%v): operand %q has element type %v, which is not supported", n.Name(), n.Op(), k.Name(), k.Dtype())
+		}
+		h.shapes = append(h.shapes, k.Shape().Clone())
+	}
+	return h, nil
+}
+
+// Call implements Host.
+func (h *hostOp) Call(in []any, out any) (err error) {
+	defer func() { // a foreign Do may panic; a training run must not
+		if r := recover(); r != nil {
+			err = fmt.Errorf("operation %v of node %q panicked: %v", h.op, h.name, r)
+		}
+	}()
+	vals := make([]G.Value, len(in))
+	for i, x := range in {
+		vals[i] = newValue(h.shapes[i], x)
+	}
+	v, err := h.op.Do(vals...)
+	if err != nil {
+		return fmt.Errorf("operation %v of node %q: %w", h.op, h.name, err)
+	}
+	data, err := ValueData(v)
+	if err != nil {
+		return fmt.Errorf("operation %v of node %q: %w", h.op, h.name, err)
+	}
+	if copyAny(out, data) < 0 {
+		return fmt.Errorf("operation %v of node %q returned %d values of another type or number than its shape says", h.op, h.name, v.Shape().TotalSize())
+	}
+	return nil
+}
+
+// newValue wraps a copy of a buffer: Do may keep or overwrite its operands.
+func newValue(shape tensor.Shape, data any) G.Value {
+	if shape.IsScalar() {
+		switch d := data.(type) {
+		case []float32:
+			return G.NewF32(d[0])
+		case []float64:
+			return G.NewF64(d[0])
+		case []int:
+			return G.NewI(d[0])
+		case []int32:
+			return G.NewI32(d[0])
+		case []int64:
+			return G.NewI64(d[0])
+		case []uint8:
+			return G.NewU8(d[0])
+		case []bool:
+			return G.NewB(d[0])
+		}
+	}
+	switch d := data.(type) {
+	case []float32:
+		data = append([]float32(nil), d...)
+	case []float64:
+		data = append([]float64(nil), d...)
+	case []int:
+		data = append([]int(nil), d...)
+	case []int32:
+		data = append([]int32(nil), d...)
+	case []int64:
+		data = append([]int64(nil), d...)
+	case []uint8:
+		data = append([]uint8(nil), d...)
+	case []bool:
+		data = append([]bool(nil), d...)
+	}
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
+}
+
+// NewValue returns a Gorgonia value of that shape holding a copy of data, a
+// slice of a supported element type.
+func NewValue(shape []int, data any) G.Value { return newValue(tensor.Shape(shape), data) }
+
+// ValueData returns a copy of a value's elements, row major, as a slice of their
+// type. It refuses views, which are not row major.
+func ValueData(v G.Value) (any, error) {
+	if d, ok := v.(*tensor.Dense); ok {
+		if d.RequiresIterator() || d.DataOrder().IsColMajor() {
+			return nil, fmt.Errorf("its value is a transposed or sliced view: materialize it first")
+		}
+	} else if _, ok := v.(G.Scalar); !ok {
+		return nil, fmt.Errorf("a value of type %T is not supported: use a dense tensor or a scalar", v)
+	}
+	switch d := v.Data().(type) {
+	case float32:
+		return []float32{d}, nil
+	case float64:
+		return []float64{d}, nil
+	case int:
+		return []int{d}, nil
+	case int32:
+		return []int32{d}, nil
+	case int64:
+		return []int64{d}, nil
+	case byte:
+		return []uint8{d}, nil
+	case bool:
+		return []bool{d}, nil
+	case []float32:
+		return append([]float32(nil), d...), nil
+	case []float64:
+		return append([]float64(nil), d...), nil
+	case []int:
+		return append([]int(nil), d...), nil
+	case []int32:
+		return append([]int32(nil), d...), nil
+	case []int64:
+		return append([]int64(nil), d...), nil
+	case []uint8:
+		return append([]uint8(nil), d...), nil
+	case []bool:
+		return append([]bool(nil), d...), nil
+	}
+	return nil, fmt.Errorf("elements of type %T are not supported", v.Data())
+}
+
+// copyAny copies src to dst where both are slices of one type and length; it
+// returns -1 otherwise.
+func copyAny(dst, src any) int {
+	switch d := dst.(type) {
+	case []float32:
+		return copySlice(d, src)
+	case []float64:
+		return copySlice(d, src)
+	case []int:
+		return copySlice(d, src)
+	case []int32:
+		return copySlice(d, src)
+	case []int64:
+		return copySlice(d, src)
+	case []uint8:
+		return copySlice(d, src)
+	case []bool:
+		return copySlice(d, src)
+	}
+	return -1
+}
+
+func copySlice[T any](dst []T, src any) int {
+	s, ok := src.([]T)
+	if !ok || len(s) != len(dst) {
+		return -1
+	}
+	return copy(dst, s)
+}

@@ -1,0 +1,142 @@
+package program
+
+import (
+	"fmt"
+	"slices"
+)
+
+// DType is the element type of a tensor.
+type DType uint8
+
+// The element types. A Program computes in Float32 or Float64; the others hold
+// data sets, indices, counters and accumulators.
+const (
+	Float32 DType = iota
+	Float64
+	Uint8
+	Int32
+	Int64
+	Bool
+	Int
+)
+
+// Size returns the bytes of one element.
+func (d DType) Size() int {
+	switch d {
+	case Float32, Int32:
+		return 4
+	case Uint8, Bool:
+		return 1
+	}
+	return 8
+}
+
+func (d DType) String() string {
+	return [...]string{"float32", "float64", "uint8", "int32", "int64", "bool", "int"}[d]
+}
+
+// Names of the control state that every Layout holds. Everything that changes
+// between steps is here, on the device, one copy a replica.
+const (
+	StateStep      = "step"      // int64: steps done
+	StateSeed      = "seed"      // int64: key of the data order
+	StateLR        = "lr"        // float64: learning rate
+	StateLosses    = "losses"    // ring of the last LossRing training losses, step t at t mod LossRing
+	StateNonFinite = "nonfinite" // int64: the first step with a non-finite loss, -1 if none; the replica stops there
+	StateBetaPower = "betapower" // float64 [2]: Adam's beta1^t and beta2^t
+)
+
+// LossRing is the length of the ring of losses.
+const LossRing = 1024
+
+// State is a named tensor that outlives a step: a parameter, a statistic, an
+// optimizer slot, a counter, or a data set.
+type State struct {
+	Name       string
+	DType      DType
+	Rows, Cols int   // a vector is one row; a scalar 1×1
+	Shape      []int // as the graph sees it
+	Shared     bool  // one copy for all replicas (data sets)
+	Off        int   // bytes from the start of a replica's arena; of a shared one its number
+	Init       any   // initial content: a slice of the element type, or nil for zeros
+}
+
+// Len returns the number of elements.
+func (s *State) Len() int { return s.Rows * s.Cols }
+
+// Layout is the named state that Programs share: train, evaluation and refresh
+// Programs compiled against one Layout work on the same tensors.
+type Layout struct {
+	DType        DType // float type that Programs compute in
+	states       []*State
+	byName       map[string]*State
+	size, shared int
+}
+
+// NewLayout returns a Layout for Programs that compute in dt, Float32 or
+// Float64, holding the control state.
+func NewLayout(dt DType) *Layout {
+	l := &Layout{DType: dt, byName: map[string]*State{}}
+	for _, s := range []State{
+		{Name: StateStep, DType: Int64, Rows: 1, Cols: 1},
+		{Name: StateSeed, DType: Int64, Rows: 1, Cols: 1},
+		{Name: StateLR, DType: Float64, Rows: 1, Cols: 1},
+		{Name: StateLosses, DType: dt, Rows: 1, Cols: LossRing, Shape: []int{LossRing}},
+		{Name: StateNonFinite, DType: Int64, Rows: 1, Cols: 1, Init: []int64{-1}},
+		{Name: StateBetaPower, DType: Float64, Rows: 1, Cols: 2, Shape: []int{2}, Init: []float64{1, 1}},
+	} {
+		if _, err := l.Add(s); err != nil {
+			panic("program: control state: " + err.Error())
+		}
+	}
+	return l
+}
+
+// Align is the alignment of every buffer, a cache line.
+const Align = 64
+
+func align(n int) int { return (n + Align - 1) &^ (Align - 1) }
+
+// Add registers a state tensor and gives it its place. A name that is taken is
+// refused unless shape and type are the same, in which case the first one is
+// returned: that is how Programs share state.
+func (l *Layout) Add(s State) (*State, error) {
+	if s.Name == "" {
+		return nil, fmt.Errorf("a state tensor needs a name")
+	}
+	if old := l.byName[s.Name]; old != nil {
+		if old.DType != s.DType || old.Rows != s.Rows || old.Cols != s.Cols || old.Shared != s.Shared {
+			return nil, fmt.Errorf("state %q exists as %v %d×%d and cannot also be %v %d×%d: rename one of them",
+				s.Name, old.DType, old.Rows, old.Cols, s.DType, s.Rows, s.Cols)
+		}
+		if old.Init == nil {
+			old.Init = s.Init
+		}
+		return old, nil
+	}
+	if s.Shared {
+		s.Off, l.shared = l.shared, l.shared+1
+	} else {
+		s.Off, l.size = l.size, l.size+align(s.Rows*s.Cols*s.DType.Size())
+	}
+	p := &s
+	l.states = append(l.states, p)
+	l.byName[s.Name] = p
+	return p, nil
+}
+
+// AddData registers a data set of n rows of cols values, shared by all
+// replicas. Feeds name it. A device may use init in place, so it must not change
+// while a session is open.
+func (l *Layout) AddData(name string, dt DType, n, cols int, init any) (*State, error) {
+	return l.Add(State{Name: name, DType: dt, Rows: n, Cols: cols, Shape: []int{n, cols}, Shared: true, Init: init})
+}
+
+// Lookup returns the state of that name, or nil.
+func (l *Layout) Lookup(name string) *State { return l.byName[name] }
+
+// States returns all state tensors in the order in which they were added.
+func (l *Layout) States() []*State { return slices.Clone(l.states) }
+
+// Bytes returns the size of one replica's state arena.
+func (l *Layout) Bytes() int { return l.size }

@@ -1,0 +1,263 @@
+package program
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+
+	"driftless/kernels/elem"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Gorgonia's own operations are unexported structs. Their types are learned
+// from exemplar nodes built through the public API, their unexported fields are
+// read by reflection, and whatever does not match is left to Op.Do.
+type stockOps struct {
+	linAlg, binary, unary, sum, repeat, reshape, size, scalar, constant, read reflect.Type
+
+	binaries map[string]elem.Binary
+	unaries  map[string]elem.Unary
+	matmuls  map[string][2]bool // transA, transB
+}
+
+var stock = sync.OnceValue(func() *stockOps {
+	g := G.NewGraph()
+	a := G.NewMatrix(g, tensor.Float64, G.WithShape(2, 2), G.WithName("a"))
+	b := G.NewMatrix(g, tensor.Float64, G.WithShape(2, 2), G.WithName("b"))
+	v := G.NewVector(g, tensor.Float64, G.WithShape(2), G.WithName("v"))
+	kind := func(n *G.Node) reflect.Type { return reflect.TypeOf(n.Op()) }
+	// Parents of a node are found through its children, since To mutates the graph.
+	child := func(n *G.Node, i int) *G.Node { return Children(n)[i] }
+
+	s := &stockOps{binaries: map[string]elem.Binary{}, unaries: map[string]elem.Unary{}, matmuls: map[string][2]bool{}}
+	mul := G.Must(G.Mul(a, b))
+	s.linAlg = kind(mul)
+	s.matmuls[mul.Op().String()] = [2]bool{}
+	grads, err := G.Grad(G.Must(G.Sum(mul)), a, b)
+	if err == nil {
+		s.matmuls[grads[0].Op().String()] = [2]bool{false, true}
+		s.matmuls[grads[1].Op().String()] = [2]bool{true, false}
+	}
+	sum := G.Must(G.Add(a, b))
+	s.binary = kind(sum)
+	for _, e := range []struct {
+		f  func(a, b *G.Node) (*G.Node, error)
+		op elem.Binary
+	}{{G.Add, elem.Add}, {G.Sub, elem.Sub}, {G.HadamardProd, elem.Mul}, {G.HadamardDiv, elem.Div}} {
+		s.binaries[symbol(G.Must(e.f(a, b)))] = e.op
+	}
+	for _, e := range []struct {
+		f  func(a, b *G.Node, same bool) (*G.Node, error)
+		op elem.Binary
+	}{{G.Gt, elem.Gt}, {G.Gte, elem.Gte}, {G.Lt, elem.Lt}, {G.Lte, elem.Lte}, {G.Eq, elem.Eq}, {G.Ne, elem.Ne}} {
+		s.binaries[symbol(G.Must(e.f(a, b, true)))] = e.op
+	}
+	for _, e := range []struct {
+		f  func(a *G.Node) (*G.Node, error)
+		op elem.Unary
+	}{{G.Neg, elem.Neg}, {G.Square, elem.Square}, {G.Sqrt, elem.Sqrt}, {G.Exp, elem.Exp}, {G.Log, elem.Log}, {G.Log1p, elem.Log1p},
+		{G.Abs, elem.Abs}, {G.Sign, elem.Sign}, {G.Inverse, elem.Inverse}, {G.InverseSqrt, elem.InverseSqrt}, {G.Cube, elem.Cube},
+		{G.Expm1, elem.Expm1}, {G.Softplus, elem.Softplus}, {G.Sigmoid, elem.Sigmoid}, {G.Tanh, elem.Tanh}} {
+		n := G.Must(e.f(a))
+		s.unary = kind(n)
+		s.unaries[n.Op().String()] = e.op
+	}
+	s.sum = kind(G.Must(G.Sum(a, 0)))
+	s.reshape = kind(G.Must(G.Reshape(a, tensor.Shape{4})))
+	rep := child(G.Must(G.BroadcastAdd(a, v, nil, []byte{0})), 1)
+	s.repeat = kind(rep)
+	s.size = kind(child(rep, 1))
+	s.scalar = kind(G.NewConstant(1.0))
+	s.constant = kind(G.NewConstant(tensor.New(tensor.WithShape(2), tensor.Of(tensor.Float64))))
+	var into G.Value
+	s.read = kind(G.Read(a, &into))
+	return s
+})
+
+// symbol is the operator of an elementwise binary node, without its flags.
+func symbol(n *G.Node) string {
+	f := strings.Fields(fmt.Sprint(n.Op()))
+	if len(f) == 0 {
+		return ""
+	}
+	return f[0]
+}
+
+// Children returns the operands of a node, in order.
+func Children(n *G.Node) []*G.Node {
+	it := n.Graph().From(n.ID())
+	out := make([]*G.Node, 0, it.Len())
+	for it.Next() {
+		out = append(out, it.Node().(*G.Node))
+	}
+	return out
+}
+
+func is(n *G.Node, t reflect.Type) bool {
+	return n.Op() != nil && t != nil && reflect.TypeOf(n.Op()) == t
+}
+
+// field reads an unexported field of a node's operation; it is invalid when the
+// operation has none of that name.
+func field(n *G.Node, name string) reflect.Value {
+	v := reflect.ValueOf(n.Op())
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct {
+		return reflect.Value{}
+	}
+	return v.FieldByName(name)
+}
+
+// ints reads an integer or a slice of integers.
+func ints(v reflect.Value) ([]int, bool) {
+	if !v.IsValid() {
+		return nil, false
+	}
+	if v.CanInt() {
+		return []int{int(v.Int())}, true
+	}
+	if v.Kind() != reflect.Slice {
+		return nil, false
+	}
+	out := make([]int, v.Len())
+	for i := range out {
+		if !v.Index(i).CanInt() {
+			return nil, false
+		}
+		out[i] = int(v.Index(i).Int())
+	}
+	return out, true
+}
+
+// binaryOf recognises an elementwise binary node whose result has its operands'
+// type.
+func (s *stockOps) binaryOf(n *G.Node) (elem.Binary, bool) {
+	if !is(n, s.binary) {
+		return 0, false
+	}
+	op, ok := s.binaries[symbol(n)]
+	for _, c := range Children(n) {
+		ok = ok && c.Dtype() == n.Dtype()
+	}
+	return op, ok
+}
+
+func (s *stockOps) unaryOf(n *G.Node) (elem.Unary, bool) {
+	if !is(n, s.unary) {
+		return 0, false
+	}
+	op, ok := s.unaries[n.Op().String()]
+	return op, ok && Children(n)[0].Dtype() == n.Dtype()
+}
+
+// isBinary and isUnary ask for one operation.
+func (s *stockOps) isBinary(n *G.Node, op elem.Binary) bool {
+	got, ok := s.binaryOf(n)
+	return ok && got == op
+}
+
+func (s *stockOps) isUnary(n *G.Node, op elem.Unary) bool {
+	got, ok := s.unaryOf(n)
+	return ok && got == op
+}
+
+// sigmoidGrad recognises the product that Gorgonia's derivative of a sigmoid
+// emits, (σ(z) ⊙ σ(-z)) ⊙ g, and returns the sigmoid's node and g.
+func (s *stockOps) sigmoidGrad(n *G.Node) (y, g *G.Node, ok bool) {
+	return s.productOf(n, func(p *G.Node) (*G.Node, bool) {
+		if !s.isBinary(p, elem.Mul) {
+			return nil, false
+		}
+		c := Children(p)
+		for i, y := range c {
+			o := c[1-i]
+			if s.isUnary(y, elem.Sigmoid) && s.isUnary(o, elem.Sigmoid) {
+				if neg := Children(o)[0]; s.isUnary(neg, elem.Neg) && Children(neg)[0] == Children(y)[0] {
+					return y, true
+				}
+			}
+		}
+		return nil, false
+	})
+}
+
+// tanhGrad recognises (1 - t ⊙ t) ⊙ g.
+func (s *stockOps) tanhGrad(n *G.Node) (y, g *G.Node, ok bool) {
+	return s.productOf(n, func(p *G.Node) (*G.Node, bool) {
+		if !s.isBinary(p, elem.Sub) {
+			return nil, false
+		}
+		c := Children(p)
+		one, isOne := s.scalarConst(c[0])
+		if !isOne || one != 1 || !s.isBinary(c[1], elem.Mul) {
+			return nil, false
+		}
+		sq := Children(c[1])
+		if sq[0] != sq[len(sq)-1] || !s.isUnary(sq[0], elem.Tanh) {
+			return nil, false
+		}
+		return sq[0], true
+	})
+}
+
+// productOf matches n = p ⊙ g in either order, where match accepts p.
+func (s *stockOps) productOf(n *G.Node, match func(p *G.Node) (*G.Node, bool)) (y, g *G.Node, ok bool) {
+	if !s.isBinary(n, elem.Mul) {
+		return nil, nil, false
+	}
+	c := Children(n)
+	if len(c) != 2 {
+		return nil, nil, false
+	}
+	for i, p := range c {
+		if y, ok := match(p); ok {
+			return y, c[1-i], true
+		}
+	}
+	return nil, nil, false
+}
+
+// scalarConst reads a scalar constant.
+func (s *stockOps) scalarConst(n *G.Node) (float64, bool) {
+	if !is(n, s.scalar) || n.Value() == nil {
+		return 0, false
+	}
+	switch v := n.Value().Data().(type) {
+	case float32:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}
+
+// IsRead tells whether a node is gorgonia.Read's statement.
+func IsRead(n *G.Node) bool { return is(n, stock().read) }
+
+// reads returns the Read statements on a node. Gorgonia keeps them as parents,
+// which can only be found by a search.
+func readsOf(n *G.Node) (rs []*G.Node) {
+	for _, r := range n.Graph().AllNodes() {
+		if IsRead(r) && Children(r)[0] == n {
+			rs = append(rs, r)
+		}
+	}
+	return rs
+}
+
+// HasRead tells whether gorgonia.Read asks for a node's value.
+func HasRead(n *G.Node) bool { return len(readsOf(n)) > 0 }
+
+// SetReads hands a node's value to the variables that gorgonia.Read named.
+func SetReads(n *G.Node, v G.Value) {
+	for _, r := range readsOf(n) {
+		if p := field(r, "into"); p.IsValid() && p.Kind() == reflect.Pointer && !p.IsNil() {
+			*(*G.Value)(p.UnsafePointer()) = v
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package dataset
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// idx encodes data as an IDX file of bytes.
+func idx(data []byte, dims ...uint32) []byte {
+	out := binary.BigEndian.AppendUint32(nil, idxUbyte|uint32(len(dims)))
+	for _, d := range dims {
+		out = binary.BigEndian.AppendUint32(out, d)
+	}
+	return append(out, data...)
+}
+
+// zip gzips data.
+func zip(data []byte) []byte {
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	w.Write(data)
+	w.Close()
+	return buf.Bytes()
+}
+
+// flip returns data with the byte at i (from the end where negative) changed.
+func flip(data []byte, i int) []byte {
+	data = slices.Clone(data)
+	if i < 0 {
+		i += len(data)
+	}
+	data[i] ^= 0x55
+	return data
+}
+
+func TestReadIDX(t *testing.T) {
+	pixels := []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+	good := idx(pixels, 3, 2, 2)
+	for _, test := range []struct {
+		name  string
+		input []byte
+		err   string // a part of the error; "" where reading works
+	}{
+		{"plain", good, ""},
+		{"gzipped", zip(good), ""},
+		{"gzipped in two members", append(zip(good[:20]), zip(good[20:])...), ""},
+		{"empty", nil, "truncated"},
+		{"half a magic number", good[:2], "truncated"},
+		{"no dimensions", good[:4], "truncated"},
+		{"half a dimension", good[:14], "truncated"},
+		{"no data", good[:16], "declares 12 bytes and 0 follow"},
+		{"one byte short", good[:len(good)-1], "declares 12 bytes and 11 follow"},
+		{"trailing garbage", append(slices.Clone(good), 0), "goes on after the data"},
+		{"corrupt magic", flip(good, 2), "magic number is 0x00005d03, want 0x00000803"},
+		{"labels for images", idx(pixels, 12), "magic number is 0x00000801, want 0x00000803"},
+		{"other rows", idx(pixels, 2, 3, 2), "dimension 1 is 3, want 2"},
+		{"no examples", idx(nil, 0, 2, 2), "dimension 0 is 0, want 1 or more"},
+		{"4 billion examples", idx(pixels, 1<<32-1, 2, 2), "the limit is"},
+		{"too large for memory, gzipped", zip(idx(pixels, 1<<32-1, 2, 2)), "the limit is"},
+		{"declared size beyond gzip's reach", zip(idx(pixels, 1<<24, 2, 2)), "compressed bytes can hold"},
+		{"gzipped, one byte short", zip(good[:len(good)-1]), "truncated"},
+		{"gzipped, half a header", zip(good[:7]), "truncated"},
+		{"gzipped, trailing garbage inside", zip(append(slices.Clone(good), 0)), "goes on after the data"},
+		{"gzipped, trailing garbage outside", append(zip(good), "garbage that is no gzip"...), "gzip"},
+		{"gzip cut in its header", zip(good)[:5], "truncated"},
+		{"gzip cut in its data", zip(good)[:20], "truncated"},
+		{"gzip cut in its trailer", zip(good)[:len(zip(good))-1], "truncated"},
+		{"gzip with a wrong checksum", flip(zip(good), -6), "checksum"},
+		{"gzip of another method", flip(zip(good), 2), "gzip"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dims, data, err := readIDX(bytes.NewReader(test.input), int64(len(test.input)), -1, 2, 2)
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Fatalf("error %v, want one with %q", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(dims, []int{3, 2, 2}) || !bytes.Equal(data, pixels) {
+				t.Errorf("read %v %v, want [3 2 2] %v", dims, data, pixels)
+			}
+		})
+	}
+}
+
+// Data larger than the first read arrives in growing pieces.
+func TestReadIDXGrows(t *testing.T) {
+	want := make([]byte, 5*firstRead+1)
+	for i := range want {
+		want[i] = byte(i * 2654435761 >> 12)
+	}
+	for _, input := range [][]byte{idx(want, uint32(len(want))), zip(idx(want, uint32(len(want))))} {
+		_, got, err := readIDX(bytes.NewReader(input), int64(len(input)), -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Error("the data read differs from the data written")
+		}
+	}
+}
+
+// A gzip bomb is neither unpacked beyond the declared size nor given memory
+// that its data does not fill.
+func TestReadIDXBomb(t *testing.T) {
+	zeros := make([]byte, 64<<20)
+	for _, test := range []struct {
+		name  string
+		bomb  []byte
+		limit uint64 // bytes allocated
+	}{
+		{"more data than declared", zip(append(idx(make([]byte, 10), 10), zeros...)), 1 << 20},
+		// 64 KiB of incompressible bytes could hold 64 MiB, so only reading tells.
+		{"more declared than data", zip(idx(noise(64<<10), 64<<20)), 8 << 20},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			input := bytes.NewReader(test.bomb)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, _, err := readIDX(input, input.Size(), -1)
+			runtime.ReadMemStats(&after)
+			if err == nil {
+				t.Fatal("a bomb was read without error")
+			}
+			if got := after.TotalAlloc - before.TotalAlloc; got > test.limit {
+				t.Errorf("allocated %d bytes, want at most %d", got, test.limit)
+			}
+		})
+	}
+	bomb := zip(append(idx(make([]byte, 10), 10), zeros...))
+	input := bytes.NewReader(bomb)
+	readIDX(input, input.Size(), -1)
+	if read := len(bomb) - input.Len(); read > 16<<10 {
+		t.Errorf("read %d of the bomb's %d bytes", read, len(bomb))
+	}
+}
+
+// noise returns n bytes that do not compress.
+func noise(n int) []byte {
+	data := make([]byte, n)
+	state := uint32(1)
+	for i := range data {
+		state = state*1664525 + 1013904223
+		data[i] = byte(state >> 24)
+	}
+	return data
+}
+
+func FuzzReadIDX(f *testing.F) {
+	images, labels := idx(make([]byte, 2*side*side), 2, side, side), idx([]byte{3, 9}, 2)
+	for _, seed := range [][]byte{
+		images, labels, zip(images), zip(labels), images[:20], flip(images, 3), flip(zip(labels), 12),
+		zip(labels)[:15], idx(nil, 1<<31, side, side), append(zip(labels), zip(nil)...), nil,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, input []byte) {
+		for _, want := range [][]int{{-1}, {-1, side, side}} {
+			dims, data, err := readIDX(bytes.NewReader(input), int64(len(input)), want...)
+			if err != nil {
+				continue
+			}
+			n := 1
+			for _, d := range dims {
+				n *= d
+			}
+			if n != len(data) || n == 0 || len(dims) != len(want) {
+				t.Fatalf("dimensions %v with %d bytes of data", dims, len(data))
+			}
+			// What was read must be all that the file holds.
+			r, _, err := decompress(bytes.NewReader(input))
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, err := io.ReadAll(r)
+			if err != nil || !bytes.HasSuffix(content, data) || len(content) != n+4*(1+len(dims)) {
+				t.Fatalf("%d bytes of content for dimensions %v (%v)", len(content), dims, err)
+			}
+		}
+	})
+}
+
+// FuzzReadVerified feeds hostile downloads: none but the right content passes.
+func FuzzReadVerified(f *testing.F) {
+	content := idx([]byte{3, 9}, 2)
+	want := describe("labels", content)
+	f.Add(content)
+	f.Add(zip(content))
+	f.Add(zip(append(slices.Clone(content), 1)))
+	f.Add(flip(zip(content), 11))
+	f.Fuzz(func(t *testing.T, input []byte) {
+		got, err := readVerified(bytes.NewReader(input), want)
+		if err == nil && !bytes.Equal(got, content) {
+			t.Fatalf("%x passed for %x", got, content)
+		}
+	})
+}

@@ -1,0 +1,105 @@
+package imports
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers are the top folders, from the one that may import all others down.
+var layers = []string{"cmd", "benchmarks", "models", "engine", "kernels"}
+
+// gorgoniaUsers are the packages that may know Gorgonia.
+var gorgoniaUsers = []string{"models", "engine", "engine/ops", "engine/program"}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "driftless/...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	n := 0
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; n++ {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, problem := range check(p) {
+			t.Error(problem)
+		}
+	}
+	if n < 10 {
+		t.Fatalf("go list found %d packages: the test looks in the wrong place", n)
+	}
+}
+
+// check returns what is wrong with a package's imports. Tests are free: they
+// import peers and oracles.
+func check(p pkg) []string {
+	var bad []string
+	from := strings.TrimPrefix(p.ImportPath, "driftless/")
+	for _, imp := range p.Imports {
+		to, own := strings.CutPrefix(imp, "driftless/")
+		if own && !allowed(from, to) {
+			bad = append(bad, p.ImportPath+" imports "+imp+": imports run "+strings.Join(layers, " → ")+", and internal packages are leaves")
+		}
+		if (imp == "gorgonia.org/gorgonia" || imp == "gorgonia.org/tensor") && !slices.Contains(gorgoniaUsers, from) && !isBenchmark(from) {
+			bad = append(bad, p.ImportPath+" imports "+imp+": only "+strings.Join(gorgoniaUsers, ", ")+" know Gorgonia")
+		}
+	}
+	return bad
+}
+
+func isBenchmark(path string) bool { return top(path) == "benchmarks" }
+
+func top(path string) string {
+	t, _, _ := strings.Cut(path, "/")
+	return t
+}
+
+// allowed tells whether package from may import package to.
+func allowed(from, to string) bool {
+	f, t := top(from), top(to)
+	switch {
+	case f == "internal":
+		return false
+	case t == "internal":
+		return true
+	}
+	i, j := slices.Index(layers, f), slices.Index(layers, t)
+	if f == "engine" && t == "engine" { // the face imports its parts, not the reverse
+		return to != "engine"
+	}
+	return i >= 0 && j >= 0 && i <= j
+}
+
+// TestCheckFindsWhatIsWrong plants the mistakes that check exists for.
+func TestCheckFindsWhatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		p   pkg
+		bad int
+	}{
+		{pkg{ImportPath: "driftless/models", Imports: []string{"driftless/engine", "driftless/kernels/gemm", "gorgonia.org/gorgonia"}}, 0},
+		{pkg{ImportPath: "driftless/kernels/gemm", Imports: []string{"driftless/engine"}}, 1},
+		{pkg{ImportPath: "driftless/engine/program", Imports: []string{"driftless/engine"}}, 1},
+		{pkg{ImportPath: "driftless/internal/report", Imports: []string{"driftless/kernels"}}, 1},
+		{pkg{ImportPath: "driftless/cmd/driftless", Imports: []string{"gorgonia.org/gorgonia"}}, 1},
+		{pkg{ImportPath: "driftless/engine/device/cpu", Imports: []string{"gorgonia.org/tensor", "driftless/models"}}, 2},
+	} {
+		if got := check(c.p); len(got) != c.bad {
+			t.Errorf("%v: %d problems found, %d planted: %v", c.p, len(got), c.bad, got)
+		}
+	}
+}

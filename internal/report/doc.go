@@ -1,0 +1,45 @@
+// Package report writes what a run leaves behind: a directory with the resolved
+// configuration, one line of JSON per evaluation, a picture of the curves and a
+// report that opens offline.
+//
+//	config.yaml    the configuration as it was resolved, defaults included
+//	metrics.jsonl  one evaluation a line, ordered by arm, seed and step
+//	curves.png     loss, accuracy and bias against steps, accuracy against seconds
+//	report.html    one file with inline styles and SVG, no scripts
+//
+// # Use
+//
+//	dir, err := report.Create("runs/first")      // or report.AutoDir("runs", "mnist sgd")
+//	err = dir.WriteConfig(config)
+//	err = dir.WriteMetrics(points)               // as often as wanted; each call replaces the file
+//	run.Arms[i].StepsTo = report.StepsTo(pointsOfArm)
+//	run.Arms[i].Finding = report.Finding(run, run.Arms[i].Name)
+//	err = dir.WriteReport(run)
+//
+// A run that was interrupted sets Run.Interrupted and calls the same functions
+// with the points it has; arms without points are listed as not run. A training
+// run is a run with one arm.
+//
+// # Promises
+//
+// A directory that holds anything is refused (ErrNotEmpty) and nothing in it is
+// touched. Every file is complete or absent: it is written beside its final name,
+// flushed to the disk and renamed, and a write that fails leaves the previous
+// complete file. The same Run gives the same bytes.
+//
+// Numbers that are not finite are null in JSON, a dash in tables and a gap in
+// curves. Where some seeds of an arm diverged, the curve goes on as the mean of
+// the others and a cross marks where each one left. Accuracies are fractions in
+// [0, 1] throughout the API and printed in per cent.
+//
+// # Findings
+//
+// Finding states in plain language what one arm did. Every clause is computed
+// from the numbers of the run: a bias is called growing only if it grew by more
+// than a fifth over the last half of the run, and "cancelled" only if it stayed
+// at rounding level. The mechanism it names for naive arms (the gradient ignores
+// that the statistics depend on the parameters, so that the next normalization
+// undoes the step) is that of Ioffe and Szegedy, "Batch Normalization:
+// Accelerating Deep Network Training by Reducing Internal Covariate Shift"
+// (2015), section 2.
+package report

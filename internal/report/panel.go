@@ -1,0 +1,284 @@
+package report
+
+import (
+	"fmt"
+	"math"
+)
+
+// panel is one chart, ready to draw as SVG or as pixels.
+type panel struct {
+	title, xLabel string
+	x, y          axis
+	lines         []line
+	empty         bool // nothing can be drawn; the axes are not valid
+}
+
+// line is one arm's curve in a panel.
+type line struct {
+	arm   int // index in Run.Arms
+	name  string
+	style lineStyle
+	curve curve
+	marks []mark
+	edged bool // the band is itself data (percentiles): draw its edges
+}
+
+// mark is where a seed diverged.
+type mark struct {
+	x, y  float64
+	label string
+}
+
+// lineStyle is a colour of the palette and a dash pattern.
+type lineStyle struct{ colour, dash int }
+
+const (
+	colours = 7 // Okabe and Ito's (2008), without the yellow that white paper swallows
+	dashes  = 3
+)
+
+// armStyles gives the arm without normalization the neutral colour 0 and the
+// others the six colours in turn, then the same dashed.
+func armStyles(arms []Arm) []lineStyle {
+	styles := make([]lineStyle, len(arms))
+	n := 0
+	for i, arm := range arms {
+		if arm.Norm == NormNone && len(arms) > 1 {
+			continue
+		}
+		styles[i] = lineStyle{1 + n%(colours-1), n / (colours - 1) % dashes}
+		n++
+	}
+	return styles
+}
+
+// scale is the kind of a vertical axis.
+type scale int
+
+const (
+	linearScale  scale = iota
+	logScale           // values that are not positive are gaps
+	percentScale       // fractions, linear, printed in per cent
+	autoScale          // logarithmic if the values are positive and span more than a factor of 20
+)
+
+// chart says what a panel shows.
+type chart struct {
+	title  string
+	x, y   quantity
+	xLabel string
+	xTicks tickStyle
+	scale  scale
+}
+
+const (
+	stepsLabel   = "steps"
+	secondsLabel = "seconds"
+)
+
+func stepOf(p *Point) float64    { return float64(p.Step) }
+func secondsOf(p *Point) float64 { return p.Seconds }
+
+var (
+	lossBySteps = chart{"Training loss (log scale)", stepOf, func(p *Point) float64 { return p.Loss },
+		stepsLabel, countTicks, logScale}
+	accuracyBySteps = chart{"Test accuracy", stepOf, func(p *Point) float64 { return p.TestAccuracy },
+		stepsLabel, countTicks, percentScale}
+	lossBySeconds = chart{"Training loss against time (log scale)", secondsOf, lossBySteps.y,
+		secondsLabel, plainTicks, logScale}
+	accuracyBySeconds = chart{"Test accuracy against time", secondsOf, accuracyBySteps.y,
+		secondsLabel, plainTicks, percentScale}
+	largestBiasBySteps = chart{"Hidden bias, rms, largest layer (log scale)", stepOf,
+		func(p *Point) float64 { return largest(p.BiasRMS) }, stepsLabel, countTicks, logScale}
+)
+
+// layerChart shows one layer's entry of a list.
+func layerChart(title string, list func(*Point) []float64, layer int, s scale) chart {
+	return chart{fmt.Sprintf("Layer %d: %s", layer+1, title), stepOf, func(p *Point) float64 {
+		if xs := list(p); layer < len(xs) {
+			return xs[layer]
+		}
+		return math.NaN()
+	}, stepsLabel, countTicks, s}
+}
+
+// largest returns the largest element, NaN if there is none or one is NaN.
+func largest(xs []float64) float64 {
+	if len(xs) == 0 {
+		return math.NaN()
+	}
+	out := math.Inf(-1)
+	for _, x := range xs {
+		out = max(out, x)
+	}
+	return out
+}
+
+// panel draws the chart's quantity for every arm. Points are pointsByArm's.
+func (c chart) panel(run *Run, points [][]Point) panel {
+	p := panel{title: c.title, xLabel: c.xLabel}
+	y := c.y
+	if c.scale == logScale {
+		y = func(pt *Point) float64 {
+			if v := c.y(pt); v >= smallestDrawn {
+				return v
+			}
+			return math.NaN()
+		}
+	}
+	styles := armStyles(run.Arms)
+	for i, arm := range run.Arms {
+		p.lines = append(p.lines, line{
+			arm: i, name: arm.Name, style: styles[i],
+			curve: aggregate(points[i], c.x, y).thin(),
+			marks: divergenceMarks(&arm, points[i], c.x, y),
+		})
+	}
+	p.fit(c)
+	return p
+}
+
+// divergenceMarks returns, for each seed that diverged, its last drawable point.
+func divergenceMarks(arm *Arm, points []Point, x, y quantity) []mark {
+	var marks []mark
+	for i, seed := range arm.Seeds {
+		if i >= len(arm.DivergedAt) || arm.DivergedAt[i] == nil {
+			continue
+		}
+		for j := len(points) - 1; j >= 0; j-- {
+			p := &points[j]
+			if p.Seed == seed && drawable(x(p)) && drawable(y(p)) {
+				label := fmt.Sprintf("%s: seed %d diverged at step %s", arm.Name, seed, formatInt(*arm.DivergedAt[i]))
+				marks = append(marks, mark{x(p), y(p), label})
+				break
+			}
+		}
+	}
+	return marks
+}
+
+// bounds returns the range of everything drawn.
+func (p *panel) bounds() (xMax, yMin, yMax float64, ok bool) {
+	yMin, yMax = math.Inf(1), math.Inf(-1)
+	for _, l := range p.lines {
+		for i := range l.curve.x {
+			if math.IsNaN(l.curve.mid[i]) {
+				continue
+			}
+			xMax = max(xMax, l.curve.x[i])
+			yMin, yMax = min(yMin, l.curve.lo[i]), max(yMax, l.curve.hi[i])
+		}
+		for _, m := range l.marks {
+			xMax = max(xMax, m.x)
+			yMin, yMax = min(yMin, m.y), max(yMax, m.y)
+		}
+	}
+	return xMax, yMin, yMax, yMin <= yMax
+}
+
+// fit gives the panel axes that hold its lines. The horizontal one starts at 0.
+func (p *panel) fit(c chart) {
+	xMax, yMin, yMax, ok := p.bounds()
+	if !ok || (xMax == 0 && c.xLabel == secondsLabel) {
+		p.empty = true
+		return
+	}
+	if xMax == 0 {
+		xMax = 1
+	}
+	p.x = linearAxis(0, xMax, c.xTicks, true)
+	p.y = c.yAxis(yMin, yMax)
+}
+
+// yAxis covers [lo, hi] on the chart's scale.
+func (c chart) yAxis(lo, hi float64) axis {
+	switch {
+	case c.scale == logScale, c.scale == autoScale && lo >= smallestDrawn && hi/lo > 20:
+		return logAxis(lo, hi)
+	case c.scale == percentScale:
+		return linearAxis(lo, hi, percentTicks, false)
+	default:
+		return linearAxis(lo, hi, plainTicks, false)
+	}
+}
+
+// layerPanels draws one panel a hidden layer, all with the same vertical axis, so
+// that layers can be compared.
+func layerPanels(run *Run, points [][]Point, layers int, title string, list func(*Point) []float64, s scale) []panel {
+	var c chart
+	panels := make([]panel, layers)
+	for layer := range panels {
+		c = layerChart(title, list, layer, s)
+		panels[layer] = c.panel(run, points)
+	}
+	if lo, hi, ok := jointBounds(panels); ok {
+		shareY(panels, c.yAxis(lo, hi))
+	}
+	for i := range panels {
+		if panels[i].y.log {
+			panels[i].title += " (log scale)"
+		}
+	}
+	return panels
+}
+
+// jointBounds returns the vertical range of all panels.
+func jointBounds(panels []panel) (lo, hi float64, ok bool) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for i := range panels {
+		_, yMin, yMax, _ := panels[i].bounds()
+		lo, hi = min(lo, yMin), max(hi, yMax)
+	}
+	return lo, hi, lo <= hi
+}
+
+func shareY(panels []panel, y axis) {
+	for i := range panels {
+		if !panels[i].empty {
+			panels[i].y = y
+		}
+	}
+}
+
+// percentilePanels returns one panel an arm with the percentiles of its first
+// seed: units of different seeds are different units, so averaging them would
+// show none. The panels share a vertical axis where their ranges are alike.
+func percentilePanels(run *Run, points [][]Point) (panels []panel, shared bool) {
+	styles := armStyles(run.Arms)
+	smallest := math.Inf(1) // height of the lowest panel
+	for i, arm := range run.Arms {
+		if len(points[i]) == 0 {
+			continue
+		}
+		seed := points[i][0].Seed
+		if len(arm.Seeds) > 0 {
+			seed = arm.Seeds[0]
+		}
+		var c curve
+		for j := range points[i] {
+			p := &points[i][j]
+			if p.Seed != seed {
+				continue
+			}
+			if q := p.Percentiles; drawable(q[0]) && drawable(q[1]) && drawable(q[2]) {
+				c.append(float64(p.Step), q[1], q[0], q[2])
+			} else {
+				c.append(math.NaN(), math.NaN(), math.NaN(), math.NaN())
+			}
+		}
+		p := panel{title: fmt.Sprintf("%s, seed %d", arm.Name, seed), xLabel: stepsLabel}
+		p.lines = []line{{arm: i, name: arm.Name, style: styles[i], curve: c.thin(), edged: true}}
+		p.fit(chart{xTicks: countTicks})
+		if _, yMin, yMax, ok := p.bounds(); ok {
+			smallest = min(smallest, yMax-yMin)
+		}
+		panels = append(panels, p)
+	}
+	const alike = 5 // a panel at a fifth of its height can still be read
+	lo, hi, _ := jointBounds(panels)
+	shared = len(panels) > 1 && hi-lo <= alike*smallest
+	if shared {
+		shareY(panels, linearAxis(lo, hi, plainTicks, false))
+	}
+	return panels, shared
+}

@@ -1,0 +1,25 @@
+// Package kernels is the numeric ground floor of Driftless: plain loops over
+// slices, one folder a family, that know nothing of graphs, devices or files.
+//
+// # Conventions
+//
+// Matrices are row major: element (i, j) of x with leading dimension ldx is
+// x[i*ldx+j], and ldx is at least the number of columns. Sizes come first, then
+// operands with their leading dimensions, outputs last; scratch is planned by
+// the caller and never allocated here. Kernels panic with a constant message on
+// programmer error (short slices, aliasing that is not allowed) and return no
+// errors.
+//
+// # Bits
+//
+// The plain Go of each kernel is its specification: the order of its IEEE
+// operations is part of the contract, so that a faster implementation can be
+// compared with ==. Products that are not meant to be fused are written
+// T(x*y)+z, because Go fuses multiply and add on some architectures. Column
+// reductions take rows in order in a float64 accumulator.
+package kernels
+
+// Float is the set of element types that the specifications are written for.
+// float32 is the fast path; float64 serves references, gradient checks and the
+// worked example of drift.
+type Float interface{ ~float32 | ~float64 }

@@ -1,0 +1,45 @@
+package scalar
+
+import (
+	"math"
+	"unsafe"
+
+	"driftless/kernels"
+)
+
+// Sigmoid sets y[i] to the logistic function 1/(1+e**-x[i]); y may be x. With
+// e = Exp(-|x|), which cannot overflow, it is 1/(1+e) where the sign bit of x is
+// clear and e/(1+e) where it is set, so that neither tail loses its digits.
+func Sigmoid[T kernels.Float](x, y []T) {
+	y = y[:len(x)]
+	var z T
+	if unsafe.Sizeof(z) != 4 {
+		for i, v := range x {
+			y[i] = T(sigmoid64(float64(v)))
+		}
+		return
+	}
+	// exp32 written out, since a call an element would cost a quarter of the time.
+	for i, v := range x {
+		b := math.Float32bits(float32(v))
+		a := math.Float32frombits(b | 1<<31)
+		if a < underflow32 {
+			a = underflow32 // e**-104 is 0 in float32
+		}
+		t := round32(a)
+		e := scale32(poly32(reduce32(a, t)), t)
+		n := math.Float32bits(e)
+		if b>>31 == 0 {
+			n = 0x3f800000 // 1
+		}
+		y[i] = T(math.Float32frombits(n) / (1 + e))
+	}
+}
+
+func sigmoid64(x float64) float64 {
+	e := exp64(-math.Abs(x))
+	if math.Signbit(x) {
+		return e / (1 + e)
+	}
+	return 1 / (1 + e)
+}
