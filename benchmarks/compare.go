@@ -48,7 +48,7 @@ func experiment(ctx context.Context, c Config, set *dataset.Set, dev device.Devi
 		}
 	}
 	res := &Result{Run: header(c, set, dev), runs: make([][]seedRun, len(arms))}
-	for i, a := range arms { // alone, before anything else runs
+	for _, a := range arms { // alone, before anything else runs
 		if ctx.Err() != nil {
 			break
 		}
@@ -58,7 +58,6 @@ func experiment(ctx context.Context, c Config, set *dataset.Set, dev device.Devi
 		if o.Timed != nil {
 			o.Timed(a.Norm.String(), a.secondsPerStep)
 		}
-		_ = i
 	}
 	var (
 		wg    sync.WaitGroup

@@ -47,26 +47,15 @@ type state map[string][]float64
 // run returns the states of steps 0 … steps.
 func (l wide) run(t *testing.T, steps int) []state {
 	t.Helper()
-	g := G.NewGraph()
-	u, y := driftInput(g, "u", l.u, l.m, l.n), driftInput(g, "y", l.y, l.m, l.d)
-	x := G.Must(G.BroadcastAdd(G.Must(G.Mul(u, driftInput(g, "w", l.w, l.n, l.d))), driftInput(g, "b", l.b, l.d), nil, []byte{0}))
-	xhat, err := models.Normalize(x, l.norm)
+	loss, params, err := models.Layer{Rows: l.m, Inputs: l.n, Width: l.d, U: l.u, Y: l.y, W: l.w, B: l.b, Norm: l.norm}.Build(l.params...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	loss, err := halfMeanSquare(xhat, y)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var params []*G.Node
-	for _, p := range l.params {
-		params = append(params, g.ByName(p)...)
-	}
-	return train(t, loss, params, l.lr, steps)
+	return trainStates(t, loss, params, l.lr, steps)
 }
 
-// train runs a graph and returns the states of steps 0 … steps.
-func train(t *testing.T, loss *G.Node, params []*G.Node, lr float64, steps int) []state {
+// trainStates runs a graph and returns the states of steps 0 … steps.
+func trainStates(t *testing.T, loss *G.Node, params []*G.Node, lr float64, steps int) []state {
 	t.Helper()
 	tr, err := engine.Train(engine.Training{Loss: loss, Params: params, Gradients: params, Optimizer: optim.SGD(lr),
 		Outputs: []program.Output{{Node: loss, Name: "loss"}}}, cpu.New())
@@ -98,15 +87,15 @@ func train(t *testing.T, loss *G.Node, params []*G.Node, lr float64, steps int) 
 	return out
 }
 
-func dot(a, b []float64) (s float64) {
+func dotOf(a, b []float64) (s float64) {
 	for i := range a {
 		s += a[i] * b[i]
 	}
 	return s
 }
 
-// unit returns column j of a matrix with d columns.
-func unit(x []float64, d, j int) []float64 {
+// columnOf returns column j of a matrix with d columns.
+func columnOf(x []float64, d, j int) []float64 {
 	var out []float64
 	for i := j; i < len(x); i += d {
 		out = append(out, x[i])
@@ -129,10 +118,10 @@ func TestNormBookkeeping(t *testing.T) {
 		grows = true
 		for i, s := range states[:1000] {
 			for j := range l.d {
-				w, dw, next := unit(s["w"], l.d, j), unit(s["w.grad"], l.d, j), unit(states[i+1]["w"], l.d, j)
-				want := dot(w, w) + l.lr*l.lr*dot(dw, dw)
-				worst = math.Max(worst, math.Abs(dot(next, next)-want)/want)
-				grows = grows && dot(next, next) >= dot(w, w)*(1-1e-15)
+				w, dw, next := columnOf(s["w"], l.d, j), columnOf(s["w.grad"], l.d, j), columnOf(states[i+1]["w"], l.d, j)
+				want := dotOf(w, w) + l.lr*l.lr*dotOf(dw, dw)
+				worst = math.Max(worst, math.Abs(dotOf(next, next)-want)/want)
+				grows = grows && dotOf(next, next) >= dotOf(w, w)*(1-1e-15)
 			}
 		}
 		return worst, grows
@@ -152,11 +141,11 @@ func TestTrainedShiftStopsTheDrift(t *testing.T) {
 	l := driftCases()[1].layer
 	l.norm.Affine = true
 	l.train = []string{"w", "b", "norm1.bias"}
-	loss, params, err := l.graph()
+	loss, params, err := l.model().Build(l.train...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	states := train(t, loss, params, l.lr, 2000)
+	states := trainStates(t, loss, params, l.lr, 2000)
 	moved := func(s state, name string) float64 { return s[name][0] - states[0][name][0] }
 	for i, s := range states {
 		if b, beta := moved(s, "b"), moved(s, "norm1.bias"); !(math.Abs(b-beta) <= 1e-10) {
@@ -243,7 +232,7 @@ func TestStepAccounting(t *testing.T) {
 			ratio := func(norm models.Norm, lr float64) float64 {
 				s := newWide(norm, lr, c.params...).run(t, 1)
 				p := gradient(norm)
-				return (s[0]["loss"][0] - s[1]["loss"][0]) / (lr * dot(p, p))
+				return (s[0]["loss"][0] - s[1]["loss"][0]) / (lr * dotOf(p, p))
 			}
 			limit := func(norm models.Norm) float64 { // linear extrapolation, error O(lr²)
 				const lr = 1e-4
@@ -251,7 +240,7 @@ func TestStepAccounting(t *testing.T) {
 			}
 			const tolerance = 1e-7
 			naive, graph := gradient(c.naive), gradient(c.graph)
-			want := dot(graph, naive) / dot(naive, naive)
+			want := dotOf(graph, naive) / dotOf(naive, naive)
 			got := limit(c.naive)
 			if !(math.Abs(got-want) <= tolerance) {
 				t.Errorf("naive: realized/promised tends to %v, want %v", got, want)
@@ -260,7 +249,7 @@ func TestStepAccounting(t *testing.T) {
 				t.Errorf("naive: realized/promised tends to %v, too near 1 to tell anything", got)
 			}
 			if len(c.params) == 1 { // b has no gradient in the graph
-				if !(dot(graph, graph) <= 1e-28) || !(math.Abs(got) <= tolerance) {
+				if !(dotOf(graph, graph) <= 1e-28) || !(math.Abs(got) <= tolerance) {
 					t.Errorf("b alone: gradient in graph %v, realized/promised %v", graph, got)
 				}
 				return

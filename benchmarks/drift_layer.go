@@ -2,18 +2,13 @@ package benchmarks
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"driftless/engine"
 	"driftless/engine/device"
-	"driftless/engine/ops"
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/models"
-
-	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 )
 
 // driftLayer is one layer with one unit and one input, as small as the trap
@@ -34,60 +29,15 @@ type driftPoint struct {
 	dw, db float64 // gradients as the step sees them; dw is 0 where w is not trained
 }
 
-// graph returns the loss and the trained input nodes.
-func (l driftLayer) graph() (loss *G.Node, params []*G.Node, err error) {
-	g := G.NewGraph()
-	m := len(l.u)
-	u := driftInput(g, "u", l.u, m, 1)
-	y := driftInput(g, "y", l.y, m, 1)
-	x, err := ops.Affine(u, driftInput(g, "w", []float64{l.w}, 1), driftInput(g, "b", []float64{l.b}, 1))
-	if err != nil {
-		return nil, nil, err
-	}
-	xhat, err := models.Normalize(x, l.norm)
-	if err != nil {
-		return nil, nil, err
-	}
-	if loss, err = halfMeanSquare(xhat, y); err != nil {
-		return nil, nil, err
-	}
-	for _, name := range l.train {
-		found := g.ByName(name)
-		if len(found) != 1 {
-			return nil, nil, fmt.Errorf("the layer has %d nodes called %q, one was expected", len(found), name)
-		}
-		params = append(params, found[0])
-	}
-	return loss, params, nil
-}
-
-// driftInput makes an input node that holds a copy of data.
-func driftInput(g *G.ExprGraph, name string, data []float64, shape ...int) *G.Node {
-	v := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(append([]float64(nil), data...)))
-	return G.NewTensor(g, tensor.Float64, len(shape), G.WithShape(shape...), G.WithName(name), G.WithValue(v))
-}
-
-// halfMeanSquare returns the mean over all elements of ½(y − x̂)².
-func halfMeanSquare(xhat, y *G.Node) (*G.Node, error) {
-	d, err := G.Sub(xhat, y)
-	if err != nil {
-		return nil, err
-	}
-	sq, err := G.Square(d)
-	if err != nil {
-		return nil, err
-	}
-	mean, err := G.Mean(sq)
-	if err != nil {
-		return nil, err
-	}
-	return G.Mul(mean, G.NewConstant(0.5))
+// model is the layer as a network.
+func (l driftLayer) model() models.Layer {
+	return models.Layer{Rows: len(l.u), Inputs: 1, Width: 1, U: l.u, Y: l.y, W: []float64{l.w}, B: []float64{l.b}, Norm: l.norm}
 }
 
 // run trains for a number of steps and returns every state on the way, the
 // first before any step, the last after all of them.
 func (l driftLayer) run(dev device.Device, steps int) ([]driftPoint, error) {
-	loss, params, err := l.graph()
+	loss, params, err := l.model().Build(l.train...)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 const (
 	driftWidth, driftHeight = 12 * vg.Inch, 8 * vg.Inch
 	driftDPI                = 120
+	maxPlotted              = 2000
 )
 
 // Colours of Okabe and Ito, which readers who confuse red and green tell apart;
@@ -97,7 +98,7 @@ func (r *DriftResult) Plot(w io.Writer) error {
 	return nil
 }
 
-// draw adds a line through every step, and circles at eight of the steps for
+// draw adds a line through the steps, and circles at eight of the steps for
 // which the closed form holds.
 func (a *DriftArm) draw(p *plot.Plot, value func(driftPoint) float64, law func(t int) float64) error {
 	line, err := a.line(value)
@@ -128,10 +129,12 @@ func (a *DriftArm) drawScale(p *plot.Plot) error {
 	return nil
 }
 
+// line joins about maxPlotted steps, three a pixel.
 func (a *DriftArm) line(value func(driftPoint) float64) (*plotter.Line, error) {
-	points := make(plotter.XYs, len(a.points))
-	for t, p := range a.points {
-		points[t] = plotter.XY{X: float64(t), Y: value(p)}
+	var points plotter.XYs
+	stride := max(1, a.Steps/maxPlotted)
+	for t := 0; t < len(a.points); t += stride {
+		points = append(points, plotter.XY{X: float64(t), Y: value(a.points[t])})
 	}
 	line, err := plotter.NewLine(points)
 	if err != nil {

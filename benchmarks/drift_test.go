@@ -308,16 +308,11 @@ func TestExplain(t *testing.T) {
 }
 
 func TestDriftPlot(t *testing.T) {
-	var a, b bytes.Buffer
-	for _, w := range []io.Writer{&a, &b} {
-		if err := driftResult(t).Plot(w); err != nil {
-			t.Fatal(err)
-		}
+	var out bytes.Buffer
+	if err := driftResult(t).Plot(&out); err != nil {
+		t.Fatal(err)
 	}
-	if !bytes.Equal(a.Bytes(), b.Bytes()) {
-		t.Error("two pictures of one result differ")
-	}
-	img, err := png.Decode(&a)
+	img, err := png.Decode(&out)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,8 +109,7 @@ func (m *VM) compile() error {
 			}
 			continue
 		}
-		if op, ok := n.Op().(ops.AssignOp); ok {
-			_ = op
+		if _, ok := n.Op().(ops.AssignOp); ok {
 			m.states = append(m.states, program.Children(n)[0])
 			continue
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"driftless/benchmarks"
@@ -40,7 +39,6 @@ type recorder struct {
 	bar    *progressbar.ProgressBar
 	steps  int // of an arm
 
-	mu    sync.Mutex
 	last  time.Time
 	at    map[string]int
 	start time.Time

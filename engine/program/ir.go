@@ -1,6 +1,8 @@
 package program
 
 import (
+	"fmt"
+
 	"driftless/engine/optim"
 	"driftless/kernels/activation"
 	"driftless/kernels/elem"
@@ -58,7 +60,12 @@ var opNames = [...]string{"host", "index", "gather", "fill", "copy", "gemm", "ad
 	"scale columns", "squared deviation", "ema", "cross entropy", "cross entropy grad", "correct", "accumulate",
 	"accumulate outer", "from accumulator", "update", "beta power", "tick"}
 
-func (o Op) String() string { return opNames[o] }
+func (o Op) String() string {
+	if int(o) < len(opNames) {
+		return opNames[o]
+	}
+	return fmt.Sprintf("instruction %d", uint8(o))
+}
 
 // Space says which memory a tensor lives in.
 type Space uint8

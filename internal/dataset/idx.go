@@ -21,7 +21,7 @@ const (
 	// (1032), so a gzipped file cannot hold more than that times its size.
 	maxInflation = 1040
 	// firstRead is how much is allocated before any compressed data was seen.
-	firstRead = 1 << 20
+	firstRead = 1 << 16
 )
 
 var errTooLong = errors.New("it goes on after the data that its header declares")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,7 +89,7 @@ func goModDownload(ctx context.Context, module string) (string, error) {
 	jsonErr := json.Unmarshal(stdout.Bytes(), &answer)
 	switch {
 	case answer.Error != "":
-		return "", fmt.Errorf("go mod download: %s", oneLine(answer.Error))
+		return "", fmt.Errorf("go mod download: %s", oneLine(strings.TrimPrefix(answer.Error, module+": ")))
 	case runErr != nil:
 		return "", fmt.Errorf("go mod download: %w: %s", runErr, oneLine(stderr.String()))
 	case jsonErr != nil || answer.Dir == "":
@@ -128,7 +129,10 @@ func mirror(base string, client *http.Client, stall time.Duration) source {
 			resp, err := client.Do(req)
 			if err != nil {
 				cancel(nil)
-				return nil, err
+				if u := (*url.Error)(nil); errors.As(err, &u) {
+					err = u.Err // less the method and the URL
+				}
+				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 			if resp.StatusCode != http.StatusOK {
 				resp.Body.Close()
@@ -158,7 +162,9 @@ func (b *stallingBody) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.timer.Reset(b.stall)
 	}
-	if err != nil && err != io.EOF && b.ctx.Err() != nil {
+	// Even io.EOF: a server that notices the cancelling may end its answer as
+	// if it were complete.
+	if err != nil && b.ctx.Err() != nil {
 		err = context.Cause(b.ctx)
 	}
 	return n, err

@@ -103,7 +103,7 @@ func TestGoModDownloadErrors(t *testing.T) {
 	moduleProxy(t)
 	t.Run("unknown version", func(t *testing.T) {
 		_, err := goModDownload(t.Context(), testModule+"@v9.9.9")
-		if err == nil || !strings.Contains(err.Error(), "go mod download: "+testModule+"@v9.9.9") {
+		if err == nil || !strings.Contains(err.Error(), "go mod download: reading file://") {
 			t.Errorf("error %v, want what the go command says", err)
 		}
 	})
@@ -221,8 +221,8 @@ func TestMirrorUnreachable(t *testing.T) {
 	url := server.URL + "/"
 	server.Close()
 	_, err := small(mirror(url, http.DefaultClient, time.Minute)).fetch(t.Context(), t.TempDir(), func(string) {})
-	if err == nil || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("error %v, want one that says that the connection was refused", err)
+	if err == nil || !strings.Contains(err.Error(), url+": "+fileNames[0]+".gz: dial tcp") {
+		t.Errorf("error %v, want one that says that the connection failed", err)
 	}
 }
 

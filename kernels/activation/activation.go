@@ -1,12 +1,18 @@
 package activation
 
 import (
-	"driftless/kernels"
+	"fmt"
 	"math"
+	"unsafe"
+
+	"driftless/kernels"
+	"driftless/kernels/scalar"
 )
 
+// Kind is a nonlinearity. The zero value is the identity.
 type Kind uint8
 
+// The nonlinearities.
 const (
 	Identity Kind = iota
 	Sigmoid
@@ -14,41 +20,124 @@ const (
 	ReLU
 )
 
-func (k Kind) String() string { return [...]string{"identity", "sigmoid", "tanh", "relu"}[k] }
+var names = [...]string{Identity: "identity", Sigmoid: "sigmoid", Tanh: "tanh", ReLU: "relu"}
+
+// String returns the lower-case name.
+func (k Kind) String() string {
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return fmt.Sprintf("activation(%d)", uint8(k))
+}
+
+const unknown = "activation: unknown kind"
+
+// Forward sets y = f(x) for x [m,d]; y may be x.
+//
+//	identity: x
+//	sigmoid, tanh: of package scalar
+//	relu: 0 where x ≤ 0, else x
 func Forward[T kernels.Float](k Kind, m, d int, x []T, ldx int, y []T, ldy int) {
-	for i := 0; i < m; i++ {
-		for j := 0; j < d; j++ {
-			v := x[i*ldx+j]
-			switch k {
-			case Sigmoid:
-				v = T(1 / (1 + math.Exp(-float64(v))))
-			case Tanh:
-				v = T(math.Tanh(float64(v)))
-			case ReLU:
-				if v < 0 {
-					v = 0
-				}
-			}
-			y[i*ldy+j] = v
-		}
+	kernels.CheckMatrix(m, d, len(x), ldx, "activation: x is too short for its shape")
+	kernels.CheckMatrix(m, d, len(y), ldy, "activation: y is too short for its shape")
+	var f func(x, y []T)
+	switch k {
+	case Identity:
+		f = identity[T]
+	case Sigmoid:
+		f = scalar.Sigmoid[T]
+	case Tanh:
+		f = scalar.Tanh[T]
+	case ReLU:
+		f = relu[T]
+	default:
+		panic(unknown)
+	}
+	if d == 0 {
+		return
+	}
+	for i := range m {
+		f(x[i*ldx:][:d], y[i*ldy:][:d])
 	}
 }
-func Backward[T kernels.Float](k Kind, m, d int, y []T, ldy int, g []T, ldg int, dx []T, ld int) {
-	for i := 0; i < m; i++ {
-		for j := 0; j < d; j++ {
-			a := y[i*ldy+j]
-			v := g[i*ldg+j]
-			switch k {
-			case Sigmoid:
-				v *= a * (1 - a)
-			case Tanh:
-				v *= 1 - a*a
-			case ReLU:
-				if a <= 0 {
-					v = 0
-				}
+
+func identity[T kernels.Float](x, y []T) { copy(y, x) }
+
+func relu[T kernels.Float](x, y []T) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = max(v, 0) // keeps NaN
+	}
+}
+
+// Backward sets dx = g·f'(x) from the output y = f(x) and the gradient g of y,
+// all [m,d]; dx may be g or y.
+//
+//	identity: g
+//	sigmoid:  g·T(y·T(1-y))
+//	tanh:     g·T(1 - T(y·y))
+//	relu:     0 where y ≤ 0, else g
+func Backward[T kernels.Float](k Kind, m, d int, y []T, ldy int, g []T, ldg int, dx []T, lddx int) {
+	kernels.CheckMatrix(m, d, len(y), ldy, "activation: y is too short for its shape")
+	kernels.CheckMatrix(m, d, len(g), ldg, "activation: g is too short for its shape")
+	kernels.CheckMatrix(m, d, len(dx), lddx, "activation: dx is too short for its shape")
+	var f func(y, g, dx []T)
+	switch k {
+	case Identity:
+		f = identityGrad[T]
+	case Sigmoid:
+		f = sigmoidGrad[T]
+	case Tanh:
+		f = tanhGrad[T]
+	case ReLU:
+		f = reluGrad[T]
+	default:
+		panic(unknown)
+	}
+	if d == 0 {
+		return
+	}
+	for i := range m {
+		f(y[i*ldy:][:d], g[i*ldg:][:d], dx[i*lddx:][:d])
+	}
+}
+
+func identityGrad[T kernels.Float](_, g, dx []T) { copy(dx, g) }
+
+func sigmoidGrad[T kernels.Float](y, g, dx []T) {
+	g, dx = g[:len(y)], dx[:len(y)]
+	for i, v := range y {
+		dx[i] = g[i] * (v * (1 - v))
+	}
+}
+
+func tanhGrad[T kernels.Float](y, g, dx []T) {
+	g, dx = g[:len(y)], dx[:len(y)]
+	for i, v := range y {
+		dx[i] = g[i] * (1 - T(v*v))
+	}
+}
+
+// reluGrad selects among bits, because a branch on the sign of an activation is
+// mispredicted half of the time.
+func reluGrad[T kernels.Float](y, g, dx []T) {
+	g, dx = g[:len(y)], dx[:len(y)]
+	var z T
+	if unsafe.Sizeof(z) == 4 {
+		for i, v := range y {
+			b := math.Float32bits(float32(g[i]))
+			if v <= 0 {
+				b = 0
 			}
-			dx[i*ld+j] = v
+			dx[i] = T(math.Float32frombits(b))
 		}
+		return
+	}
+	for i, v := range y {
+		b := math.Float64bits(float64(g[i]))
+		if v <= 0 {
+			b = 0
+		}
+		dx[i] = T(math.Float64frombits(b))
 	}
 }

@@ -5,52 +5,115 @@ import (
 	"driftless/kernels/activation"
 )
 
-// Epilogue is what happens to an element after its sum over k is complete and
-// before it is stored for good.
+// Epilogue is what happens to an element between the end of its sum and its
+// final store.
 type Epilogue[T kernels.Float] struct {
 	// Bias is nil or has n elements; Bias[j] is added to column j of every row.
 	Bias []T
-	// Act is applied after the bias; the zero value is the identity.
+	// Act is applied after the bias. The zero value is the identity.
 	Act activation.Kind
 }
 
-// Scratch returns the number of elements of scratch that Gemm needs.
-func Scratch(transA, transB bool, m, n, k int) int { return n }
-
-// Gemm computes C = act(alpha*op(A)*op(B) (+C if add) + bias).
-func Gemm[T kernels.Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, add bool, c []T, ldc int, ep Epilogue[T], scratch []T) {
-	rs, cs := lda, 1
+// Scratch returns how many elements of scratch [Gemm] needs for this product.
+// It never decreases when m, n or k grow, so scratch for the largest batch also
+// serves a smaller one.
+func Scratch(transA, transB bool, m, n, k int) int {
+	s := 2 * n // two rows of sums
 	if transA {
-		rs, cs = 1, lda
+		s += 2 * k // two rows of op(A)
 	}
-	acc := scratch[:n]
-	for i := 0; i < m; i++ {
-		clear(acc)
-		for p := 0; p < k; p++ {
-			x := a[i*rs+p*cs]
-			if transB {
-				for j := range acc {
-					acc[j] += T(x * b[j*ldb+p])
-				}
-			} else {
-				for j, v := range b[p*ldb : p*ldb+n] {
-					acc[j] += T(x * v)
-				}
-			}
-		}
-		row := c[i*ldc : i*ldc+n]
-		for j, s := range acc {
-			v := T(alpha * s)
-			if add {
-				v += row[j]
-			}
-			if ep.Bias != nil {
-				v += ep.Bias[j]
-			}
-			row[j] = v
-		}
+	if !transB {
+		s += n * k // the transpose of B
+	}
+	return s
+}
+
+// Gemm computes C = act(alpha*op(A)·op(B) + bias), or with add
+// C = act(alpha*op(A)·op(B) + C + bias), where op transposes if transA or
+// transB says so.
+//
+// op(A) is m×k, op(B) is k×n and C is m×n; all are row major, and lda, ldb, ldc
+// are the distances between the stored rows: A is stored m×k, or k×m if transA;
+// B is stored k×n, or n×k if transB. Elements between rows are neither read nor
+// written. Without add the former content of C is not read. The package comment
+// states the exact sequence of operations. BLAS has beta where this has add,
+// and neither bias nor act.
+//
+// scratch has at least [Scratch] elements, and its content is lost. A and B may
+// be the same matrix; C and scratch overlap neither an operand nor each other.
+// Gemm allocates nothing. It panics if a size is negative, a leading dimension
+// is below the width, or a slice is too short.
+func Gemm[T kernels.Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, add bool, c []T, ldc int, ep Epilogue[T], scratch []T) {
+	if m < 0 || n < 0 || k < 0 {
+		panic("gemm: negative size")
+	}
+	if m == 0 || n == 0 {
+		return
+	}
+	ar, ac, br, bc := m, k, k, n
+	if transA {
+		ar, ac = k, m
+	}
+	if transB {
+		br, bc = n, k
+	}
+	check(ar, ac, lda, len(a), "gemm: lda is below the width of A", "gemm: A is too short")
+	check(br, bc, ldb, len(b), "gemm: ldb is below the width of B", "gemm: B is too short")
+	check(m, n, ldc, len(c), "gemm: ldc is below the width of C", "gemm: C is too short")
+	if ep.Bias != nil && len(ep.Bias) != n {
+		panic("gemm: bias is not of length n")
+	}
+	if len(scratch) < Scratch(transA, transB, m, n, k) {
+		panic("gemm: scratch is too short")
+	}
+	o := output[T]{alpha: alpha, add: add, bias: ep.Bias, c: c, ld: ldc}
+	if !transB && k > 0 && mostlyZero(ar, ac, a, lda) && finite(k, n, b, ldb) {
+		sparse(transA, m, n, k, a, lda, b, ldb, o, scratch)
+	} else {
+		dense(transA, transB, m, n, k, a, lda, b, ldb, o, scratch)
 	}
 	if ep.Act != activation.Identity {
 		activation.Forward(ep.Act, m, n, c, ldc, c, ldc)
+	}
+}
+
+func check(rows, cols, ld, length int, narrow, short string) {
+	if rows == 0 || cols == 0 {
+		return
+	}
+	if rows > 1 && ld < cols {
+		panic(narrow)
+	}
+	if length < (rows-1)*ld+cols {
+		panic(short)
+	}
+}
+
+// output is where sums go, and how.
+type output[T kernels.Float] struct {
+	alpha T
+	add   bool
+	bias  []T
+	c     []T
+	ld    int
+}
+
+// row finishes row i from its sums, but for the activation.
+func (o *output[T]) row(i int, sums []T) {
+	row := o.c[i*o.ld:][:len(sums)]
+	if o.add {
+		for j, s := range sums {
+			row[j] = T(o.alpha*s) + row[j]
+		}
+	} else {
+		for j, s := range sums {
+			row[j] = o.alpha * s
+		}
+	}
+	if o.bias != nil {
+		bias := o.bias[:len(row)]
+		for j := range row {
+			row[j] += bias[j]
+		}
 	}
 }

@@ -1,71 +1,140 @@
 package loss
 
 import (
-	"driftless/kernels"
 	"math"
+
+	"driftless/kernels"
+	"driftless/kernels/scalar"
 )
 
-func SoftmaxCrossEntropy[T kernels.Float](m, n int, z []T, ld int, lab []T, out []T) {
-	for i := 0; i < m; i++ {
-		r := z[i*ld : i*ld+n]
-		mx := r[0]
-		for _, v := range r {
-			if v > mx {
-				mx = v
-			}
+// SoftmaxCrossEntropy sets rowLoss[i] to the cross-entropy, in nats, of row i of
+// logits [m,n] with its label, NaN for a label that is no class:
+//
+//	top = max_j z_j, NaN if any is
+//	s = 0; s += float64(Exp(T(z_j - top))) for j = 0…n-1
+//	rowLoss = T(Log(s) + (float64(top) - float64(z_label)))
+func SoftmaxCrossEntropy[T kernels.Float](m, n int, logits []T, ld int, labels []T, rowLoss []T) {
+	check(m, n, len(logits), ld, len(labels))
+	kernels.CheckVector(m, len(rowLoss), "loss: rowLoss is shorter than the number of rows")
+	for i := range m {
+		label, ok := class(labels[i], n)
+		if !ok {
+			rowLoss[i] = T(math.NaN())
+			continue
 		}
-		s := 0.
-		for _, v := range r {
-			s += math.Exp(float64(v - mx))
+		z := logits[i*ld:][:n]
+		top := largest(z)
+		s := 0.0
+		for _, v := range z {
+			s += float64(scalar.Exp(v - top))
 		}
-		out[i] = T(math.Log(s) + float64(mx) - float64(r[int(lab[i])]))
+		rowLoss[i] = T(scalar.Log(s) + (float64(top) - float64(z[label])))
 	}
 }
-func SoftmaxCrossEntropyGrad[T kernels.Float](m, n int, z []T, ld int, lab []T, sc []T, dz []T, ldz int) {
-	for i := 0; i < m; i++ {
-		r := z[i*ld : i*ld+n]
-		o := dz[i*ldz : i*ldz+n]
-		mx := r[0]
-		for _, v := range r {
-			if v > mx {
-				mx = v
+
+// SoftmaxCrossEntropyGrad sets row i of dz [m,n] to the gradient of
+// scale[i]·rowLoss[i] in the logits, NaN for a label that is no class. scale has
+// one element for all rows (1/m for the mean loss) or one a row; dz may be
+// logits.
+//
+//	e_j = Exp(T(z_j - top)); s as in SoftmaxCrossEntropy
+//	p_j = float64(e_j)/s, minus 1 where j = label
+//	dz_j = T(float64(scale)·p_j)
+func SoftmaxCrossEntropyGrad[T kernels.Float](m, n int, logits []T, ld int, labels []T, scale []T, dz []T, lddz int) {
+	check(m, n, len(logits), ld, len(labels))
+	kernels.CheckMatrix(m, n, len(dz), lddz, "loss: dz is too short for its shape")
+	if len(scale) != 1 {
+		kernels.CheckVector(m, len(scale), "loss: scale has neither one element nor one a row")
+	}
+	for i := range m {
+		z, out := logits[i*ld:][:n], dz[i*lddz:][:n]
+		label, ok := class(labels[i], n)
+		if !ok {
+			for j := range out {
+				out[j] = T(math.NaN())
 			}
+			continue
 		}
-		s := 0.
-		for _, v := range r {
-			s += math.Exp(float64(v - mx))
+		c := float64(scale[min(i, len(scale)-1)])
+		top := largest(z)
+		s := 0.0
+		for j, v := range z {
+			e := scalar.Exp(v - top)
+			s += float64(e)
+			out[j] = e
 		}
-		c := sc[0]
-		if len(sc) > 1 {
-			c = sc[i]
-		}
-		for j, v := range r {
-			p := math.Exp(float64(v-mx)) / s
-			if j == int(lab[i]) {
+		for j, e := range out {
+			p := float64(e) / s
+			if j == label {
 				p--
 			}
-			o[j] = T(float64(c) * p)
+			out[j] = T(c * p)
 		}
 	}
 }
+
+// Mean returns the mean of x:
+//
+//	s = 0; s += float64(x[i]) for i = 0…len(x)-1; T(s/len(x))
 func Mean[T kernels.Float](x []T) T {
-	s := 0.
+	s := 0.0
 	for _, v := range x {
 		s += float64(v)
 	}
 	return T(s / float64(len(x)))
 }
-func Correct[T kernels.Float](m, n int, z []T, ld int, lab, out []T) {
-	for i := 0; i < m; i++ {
-		b := 0
-		for j := 0; j < n; j++ {
-			if z[i*ld+j] > z[i*ld+b] {
-				b = j
-			}
-		}
+
+// Correct sets out[i] to 1 if the largest logit of row i stands at its label,
+// else 0. The lowest index wins a tie, as in PyTorch's argmax; a row with a NaN,
+// and a label that is no class, count 0, so that a diverged network never looks
+// right.
+func Correct[T kernels.Float](m, n int, logits []T, ld int, labels, out []T) {
+	check(m, n, len(logits), ld, len(labels))
+	kernels.CheckVector(m, len(out), "loss: out is shorter than the number of rows")
+	for i := range m {
 		out[i] = 0
-		if b == int(lab[i]) {
+		if label, ok := class(labels[i], n); ok && argmax(logits[i*ld:][:n]) == label {
 			out[i] = 1
 		}
 	}
+}
+
+func check(m, n, length, ld, labels int) {
+	if n < 1 {
+		panic("loss: logits need at least one class")
+	}
+	kernels.CheckMatrix(m, n, length, ld, "loss: logits are too short for their shape")
+	kernels.CheckVector(m, labels, "loss: there are fewer labels than rows")
+}
+
+// class converts a label to its class, and reports whether it is one of n.
+func class[T kernels.Float](label T, n int) (int, bool) {
+	if !(label >= 0 && label < T(n)) {
+		return 0, false
+	}
+	c := int(label)
+	return c, T(c) == label
+}
+
+// largest returns the largest element, NaN if any is.
+func largest[T kernels.Float](z []T) T {
+	top := z[0]
+	for _, v := range z {
+		top = max(top, v)
+	}
+	return top
+}
+
+// argmax returns the lowest index of the largest element, -1 if one is NaN.
+func argmax[T kernels.Float](z []T) int {
+	best := 0
+	for j, v := range z {
+		if v != v {
+			return -1
+		}
+		if v > z[best] {
+			best = j
+		}
+	}
+	return best
 }

@@ -1,27 +1,59 @@
 package optim
 
 import (
-	"driftless/kernels"
 	"math"
+
+	"driftless/kernels"
 )
 
+// SGD computes p −= lr·g.
 func SGD[T kernels.Float](p, g []T, lr T) {
-	for i := range p {
-		p[i] -= T(lr * g[i])
+	if len(g) != len(p) {
+		panic("optim: p and g of SGD differ in length")
+	}
+	for i, v := range g {
+		p[i] -= T(lr * v)
 	}
 }
+
+// Momentum computes v = mu·v + g, then p −= lr·v: PyTorch's SGD with
+// momentum=mu, dampening=0, nesterov=False. Unlike Sutskever et al. (2013) the
+// rate is outside the velocity, so a change of lr acts at once.
 func Momentum[T kernels.Float](p, g, v []T, lr, mu T) {
-	for i := range p {
-		v[i] = T(mu*v[i]) + g[i]
-		p[i] -= T(lr * v[i])
+	if len(g) != len(p) || len(v) != len(p) {
+		panic("optim: p, g and v of Momentum differ in length")
+	}
+	for i, grad := range g {
+		vel := T(mu*v[i]) + grad
+		v[i] = vel
+		p[i] -= T(lr * vel)
 	}
 }
-func Adam[T kernels.Float](p, g, m, v []T, lr, b1, b2, eps, c1, c2 T) {
-	st := lr / c1
-	q := T(math.Sqrt(float64(c2)))
-	for i := range p {
-		m[i] = T(b1*m[i]) + T((1-b1)*g[i])
-		v[i] = T(b2*v[i]) + T((1-b2)*T(g[i]*g[i]))
-		p[i] -= st * m[i] / (T(math.Sqrt(float64(v[i])))/q + eps)
+
+// Adam is the update of Kingma and Ba (2015) in PyTorch's form:
+//
+//	m = beta1*m + (1−beta1)*g
+//	v = beta2*v + ((1−beta2)*g)*g
+//	p = p − ((lr/correction1)*m) / (√v/√correction2 + eps)
+//
+// correction1 and correction2 are 1−beta1^t and 1−beta2^t at step t = 1, 2, …
+// eps is outside the root and is added after the correction, so it means the
+// same as in the paper's algorithm 1 (and not as in its "efficient" variant).
+// PyTorch's defaults are beta1 = 0.9, beta2 = 0.999, eps = 1e-8.
+func Adam[T kernels.Float](p, g, m, v []T, lr, beta1, beta2, eps, correction1, correction2 T) {
+	if len(g) != len(p) || len(m) != len(p) || len(v) != len(p) {
+		panic("optim: p, g, m and v of Adam differ in length")
+	}
+	step := lr / correction1
+	root := sqrt(correction2)
+	for i, grad := range g {
+		m1 := T(beta1*m[i]) + T((1-beta1)*grad)
+		m2 := T(beta2*v[i]) + T(T((1-beta2)*grad)*grad)
+		m[i], v[i] = m1, m2
+		p[i] -= T(step*m1) / (T(sqrt(m2)/root) + eps)
 	}
 }
+
+// sqrt is correctly rounded in either type: the float64 root of a float32,
+// rounded to float32, is the float32 root.
+func sqrt[T kernels.Float](x T) T { return T(math.Sqrt(float64(x))) }

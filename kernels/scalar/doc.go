@@ -21,15 +21,15 @@
 //
 // # Errors
 //
-// Largest errors found, in units in the last place of the result. For float32
-// every one of the 2^32 arguments was tried, for float64 ten million:
+// Largest errors found, in units in the last place of the result: for float32
+// over one in 37 of all 2^32 arguments, for float64 over 300000 random ones.
 //
 //	            float32   float64
-//	Exp          0.98      0.95
-//	Log          0.51      0.85
-//	Sigmoid      1.80      2.00
-//	Tanh         2.00      2.00
+//	Exp          0.98      0.94
+//	Log          0.51      0.77
+//	Sigmoid      2.32      2.10
+//	Tanh         1.31      1.29
 //
-// Results below the smallest normal number are gradual, never flushed. NaN gives
-// NaN; infinities give the limits.
+// Results below the smallest normal number lose digits gradually and are never
+// flushed to 0. NaN gives NaN, infinities give the limits.
 package scalar

@@ -14,7 +14,7 @@ func newArena(n int) arena {
 		return nil
 	}
 	b := make([]byte, n+program.Align)
-	o := int(-uintptr(unsafe.Pointer(&b[0])) & (program.Align - 1))
+	o := int(-addressOf(b) & (program.Align - 1))
 	return b[o : o+n : o+n]
 }
 
@@ -64,3 +64,5 @@ func bytesOf(x any) arena {
 	}
 	return nil
 }
+
+func addressOf(a arena) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(a))) }

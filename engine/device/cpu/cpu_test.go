@@ -1,0 +1,45 @@
+package cpu
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"driftless/engine/device"
+	"driftless/engine/device/devicetest"
+	"driftless/engine/program"
+)
+
+func TestConformance(t *testing.T) {
+	for _, procs := range []int{1, 2, 8} {
+		t.Run(fmt.Sprintf("GOMAXPROCS=%d", procs), func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+			devicetest.RunAll(t, func() device.Device { return New() })
+		})
+	}
+}
+
+// TestUnknownInstruction: a Program that the device does not understand is
+// refused before it runs.
+func TestUnknownInstruction(t *testing.T) {
+	l := program.NewLayout(program.Float32)
+	for _, in := range []*program.Instr{{Op: 250}, {Op: program.OpGEMM}, {Op: program.OpUpdate, In: make([]*program.Tensor, 1), Out: nil}} {
+		p := &program.Program{Layout: l, Blocks: []*program.Block{{Name: "odd", Rounds: 1, Instrs: []*program.Instr{in}}}}
+		s, err := New().Open(l, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Run(p, 1); err == nil || !strings.Contains(err.Error(), "odd") {
+			t.Errorf("instruction %d ran: %v", in.Op, err)
+		}
+	}
+}
+
+func TestArenasAreAligned(t *testing.T) {
+	for n := 1; n < 200; n += 13 {
+		if a := newArena(n); len(a) != n || addressOf(a)%program.Align != 0 {
+			t.Fatalf("an arena of %d bytes has %d at address %x", n, len(a), addressOf(a))
+		}
+	}
+}

@@ -1,0 +1,266 @@
+package program_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"driftless/engine"
+	"driftless/engine/ops"
+	"driftless/engine/optim"
+	"driftless/engine/program"
+	"driftless/models"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// trainProgram compiles a network's training step.
+func trainProgram(t *testing.T, n models.Norm, o optim.Optimizer) *program.Program {
+	t.Helper()
+	m := models.MLP{Inputs: 9, Hidden: []int{8, 6, 5}, Classes: 4, Activation: "sigmoid", Norm: n}
+	l := program.NewLayout(program.Float32)
+	must(t, m.AddState(l))
+	add(t, l, "x", 40, 9)
+	add(t, l, "y", 40, 1)
+	b, err := m.Build(models.Training, 10)
+	must(t, err)
+	p, err := engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: o,
+		Data: []engine.Data{{Node: b.X, Name: "x"}, {Node: b.Labels, Name: "y"}}})
+	must(t, err)
+	return p
+}
+
+func add(t *testing.T, l *program.Layout, name string, n, cols int) {
+	t.Helper()
+	_, err := l.AddData(name, program.Uint8, n, cols, make([]uint8, n*cols))
+	must(t, err)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+type place struct {
+	space program.Space
+	off   int
+}
+
+func placeOf(t *program.Tensor) place { return place{t.Space, t.Off} }
+
+func bytes(t *program.Tensor) int { return t.Rows * t.LD * t.DType.Size() }
+
+// TestScratchIsNeverShared replays each instruction against a map of which value
+// lies where: an operand must still hold what its producer wrote, and a result
+// must not overlap an operand.
+func TestScratchIsNeverShared(t *testing.T) {
+	for _, n := range models.Forms() {
+		for _, o := range []optim.Optimizer{optim.SGD(0.1), optim.Adam(0.1)} {
+			p := trainProgram(t, n, o)
+			for _, b := range p.Blocks {
+				type owner struct{ off, end int }
+				written := map[string][]owner{} // by name of the value
+				held := map[int]string{}        // byte / Align → name
+				for i, in := range b.Instrs {
+					for _, x := range in.In {
+						if x.Space != program.SpaceScratch {
+							continue
+						}
+						if held[x.Off/program.Align] == "" {
+							t.Fatalf("%v: instruction %d (%v) reads %s before anything is written there", n, i, in.Op, x.Name)
+						}
+						for _, y := range in.Out {
+							if y.Space == program.SpaceScratch && x.Off < y.Off+bytes(y) && y.Off < x.Off+bytes(x) {
+								t.Fatalf("%v: instruction %d (%v) writes %s over its operand %s", n, i, in.Op, y.Name, x.Name)
+							}
+						}
+						if got := held[x.Off/program.Align]; got != key(x) {
+							t.Fatalf("%v: instruction %d (%v) reads %s where %s lies", n, i, in.Op, key(x), got)
+						}
+					}
+					for _, y := range in.Out {
+						if y.Space != program.SpaceScratch {
+							continue
+						}
+						if y.Off%program.Align != 0 || y.Off+bytes(y) > b.Scratch {
+							t.Fatalf("%v: %s at %d is misplaced", n, y.Name, y.Off)
+						}
+						written[key(y)] = append(written[key(y)], owner{y.Off, y.Off + bytes(y)})
+						for o := y.Off; o < y.Off+bytes(y); o += program.Align {
+							held[o/program.Align] = key(y)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// key tells values apart; a view has its buffer's.
+func key(t *program.Tensor) string { return fmt.Sprint(t.Off, "/", t.Len()) }
+
+// TestUpdatesComeAfterReads: a parameter is never read after its update, and the
+// update follows its gradient.
+func TestUpdatesComeAfterReads(t *testing.T) {
+	for _, n := range models.Forms() {
+		p := trainProgram(t, n, optim.Momentum(0.1, 0.9))
+		updates := 0
+		for _, b := range p.Blocks {
+			updated := map[place]bool{}
+			for i, in := range b.Instrs {
+				for _, x := range in.In {
+					if x.Space == program.SpaceReplica && updated[placeOf(x)] {
+						t.Errorf("%v: instruction %d (%v) reads %s after its update", n, i, in.Op, x.Name)
+					}
+				}
+				if in.Op == program.OpUpdate {
+					updates++
+					updated[placeOf(in.Out[0])] = true
+				}
+			}
+		}
+		want := 8 // four layers
+		if n.Affine {
+			want += 6
+		}
+		if updates != want {
+			t.Errorf("%v: %d updates, want %d", n, updates, want)
+		}
+	}
+}
+
+// TestFusion: bias and, where no normalization is between, activation are in the
+// matrix product's epilogue, and a normalization's statistics are computed once.
+func TestFusion(t *testing.T) {
+	count := func(p *program.Program, op program.Op) (n int) {
+		for _, in := range p.Blocks[0].Instrs {
+			if in.Op == op {
+				n++
+			}
+		}
+		return n
+	}
+	none, bn := trainProgram(t, models.None, optim.SGD(1)), trainProgram(t, models.BatchNorm, optim.SGD(1))
+	for _, p := range []*program.Program{none, bn} {
+		// 4 forward, 3 for inputs' gradients (not the first layer's), 4 for weights'.
+		if got := count(p, program.OpGEMM); got != 11 {
+			t.Errorf("%d matrix products, want 11:\n%v", got, p)
+		}
+		if got := count(p, program.OpAddRow); got != 0 {
+			t.Errorf("%d biases are added on their own:\n%v", got, p)
+		}
+	}
+	if got := count(none, program.OpActivate); got != 0 {
+		t.Errorf("%d activations are on their own:\n%v", got, none)
+	}
+	for _, op := range []program.Op{program.OpColumnMean, program.OpColumnVar} {
+		if got := count(bn, op); got != 0 {
+			t.Errorf("%d times %v beside the normalization that has it:\n%v", got, op, bn)
+		}
+	}
+	if s := bn.String(); !strings.Contains(s, "standardize grad") || !strings.Contains(s, "fc1.weight[9 8]") {
+		t.Errorf("the listing lacks what it is for:\n%s", s)
+	}
+}
+
+// TestRefreshIsConditional: statistics that are due every T steps are computed
+// every T steps, not only written.
+func TestRefreshIsConditional(t *testing.T) {
+	n := models.StandardizeNaive
+	n.Interval = 5
+	for _, in := range trainProgram(t, n, optim.SGD(1)).Blocks[0].Instrs {
+		if conditional := in.Op == program.OpColumnMean || in.Op == program.OpColumnVar; conditional && in.Every != 5 {
+			t.Errorf("%v runs every %d steps, want 5", in.Nodes, in.Every)
+		} else if !conditional && in.Op != program.OpCopy && in.Every > 1 {
+			t.Errorf("%v %v runs every %d steps only", in.Op, in.Nodes, in.Every)
+		}
+	}
+}
+
+// TestErrors: what cannot be compiled is refused in a sentence that names it.
+func TestErrors(t *testing.T) {
+	type world struct {
+		l    *program.Layout
+		g    *G.ExprGraph
+		x, w *G.Node
+	}
+	for _, c := range []struct {
+		name, want string
+		compile    func(w world) error
+	}{
+		{"no value", `"w" has neither a value nor a feed`, func(w world) error {
+			_, err := program.Compile(w.l, program.Spec{Graph: w.g, Outputs: []program.Output{{Node: G.Must(G.Square(w.w)), Name: "o"}}})
+			return err
+		}},
+		{"loss not scalar", "not a scalar", func(w world) error {
+			_, err := engine.Compile(w.l, engine.Training{Loss: w.x, Params: []*G.Node{w.w}, Optimizer: optim.SGD(1)})
+			return err
+		}},
+		{"no loss", "no loss", func(w world) error {
+			_, err := engine.Compile(w.l, engine.Training{})
+			return err
+		}},
+		{"nothing to train", "no input node with a value", func(w world) error {
+			_, err := engine.Compile(w.l, engine.Training{Loss: G.Must(G.Mean(w.x)), Data: []engine.Data{{Node: w.x, Values: make([]float32, 80)}}, Optimizer: optim.SGD(1)})
+			return err
+		}},
+		{"batch larger than the data", "larger than the data set", func(w world) error {
+			_, err := engine.Compile(w.l, engine.Training{Loss: G.Must(G.Mean(G.Must(G.Mul(w.x, w.w)))), Params: []*G.Node{w.w},
+				Data: []engine.Data{{Node: w.x, Values: make([]float32, 8)}}, Optimizer: optim.SGD(1)})
+			return err
+		}},
+		{"broken rows", "not whole rows of 4", func(w world) error {
+			_, err := engine.Compile(w.l, engine.Training{Loss: G.Must(G.Mean(G.Must(G.Mul(w.x, w.w)))), Params: []*G.Node{w.w},
+				Data: []engine.Data{{Node: w.x, Values: make([]float32, 81)}}, Optimizer: optim.SGD(1)})
+			return err
+		}},
+		{"no such data set", `no data set "nowhere"`, func(w world) error {
+			_, err := engine.Compile(w.l, engine.Training{Loss: G.Must(G.Mean(w.x)), Params: []*G.Node{w.w},
+				Data: []engine.Data{{Node: w.x, Name: "nowhere"}}, Optimizer: optim.SGD(1)})
+			return err
+		}},
+		{"negative learning rate", "learning rate -1", func(w world) error {
+			must(t, addState(w.l, "w", 4, 3))
+			_, err := engine.Compile(w.l, engine.Training{Loss: G.Must(G.Mean(G.Must(G.Mul(w.x, w.w)))), Params: []*G.Node{w.w},
+				Data: []engine.Data{{Node: w.x, Values: make([]float32, 80)}}, Optimizer: optim.SGD(-1)})
+			return err
+		}},
+		{"same name, other shape", "rename one of them", func(w world) error {
+			must(t, addState(w.l, "w", 2, 2))
+			_, err := program.Compile(w.l, program.Spec{Graph: w.g, Outputs: []program.Output{{Node: G.Must(G.Square(w.w)), Name: "o"}}})
+			return err
+		}},
+		{"assigned twice", "assigned twice", func(w world) error {
+			must(t, addState(w.l, "w", 4, 3))
+			for _, late := range []bool{false, true} {
+				if _, err := ops.Assign(w.w, G.Must(G.Square(w.w)), 1, late); err != nil {
+					return err
+				}
+			}
+			for i := range 1 {
+				if _, err := ops.Assign(w.w, G.Must(G.Neg(w.w)), i+2, false); err != nil {
+					return err
+				}
+			}
+			_, err := program.Compile(w.l, program.Spec{Graph: w.g})
+			return err
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := G.NewGraph()
+			w := world{l: program.NewLayout(program.Float32), g: g,
+				x: G.NewMatrix(g, tensor.Float32, G.WithShape(5, 4), G.WithName("x")), w: G.NewMatrix(g, tensor.Float32, G.WithShape(4, 3), G.WithName("w"))}
+			if err := c.compile(w); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func addState(l *program.Layout, name string, r, c int) error {
+	_, err := l.Add(program.State{Name: name, DType: program.Float32, Rows: r, Cols: c, Shape: []int{r, c}})
+	return err
+}

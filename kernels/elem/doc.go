@@ -1,0 +1,19 @@
+// Package elem holds elementwise arithmetic on contiguous slices, with scalars
+// broadcast, and the few shape helpers around it: add a row to each row, repeat
+// a row or a column, sum a vector or each row. It is the engine's fallback for
+// whatever is not fused.
+//
+// # Bits
+//
+// The arithmetic operations are one IEEE operation in T. Exp, Log, Sigmoid and
+// Tanh are package scalar's, a fixed sequence of such operations. Log1p, Expm1
+// and Softplus go through package math in float64 and round once to T; for T =
+// float64 their last bit may differ between architectures. Sums take their terms
+// in order in a float64 accumulator.
+//
+// # Special values
+//
+// NaN gives NaN, except in comparisons: there it holds only for [Ne]. A
+// comparison gives 1 where it holds, 0 where not. Division by zero and overflow
+// give what IEEE 754 says.
+package elem

@@ -1,0 +1,71 @@
+package elem
+
+import "driftless/kernels"
+
+// AddRow computes y_ij = x_ij + row[j] for m×d matrices and a row of length d.
+// y may be x itself, with the same leading dimension.
+func AddRow[T kernels.Float](m, d int, x []T, ldx int, row []T, y []T, ldy int) {
+	kernels.CheckMatrix(m, d, len(x), ldx, "elem: x is too short for its shape")
+	kernels.CheckVector(d, len(row), "elem: row is shorter than d")
+	kernels.CheckMatrix(m, d, len(y), ldy, "elem: y is too short for its shape")
+	if d == 0 {
+		return
+	}
+	r := row[:d]
+	for i := range m {
+		src, dst := x[i*ldx:][:d], y[i*ldy:][:d]
+		for j, v := range src {
+			dst[j] = v + r[j]
+		}
+	}
+}
+
+// RepeatRows sets each of the m rows of y to row, of length d.
+func RepeatRows[T kernels.Float](m, d int, row []T, y []T, ldy int) {
+	kernels.CheckVector(d, len(row), "elem: row is shorter than d")
+	kernels.CheckMatrix(m, d, len(y), ldy, "elem: y is too short for its shape")
+	if d == 0 {
+		return
+	}
+	for i := range m {
+		copy(y[i*ldy:][:d], row)
+	}
+}
+
+// RepeatColumns sets each of the d columns of y to col, of length m.
+func RepeatColumns[T kernels.Float](m, d int, col []T, y []T, ldy int) {
+	kernels.CheckVector(m, len(col), "elem: col is shorter than m")
+	kernels.CheckMatrix(m, d, len(y), ldy, "elem: y is too short for its shape")
+	if d == 0 {
+		return
+	}
+	for i, v := range col[:m] {
+		dst := y[i*ldy:][:d]
+		for j := range dst {
+			dst[j] = v
+		}
+	}
+}
+
+// Sum returns Σ x_i, in order in a float64 accumulator, rounded once to T.
+func Sum[T kernels.Float](x []T) T {
+	var sum float64
+	for _, v := range x {
+		sum += float64(v)
+	}
+	return T(sum)
+}
+
+// RowSum computes out[i] = Σ_j x_ij for the m×d matrix x, columns in order in a
+// float64 accumulator, rounded once to T.
+func RowSum[T kernels.Float](m, d int, x []T, ldx int, out []T) {
+	kernels.CheckMatrix(m, d, len(x), ldx, "elem: x is too short for its shape")
+	kernels.CheckVector(m, len(out), "elem: out is shorter than m")
+	for i := range m {
+		if d == 0 {
+			out[i] = 0
+			continue
+		}
+		out[i] = Sum(x[i*ldx:][:d])
+	}
+}

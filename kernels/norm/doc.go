@@ -1,0 +1,40 @@
+// Package norm holds the column statistics and the normalizing transforms of
+// batch normalization (Ioffe and Szegedy, 2015), forward and backward.
+//
+// Every matrix is m×d: rows are examples of the batch, columns are features,
+// and each column is treated alone. In the notation of the paper, for a column
+//
+//	mean     mu   = (1/m) Σ x_i
+//	variance v    = (1/m) Σ (x_i − mu)²       biased: divided by m
+//	invStd   1/s  = 1/√(v + eps)              eps inside the root
+//	xhat     xh_i = (x_i − mu)/s
+//	y        y_i  = gamma·xh_i + beta
+//
+// # Statistics
+//
+// All statistics take rows in order in a float64 accumulator, so their bits do
+// not depend on how columns are shared among workers. The variance is two-pass:
+// first the mean, then the squared deviations about it. The one-pass form
+// E[x²]−E[x]² in float32 loses everything once the mean is some thousand times
+// the standard deviation, and that is exactly what the drifting networks of
+// this project produce. Framework defaults: PyTorch normalizes with the biased
+// variance and stores the unbiased one; these kernels give the biased one, and
+// EMA has a scale argument for the m/(m−1).
+//
+// # Transforms
+//
+// The elementwise part is done in T with one rounding an operation, from
+// statistics rounded to T; each function states its sequence. Unless stated
+// otherwise the output may be the input of the same shape itself, with the same
+// leading dimension.
+//
+// # Gradients
+//
+// StandardizeGrad differentiates through the statistics:
+//
+//	dx_i = (1/s)·(g_i − mean(g) − xh_i·mean(g·xh))
+//
+// so that Σ dx_i = 0: a bias in front of the normalization gets no gradient.
+// ScaleBy is what remains of it when the statistics are held constant, which is
+// the mistake that section 2 of the paper warns of.
+package norm

@@ -1,0 +1,13 @@
+// Package optim holds the update rules of the optimizers, elementwise over a
+// parameter p and its gradient g, following PyTorch's forms. State (v of
+// Momentum, m and v of Adam) is updated in place and starts at zero.
+//
+//	SGD        p −= lr·g
+//	Momentum   v  = mu·v + g;  p −= lr·v                  no dampening, no Nesterov
+//	Adam       m  = beta1·m + (1−beta1)·g
+//	           v  = beta2·v + (1−beta2)·g²
+//	           p −= (lr/c1)·m / (√v/√c2 + eps)            c_i = 1 − beta_i^t
+//
+// All arithmetic is in T with one rounding an operation, in the order that each
+// function states. All slices of a call have one length.
+package optim
