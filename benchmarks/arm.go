@@ -182,10 +182,9 @@ type seedRun struct {
 // progress after every evaluation with the points so far, from one goroutine.
 // When the context ends it returns what ran, with the context's error.
 func (a *Arm) Run(ctx context.Context, progress func(step int, points []report.Point), keep func(s device.Session) error) ([]seedRun, error) {
-	seeds := make([]int64, a.cfg.Seeds)
-	runs := make([]seedRun, a.cfg.Seeds)
+	seeds := a.cfg.seeds()
+	runs := make([]seedRun, len(seeds))
 	for r := range seeds {
-		seeds[r] = a.cfg.Seed + int64(r)
 		runs[r] = seedRun{seed: seeds[r], finalLoss: math.NaN(), testAccuracy: math.NaN(), testReestimated: math.NaN(), testLoss: math.NaN()}
 	}
 	s, err := a.open(seeds)

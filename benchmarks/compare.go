@@ -47,7 +47,11 @@ func experiment(ctx context.Context, c Config, set *dataset.Set, dev device.Devi
 			return nil, err
 		}
 	}
-	res := &Result{Run: header(c, set, dev), runs: make([][]seedRun, len(arms))}
+	config, err := c.Resolved(dev.Name())
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{Run: header(c, config, set, dev), runs: make([][]seedRun, len(arms))}
 	for _, a := range arms { // alone, before anything else runs
 		if ctx.Err() != nil {
 			break
@@ -137,19 +141,19 @@ func flatten(byArm [][]report.Point) []report.Point {
 	return out
 }
 
-func header(c Config, set *dataset.Set, dev device.Device) report.Run {
+func header(c Config, config any, set *dataset.Set, dev device.Device) report.Run {
 	return report.Run{Started: time.Now(), Device: dev.Name(),
-		Data:      fmt.Sprintf("%s, %d training and %d test images, %s", set.Name, set.Train.N, set.Test.N, pixelText(c)),
+		Data:      fmt.Sprintf("%s (%s; %d + %d images)", set.Name, pixelText(c), set.Train.N, set.Test.N),
 		Synthetic: set.Synthetic, Net: c.net(set.Train.Rows * set.Train.Cols), Classes: classes, Batch: c.Batch, Steps: c.Steps,
 		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, PercentileUnit: min(percentileUnit, c.Hidden[len(c.Hidden)-1]-1),
-		PercentileRows: min(percentileRows, set.Test.N), Config: c}
+		PercentileRows: min(percentileRows, set.Test.N), Config: config}
 }
 
 func pixelText(c Config) string {
 	if c.Binarize {
-		return "binary pixels (> 127)"
+		return "binary pixels"
 	}
-	return "grey pixels (x / 255)"
+	return "grey pixels"
 }
 
 // summary is an arm's row of the report.

@@ -16,28 +16,87 @@ import (
 // Config is one experiment: what is trained, on what, under which protocol.
 // Defaults are the paper's net and protocol (Ioffe & Szegedy 2015, section 4.1).
 type Config struct {
-	Data     string   `yaml:"data"`
-	Binarize bool     `yaml:"binarize"` // pixel > 127 is 1, else 0; off: pixel / 255
-	Norms    []string `yaml:"norms"`    // arms, as models.Parse reads them
-	Grad     string   `yaml:"grad"`     // treatment where an arm does not say
-	Affine   *bool    `yaml:"affine"`   // gamma and beta for every arm; unset: as the method does
-	Stats    string   `yaml:"stats"`    // batch, ema or full; "" is the method's default
-	Alpha    float64  `yaml:"alpha"`
-	Eps      float64  `yaml:"eps"`      // negative: the method's default
-	Interval int      `yaml:"interval"` // 0: the method's default
+	Data     string   // name of a data set
+	Binarize bool     // pixel > 127 is 1, else 0; off: pixel / 255
+	Norms    []string // arms, as models.Parse reads them
+	Grad     string   // treatment where an arm does not say
+	Affine   *bool    // gamma and beta for every arm; unset: as the method does
+	Stats    string   // batch, ema or full; "" is the method's default
+	Alpha    float64  // rate of ema statistics
+	Eps      float64  // negative: the method's default
+	Interval int      // 0: the method's default
 
-	Hidden     []int   `yaml:"hidden,flow"`
-	Activation string  `yaml:"activation"`
-	InitSD     float64 `yaml:"init-sd"`
+	Hidden     []int
+	Activation string
+	InitSD     float64
 
-	Optimizer string  `yaml:"optimizer"`
-	LR        float64 `yaml:"lr"`
-	Batch     int     `yaml:"batch"`
-	Steps     int     `yaml:"steps"`
-	EvalEvery int     `yaml:"eval-every"`
-	Seed      int64   `yaml:"seed"`
-	Seeds     int     `yaml:"seeds"`
-	Device    string  `yaml:"device"`
+	Optimizer string
+	LR        float64
+	Batch     int
+	Steps     int
+	EvalEvery int
+	Seed      int64 // of the weights and the data order
+	Seeds     int   // number of seeds: Seed, Seed+1, …
+	Device    string
+}
+
+// resolved is a configuration as config.yaml keeps it, with nothing left to
+// defaults.
+type resolved struct {
+	Data       string        `yaml:"data"`
+	Binarize   bool          `yaml:"binarize"`
+	Hidden     []int         `yaml:"hidden,flow"`
+	Activation string        `yaml:"activation"`
+	InitSD     float64       `yaml:"init-sd"`
+	Optimizer  string        `yaml:"optimizer"`
+	LR         float64       `yaml:"lr"`
+	Batch      int           `yaml:"batch"`
+	Steps      int           `yaml:"steps"`
+	EvalEvery  int           `yaml:"eval-every"`
+	Seeds      []int64       `yaml:"seeds,flow"`
+	Device     string        `yaml:"device"`
+	Arms       []resolvedArm `yaml:"arms"`
+}
+
+type resolvedArm struct {
+	Norm     string  `yaml:"norm"`
+	Grad     string  `yaml:"grad"`
+	Affine   bool    `yaml:"affine"`
+	Stats    string  `yaml:"stats,omitempty"`
+	Alpha    float64 `yaml:"alpha,omitempty"`
+	Interval int     `yaml:"interval,omitempty"`
+	Eps      float64 `yaml:"eps,omitempty"`
+	Momentum float64 `yaml:"momentum,omitempty"`
+}
+
+// Resolved returns the configuration for config.yaml: every arm with the
+// settings that apply to it, every seed, and the device that runs.
+func (c Config) Resolved(device string) (any, error) {
+	arms, err := c.Arms()
+	if err != nil {
+		return nil, err
+	}
+	r := resolved{Data: c.Data, Binarize: c.Binarize, Hidden: c.Hidden, Activation: c.Activation, InitSD: c.InitSD, Optimizer: c.Optimizer,
+		LR: c.LR, Batch: c.Batch, Steps: c.Steps, EvalEvery: c.EvalEvery, Seeds: c.seeds(), Device: device}
+	for _, n := range arms {
+		a := resolvedArm{Norm: n.Method, Grad: string(n.Grad), Affine: n.Affine, Interval: n.Interval, Eps: n.Eps, Momentum: n.Momentum}
+		if n.Grad == models.Naive && n.Method != models.WhitenNaive.Method {
+			if a.Stats = string(n.Stats); n.Stats == models.EMA {
+				a.Alpha = n.Alpha
+			}
+		}
+		r.Arms = append(r.Arms, a)
+	}
+	return r, nil
+}
+
+// seeds lists the seeds of every arm.
+func (c Config) seeds() []int64 {
+	out := make([]int64, c.Seeds)
+	for i := range out {
+		out[i] = c.Seed + int64(i)
+	}
+	return out
 }
 
 // Defaults returns the paper's net and protocol for one seed: sigmoid, batch 60,

@@ -159,6 +159,6 @@ func Eval(path string, set *dataset.Set, dev device.Device) (EvalOutput, error) 
 		return out, err
 	}
 	loss, acc, err := a.tested(s, 0)
-	h := header(c, set, dev)
+	h := header(c, nil, set, dev)
 	return EvalOutput{Weights: path, Device: h.Device, Data: h.Data, Synthetic: h.Synthetic, Net: h.Net, Norm: n.String(), TestLoss: Number(loss), TestAccuracy: Number(acc)}, err
 }

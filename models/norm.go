@@ -131,7 +131,7 @@ func (n Norm) String() string {
 			}
 		}
 	}
-	if several > 1 {
+	if several > 1 || n.Grad == Naive {
 		s += ":" + string(n.Grad)
 	}
 	if form != nil && form.Affine != n.Affine {

@@ -51,9 +51,11 @@ type rig struct {
 	layout  *program.Layout
 	session device.Session
 	train   *program.Program
+	x       []float64 // the data set
+	y       []uint8
 }
 
-const rigBatch, rigRows = 12, 60
+const rigBatch, rigRows = 12, 1130
 
 // newRig compiles the network for random data and opens it with the given seeds.
 func newRig(t testing.TB, m models.MLP, dev device.Device, seeds ...int64) *rig {
@@ -66,7 +68,7 @@ func newRig(t testing.TB, m models.MLP, dev device.Device, seeds ...int64) *rig 
 			x[i*m.Inputs+j] = rng.NormFloat64() + 0.4*float64(y[i])
 		}
 	}
-	r := &rig{mlp: m, layout: program.NewLayout(m.DType)}
+	r := &rig{mlp: m, layout: program.NewLayout(m.DType), x: x, y: y}
 	must(t, m.AddState(r.layout))
 	_, err := r.layout.AddData("x", program.Float64, rigRows, m.Inputs, x)
 	must(t, err)
@@ -74,7 +76,7 @@ func newRig(t testing.TB, m models.MLP, dev device.Device, seeds ...int64) *rig 
 	must(t, err)
 	r.built, err = m.Build(models.Training, rigBatch)
 	must(t, err)
-	r.train, err = engine.Compile(r.layout, engine.Training{Loss: r.built.Loss, Params: r.built.Params, Gradients: r.built.Params, Optimizer: optim.SGD(0.05),
+	r.train, err = engine.Compile(r.layout, engine.Training{Loss: r.built.Loss, Params: r.built.Params, Gradients: r.built.Params, Optimizer: optim.SGD(0.01),
 		Data:    []engine.Data{{Node: r.built.X, Name: "x"}, {Node: r.built.Labels, Name: "y"}},
 		Outputs: []program.Output{{Node: r.built.X, Name: "batch.x"}, {Node: r.built.Labels, Name: "batch.y"}}})
 	must(t, err)

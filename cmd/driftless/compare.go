@@ -56,7 +56,11 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 	if err := s.Fits(set); err != nil {
 		return err
 	}
-	dir, err := runDir(s.out, fmt.Sprintf("compare-%s-lr%v-%darms", s.Data, s.LR, len(s.Norms)), s.Config)
+	config, err := s.Resolved(dev.Name())
+	if err != nil {
+		return err
+	}
+	dir, err := runDir(s.out, fmt.Sprintf("compare-%s-lr%v-%darms", s.Data, s.LR, len(s.Norms)), config)
 	if err != nil {
 		return err
 	}
@@ -66,7 +70,7 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 	var run *report.Run
 	if res != nil {
 		run = &res.Run
-		run.Title, run.Command = fmt.Sprintf("compare: %d arms on %s", len(s.Norms), set.Name), commandLine(cmd)
+		run.Title, run.Command = fmt.Sprintf("%d arms", len(s.Norms)), commandLine(cmd)
 	}
 	if err := rec.finish(ctx, run, runErr); err != nil && res == nil {
 		return err

@@ -46,7 +46,11 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	if err := s.Fits(set); err != nil {
 		return err
 	}
-	dir, err := runDir(s.out, fmt.Sprintf("train-%s-%s-lr%v", s.Data, s.Norms[0], s.LR), s.Config)
+	config, err := s.Resolved(dev.Name())
+	if err != nil {
+		return err
+	}
+	dir, err := runDir(s.out, fmt.Sprintf("train-%s-%s-lr%v", s.Data, s.Norms[0], s.LR), config)
 	if err != nil {
 		return err
 	}
@@ -58,7 +62,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	var run *report.Run
 	if res != nil {
 		run = &res.Run
-		run.Title, run.Command = fmt.Sprintf("train: %s on %s", run.Arms[0].Name, set.Name), commandLine(cmd)
+		run.Title, run.Command = run.Arms[0].Name, commandLine(cmd)
 	}
 	runErr = rec.finish(ctx, run, runErr)
 	if run == nil {

@@ -164,6 +164,7 @@ func TestFetchRejects(t *testing.T) {
 		{"too short", zip(content[:100]), "truncated"},
 		{"too long", zip(append(content[:len(content):len(content)], 0)), "longer than"},
 		{"much too long", zip(make([]byte, 1<<20)), "longer than"},
+		{"right, but behind a lot of nothing", append(bytes.Repeat(zip(nil), 1<<13), zip(content)...), "truncated"},
 		{"broken gzip", zip(content)[:100], "truncated"},
 		{"an HTML page", []byte("<!DOCTYPE html><title>Sign in to the network</title>"), "truncated"},
 		{"empty", nil, "truncated"},

@@ -56,7 +56,7 @@ func TestReadIDX(t *testing.T) {
 		{"half a dimension", good[:14], "truncated"},
 		{"no data", good[:16], "declares 12 bytes and 0 follow"},
 		{"one byte short", good[:len(good)-1], "declares 12 bytes and 11 follow"},
-		{"trailing garbage", append(slices.Clone(good), 0), "goes on after the data"},
+		{"trailing garbage", append(slices.Clone(good), 0), "12 bytes declared, 13 there"},
 		{"corrupt magic", flip(good, 2), "magic number is 0x00005d03, want 0x00000803"},
 		{"labels for images", idx(pixels, 12), "magic number is 0x00000801, want 0x00000803"},
 		{"other rows", idx(pixels, 2, 3, 2), "dimension 1 is 3, want 2"},

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	ziparchive "archive/zip"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -65,16 +67,17 @@ func moduleProxy(t *testing.T) {
 }
 
 // The go command finds the module whatever the user's Go settings are, and
-// leaves a go.mod above the temporary folder as it is.
+// neither reads nor writes a go.mod or go.work above the temporary folder: these
+// here would make it fail.
 func TestGoModDownload(t *testing.T) {
 	moduleProxy(t)
 	user := t.TempDir()
-	goMod := []byte("module user\n\ngo 1.26\n")
-	write(t, user, map[string][]byte{"go.mod": goMod, "go.work": []byte("go 1.26\n\nuse .\n")})
+	goMod := []byte("module user\n\ngo 9.9\n")
+	write(t, user, map[string][]byte{"go.mod": goMod, "go.work": goMod})
 	write(t, filepath.Join(user, "tmp"), nil)
 	t.Setenv("TMPDIR", filepath.Join(user, "tmp"))
 	t.Setenv("GOWORK", filepath.Join(user, "go.work"))
-	t.Setenv("GOFLAGS", "-mod=vendor")
+	t.Setenv("GOFLAGS", "-modfile="+filepath.Join(user, "go.mod"))
 	t.Setenv("GO111MODULE", "off")
 	t.Chdir(user)
 
@@ -241,4 +244,39 @@ func TestMirrorCancelled(t *testing.T) {
 		t.Errorf("error %v, want context.Canceled", err)
 	}
 	checkFolder(t, filepath.Join(dir, "mnist"))
+}
+
+// roundTrip is a client's transport that answers by itself.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// slowReader delivers a byte at a time, each after a wait.
+type slowReader struct {
+	io.Reader
+	wait time.Duration
+}
+
+func (s slowReader) Read(p []byte) (int, error) {
+	time.Sleep(s.wait)
+	return s.Reader.Read(p[:1])
+}
+
+// A slow server is waited for as long as it sends something.
+func TestMirrorSlow(t *testing.T) {
+	content := idx([]byte{1, 2, 3, 4, 5, 6, 7, 8}, 8)
+	synctest.Test(t, func(t *testing.T) { // on a clock of its own
+		client := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			body := slowReader{bytes.NewReader(content), stallAfter - time.Second}
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(body)}, nil
+		})}
+		open, err := mirror("https://digits.example/", client, stallAfter).prepare(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := download(t.Context(), open, describe("labels", content))
+		if err != nil || !bytes.Equal(got, content) {
+			t.Errorf("read %v, error %v, want %v and none", got, err, content)
+		}
+	})
 }

@@ -6,6 +6,9 @@ import "driftless/kernels"
 // contiguous along k: op(A) two rows at a time, B as a whole.
 func dense[T kernels.Float](transA, transB bool, m, n, k int, a []T, lda int, b []T, ldb int, o output[T], scratch []T) {
 	sums0, sums1, scratch := scratch[:n], scratch[n:2*n], scratch[2*n:]
+	if k == 0 {
+		a, b, lda, ldb = nil, nil, 0, 0
+	}
 	if !transB {
 		bt := scratch[:n*k]
 		scratch = scratch[n*k:]
@@ -13,26 +16,15 @@ func dense[T kernels.Float](transA, transB bool, m, n, k int, a []T, lda int, b 
 		b, ldb = bt, k
 	}
 	for i := 0; i < m; i += 2 {
-		// An odd last row stands in for its missing partner.
-		i1 := min(i+1, m-1)
+		i1 := min(i+1, m-1) // the last of an odd number of rows is its own partner
 		var a0, a1 []T
 		if transA {
 			a0, a1 = scratch[:k], scratch[k:2*k]
 			columns(i, i1, a, lda, a0, a1)
-		} else if k > 0 {
+		} else {
 			a0, a1 = a[i*lda:][:k], a[i1*lda:][:k]
 		}
-		for j := 0; j < n; j += 3 {
-			// So does the last column for those beyond it.
-			j1, j2 := min(j+1, n-1), min(j+2, n-1)
-			if k == 0 {
-				sums0[j], sums0[j1], sums0[j2] = 0, 0, 0
-				sums1[j], sums1[j1], sums1[j2] = 0, 0, 0
-				continue
-			}
-			sums0[j], sums0[j1], sums0[j2], sums1[j], sums1[j1], sums1[j2] =
-				tile(a0, a1, b[j*ldb:][:k], b[j1*ldb:][:k], b[j2*ldb:][:k])
-		}
+		twoRows(a0, a1, b, ldb, sums0, sums1)
 		o.row(i, sums0)
 		if i1 > i {
 			o.row(i1, sums1)
@@ -40,31 +32,37 @@ func dense[T kernels.Float](transA, transB bool, m, n, k int, a []T, lda int, b 
 	}
 }
 
-// tile returns the six sums of two rows with three columns. The Go compiler
-// places the additions of a loop last, so that a tile needs a register for each
-// sum, each product and each loaded value: 2×3 is the largest that does not
-// spill on 15 registers, and was faster than 2×4, 3×3, 4×2 and 1×8.
-func tile[T kernels.Float](a0, a1, b0, b1, b2 []T) (s00, s01, s02, s10, s11, s12 T) {
-	a1 = a1[:len(a0)]
-	b0 = b0[:len(a0)]
-	b1 = b1[:len(a0)]
-	b2 = b2[:len(a0)]
-	for p := range a0 {
-		x, y := a0[p], a1[p]
-		v := b0[p]
-		s00 += T(x * v)
-		s10 += T(y * v)
-		v = b1[p]
-		s01 += T(x * v)
-		s11 += T(y * v)
-		v = b2[p]
-		s02 += T(x * v)
-		s12 += T(y * v)
+// twoRows computes the sums of two rows of op(A) with every row of b, in
+// register tiles of 2×3. The Go compiler places the additions of a loop last,
+// so that a tile needs a register for each sum, each product and each loaded
+// value: 2×3 is the largest that does not spill on amd64, and was up to twice
+// as fast as 2×4, 3×3, 4×2 and 1×8.
+func twoRows[T kernels.Float](a0, a1, b []T, ldb int, sums0, sums1 []T) {
+	n := len(sums0)
+	a1, sums1 = a1[:len(a0)], sums1[:n]
+	for j := 0; j < n; j += 3 {
+		// The last column stands in for those beyond it.
+		j1, j2 := min(j+1, n-1), min(j+2, n-1)
+		b0, b1, b2 := b[j*ldb:][:len(a0)], b[j1*ldb:][:len(a0)], b[j2*ldb:][:len(a0)]
+		var s00, s01, s02, s10, s11, s12 T
+		for p := range a0 {
+			x, y := a0[p], a1[p]
+			v := b0[p]
+			s00 += T(x * v)
+			s10 += T(y * v)
+			v = b1[p]
+			s01 += T(x * v)
+			s11 += T(y * v)
+			v = b2[p]
+			s02 += T(x * v)
+			s12 += T(y * v)
+		}
+		sums0[j], sums0[j1], sums0[j2] = s00, s01, s02
+		sums1[j], sums1[j1], sums1[j2] = s10, s11, s12
 	}
-	return
 }
 
-// columns copies columns i0 and i1 of a into x0 and x1.
+// columns copies columns i0 and i1 of a to x0 and x1.
 func columns[T kernels.Float](i0, i1 int, a []T, lda int, x0, x1 []T) {
 	x1 = x1[:len(x0)]
 	for p := range x0 {

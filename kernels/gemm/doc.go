@@ -29,10 +29,10 @@
 // Inputs such as thresholded pixels are mostly zeros, and a product with a zero
 // adds nothing: a sum that starts at +0 is never -0 (x + -x and +0 + -0 are +0
 // in round to nearest), hence adding ±0 leaves its bits alone. Only 0·Inf and
-// 0·NaN are not zeros. Gemm therefore looks at a few rows of A, and if most of
-// what it finds there are zeros and all of B is finite, it adds up only the
-// rows of B that meet a nonzero. When the nonzeros are ones it saves the
-// multiplications too. Both change the time and never the bits.
+// 0·NaN are not zeros. Unless transB, Gemm therefore looks at a few rows of A,
+// and if most of what it finds there is zero and all of B is finite, it adds up
+// only the rows of B that meet a nonzero. When the nonzeros are ones it saves
+// the multiplications too. Both change the time and never the bits.
 //
 // # Implementations
 //

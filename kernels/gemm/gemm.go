@@ -57,9 +57,9 @@ func Gemm[T kernels.Float](transA, transB bool, m, n, k int, alpha T, a []T, lda
 	if transB {
 		br, bc = n, k
 	}
-	check(ar, ac, lda, len(a), "gemm: lda is below the width of A", "gemm: A is too short")
-	check(br, bc, ldb, len(b), "gemm: ldb is below the width of B", "gemm: B is too short")
-	check(m, n, ldc, len(c), "gemm: ldc is below the width of C", "gemm: C is too short")
+	kernels.CheckMatrix(ar, ac, len(a), lda, "gemm: A is too short for its shape")
+	kernels.CheckMatrix(br, bc, len(b), ldb, "gemm: B is too short for its shape")
+	kernels.CheckMatrix(m, n, len(c), ldc, "gemm: C is too short for its shape")
 	if ep.Bias != nil && len(ep.Bias) != n {
 		panic("gemm: bias is not of length n")
 	}
@@ -67,25 +67,13 @@ func Gemm[T kernels.Float](transA, transB bool, m, n, k int, alpha T, a []T, lda
 		panic("gemm: scratch is too short")
 	}
 	o := output[T]{alpha: alpha, add: add, bias: ep.Bias, c: c, ld: ldc}
-	if !transB && k > 0 && mostlyZero(ar, ac, a, lda) && finite(k, n, b, ldb) {
+	if !transB && k > 0 && n >= sparseWidth && mostlyZero(ar, ac, a, lda) && finite(k, n, b, ldb) {
 		sparse(transA, m, n, k, a, lda, b, ldb, o, scratch)
 	} else {
 		dense(transA, transB, m, n, k, a, lda, b, ldb, o, scratch)
 	}
 	if ep.Act != activation.Identity {
 		activation.Forward(ep.Act, m, n, c, ldc, c, ldc)
-	}
-}
-
-func check(rows, cols, ld, length int, narrow, short string) {
-	if rows == 0 || cols == 0 {
-		return
-	}
-	if rows > 1 && ld < cols {
-		panic(narrow)
-	}
-	if length < (rows-1)*ld+cols {
-		panic(short)
 	}
 }
 

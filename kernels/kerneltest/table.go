@@ -1,0 +1,17 @@
+package kerneltest
+
+import "driftless/kernels"
+
+// table is every kernel, family by family.
+func table[T kernels.Float]() []kernel[T] {
+	var rows []kernel[T]
+	rows = append(rows, statistics[T]()...)
+	rows = append(rows, normalization[T]()...)
+	rows = append(rows, activations[T]()...)
+	rows = append(rows, losses[T]()...)
+	rows = append(rows, optimizers[T]()...)
+	rows = append(rows, elementwise[T]()...)
+	rows = append(rows, products[T]()...)
+	rows = append(rows, gathers[T]()...)
+	return rows
+}

@@ -1,0 +1,256 @@
+package kerneltest
+
+import (
+	"math"
+
+	"driftless/kernels"
+	"driftless/kernels/norm"
+)
+
+// Constants of the cases, exact in float32.
+const (
+	eps   = 0x1p-10
+	alpha = 0.125
+	scale = 1.25
+)
+
+// statistics are the kernels of package norm that reduce.
+func statistics[T kernels.Float]() []kernel[T] {
+	x, mean := read("x", matrix), read("mean", perCol)
+	return []kernel[T]{{
+		name:     "norm.ColumnSum",
+		operands: []operand{x, written("out", perCol)},
+		run:      func(s size, a []arg[T]) { norm.ColumnSum(s.m, s.d, a[0].x, a[0].ld, a[1].x) },
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				v, mag := sum(s.m, func(i int) float64 { return a[0].at(i, j) })
+				a[1].set(0, j, v, mag)
+			}
+		},
+		tol: 2,
+	}, {
+		name:     "norm.ColumnMean",
+		operands: []operand{x, written("mean", perCol)},
+		run:      func(s size, a []arg[T]) { norm.ColumnMean(s.m, s.d, a[0].x, a[0].ld, a[1].x) },
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				v, mag := mean1(s.m, func(i int) float64 { return a[0].at(i, j) })
+				a[1].set(0, j, v, mag)
+			}
+		},
+		tol: 2,
+	}, {
+		name:     "norm.ColumnVar",
+		operands: []operand{x, mean, written("variance", perCol)},
+		run:      func(s size, a []arg[T]) { norm.ColumnVar(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[2].x) },
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				v, mag := mean1(s.m, func(i int) float64 { return square(a[0].at(i, j) - a[1].at(0, j)) })
+				a[2].set(0, j, v, mag)
+			}
+		},
+		tol: 2,
+	}, {
+		name:     "norm.ColumnDot",
+		operands: []operand{read("a", matrix), read("b", matrix), written("out", perCol)},
+		run:      func(s size, a []arg[T]) { norm.ColumnDot(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[1].ld, a[2].x) },
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				v, mag := sum(s.m, func(i int) float64 { return a[0].at(i, j) * a[1].at(i, j) })
+				a[2].set(0, j, v, mag)
+			}
+		},
+		tol: 2,
+	}, {
+		name:     "norm.AddColumnSums",
+		operands: []operand{x, updated("acc", perCol).float64()},
+		run:      func(s size, a []arg[T]) { norm.AddColumnSums(s.m, s.d, a[0].x, a[0].ld, a[1].wide) },
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				v, mag := sum(s.m+1, func(i int) float64 {
+					if i == 0 {
+						return a[1].at(0, j)
+					}
+					return a[0].at(i-1, j)
+				})
+				a[1].set(0, j, v, mag)
+			}
+		},
+		tol: 2,
+	}, {
+		name:     "norm.EMA",
+		operands: []operand{read("old", perCol), read("new", perCol), written("out", perCol)},
+		run:      func(s size, a []arg[T]) { norm.EMA(a[0].x, a[1].x, alpha, scale, a[2].x) },
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				p, q := (1-alpha)*a[0].at(0, j), alpha*(scale*a[1].at(0, j))
+				a[2].set(0, j, p+q, math.Abs(p)+math.Abs(q))
+			}
+		},
+		tol:   4,
+		alias: [][2]int{{2, 0}, {2, 1}},
+	}, {
+		name:     "norm.InvStd",
+		operands: []operand{read("variance", perCol).of(positive), written("out", perCol)},
+		run:      func(s size, a []arg[T]) { norm.InvStd(s.d, a[0].x, eps, a[1].x) },
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				a[1].set(0, j, 1/math.Sqrt(a[0].at(0, j)+eps), 0)
+			}
+		},
+		tol:   2,
+		alias: [][2]int{{1, 0}},
+	}}
+}
+
+// normalization is the rest of package norm.
+func normalization[T kernels.Float]() []kernel[T] {
+	x, y, mean := read("x", matrix), written("y", matrix), read("mean", perCol)
+	variance := read("variance", perCol).of(positive)
+	return []kernel[T]{{
+		name:     "norm.Center",
+		operands: []operand{x, written("mean", perCol), y},
+		run: func(s size, a []arg[T]) {
+			norm.Center(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[2].x, a[2].ld)
+		},
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				v, mag := mean1(s.m, func(i int) float64 { return a[0].at(i, j) })
+				a[1].set(0, j, v, mag)
+				for i := range s.m {
+					a[2].set(i, j, a[0].at(i, j)-v, math.Abs(a[0].at(i, j))+mag)
+				}
+			}
+		},
+		tol:   3,
+		alias: [][2]int{{2, 0}},
+	}, {
+		name:     "norm.CenterBy",
+		operands: []operand{x, mean, y},
+		run: func(s size, a []arg[T]) {
+			norm.CenterBy(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[2].x, a[2].ld)
+		},
+		ref: func(s size, a []*dense) {
+			a[2].each(func(i, j int) (v, mag float64) { return a[0].at(i, j) - a[1].at(0, j), 0 })
+		},
+		tol:   2,
+		alias: [][2]int{{2, 0}},
+	}, {
+		name:     "norm.Standardize",
+		operands: []operand{x, written("mean", perCol), written("variance", perCol), written("invStd", perCol), y},
+		run: func(s size, a []arg[T]) {
+			norm.Standardize(s.m, s.d, a[0].x, a[0].ld, eps, a[1].x, a[2].x, a[3].x, a[4].x, a[4].ld)
+		},
+		ref:   standardize,
+		tol:   8,
+		alias: [][2]int{{4, 0}},
+	}, {
+		name: "norm.StandardizeGrad",
+		operands: []operand{read("xhat", matrix), read("g", matrix), read("invStd", perCol).of(positive), written("dx", matrix),
+			scratch(func(s size) (int, int) { return 1, 2 * s.d }).float64()},
+		run: func(s size, a []arg[T]) {
+			norm.StandardizeGrad(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[1].ld, a[2].x, a[3].x, a[3].ld, a[4].wide)
+		},
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				g, magG := mean1(s.m, func(i int) float64 { return a[1].at(i, j) })
+				gx, magGX := mean1(s.m, func(i int) float64 { return a[1].at(i, j) * a[0].at(i, j) })
+				for i := range s.m {
+					xhat, inv := a[0].at(i, j), a[2].at(0, j)
+					v := inv * ((a[1].at(i, j) - g) - xhat*gx)
+					a[3].set(i, j, v, inv*(math.Abs(a[1].at(i, j))+magG+math.Abs(xhat)*magGX))
+				}
+			}
+		},
+		tol:   6,
+		alias: [][2]int{{3, 1}},
+	}, {
+		name:     "norm.NormalizeBy",
+		operands: []operand{x, mean, variance, y},
+		run: func(s size, a []arg[T]) {
+			norm.NormalizeBy(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[2].x, eps, a[3].x, a[3].ld)
+		},
+		ref: func(s size, a []*dense) {
+			a[3].each(func(i, j int) (v, mag float64) {
+				return (a[0].at(i, j) - a[1].at(0, j)) / math.Sqrt(a[2].at(0, j)+eps), 0
+			})
+		},
+		tol:   4,
+		alias: [][2]int{{3, 0}},
+	}, {
+		name:     "norm.ScaleBy",
+		operands: []operand{read("g", matrix), variance, written("out", matrix)},
+		run: func(s size, a []arg[T]) {
+			norm.ScaleBy(s.m, s.d, a[0].x, a[0].ld, a[1].x, eps, a[2].x, a[2].ld)
+		},
+		ref: func(s size, a []*dense) {
+			a[2].each(func(i, j int) (v, mag float64) { return a[0].at(i, j) / math.Sqrt(a[1].at(0, j)+eps), 0 })
+		},
+		tol:   4,
+		alias: [][2]int{{2, 0}},
+	}, {
+		name:     "norm.Affine",
+		operands: []operand{read("xhat", matrix), read("gamma", perCol), read("beta", perCol), y},
+		run: func(s size, a []arg[T]) {
+			norm.Affine(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[2].x, a[3].x, a[3].ld)
+		},
+		ref: func(s size, a []*dense) {
+			a[3].each(func(i, j int) (v, mag float64) {
+				p, beta := a[0].at(i, j)*a[1].at(0, j), a[2].at(0, j)
+				return p + beta, math.Abs(p) + math.Abs(beta)
+			})
+		},
+		tol:   2,
+		alias: [][2]int{{3, 0}},
+	}, {
+		name:     "norm.ScaleColumns",
+		operands: []operand{read("g", matrix), read("gamma", perCol), written("out", matrix)},
+		run: func(s size, a []arg[T]) {
+			norm.ScaleColumns(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[2].x, a[2].ld)
+		},
+		ref: func(s size, a []*dense) {
+			a[2].each(func(i, j int) (v, mag float64) { return a[0].at(i, j) * a[1].at(0, j), 0 })
+		},
+		tol:   2,
+		alias: [][2]int{{2, 0}},
+	}, {
+		name:     "norm.SquaredDeviation",
+		operands: []operand{x, mean, written("out", matrix)},
+		run: func(s size, a []arg[T]) {
+			norm.SquaredDeviation(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[2].x, a[2].ld)
+		},
+		ref: func(s size, a []*dense) {
+			a[2].each(func(i, j int) (v, mag float64) { return square(a[0].at(i, j) - a[1].at(0, j)), 0 })
+		},
+		tol:   4,
+		alias: [][2]int{{2, 0}},
+	}}
+}
+
+// standardize bounds each result by the roundings of those before it: the mean's
+// enter the variance squared.
+func standardize(s size, a []*dense) {
+	x := a[0]
+	for j := range s.d {
+		mean, magMean := mean1(s.m, func(i int) float64 { return x.at(i, j) })
+		variance, _ := mean1(s.m, func(i int) float64 { return square(x.at(i, j) - mean) })
+		magVar := variance + 0x1p-22*square(magMean)
+		inv := 1 / math.Sqrt(variance+eps)
+		relative := magVar / (variance + eps)
+		a[1].set(0, j, mean, magMean)
+		a[2].set(0, j, variance, magVar)
+		a[3].set(0, j, inv, inv*(1+relative))
+		for i := range s.m {
+			y := (x.at(i, j) - mean) * inv
+			a[4].set(i, j, y, (math.Abs(x.at(i, j))+magMean)*inv+math.Abs(y)*relative)
+		}
+	}
+}
+
+// mean1 is sum divided by n.
+func mean1(n int, f func(i int) float64) (mean, mag float64) {
+	s, mag := sum(n, f)
+	return s / float64(n), mag / float64(n)
+}
+
+func square(x float64) float64 { return x * x }

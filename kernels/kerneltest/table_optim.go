@@ -1,0 +1,61 @@
+package kerneltest
+
+import (
+	"math"
+
+	"driftless/kernels"
+	"driftless/kernels/optim"
+)
+
+// Constants of the optimizers' cases, exact in float32.
+const (
+	rate, momentum           = 0x1p-7, 0.875
+	beta1, beta2, epsAdam    = 0.875, 0.96875, 0x1p-20
+	correction1, correction2 = 0.5, 0.25
+)
+
+// optimizers are the kernels of package optim.
+func optimizers[T kernels.Float]() []kernel[T] {
+	p, g := updated("p", perCol), read("g", perCol)
+	return []kernel[T]{{
+		name:     "optim.SGD",
+		operands: []operand{p, g},
+		run:      func(s size, a []arg[T]) { optim.SGD(a[0].x, a[1].x, rate) },
+		ref: func(s size, a []*dense) {
+			a[0].each(func(i, j int) (v, mag float64) { return step(a[0].at(i, j), rate*a[1].at(i, j)) })
+		},
+		tol: 2,
+	}, {
+		name:     "optim.Momentum",
+		operands: []operand{p, g, updated("v", perCol)},
+		run:      func(s size, a []arg[T]) { optim.Momentum(a[0].x, a[1].x, a[2].x, rate, momentum) },
+		ref: func(s size, a []*dense) {
+			a[2].each(func(i, j int) (v, mag float64) { return step(a[1].at(i, j), -momentum*a[2].at(i, j)) })
+			a[0].each(func(i, j int) (v, mag float64) {
+				v, mag = step(a[0].at(i, j), rate*a[2].at(i, j))
+				return v, mag + rate*a[2].mag[j]
+			})
+		},
+		tol: 4,
+	}, {
+		name:     "optim.Adam",
+		operands: []operand{p, g, updated("m", perCol), updated("v", perCol).of(positive)},
+		run: func(s size, a []arg[T]) {
+			optim.Adam(a[0].x, a[1].x, a[2].x, a[3].x, rate, beta1, beta2, epsAdam, correction1, correction2)
+		},
+		ref: func(s size, a []*dense) {
+			a[2].each(func(i, j int) (v, mag float64) { return step(beta1*a[2].at(i, j), -(1-beta1)*a[1].at(i, j)) })
+			a[3].each(func(i, j int) (v, mag float64) { return beta2*a[3].at(i, j) + (1-beta2)*square(a[1].at(i, j)), 0 })
+			a[0].each(func(i, j int) (v, mag float64) {
+				denom := math.Sqrt(a[3].at(i, j))/math.Sqrt(correction2) + epsAdam
+				v, mag = step(a[0].at(i, j), rate/correction1*a[2].at(i, j)/denom)
+				// A small denominator magnifies what m loses among the denormals.
+				return v, mag + (rate/correction1*a[2].mag[j]+0x1p-122)/denom
+			})
+		},
+		tol: 8,
+	}}
+}
+
+// step returns p - d and the magnitude of its terms.
+func step(p, d float64) (v, mag float64) { return p - d, math.Abs(p) + math.Abs(d) }

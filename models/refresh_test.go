@@ -1,0 +1,230 @@
+package models_test
+
+import (
+	"math"
+	"testing"
+
+	"driftless/engine/device/cpu"
+	"driftless/engine/program"
+	"driftless/models"
+)
+
+// small is the network of these tests, in float64.
+func small(n models.Norm) models.MLP {
+	return models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: n, DType: program.Float64}
+}
+
+// linear computes rows·W + b of the first layer from the parameters as they are.
+func (r *rig) linear(t *testing.T, rows []float64) []float64 {
+	t.Helper()
+	return affine(rows, r.read(t, "fc1.weight", 0), r.read(t, "fc1.bias", 0), r.mlp.Inputs)
+}
+
+func affine(rows, w, b []float64, in int) []float64 {
+	n, d := len(rows)/in, len(b)
+	out := make([]float64, n*d)
+	for i := range n {
+		for j := range d {
+			s := b[j]
+			for k := range in {
+				s += rows[i*in+k] * w[k*d+j]
+			}
+			out[i*d+j] = s
+		}
+	}
+	return out
+}
+
+// moments returns the column means and biased variances.
+func moments(x []float64, d int) (mean, variance []float64) {
+	mean, variance = make([]float64, d), make([]float64, d)
+	m := float64(len(x) / d)
+	for i, v := range x {
+		mean[i%d] += v / m
+	}
+	for i, v := range x {
+		variance[i%d] += (v - mean[i%d]) * (v - mean[i%d]) / m
+	}
+	return mean, variance
+}
+
+func close(t *testing.T, what string, got, want []float64, tol float64) {
+	t.Helper()
+	for i := range want {
+		if !(math.Abs(got[i]-want[i]) <= tol*(1+math.Abs(want[i]))) {
+			t.Fatalf("%s[%d] is %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+// TestFullStatistics: after every T-th update, and before the first, the
+// statistics are those of all rows under the weights as they are; in between
+// they stay.
+func TestFullStatistics(t *testing.T) {
+	n := models.StandardizeNaive
+	n.Stats, n.Interval = models.Full, 3
+	r := newRig(t, small(n), cpu.New(), 1)
+	var kept []float64
+	for step := range 8 {
+		got := r.read(t, "norm1.running_mean", 0)
+		if step%3 == 0 {
+			mean, variance := moments(r.linear(t, r.x), 6)
+			close(t, "running_mean", got, mean, 1e-12)
+			close(t, "running_var", r.read(t, "norm1.running_var", 0), variance, 1e-12)
+			kept = got
+		} else {
+			close(t, "running_mean between refreshes", got, kept, 0)
+		}
+		must(t, r.session.Run(r.train, 1))
+	}
+}
+
+// TestEMAStatistics: after each update the statistics move by alpha towards those
+// of the same batch under the new weights.
+func TestEMAStatistics(t *testing.T) {
+	n := models.CenterNaive
+	n.Stats, n.Alpha = models.EMA, 0.3
+	r := newRig(t, small(n), cpu.New(), 1)
+	for step := range 5 {
+		before := r.read(t, "norm1.running_mean", 0)
+		must(t, r.session.Run(r.train, 1))
+		batch, _ := moments(r.linear(t, r.read(t, "batch.x", 0)), 6)
+		if step == 0 { // the first statistics are the first batch's, under the initial weights
+			first := newRig(t, small(n), cpu.New(), 1)
+			mean, _ := moments(first.linear(t, r.read(t, "batch.x", 0)), 6)
+			close(t, "first running_mean", before, mean, 1e-12)
+		}
+		want := make([]float64, 6)
+		for j := range want {
+			want[j] = 0.7*before[j] + 0.3*batch[j]
+		}
+		close(t, "running_mean", r.read(t, "norm1.running_mean", 0), want, 1e-12)
+	}
+}
+
+// TestRunningStatistics: batch normalization's running statistics follow
+// PyTorch's convention, with the unbiased variance.
+func TestRunningStatistics(t *testing.T) {
+	for _, n := range []models.Norm{models.BatchNorm, models.StandardizeNaive, models.StandardizeGraph} {
+		r := newRig(t, small(n), cpu.New(), 1)
+		before := newRig(t, small(n), cpu.New(), 1)
+		must(t, r.session.Run(r.train, 1))
+		mean, variance := moments(before.linear(t, r.read(t, "batch.x", 0)), 6)
+		for j := range mean {
+			mean[j] *= 0.1
+			variance[j] = 0.9 + 0.1*variance[j]*rigBatch/(rigBatch-1)
+		}
+		close(t, "running_mean", r.read(t, "norm1.running_mean", 0), mean, 1e-12)
+		close(t, "running_var", r.read(t, "norm1.running_var", 0), variance, 1e-12)
+	}
+}
+
+// TestWhitening: after a refresh the whitened first layer has mean 0 and, up to
+// eps, covariance I over the sample; with all rows as sample that can be checked
+// against the data.
+func TestWhitening(t *testing.T) {
+	n := models.WhitenNaive
+	n.Eps = 1e-9
+	r := newRig(t, small(n), cpu.New(), 1)
+	all, err := r.mlp.Statistics(r.layout, models.Source{Images: "x", Labels: "y", Order: program.Sequential, Total: rigRows, Batch: 200})
+	must(t, err)
+	s, err := cpu.New().Open(r.layout, 1)
+	must(t, err)
+	r.session = s
+	must(t, r.mlp.Initialize(s, 0, 1))
+	must(t, s.Run(all, 1))
+	x := r.linear(t, r.x)
+	mean, a := r.read(t, "norm1.running_mean", 0), r.read(t, "norm1.whitening", 0)
+	for i := range x {
+		x[i] -= mean[i%6]
+	}
+	white := affine(x, a, make([]float64, 6), 6)
+	for p := range 6 {
+		for q := range 6 {
+			c := 0.0
+			for i := range rigRows {
+				c += white[i*6+p] * white[i*6+q] / rigRows
+			}
+			want := 0.0
+			if p == q {
+				want = 1
+			}
+			if math.Abs(c-want) > 1e-6 {
+				t.Fatalf("covariance [%d %d] after whitening is %v, want %v", p, q, c, want)
+			}
+		}
+	}
+}
+
+// TestEvaluate holds the evaluation of all rows, the partial last round
+// included, against a plain forward pass.
+func TestEvaluate(t *testing.T) {
+	r := newRig(t, small(models.None), cpu.New(), 1)
+	eval, err := r.mlp.Evaluate(r.layout, models.Source{Images: "x", Labels: "y", Total: rigRows})
+	must(t, err)
+	probe, err := r.mlp.Probe(r.layout, models.Source{Images: "x", Labels: "y", Total: rigRows}, 20)
+	must(t, err)
+	s, err := cpu.New().Open(r.layout, 2)
+	must(t, err)
+	r.session = s
+	for i, seed := range []int64{1, 2} {
+		must(t, r.mlp.Initialize(s, i, seed))
+	}
+	for range 2 { // a second evaluation starts from zero again
+		must(t, s.Run(eval, 1))
+	}
+	must(t, s.Run(probe, 1))
+	for rep := range 2 {
+		h, in := r.x, 7
+		var before []float64
+		for i, layer := range r.mlp.Layers() {
+			z := affine(h, r.read(t, layer+".weight", rep), r.read(t, layer+".bias", rep), in)
+			in = len(z) / rigRows
+			if i == 1 {
+				before = append(before, z...)
+			}
+			if h = z; i < 2 {
+				for k := range h {
+					h[k] = math.Tanh(h[k])
+				}
+			}
+		}
+		loss, correct := 0.0, 0.0
+		for i, label := range r.y {
+			row := h[4*i : 4*i+4]
+			sum, best := 0.0, 0
+			for j, v := range row {
+				sum += math.Exp(v)
+				if v > row[best] {
+					best = j
+				}
+			}
+			loss += math.Log(sum) - row[label]
+			if best == int(label) {
+				correct++
+			}
+		}
+		close(t, "loss", r.read(t, models.StateLossSum, rep), []float64{loss}, 1e-12)
+		close(t, "correct", r.read(t, models.StateCorrect, rep), []float64{correct}, 0)
+		close(t, "probe", r.read(t, models.StateProbe, rep), before[:20*5], 1e-12)
+	}
+}
+
+// TestStepsAllocateNothing: a run of many steps allocates what a run of one does.
+func TestStepsAllocateNothing(t *testing.T) {
+	for _, n := range arms() {
+		if n.Interval = 1 << 20; n.Method != "whiten" && n.Stats != models.Full { // eigen-decompositions do allocate
+			n.Interval = 2
+		}
+		m := small(n)
+		m.DType = program.Float32
+		r := newRig(t, m, cpu.New(), 1)
+		must(t, r.session.Run(r.train, 3))
+		allocs := func(steps int) float64 {
+			return testing.AllocsPerRun(3, func() { must(t, r.session.Run(r.train, steps)) })
+		}
+		if one, many := allocs(1), allocs(60); many > one {
+			t.Errorf("%s: %v allocations in 60 steps, %v in one", label(n), many, one)
+		}
+	}
+}
