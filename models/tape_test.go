@@ -65,7 +65,7 @@ func newRig(t testing.TB, m models.MLP, dev device.Device, seeds ...int64) *rig 
 	for i := range y {
 		y[i] = uint8(rng.IntN(m.Classes))
 		for j := range m.Inputs {
-			x[i*m.Inputs+j] = rng.NormFloat64() + 0.4*float64(y[i])
+			x[i*m.Inputs+j] = rng.NormFloat64() + 0.1*float64(y[i])
 		}
 	}
 	r := &rig{mlp: m, layout: program.NewLayout(m.DType), x: x, y: y}

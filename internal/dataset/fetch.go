@@ -30,8 +30,8 @@ const compressedSlack = 1 << 16
 //
 // log, which may be nil, gets one line for each thing tried. Where nothing
 // works the error lists every source with its reason and names the command
-// that would help. When ctx is done Fetch stops and the error wraps its cause;
-// files already complete stay.
+// that would help. When ctx is done Fetch stops, and the error wraps
+// ctx.Err() and the cause; files already complete stay.
 func Fetch(ctx context.Context, dir, name string, log func(string)) (from string, err error) {
 	e, err := lookup(name)
 	if err != nil {
@@ -92,7 +92,7 @@ func (e *entry) missing(ctx context.Context, folder string, log func(string)) ([
 	var missing []file
 	for _, f := range e.files {
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("fetching %s: %w", e.name, context.Cause(ctx))
+			return nil, fmt.Errorf("fetching %s: %w", e.name, stopped(ctx))
 		}
 		path, r, _, err := openEither(filepath.Join(folder, f.name))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -130,15 +130,24 @@ func take(ctx context.Context, src source, folder string, files []file, log func
 		files = files[1:]
 	}
 	if failure != nil && ctx.Err() != nil {
-		return files, nil, context.Cause(ctx)
+		return files, nil, stopped(ctx)
 	}
 	return files, failure, nil
+}
+
+// stopped returns ctx's error and, where it is another, its cause.
+func stopped(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // download returns the verified content of f.
 func download(ctx context.Context, open opener, f file) ([]byte, error) {
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, stopped(ctx)
 	}
 	r, err := open(ctx, f.name+".gz")
 	if err != nil {

@@ -228,8 +228,8 @@ func TestFetchCancelled(t *testing.T) {
 		}}
 		dir := t.TempDir()
 		_, err := small(src, forbidden(t)).fetch(ctx, dir, func(string) {})
-		if !errors.Is(err, stopped) {
-			t.Errorf("error %v, want the cause", err)
+		if !errors.Is(err, stopped) || !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want context.Canceled and the cause", err)
 		}
 		// The file that was open when it stopped was still complete.
 		checkFolder(t, filepath.Join(dir, "mnist"), fileNames[:3]...)
