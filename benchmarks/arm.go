@@ -2,9 +2,11 @@ package benchmarks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"driftless/engine"
@@ -28,7 +30,11 @@ type Arm struct {
 	layout                                *program.Layout
 	train, first, eval, probe, reestimate *program.Program
 	secondsPerStep                        float64
+	step                                  func(step int) // called every stepEvery steps; may be nil
 }
+
+// stepEvery is the number of steps between signs of life.
+const stepEvery = 100
 
 // Names of the data sets on the device.
 const (
@@ -49,7 +55,10 @@ func NewArm(c Config, n models.Norm, set *dataset.Set, dev device.Device) (*Arm,
 	a := &Arm{Norm: n, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
 	a.mlp = c.mlp(set.Train.Rows*set.Train.Cols, n)
 	if err := a.compile(); err != nil {
-		return nil, &UsageError{fmt.Errorf("arm %v: %w", n, err)}
+		if !strings.Contains(err.Error(), n.Method) { // it may name the method already
+			err = fmt.Errorf("arm %v: %w", n, err)
+		}
+		return nil, &UsageError{err}
 	}
 	return a, nil
 }
@@ -208,8 +217,14 @@ func (a *Arm) Run(ctx context.Context, progress func(step int, points []report.P
 		return nil
 	}
 	t.Every(a.cfg.EvalEvery, evaluate)
+	t.Every(stepEvery, func(step int) error {
+		if a.step != nil {
+			a.step(step)
+		}
+		return nil
+	})
 	runErr := t.Run(ctx, a.cfg.Steps)
-	if runErr == nil && t.Step() == a.cfg.Steps {
+	if runErr == nil || errors.Is(runErr, context.Canceled) { // an interrupted run too ends with an evaluation
 		if err := evaluate(t.Step()); err != nil {
 			return runs, fmt.Errorf("arm %v: %w", a.Norm, err)
 		}

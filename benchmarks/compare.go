@@ -24,6 +24,7 @@ type Result struct {
 // goroutine at a time.
 type Observer struct {
 	Timed    func(arm string, secondsPerStep float64)
+	Step     func(arm string, step int)                        // every 100 steps
 	Progress func(arm string, step int, points []report.Point) // after every evaluation, with the arm's points so far
 	Points   func(all []report.Point)                          // the same, of all arms, in their order
 }
@@ -84,6 +85,13 @@ func experiment(ctx context.Context, c Config, set *dataset.Set, dev device.Devi
 				}
 				if o.Points != nil {
 					o.Points(flatten(byArm))
+				}
+			}
+			a.step = func(step int) {
+				mu.Lock()
+				defer mu.Unlock()
+				if o.Step != nil {
+					o.Step(a.Norm.String(), step)
 				}
 			}
 			var save func(device.Session) error

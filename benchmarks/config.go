@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"driftless/engine/optim"
 	"driftless/engine/program"
@@ -134,10 +135,10 @@ func (c Config) Validate() error {
 
 func (c Config) validate() error {
 	if !slices.Contains(dataset.Names(), c.Data) {
-		return usage("unknown data set %q: choose one of %v", c.Data, dataset.Names())
+		return usage("unknown data set %q: choose one of %s", c.Data, strings.Join(dataset.Names(), ", "))
 	}
 	if _, err := optim.New(c.Optimizer, c.LR); err != nil {
-		return fmt.Errorf("--optimizer and --lr: %w", err)
+		return err
 	}
 	for _, f := range []struct {
 		flag   string
@@ -150,8 +151,14 @@ func (c Config) validate() error {
 	if c.Interval < 0 {
 		return usage("--interval %d is not a positive number of steps", c.Interval)
 	}
-	if math.IsNaN(c.Eps) || math.IsNaN(c.Alpha) {
-		return usage("--eps and --alpha must be numbers")
+	if math.IsNaN(c.Eps) {
+		return usage("--eps %v is not a number of at least 0", c.Eps)
+	}
+	if !(c.Alpha > 0 && c.Alpha <= 1) {
+		return usage("--alpha %v is outside (0, 1]", c.Alpha)
+	}
+	if c.Stats != "" && !slices.Contains([]models.Stats{models.Batch, models.EMA, models.Full}, models.Stats(c.Stats)) {
+		return usage("unknown --stats %q: choose one of batch, ema, full", c.Stats)
 	}
 	arms, err := c.Arms()
 	if err != nil {
@@ -161,6 +168,25 @@ func (c Config) validate() error {
 		if err := c.mlp(784, a).Validate(); err != nil {
 			return err
 		}
+	}
+	return c.fitsMemory(len(arms))
+}
+
+// maxValues bounds the weights and activations of all arms and seeds together:
+// with gradients about 4 GB.
+const maxValues = 1 << 29
+
+// fitsMemory refuses nets whose training would need more memory than machines
+// have. Validate has bounded each factor already.
+func (c Config) fitsMemory(arms int) error {
+	values, in := 0, 784
+	for _, d := range append(slices.Clone(c.Hidden), classes) {
+		values += in*d + c.Batch*d
+		in = d
+	}
+	if n := float64(values) * float64(arms) * float64(c.Seeds); n > maxValues {
+		return usage("%d arms with %d seeds of a net %s with batch %d need %.2g numbers in memory, more than the limit of %.2g: take fewer or smaller ones",
+			arms, c.Seeds, c.mlp(784, models.None), c.Batch, n, float64(maxValues))
 	}
 	return nil
 }
@@ -239,6 +265,15 @@ func (c Config) net(inputs int) string {
 func (c Config) Fits(set *dataset.Set) error {
 	if c.Batch > set.Train.N {
 		return usage("--batch %d is larger than the training set of %s, which has %d images", c.Batch, set.Name, set.Train.N)
+	}
+	arms, err := c.Arms()
+	if err != nil {
+		return err
+	}
+	for _, n := range arms {
+		if _, err := NewArm(c, n, set, nil); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func (r *Result) Output(runDir string) CompareOutput {
 // curve averages an arm's points over seeds, step by step.
 func curve(ps []report.Point) []CurvePoint {
 	at := map[int]int{}
-	var out []CurvePoint
+	out := []CurvePoint{}
 	var n []float64
 	for _, p := range ps {
 		i, ok := at[p.Step]

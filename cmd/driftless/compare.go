@@ -19,7 +19,7 @@ func newCompare(t *terminal) *cobra.Command {
 	s.Steps, s.EvalEvery, s.Seeds = 5000, 250, 3
 	cmd := &cobra.Command{
 		Use:   "compare",
-		Short: "Train several normalizations from the same weights on the same batches",
+		Short: "Train several normalizations side by side",
 		Long: `Compare trains arms (normalizations) from identical initial weights on identical
 batches, for several seeds, and writes a run directory: config.yaml,
 metrics.jsonl, curves.png and report.html.
@@ -29,7 +29,7 @@ graph) and by affine or noaffine where the default is not meant:
 none, center:naive, center:graph, standardize:naive, standardize:graph,
 whiten:naive, batchnorm, standardize:naive:affine, …`,
 		Example: "  driftless compare --norms none,center:naive,center:graph,batchnorm --seeds 3",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
 	s.register(cmd)
 	cmd.Flags().StringVar(&s.norms, "norms", "none,center:naive,center:graph,standardize:naive,standardize:graph,batchnorm", "arms to train")
@@ -101,12 +101,9 @@ func commandLine(cmd *cobra.Command) string {
 }
 
 func printJSON(w io.Writer, v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "%s\n", data)
-	return err
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
 }
 
 // summarize prints one screen: a row and a finding for each arm.

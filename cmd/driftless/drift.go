@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -25,14 +28,14 @@ func newDrift(t *terminal) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "drift",
-		Short: "The worked example: a bias that grows without bound while nothing changes",
-		Long: `Drift runs the worked example of Ioffe & Szegedy (2015, section 2) in float64: one
-layer x = u + b, normalized, under statistics that the gradient takes for
+		Short: "The worked example: a bias that grows while nothing changes",
+		Long: `Drift runs the worked example of Ioffe & Szegedy (2015, section 2) in float64:
+one layer x = u·w + b, normalized, under statistics that the gradient takes for
 constants and under statistics in the graph. It prints a table, draws a picture,
 and checks both against closed forms; the exit code is 1 where they disagree.
 
 With --explain it walks through one batch with all the numbers instead.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	cmd.Flags().StringVar(&out, "out", "", "directory for the picture, new or empty (default: a new one under runs/)")
 	cmd.Flags().BoolVar(&explain, "explain", false, "walk through one batch, line by line")
@@ -58,12 +61,8 @@ With --explain it walks through one batch with all the numbers instead.`,
 			return err
 		}
 		picture := filepath.Join(dir.Path(), driftPicture)
-		f, err := os.Create(picture)
-		if err != nil {
+		if err := writePicture(picture, res.Plot); err != nil {
 			return err
-		}
-		if err := errors.Join(res.Plot(f), f.Close()); err != nil {
-			return fmt.Errorf("cannot write %s: %w", picture, err)
 		}
 		if asJSON {
 			err = printJSON(t.out, res)
@@ -76,4 +75,35 @@ With --explain it walks through one batch with all the numbers instead.`,
 		return err
 	}
 	return cmd
+}
+
+// writePicture writes a file that is complete or absent.
+func writePicture(path string, plot func(io.Writer) error) error {
+	var picture bytes.Buffer
+	if err := plot(&picture); err != nil {
+		return err
+	}
+	temp := path + ".tmp"
+	err := os.WriteFile(temp, picture.Bytes(), 0o644)
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = os.Remove(temp) // says less than the error at hand
+		return fmt.Errorf("cannot write %s: %w", path, plainCause(err))
+	}
+	return nil
+}
+
+// plainCause strips the temporary name from an error of package os.
+func plainCause(err error) error {
+	var pathErr *fs.PathError
+	var linkErr *os.LinkError
+	switch {
+	case errors.As(err, &pathErr):
+		return pathErr.Err
+	case errors.As(err, &linkErr):
+		return linkErr.Err
+	}
+	return err
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"driftless/benchmarks"
+	"driftless/internal/dataset"
 
 	"github.com/spf13/cobra"
 )
@@ -17,12 +19,15 @@ func newEval(t *terminal) *cobra.Command {
 		Use:     "eval weights.safetensors",
 		Short:   "Evaluate a trained network on a data set's test images",
 		Example: "  driftless eval runs/train-mnist-batchnorm-lr0.1/weights.safetensors",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument("the path of a weights file"),
 	}
 	dataFlags(cmd.Flags(), &data, &dir, "mnist")
 	deviceFlag(cmd.Flags(), &dev)
 	jsonFlag(cmd.Flags(), &asJSON)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if !slices.Contains(dataset.Names(), data) {
+			return unknownData(data)
+		}
 		d, err := openDevice(dev, t)
 		if err != nil {
 			return err

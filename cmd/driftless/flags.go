@@ -52,7 +52,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
 	jsonFlag(f, &s.json)
 	for _, name := range []string{"eps", "interval"} { // their defaults depend on the norm
-		f.Lookup(name).DefValue = ""
+		f.Lookup(name).DefValue = "0" // pflag prints no zero
 	}
 }
 
@@ -80,10 +80,9 @@ func (s *settings) resolve() error {
 	if s.flags.Changed("interval") && s.Interval < 1 {
 		return wrong("--interval %d is not a positive number of steps", s.Interval)
 	}
-	if s.norm != "" {
+	if s.flags.Lookup("norm") != nil {
 		s.Norms = []string{s.norm}
-	}
-	if s.norms != "" {
+	} else {
 		s.Norms = strings.Split(s.norms, ",")
 	}
 	var err error
@@ -137,7 +136,7 @@ func loadData(name, dir string) (*dataset.Set, error) {
 	}
 	set, err := dataset.Load(dir, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w\nwithout a network, --data synthetic trains on images drawn by the program", err)
+		return nil, fmt.Errorf("%w, or take --data synthetic: images drawn by the program", err)
 	}
 	return set, err
 }

@@ -20,10 +20,10 @@ func newTrain(t *terminal) *cobra.Command {
 curves.png, report.html and weights.safetensors (PyTorch's names), which
 driftless eval reads. A loss that is not finite ends the run with exit code 1.`,
 		Example: "  driftless train --norm batchnorm --lr 0.5 --steps 3000",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
 	s.register(cmd)
-	cmd.Flags().StringVar(&s.norm, "norm", "batchnorm", "normalization: none, center, standardize, whiten or batchnorm, or an arm as compare takes it")
+	cmd.Flags().StringVar(&s.norm, "norm", "batchnorm", "normalization: none, center, standardize, whiten, batchnorm or an arm as compare takes it")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return train(cmd, s, t) }
 	return cmd
 }

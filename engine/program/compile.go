@@ -121,6 +121,7 @@ type compiler struct {
 	stats        map[*G.Node]*stats  // Standardize(x) or Center(x) → by-products
 	consts       map[float64]*Tensor
 	rows         *Tensor // row numbers of the batch
+	dataRows     int     // of the data sets that feed it
 	feeds        map[*G.Node]Feed
 }
 
@@ -346,9 +347,12 @@ func (c *compiler) feed(f Feed) (value, error) {
 		return value{}, fmt.Errorf("a batch of %d (input %q) is larger than the data set %q, which has %d rows", batch, f.Node.Name(), f.Data, s.Rows)
 	}
 	if c.rows == nil {
-		c.b.Batch = batch
+		c.b.Batch, c.dataRows = batch, s.Rows
 		c.rows = &Tensor{DType: Int32, Rows: 1, Cols: batch, LD: batch, Shape: []int{batch}, Name: "rows"}
 		c.emit(&Instr{Op: OpIndex, Out: []*Tensor{c.rows}, Order: c.spec.Order, Total: total, Scale: float64(s.Rows), Nodes: []string{"rows"}})
+	}
+	if s.Rows != c.dataRows {
+		return value{}, fmt.Errorf("input %q is fed from %d rows, another input from %d: data sets that feed one batch must have as many rows", f.Node.Name(), s.Rows, c.dataRows)
 	}
 	if batch != c.b.Batch {
 		return value{}, fmt.Errorf("input %q takes batches of %d, another input %d: they must agree", f.Node.Name(), batch, c.b.Batch)

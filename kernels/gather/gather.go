@@ -2,17 +2,17 @@ package gather
 
 import "driftless/kernels"
 
-// Map says what value a byte stands for.
+// Map says what number a byte x stands for.
 type Map uint8
 
-// The maps from a byte x to a value.
+// The maps.
 const (
-	Raw    Map = iota // x: 0 … 255
+	Raw    Map = iota // x: 0 … 255, for labels
 	Unit              // x/255: 0 … 1, as PyTorch's ToTensor
-	Binary            // 1 where x > 127, else 0
+	Binary            // 1 if x > 127, else 0
 )
 
-// String returns the map's lower-case name.
+// String returns the map's name in lower case.
 func (m Map) String() string {
 	switch m {
 	case Raw:
@@ -26,54 +26,56 @@ func (m Map) String() string {
 }
 
 // BytesRows sets row i of the len(idx)×cols matrix dst to row idx[i] of data,
-// each byte mapped by mp.
+// mapped by mp. Rows of data follow one another without gaps, rows of dst are
+// ldd apart and what lies between them is not written. Rows may be named more
+// than once. It panics if an index names no row, if dst is too short or if mp
+// is none of the maps.
 func BytesRows[T kernels.Float](idx []int32, data []uint8, cols int, mp Map, dst []T, ldd int) {
 	kernels.CheckMatrix(len(idx), cols, len(dst), ldd, "gather: dst is too short for its shape")
+	if cols == 0 {
+		return
+	}
 	var table [256]T
-	for b := range table {
+	for x := range table {
 		switch mp {
 		case Raw:
-			table[b] = T(b)
+			table[x] = T(x)
 		case Unit:
-			table[b] = T(b) / 255
+			table[x] = T(x) / 255
 		case Binary:
-			if b > 127 {
-				table[b] = 1
-			}
+			table[x] = T(x >> 7)
 		default:
 			panic("gather: unknown map")
 		}
 	}
-	if cols == 0 {
-		return
-	}
-	rows := len(data) / cols
 	for i, r := range idx {
-		if uint(r) >= uint(rows) {
-			panic("gather: index out of range")
-		}
-		out := dst[i*ldd:][:cols]
-		for j, b := range data[int(r)*cols:][:cols] {
-			out[j] = table[b]
+		src := row(data, r, cols)
+		out := dst[i*ldd:][:len(src)]
+		for j, x := range src {
+			out[j] = table[x]
 		}
 	}
 }
 
 // Rows sets row i of the len(idx)×cols matrix dst to row idx[i] of data,
-// converted to T.
+// converted to T. In all else it is as BytesRows.
 func Rows[T, S kernels.Float](idx []int32, data []S, cols int, dst []T, ldd int) {
 	kernels.CheckMatrix(len(idx), cols, len(dst), ldd, "gather: dst is too short for its shape")
 	if cols == 0 {
 		return
 	}
-	rows := len(data) / cols
 	for i, r := range idx {
-		if uint(r) >= uint(rows) {
-			panic("gather: index out of range")
-		}
-		out := dst[i*ldd:][:cols]
-		for j, v := range data[int(r)*cols:][:cols] {
-			out[j] = T(v)
+		src := row(data, r, cols)
+		out := dst[i*ldd:][:len(src)]
+		for j, x := range src {
+			out[j] = T(x)
 		}
 	}
+}
+
+func row[E any](data []E, r int32, cols int) []E {
+	if r < 0 || (int(r)+1)*cols > len(data) {
+		panic("gather: an index names no row of the data")
+	}
+	return data[int(r)*cols:][:cols]
 }

@@ -163,7 +163,7 @@ func normalization[T kernels.Float]() []kernel[T] {
 			}
 		},
 		tol:   6,
-		alias: [][2]int{{3, 1}},
+		alias: [][2]int{{3, 0}, {3, 1}},
 	}, {
 		name:     "norm.NormalizeBy",
 		operands: []operand{x, mean, variance, y},

@@ -7,33 +7,45 @@ import "driftless/kernels"
 //
 //	dx = invStd·((g − mean(g)) − xhat·mean(g·xhat))
 //
-// for m×d matrices: the two column means in float64 rounded to T, the rest in T
-// in the order of the brackets. Summed over a column it is 0 up to rounding.
-// scratch has length 2d or more. dx may be g itself, with the same leading
-// dimension.
+// for m×d matrices (Ioffe and Szegedy 2015, section 3, simplified). Summed over
+// a column it is 0 up to rounding. The sequence is
+//
+//	a = 0; a += float64(g)                 for each row; a = T(a/m)
+//	b = 0; b += float64(g)·float64(xhat)   for each row; b = T(b/m)
+//	dx = invStd·(T(g − a) − T(xhat·b))
+//
+// scratch has length 2d or more. dx may be g or xhat itself, with the same
+// leading dimension.
 func StandardizeGrad[T kernels.Float](m, d int, xhat []T, ldxh int, g []T, ldg int, invStd []T, dx []T, lddx int, scratch []float64) {
 	kernels.CheckMatrix(m, d, len(xhat), ldxh, "norm: xhat is too short for its shape")
 	checkPair(m, d, len(g), ldg, len(dx), lddx)
 	kernels.CheckVector(d, len(invStd), "norm: invStd is shorter than d")
 	kernels.CheckVector(2*d, len(scratch), "norm: scratch of StandardizeGrad is shorter than 2d")
-	meanG, meanGX := scratch[:d], scratch[d:][:d]
+	sumG, sumGX := scratch[:d], scratch[d:][:d]
 	clear(scratch[:2*d])
-	for i := range m {
-		rg, rx := row(g, i, ldg, d), row(xhat, i, ldxh, d)
-		for j, v := range rg {
-			meanG[j] += float64(v)
-			meanGX[j] += float64(float64(v) * float64(rx[j]))
+	for i := range rows(m, d) {
+		rg, rx := g[i*ldg:][:len(sumG)], xhat[i*ldxh:][:len(sumG)]
+		sumGX := sumGX[:len(sumG)]
+		for j := range sumG {
+			v := float64(rg[j])
+			sumG[j] += v
+			sumGX[j] += float64(v * float64(rx[j]))
 		}
 	}
-	for j := range meanG {
-		meanG[j] /= float64(m)
-		meanGX[j] /= float64(m)
-	}
-	inv := invStd[:d]
-	for i := range m {
-		rg, rx, dst := row(g, i, ldg, d), row(xhat, i, ldxh, d), row(dx, i, lddx, d)
-		for j, v := range rg {
-			dst[j] = inv[j] * ((v - T(meanG[j])) - T(rx[j]*T(meanGX[j])))
+	for j0 := 0; j0 < d; j0 += block {
+		w := min(block, d-j0)
+		var bufG, bufGX [block]T
+		meanG, meanGX := bufG[:w], bufGX[:w]
+		for j := range w {
+			meanG[j] = T(sumG[j0+j] / float64(m))
+			meanGX[j] = T(sumGX[j0+j] / float64(m))
+		}
+		for i := range m {
+			rg, rx, dst := g[i*ldg+j0:][:len(meanG)], xhat[i*ldxh+j0:][:len(meanG)], dx[i*lddx+j0:][:len(meanG)]
+			meanGX, inv := meanGX[:len(meanG)], invStd[j0:][:len(meanG)]
+			for j, a := range meanG {
+				dst[j] = inv[j] * ((rg[j] - a) - T(rx[j]*meanGX[j]))
+			}
 		}
 	}
 }

@@ -28,7 +28,7 @@ func columnSum[T kernels.Float](m, d int, x []T, ldx int, divisor float64, out [
 		w := min(block, d-j0)
 		var buf [block]float64
 		acc := buf[:w]
-		addRows(m, x[min(j0, len(x)):], ldx, acc)
+		addRows(m, x[min(j0, len(x)):], ldx, acc) // x is empty if m is 0
 		dst := out[j0:][:w]
 		for j, s := range acc {
 			dst[j] = T(s / divisor)
@@ -75,9 +75,9 @@ func ColumnVar[T kernels.Float](m, d int, x []T, ldx int, mean, variance []T) {
 			mu[j] = float64(v)
 		}
 		for i := range m {
-			row := x[i*ldx+j0:][:w]
-			for j, v := range row {
-				dev := float64(v) - mu[j]
+			row, acc := x[i*ldx+j0:][:len(mu)], acc[:len(mu)]
+			for j, v := range mu {
+				dev := float64(row[j]) - v
 				acc[j] += float64(dev * dev)
 			}
 		}
@@ -100,9 +100,9 @@ func ColumnDot[T kernels.Float](m, d int, a []T, lda int, b []T, ldb int, out []
 		var buf [block]float64
 		acc := buf[:w]
 		for i := range m {
-			ra, rb := a[i*lda+j0:][:w], b[i*ldb+j0:][:w]
-			for j, v := range ra {
-				acc[j] += float64(float64(v) * float64(rb[j]))
+			ra, rb := a[i*lda+j0:][:len(acc)], b[i*ldb+j0:][:len(acc)]
+			for j := range acc {
+				acc[j] += float64(float64(ra[j]) * float64(rb[j]))
 			}
 		}
 		dst := out[j0:][:w]

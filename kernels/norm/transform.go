@@ -1,10 +1,6 @@
 package norm
 
-import (
-	"math"
-
-	"driftless/kernels"
-)
+import "driftless/kernels"
 
 // Center computes the column means into mean and y = x − mean in T, for m×d
 // matrices. y may be x itself, with the same leading dimension.
@@ -19,10 +15,10 @@ func CenterBy[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy in
 	checkPair(m, d, len(x), ldx, len(y), ldy)
 	kernels.CheckVector(d, len(mean), "norm: mean is shorter than d")
 	mu := mean[:d]
-	for i := range m {
-		src, dst := row(x, i, ldx, d), row(y, i, ldy, d)
-		for j, v := range src {
-			dst[j] = v - mu[j]
+	for i := range rows(m, d) {
+		src, dst := x[i*ldx:][:len(mu)], y[i*ldy:][:len(mu)]
+		for j, v := range mu {
+			dst[j] = src[j] - v
 		}
 	}
 }
@@ -43,11 +39,16 @@ func Standardize[T kernels.Float](m, d int, x []T, ldx int, eps float64, mean, v
 	ColumnVar(m, d, x, ldx, mean, variance)
 	InvStd(d, variance, eps, invStd)
 	checkPair(m, d, len(x), ldx, len(y), ldy)
-	mu, inv := mean[:d], invStd[:d]
+	normalize(rows(m, d), 0, x, ldx, mean[:d], invStd[:d], y, ldy)
+}
+
+// normalize computes y = (x − mean)·inv in the len(mean) columns from j0 on.
+func normalize[T kernels.Float](m, j0 int, x []T, ldx int, mean, inv []T, y []T, ldy int) {
+	inv = inv[:len(mean)]
 	for i := range m {
-		src, dst := row(x, i, ldx, d), row(y, i, ldy, d)
-		for j, v := range src {
-			dst[j] = (v - mu[j]) * inv[j]
+		src, dst := x[i*ldx+j0:][:len(mean)], y[i*ldy+j0:][:len(mean)]
+		for j, v := range mean {
+			dst[j] = (src[j] - v) * inv[j]
 		}
 	}
 }
@@ -62,13 +63,8 @@ func NormalizeBy[T kernels.Float](m, d int, x []T, ldx int, mean, variance []T, 
 	for j0 := 0; j0 < d; j0 += block {
 		w := min(block, d-j0)
 		var buf [block]T
-		mu, inv := mean[j0:][:w], invStdBlock(&buf, variance[j0:][:w], eps)
-		for i := range m {
-			src, dst := x[i*ldx+j0:][:w], y[i*ldy+j0:][:w]
-			for j, v := range src {
-				dst[j] = (v - mu[j]) * inv[j]
-			}
-		}
+		InvStd(w, variance[j0:], eps, buf[:])
+		normalize(m, j0, x, ldx, mean[j0:][:w], buf[:w], y, ldy)
 	}
 }
 
@@ -81,22 +77,19 @@ func ScaleBy[T kernels.Float](m, d int, g []T, ldg int, variance []T, eps float6
 	for j0 := 0; j0 < d; j0 += block {
 		w := min(block, d-j0)
 		var buf [block]T
-		inv := invStdBlock(&buf, variance[j0:][:w], eps)
-		for i := range m {
-			src, dst := g[i*ldg+j0:][:w], out[i*ldo+j0:][:w]
-			for j, v := range src {
-				dst[j] = v * inv[j]
-			}
-		}
+		InvStd(w, variance[j0:], eps, buf[:])
+		scaleColumns(m, j0, g, ldg, buf[:w], out, ldo)
 	}
 }
 
-func invStdBlock[T kernels.Float](buf *[block]T, variance []T, eps float64) []T {
-	inv := buf[:len(variance)]
-	for j, v := range variance {
-		inv[j] = T(1 / math.Sqrt(float64(v)+eps))
+// scaleColumns computes out = g·factor in the len(factor) columns from j0 on.
+func scaleColumns[T kernels.Float](m, j0 int, g []T, ldg int, factor []T, out []T, ldo int) {
+	for i := range m {
+		src, dst := g[i*ldg+j0:][:len(factor)], out[i*ldo+j0:][:len(factor)]
+		for j, f := range factor {
+			dst[j] = src[j] * f
+		}
 	}
-	return inv
 }
 
 // Affine computes y = xhat·gamma + beta in T, product and sum rounded apart;
@@ -106,11 +99,11 @@ func Affine[T kernels.Float](m, d int, xhat []T, ldxh int, gamma, beta []T, y []
 	checkPair(m, d, len(xhat), ldxh, len(y), ldy)
 	kernels.CheckVector(d, len(gamma), "norm: gamma is shorter than d")
 	kernels.CheckVector(d, len(beta), "norm: beta is shorter than d")
-	ga, be := gamma[:d], beta[:d]
-	for i := range m {
-		src, dst := row(xhat, i, ldxh, d), row(y, i, ldy, d)
-		for j, v := range src {
-			dst[j] = T(v*ga[j]) + be[j]
+	ga := gamma[:d]
+	for i := range rows(m, d) {
+		src, dst, be := xhat[i*ldxh:][:len(ga)], y[i*ldy:][:len(ga)], beta[:len(ga)]
+		for j, v := range ga {
+			dst[j] = T(src[j]*v) + be[j]
 		}
 	}
 }
@@ -120,13 +113,7 @@ func Affine[T kernels.Float](m, d int, xhat []T, ldxh int, gamma, beta []T, y []
 func ScaleColumns[T kernels.Float](m, d int, g []T, ldg int, gamma []T, out []T, ldo int) {
 	checkPair(m, d, len(g), ldg, len(out), ldo)
 	kernels.CheckVector(d, len(gamma), "norm: gamma is shorter than d")
-	ga := gamma[:d]
-	for i := range m {
-		src, dst := row(g, i, ldg, d), row(out, i, ldo, d)
-		for j, v := range src {
-			dst[j] = v * ga[j]
-		}
-	}
+	scaleColumns(rows(m, d), 0, g, ldg, gamma[:d], out, ldo)
 }
 
 // SquaredDeviation computes out = (x − mean)² in T; mean has length d. out may
@@ -135,10 +122,10 @@ func SquaredDeviation[T kernels.Float](m, d int, x []T, ldx int, mean []T, out [
 	checkPair(m, d, len(x), ldx, len(out), ldo)
 	kernels.CheckVector(d, len(mean), "norm: mean is shorter than d")
 	mu := mean[:d]
-	for i := range m {
-		src, dst := row(x, i, ldx, d), row(out, i, ldo, d)
-		for j, v := range src {
-			dev := v - mu[j]
+	for i := range rows(m, d) {
+		src, dst := x[i*ldx:][:len(mu)], out[i*ldo:][:len(mu)]
+		for j, v := range mu {
+			dev := src[j] - v
 			dst[j] = dev * dev
 		}
 	}
@@ -149,10 +136,11 @@ func checkPair(m, d, lenX, ldx, lenY, ldy int) {
 	kernels.CheckMatrix(m, d, lenY, ldy, "norm: the output is too short for its shape")
 }
 
-// row returns row i of x; empty if d is 0, where x may be shorter than i·ld.
-func row[T kernels.Float](x []T, i, ld, d int) []T {
+// rows is m, but 0 where there are no columns: such a matrix needs no elements,
+// so there are no rows to slice.
+func rows(m, d int) int {
 	if d == 0 {
-		return nil
+		return 0
 	}
-	return x[i*ld:][:d]
+	return m
 }

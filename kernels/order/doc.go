@@ -1,18 +1,32 @@
-// Package order gives each epoch its data order as a keyed pseudo-random
-// permutation of [0, n) that is evaluated point by point. The order is a
-// function of (seed, epoch, position) alone: nothing is shuffled, stored or
-// checkpointed, a run resumes at any step, and every device computes the same
-// order with 32-bit integer arithmetic.
+// Package order gives each epoch its data order: a pseudo-random permutation
+// of the rows of a data set that is evaluated position by position. The order
+// is a function of (seed, epoch, position) alone. Nothing is shuffled, stored
+// or checkpointed, a run resumes at any step, and every device computes the
+// same order for itself.
 //
-// The permutation is an alternating (unbalanced) Feistel network (Luby and
-// Rackoff, 1988) over ceil(log2 n) bits, two at least: the number is split into
-// a high and a low half, and each round adds to one half, by exclusive or, a
-// hash of the other half and of a round key. A Feistel network is a bijection
-// whatever the hash. Results of n and above are put through the network again
-// until one is below n (cycle walking, Black and Rogaway, 2002), which takes
-// fewer than two passes on average. The round keys come from seed and epoch by
-// SplitMix64.
+// # Sequence of operations
 //
-// It serves for shuffling, not for cryptography, and for small n it reaches
-// only a part of the n! orders.
+// Unsigned integers, modulo 2^32 and 2^64; operators bind as in Go.
+//
+//	mix32(x)   x = (x ^ x>>16)*0x7feb352d;          x = (x ^ x>>15)*0x846ca68b;          x ^ x>>16
+//	mix64(x)   x = (x ^ x>>30)*0xbf58476d1ce4e5b9;  x = (x ^ x>>27)*0x94d049bb133111eb;  x ^ x>>31
+//
+//	keys       s = mix64(mix64(seed) ^ epoch)
+//	           four times: s += 0x9e3779b97f4a7c15; two keys: the low and the high half of mix64(s)
+//	network    width = max(8, ceil(log2 n)) bits; low = width - width/2, high = width/2
+//	           h and l are the position's upper high and lower low bits
+//	           four times, with the next two keys:
+//	               h ^= mix32(l ^ key) >> (32 - high)
+//	               l ^= mix32(h ^ key) >> (32 - low)
+//	walk       apply the network to the position, and again while the result is n or more
+//
+// The network is an alternating Feistel network of eight rounds (Luby and
+// Rackoff, 1988), unbalanced where the width is odd: a bijection of 2^width
+// numbers whatever the hash. Walking along its cycles (Black and Rogaway, 2002)
+// makes it one of n numbers, in 2^width/n passes on average: fewer than two
+// from n = 129 on. mix32 is lowbias32 (Wellons,
+// 2018), mix64 the finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
+//
+// It is made for shuffling, not for secrets: there are 2^128 pairs of seed and
+// epoch, and no more orders than that.
 package order

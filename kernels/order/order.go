@@ -2,40 +2,41 @@ package order
 
 import "math/bits"
 
-// rounds of the Feistel network; each half is replaced rounds/2 times.
-const rounds = 8
-
-// Index returns the place of i in the permutation of [0, n) that belongs to
-// seed and epoch: for fixed seed, epoch and n it maps 0 … n−1 one to one onto
-// 0 … n−1. i must be below n.
+// Index returns the row at position i of the order of n rows that belongs to
+// seed and epoch. For fixed seed, epoch and n it is a permutation of 0 … n-1.
+// It panics if i is not below n.
 func Index(seed, epoch uint64, n, i uint32) uint32 {
 	if i >= n {
-		panic("order: index is not below n")
+		panic("order: position is not below n")
 	}
 	p := newPermutation(seed, epoch, n)
 	return p.at(i)
 }
 
-// Fill sets out[j] to Index(seed, epoch, n, (start+j) mod n): the next len(out)
-// entries of the epoch's order from position start, wrapping at its end.
+// Fill sets out[j] to Index(seed, epoch, n, start+j): the rows of the batch
+// that begins at position start of the epoch. It panics if a position is
+// negative or not below n, or if n exceeds 2^31.
 func Fill(seed, epoch uint64, n uint32, start int, out []int32) {
-	if len(out) == 0 {
-		return
+	if start < 0 || int64(start) > int64(n)-int64(len(out)) {
+		panic("order: positions are not below n")
 	}
-	if n == 0 || start < 0 {
-		panic("order: start or n is out of range")
+	if n > 1<<31 {
+		panic("order: more rows than an int32 can number")
 	}
 	p := newPermutation(seed, epoch, n)
-	i := uint32(uint64(start) % uint64(n))
 	for j := range out {
-		out[j] = int32(p.at(i))
-		if i++; i == n {
-			i = 0
-		}
+		out[j] = int32(p.at(uint32(start + j)))
 	}
 }
 
-// permutation is an alternating Feistel network over low+high bits.
+// rounds of the network: each half is replaced in every other one.
+const rounds = 8
+
+// minWidth is the least number of bits of the network. Narrower ones reach
+// some orders of a handful of rows several times as often as others.
+const minWidth = 8
+
+// permutation is the network with its keys.
 type permutation struct {
 	n         uint32
 	low, high uint // bits of the two halves
@@ -43,43 +44,37 @@ type permutation struct {
 }
 
 func newPermutation(seed, epoch uint64, n uint32) permutation {
-	width := uint(max(2, bits.Len32(n-1)))
+	width := max(minWidth, uint(bits.Len32(max(n, 1)-1)))
 	p := permutation{n: n, low: width - width/2, high: width / 2}
-	state := mix64(mix64(seed) ^ epoch)
+	s := mix64(mix64(seed) ^ epoch)
 	for r := 0; r < rounds; r += 2 {
-		state += 0x9e3779b97f4a7c15
-		k := mix64(state)
+		s += 0x9e3779b97f4a7c15
+		k := mix64(s)
 		p.key[r], p.key[r+1] = uint32(k), uint32(k>>32)
 	}
 	return p
 }
 
-// at walks the cycle of the network from i until it is back below n. The
-// network is a permutation of 2^width ≥ n numbers, so it gets there, and in
-// fewer than two steps on average where width is ceil(log2 n).
 func (p *permutation) at(i uint32) uint32 {
+	toHigh, toLow := 32-p.high, 32-p.low // both below 32; &31 saves the check
 	for {
-		l, h := i&(1<<p.low-1), i>>p.low
+		h, l := i>>(p.low&31), i&(1<<(p.low&31)-1)
 		for r := 0; r < rounds; r += 2 {
-			h ^= mix32(l^p.key[r]) >> (32 - p.high)
-			l ^= mix32(h^p.key[r+1]) >> (32 - p.low)
+			h ^= mix32(l^p.key[r]) >> (toHigh & 31)
+			l ^= mix32(h^p.key[r+1]) >> (toLow & 31)
 		}
-		if i = h<<p.low | l; i < p.n {
+		if i = h<<(p.low&31) | l; i < p.n {
 			return i
 		}
 	}
 }
 
-// mix32 is the finalizer lowbias32 of Wellons (2018).
 func mix32(x uint32) uint32 {
-	x ^= x >> 16
-	x *= 0x7feb352d
-	x ^= x >> 15
-	x *= 0x846ca68b
+	x = (x ^ x>>16) * 0x7feb352d
+	x = (x ^ x>>15) * 0x846ca68b
 	return x ^ x>>16
 }
 
-// mix64 is the finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
 func mix64(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
