@@ -149,9 +149,10 @@ func (a *Arm) open(seeds []int64) (device.Session, error) {
 
 // Time measures SecondsPerStep: the median of 200 steps of one seed, alone. With
 // statistics that are refreshed every T steps a sample is the mean of T steps,
-// so that the refresh is counted.
+// so that the refresh is counted. Steps so slow that these take longer than ten
+// seconds are timed fewer times.
 func (a *Arm) Time() (float64, error) {
-	const steps, warm = 200, 10
+	const steps, warm, atLeast, longest = 200, 10, 5, 10 * time.Second
 	s, err := a.open([]int64{a.cfg.Seed})
 	if err != nil {
 		return 0, err
@@ -161,11 +162,15 @@ func (a *Arm) Time() (float64, error) {
 	if a.Norm.Grad == models.Naive {
 		window = min(a.Norm.Interval, steps)
 	}
+	begin := time.Now()
 	if err := s.Run(a.train, max(warm, window)); err != nil {
 		return 0, err
 	}
 	var samples []float64
 	for range max(1, steps/window) {
+		if len(samples) >= atLeast && time.Since(begin) > longest {
+			break
+		}
 		start := time.Now()
 		if err := s.Run(a.train, window); err != nil {
 			return 0, err

@@ -7,8 +7,9 @@
 // x[i*ldx+j], and ldx is at least the number of columns. Sizes come first, then
 // operands with their leading dimensions, outputs last; scratch is planned by
 // the caller and never allocated here. Kernels panic with a constant message on
-// programmer error (short slices, aliasing that is not allowed) and return no
-// errors.
+// programmer error (short slices, unequal lengths, unknown operations) and return
+// no errors. Which operands an output may share its slice with is stated kernel
+// by kernel; no other overlap is allowed.
 //
 // # Bits
 //
@@ -16,7 +17,9 @@
 // operations is part of the contract, so that a faster implementation can be
 // compared with ==. Products that are not meant to be fused are written
 // T(x*y)+z, because Go fuses multiply and add on some architectures. Column
-// reductions take rows in order in a float64 accumulator.
+// reductions take rows in order in a float64 accumulator. Exponentials and
+// logarithms are those of package scalar. Package kerneltest holds every
+// implementation to all of this.
 package kernels
 
 // Float is the set of element types that the specifications are written for.

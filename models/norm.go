@@ -171,7 +171,8 @@ func (n Norm) Validate() error {
 // Mode says what a graph is for.
 type Mode uint8
 
-// The modes. Refreshing is the forward pass that moves EMA statistics.
+// The modes. Refreshing is the forward pass that refreshes statistics between
+// steps from the batch that it sees.
 const (
 	Training Mode = iota
 	Evaluating

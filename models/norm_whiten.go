@@ -1,8 +1,6 @@
 package models
 
 import (
-	"fmt"
-
 	"driftless/engine/ops"
 
 	G "gorgonia.org/gorgonia"
@@ -16,15 +14,34 @@ type whiten struct{}
 
 func (whiten) Forms() []Norm { return []Norm{WhitenNaive} }
 
+// Build's Refreshing form estimates from its own batch, which is the sample.
 func (whiten) Build(s *Scope, x *G.Node) (*G.Node, error) {
+	mean, a := s.Vector("running_mean", 0), s.Matrix("whitening")
 	if s.Mode == Refreshing {
-		return nil, fmt.Errorf("whiten has no moving statistics: its covariance comes from a fixed sample")
+		now, err := ops.ColumnMean(x)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := ops.Assign(mean, now, 1, false); err != nil {
+			return nil, err
+		}
+		sigma, err := ops.Covariance(x, mean)
+		if err != nil {
+			return nil, err
+		}
+		root, err := ops.ZCA(sigma, s.Norm.Eps)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := ops.Assign(a, root, 1, false); err != nil {
+			return nil, err
+		}
 	}
-	c, err := ops.CenterBy(x, s.Vector("running_mean", 0))
+	c, err := ops.CenterBy(x, mean)
 	if err != nil {
 		return nil, err
 	}
-	return G.Mul(c, s.Matrix("whitening"))
+	return G.Mul(c, a)
 }
 
 func (whiten) Passes() []Pass {

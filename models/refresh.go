@@ -99,14 +99,15 @@ func (m MLP) finish(l *program.Layout, method Normalizer, i int, add func(*progr
 	return add(program.Compile(l, program.Spec{Name: "finish " + sc.Name, Graph: sc.graph}))
 }
 
-// moved compiles the forward pass that moves EMA statistics by alpha.
-func (m MLP) moved(l *program.Layout, s Source, alpha float64) (*program.Program, error) {
+// refreshed compiles the forward pass that refreshes statistics, layer after
+// layer, from one batch of the source; EMA statistics move by alpha.
+func (m MLP) refreshed(l *program.Layout, s Source, alpha float64) (*program.Program, error) {
 	m.Norm.Alpha = alpha
 	b, err := m.Build(Refreshing, s.Batch)
 	if err != nil {
 		return nil, err
 	}
-	return program.Compile(l, program.Spec{Name: "move statistics", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order})
+	return program.Compile(l, program.Spec{Name: "refresh", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order, Total: s.Total})
 }
 
 // SampleRows is the size of the fixed sample that whitening's covariance comes
@@ -134,17 +135,17 @@ func (m MLP) Refresh(l *program.Layout, s Source) (first, every *program.Program
 			}
 		}
 		s.Order, s.Total, s.Batch = program.Sample, rows, rows
-		first, err = m.Statistics(l, s)
+		first, err = m.refreshed(l, s, 1)
 	case m.Norm.Stats == Full:
 		s.Order, s.Batch = program.Sequential, min(s.Total, evalBatch)
 		first, err = m.Statistics(l, s)
 	default:
 		s.Order = program.Shuffled
-		if first, err = m.moved(l, s, 1); err != nil {
+		if first, err = m.refreshed(l, s, 1); err != nil {
 			return nil, nil, err
 		}
 		s.Order = program.Previous
-		every, err = m.moved(l, s, m.Norm.Alpha)
+		every, err = m.refreshed(l, s, m.Norm.Alpha)
 		if err != nil {
 			return nil, nil, err
 		}

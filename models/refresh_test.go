@@ -228,3 +228,20 @@ func TestStepsAllocateNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestWhiteningRefresh: the refresh between steps, one forward pass, finds what
+// the sweeps over the same sample find.
+func TestWhiteningRefresh(t *testing.T) {
+	r := newRig(t, small(models.WhitenNaive), cpu.New(), 1) // has run the first refresh
+	sweeps, err := r.mlp.Statistics(r.layout, models.Source{Images: "x", Labels: "y", Order: program.Sample, Total: models.SampleRows, Batch: 300})
+	must(t, err)
+	s, err := cpu.New().Open(r.layout, 1)
+	must(t, err)
+	must(t, r.mlp.Initialize(s, 0, 1))
+	must(t, s.Write(program.StateSeed, 0, []int64{1}))
+	must(t, s.Run(sweeps, 1))
+	swept := &rig{layout: r.layout, session: s}
+	for _, name := range []string{"norm1.running_mean", "norm1.whitening", "norm2.running_mean", "norm2.whitening"} {
+		close(t, name, r.read(t, name, 0), swept.read(t, name, 0), 1e-9)
+	}
+}

@@ -137,6 +137,8 @@ func spread(s report.Stat, digits int) string {
 	switch {
 	case s.Mean-s.Mean != 0:
 		return "diverged"
+	case s.Mean >= 1e4:
+		return fmt.Sprintf("%.3g", s.Mean)
 	case s.Std-s.Std != 0:
 		return fmt.Sprintf("%.*f", digits, s.Mean)
 	}

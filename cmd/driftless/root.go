@@ -56,6 +56,7 @@ func newRoot(t *terminal) *cobra.Command {
 // group makes a command that only holds others refuse what is none of them.
 func group(cmd *cobra.Command) {
 	cmd.Args = noArguments
+	cmd.SuggestionsMinimumDistance = 2
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"driftless/benchmarks"
@@ -37,10 +38,12 @@ type recorder struct {
 	t      *terminal
 	cancel context.CancelCauseFunc
 	bar    *progressbar.ProgressBar
+	arms   int
 	steps  int // of an arm
 
-	last  time.Time
+	last  time.Time // of metrics.jsonl
 	at    map[string]int
+	state map[string]string // loss and accuracy
 	start time.Time
 }
 
@@ -48,49 +51,74 @@ type recorder struct {
 const flushEvery = 2 * time.Second
 
 func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, arms, steps int) (context.Context, *recorder) {
-	r := &recorder{dir: dir, t: t, steps: steps, at: map[string]int{}}
+	r := &recorder{dir: dir, t: t, arms: arms, steps: steps, at: map[string]int{}, state: map[string]string{}, start: time.Now()}
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	if t.interactive() {
-		r.bar = progressbar.NewOptions(arms*steps, progressbar.OptionSetWriter(t.err), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("steps"), progressbar.OptionFullWidth(), progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())
+		r.bar = progressbar.NewOptions(arms*steps, progressbar.OptionSetWriter(t.err), progressbar.OptionFullWidth(),
+			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), // the recorder's own say more
+			progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())
 	}
 	return ctx, r
 }
 
 // observer returns the callbacks for the experiment.
 func (r *recorder) observer() benchmarks.Observer {
-	return benchmarks.Observer{Timed: r.timed, Progress: r.progress, Points: r.points}
+	return benchmarks.Observer{Timed: r.timed, Step: r.step, Progress: r.progress, Points: r.points}
 }
 
 func (r *recorder) timed(arm string, sec float64) {
-	r.line("%-22s %.2f ms a step, alone", arm, 1000*sec)
+	r.line("%-24s %.2f ms a step, alone", arm, 1000*sec)
+	r.start = time.Now() // the last one's: training starts
+}
+
+// step moves the bar.
+func (r *recorder) step(arm string, step int) {
+	r.at[arm] = step
+	if r.bar == nil {
+		return
+	}
+	speed, left := r.pace()
+	text := strings.Join(strings.Fields(fmt.Sprintf("%s %s %.0f steps/s ETA %s", arm, r.state[arm], speed, left)), " ")
+	r.bar.Describe(fmt.Sprintf("%.68s ", text)) // leaves the bar its place in 80 columns
+	_ = r.bar.Set(r.done())                     // the bar is decoration
+}
+
+func (r *recorder) done() int {
+	n := 0
+	for _, s := range r.at {
+		n += s
+	}
+	return n
+}
+
+// pace returns the steps a second since training started and the time left.
+func (r *recorder) pace() (stepsPerSecond float64, left time.Duration) {
+	done, took := r.done(), time.Since(r.start)
+	if done == 0 {
+		return 0, 0
+	}
+	left = time.Duration(float64(took) / float64(done) * float64(r.arms*r.steps-done))
+	return float64(done) / took.Seconds(), left.Round(time.Second)
 }
 
 func (r *recorder) progress(arm string, step int, ps []report.Point) {
-	if r.start.IsZero() {
-		r.start = time.Now()
-	}
-	r.at[arm] = step
 	var loss, acc, n float64
 	for _, p := range ps {
 		if p.Step == step {
 			loss, acc, n = loss+p.Loss, acc+p.TestAccuracy, n+1
 		}
 	}
-	text := "no seed left"
-	if n > 0 {
-		text = fmt.Sprintf("loss %.4f  accuracy %.4f", loss/n, acc/n)
-	}
-	if r.bar == nil {
-		r.line("%-22s step %6d/%d  %s", arm, step, r.steps, text)
+	if n == 0 {
+		r.at[arm] = r.steps
+		r.line("%-24s step %d: diverged, no seed is left", arm, step)
 		return
 	}
-	done := 0
-	for _, s := range r.at {
-		done += s
+	r.state[arm] = fmt.Sprintf("loss %#.4g  acc %.3f", loss/n, acc/n)
+	r.step(arm, step)
+	if r.bar == nil {
+		speed, left := r.pace()
+		r.line("%-24s step %d/%d  %s  %.0f steps/s  ETA %s", arm, step, r.steps, r.state[arm], speed, left)
 	}
-	r.bar.Describe(fmt.Sprintf("%s  %s", arm, text))
-	_ = r.bar.Set(done) // the bar is decoration
 }
 
 // line prints a message above the bar.

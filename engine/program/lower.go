@@ -175,6 +175,18 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		x, err := c.tensor(Children(n)[0])
 		return value{t: x, bcast: byRow}, true, err
 
+	case ops.CovarianceOp: // (x - mean)ᵀ(x - mean) / m
+		in, err := kids()
+		if err != nil {
+			return value{}, true, err
+		}
+		centered := c.scratch(Children(n)[0].Shape(), name)
+		product, out := c.scratch(n.Shape(), name), c.scratch(n.Shape(), name)
+		c.emit(&Instr{Op: OpCenterBy, In: in, Out: []*Tensor{centered}, Nodes: []string{name}})
+		c.emit(&Instr{Op: OpGEMM, TransA: true, In: []*Tensor{centered, centered}, Out: []*Tensor{product}, Nodes: []string{name}})
+		c.emit(&Instr{Op: OpBinary, Bin: elem.Mul, In: []*Tensor{product, c.constant(1 / float64(in[0].Rows))}, Out: []*Tensor{out}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
 	case ops.AssignOp: // the state's content after the write
 		v, err := c.lower(Children(n)[0])
 		return v, true, err

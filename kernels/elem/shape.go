@@ -13,9 +13,9 @@ func AddRow[T kernels.Float](m, d int, x []T, ldx int, row []T, y []T, ldy int) 
 	}
 	r := row[:d]
 	for i := range m {
-		src, dst := x[i*ldx:][:d], y[i*ldy:][:d]
-		for j, v := range src {
-			dst[j] = v + r[j]
+		src, dst := x[i*ldx:][:len(r)], y[i*ldy:][:len(r)]
+		for j, v := range r {
+			dst[j] = src[j] + v
 		}
 	}
 }

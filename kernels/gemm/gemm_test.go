@@ -286,6 +286,7 @@ func testExtremes[T kernels.Float](t *testing.T, tiny, huge T) {
 				{thin(r, 0.2, rare(0.1)), normal[T](r)}, // not finite in A: still skipped over
 				{thin(r, 0.1, pick(finiteOnes)), rare(0.02)},
 				{thin(r, 0, pick(finiteOnes)), rare(0.02)},
+				{thin(r, 0.4, pick([]T{2})), normal[T](r)}, // all alike, but not ones
 			} {
 				newProblem(transA, transB, 1+r.IntN(9), 1+r.IntN(9), 1+r.IntN(30), 1, v.a, v.b).check(t)
 			}
@@ -331,6 +332,14 @@ func TestSparseChosen(t *testing.T) {
 		a := newMatrix(60, 784, 5, thin(r, v.share, normal[float32](r)))
 		if got := mostlyZero(60, 784, a.data(), a.ld); got != v.want {
 			t.Errorf("share of nonzeros %v: mostlyZero is %v", v.share, got)
+		}
+		// Only dense uses the rest of scratch.
+		const n = sparseWidth
+		b, c, s := make([]float32, 784*n), make([]float32, 60*n), make([]float32, Scratch(false, false, 60, n, 784))
+		s[2*n] = 7
+		Gemm(false, false, 60, n, 784, 1, a.data(), a.ld, b, n, false, c, n, Epilogue[float32]{}, s)
+		if got := s[2*n] == 7; got != v.want {
+			t.Errorf("share of nonzeros %v: sparse was chosen: %v", v.share, got)
 		}
 	}
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {

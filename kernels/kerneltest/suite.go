@@ -48,8 +48,11 @@ func conform[T kernels.Float](t testing.TB, k *kernel[T], impls []Implementation
 		t.Fatalf("%s, %s: %s", impl.Name, c, fmt.Sprintf(format, args...))
 	}
 	for _, s := range sizes {
-		for _, pad := range []int{0, 3} {
-			for _, mode := range modes {
+		for _, mode := range modes {
+			for _, pad := range []int{0, 3} {
+				if pad == 0 && mode != ordinary {
+					continue // the numbers do not care
+				}
 				c := caseOf{s, pad, mode}
 				want := newCall(k, c).reference()
 				var spec *call[T]
@@ -101,7 +104,7 @@ func (c caseOf) String() string {
 type size struct{ m, d, k int }
 
 // sizes straddle the widths of vectors, tiles and column blocks.
-var sizes = []size{{1, 1, 1}, {1, 7, 3}, {2, 1, 5}, {3, 5, 1}, {4, 16, 9}, {5, 31, 17}, {8, 33, 16}, {13, 64, 31}, {17, 65, 3}, {60, 19, 33}, {3, 129, 4}}
+var sizes = []size{{1, 1, 1}, {2, 1, 5}, {1, 7, 3}, {3, 5, 1}, {5, 31, 33}, {8, 33, 16}, {13, 64, 5}, {17, 65, 3}, {60, 19, 9}, {3, 129, 4}}
 
 // mode says what numbers the operands hold.
 type mode uint8

@@ -19,20 +19,22 @@ func losses[T kernels.Float]() []kernel[T] {
 				loss.SoftmaxCrossEntropyGrad(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[2].x, a[3].x, a[3].ld)
 			},
 			ref: func(s size, a []*dense) {
-				a[3].each(func(i, j int) (v, mag float64) {
+				for i := range s.m {
 					class, top, total, spread := softmax(s, a, i)
 					c := a[2].at(0, min(i, a[2].cols-1))
-					p := math.Exp(a[0].at(i, j)-top) / total
-					mag = p * (2 + spread)
-					switch {
-					case class < 0:
-						return math.NaN(), 0
-					case class == j:
-						p--
-						mag++
+					for j := range s.d {
+						p := math.Exp(a[0].at(i, j)-top) / total
+						mag := p * (2 + spread)
+						switch {
+						case class < 0:
+							p = math.NaN()
+						case class == j:
+							p--
+							mag++
+						}
+						a[3].set(i, j, c*p, math.Abs(c)*mag)
 					}
-					return c * p, math.Abs(c) * mag
-				})
+				}
 			},
 			tol:   4,
 			alias: [][2]int{{3, 0}},

@@ -10,17 +10,15 @@ import (
 const benchM, benchD = 60, 100
 
 type benchData struct {
-	x, g, y                              []float32
-	mean, variance, invStd, gamma, beta_ []float32
-	scratch                              []float64
+	x, g, y, mean, variance, invStd, gamma, beta []float32
+	scratch                                      []float64
 }
 
 func newBenchData() *benchData {
 	r := rand.New(rand.NewPCG(1, 2))
 	vec := func() []float32 { return gaussian[float32](r, benchD, 1, 0.1) }
-	b := &benchData{x: gaussian[float32](r, benchM*benchD, 0, 1), g: gaussian[float32](r, benchM*benchD, 0, 1),
-		y: make([]float32, benchM*benchD), mean: vec(), variance: vec(), invStd: vec(), gamma: vec(), beta_: vec(), scratch: make([]float64, 2*benchD)}
-	return b
+	return &benchData{x: gaussian[float32](r, benchM*benchD, 0, 1), g: gaussian[float32](r, benchM*benchD, 0, 1),
+		y: make([]float32, benchM*benchD), mean: vec(), variance: vec(), invStd: vec(), gamma: vec(), beta: vec(), scratch: make([]float64, 2*benchD)}
 }
 
 // BenchmarkKernels measures each kernel beside its naive sibling, column by
@@ -39,21 +37,23 @@ func BenchmarkKernels(b *testing.B) {
 		{"Standardize", func() { Standardize(m, d, v.x, d, 1e-5, v.mean, v.variance, v.invStd, v.y, d) }, func() { naiveStandardize(v) }},
 		{"StandardizeGrad", func() { StandardizeGrad(m, d, v.x, d, v.g, d, v.invStd, v.y, d, v.scratch) }, func() { naiveGrad(v) }},
 		{"NormalizeBy", func() { NormalizeBy(m, d, v.x, d, v.mean, v.gamma, 1e-5, v.y, d) }, nil},
-		{"Affine", func() { Affine(m, d, v.x, d, v.gamma, v.beta_, v.y, d) }, nil},
+		{"Affine", func() { Affine(m, d, v.x, d, v.gamma, v.beta, v.y, d) }, nil},
 		{"EMA", func() { EMA(v.mean, v.gamma, 0.1, 1, v.mean) }, nil},
 	} {
-		for name, f := range map[string]func(){"go": k.fast, "naive": k.naive} {
-			if f == nil {
-				continue
-			}
-			b.Run(k.name+"/"+name, func(b *testing.B) {
-				b.SetBytes(4 * m * d)
-				for b.Loop() {
-					f()
-				}
-			})
+		bench(b, k.name+"/go", k.fast)
+		if k.naive != nil {
+			bench(b, k.name+"/naive", k.naive)
 		}
 	}
+}
+
+func bench(b *testing.B, name string, f func()) {
+	b.Run(name, func(b *testing.B) {
+		b.SetBytes(4 * benchM * benchD)
+		for b.Loop() {
+			f()
+		}
+	})
 }
 
 func naiveMean(x, mean []float32) {

@@ -33,7 +33,9 @@ func CenterBy[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy in
 //
 // The three vectors have length d and are outputs; invStd is computed in
 // float64 from the rounded variance, the last line in T. A constant column
-// gives y = 0. y may be x itself, with the same leading dimension.
+// gives y = 0, in float64 up to the rounding of its mean, and NaN if eps is 0.
+// PyTorch's default of eps is 1e-5, Keras' 1e-3. y may be x itself, with the
+// same leading dimension.
 func Standardize[T kernels.Float](m, d int, x []T, ldx int, eps float64, mean, variance, invStd []T, y []T, ldy int) {
 	ColumnMean(m, d, x, ldx, mean)
 	ColumnVar(m, d, x, ldx, mean, variance)

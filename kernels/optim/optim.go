@@ -11,8 +11,9 @@ func SGD[T kernels.Float](p, g []T, lr T) {
 	if len(g) != len(p) {
 		panic("optim: p and g of SGD differ in length")
 	}
-	for i, v := range g {
-		p[i] -= T(lr * v)
+	g = g[:len(p)]
+	for i, v := range p {
+		p[i] = v - T(lr*g[i])
 	}
 }
 
@@ -23,10 +24,11 @@ func Momentum[T kernels.Float](p, g, v []T, lr, mu T) {
 	if len(g) != len(p) || len(v) != len(p) {
 		panic("optim: p, g and v of Momentum differ in length")
 	}
-	for i, grad := range g {
-		vel := T(mu*v[i]) + grad
+	g, v = g[:len(p)], v[:len(p)]
+	for i, w := range p {
+		vel := T(mu*v[i]) + g[i]
 		v[i] = vel
-		p[i] -= T(lr * vel)
+		p[i] = w - T(lr*vel)
 	}
 }
 
@@ -46,11 +48,14 @@ func Adam[T kernels.Float](p, g, m, v []T, lr, beta1, beta2, eps, correction1, c
 	}
 	step := lr / correction1
 	root := sqrt(correction2)
-	for i, grad := range g {
-		m1 := T(beta1*m[i]) + T((1-beta1)*grad)
-		m2 := T(beta2*v[i]) + T(T((1-beta2)*grad)*grad)
+	gain1, gain2 := 1-beta1, 1-beta2
+	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
+	for i, w := range p {
+		grad := g[i]
+		m1 := T(beta1*m[i]) + T(gain1*grad)
+		m2 := T(beta2*v[i]) + T(T(gain2*grad)*grad)
 		m[i], v[i] = m1, m2
-		p[i] -= T(step*m1) / (T(sqrt(m2)/root) + eps)
+		p[i] = w - T(step*m1)/(sqrt(m2)/root+eps)
 	}
 }
 

@@ -19,6 +19,8 @@ const (
 
 	overflow32  = 88.8 // above ln(MaxFloat32) = 88.72…
 	underflow32 = -104 // below ln(2^-150) = -103.97…
+	largest32   = 88   // between these e**x is a normal number,
+	least32     = -87  // and so is every 2^n
 )
 
 // Exp returns e**x.
@@ -32,17 +34,19 @@ func Exp[T kernels.Float](x T) T {
 // exp32 is Exp in float32: with n the integer next to x/ln2 and r = x - n·ln2,
 // e**x = 2^n·e**r.
 func exp32(x float32) float32 {
-	if !(x < overflow32) {
-		if x != x {
-			return x
-		}
+	t := round32(x)
+	p := poly32(reduce32(x, t))
+	switch {
+	case x >= least32 && x <= largest32:
+		return shift32(p, t)
+	case x != x:
+		return x
+	case x > overflow32:
 		return float32(math.Inf(1))
-	}
-	if x < underflow32 {
+	case x < underflow32:
 		return 0
 	}
-	t := round32(x)
-	return scale32(poly32(reduce32(x, t)), t)
+	return scale32(p, t)
 }
 
 // round32 returns magic32 + n.
@@ -68,8 +72,14 @@ func poly32(r float32) float32 {
 	return float32(q*r2) + r + 1
 }
 
-// scale32 returns p·2^n from t = magic32 + n, in two factors because 2^n alone
-// may be no normal number. Only the last product rounds.
+// shift32 returns p·2^n from t = magic32 + n if that is a normal number: n is
+// added to the exponent, which is exact.
+func shift32(p, t float32) float32 {
+	return math.Float32frombits(math.Float32bits(p) + math.Float32bits(t)<<23)
+}
+
+// scale32 is shift32 for every n, in two factors because 2^n alone may be no
+// normal number. Only the last product rounds.
 func scale32(p, t float32) float32 {
 	n := int32(math.Float32bits(t)<<9) >> 9
 	h := n >> 1

@@ -151,6 +151,29 @@ func TestSpecial(t *testing.T) {
 	}
 }
 
+// TestShortcuts: adding to the exponent has the bits of the two products, and the
+// exponential inside of Sigmoid those of Exp.
+func TestShortcuts(t *testing.T) {
+	for i := range 100000 {
+		x := least32 + float32(i)/100000*(largest32-least32)
+		p, n := poly32(reduce32(x, round32(x))), round32(x)
+		if a, b := shift32(p, n), scale32(p, n); a != b {
+			t.Fatalf("e**%v is %v by a shift, %v by products", x, a, b)
+		}
+		for _, v := range []float32{x, -x, 1.3 * x} {
+			e := Exp(-float32(math.Abs(float64(v))))
+			want := e / (1 + e)
+			if !math.Signbit(float64(v)) {
+				want = 1 / (1 + e)
+			}
+			y := []float32{v}
+			if Sigmoid(y, y); y[0] != want {
+				t.Fatalf("Sigmoid(%v) = %v, by Exp it is %v", v, y[0], want)
+			}
+		}
+	}
+}
+
 const bigPrec = 200
 
 func bigF(x float64) *big.Float { return new(big.Float).SetPrec(bigPrec).SetFloat64(x) }

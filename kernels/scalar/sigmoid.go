@@ -23,11 +23,13 @@ func Sigmoid[T kernels.Float](x, y []T) {
 	for i, v := range x {
 		b := math.Float32bits(float32(v))
 		a := math.Float32frombits(b | 1<<31)
-		if a < underflow32 {
-			a = underflow32 // e**-104 is 0 in float32
+		var e float32
+		if a >= least32 {
+			t := round32(a)
+			e = shift32(poly32(reduce32(a, t)), t)
+		} else { // the tail, or NaN
+			e = exp32(a)
 		}
-		t := round32(a)
-		e := scale32(poly32(reduce32(a, t)), t)
 		n := math.Float32bits(e)
 		if b>>31 == 0 {
 			n = 0x3f800000 // 1

@@ -242,7 +242,7 @@ func (b binder[T]) index(in *program.Instr) func(e *env) {
 		switch how {
 		case program.Shuffled, program.Previous:
 			step := e.step[0]
-			if how == program.Previous {
+			if how == program.Previous && step > 0 {
 				step--
 			}
 			epoch, cursor := step/int64(perEpoch), int(step%int64(perEpoch))

@@ -1,0 +1,190 @@
+package elem
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+var inf, nan, negZero = math.Inf(1), math.NaN(), math.Copysign(0, -1)
+
+// same compares signs of zero too; all NaNs are equal.
+func same(a, b float64) bool {
+	return a == b && math.Signbit(a) == math.Signbit(b) || a != a && b != b
+}
+
+// TestUnaryEdges pins what the functions give at the edges of their domains.
+func TestUnaryEdges(t *testing.T) {
+	for op, cases := range map[Unary][][2]float64{
+		Neg:         {{0, negZero}, {inf, -inf}},
+		Sqrt:        {{negZero, negZero}, {-1, nan}, {inf, inf}},
+		Exp:         {{0, 1}, {-inf, 0}, {inf, inf}, {1e4, inf}, {-1e4, 0}},
+		Log:         {{1, 0}, {0, -inf}, {-1, nan}, {inf, inf}},
+		Log1p:       {{-1, -inf}, {-2, nan}, {0, 0}},
+		Abs:         {{negZero, 0}, {-inf, inf}},
+		Sign:        {{-3, -1}, {0, 0}, {negZero, negZero}, {1e-40, 1}, {-inf, -1}, {nan, nan}},
+		Inverse:     {{0, inf}, {negZero, -inf}, {-inf, negZero}},
+		InverseSqrt: {{4, 0.5}, {0, inf}, {-1, nan}, {inf, 0}},
+		Cube:        {{-2, -8}, {-inf, -inf}},
+		Expm1:       {{-inf, -1}, {0, 0}, {inf, inf}},
+		Softplus:    {{0, math.Ln2}, {-inf, 0}, {inf, inf}, {1e4, 1e4}, {-1e4, 0}},
+		Sigmoid:     {{0, 0.5}, {-inf, 0}, {inf, 1}},
+		Tanh:        {{negZero, negZero}, {-inf, -1}, {inf, 1}},
+		Square:      {{-inf, inf}, {-3, 9}},
+	} {
+		for _, c := range append(cases, [2]float64{nan, nan}) {
+			x64, x32 := []float64{c[0]}, []float32{float32(c[0])}
+			Map(op, x64, x64)
+			Map(op, x32, x32)
+			if !same(x64[0], c[1]) || !same(float64(x32[0]), float64(float32(c[1]))) {
+				t.Errorf("%v(%v) = %v in float64, %v in float32, want %v", op, c[0], x64[0], x32[0], c[1])
+			}
+		}
+	}
+}
+
+// TestSmallArguments: functions that exist for the sake of small arguments keep
+// their digits there.
+func TestSmallArguments(t *testing.T) {
+	for op, want := range map[Unary]float64{Log1p: 1e-9, Expm1: 1e-9, Tanh: 1e-9} {
+		x := []float32{1e-9}
+		Map(op, x, x)
+		if math.Abs(float64(x[0])-want) > 1e-15 {
+			t.Errorf("%v(1e-9) = %v", op, x[0])
+		}
+	}
+	x := []float64{-40}
+	Map(Softplus, x, x)
+	if want := math.Exp(-40); math.Abs(x[0]-want) > 1e-15*want {
+		t.Errorf("softplus(-40) = %v, want %v", x[0], want)
+	}
+}
+
+// TestComparisons: a NaN is unequal to everything and in no order.
+func TestComparisons(t *testing.T) {
+	a := []float32{1, 2, 2, float32(nan), 0}
+	b := []float32{2, 2, 1, 1, float32(negZero)}
+	for op, want := range map[Binary][5]float32{
+		Gt: {0, 0, 1, 0, 0}, Gte: {0, 1, 1, 0, 1}, Lt: {1, 0, 0, 0, 0}, Lte: {1, 1, 0, 0, 1}, Eq: {0, 1, 0, 0, 1}, Ne: {1, 0, 1, 1, 0},
+	} {
+		out := make([]float32, 5)
+		Apply(op, a, b, out)
+		if [5]float32(out) != want {
+			t.Errorf("%v: %v, want %v", op, out, want)
+		}
+	}
+}
+
+// TestScalarInOutput: a scalar operand may be an element of the output.
+func TestScalarInOutput(t *testing.T) {
+	x := make([]float64, 200)
+	for i := range x {
+		x[i] = float64(i + 2)
+	}
+	Apply(Mul, x, x[:1], x)
+	for i, v := range x {
+		if want := float64(2 * (i + 2)); v != want {
+			t.Fatalf("element %d is %v, want %v", i, v, want)
+		}
+	}
+}
+
+func TestString(t *testing.T) {
+	seen := map[string]bool{}
+	for op := Add; op <= Ne; op++ {
+		seen[op.String()] = true
+	}
+	for op := Neg; op <= Tanh; op++ {
+		seen[op.String()] = true
+	}
+	if len(seen) != 10+15 {
+		t.Errorf("%d names for 25 operations: %v", len(seen), seen)
+	}
+	for _, name := range []string{Binary(200).String(), Unary(200).String()} {
+		if !strings.Contains(name, "(200)") {
+			t.Errorf("an unknown operation prints %q", name)
+		}
+	}
+}
+
+// TestPanics on lengths, shapes and operations that are wrong.
+func TestPanics(t *testing.T) {
+	x := make([]float32, 6)
+	for name, f := range map[string]func(){
+		"length of a":       func() { Apply(Add, x[:2], x, x) },
+		"length of b":       func() { Apply(Add, x, x[:0], x) },
+		"unknown binary":    func() { Apply(Ne+1, x, x, x) },
+		"length of x":       func() { Map(Neg, x[:3], x) },
+		"unknown unary":     func() { Map(Tanh+1, x, x) },
+		"short row":         func() { AddRow(2, 3, x, 3, x[:2], x, 3) },
+		"leading dimension": func() { RepeatRows(2, 3, x, x, 2) },
+		"short column":      func() { RepeatColumns(3, 2, x[:2], x, 2) },
+		"short sum":         func() { RowSum(2, 3, x, 3, x[:1]) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+	// Nothing to do is no error.
+	Apply(Add, x[:1], nil, nil)
+	Map(Exp, nil, []float32(nil))
+	AddRow(2, 0, nil, 0, nil, []float32(nil), 0)
+	RowSum(2, 0, nil, 5, x)
+	if Sum[float32](nil) != 0 {
+		t.Error("the empty sum is not 0")
+	}
+}
+
+func BenchmarkApply(b *testing.B) {
+	const n = 6000
+	r := rand.New(rand.NewPCG(1, 2))
+	x, y, out := make([]float32, n), make([]float32, n), make([]float32, n)
+	for i := range x {
+		x[i], y[i] = float32(r.NormFloat64()), float32(r.NormFloat64())
+	}
+	for _, op := range []Binary{Mul, Gt} {
+		b.Run(op.String()+"/vectors/go", func(b *testing.B) {
+			for b.Loop() {
+				Apply(op, x, y, out)
+			}
+		})
+		b.Run(op.String()+"/scalar/go", func(b *testing.B) {
+			for b.Loop() {
+				Apply(op, x, y[:1], out)
+			}
+		})
+		b.Run(op.String()+"/vectors/naive", func(b *testing.B) {
+			for b.Loop() {
+				for i := range out {
+					out[i] = naive(op, x[i], y[i])
+				}
+			}
+		})
+	}
+	for _, op := range []Unary{Exp, Log, Softplus} {
+		b.Run(op.String(), func(b *testing.B) {
+			for b.Loop() {
+				Map(op, x, out)
+			}
+		})
+	}
+}
+
+// naive switches an element.
+func naive(op Binary, a, b float32) float32 {
+	switch op {
+	case Mul:
+		return a * b
+	case Gt:
+		if a > b {
+			return 1
+		}
+	}
+	return 0
+}
