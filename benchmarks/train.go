@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"driftless/engine/checkpoint"
@@ -141,6 +142,9 @@ func Eval(path string, set *dataset.Set, dev device.Device) (EvalOutput, error) 
 	if err := a.mlp.Validate(); err != nil {
 		return out, fmt.Errorf("%s: %w", path, err)
 	}
+	if have, need := numbers(ts), weights(a.mlp); have < need { // before anything of that size is allocated
+		return out, fmt.Errorf("%s holds %d numbers, the network %v that it describes has %d weights", path, have, a.mlp, need)
+	}
 	if err := a.addData(); err != nil {
 		return out, err
 	}
@@ -161,4 +165,25 @@ func Eval(path string, set *dataset.Set, dev device.Device) (EvalOutput, error) 
 	loss, acc, err := a.tested(s, 0)
 	h := header(c, nil, set, dev)
 	return EvalOutput{Weights: path, Device: h.Device, Data: h.Data, Synthetic: h.Synthetic, Net: h.Net, Norm: n.String(), TestLoss: Number(loss), TestAccuracy: Number(acc)}, err
+}
+
+// numbers counts the elements of tensors that may hold weights.
+func numbers(ts []checkpoint.Tensor) int {
+	n := 0
+	for _, t := range ts {
+		if v, ok := t.Data.([]float32); ok {
+			n += len(v)
+		}
+	}
+	return n
+}
+
+// weights counts the weights of a network's linear layers.
+func weights(m models.MLP) int {
+	n, in := 0, m.Inputs
+	for _, d := range append(slices.Clone(m.Hidden), m.Classes) {
+		n += in * d
+		in = d
+	}
+	return n
 }

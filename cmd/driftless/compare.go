@@ -27,12 +27,13 @@ metrics.jsonl, curves.png and report.html.
 An arm is a norm, followed by how the gradient treats its statistics (naive or
 graph) and by affine or noaffine where the default is not meant:
 none, center:naive, center:graph, standardize:naive, standardize:graph,
-whiten:naive, batchnorm, standardize:naive:affine, …`,
+whiten:naive, batchnorm; standardize:naive:affine, …`,
 		Example: "  driftless compare --norms none,center:naive,center:graph,batchnorm --seeds 3",
 		Args:    noArguments,
 	}
 	s.register(cmd)
-	cmd.Flags().StringVar(&s.norms, "norms", "none,center:naive,center:graph,standardize:naive,standardize:graph,batchnorm", "arms to train")
+	cmd.Flags().StringVar(&s.norms, "norms", "none,center:naive,center:graph,standardize:naive,standardize:graph,batchnorm", "arms to train (default: all of the above but whiten)")
+	cmd.Flags().Lookup("norms").DefValue = "" // too long for a line
 	cmd.Flags().IntVar(&s.Seeds, "seeds", s.Seeds, "seeds of each arm")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return compare(cmd, s, t) }
 	return cmd

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,11 +19,28 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "driftless-test-")
+	if err == nil {
+		err = writeMNIST(dir, 200)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	small = append(small, "--data-dir", dir)
+	dataDirOfTests = dir
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
 }
 
+// dataDirOfTests holds a data set of 200 + 200 images under the name mnist.
+var dataDirOfTests string
+
 // small are flags of a run that takes a fraction of a second.
-var small = []string{"--data", "synthetic", "--hidden", "16,8", "--steps", "20", "--eval-every", "10"}
+var small = []string{"--data", "mnist", "--hidden", "16,8", "--batch", "20", "--steps", "20", "--eval-every", "10"}
 
 // output is what one call of the command line came to.
 type output struct {

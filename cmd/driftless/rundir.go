@@ -151,11 +151,13 @@ func (r *recorder) finish(ctx context.Context, run *report.Run, runErr error) er
 	if run == nil {
 		return runErr
 	}
-	if err := r.dir.WriteMetrics(run.Points); err != nil {
+	err := r.dir.WriteMetrics(run.Points)
+	if err == nil {
+		err = r.dir.WriteReport(*run)
+	}
+	var diverged *benchmarks.DivergedError
+	if err != nil && (runErr == nil || errors.Is(runErr, context.Canceled) || errors.As(runErr, &diverged)) {
 		return err
 	}
-	if err := r.dir.WriteReport(*run); err != nil {
-		return err
-	}
-	return runErr
+	return runErr // a failure that came first
 }

@@ -2,7 +2,9 @@ package checkpoint
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -43,7 +45,7 @@ func Write(path string, ts []Tensor, metadata map[string]string) (err error) {
 		if err != nil {
 			f.Close()
 			os.Remove(f.Name())
-			err = fmt.Errorf("cannot write %s: %w", path, err)
+			err = fmt.Errorf("cannot write %s: %w", path, plainCause(err))
 		}
 	}()
 	if _, err = f.Write(data); err != nil {
@@ -62,6 +64,19 @@ func Write(path string, ts []Tensor, metadata map[string]string) (err error) {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// plainCause strips the temporary name from an error of package os.
+func plainCause(err error) error {
+	var pathErr *fs.PathError
+	var linkErr *os.LinkError
+	switch {
+	case errors.As(err, &pathErr):
+		return pathErr.Err
+	case errors.As(err, &linkErr):
+		return linkErr.Err
+	}
+	return err
 }
 
 // syncDir makes a rename durable.

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"driftless/kernels"
+
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 )
@@ -51,9 +53,13 @@ func BenchmarkGEMM(b *testing.B) {
 				b.ReportMetric(2*float64(v.m*v.n*v.k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 			})
 		}
-		measure("go", func() {
-			Gemm(v.transA, v.transB, v.m, v.n, v.k, 1, x.a.data(), x.a.ld, x.b.data(), x.b.ld, false, x.c.data(), x.c.ld, Epilogue[float32]{}, scratch)
-		})
+		for _, isa := range kernels.ISAs() {
+			restore := kernels.UseISA(isa)
+			measure(isa, func() {
+				Gemm(v.transA, v.transB, v.m, v.n, v.k, 1, x.a.data(), x.a.ld, x.b.data(), x.b.ld, false, x.c.data(), x.c.ld, Epilogue[float32]{}, scratch)
+			})
+			restore()
+		}
 		op := map[bool]blas.Transpose{false: blas.NoTrans, true: blas.Trans}
 		general := func(x matrix[float32]) blas32.General {
 			return blas32.General{Rows: x.rows, Cols: x.cols, Stride: x.ld, Data: x.data()}

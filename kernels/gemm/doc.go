@@ -38,7 +38,8 @@
 //
 // gemm.go is the interface, dense.go the register tiles, sparse.go the skipping
 // of zeros; together they are the specification, in plain Go, for float32 and
-// float64. Faster implementations are added beside them, one file each, and
-// must reproduce the sequence above. Vectors run over columns, so that no sum
-// is reordered: a vector lane is one element's chain.
+// float64. avx2_amd64.go computes float32 products with AVX2, in tiles of 6×16
+// sums whose kernels internal/gen writes (go generate). Vectors run over columns,
+// so that no sum is reordered: a vector lane is one element's chain. The build tag
+// noasm leaves the assembly out.
 package gemm

@@ -25,7 +25,7 @@ func Scratch(transA, transB bool, m, n, k int) int {
 	if !transB {
 		s += n * k // the transpose of B
 	}
-	return s
+	return max(s, 16*k) // a packed panel of B, for vectors
 }
 
 // Gemm computes C = act(alpha*op(A)·op(B) + bias), or with add
@@ -67,9 +67,9 @@ func Gemm[T kernels.Float](transA, transB bool, m, n, k int, alpha T, a []T, lda
 		panic("gemm: scratch is too short")
 	}
 	o := output[T]{alpha: alpha, add: add, bias: ep.Bias, c: c, ld: ldc}
-	if !transB && k > 0 && n >= sparseWidth && mostlyZero(ar, ac, a, lda) && finite(k, n, b, ldb) {
+	if !transB && k > 0 && n >= sparseFrom() && mostlyZero(ar, ac, a, lda) && finite(k, n, b, ldb) {
 		sparse(transA, m, n, k, a, lda, b, ldb, o, scratch)
-	} else {
+	} else if !denseAVX2(transA, transB, m, n, k, a, lda, b, ldb, o, scratch) {
 		dense(transA, transB, m, n, k, a, lda, b, ldb, o, scratch)
 	}
 	if ep.Act != activation.Identity {

@@ -115,11 +115,28 @@ func (x problem[T]) check(t *testing.T) {
 	t.Helper()
 	want := x.c.clone()
 	naive(x.transA, x.transB, x.m, x.n, x.k, x.alpha, x.a.data(), x.a.ld, x.b.data(), x.b.ld, x.add, want.data(), want.ld, x.bias)
+	for _, isa := range kernels.ISAs() {
+		restore := kernels.UseISA(isa)
+		x.checkISA(t, want)
+		restore()
+	}
+}
+
+func (x problem[T]) checkISA(t *testing.T, want matrix[T]) {
+	t.Helper()
 	x.run(t, want, func(a, b, c matrix[T], scratch []T) {
 		Gemm(x.transA, x.transB, x.m, x.n, x.k, x.alpha, a.data(), a.ld, b.data(), b.ld, x.add, c.data(), c.ld, Epilogue[T]{Bias: x.bias}, scratch)
 	})
 	if x.m == 0 || x.n == 0 {
 		return
+	}
+	if kernels.ISA() != kernels.Go {
+		x.run(t, want, func(a, b, c matrix[T], scratch []T) {
+			o := output[T]{alpha: x.alpha, add: x.add, bias: x.bias, c: c.data(), ld: c.ld}
+			if !denseAVX2(x.transA, x.transB, x.m, x.n, x.k, a.data(), a.ld, b.data(), b.ld, o, scratch) {
+				dense(x.transA, x.transB, x.m, x.n, x.k, a.data(), a.ld, b.data(), b.ld, o, scratch)
+			}
+		})
 	}
 	x.run(t, want, func(a, b, c matrix[T], scratch []T) {
 		o := output[T]{alpha: x.alpha, add: x.add, bias: x.bias, c: c.data(), ld: c.ld}
@@ -324,6 +341,7 @@ func TestNotFiniteReachesEveryRow(t *testing.T) {
 // TestSparseChosen guards the tests above against comparing the dense way with
 // itself.
 func TestSparseChosen(t *testing.T) {
+	defer kernels.UseISA(kernels.Go)() // vectors do not need the scratch that tells
 	r := rand.New(rand.NewPCG(11, 12))
 	for _, v := range []struct {
 		share float64

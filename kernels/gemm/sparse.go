@@ -22,9 +22,18 @@ func sparse[T kernels.Float](transA bool, m, n, k int, a []T, lda int, b []T, ld
 	}
 }
 
-// sparseWidth is the number of columns from which sparse can win. Below it, the
-// search for nonzeros takes longer than the sums.
-const sparseWidth = 32
+// sparseWidth is the number of columns from which sparse can win over plain Go.
+// Below it, the search for nonzeros takes longer than the sums. Vectors make the
+// sums cheaper, not the search: over them it wins from wideWidth on.
+const sparseWidth, wideWidth = 32, 256
+
+// sparseFrom is the width that holds for the instruction set in use.
+func sparseFrom() int {
+	if kernels.ISA() == kernels.Go {
+		return sparseWidth
+	}
+	return wideWidth
+}
 
 // listLen is how much of a row of op(A) is searched at a time. A power of two.
 const listLen = 1024
@@ -77,6 +86,12 @@ func allOnes[T kernels.Float](list []int32, x []T, step int) bool {
 
 // add8 adds eight rows to the sums, one after the other.
 func add8[T kernels.Float](sums, b0, b1, b2, b3, b4, b5, b6, b7 []T) {
+	j := add8Fast(sums, b0, b1, b2, b3, b4, b5, b6, b7)
+	if j == len(sums) {
+		return
+	}
+	sums, b0, b1, b2, b3 = sums[j:], b0[j:], b1[j:], b2[j:], b3[j:]
+	b4, b5, b6, b7 = b4[j:], b5[j:], b6[j:], b7[j:]
 	b0 = b0[:len(sums)]
 	b1 = b1[:len(sums)]
 	b2 = b2[:len(sums)]

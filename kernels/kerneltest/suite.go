@@ -21,9 +21,11 @@ type Implementation struct {
 // Implementations returns those that this machine can run, the specification
 // first.
 func Implementations() []Implementation {
-	return []Implementation{
-		{Name: "go", Select: func() func() { return func() {} }},
+	var out []Implementation
+	for _, isa := range kernels.ISAs() {
+		out = append(out, Implementation{Name: isa, Select: func() func() { return kernels.UseISA(isa) }})
 	}
+	return out
 }
 
 // Run puts every kernel of the table through the suite, under each of the
@@ -82,7 +84,10 @@ func conform[T kernels.Float](t testing.TB, k *kernel[T], impls []Implementation
 	c := caseOf{size{13, 33, 7}, 3, ordinary}
 	for _, impl := range impls {
 		call := newCall(k, c)
-		if n := testing.AllocsPerRun(3, func() { call.run(impl) }); n != 0 {
+		restore := impl.Select()
+		n := testing.AllocsPerRun(3, func() { call.k.run(c.size, call.args) })
+		restore()
+		if n != 0 {
 			fail(impl, c, "allocates %v times a call", n)
 		}
 	}

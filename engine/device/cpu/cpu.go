@@ -7,6 +7,7 @@ import (
 
 	"driftless/engine/device"
 	"driftless/engine/program"
+	"driftless/kernels"
 )
 
 // Device is the CPU. Its sessions share the processors: at most one worker
@@ -18,8 +19,9 @@ type Device struct {
 // New returns the CPU with as many workers as runtime.GOMAXPROCS says now.
 func New() *Device { return &Device{slots: make(chan struct{}, runtime.GOMAXPROCS(0))} }
 
-// Name returns "cpu/go": the kernels are plain Go.
-func (d *Device) Name() string { return "cpu/go" }
+// Name returns "cpu/" and the instruction set that the kernels use, "cpu/avx2" or
+// "cpu/go". It does not change a result's bits.
+func (d *Device) Name() string { return "cpu/" + kernels.ISA() }
 
 // Workers returns how many replicas run at a time.
 func (d *Device) Workers() int { return cap(d.slots) }

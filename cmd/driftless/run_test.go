@@ -1,0 +1,249 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"driftless/internal/report"
+)
+
+var runFiles = []string{"config.yaml", "curves.png", "metrics.jsonl", "report.html"}
+
+func wantKeys(t *testing.T, what string, v any, keys string) {
+	t.Helper()
+	got := slices.Sorted(maps.Keys(v.(map[string]any)))
+	if want := slices.Sorted(slices.Values(strings.Fields(keys))); !slices.Equal(got, want) {
+		t.Errorf("%s has the keys\n%v, want\n%v", what, got, want)
+	}
+}
+
+const trainKeys = `runDir device data synthetic interrupted net norm grad affine seed steps seconds stepsPerSecond finalLoss
+	testAccuracy testAccuracyReestimated divergedAt finding`
+
+func TestTrain(t *testing.T) {
+	for _, c := range []struct{ norm, method, grad string }{
+		{"none", "none", "none"},
+		{"center:naive", "center", "naive"},
+		{"standardize:graph:affine", "standardize", "graph"},
+		{"whiten", "whiten", "naive"},
+		{"batchnorm", "batchnorm", "graph"},
+	} {
+		dir := filepath.Join(t.TempDir(), "run")
+		got := call(t, with(dir, "train", "--json", "--seed", "7", "--norm", c.norm)...)
+		want(t, got, exitDone)
+		v := got.object(t)
+		wantKeys(t, "train --json", v, trainKeys)
+		for key, w := range map[string]any{"runDir": dir, "net": "784-16-8-10 sigmoid", "norm": c.method, "grad": c.grad, "seed": 7.0, "steps": 20.0,
+			"divergedAt": nil, "interrupted": false, "synthetic": false} {
+			if v[key] != w {
+				t.Errorf("%s: %s is %v, want %v", c.norm, key, v[key], w)
+			}
+		}
+		for _, key := range []string{"seconds", "stepsPerSecond", "finalLoss", "testAccuracy", "testAccuracyReestimated"} {
+			if x, ok := v[key].(float64); !ok || !(x > 0) {
+				t.Errorf("%s: %s is %v", c.norm, key, v[key])
+			}
+		}
+		if n := names(t, dir); !slices.Equal(n, append(slices.Clone(runFiles), "weights.safetensors")) {
+			t.Errorf("the run directory holds %v", n)
+		}
+
+		// The weights that were kept give the accuracy that was reported.
+		got = call(t, "eval", filepath.Join(dir, "weights.safetensors"), "--data-dir", dataDirOfTests, "--json")
+		want(t, got, exitDone)
+		e := got.object(t)
+		wantKeys(t, "eval --json", e, "weights device data synthetic net norm testLoss testAccuracy")
+		if e["testAccuracy"] != v["testAccuracy"] || e["net"] != v["net"] {
+			t.Errorf("%s: eval gives %v on %v, train gave %v", c.norm, e["testAccuracy"], e["net"], v["testAccuracy"])
+		}
+	}
+}
+
+// Without --json a run ends with a summary that fits a screen of 80 columns and
+// 24 lines.
+func TestSummary(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, command := range [][]string{
+		append([]string{"train"}, small...),
+		append([]string{"train", "--norm", "none", "--lr", "1e30"}, small...),
+	} {
+		got := call(t, append(command, "--data", "synthetic")...)
+		want(t, got, exitDone)
+		lines := strings.Split(strings.TrimSpace(got.out), "\n")
+		if len(lines) > 24 {
+			t.Errorf("the summary has %d lines", len(lines))
+		}
+		for _, line := range lines {
+			if utf8.RuneCountInString(line) > 80 && !strings.HasPrefix(line, "weights: ") {
+				t.Errorf("%d columns: %s", utf8.RuneCountInString(line), line)
+			}
+		}
+		for _, w := range []string{"SYNTHETIC", "final loss", "test accuracy", "report: runs/train-synthetic-", "weights: runs/", "steps/s"} {
+			if !strings.Contains(got.out, w) {
+				t.Errorf("the summary does not mention %q:\n%s", w, got.out)
+			}
+		}
+		for _, w := range []string{"step 10/20", "step 20/20", "loss ", "acc ", "steps/s", "ETA "} {
+			if !strings.Contains(got.err, w) {
+				t.Errorf("progress does not mention %q:\n%s", w, got.err)
+			}
+		}
+	}
+}
+
+func TestCompare(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	got := call(t, with(dir, "compare", "--json", "--norms", "none,center,batchnorm", "--grad", "naive", "--seeds", "2")...)
+	want(t, got, exitDone)
+	v := got.object(t)
+	wantKeys(t, "compare --json", v, "runDir device data synthetic interrupted arms")
+	arms := v["arms"].([]any)
+	if len(arms) != 3 || v["runDir"] != dir {
+		t.Fatalf("%d arms in %v", len(arms), v["runDir"])
+	}
+	for i, w := range []string{"none none", "center naive", "batchnorm graph"} {
+		a := arms[i].(map[string]any)
+		wantKeys(t, "an arm", a, `name norm grad affine seeds finalLoss testAccuracy testAccuracyReestimated divergedAt curve stepsTo maxAbsBias
+			secondsPerStep finding`)
+		if g := fmt.Sprint(a["norm"], " ", a["grad"]); g != w {
+			t.Errorf("arm %d is %s, want %s", i, g, w)
+		}
+		for _, key := range []string{"finalLoss", "testAccuracy", "testAccuracyReestimated"} {
+			wantKeys(t, key, a[key], "mean std")
+			if _, ok := a[key].(map[string]any)["std"].(float64); !ok {
+				t.Errorf("%s of two seeds has no standard deviation: %v", key, a[key])
+			}
+		}
+		wantKeys(t, "stepsTo", a["stepsTo"], "0.90 0.95 0.97")
+		if g := fmt.Sprint(a["seeds"], a["divergedAt"]); g != "[1 2][<nil> <nil>]" && g != "[1 2] [<nil> <nil>]" {
+			t.Errorf("seeds and divergedAt: %s", g)
+		}
+		curve := a["curve"].([]any)
+		if len(curve) != 2 || len(a["maxAbsBias"].([]any)) != 2 {
+			t.Fatalf("curve %v, maxAbsBias %v", curve, a["maxAbsBias"])
+		}
+		for k, p := range curve {
+			wantKeys(t, "a point", p, "step loss testAccuracy")
+			if s := p.(map[string]any)["step"]; s != float64(10*(k+1)) {
+				t.Errorf("point %d is at step %v", k, s)
+			}
+		}
+	}
+	if n := names(t, dir); !slices.Equal(n, runFiles) {
+		t.Errorf("the run directory holds %v", n)
+	}
+	if n := strings.Count(read(t, dir, "metrics.jsonl"), "\n"); n != 12 {
+		t.Errorf("metrics.jsonl has %d lines, want 3 arms × 2 seeds × 2 evaluations", n)
+	}
+}
+
+func TestDrift(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	got := call(t, "drift", "--json", "--out", dir)
+	want(t, got, exitDone)
+	v := got.object(t)
+	wantKeys(t, "drift --json", v, "arms agrees")
+	for _, a := range v["arms"].([]any) {
+		wantKeys(t, "an arm", a, `name lr steps lossFirst lossLast biasFirst biasLast biasPredicted maxAbsBiasGradient collapseStep collapsePredicted agrees`)
+	}
+	if n := names(t, dir); v["agrees"] != true || !slices.Equal(n, []string{"config.yaml", "drift.png"}) {
+		t.Errorf("agrees %v, files %v", v["agrees"], n)
+	}
+	if png := read(t, dir, "drift.png"); !strings.HasPrefix(png, "\x89PNG") {
+		t.Error("drift.png is no PNG")
+	}
+	got = call(t, "drift", "--explain")
+	if want(t, got, exitDone); got.err != "" || !strings.Contains(got.out, "b") {
+		t.Errorf("--explain prints %q and %q", got.out, got.err)
+	}
+}
+
+// The same seed gives the same metrics, bar the seconds, whatever the number of
+// threads; another seed gives others.
+func TestSameSeedSameMetrics(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	metrics := func(procs int, seed string) string {
+		runtime.GOMAXPROCS(procs)
+		dir := filepath.Join(t.TempDir(), "run")
+		want(t, call(t, with(dir, "compare", "--norms", "center:naive,batchnorm", "--seeds", "2", "--seed", seed, "--steps", "30")...), exitDone)
+		var out strings.Builder
+		for line := range strings.Lines(read(t, dir, "metrics.jsonl")) {
+			var p map[string]any
+			if err := json.Unmarshal([]byte(line), &p); err != nil {
+				t.Fatal(err)
+			}
+			delete(p, "seconds")
+			data, _ := json.Marshal(p)
+			fmt.Fprintln(&out, string(data))
+		}
+		return out.String()
+	}
+	one := metrics(1, "5")
+	if n := strings.Count(one, "\n"); n != 12 {
+		t.Errorf("%d lines, want 12", n)
+	}
+	if two := metrics(2, "5"); two != one {
+		t.Errorf("GOMAXPROCS 1 and 2: the metrics differ:\n%s\n%s", one, two)
+	}
+	if metrics(2, "6") == one {
+		t.Error("another seed gives the same metrics")
+	}
+}
+
+// A loss that is not finite ends train with exit code 1, but only its arm and
+// seed in compare.
+func TestDivergence(t *testing.T) {
+	diverge := []string{"--activation", "relu", "--init-sd", "1e13", "--lr", "0.001"}
+	dir := filepath.Join(t.TempDir(), "train")
+	got := call(t, append(with(dir, "train", "--json", "--norm", "none"), diverge...)...)
+	want(t, got, exitFailed)
+	if m := got.message(t); !strings.Contains(m, "none diverged: the loss of step") || !strings.Contains(m, "--lr") {
+		t.Errorf("message %q", m)
+	}
+	v := got.object(t)
+	wantKeys(t, "train --json", v, trainKeys)
+	if at, ok := v["divergedAt"].(float64); !ok || at != v["steps"] || v["finalLoss"] != nil || v["testAccuracy"] != nil {
+		t.Errorf("a diverged run says %v", v)
+	}
+	if n := names(t, dir); !slices.Contains(n, "report.html") || !slices.Contains(n, "metrics.jsonl") {
+		t.Errorf("the run directory holds %v", n)
+	}
+
+	got = call(t, append(with(filepath.Join(t.TempDir(), "compare"), "compare", "--json", "--norms", "none,batchnorm", "--seeds", "2"), diverge...)...)
+	want(t, got, exitDone)
+	arms := got.object(t)["arms"].([]any)
+	for i, diverges := range []bool{true, false} {
+		a := arms[i].(map[string]any)
+		for _, at := range a["divergedAt"].([]any) {
+			if (at != nil) != diverges {
+				t.Errorf("%v: divergedAt %v", a["name"], at)
+			}
+		}
+		if mean := a["finalLoss"].(map[string]any)["mean"]; (mean == nil) != diverges {
+			t.Errorf("%v: final loss %v", a["name"], mean)
+		}
+		if n := len(a["curve"].([]any)); !diverges && n != 2 {
+			t.Errorf("%v: %d points", a["name"], n)
+		}
+	}
+}
+
+func TestSpread(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		mean, std float64
+		want      string
+	}{{0.5, 0.25, "0.500 ± 0.250"}, {0.5, nan, "0.500"}, {nan, nan, "diverged"}, {math.Inf(1), nan, "diverged"}, {1.5e30, nan, "1.5e+30"}} {
+		if got := spread(report.Stat{Mean: c.mean, Std: c.std}, 3); got != c.want {
+			t.Errorf("spread(%v, %v) = %q, want %q", c.mean, c.std, got, c.want)
+		}
+	}
+}
