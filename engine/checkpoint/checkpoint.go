@@ -39,7 +39,7 @@ func Write(path string, ts []Tensor, metadata map[string]string) (err error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
 	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, err)
+		return fmt.Errorf("cannot write %s: %w", path, plainCause(err))
 	}
 	defer func() {
 		if err != nil {

@@ -39,21 +39,22 @@ func Momentum[T kernels.Float](p, g, v []T, lr, mu T) {
 //	p = p − ((lr/correction1)*m) / (√v/√correction2 + eps)
 //
 // correction1 and correction2 are 1−beta1^t and 1−beta2^t at step t = 1, 2, …
+// The betas and 1−beta are rounded to T once, from float64, as PyTorch does.
 // eps is outside the root and is added after the correction, so it means the
 // same as in the paper's algorithm 1 (and not as in its "efficient" variant).
 // PyTorch's defaults are beta1 = 0.9, beta2 = 0.999, eps = 1e-8.
-func Adam[T kernels.Float](p, g, m, v []T, lr, beta1, beta2, eps, correction1, correction2 T) {
+func Adam[T kernels.Float](p, g, m, v []T, lr T, beta1, beta2 float64, eps, correction1, correction2 T) {
 	if len(g) != len(p) || len(m) != len(p) || len(v) != len(p) {
 		panic("optim: p, g, m and v of Adam differ in length")
 	}
 	step := lr / correction1
 	root := sqrt(correction2)
-	gain1, gain2 := 1-beta1, 1-beta2
+	decay1, decay2, gain1, gain2 := T(beta1), T(beta2), T(1-beta1), T(1-beta2)
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
 	for i, w := range p {
 		grad := g[i]
-		m1 := T(beta1*m[i]) + T(gain1*grad)
-		m2 := T(beta2*v[i]) + T(T(gain2*grad)*grad)
+		m1 := T(decay1*m[i]) + T(gain1*grad)
+		m2 := T(decay2*v[i]) + T(T(gain2*grad)*grad)
 		m[i], v[i] = m1, m2
 		p[i] = w - T(step*m1)/(sqrt(m2)/root+eps)
 	}

@@ -36,7 +36,7 @@ func TestAgainstPyTorch(t *testing.T) {
 	adam32 := func(lr, b1, b2, eps float64) []float64 {
 		return steps(func(t int, p, g, m, v []float32) {
 			c1, c2 := 1-math.Pow(b1, float64(t)), 1-math.Pow(b2, float64(t))
-			Adam(p, g, m, v, float32(lr), float32(b1), float32(b2), float32(eps), float32(c1), float32(c2))
+			Adam(p, g, m, v, float32(lr), b1, b2, float32(eps), float32(c1), float32(c2))
 		})
 	}
 	adam64 := func(lr, b1, b2, eps float64) []float64 {

@@ -317,7 +317,7 @@ func (b binder[T]) update(in *program.Instr) (func(e *env), error) {
 		pow := b.betaPower
 		return func(e *env) {
 			c := pow(e)
-			koptim.Adam(p.of(e), g.of(e), m.of(e), v.of(e), T(e.lr[0]), T(rule.Beta1), T(rule.Beta2), T(rule.Eps), T(1-c[0]), T(1-c[1]))
+			koptim.Adam(p.of(e), g.of(e), m.of(e), v.of(e), T(e.lr[0]), rule.Beta1, rule.Beta2, T(rule.Eps), T(1-c[0]), T(1-c[1]))
 		}, nil
 	}
 	return nil, fmt.Errorf("optimizer %q is not known to this device", rule.Kind)

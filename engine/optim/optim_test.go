@@ -1,0 +1,66 @@
+package optim
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// New gives every documented rule PyTorch's defaults.
+func TestNew(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		want  Optimizer
+		slots []string
+	}{
+		{"sgd", Optimizer{Kind: KindSGD, LR: 0.1}, nil},
+		{"momentum", Optimizer{Kind: KindMomentum, LR: 0.1, Mu: 0.9}, []string{"momentum"}},
+		{"adam", Optimizer{Kind: KindAdam, LR: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}, []string{"exp_avg", "exp_avg_sq"}},
+	} {
+		got, err := New(c.name, 0.1)
+		if err != nil || got != c.want || !slices.Equal(got.Slots(), c.slots) {
+			t.Errorf("New(%q) = %+v with %v, %v", c.name, got, got.Slots(), err)
+		}
+		if !slices.Contains(Kinds(), Kind(c.name)) {
+			t.Errorf("Kinds does not list %s", c.name)
+		}
+	}
+	if len(Kinds()) != 3 {
+		t.Errorf("%d kinds: each needs a row above", len(Kinds()))
+	}
+	if _, err := New("adamw", 0.1); err == nil || err.Error() != `unknown optimizer "adamw": choose one of sgd, momentum, adam` {
+		t.Errorf("an unknown name gives %v", err)
+	}
+	for _, lr := range []float64{0, -1, math.NaN(), math.Inf(1), math.Inf(-1)} {
+		if _, err := New("sgd", lr); err == nil || !strings.Contains(err.Error(), "is not a positive finite number") {
+			t.Errorf("lr %v gives %v", lr, err)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		o    Optimizer
+		want string // "" for valid
+	}{
+		{SGD(1e-3), ""},
+		{Momentum(0.1, 0), ""},
+		{Adam(1e-3), ""},
+		{Optimizer{}, "unknown"},
+		{Optimizer{Kind: "lion", LR: 1}, "unknown"},
+		{Momentum(0.1, 1), "momentum 1 is outside [0, 1)"},
+		{Momentum(0.1, -0.1), "momentum -0.1 is outside"},
+		{Momentum(0.1, nan), "momentum NaN is outside"},
+		{Optimizer{Kind: KindAdam, LR: 1, Beta1: 1}, "betas"},
+		{Optimizer{Kind: KindAdam, LR: 1, Beta2: nan}, "betas"},
+		{Optimizer{Kind: KindAdam, LR: 1, Eps: -1}, "eps"},
+		{Optimizer{Kind: KindAdam, LR: 1, Eps: nan}, "eps"},
+	} {
+		err := c.o.Validate()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %q", c.o, err, c.want)
+		}
+	}
+}

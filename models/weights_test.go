@@ -1,0 +1,157 @@
+package models
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"driftless/engine/checkpoint"
+	"driftless/engine/device"
+	"driftless/engine/device/cpu"
+	"driftless/engine/program"
+)
+
+// session opens two replicas of a 3-4-2 net with statistics of a data set of 20
+// rows.
+func session(t *testing.T, norm Norm, seed int64) (MLP, device.Session, *program.Layout) {
+	t.Helper()
+	m := MLP{Inputs: 3, Hidden: []int{4}, Classes: 2, Activation: "sigmoid", InitSD: 1, Norm: norm, DType: program.Float32}
+	l := program.NewLayout(program.Float32)
+	rows := make([]byte, 60)
+	for i := range rows {
+		rows[i] = byte(i * i * 37)
+	}
+	for _, d := range []struct {
+		name string
+		cols int
+	}{{"images", 3}, {"labels", 1}} {
+		data := rows[:20*d.cols]
+		if d.cols == 1 {
+			data = make([]byte, 20)
+		}
+		if _, err := l.AddData(d.name, program.Uint8, 20, d.cols, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.AddState(l); err != nil {
+		t.Fatal(err)
+	}
+	all := Source{Images: "images", Labels: "labels", Order: program.Sequential, Total: 20, Batch: 20}
+	if _, err := m.Evaluate(l, all); err != nil { // registers gamma and beta
+		t.Fatal(err)
+	}
+	p, err := m.Statistics(l, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := cpu.New().Open(l, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	for r := range 2 {
+		if err := m.Initialize(s, r, seed+int64(r)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p != nil {
+		if err := s.Run(p, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m, s, l
+}
+
+// A replica's weights, written into another session, are there again; the names
+// and shapes are PyTorch's.
+func TestWeightsAreKept(t *testing.T) {
+	linear := "fc1.weight[4 3] fc1.bias[4] %sfc2.weight[2 4] fc2.bias[2]"
+	for _, c := range []struct {
+		norm  Norm
+		extra string
+	}{
+		{None, ""},
+		{CenterGraph, "norm1.running_mean[4] norm1.num_batches_tracked[] "},
+		{StandardizeNaive, "norm1.running_mean[4] norm1.running_var[4] norm1.num_batches_tracked[] "},
+		{BatchNorm, "norm1.weight[4] norm1.bias[4] norm1.running_mean[4] norm1.running_var[4] norm1.num_batches_tracked[] "},
+		{WhitenNaive, "norm1.running_mean[4] norm1.whitening[4 4] norm1.num_batches_tracked[] "},
+	} {
+		m, s, l := session(t, c.norm, 1)
+		ts, err := m.Weights(s, l, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, x := range ts {
+			got = append(got, x.Name+shape(x.Shape))
+		}
+		if want := strings.Replace(linear, "%s", c.extra, 1); strings.Join(got, " ") != want {
+			t.Errorf("%v: %v, want %s", c.norm, got, want)
+		}
+
+		// fc1.weight is the transpose of what the device holds.
+		w, kept := make([]float32, 12), ts[0].Data.([]float32)
+		if err := s.Read("fc1.weight", 1, w); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			for o := range 4 {
+				if w[i*4+o] != kept[o*3+i] {
+					t.Fatalf("%v: weight of input %d, output %d is %v, kept is %v", c.norm, i, o, w[i*4+o], kept[o*3+i])
+				}
+			}
+		}
+
+		m2, other, l2 := session(t, c.norm, 100)
+		if err := m2.SetWeights(other, l2, 0, ts); err != nil {
+			t.Fatal(err)
+		}
+		again, err := m2.Weights(other, l2, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		untouched, err := m2.Weights(other, l2, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, x := range again {
+			v, ok := x.Data.([]float32)
+			if ok && !slices.Equal(v, ts[i].Data.([]float32)) {
+				t.Errorf("%v: %s is %v, want %v", c.norm, x.Name, v, ts[i].Data)
+			}
+		}
+		if slices.Equal(untouched[0].Data.([]float32), kept) {
+			t.Errorf("%v: the other replica was written too", c.norm)
+		}
+	}
+}
+
+func shape(s []int) string {
+	digits := make([]string, len(s))
+	for i, d := range s {
+		digits[i] = string(rune('0' + d))
+	}
+	return "[" + strings.Join(digits, " ") + "]"
+}
+
+func TestSetWeightsRefuses(t *testing.T) {
+	m, s, l := session(t, BatchNorm, 1)
+	for _, c := range []struct {
+		name  string
+		spoil func(ts []checkpoint.Tensor) []checkpoint.Tensor
+		want  string
+	}{
+		{"missing", func(ts []checkpoint.Tensor) []checkpoint.Tensor { return ts[1:] }, `no tensor "fc1.weight", which the network 3-4-2 needs`},
+		{"shape", func(ts []checkpoint.Tensor) []checkpoint.Tensor { ts[0].Shape = []int{3, 4}; return ts }, `"fc1.weight" has shape [3 4], the network 3-4-2 needs [4 3]`},
+		{"short", func(ts []checkpoint.Tensor) []checkpoint.Tensor { ts[1].Data = []float32{1}; return ts }, `"fc1.bias" has shape`},
+		{"type", func(ts []checkpoint.Tensor) []checkpoint.Tensor { ts[0].Data = make([]float64, 12); return ts }, `"fc1.weight" is not float32`},
+	} {
+		ts, err := m.Weights(s, l, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.SetWeights(s, l, 0, c.spoil(ts)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+}
