@@ -31,10 +31,11 @@ type Session interface {
 	// Replicas returns the number of replicas.
 	Replicas() int
 
-	// Run runs n steps of the Program on every replica. A replica whose loss
-	// was not finite stops at that step (state program.StateNonFinite) and stays
-	// as it was. A replica's bits depend neither on the others nor on how many
-	// steps each Run asks for.
+	// Run runs n steps of the Program on every replica. A replica whose loss is
+	// not finite ends with that step, its update included, notes it in the state
+	// program.StateNonFinite, and runs nothing from then on; so does one in
+	// which an operation fails on numbers that are not finite. A replica's bits
+	// depend neither on the others nor on how many steps each Run asks for.
 	Run(p *program.Program, n int) error
 
 	// Read copies a state tensor of a replica into dst, a slice of the state's

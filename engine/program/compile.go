@@ -72,8 +72,8 @@ func Zero(l *Layout, names ...string) (*Program, error) {
 	b := &Block{Name: "zero", Rounds: 1}
 	for _, n := range names {
 		s := l.Lookup(n)
-		if s == nil {
-			return nil, fmt.Errorf("no state %q to zero", n)
+		if s == nil || s.DType != Float64 && s.DType != l.DType {
+			return nil, fmt.Errorf("cannot zero %q: it is no state of type float64 or %v", n, l.DType)
 		}
 		b.Instrs = append(b.Instrs, &Instr{Op: OpFill, Out: []*Tensor{stateTensor(s)}, Nodes: []string{n}})
 	}
@@ -332,6 +332,9 @@ func (c *compiler) feed(f Feed) (value, error) {
 		return value{}, fmt.Errorf("input %q is fed from data set %q, which the layout does not hold", f.Node.Name(), f.Data)
 	}
 	shape := f.Node.Shape()
+	if len(shape) > 0 && shape.TotalSize() == 0 {
+		return value{}, fmt.Errorf("input %q has shape %v, which holds nothing", f.Node.Name(), shape)
+	}
 	if len(shape) == 0 {
 		return value{}, fmt.Errorf("input %q is a scalar and cannot be fed from a data set", f.Node.Name())
 	}
@@ -415,7 +418,7 @@ func (c *compiler) sum(s Sum) error {
 	if c.b.Batch == 0 || x.Rows != c.b.Batch {
 		return fmt.Errorf("cannot sum %q of shape %v over the rows of a batch of %d", s.Node.Name(), s.Node.Shape(), c.b.Batch)
 	}
-	acc := State{Name: s.Into, DType: Float64, Rows: 1, Cols: x.Cols, Shape: []int{x.Cols}}
+	acc := State{Name: s.Into, DType: Float64, Rows: 1, Cols: x.Cols, Shape: []int{x.Cols}, owner: byOutput}
 	in := &Instr{Op: OpAccumulate, In: []*Tensor{x}, Nodes: []string{s.Into}}
 	if s.Outer {
 		acc.Rows, acc.Shape = x.Cols, []int{x.Cols, x.Cols}
@@ -438,7 +441,7 @@ func (c *compiler) output(o Output) error {
 	if err != nil {
 		return err
 	}
-	st, err := c.l.Add(State{Name: o.Name, DType: x.DType, Rows: x.Rows, Cols: x.Cols, Shape: o.Node.Shape().Clone()})
+	st, err := c.l.Add(State{Name: o.Name, DType: x.DType, Rows: x.Rows, Cols: x.Cols, Shape: o.Node.Shape().Clone(), owner: byOutput})
 	if err != nil {
 		return err
 	}
@@ -467,7 +470,7 @@ func (c *compiler) updates(grads []*Tensor) error {
 		}
 		in := &Instr{Op: OpUpdate, Rule: rule, In: []*Tensor{grads[i]}, Out: []*Tensor{p.t}, Nodes: []string{u.Param.Name()}}
 		for _, slot := range rule.Slots() {
-			s, err := c.l.Add(State{Name: u.Param.Name() + "." + slot, DType: c.l.DType, Rows: p.t.Rows, Cols: p.t.Cols, Shape: p.t.Shape})
+			s, err := c.l.Add(State{Name: u.Param.Name() + "." + slot, DType: c.l.DType, Rows: p.t.Rows, Cols: p.t.Cols, Shape: p.t.Shape, owner: byOptimizer})
 			if err != nil {
 				return err
 			}

@@ -82,7 +82,7 @@ const (
 type Tensor struct {
 	Space      Space
 	DType      DType
-	Off        int // bytes from the start of its memory; in SpaceShared the state's number
+	Off        int // bytes from the start of its memory; in SpaceShared the number among shared states
 	Rows, Cols int
 	LD         int // elements from one row to the next
 	Shape      []int
@@ -135,6 +135,7 @@ type Instr struct {
 	Map            gather.Map
 	Rule           optim.Optimizer
 	Host           Host
+	Serial         bool     // Host may keep state between calls: replicas take turns
 	Every          int      // run only on steps divisible by it; 0 or 1: always
 	Nodes          []string // the Gorgonia nodes that it computes
 }

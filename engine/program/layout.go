@@ -59,6 +59,24 @@ type State struct {
 	Shared     bool  // one copy for all replicas (data sets)
 	Off        int   // bytes from the start of a replica's arena; of a shared one its number
 	Init       any   // initial content: a slice of the element type, or nil for zeros
+
+	owner owner
+}
+
+// owner says what a name is taken for, so that a parameter called "lr" cannot
+// become the learning rate.
+type owner uint8
+
+const (
+	byGraph owner = iota // parameters, statistics: whatever a graph's inputs name
+	byEngine
+	byOptimizer
+	byOutput
+	byData
+)
+
+func (o owner) String() string {
+	return [...]string{"an input of a graph", "the engine's", "the optimizer's", "an output", "a data set"}[o]
 }
 
 // Len returns the number of elements.
@@ -85,6 +103,7 @@ func NewLayout(dt DType) *Layout {
 		{Name: StateNonFinite, DType: Int64, Rows: 1, Cols: 1, Init: []int64{-1}},
 		{Name: StateBetaPower, DType: Float64, Rows: 1, Cols: 2, Shape: []int{2}, Init: []float64{1, 1}},
 	} {
+		s.owner = byEngine
 		if _, err := l.Add(s); err != nil {
 			panic("program: control state: " + err.Error())
 		}
@@ -105,6 +124,9 @@ func (l *Layout) Add(s State) (*State, error) {
 		return nil, fmt.Errorf("a state tensor needs a name")
 	}
 	if old := l.byName[s.Name]; old != nil {
+		if old.owner != s.owner {
+			return nil, fmt.Errorf("state %q is %v and cannot also be %v: rename one of them", s.Name, old.owner, s.owner)
+		}
 		if old.DType != s.DType || old.Rows != s.Rows || old.Cols != s.Cols || old.Shared != s.Shared {
 			return nil, fmt.Errorf("state %q exists as %v %d×%d and cannot also be %v %d×%d: rename one of them",
 				s.Name, old.DType, old.Rows, old.Cols, s.DType, s.Rows, s.Cols)
@@ -129,7 +151,19 @@ func (l *Layout) Add(s State) (*State, error) {
 // replicas. Feeds name it. A device may use init in place, so it must not change
 // while a session is open.
 func (l *Layout) AddData(name string, dt DType, n, cols int, init any) (*State, error) {
-	return l.Add(State{Name: name, DType: dt, Rows: n, Cols: cols, Shape: []int{n, cols}, Shared: true, Init: init})
+	ok := init == nil
+	switch v := init.(type) {
+	case []uint8:
+		ok = dt == Uint8 && len(v) == n*cols
+	case []float32:
+		ok = dt == Float32 && len(v) == n*cols
+	case []float64:
+		ok = dt == Float64 && len(v) == n*cols
+	}
+	if !ok {
+		return nil, fmt.Errorf("data set %q: a %T does not hold %d rows of %d values of type %v", name, init, n, cols, dt)
+	}
+	return l.Add(State{Name: name, DType: dt, Rows: n, Cols: cols, Shape: []int{n, cols}, Shared: true, Init: init, owner: byData})
 }
 
 // Lookup returns the state of that name, or nil.

@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"reflect"
 
 	"driftless/engine/ops"
 	"driftless/kernels/activation"
@@ -23,6 +24,11 @@ func (c *compiler) lowerNode(n *G.Node) (value, error) {
 		return v, err
 	}
 	return c.lowerHost(n)
+}
+
+// own tells whether a node's operation is one of package ops.
+func own(n *G.Node) bool {
+	return n.Op() != nil && reflect.TypeOf(n.Op()).PkgPath() == reflect.TypeFor[ops.CenterOp]().PkgPath()
 }
 
 // simple maps operations whose operands and result are plain tensors.
@@ -63,6 +69,9 @@ func simple(op G.Op) (in *Instr, ok bool) {
 // lowerOwn recognises the operations of package ops.
 func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 	name := n.Name()
+	if dt, _ := dtypeOf(n.Dtype()); own(n) && dt != c.l.DType {
+		return value{}, true, fmt.Errorf("node %q is %v, but the layout computes in %v: build both in one type", name, n.Dtype(), c.l.DType)
+	}
 	if in, ok := simple(n.Op()); ok {
 		v, err := c.emitSimple(n, in)
 		return v, true, err
@@ -150,8 +159,10 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 			return value{}, true, err
 		}
 		m := float64(in[0].Rows)
-		scale := c.constant(g.c / m)
-		if g.t != nil {
+		var scale *Tensor
+		if g.t == nil {
+			scale = c.constant(g.c / m)
+		} else {
 			scale = c.scratch(ch[2].Shape(), "scale")
 			c.emit(&Instr{Op: OpBinary, Bin: elem.Div, In: []*Tensor{g.t, c.constant(m)}, Out: []*Tensor{scale}, Nodes: []string{name}})
 		}
@@ -187,8 +198,8 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		c.emit(&Instr{Op: OpBinary, Bin: elem.Mul, In: []*Tensor{product, c.constant(1 / float64(in[0].Rows))}, Out: []*Tensor{out}, Nodes: []string{name}})
 		return value{t: out}, true, nil
 
-	case ops.AssignOp: // the state's content after the write
-		v, err := c.lower(Children(n)[0])
+	case ops.AssignOp: // as a value it is what it assigns
+		v, err := c.lower(Children(n)[1])
 		return v, true, err
 	}
 	return value{}, false, nil
@@ -379,7 +390,7 @@ func (c *compiler) lowerBinary(n *G.Node) (value, bool, error) {
 		}
 	}
 	out := c.scratch(n.Shape(), n.Name())
-	if op == elem.Add && a.t != nil && a.bcast == dense && b.t != nil && b.bcast == byRow {
+	if op == elem.Add && a.t != nil && a.bcast == dense && a.t.Len() == out.Len() && b.t != nil && b.bcast == byRow {
 		c.emit(&Instr{Op: OpAddRow, In: []*Tensor{a.t, b.t}, Out: []*Tensor{out}, Nodes: []string{n.Name()}})
 		return value{t: out}, true, nil
 	}
@@ -453,6 +464,6 @@ func (c *compiler) lowerHost(n *G.Node) (value, error) {
 	}
 	out := c.scratch(n.Shape(), n.Name())
 	out.DType, _ = dtypeOf(n.Dtype())
-	c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Nodes: []string{n.Name()}})
+	c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: !own(n), Nodes: []string{n.Name()}})
 	return value{t: out}, nil
 }

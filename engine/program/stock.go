@@ -16,7 +16,7 @@ import (
 // from exemplar nodes built through the public API, their unexported fields are
 // read by reflection, and whatever does not match is left to Op.Do.
 type stockOps struct {
-	linAlg, binary, unary, sum, repeat, reshape, size, scalar, constant, read reflect.Type
+	linAlg, binary, unary, sum, repeat, reshape, size, scalar, read reflect.Type
 
 	binaries map[string]elem.Binary
 	unaries  map[string]elem.Unary
@@ -71,7 +71,6 @@ var stock = sync.OnceValue(func() *stockOps {
 	s.repeat = kind(rep)
 	s.size = kind(child(rep, 1))
 	s.scalar = kind(G.NewConstant(1.0))
-	s.constant = kind(G.NewConstant(tensor.New(tensor.WithShape(2), tensor.Of(tensor.Float64))))
 	var into G.Value
 	s.read = kind(G.Read(a, &into))
 	return s
@@ -239,7 +238,7 @@ func (s *stockOps) scalarConst(n *G.Node) (float64, bool) {
 // IsRead tells whether a node is gorgonia.Read's statement.
 func IsRead(n *G.Node) bool { return is(n, stock().read) }
 
-// reads returns the Read statements on a node. Gorgonia keeps them as parents,
+// readsOf returns the Read statements on a node. Gorgonia keeps them as parents,
 // which can only be found by a search.
 func readsOf(n *G.Node) (rs []*G.Node) {
 	for _, r := range n.Graph().AllNodes() {

@@ -30,7 +30,7 @@ func bindAs[T kernel](p *program.Program) (*bound, error) {
 				return nil, fmt.Errorf("block %s: %w", blk.Name, err)
 			}
 			b.packing = max(b.packing, packingBytes[T](in))
-			b.trains = b.trains || in.Op == program.OpTick
+			b.serial = b.serial || in.Serial
 			k.instrs = append(k.instrs, boundInstr{int64(in.Every), do})
 		}
 		b.blocks = append(b.blocks, k)

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -38,8 +39,11 @@ func (d *Device) Open(l *program.Layout, replicas int) (device.Session, error) {
 	for _, st := range l.States() {
 		if st.Shared {
 			b := bytesOf(st.Init)
-			if len(b) != st.Len()*st.DType.Size() {
+			if st.Init == nil {
 				b = newArena(st.Len() * st.DType.Size())
+			}
+			if len(b) != st.Len()*st.DType.Size() {
+				return nil, fmt.Errorf("data set %q: its values do not fill %d rows of %d", st.Name, st.Rows, st.Cols)
 			}
 			s.shared = append(s.shared, b)
 			continue
@@ -68,10 +72,15 @@ type session struct {
 	errs     []error
 }
 
+var errClosed = errors.New("the session is closed")
+
 func (s *session) Replicas() int { return len(s.replicas) }
 
 // Run implements device.Session.
 func (s *session) Run(p *program.Program, n int) error {
+	if s.bound == nil {
+		return errClosed
+	}
 	b := s.bound[p]
 	if b == nil {
 		if p.Layout != s.layout {
@@ -113,7 +122,15 @@ func (s *session) Run(p *program.Program, n int) error {
 	return nil
 }
 
+// serial lets one replica at a time run a Program with operations that may keep
+// state between their calls, as Gorgonia's pooling does.
+var serial sync.Mutex
+
 func (s *session) runReplica(b *bound, r, n int) {
+	if b.serial {
+		serial.Lock()
+		defer serial.Unlock()
+	}
 	e := s.takeEnv(b)
 	e.enter(s.layout, s.replicas[r], s.shared)
 	s.errs[r] = b.run(e, n)
@@ -139,6 +156,9 @@ func (s *session) find(name string, replica int) (any, error) {
 	if st == nil {
 		return nil, fmt.Errorf("no state is called %q", name)
 	}
+	if s.bound == nil {
+		return nil, errClosed
+	}
 	if replica < 0 || replica >= len(s.replicas) {
 		return nil, fmt.Errorf("state %q: there is no replica %d of %d", name, replica, len(s.replicas))
 	}
@@ -159,6 +179,9 @@ func (s *session) Read(name string, replica int, dst any) error {
 
 // Write implements device.Session.
 func (s *session) Write(name string, replica int, src any) error {
+	if st := s.layout.Lookup(name); st != nil && st.Shared {
+		return fmt.Errorf("state %q is a data set, which all replicas read: it cannot be written", name)
+	}
 	dst, err := s.find(name, replica)
 	if err != nil {
 		return err

@@ -14,8 +14,9 @@ type env struct {
 	step, nonFinite, seed []int64 // views of the control state
 	lr                    []float64
 
-	round int // of the block in progress
-	valid int // rows of the batch that count
+	round int  // of the block in progress
+	valid int  // rows of the batch that count
+	stop  bool // leave the Program: with err, or because the replica diverged
 	err   error
 }
 
@@ -25,7 +26,7 @@ func newEnv(b *bound) *env {
 
 // enter points the environment at a replica.
 func (e *env) enter(l *program.Layout, replica arena, shared []arena) {
-	e.replica, e.shared, e.err = replica, shared, nil
+	e.replica, e.shared, e.stop, e.err = replica, shared, false, nil
 	e.step = at[int64](replica, l.Lookup(program.StateStep).Off, 1)
 	e.seed = at[int64](replica, l.Lookup(program.StateSeed).Off, 1)
 	e.nonFinite = at[int64](replica, l.Lookup(program.StateNonFinite).Off, 1)
@@ -49,7 +50,7 @@ func (e *env) mem(s program.Space, off int) arena {
 type bound struct {
 	p       *program.Program
 	packing int  // bytes of packing buffer for matrix products
-	trains  bool // counts steps, and so stops at a non-finite loss
+	serial  bool // holds an operation that may keep state of its own between calls
 	blocks  []boundBlock
 	envs    []*env // free environments
 }
@@ -65,14 +66,14 @@ type boundInstr struct {
 	do    func(e *env)
 }
 
-// run runs n steps, fewer when the loss ceases to be finite.
+// run runs n steps, fewer when the replica diverges; one that has runs nothing.
 func (b *bound) run(e *env, n int) error {
 	for range n {
-		if b.trains && e.nonFinite[0] >= 0 {
-			return nil
-		}
 		for i := range b.blocks {
 			k := &b.blocks[i]
+			if e.nonFinite[0] >= 0 {
+				return nil
+			}
 			if k.every > 1 && e.step[0]%k.every != 0 {
 				continue
 			}
@@ -81,12 +82,11 @@ func (b *bound) run(e *env, n int) error {
 				e.round = int(r)
 				for j := range k.instrs {
 					if in := &k.instrs[j]; in.every <= 1 || e.step[0]%in.every == 0 {
-						in.do(e)
+						if in.do(e); e.stop {
+							return e.err
+						}
 					}
 				}
-			}
-			if e.err != nil {
-				return e.err
 			}
 		}
 	}

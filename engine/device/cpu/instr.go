@@ -347,13 +347,40 @@ func (b binder[T]) host(in *program.Instr) func(e *env) {
 	copy(args, in.In)
 	out, op := in.Out[0], in.Host
 	return func(e *env) {
-		if e.err != nil {
-			return
-		}
 		vals := make([]any, len(args))
 		for i, t := range args {
 			vals[i] = anyAt(e.mem(t.Space, t.Off), 0, t.Len(), t.DType)
 		}
-		e.err = op.Call(vals, anyAt(e.mem(out.Space, out.Off), 0, out.Len(), out.DType))
+		err := op.Call(vals, anyAt(e.mem(out.Space, out.Off), 0, out.Len(), out.DType))
+		if err == nil {
+			return
+		}
+		e.stop = true
+		for _, v := range vals {
+			if !finite(v) { // the operation failed on what a diverged replica gave it
+				e.nonFinite[0] = e.step[0]
+				return
+			}
+		}
+		e.err = err
 	}
+}
+
+// finite tells whether a buffer holds no NaN and no infinity.
+func finite(buf any) bool {
+	switch x := buf.(type) {
+	case []float32:
+		for _, v := range x {
+			if v-v != 0 {
+				return false
+			}
+		}
+	case []float64:
+		for _, v := range x {
+			if v-v != 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
