@@ -151,13 +151,18 @@ func (a *Arm) open(seeds []int64) (device.Session, error) {
 // statistics that are refreshed every T steps a sample is the mean of T steps,
 // so that the refresh is counted. Steps so slow that these take longer than ten
 // seconds are timed fewer times.
-func (a *Arm) Time() (float64, error) {
+func (a *Arm) Time(ctx context.Context) (float64, error) {
 	const steps, warm, atLeast, longest = 200, 10, 5, 10 * time.Second
 	s, err := a.open([]int64{a.cfg.Seed})
 	if err != nil {
 		return 0, err
 	}
 	defer s.Close()
+	// A step's time does not depend on the learning rate, and at 0 no arm can
+	// diverge and time nothing.
+	if err := s.Write(program.StateLR, 0, []float64{0}); err != nil {
+		return 0, err
+	}
 	window := 1
 	if a.Norm.Grad == models.Naive {
 		window = min(a.Norm.Interval, steps)
@@ -170,6 +175,9 @@ func (a *Arm) Time() (float64, error) {
 	for range max(1, steps/window) {
 		if len(samples) >= atLeast && time.Since(begin) > longest {
 			break
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
 		}
 		start := time.Now()
 		if err := s.Run(a.train, window); err != nil {

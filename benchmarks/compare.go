@@ -57,8 +57,10 @@ func experiment(ctx context.Context, c Config, set *dataset.Set, dev device.Devi
 		if ctx.Err() != nil {
 			break
 		}
-		if _, err := a.Time(); err != nil {
-			return nil, err
+		if _, err := a.Time(ctx); errors.Is(err, context.Canceled) {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("arm %v: %w", a.Norm, err)
 		}
 		if o.Timed != nil {
 			o.Timed(a.Norm.String(), a.secondsPerStep)

@@ -40,6 +40,10 @@ func Train(ctx context.Context, c Config, set *dataset.Set, dev device.Device, o
 	var kept error
 	start := time.Now()
 	keep := func(a *Arm, s device.Session) error {
+		var diverged [1]int64
+		if err := s.Read(program.StateNonFinite, 0, diverged[:]); err != nil || diverged[0] >= 0 {
+			return err // weights of a diverged run serve nobody
+		}
 		if weightsPath != "" {
 			kept = a.save(s, weightsPath)
 		}
@@ -70,7 +74,7 @@ func Train(ctx context.Context, c Config, set *dataset.Set, dev device.Device, o
 	}
 	out = TrainOutput{Device: res.Run.Device, Data: res.Run.Data, Synthetic: res.Run.Synthetic, Interrupted: res.Run.Interrupted,
 		Net: res.Run.Net, Norm: arm.Norm, Grad: arm.Grad, Affine: arm.Affine, Seed: c.Seed, Steps: steps,
-		Seconds: Number(seconds), StepsPerSecond: Number(1 / arm.SecondsPerStep), FinalLoss: Number(run.finalLoss),
+		Seconds: Number(seconds), StepsPerSecond: Number(float64(steps) / seconds), FinalLoss: Number(run.finalLoss),
 		TestAccuracy: Number(run.testAccuracy), TestAccuracyReestimated: Number(run.testReestimated), DivergedAt: run.divergedAt, Finding: arm.Finding}
 	if err == nil && run.divergedAt != nil {
 		err = &DivergedError{Arm: arm.Name, Step: *run.divergedAt}

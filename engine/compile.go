@@ -18,8 +18,8 @@ type Training struct {
 	Data      []Data          // what feeds the batch inputs; shuffled each epoch, the last partial batch dropped
 	Gradients []*G.Node       // parameters whose gradient is kept as state "<name>.grad"
 	Outputs   []program.Output
-	Seed      int64 // key of the data order; replica r uses Seed + r
-	Replicas  int   // 0 means 1
+	Seed      int64 // for Train: key of the data order; replica r uses Seed + r
+	Replicas  int   // for Train: 0 means 1
 }
 
 // Learnables returns the input nodes with a value that the loss depends on, in
@@ -30,18 +30,7 @@ func Learnables(loss *G.Node, feeds ...program.Feed) []*G.Node {
 	for _, f := range feeds {
 		skip[f.Node] = true
 	}
-	reached := map[*G.Node]bool{}
-	var visit func(n *G.Node)
-	visit = func(n *G.Node) {
-		if reached[n] {
-			return
-		}
-		reached[n] = true
-		for _, c := range program.Children(n) {
-			visit(c)
-		}
-	}
-	visit(loss)
+	reached := dependencies(loss)
 	all := loss.Graph().AllNodes()
 	for _, n := range all {
 		if _, ok := n.Op().(ops.AssignOp); ok {
@@ -55,6 +44,23 @@ func Learnables(loss *G.Node, feeds ...program.Feed) []*G.Node {
 		}
 	}
 	return out
+}
+
+// dependencies returns the nodes that n is computed from, and n.
+func dependencies(n *G.Node) map[*G.Node]bool {
+	reached := map[*G.Node]bool{}
+	var visit func(n *G.Node)
+	visit = func(n *G.Node) {
+		if reached[n] {
+			return
+		}
+		reached[n] = true
+		for _, c := range program.Children(n) {
+			visit(c)
+		}
+	}
+	visit(n)
+	return reached
 }
 
 // Compile differentiates the loss, if that has not been done, and compiles the
@@ -75,6 +81,18 @@ func Compile(l *program.Layout, t Training) (*program.Program, error) {
 	}
 	if len(params) == 0 {
 		return nil, fmt.Errorf("compile: the loss depends on no input node with a value: give the parameters one with WithInit or WithValue")
+	}
+	isParam := map[*G.Node]bool{}
+	for _, p := range params {
+		if p == nil || isParam[p] {
+			return nil, fmt.Errorf("compile: Params holds a nil node or the same node twice")
+		}
+		isParam[p] = true
+	}
+	for _, n := range t.Gradients {
+		if !isParam[n] {
+			return nil, fmt.Errorf("compile: Gradients holds a node that is not trained")
+		}
 	}
 	if t.Loss.Shape().TotalSize() != 1 {
 		return nil, fmt.Errorf("compile: the loss %q has shape %v, not a scalar: take its mean", t.Loss.Name(), t.Loss.Shape())
@@ -109,6 +127,12 @@ func Gradients(loss *G.Node, params []*G.Node) ([]*G.Node, error) {
 	}
 	if len(have) > 0 {
 		return nil, fmt.Errorf("some parameters have a gradient in the graph and others have none: call gorgonia.Grad once, for all of them, or not at all")
+	}
+	reached := dependencies(loss)
+	for _, p := range params {
+		if !reached[p] {
+			return nil, fmt.Errorf("the loss does not depend on parameter %q: leave it out of Params", p.Name())
+		}
 	}
 	grads, err := G.Grad(loss, params...)
 	if err != nil {

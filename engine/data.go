@@ -22,13 +22,21 @@ type Data struct {
 func addData(l *program.Layout, data []Data) ([]program.Feed, error) {
 	var feeds []program.Feed
 	rows := -1
+	fed := map[*G.Node]bool{}
 	for _, d := range data {
-		if d.Node == nil || d.Node.Dims() == 0 {
+		if d.Node == nil || d.Node.Dims() == 0 || d.Node.Shape().TotalSize() == 0 {
 			return nil, fmt.Errorf("data %q: it needs an input node whose first axis is the batch", d.Name)
 		}
+		if fed[d.Node] {
+			return nil, fmt.Errorf("input %q is fed twice", d.Node.Name())
+		}
+		fed[d.Node] = true
 		name := d.Name
 		if name == "" {
 			name = "data." + d.Node.Name()
+		}
+		if d.Values != nil && l.Lookup(name) != nil {
+			return nil, fmt.Errorf("data for %q: there is a data set %q already; leave Values out to use it, or set Name", d.Node.Name(), name)
 		}
 		if d.Values != nil {
 			n, dt, err := describe(d.Values)

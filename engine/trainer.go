@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"driftless/engine/device"
 	"driftless/engine/program"
@@ -45,7 +47,7 @@ func Train(t Training, dev device.Device) (*Trainer, error) {
 	}
 	for r := range s.Replicas() {
 		if err := s.Write(program.StateSeed, r, []int64{t.Seed + int64(r)}); err != nil {
-			return nil, err
+			return nil, errors.Join(err, s.Close())
 		}
 	}
 	return NewTrainer(s, p), nil
@@ -63,15 +65,15 @@ func (t *Trainer) Every(n int, f func(step int) error) {
 	t.hooks = append(t.hooks, hook{max(1, n), f})
 }
 
-// chunk bounds how long a run of steps goes without looking at the context.
-const chunk = 100
+// interval is about how long steps run without a look at the context.
+const interval = 100 * time.Millisecond
 
 // Run trains n more steps. It ends early with the context's error, between
 // steps, or when every replica has met a non-finite loss; then, and when some
 // have, NonFinite tells. Hooks that are due at the last step done still run.
 func (t *Trainer) Run(ctx context.Context, n int) error {
 	end := t.step + n
-	for t.step < end {
+	for chunk := 1; t.step < end; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -79,8 +81,14 @@ func (t *Trainer) Run(ctx context.Context, n int) error {
 		for _, h := range t.hooks {
 			next = min(next, (t.step/h.every+1)*h.every)
 		}
+		start := time.Now()
 		if err := t.session.Run(t.program, next-t.step); err != nil {
 			return fmt.Errorf("steps %d to %d: %w", t.step, next, err)
+		}
+		if took := time.Since(start); took < interval/2 {
+			chunk *= 2
+		} else if took > interval {
+			chunk = max(1, chunk/2)
 		}
 		t.step = next
 		for _, h := range t.hooks {
@@ -90,20 +98,21 @@ func (t *Trainer) Run(ctx context.Context, n int) error {
 				}
 			}
 		}
-		if t.stopped() {
-			return nil
+		if stopped, err := t.stopped(); err != nil || stopped {
+			return err
 		}
 	}
 	return nil
 }
 
-func (t *Trainer) stopped() bool {
+// stopped tells whether every replica has diverged.
+func (t *Trainer) stopped() (bool, error) {
 	for r := range t.session.Replicas() {
 		if at, err := t.NonFinite(r); err != nil || at < 0 {
-			return false
+			return false, err
 		}
 	}
-	return true
+	return true, nil
 }
 
 // Step returns the number of steps asked for so far.

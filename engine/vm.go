@@ -78,6 +78,7 @@ func (m *VM) let(n *G.Node, name string) error {
 }
 
 func (m *VM) compile() error {
+	m.inputs, m.outputs, m.states = nil, nil, nil
 	read := map[*G.Node]bool{} // nodes with a parent that computes
 	for _, n := range m.graph.AllNodes() {
 		for _, c := range program.Children(n) {

@@ -38,6 +38,9 @@ const maxWidth = 1 << 16
 
 // Validate reports the first setting that cannot work.
 func (m MLP) Validate() error {
+	if m.DType != program.Float32 && m.DType != program.Float64 {
+		return fmt.Errorf("element type %v cannot be trained: use float32 or float64", m.DType)
+	}
 	if len(m.Hidden) == 0 {
 		return fmt.Errorf("no hidden layer: give sizes such as 100,100,100")
 	}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"driftless/engine/ops"
@@ -135,8 +136,10 @@ func (n Norm) String() string {
 		s += ":" + string(n.Grad)
 	}
 	if form != nil && form.Affine != n.Affine {
-		if s += ":affine"; !n.Affine {
-			s = strings.TrimSuffix(s, "affine") + "noaffine"
+		if n.Affine {
+			s += ":affine"
+		} else {
+			s += ":noaffine"
 		}
 	}
 	return s
@@ -148,10 +151,21 @@ func (n Norm) External() bool { return n.Grad == Naive && (n.Stats == EMA || n.S
 
 // Validate reports the first setting that cannot work.
 func (n Norm) Validate() error {
-	if _, err := n.normalizer(); err != nil {
+	m, err := n.normalizer()
+	if err != nil {
 		return err
 	}
+	has := false
+	for _, f := range m.Forms() {
+		has = has || f.Grad == n.Grad
+	}
 	switch {
+	case !has:
+		return fmt.Errorf("%s has no form in which the gradient treats its statistics as %q", n.Method, n.Grad)
+	case n.Method == None.Method && n.Affine:
+		return fmt.Errorf("none: without a normalization there is no gamma and beta")
+	case !(n.Momentum >= 0 && n.Momentum <= 1):
+		return fmt.Errorf("%v: momentum %v is outside [0, 1]", n, n.Momentum)
 	case n.Grad == Naive && n.Stats != Batch && n.Stats != EMA && n.Stats != Full:
 		return fmt.Errorf("%v: statistics %q are unknown: choose batch, ema or full", n, n.Stats)
 	case n.Method == "whiten" && n.Stats != Full:
@@ -160,7 +174,7 @@ func (n Norm) Validate() error {
 		return fmt.Errorf("%v: alpha %v is outside (0, 1]", n, n.Alpha)
 	case n.Grad == Naive && n.Interval < 1:
 		return fmt.Errorf("%v: interval %d is not a positive number of steps", n, n.Interval)
-	case !(n.Eps >= 0) || n.Eps > 1e300:
+	case !(n.Eps >= 0) || math.IsInf(n.Eps, 0):
 		return fmt.Errorf("%v: eps %v is not a number of at least 0", n, n.Eps)
 	case n.Method == "whiten" && n.Eps == 0:
 		return fmt.Errorf("whiten: eps 0 leaves the covariance of dead units singular: use a positive one")
@@ -346,7 +360,7 @@ func (s *Scope) movedStatistic(name string, init float64, now *G.Node) (*G.Node,
 
 // twoRows refuses a batch whose variance does not exist.
 func twoRows(s *Scope, x *G.Node) error {
-	if s.Mode == Training && x.Shape()[0] < 2 {
+	if x.Shape()[0] < 2 {
 		return fmt.Errorf("%v needs a batch of at least 2 rows: one row has no variance", s.Norm)
 	}
 	return nil

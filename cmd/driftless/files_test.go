@@ -58,6 +58,7 @@ func write(t *testing.T, path string, data []byte) {
 }
 
 func TestData(t *testing.T) {
+	t.Parallel()
 	const images = "mnist/train-images-idx3-ubyte"
 	for _, c := range []struct {
 		name   string
@@ -94,6 +95,7 @@ func TestData(t *testing.T) {
 }
 
 func TestEvalFiles(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	weights := filepath.Join(dir, "sound")
 	set, err := loadData("mnist", dataDirOfTests)
@@ -161,6 +163,7 @@ func start(t *testing.T, until string, args ...string) (*exec.Cmd, *strings.Buil
 
 // An interrupt keeps what ran, and exits with 130.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		command string
 		until   string // the file whose appearance tells when to interrupt
@@ -196,6 +199,7 @@ func TestInterrupt(t *testing.T) {
 // On a full disk, for which a limit on the size of files stands in, a run ends
 // with one sentence that names the file, and leaves no part of it.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		blocks int // of 512 bytes or 1 KiB, as the shell has it
 		args   []string

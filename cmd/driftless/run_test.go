@@ -29,6 +29,7 @@ const trainKeys = `runDir device data synthetic interrupted net norm grad affine
 	testAccuracy testAccuracyReestimated divergedAt finding`
 
 func TestTrain(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	got := call(t, with(dir, "train", "--json", "--seed", "7")...)
 	want(t, got, exitDone)
@@ -146,6 +147,7 @@ func TestCompare(t *testing.T) {
 }
 
 func TestDrift(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	got := call(t, "drift", "--json", "--out", dir)
 	want(t, got, exitDone)
@@ -189,6 +191,7 @@ func metrics(t *testing.T, dir string) string {
 // A loss that is not finite ends train with exit code 1, but only its arm and
 // seed in compare.
 func TestDivergence(t *testing.T) {
+	t.Parallel()
 	diverge := []string{"--activation", "relu", "--init-sd", "1e13", "--lr", "0.001"}
 	dir := filepath.Join(t.TempDir(), "train")
 	got := call(t, append(with(dir, "train", "--json", "--norm", "none"), diverge...)...)

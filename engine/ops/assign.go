@@ -13,7 +13,8 @@ import (
 // divisible by Every, Driftless's engine writes value into the state tensor that
 // the input node state is bound to. An early assignment (Late false) happens
 // before the readers of state run, so that they see the new value; a late one
-// after the optimizer's update and all reads of the step.
+// after all reads of the step. What value itself is computed from is read before
+// the write in both cases.
 //
 // As an operation it returns a copy of value and touches no state, so that
 // Gorgonia's own machines can run the graph too; there, copy the result into the
@@ -24,7 +25,7 @@ import (
 type AssignOp struct {
 	pure
 	Every int  // period in steps, at least 1
-	Late  bool // after the step's update and reads, instead of before the reads
+	Late  bool // after the step's reads, instead of before them
 }
 
 var _ G.SDOp = AssignOp{}

@@ -9,7 +9,10 @@
 // layer's input. Every node is recognised by its operation, ours by Go type,
 // Gorgonia's own by types learned from exemplars. What is not recognised runs by
 // the operation's own Do, on the host: correct, slow, and visible in the listing
-// (Program.String) as "host".
+// (Program.String) as "host". Such operations allocate. They may keep state of
+// their own between calls, as pooling does, so replicas take turns running a
+// Program that holds one; and they do not know the replica's seed, so random
+// operations such as Dropout draw from Gorgonia's source.
 //
 // Sizes, repetitions and constants fold away; a bias and an activation move into
 // the epilogue of their matrix product; the statistics that a normalization

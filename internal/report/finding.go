@@ -35,6 +35,11 @@ func Finding(run Run, arm string) string {
 		if run.Interrupted {
 			return "Did not run: the run was interrupted before it."
 		}
+		for _, at := range a.DivergedAt {
+			if at != nil {
+				return fmt.Sprintf("Diverged before its first evaluation: the loss of step %d was not finite.", *at)
+			}
+		}
 		return "Did not run."
 	}
 	f := finding{run: &run, arm: a, points: points, lastStep: points[len(points)-1].Step}
