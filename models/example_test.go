@@ -29,18 +29,18 @@ func ExampleNormalize() {
 		}
 	}
 
-	// The network, as Gorgonia users write it, for batches of 50.
-	g := G.NewGraph()
-	x := G.NewMatrix(g, tensor.Float32, G.WithShape(50, 2), G.WithName("x"))
-	labels := G.NewVector(g, tensor.Float32, G.WithShape(50), G.WithName("labels"))
-	w1 := G.NewMatrix(g, tensor.Float32, G.WithShape(2, 16), G.WithName("w1"), G.WithInit(G.Gaussian(0, 0.5)))
-	w2 := G.NewMatrix(g, tensor.Float32, G.WithShape(16, 2), G.WithName("w2"), G.WithInit(G.Gaussian(0, 0.5)))
-	h, err := models.Normalize(G.Must(G.Mul(x, w1)), models.BatchNorm)
-	if err != nil {
-		fmt.Println(err)
-		return
+	// The network, as Gorgonia users write it, for batches of 50. With
+	// models.Evaluation() the same function gives the graph that predicts.
+	network := func(opts ...models.Option) (x, logits *G.Node) {
+		g := G.NewGraph()
+		x = G.NewMatrix(g, tensor.Float32, G.WithShape(50, 2), G.WithName("x"))
+		w1 := G.NewMatrix(g, tensor.Float32, G.WithShape(2, 16), G.WithName("w1"), G.WithInit(G.Gaussian(0, 0.5)))
+		w2 := G.NewMatrix(g, tensor.Float32, G.WithShape(16, 2), G.WithName("w2"), G.WithInit(G.Gaussian(0, 0.5)))
+		h := G.Must(models.Normalize(G.Must(G.Mul(x, w1)), models.BatchNorm, opts...))
+		return x, G.Must(G.Mul(G.Must(G.Tanh(h)), w2))
 	}
-	logits := G.Must(G.Mul(G.Must(G.Tanh(h)), w2))
+	x, logits := network()
+	labels := G.NewVector(x.Graph(), tensor.Float32, G.WithShape(50), G.WithName("labels"))
 	loss := G.Must(ops.CrossEntropy(logits, labels))
 
 	// Train it.
@@ -70,7 +70,36 @@ func ExampleNormalize() {
 		return
 	}
 	fmt.Println("gamma was trained:", gamma[0] != 1)
+
+	// Predict on Gorgonia's machine or ours, with the trained values.
+	x, logits = network(models.Evaluation())
+	for _, n := range x.Graph().Inputs() {
+		if n == x {
+			continue
+		}
+		v := make([]float32, n.Shape().TotalSize())
+		if err := t.Read(n.Name(), v); err != nil {
+			fmt.Println(err)
+			return
+		}
+		G.Let(n, tensor.New(tensor.WithShape(n.Shape()...), tensor.WithBacking(v)))
+	}
+	G.Let(x, tensor.New(tensor.WithShape(50, 2), tensor.WithBacking(points[:100])))
+	vm := engine.NewVM(x.Graph(), cpu.New())
+	defer vm.Close()
+	if err := vm.RunAll(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	right := 0
+	for i, z := 0, logits.Value().Data().([]float32); i < 50; i++ {
+		if (z[2*i+1] > z[2*i]) == (inside[i] == 1) {
+			right++
+		}
+	}
+	fmt.Println("more than 40 of 50 right:", right > 40)
 	// Output:
 	// step 2000: loss below 0.2: true
 	// gamma was trained: true
+	// more than 40 of 50 right: true
 }

@@ -245,3 +245,27 @@ func TestWhiteningRefresh(t *testing.T) {
 		close(t, name, r.read(t, name, 0), swept.read(t, name, 0), 1e-9)
 	}
 }
+
+// TestOneSeedDiverges: a replica that diverges ends alone, also where its
+// refresh meets an operation that fails on what is not finite, and whatever runs
+// on the session afterwards leaves the others their results.
+func TestOneSeedDiverges(t *testing.T) {
+	for _, n := range []models.Norm{models.WhitenNaive, models.BatchNorm} {
+		n.Interval = 2
+		sound, r := newRig(t, small(n), cpu.New(), 1), newRig(t, small(n), cpu.New(), 1, 2)
+		must(t, sound.session.Run(sound.train, 6))
+		must(t, r.session.Run(r.train, 2))
+		w := r.read(t, "fc1.weight", 1)
+		w[3] = math.Inf(1)
+		must(t, r.session.Write("fc1.weight", 1, w))
+		must(t, r.session.Run(r.train, 4))
+		close(t, "fc1.weight", r.read(t, "fc1.weight", 0), sound.read(t, "fc1.weight", 0), 0)
+		var at [2][1]int64
+		for i := range at {
+			must(t, r.session.Read(program.StateNonFinite, i, at[i][:]))
+		}
+		if at[0][0] != -1 || at[1][0] < 2 || at[1][0] > 4 {
+			t.Errorf("%v: replicas diverged at %d and %d, want -1 and 2 to 4", n, at[0][0], at[1][0])
+		}
+	}
+}
