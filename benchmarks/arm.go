@@ -95,7 +95,6 @@ func (a *Arm) compile() error {
 	if a.probe, err = a.mlp.Probe(l, a.test(), percentileRows); err != nil {
 		return err
 	}
-	train.Order, train.Batch = program.Sequential, min(train.Total, 500)
 	a.reestimate, err = a.mlp.Statistics(l, train)
 	return err
 }

@@ -21,6 +21,7 @@ type VM struct {
 	inputs  []*G.Node
 	outputs []program.Output
 	states  []*G.Node // inputs that Assign nodes write
+	reads   map[*G.Node][]*G.Node
 }
 
 var _ G.VM = (*VM)(nil)
@@ -73,12 +74,14 @@ func (m *VM) let(n *G.Node, name string) error {
 	if err := G.UnsafeLet(n, v); err != nil {
 		return fmt.Errorf("driftless vm: result %q: %w", n.Name(), err)
 	}
-	program.SetReads(n, v)
+	for _, r := range m.reads[n] {
+		program.SetRead(r, v)
+	}
 	return nil
 }
 
 func (m *VM) compile() error {
-	m.inputs, m.outputs, m.states = nil, nil, nil
+	m.inputs, m.outputs, m.states, m.reads = nil, nil, nil, program.Reads(m.graph)
 	read := map[*G.Node]bool{} // nodes with a parent that computes
 	for _, n := range m.graph.AllNodes() {
 		for _, c := range program.Children(n) {
@@ -114,7 +117,7 @@ func (m *VM) compile() error {
 			m.states = append(m.states, program.Children(n)[0])
 			continue
 		}
-		if (!read[n] || program.HasRead(n)) && n.Op() != nil {
+		if (!read[n] || m.reads[n] != nil) && n.Op() != nil {
 			m.outputs = append(m.outputs, program.Output{Node: n, Name: fmt.Sprintf("vm.out.%d", n.ID())})
 		}
 	}

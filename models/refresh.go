@@ -15,7 +15,7 @@ type Source struct {
 	Map            gather.Map // of the images
 	Order          program.Order
 	Total          int // rows: all of the set, or with program.Sample of the sample
-	Batch          int // rows at a time
+	Batch          int // rows of a training batch; what goes over all rows takes 500 at a time
 }
 
 func (s Source) rounds() int { return (s.Total + s.Batch - 1) / s.Batch }
@@ -26,12 +26,18 @@ func (s Source) feeds(b *Built) []program.Feed {
 
 // Statistics compiles the estimation of every layer's statistics over the
 // source's rows, layer after layer: each layer's inputs are those that the new
-// statistics of the layers before give. Without statistics it returns nil.
+// statistics of the layers before give. Order Sample takes them from a sample of
+// Total rows, any other from all Total rows in sequence. Without statistics it
+// returns nil.
 func (m MLP) Statistics(l *program.Layout, s Source) (*program.Program, error) {
 	method, err := m.Norm.normalizer()
 	if err != nil || len(method.Passes()) == 0 {
 		return nil, err
 	}
+	if s.Order != program.Sample {
+		s.Order = program.Sequential
+	}
+	s.Batch = min(s.Total, evalBatch)
 	var steps []*program.Program
 	add := func(p *program.Program, err error) error {
 		steps = append(steps, p)
@@ -137,7 +143,6 @@ func (m MLP) Refresh(l *program.Layout, s Source) (first, every *program.Program
 		s.Order, s.Total, s.Batch = program.Sample, rows, rows
 		first, err = m.refreshed(l, s, 1)
 	case m.Norm.Stats == Full:
-		s.Order, s.Batch = program.Sequential, min(s.Total, evalBatch)
 		first, err = m.Statistics(l, s)
 	default:
 		s.Order = program.Shuffled

@@ -40,28 +40,7 @@ whiten:naive, batchnorm; standardize:naive:affine, …`,
 }
 
 func compare(cmd *cobra.Command, s *settings, t *terminal) error {
-	if err := s.resolve(); err != nil {
-		return err
-	}
-	dev, err := openDevice(s.Device, t)
-	if err != nil {
-		return err
-	}
-	set, err := loadData(s.Data, s.dataDir)
-	if err != nil {
-		return err
-	}
-	if set.Synthetic {
-		fmt.Fprintln(t.err, "data: SYNTHETIC images drawn by the program, not real data")
-	}
-	if err := s.Fits(set); err != nil {
-		return err
-	}
-	config, err := s.Resolved(dev.Name())
-	if err != nil {
-		return err
-	}
-	dir, err := runDir(s.out, fmt.Sprintf("compare-%s-lr%v-%darms", s.Data, s.LR, len(s.Norms)), config)
+	dev, set, dir, err := s.prepare(t, func() string { return fmt.Sprintf("compare-%s-lr%v-%darms", s.Data, s.LR, len(s.Norms)) })
 	if err != nil {
 		return err
 	}
@@ -73,10 +52,8 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 		run = &res.Run
 		run.Title, run.Command = fmt.Sprintf("%d arms", len(s.Norms)), commandLine(cmd)
 	}
-	if err := rec.finish(ctx, run, runErr); err != nil && res == nil {
-		return err
-	} else if runErr = err; run == nil {
-		return err
+	if runErr = rec.finish(ctx, run, runErr); run == nil {
+		return runErr
 	}
 	if s.json {
 		if err := printJSON(t.out, res.Output(dir.Path())); err != nil {

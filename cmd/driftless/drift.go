@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"driftless/benchmarks"
@@ -60,14 +57,17 @@ With --explain it walks through one batch with all the numbers instead.`,
 		if err != nil {
 			return err
 		}
-		picture := filepath.Join(dir.Path(), driftPicture)
-		if err := writePicture(picture, res.Plot); err != nil {
+		var picture bytes.Buffer
+		if err := res.Plot(&picture); err != nil {
+			return err
+		}
+		if err := dir.WriteFile(driftPicture, picture.Bytes()); err != nil {
 			return err
 		}
 		if asJSON {
 			err = printJSON(t.out, res)
 		} else if err = res.Table(t.out); err == nil {
-			_, err = fmt.Fprintf(t.out, "\npicture: %s\n", picture)
+			_, err = fmt.Fprintf(t.out, "\npicture: %s\n", filepath.Join(dir.Path(), driftPicture))
 		}
 		if err == nil && !res.Agrees {
 			err = errDisagrees
@@ -75,35 +75,4 @@ With --explain it walks through one batch with all the numbers instead.`,
 		return err
 	}
 	return cmd
-}
-
-// writePicture writes a file that is complete or absent.
-func writePicture(path string, plot func(io.Writer) error) error {
-	var picture bytes.Buffer
-	if err := plot(&picture); err != nil {
-		return err
-	}
-	temp := path + ".tmp"
-	err := os.WriteFile(temp, picture.Bytes(), 0o644)
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		_ = os.Remove(temp) // says less than the error at hand
-		return fmt.Errorf("cannot write %s: %w", path, plainCause(err))
-	}
-	return nil
-}
-
-// plainCause strips the temporary name from an error of package os.
-func plainCause(err error) error {
-	var pathErr *fs.PathError
-	var linkErr *os.LinkError
-	switch {
-	case errors.As(err, &pathErr):
-		return pathErr.Err
-	case errors.As(err, &linkErr):
-		return linkErr.Err
-	}
-	return err
 }

@@ -8,10 +8,39 @@ import (
 	"time"
 
 	"driftless/benchmarks"
+	"driftless/engine/device"
+	"driftless/internal/dataset"
 	"driftless/internal/report"
 
 	"github.com/schollz/progressbar/v3"
 )
+
+// prepare does what comes before a training: it resolves the flags, opens the
+// device, loads the data, checks that all go together, and makes the run
+// directory, which is called name unless --out says otherwise.
+func (s *settings) prepare(t *terminal, name func() string) (dev device.Device, set *dataset.Set, dir *report.Dir, err error) {
+	if err = s.resolve(); err != nil {
+		return
+	}
+	if dev, err = openDevice(s.Device, t); err != nil {
+		return
+	}
+	if set, err = loadData(s.Data, s.dataDir); err != nil {
+		return
+	}
+	if set.Synthetic {
+		fmt.Fprintln(t.err, "data: SYNTHETIC images drawn by the program, not real data")
+	}
+	if err = s.Fits(set); err != nil {
+		return
+	}
+	config, err := s.Resolved(dev.Name())
+	if err != nil {
+		return
+	}
+	dir, err = runDir(s.out, name(), config)
+	return
+}
 
 // runDir makes the run directory and writes the resolved configuration.
 func runDir(out, name string, config any) (*report.Dir, error) {

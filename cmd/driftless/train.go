@@ -29,28 +29,7 @@ driftless eval reads. A loss that is not finite ends the run with exit code 1.`,
 }
 
 func train(cmd *cobra.Command, s *settings, t *terminal) error {
-	if err := s.resolve(); err != nil {
-		return err
-	}
-	dev, err := openDevice(s.Device, t)
-	if err != nil {
-		return err
-	}
-	set, err := loadData(s.Data, s.dataDir)
-	if err != nil {
-		return err
-	}
-	if set.Synthetic {
-		fmt.Fprintln(t.err, "data: SYNTHETIC images drawn by the program, not real data")
-	}
-	if err := s.Fits(set); err != nil {
-		return err
-	}
-	config, err := s.Resolved(dev.Name())
-	if err != nil {
-		return err
-	}
-	dir, err := runDir(s.out, fmt.Sprintf("train-%s-%s-lr%v", s.Data, s.Norms[0], s.LR), config)
+	dev, set, dir, err := s.prepare(t, func() string { return fmt.Sprintf("train-%s-%s-lr%v", s.Data, s.Norms[0], s.LR) })
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package optim
 import (
 	"fmt"
 	"math"
-	"strings"
 )
 
 // Kind names an update rule.
@@ -20,9 +19,6 @@ const (
 	KindMomentum Kind = "momentum"
 	KindAdam     Kind = "adam" // Kingma & Ba (2015)
 )
-
-// Kinds returns the rules in the order in which they are documented.
-func Kinds() []Kind { return []Kind{KindSGD, KindMomentum, KindAdam} }
 
 // Optimizer is an update rule with its constants. The zero value is not valid;
 // use SGD, Momentum, Adam or New.
@@ -57,11 +53,7 @@ func New(name string, lr float64) (Optimizer, error) {
 	case KindAdam:
 		o = Adam(lr)
 	default:
-		names := make([]string, 0, 3)
-		for _, k := range Kinds() {
-			names = append(names, string(k))
-		}
-		return o, fmt.Errorf("unknown optimizer %q: choose one of %s", name, strings.Join(names, ", "))
+		return o, fmt.Errorf("unknown optimizer %q: choose one of %s, %s, %s", name, KindSGD, KindMomentum, KindAdam)
 	}
 	return o, o.Validate()
 }

@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"reflect"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -66,7 +67,7 @@ func (h *hostOp) Call(in []any, out any) (err error) {
 	if err != nil {
 		return fmt.Errorf("operation %v of node %q: %w", h.op, h.name, err)
 	}
-	if copyAny(out, data) < 0 {
+	if !CopySlice(out, data) {
 		return fmt.Errorf("operation %v of node %q returned %d values of another type or number than its shape says", h.op, h.name, v.Shape().TotalSize())
 	}
 	return nil
@@ -92,23 +93,10 @@ func newValue(shape tensor.Shape, data any) G.Value {
 			return G.NewB(d[0])
 		}
 	}
-	switch d := data.(type) {
-	case []float32:
-		data = append([]float32(nil), d...)
-	case []float64:
-		data = append([]float64(nil), d...)
-	case []int:
-		data = append([]int(nil), d...)
-	case []int32:
-		data = append([]int32(nil), d...)
-	case []int64:
-		data = append([]int64(nil), d...)
-	case []uint8:
-		data = append([]uint8(nil), d...)
-	case []bool:
-		data = append([]bool(nil), d...)
-	}
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
+	v := reflect.ValueOf(data)
+	own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+	reflect.Copy(own, v)
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(own.Interface()))
 }
 
 // NewValue returns a Gorgonia value of that shape holding a copy of data, a
@@ -158,32 +146,29 @@ func ValueData(v G.Value) (any, error) {
 	return nil, fmt.Errorf("elements of type %T are not supported", v.Data())
 }
 
-// copyAny copies src to dst where both are slices of one type and length; it
-// returns -1 otherwise.
-func copyAny(dst, src any) int {
+// CopySlice copies src to dst, which must be slices of one supported element
+// type and of one length; it reports whether they are.
+func CopySlice(dst, src any) bool {
 	switch d := dst.(type) {
 	case []float32:
-		return copySlice(d, src)
+		return copySame(d, src)
 	case []float64:
-		return copySlice(d, src)
+		return copySame(d, src)
 	case []int:
-		return copySlice(d, src)
+		return copySame(d, src)
 	case []int32:
-		return copySlice(d, src)
+		return copySame(d, src)
 	case []int64:
-		return copySlice(d, src)
+		return copySame(d, src)
 	case []uint8:
-		return copySlice(d, src)
+		return copySame(d, src)
 	case []bool:
-		return copySlice(d, src)
+		return copySame(d, src)
 	}
-	return -1
+	return false
 }
 
-func copySlice[T any](dst []T, src any) int {
+func copySame[T any](dst []T, src any) bool {
 	s, ok := src.([]T)
-	if !ok || len(s) != len(dst) {
-		return -1
-	}
-	return copy(dst, s)
+	return ok && len(s) == len(dst) && copy(dst, s) == len(dst)
 }

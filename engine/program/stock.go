@@ -238,25 +238,22 @@ func (s *stockOps) scalarConst(n *G.Node) (float64, bool) {
 // IsRead tells whether a node is gorgonia.Read's statement.
 func IsRead(n *G.Node) bool { return is(n, stock().read) }
 
-// readsOf returns the Read statements on a node. Gorgonia keeps them as parents,
-// which can only be found by a search.
-func readsOf(n *G.Node) (rs []*G.Node) {
-	for _, r := range n.Graph().AllNodes() {
-		if IsRead(r) && Children(r)[0] == n {
-			rs = append(rs, r)
+// Reads maps the nodes that gorgonia.Read asks for to its statements. Gorgonia
+// keeps those as parents, which can only be found by a search.
+func Reads(g *G.ExprGraph) map[*G.Node][]*G.Node {
+	out := map[*G.Node][]*G.Node{}
+	for _, n := range g.AllNodes() {
+		if IsRead(n) {
+			c := Children(n)[0]
+			out[c] = append(out[c], n)
 		}
 	}
-	return rs
+	return out
 }
 
-// HasRead tells whether gorgonia.Read asks for a node's value.
-func HasRead(n *G.Node) bool { return len(readsOf(n)) > 0 }
-
-// SetReads hands a node's value to the variables that gorgonia.Read named.
-func SetReads(n *G.Node, v G.Value) {
-	for _, r := range readsOf(n) {
-		if p := field(r, "into"); p.IsValid() && p.Kind() == reflect.Pointer && !p.IsNil() {
-			*(*G.Value)(p.UnsafePointer()) = v
-		}
+// SetRead hands a value to the variable that a gorgonia.Read statement names.
+func SetRead(r *G.Node, v G.Value) {
+	if p := field(r, "into"); p.IsValid() && p.Kind() == reflect.Pointer && !p.IsNil() {
+		*(*G.Value)(p.UnsafePointer()) = v
 	}
 }

@@ -109,7 +109,7 @@ func (d *Dir) WriteConfig(v any) error {
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", filepath.Join(d.path, ConfigFile), err)
 	}
-	return d.write(ConfigFile, data)
+	return d.WriteFile(ConfigFile, data)
 }
 
 // WriteMetrics writes points as metrics.jsonl, ordered by the first appearance of
@@ -119,7 +119,7 @@ func (d *Dir) WriteMetrics(points []Point) error {
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", filepath.Join(d.path, MetricsFile), err)
 	}
-	return d.write(MetricsFile, data)
+	return d.WriteFile(MetricsFile, data)
 }
 
 // WriteReport writes curves.png and report.html. Both are drawn in memory first,
@@ -133,13 +133,14 @@ func (d *Dir) WriteReport(run Run) error {
 	if err != nil {
 		return fmt.Errorf("cannot draw %s: %w", filepath.Join(d.path, ReportFile), err)
 	}
-	if err := d.write(CurvesFile, png); err != nil {
+	if err := d.WriteFile(CurvesFile, png); err != nil {
 		return err
 	}
-	return d.write(ReportFile, html)
+	return d.WriteFile(ReportFile, html)
 }
 
-func (d *Dir) write(name string, data []byte) error {
+// WriteFile writes a file of that name: it is complete or as it was.
+func (d *Dir) WriteFile(name string, data []byte) error {
 	return writeAtomic(d.files, filepath.Join(d.path, name), data)
 }
 

@@ -3,6 +3,7 @@ package cpu
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"sync"
 
@@ -190,52 +191,10 @@ func (s *session) Write(name string, replica int, src any) error {
 }
 
 func copyState(name string, dst, src, state any) error {
-	ok := false
-	switch d := dst.(type) {
-	case []float32:
-		ok = copySame(d, src)
-	case []float64:
-		ok = copySame(d, src)
-	case []uint8:
-		ok = copySame(d, src)
-	case []int32:
-		ok = copySame(d, src)
-	case []int64:
-		ok = copySame(d, src)
-	case []bool:
-		ok = copySame(d, src)
-	case []int:
-		ok = copySame(d, src)
-	}
-	if !ok {
-		return fmt.Errorf("state %q is a %T of %d elements: pass a slice of that type and length", name, state, length(state))
+	if !program.CopySlice(dst, src) {
+		return fmt.Errorf("state %q is a %T of %d elements: pass a slice of that type and length", name, state, reflect.ValueOf(state).Len())
 	}
 	return nil
-}
-
-func copySame[T element](dst []T, src any) bool {
-	s, ok := src.([]T)
-	return ok && len(s) == len(dst) && copy(dst, s) == len(dst)
-}
-
-func length(x any) int {
-	switch x := x.(type) {
-	case []float32:
-		return len(x)
-	case []float64:
-		return len(x)
-	case []uint8:
-		return len(x)
-	case []int32:
-		return len(x)
-	case []int64:
-		return len(x)
-	case []bool:
-		return len(x)
-	case []int:
-		return len(x)
-	}
-	return 0
 }
 
 // Close implements device.Session.
