@@ -40,8 +40,31 @@
 // # JSON
 //
 // CompareOutput, TrainOutput, EvalOutput and DriftResult are what the commands
-// print with --json; their keys are stable. Numbers that are not finite are
-// null.
+// print with --json, one object on standard output. Keys are stable; numbers that
+// are not finite are null. Accuracies are fractions, losses nats, seconds wall
+// time; mean and std (of the sample) are over seeds, null where one diverged.
+//
+//	compare  runDir, device, data, synthetic, interrupted, arms: [
+//	           name, norm, grad ("none", "naive" or "graph"), affine, seeds: [seed],
+//	           finalLoss, testAccuracy, testAccuracyReestimated: {mean, std},
+//	           divergedAt: [step or null, a seed],
+//	           curve: [{step, loss, testAccuracy}], means over the seeds still training,
+//	           stepsTo: {"0.90", "0.95", "0.97": step or null}, the median over seeds,
+//	           maxAbsBias: [a hidden layer], the largest unit, mean over seeds,
+//	           secondsPerStep, finding]
+//	train    runDir, device, data, synthetic, interrupted, net, norm, grad, affine,
+//	         seed, steps (done), seconds (training and evaluation), stepsPerSecond
+//	         (steps / seconds), finalLoss, testAccuracy, testAccuracyReestimated,
+//	         divergedAt, finding
+//	eval     weights, device, data, synthetic, net, norm, testLoss, testAccuracy
+//	drift    arms: [name, lr, steps, lossFirst and biasFirst before any step, lossLast
+//	         and biasLast after the last, biasPredicted, maxAbsBiasGradient,
+//	         collapseStep (updates after which w has changed sign),
+//	         collapsePredicted, agrees], agrees; null where a closed form does not
+//	         apply
+//
+// Each line of metrics.jsonl is one evaluation: arm, seed, step, loss, testLoss,
+// testAccuracy, biasRms, biasMaxAbs, weightRms, percentiles, seconds.
 //
 // # Benchmarks
 //
