@@ -269,3 +269,15 @@ func TestOneSeedDiverges(t *testing.T) {
 		}
 	}
 }
+
+// TestWeightsInFloat64: a float64 network's weights make the round trip too.
+func TestWeightsInFloat64(t *testing.T) {
+	r := newRig(t, small(models.BatchNorm), cpu.New(), 1, 2)
+	must(t, r.session.Run(r.train, 3))
+	ts, err := r.mlp.Weights(r.session, r.layout, 0)
+	must(t, err)
+	must(t, r.mlp.SetWeights(r.session, r.layout, 1, ts))
+	for _, name := range []string{"fc1.weight", "fc3.bias", "norm2.weight", "norm2.running_var"} {
+		close(t, name, r.read(t, name, 1), r.read(t, name, 0), 0)
+	}
+}

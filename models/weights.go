@@ -23,13 +23,15 @@ func (m MLP) Weights(s device.Session, l *program.Layout, replica int) ([]checkp
 		if st == nil {
 			return nil
 		}
-		v := make([]float32, st.Len())
-		if err := s.Read(name, replica, v); err != nil {
+		t := checkpoint.Tensor{Name: name, Shape: st.Shape, Data: make([]float32, st.Len())}
+		if st.DType == program.Float64 {
+			t.Data = make([]float64, st.Len())
+		}
+		if err := s.Read(name, replica, t.Data); err != nil {
 			return err
 		}
-		t := checkpoint.Tensor{Name: name, Shape: st.Shape, Data: v}
 		if len(st.Shape) == 2 && strings.HasPrefix(name, "fc") {
-			t = checkpoint.Tensor{Name: name, Shape: []int{st.Cols, st.Rows}, Data: transpose(v, st.Rows, st.Cols)}
+			t.Shape, t.Data = []int{st.Cols, st.Rows}, transposed(t.Data, st.Rows, st.Cols)
 		}
 		out = append(out, t)
 		return nil
@@ -77,22 +79,29 @@ func (m MLP) SetWeights(s device.Session, l *program.Layout, replica int, ts []c
 		if !ok {
 			return fmt.Errorf("the weights hold no tensor %q, which the network %v needs", name, m)
 		}
-		v, ok := t.Data.([]float32)
-		if !ok {
-			return fmt.Errorf("tensor %q is not float32", name)
+		have := program.Float32
+		n := 0
+		switch v := t.Data.(type) {
+		case []float32:
+			n = len(v)
+		case []float64:
+			have, n = program.Float64, len(v)
+		}
+		if have != st.DType {
+			return fmt.Errorf("tensor %q is %v, the network %v computes in %v", name, have, m, st.DType)
 		}
 		want := st.Shape
 		linear := len(st.Shape) == 2 && strings.HasPrefix(name, "fc")
 		if linear {
 			want = []int{st.Cols, st.Rows}
 		}
-		if fmt.Sprint(t.Shape) != fmt.Sprint(want) || len(v) != st.Len() {
+		if fmt.Sprint(t.Shape) != fmt.Sprint(want) || n != st.Len() {
 			return fmt.Errorf("tensor %q has shape %v, the network %v needs %v", name, t.Shape, m, want)
 		}
 		if linear {
-			v = transpose(v, st.Cols, st.Rows)
+			t.Data = transposed(t.Data, st.Cols, st.Rows)
 		}
-		return s.Write(name, replica, v)
+		return s.Write(name, replica, t.Data)
 	}
 	for i, layer := range m.Layers() {
 		names := []string{layer + ".weight", layer + ".bias"}
@@ -110,9 +119,16 @@ func (m MLP) SetWeights(s device.Session, l *program.Layout, replica int, ts []c
 	return nil
 }
 
-// transpose returns the cols × rows transpose of a rows × cols matrix.
-func transpose(v []float32, rows, cols int) []float32 {
-	out := make([]float32, len(v))
+// transposed returns the cols × rows transpose of a rows × cols matrix.
+func transposed(data any, rows, cols int) any {
+	if v, ok := data.([]float64); ok {
+		return transpose(v, rows, cols)
+	}
+	return transpose(data.([]float32), rows, cols)
+}
+
+func transpose[T any](v []T, rows, cols int) []T {
+	out := make([]T, len(v))
 	for i := range rows {
 		for j := range cols {
 			out[j*rows+i] = v[i*cols+j]

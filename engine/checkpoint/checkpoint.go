@@ -19,8 +19,9 @@ type Tensor struct {
 	Data  any
 }
 
-// Write writes the tensors, with metadata, to a safetensors file. On an error
-// that file is as it was before.
+// Write writes the tensors, with metadata, to a safetensors file, which is
+// complete or as it was before. An error after the rename means that the file is
+// complete but may not survive a power failure.
 func Write(path string, ts []Tensor, metadata map[string]string) (err error) {
 	views := map[string]encoded{}
 	for _, t := range ts {
