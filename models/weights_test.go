@@ -144,7 +144,7 @@ func TestSetWeightsRefuses(t *testing.T) {
 		{"missing", func(ts []checkpoint.Tensor) []checkpoint.Tensor { return ts[1:] }, `no tensor "fc1.weight", which the network 3-4-2 needs`},
 		{"shape", func(ts []checkpoint.Tensor) []checkpoint.Tensor { ts[0].Shape = []int{3, 4}; return ts }, `"fc1.weight" has shape [3 4], the network 3-4-2 needs [4 3]`},
 		{"short", func(ts []checkpoint.Tensor) []checkpoint.Tensor { ts[1].Data = []float32{1}; return ts }, `"fc1.bias" has shape`},
-		{"type", func(ts []checkpoint.Tensor) []checkpoint.Tensor { ts[0].Data = make([]float64, 12); return ts }, `"fc1.weight" is not float32`},
+		{"type", func(ts []checkpoint.Tensor) []checkpoint.Tensor { ts[0].Data = make([]float64, 12); return ts }, `"fc1.weight" is float64, the network`},
 	} {
 		ts, err := m.Weights(s, l, 0)
 		if err != nil {
