@@ -19,6 +19,10 @@
 // The algorithms are those of FreeBSD's msun and of Cephes, which package math
 // uses where it has no assembly.
 //
+// avx2_amd64.go computes Sigmoid's float32 with AVX2, eight at a time, by a kernel
+// that internal/gen writes; groups with a NaN or a tail value stay with the plain
+// Go. The build tag noasm leaves it out.
+//
 // # Errors
 //
 // Largest errors found, in units in the last place of the result: for float32

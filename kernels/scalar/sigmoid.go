@@ -19,9 +19,28 @@ func Sigmoid[T kernels.Float](x, y []T) {
 		}
 		return
 	}
-	// exp32 written out, since a call an element would cost a quarter of the time.
+	x32 := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+	y32 := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(y))), len(y))
+	for len(x32) > 0 {
+		if n := sigmoidFast(x32, y32); n > 0 {
+			x32, y32 = x32[n:], y32[n:]
+			continue
+		}
+		n := len(x32)
+		if kernels.ISA() != kernels.Go {
+			n = min(8, n) // what vectors left out
+		}
+		sigmoid32(x32[:n], y32[:n])
+		x32, y32 = x32[n:], y32[n:]
+	}
+}
+
+// sigmoid32 is Sigmoid in float32, with exp32 written out, since a call an
+// element would cost a quarter of the time.
+func sigmoid32(x, y []float32) {
+	y = y[:len(x)]
 	for i, v := range x {
-		b := math.Float32bits(float32(v))
+		b := math.Float32bits(v)
 		a := math.Float32frombits(b | 1<<31)
 		var e float32
 		if a >= least32 {
@@ -34,7 +53,7 @@ func Sigmoid[T kernels.Float](x, y []T) {
 		if b>>31 == 0 {
 			n = 0x3f800000 // 1
 		}
-		y[i] = T(math.Float32frombits(n) / (1 + e))
+		y[i] = math.Float32frombits(n) / (1 + e)
 	}
 }
 
