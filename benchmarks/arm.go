@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"driftless/engine"
@@ -55,10 +54,7 @@ func NewArm(c Config, n models.Norm, set *dataset.Set, dev device.Device) (*Arm,
 	a := &Arm{Norm: n, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
 	a.mlp = c.mlp(set.Train.Rows*set.Train.Cols, n)
 	if err := a.compile(); err != nil {
-		if !strings.Contains(err.Error(), n.Method) { // it may name the method already
-			err = fmt.Errorf("arm %v: %w", n, err)
-		}
-		return nil, &UsageError{err}
+		return nil, &UsageError{err} // it names the method where that is at fault
 	}
 	return a, nil
 }
@@ -120,9 +116,6 @@ func (a *Arm) addData() error {
 func (a *Arm) test() models.Source {
 	return models.Source{Images: testImages, Labels: testLabels, Map: a.cfg.pixels(), Total: a.set.Test.N}
 }
-
-// Program returns the compiled training step.
-func (a *Arm) Program() *program.Program { return a.train }
 
 // open makes a session whose replica r trains seed seeds[r], at step 0.
 func (a *Arm) open(seeds []int64) (device.Session, error) {
@@ -193,7 +186,6 @@ func (a *Arm) Time(ctx context.Context) (float64, error) {
 type seedRun struct {
 	seed                                     int64
 	finalLoss, testAccuracy, testReestimated float64
-	testLoss                                 float64
 	divergedAt                               *int
 	points                                   []report.Point
 	done                                     bool
@@ -206,7 +198,7 @@ func (a *Arm) Run(ctx context.Context, progress func(step int, points []report.P
 	seeds := a.cfg.seeds()
 	runs := make([]seedRun, len(seeds))
 	for r := range seeds {
-		runs[r] = seedRun{seed: seeds[r], finalLoss: math.NaN(), testAccuracy: math.NaN(), testReestimated: math.NaN(), testLoss: math.NaN()}
+		runs[r] = seedRun{seed: seeds[r], finalLoss: math.NaN(), testAccuracy: math.NaN(), testReestimated: math.NaN()}
 	}
 	s, err := a.open(seeds)
 	if err != nil {
@@ -290,7 +282,7 @@ func (a *Arm) evaluate(t *engine.Trainer, s device.Session, runs []seedRun, step
 			return err
 		}
 		run.points = append(run.points, p)
-		run.testLoss, run.testAccuracy = p.TestLoss, p.TestAccuracy
+		run.testAccuracy = p.TestAccuracy
 	}
 	return nil
 }
@@ -385,7 +377,7 @@ func (a *Arm) finish(t *engine.Trainer, s device.Session, runs []seedRun, comple
 		}
 		if at >= 0 {
 			run.divergedAt = &at
-			run.testAccuracy, run.testLoss = math.NaN(), math.NaN()
+			run.testAccuracy = math.NaN()
 			continue
 		}
 		alive = true

@@ -51,6 +51,16 @@ func (m *VM) RunAll() error {
 	if err := m.session.Run(m.program, 1); err != nil {
 		return fmt.Errorf("driftless vm: %w", err)
 	}
+	var diverged [1]int64
+	if err := m.session.Read(program.StateNonFinite, 0, diverged[:]); err != nil {
+		return fmt.Errorf("driftless vm: %w", err)
+	}
+	if diverged[0] >= 0 { // a session would run nothing any more; a machine starts afresh
+		if err := m.session.Write(program.StateNonFinite, 0, []int64{-1}); err != nil {
+			return fmt.Errorf("driftless vm: %w", err)
+		}
+		return fmt.Errorf("driftless vm: an operation failed on numbers that are not finite")
+	}
 	for _, o := range m.outputs {
 		if err := m.let(o.Node, o.Name); err != nil {
 			return err

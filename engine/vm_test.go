@@ -285,4 +285,27 @@ func TestVMErrors(t *testing.T) {
 	if err := engine.NewVM(g, cpu.New()).RunAll(); err == nil || !strings.Contains(err.Error(), `"nobody"`) {
 		t.Errorf("an input without a value: %v", err)
 	}
+
+	// An operation that fails on what is not finite is an error, each time, and
+	// the machine works again with other values.
+	g = G.NewGraph()
+	cov := G.NewMatrix(g, tensor.Float64, G.WithShape(1, 1), G.WithName("cov"))
+	root := G.Must(ops.ZCA(cov, 0.5))
+	vm := engine.NewVM(g, cpu.New())
+	defer vm.Close()
+	for _, c := range []struct{ v, want float64 }{{math.Inf(1), 0}, {math.NaN(), 0}, {2, 1 / math.Sqrt(3)}} {
+		if err := G.Let(cov, tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]float64{c.v}))); err != nil {
+			t.Fatal(err)
+		}
+		err := vm.RunAll()
+		if c.want == 0 {
+			if err == nil || !strings.Contains(err.Error(), "not finite") {
+				t.Errorf("ZCA of %v: %v, want an error", c.v, err)
+			}
+			continue
+		}
+		if got := root.Value().Data().([]float64)[0]; err != nil || math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("ZCA of %v is %v (%v), want %v", c.v, got, err, c.want)
+		}
+	}
 }

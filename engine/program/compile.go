@@ -131,6 +131,7 @@ type stats struct{ mean, variance, invStd *Tensor }
 func (c *compiler) compile() error {
 	c.standardized, c.stats, c.feeds = map[*G.Node]*G.Node{}, map[*G.Node]*stats{}, map[*G.Node]Feed{}
 	var late, roots []*G.Node
+	assigned := map[*G.Node]bool{}
 	if c.spec.Graph == nil {
 		return fmt.Errorf("no graph")
 	}
@@ -144,9 +145,10 @@ func (c *compiler) compile() error {
 			if !state.IsVar() || c.feeds[state].Node != nil {
 				return fmt.Errorf("assign to %q: it is not an input node bound to state", state.Name())
 			}
-			if c.early[state] != nil {
+			if assigned[state] {
 				return fmt.Errorf("state %q is assigned twice", state.Name())
 			}
+			assigned[state] = true
 			if op.Late {
 				late = append(late, n)
 			} else {

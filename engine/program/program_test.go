@@ -233,21 +233,9 @@ func TestErrors(t *testing.T) {
 			_, err := program.Compile(w.l, program.Spec{Graph: w.g, Outputs: []program.Output{{Node: G.Must(G.Square(w.w)), Name: "o"}}})
 			return err
 		}},
-		{"assigned twice", "assigned twice", func(w world) error {
-			must(t, addState(w.l, "w", 4, 3))
-			for _, late := range []bool{false, true} {
-				if _, err := ops.Assign(w.w, G.Must(G.Square(w.w)), 1, late); err != nil {
-					return err
-				}
-			}
-			for i := range 1 {
-				if _, err := ops.Assign(w.w, G.Must(G.Neg(w.w)), i+2, false); err != nil {
-					return err
-				}
-			}
-			_, err := program.Compile(w.l, program.Spec{Graph: w.g})
-			return err
-		}},
+		{"assigned twice, early and late", "assigned twice", func(w world) error { return assignTwice(t, w.l, w.w, false, true) }},
+		{"assigned twice, early", "assigned twice", func(w world) error { return assignTwice(t, w.l, w.w, false, false) }},
+		{"assigned twice, late", "assigned twice", func(w world) error { return assignTwice(t, w.l, w.w, true, true) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := G.NewGraph()
@@ -258,6 +246,18 @@ func TestErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// assignTwice compiles a graph that assigns w its square and its negative.
+func assignTwice(t *testing.T, l *program.Layout, w *G.Node, first, second bool) error {
+	t.Helper()
+	must(t, addState(l, "w", 4, 3))
+	for i, value := range []*G.Node{G.Must(G.Square(w)), G.Must(G.Neg(w))} {
+		_, err := ops.Assign(w, value, 1, []bool{first, second}[i])
+		must(t, err)
+	}
+	_, err := program.Compile(l, program.Spec{Graph: w.Graph()})
+	return err
 }
 
 func addState(l *program.Layout, name string, r, c int) error {

@@ -25,9 +25,6 @@ func New() *Device { return &Device{slots: make(chan struct{}, runtime.GOMAXPROC
 // "cpu/go". It does not change a result's bits.
 func (d *Device) Name() string { return "cpu/" + kernels.ISA() }
 
-// Workers returns how many replicas run at a time.
-func (d *Device) Workers() int { return cap(d.slots) }
-
 // Open implements device.Device.
 func (d *Device) Open(l *program.Layout, replicas int) (device.Session, error) {
 	if replicas < 1 {
