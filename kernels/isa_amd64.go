@@ -4,9 +4,13 @@ package kernels
 
 import "golang.org/x/sys/cpu"
 
-func best() string {
-	if cpu.X86.HasAVX2 {
+var best = func() ISA {
+	x := &cpu.X86
+	switch {
+	case !(x.HasAVX2 && x.HasFMA && x.HasBMI1 && x.HasBMI2):
+		return Go
+	case !(x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL):
 		return AVX2
 	}
-	return Go
-}
+	return AVX512
+}()

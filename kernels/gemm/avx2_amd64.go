@@ -31,7 +31,7 @@ const (
 // denseAVX2 computes what dense does, with vectors over columns, and reports
 // whether it could: for float32, on a machine with AVX2, without add.
 func denseAVX2[T kernels.Float](transA, transB bool, m, n, k int, a []T, lda int, b []T, ldb int, o output[T], scratch []T) bool {
-	if kernels.ISA() != kernels.AVX2 || unsafe.Sizeof(a[0]) != 4 || o.add || k == 0 {
+	if kernels.CurrentISA() < kernels.AVX2 || unsafe.Sizeof(a[0]) != 4 || o.add || k == 0 {
 		return false
 	}
 	x, y := floats(a), floats(b)
@@ -113,7 +113,7 @@ func packTransposed(k, cols int, b []float32, ldb int, panel []float32) {
 // did.
 func add8Fast[T kernels.Float](sums, b0, b1, b2, b3, b4, b5, b6, b7 []T) int {
 	n := len(sums) / 8
-	if kernels.ISA() != kernels.AVX2 || n == 0 || unsafe.Sizeof(sums[0]) != 4 {
+	if kernels.CurrentISA() < kernels.AVX2 || n == 0 || unsafe.Sizeof(sums[0]) != 4 {
 		return 0
 	}
 	p := func(x []T) *float32 { return (*float32)(unsafe.Pointer(unsafe.SliceData(x))) }

@@ -55,7 +55,7 @@ func BenchmarkGEMM(b *testing.B) {
 		}
 		for _, isa := range kernels.ISAs() {
 			restore := kernels.UseISA(isa)
-			measure(isa, func() {
+			measure(isa.String(), func() {
 				Gemm(v.transA, v.transB, v.m, v.n, v.k, 1, x.a.data(), x.a.ld, x.b.data(), x.b.ld, false, x.c.data(), x.c.ld, Epilogue[float32]{}, scratch)
 			})
 			restore()

@@ -130,7 +130,7 @@ func (x problem[T]) checkISA(t *testing.T, want matrix[T]) {
 	if x.m == 0 || x.n == 0 {
 		return
 	}
-	if kernels.ISA() != kernels.Go {
+	if kernels.CurrentISA() != kernels.Go {
 		x.run(t, want, func(a, b, c matrix[T], scratch []T) {
 			o := output[T]{alpha: x.alpha, add: x.add, bias: x.bias, c: c.data(), ld: c.ld}
 			if !denseAVX2(x.transA, x.transB, x.m, x.n, x.k, a.data(), a.ld, b.data(), b.ld, o, scratch) {

@@ -29,7 +29,7 @@ const sparseWidth, wideWidth = 32, 256
 
 // sparseFrom is the width that holds for the instruction set in use.
 func sparseFrom() int {
-	if kernels.ISA() == kernels.Go {
+	if kernels.CurrentISA() == kernels.Go {
 		return sparseWidth
 	}
 	return wideWidth

@@ -23,7 +23,7 @@ type Implementation struct {
 func Implementations() []Implementation {
 	var out []Implementation
 	for _, isa := range kernels.ISAs() {
-		out = append(out, Implementation{Name: isa, Select: func() func() { return kernels.UseISA(isa) }})
+		out = append(out, Implementation{Name: isa.String(), Select: func() func() { return kernels.UseISA(isa) }})
 	}
 	return out
 }

@@ -27,7 +27,7 @@ func Sigmoid[T kernels.Float](x, y []T) {
 			continue
 		}
 		n := len(x32)
-		if kernels.ISA() != kernels.Go {
+		if kernels.CurrentISA() != kernels.Go {
 			n = min(8, n) // what vectors left out
 		}
 		sigmoid32(x32[:n], y32[:n])

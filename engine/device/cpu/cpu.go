@@ -23,7 +23,7 @@ func New() *Device { return &Device{slots: make(chan struct{}, runtime.GOMAXPROC
 
 // Name returns "cpu/" and the instruction set that the kernels use, "cpu/avx2" or
 // "cpu/go". It does not change a result's bits.
-func (d *Device) Name() string { return "cpu/" + kernels.ISA() }
+func (d *Device) Name() string { return "cpu/" + kernels.CurrentISA().String() }
 
 // Open implements device.Device.
 func (d *Device) Open(l *program.Layout, replicas int) (device.Session, error) {

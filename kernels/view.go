@@ -1,0 +1,14 @@
+package kernels
+
+import "unsafe"
+
+// IsFloat32 tells whether T is float32: a constant to the compiler.
+func IsFloat32[T Float]() bool {
+	var z T
+	return unsafe.Sizeof(z) == 4
+}
+
+// AsFloat32 views a slice whose T is float32 (see IsFloat32) as one.
+func AsFloat32[T Float](x []T) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
