@@ -14,6 +14,7 @@ import (
 	"driftless/engine/program"
 	"driftless/internal/dataset"
 	"driftless/internal/report"
+	"driftless/kernels/gemm"
 	"driftless/models"
 )
 
@@ -145,16 +146,11 @@ func (a *Arm) open(seeds []int64) (device.Session, error) {
 // seconds are timed fewer times.
 func (a *Arm) Time(ctx context.Context) (float64, error) {
 	const steps, warm, atLeast, longest = 200, 10, 5, 10 * time.Second
-	s, err := a.open([]int64{a.cfg.Seed})
+	s, err := a.openToTime()
 	if err != nil {
 		return 0, err
 	}
 	defer s.Close()
-	// A step's time does not depend on the learning rate, and at 0 no arm can
-	// diverge and time nothing.
-	if err := s.Write(program.StateLR, 0, []float64{0}); err != nil {
-		return 0, err
-	}
 	window := 1
 	if a.Norm.Grad == models.Naive {
 		window = min(a.Norm.Interval, steps)
@@ -180,6 +176,40 @@ func (a *Arm) Time(ctx context.Context) (float64, error) {
 	slices.Sort(samples)
 	a.secondsPerStep = samples[len(samples)/2]
 	return a.secondsPerStep, nil
+}
+
+// openToTime makes a session of one seed. A step's time does not depend on the
+// learning rate, and at 0 no arm can diverge and time nothing.
+func (a *Arm) openToTime() (device.Session, error) {
+	s, err := a.open([]int64{a.cfg.Seed})
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Write(program.StateLR, 0, []float64{0})
+}
+
+// Plan returns the listing of the compiled training step with the time of each
+// instruction and its share of the machine's peak, which it measures.
+func (a *Arm) Plan() (string, error) {
+	const warm, steps = 50, 500
+	s, err := a.openToTime()
+	if err != nil {
+		return "", err
+	}
+	defer s.Close()
+	prof, ok := s.(device.Profiler)
+	if !ok {
+		return a.train.String(), nil
+	}
+	if err := s.Run(a.train, warm); err != nil {
+		return "", err
+	}
+	peak := gemm.Peak(100 * time.Millisecond)
+	t, err := prof.Profile(a.train, steps)
+	if err != nil {
+		return "", err
+	}
+	return a.train.Listing(&t, peak), nil
 }
 
 // seedRun is what one seed of an arm came to.

@@ -24,6 +24,7 @@ type Result struct {
 // goroutine at a time.
 type Observer struct {
 	Timed    func(arm string, secondsPerStep float64)
+	Plan     func(arm, listing string)                         // the compiled training step, timed; asked for where it is set
 	Step     func(arm string, step int)                        // every 100 steps
 	Progress func(arm string, step int, points []report.Point) // after every evaluation, with the arm's points so far
 	Points   func(all []report.Point)                          // the same, of all arms, in their order
@@ -64,6 +65,13 @@ func experiment(ctx context.Context, c Config, set *dataset.Set, dev device.Devi
 		}
 		if o.Timed != nil {
 			o.Timed(a.Norm.String(), a.secondsPerStep)
+		}
+		if o.Plan != nil {
+			text, err := a.Plan()
+			if err != nil {
+				return nil, fmt.Errorf("arm %v: %w", a.Norm, err)
+			}
+			o.Plan(a.Norm.String(), text)
 		}
 	}
 	var (

@@ -175,7 +175,7 @@ func TestStockNetTrainsTheSameNetwork(t *testing.T) {
 				// The engine has one batch and no more, the peer finds the same
 				// rows scattered among others.
 				images, labels := randomData(batch, m.Inputs)
-				s, step, err := openStep(m, images, labels, batch, lr)
+				s, step, err := openStep(m, stepInput{images: images, labels: labels}, batch, 1, lr)
 				if err != nil {
 					t.Fatal(err)
 				}

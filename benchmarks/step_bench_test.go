@@ -3,6 +3,7 @@ package benchmarks
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"driftless/engine/device/cpu"
 	"driftless/engine/optim"
 	"driftless/engine/program"
+	"driftless/kernels/gather"
 	"driftless/models"
 )
 
@@ -38,7 +40,7 @@ func (n stepNet) mlp(norm models.Norm) models.MLP {
 	return models.MLP{Inputs: stepInputs, Hidden: n.hidden, Classes: classes, Activation: n.activation, InitSD: 0.05, Norm: norm, DType: program.Float32}
 }
 
-// Inputs of BenchmarkStep: stepRows resident rows of stepInputs values. The time
+// Inputs of the benchmarks: stepRows resident rows of stepInputs values. The time
 // of a step does not depend on the learning rate; a small one keeps the methods
 // that drift from overflowing however long the benchmark runs.
 const (
@@ -46,11 +48,38 @@ const (
 	stepLR               = 1e-3
 )
 
-// stepData returns rows of U(0,1) with random classes: dense, so that nothing is
-// gained by skipping zeros, of which real images are full.
-var stepData = sync.OnceValues(func() (images []float32, labels []uint8) {
-	return randomData(stepRows, stepInputs)
+// stepInput is what the rows hold.
+type stepInput struct {
+	name   string
+	images any // []float32 or []uint8
+	labels []uint8
+	pixels gather.Map
+}
+
+// denseInput is rows of U(0,1) with random classes, so that nothing is gained by
+// skipping zeros.
+var denseInput = sync.OnceValue(func() stepInput {
+	images, labels := randomData(stepRows, stepInputs)
+	return stepInput{"dense", images, labels, gather.Raw}
 })
+
+// mnistInput is the first rows of MNIST with binary pixels, four fifths of them
+// 0; not ok where MNIST is not in the default data directory.
+var mnistInput = sync.OnceValues(func() (in stepInput, ok bool) {
+	set, err := convergeData()
+	if err != nil || set.Synthetic {
+		return in, false
+	}
+	return stepInput{"mnist", set.Train.Images[:stepRows*stepInputs], set.Train.Labels[:stepRows], gather.Binary}, true
+})
+
+func stepIn() []stepInput {
+	in := []stepInput{denseInput()}
+	if m, ok := mnistInput(); ok {
+		in = append(in, m)
+	}
+	return in
+}
 
 func randomData(rows, inputs int) (images []float32, labels []uint8) {
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -68,23 +97,46 @@ func randomData(rows, inputs int) (images []float32, labels []uint8) {
 // batch out of the resident rows, forward, backward and the update of SGD, and
 // with statistics kept outside the graph their share of the refresh.
 //
-//	net=paper  784-100-100-100-10, sigmoid, batch 60
-//	net=wide   784-1024-1024-1024-10, ReLU, batch 512
+//	net=paper     784-100-100-100-10, sigmoid, batch 60
+//	net=wide      784-1024-1024-1024-10, ReLU, batch 512
+//	input=dense   U(0,1), float32
+//	input=mnist   binary MNIST, bytes; left out where it is not there
 //	impl=driftless  one replica, nothing crosses to the host
 //	impl=gorgonia   the same network on stock Gorgonia (see stockNet): the batch
-//	                is copied into the input tensors, the solver's time included
-//
-// One replica of driftless uses one processor; Gorgonia's matrix products use
-// GOMAXPROCS of them.
+//	                is copied into the input tensors, the solver's time included;
+//	                its matrix products use GOMAXPROCS processors
+//	workers=W     driftless with a team of W
 func BenchmarkStep(b *testing.B) {
 	printDevice(cpu.New())
 	for _, net := range stepNets() {
 		for _, norm := range net.norms {
-			name := fmt.Sprintf("net=%s/norm=%s", net.name, benchName(norm))
-			b.Run(name+"/impl=driftless", func(b *testing.B) { benchDriftless(b, net, norm) })
-			if norm == models.None || norm == models.BatchNorm {
-				b.Run(name+"/impl=gorgonia", func(b *testing.B) { benchGorgonia(b, net, norm == models.BatchNorm) })
+			for _, in := range stepIn() {
+				name := fmt.Sprintf("net=%s/norm=%s/input=%s", net.name, benchName(norm), in.name)
+				for _, workers := range []int{1, 2} {
+					if workers > runtime.GOMAXPROCS(0) {
+						continue
+					}
+					b.Run(fmt.Sprintf("%s/impl=driftless/workers=%d", name, workers), func(b *testing.B) { benchDriftless(b, net, norm, in, workers, 1) })
+				}
+				if in.name == "dense" && (norm == models.None || norm == models.BatchNorm) {
+					b.Run(name+"/impl=gorgonia", func(b *testing.B) { benchGorgonia(b, net, norm == models.BatchNorm) })
+				}
 			}
+		}
+	}
+}
+
+// BenchmarkCompare measures what comparing seeds costs: six replicas of the
+// paper's network train side by side, one a processor. An operation is one step
+// of one network.
+func BenchmarkCompare(b *testing.B) {
+	printDevice(cpu.New())
+	net := stepNets()[0]
+	const replicas = 6
+	for _, norm := range []models.Norm{models.None, models.BatchNorm} {
+		for _, in := range stepIn() {
+			name := fmt.Sprintf("net=%s/replicas=%d/norm=%s/input=%s/impl=driftless", net.name, replicas, benchName(norm), in.name)
+			b.Run(name, func(b *testing.B) { benchDriftless(b, net, norm, in, runtime.GOMAXPROCS(0), replicas) })
 		}
 	}
 }
@@ -105,9 +157,9 @@ var printDevice = func() func(device.Device) {
 	return func(dev device.Device) { once.Do(func() { fmt.Println("device:", dev.Name()) }) }
 }()
 
-func benchDriftless(b *testing.B, net stepNet, norm models.Norm) {
-	images, labels := stepData()
-	s, step, err := openStep(net.mlp(norm), images, labels, net.batch, stepLR)
+func benchDriftless(b *testing.B, net stepNet, norm models.Norm, in stepInput, workers, replicas int) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
+	s, step, err := openStep(net.mlp(norm), in, net.batch, replicas, stepLR)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -115,19 +167,22 @@ func benchDriftless(b *testing.B, net stepNet, norm models.Norm) {
 	if err := s.Run(step, net.warm); err != nil {
 		b.Fatal(err)
 	}
+	steps := (b.N + replicas - 1) / replicas // of each replica
 	b.ReportAllocs()
 	b.ResetTimer()
-	err = s.Run(step, b.N)
+	err = s.Run(step, steps)
 	b.StopTimer()
 	if err != nil {
 		b.Fatal(err)
 	}
-	var done [1]int64
-	if err := s.Read(program.StateStep, 0, done[:]); err != nil {
-		b.Fatal(err)
-	}
-	if want := int64(net.warm + b.N); done[0] != want {
-		b.Fatalf("%d of %d steps ran: the loss ceased to be finite", done[0], want)
+	for r := range replicas {
+		var done [1]int64
+		if err := s.Read(program.StateStep, r, done[:]); err != nil {
+			b.Fatal(err)
+		}
+		if want := int64(net.warm + steps); done[0] != want {
+			b.Fatalf("%d of %d steps ran: the loss ceased to be finite", done[0], want)
+		}
 	}
 	reportRate(b)
 }
@@ -135,14 +190,18 @@ func benchDriftless(b *testing.B, net stepNet, norm models.Norm) {
 func reportRate(b *testing.B) { b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps/s") }
 
 // openStep compiles the training step of a network, statistics outside the graph
-// included, and opens one replica with initial weights over resident rows.
-func openStep(m models.MLP, images []float32, labels []uint8, batch int, lr float64) (device.Session, *program.Program, error) {
+// included, and opens replicas with initial weights over resident rows.
+func openStep(m models.MLP, in stepInput, batch, replicas int, lr float64) (device.Session, *program.Program, error) {
 	const x, y = "images", "labels"
 	l := program.NewLayout(m.DType)
-	if _, err := l.AddData(x, program.Float32, len(labels), m.Inputs, images); err != nil {
+	dt := program.Float32
+	if _, bytes := in.images.([]uint8); bytes {
+		dt = program.Uint8
+	}
+	if _, err := l.AddData(x, dt, len(in.labels), m.Inputs, in.images); err != nil {
 		return nil, nil, err
 	}
-	if _, err := l.AddData(y, program.Uint8, len(labels), 1, labels); err != nil {
+	if _, err := l.AddData(y, program.Uint8, len(in.labels), 1, in.labels); err != nil {
 		return nil, nil, err
 	}
 	if err := m.AddState(l); err != nil {
@@ -153,23 +212,28 @@ func openStep(m models.MLP, images []float32, labels []uint8, batch int, lr floa
 		return nil, nil, err
 	}
 	step, err := engine.Compile(l, engine.Training{Loss: net.Loss, Params: net.Params, Optimizer: optim.SGD(lr),
-		Data: []engine.Data{{Node: net.X, Name: x}, {Node: net.Labels, Name: y}}})
+		Data: []engine.Data{{Node: net.X, Name: x, Map: in.pixels}, {Node: net.Labels, Name: y}}})
 	if err != nil {
 		return nil, nil, err
 	}
-	first, every, err := m.Refresh(l, models.Source{Images: x, Labels: y, Total: len(labels), Batch: batch})
+	first, every, err := m.Refresh(l, models.Source{Images: x, Labels: y, Map: in.pixels, Total: len(in.labels), Batch: batch})
 	if err != nil {
 		return nil, nil, err
 	}
 	if every != nil {
 		step = program.Join(step, every)
 	}
-	s, err := cpu.New().Open(l, 1)
+	s, err := cpu.New().Open(l, replicas)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := m.Initialize(s, 0, 1); err != nil {
-		return nil, nil, err
+	for r := range replicas {
+		if err := s.Write(program.StateSeed, r, []int64{int64(r)}); err != nil {
+			return nil, nil, err
+		}
+		if err := m.Initialize(s, r, int64(1+r)); err != nil {
+			return nil, nil, err
+		}
 	}
 	if first != nil {
 		err = s.Run(first, 1)
@@ -178,7 +242,8 @@ func openStep(m models.MLP, images []float32, labels []uint8, batch int, lr floa
 }
 
 func benchGorgonia(b *testing.B, net stepNet, batchNorm bool) {
-	images, labels := stepData()
+	in := denseInput()
+	images, labels := in.images.([]float32), in.labels
 	rng := rand.New(rand.NewPCG(1, 3))
 	n, err := newStockNet(stockSpec{
 		sizes: append(append([]int{stepInputs}, net.hidden...), classes), activation: net.activation, batchNorm: batchNorm, batch: net.batch, lr: stepLR,

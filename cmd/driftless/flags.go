@@ -11,6 +11,7 @@ import (
 	"driftless/engine/device"
 	"driftless/engine/device/cpu"
 	"driftless/internal/dataset"
+	"driftless/kernels"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,6 +23,7 @@ type settings struct {
 	benchmarks.Config
 	dataDir, out string
 	json, affine bool
+	plan         bool
 	hidden       string
 	norm, norms  string
 	flags        *pflag.FlagSet
@@ -42,7 +44,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringVar(&s.hidden, "hidden", "100,100,100", "sizes of the hidden layers")
 	f.StringVar(&s.Activation, "activation", s.Activation, "sigmoid, relu or tanh")
 	f.Float64Var(&s.InitSD, "init-sd", s.InitSD, "standard deviation of the initial weights")
-	f.StringVar(&s.Optimizer, "optimizer", s.Optimizer, "sgd, momentum (0.9) or adam")
+	f.StringVar(&s.Optimizer, "optimizer", s.Optimizer, "sgd, momentum (0.9), adam or adamw (decay 0.01)")
 	f.Float64Var(&s.LR, "lr", s.LR, "learning rate")
 	f.IntVar(&s.Batch, "batch", s.Batch, "rows of a training batch")
 	f.IntVar(&s.Steps, "steps", s.Steps, "training steps")
@@ -114,6 +116,9 @@ func sizes(list string) ([]int, error) {
 
 // openDevice returns the device of that name and says which one auto took.
 func openDevice(name string, t *terminal) (device.Device, error) {
+	if err := kernels.CheckISA(); err != nil {
+		return nil, wrong("%w", err)
+	}
 	switch name {
 	case "auto":
 		d := cpu.New()

@@ -60,6 +60,34 @@ func TestTrain(t *testing.T) {
 	}
 }
 
+// --plan lists the compiled step, with times, before the run, in 80 columns.
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	for _, json := range []bool{false, true} {
+		args := with(filepath.Join(t.TempDir(), "run"), "train", "--plan")
+		if json {
+			args = append(args, "--json")
+		}
+		got := call(t, args...)
+		want(t, got, exitDone)
+		text := got.out
+		if json {
+			got.object(t) // standard output holds nothing else
+			text = got.err
+		}
+		for _, w := range []string{"block train", "standardize, affine", "update sgd", "fc1.weight", "µs", "peak", "a step: "} {
+			if !strings.Contains(text, w) {
+				t.Errorf("json %v: the plan lacks %q:\n%s", json, w, text)
+			}
+		}
+		for line := range strings.Lines(got.out) {
+			if !json && utf8.RuneCountInString(strings.TrimRight(line, "\n")) > 80 && !strings.Contains(line, t.Name()) {
+				t.Errorf("%d columns: %s", utf8.RuneCountInString(line), line)
+			}
+		}
+	}
+}
+
 // Without --json a run ends with a summary that fits a screen of 80 columns and
 // 24 lines.
 func TestSummary(t *testing.T) {

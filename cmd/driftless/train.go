@@ -24,6 +24,7 @@ driftless eval reads. A loss that is not finite ends the run with exit code 1.`,
 	}
 	s.register(cmd)
 	cmd.Flags().StringVar(&s.norm, "norm", "batchnorm", "normalization: none, center, standardize, whiten, batchnorm or an arm as compare takes it")
+	cmd.Flags().BoolVar(&s.plan, "plan", false, "print the compiled training step first: each instruction, its shape, FLOPs, bytes, time and share of the measured peak")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return train(cmd, s, t) }
 	return cmd
 }
@@ -36,7 +37,15 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	ctx, rec := newRecorder(cmd.Context(), dir, t, 1, s.Steps)
 	defer rec.cancel(nil)
 	weights := filepath.Join(dir.Path(), benchmarks.WeightsFile)
-	res, out, runErr := benchmarks.Train(ctx, s.Config, set, dev, rec.observer(), weights)
+	watch := rec.observer()
+	if s.plan {
+		to := t.out
+		if s.json {
+			to = t.err
+		}
+		watch.Plan = func(_, listing string) { fmt.Fprint(to, listing) }
+	}
+	res, out, runErr := benchmarks.Train(ctx, s.Config, set, dev, watch, weights)
 	out.RunDir = dir.Path()
 	var run *report.Run
 	if res != nil {

@@ -49,3 +49,10 @@ type Session interface {
 	// Close frees the state.
 	Close() error
 }
+
+// Profiler is a Session that can tell where a step's time goes.
+type Profiler interface {
+	// Profile runs n steps of the Program on the first replica, which they train,
+	// and times each instruction.
+	Profile(p *program.Program, n int) (program.Times, error)
+}

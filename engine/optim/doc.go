@@ -9,7 +9,9 @@
 //	optim.SGD(0.1)
 //	optim.Momentum(0.1, 0.9)
 //	optim.Adam(1e-3)
+//	optim.AdamW(1e-3)
 //
 // The rules and defaults are PyTorch's: momentum without dampening or Nesterov,
-// Adam with betas 0.9 and 0.999 and eps 1e-8, no weight decay anywhere.
+// Adam with betas 0.9 and 0.999 and eps 1e-8, AdamW with a weight decay of 0.01 as
+// well, the others with none.
 package optim

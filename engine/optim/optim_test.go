@@ -17,13 +17,14 @@ func TestNew(t *testing.T) {
 		{"sgd", Optimizer{Kind: KindSGD, LR: 0.1}, nil},
 		{"momentum", Optimizer{Kind: KindMomentum, LR: 0.1, Mu: 0.9}, []string{"momentum"}},
 		{"adam", Optimizer{Kind: KindAdam, LR: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}, []string{"exp_avg", "exp_avg_sq"}},
+		{"adamw", Optimizer{Kind: KindAdamW, LR: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.01}, []string{"exp_avg", "exp_avg_sq"}},
 	} {
 		got, err := New(c.name, 0.1)
 		if err != nil || got != c.want || !slices.Equal(got.Slots(), c.slots) {
 			t.Errorf("New(%q) = %+v with %v, %v", c.name, got, got.Slots(), err)
 		}
 	}
-	if _, err := New("adamw", 0.1); err == nil || err.Error() != `unknown optimizer "adamw": choose one of sgd, momentum, adam` {
+	if _, err := New("lion", 0.1); err == nil || err.Error() != `unknown optimizer "lion": choose one of sgd, momentum, adam, adamw` {
 		t.Errorf("an unknown name gives %v", err)
 	}
 	for _, lr := range []float64{0, -1, math.NaN(), math.Inf(1), math.Inf(-1)} {
@@ -42,6 +43,10 @@ func TestValidate(t *testing.T) {
 		{SGD(1e-3), ""},
 		{Momentum(0.1, 0), ""},
 		{Adam(1e-3), ""},
+		{AdamW(1e-3), ""},
+		{Optimizer{Kind: KindAdamW, LR: 1, WeightDecay: -1}, "weight decay -1 is not"},
+		{Optimizer{Kind: KindAdamW, LR: 1, WeightDecay: nan}, "weight decay NaN is not"},
+		{Optimizer{Kind: KindAdam, LR: 1, WeightDecay: 0.01}, "use optim.AdamW"},
 		{Optimizer{}, "unknown"},
 		{Optimizer{Kind: "lion", LR: 1}, "unknown"},
 		{Momentum(0.1, 1), "momentum 1 is outside [0, 1)"},

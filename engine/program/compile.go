@@ -208,10 +208,16 @@ func (c *compiler) compile() error {
 		}
 		c.emit(&Instr{Op: OpTick, In: []*Tensor{loss}, Nodes: []string{"loss"}})
 	}
-	fuse(c.b)
+	fuseEpilogues(c.b)
+	fuseNorms(c.b)
+	fuseLoss(c.b)
 	predicate(c.b)
+	fuseAverages(c.b)
 	hoist(c.b)
+	fuseUpdates(c.b)
+	mask(c.b, c.l)
 	plan(c.b)
+	schedule(c.b)
 	return nil
 }
 
@@ -220,7 +226,27 @@ func (c *compiler) emit(in *Instr) { c.b.Instrs = append(c.b.Instrs, in) }
 // scratch makes a temporary buffer of a node's shape; plan places it.
 func (c *compiler) scratch(shape tensor.Shape, name string) *Tensor {
 	r, d := dims(shape)
-	return &Tensor{DType: c.l.DType, Rows: r, Cols: d, LD: d, Shape: shape.Clone(), Name: name}
+	t := &Tensor{DType: c.l.DType, Rows: r, Cols: d, LD: d, Shape: shape.Clone(), Name: name}
+	if len(shape) == 2 {
+		t.LD = leading(r, d)
+	}
+	return t
+}
+
+// contiguous returns a tensor whose rows follow one another without gaps: t
+// itself, laid out anew, or a copy of state.
+func (c *compiler) contiguous(t *Tensor) *Tensor {
+	if t.LD == t.Cols || t.Rows == 1 {
+		return t
+	}
+	if t.Space == SpaceScratch {
+		t.LD = t.Cols
+		return t
+	}
+	out := c.scratch(t.Shape, t.Name)
+	out.LD = out.Cols
+	c.emit(&Instr{Op: OpCopy, In: []*Tensor{t}, Out: []*Tensor{out}, Nodes: []string{t.Name}})
+	return out
 }
 
 func (c *compiler) vector(n int, name string) *Tensor { return c.scratch(tensor.Shape{n}, name) }
@@ -239,7 +265,7 @@ func stateTensor(s *State) *Tensor {
 	if s.Shared {
 		sp = SpaceShared
 	}
-	return &Tensor{Space: sp, DType: s.DType, Off: s.Off, Rows: s.Rows, Cols: s.Cols, LD: s.Cols, Shape: s.Shape, Name: s.Name}
+	return &Tensor{Space: sp, DType: s.DType, Off: s.Off, Rows: s.Rows, Cols: s.Cols, LD: s.LD, Shape: s.Shape, Name: s.Name}
 }
 
 // constant returns a scalar of the constant memory.
@@ -353,6 +379,9 @@ func (c *compiler) feed(f Feed) (value, error) {
 	}
 	if c.rows == nil {
 		c.b.Batch, c.dataRows = batch, s.Rows
+		if c.spec.Order == Sequential || c.spec.Order == Sample {
+			c.b.Total = total
+		}
 		c.rows = &Tensor{DType: Int32, Rows: 1, Cols: batch, LD: batch, Shape: []int{batch}, Name: "rows"}
 		c.emit(&Instr{Op: OpIndex, Out: []*Tensor{c.rows}, Order: c.spec.Order, Total: total, Scale: float64(s.Rows), Nodes: []string{"rows"}})
 	}
@@ -363,9 +392,8 @@ func (c *compiler) feed(f Feed) (value, error) {
 		return value{}, fmt.Errorf("input %q takes batches of %d, another input %d: they must agree", f.Node.Name(), batch, c.b.Batch)
 	}
 	out := c.scratch(shape, f.Node.Name())
-	out.Rows, out.Cols, out.LD = batch, width, width
-	if len(shape) == 1 {
-		out.Rows, out.Cols, out.LD = 1, batch, batch
+	if len(shape) > 2 {
+		out.Rows, out.Cols, out.LD = batch, width, width
 	}
 	c.emit(&Instr{Op: OpGather, In: []*Tensor{stateTensor(s), c.rows}, Out: []*Tensor{out}, Map: f.Map, Nodes: []string{f.Node.Name()}})
 	return value{t: out}, nil
@@ -459,7 +487,7 @@ func (c *compiler) updates(grads []*Tensor) error {
 		}
 		c.l.Lookup(StateLR).Init = []float64{rule.LR}
 	}
-	if len(grads) > 0 && rule.Kind == optim.KindAdam {
+	if len(grads) > 0 && adaptive(rule) {
 		c.emit(&Instr{Op: OpBetaPower, Rule: rule, Out: []*Tensor{stateTensor(c.l.Lookup(StateBetaPower))}, Nodes: []string{"adam"}})
 	}
 	for i, u := range c.spec.Updates {
@@ -471,6 +499,9 @@ func (c *compiler) updates(grads []*Tensor) error {
 			return err
 		}
 		in := &Instr{Op: OpUpdate, Rule: rule, In: []*Tensor{grads[i]}, Out: []*Tensor{p.t}, Nodes: []string{u.Param.Name()}}
+		if adaptive(rule) {
+			in.In = append(in.In, stateTensor(c.l.Lookup(StateBetaPower)))
+		}
 		for _, slot := range rule.Slots() {
 			s, err := c.l.Add(State{Name: u.Param.Name() + "." + slot, DType: c.l.DType, Rows: p.t.Rows, Cols: p.t.Cols, Shape: p.t.Shape, owner: byOptimizer})
 			if err != nil {
@@ -482,6 +513,9 @@ func (c *compiler) updates(grads []*Tensor) error {
 	}
 	return nil
 }
+
+// adaptive tells whether a rule needs Adam's powers of beta.
+func adaptive(r optim.Optimizer) bool { return len(r.Slots()) == 2 }
 
 // view is t with another shape of the same size.
 func view(t *Tensor, rows, cols int) *Tensor {

@@ -14,9 +14,33 @@
 // Program that holds one; and they do not know the replica's seed, so random
 // operations such as Dropout draw from Gorgonia's source.
 //
-// Sizes, repetitions and constants fold away; a bias and an activation move into
-// the epilogue of their matrix product; the statistics that a normalization
-// computes anyway are shared with whoever asks for the column mean or variance.
+// Sizes, repetitions and constants fold away, and the statistics that a
+// normalization computes anyway are shared with whoever asks for the column mean
+// or variance.
+//
+// # Fusion
+//
+// Instructions that follow one another become one where nothing else reads what
+// lies between; each fused instruction has the bits of those that it replaces.
+//
+//	fuse.go       bias and activation into a matrix product; the step of SGD into the
+//	              product that is its gradient, which is then never stored
+//	fuse_norm.go  standardization with the trained scale and shift, forward and
+//	              backward; cross-entropy with its gradient; moving averages in place
+//	mask.go       a batch of bytes that is mostly zeros: its products skip them
+//	order.go      statistics due every T steps are computed every T steps; updates
+//	              move up to their gradient
+//
+// # Schedule
+//
+// schedule.go says for each instruction along which axis workers share it, rows
+// or columns, and before which instructions all workers must have finished those
+// before: where one would touch what another may have written, or may still be
+// reading. Runs of column-wise instructions are marked to be done strip by strip.
+// All of it is a function of the Program alone.
+//
+// Matrices in scratch and state have leading dimensions that are multiples of a
+// cache line but not of 1 KiB.
 //
 // # State
 //
@@ -30,6 +54,7 @@
 // # Instructions
 //
 // Op lists them, with operands. To add one: a constant and a name in ir.go, a
-// case in lower.go that recognises the node, a kernel, and a case in each
-// device; the device conformance suite tells when one is missing.
+// case in lower.go that recognises the node, its axes in schedule.go, a kernel,
+// and a case in each device; the device conformance suite tells when one is
+// missing. Program.Listing prints a Program, with times if a device measured them.
 package program

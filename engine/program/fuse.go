@@ -1,16 +1,31 @@
 package program
 
-import "driftless/kernels/activation"
+import (
+	"slices"
 
-// fuse moves what follows a matrix product into its epilogue: a bias row, then
-// an activation, where nothing else reads what lies between.
-func fuse(b *Block) {
-	uses := map[*Tensor]int{}
+	"driftless/engine/optim"
+	"driftless/kernels/activation"
+)
+
+// Fusion: instructions that follow one another are replaced by one where nothing
+// else reads what lies between. Each fused instruction has the bits of those that
+// it replaces.
+
+// readers counts the instructions that read each buffer.
+func readers(b *Block) map[*Tensor]int {
+	n := map[*Tensor]int{}
 	for _, in := range b.Instrs {
 		for _, t := range in.In {
-			uses[t.base()]++
+			n[t.base()]++
 		}
 	}
+	return n
+}
+
+// fuseEpilogues moves what follows a matrix product into its epilogue: a bias
+// row, then an activation.
+func fuseEpilogues(b *Block) {
+	uses := readers(b)
 	producer := map[*Tensor]*Instr{} // of a whole scratch buffer
 	kept := b.Instrs[:0]
 	for _, in := range b.Instrs {
@@ -23,12 +38,8 @@ func fuse(b *Block) {
 			p.Out[0] = in.Out[0]
 			p.Nodes = append(p.Nodes, in.Nodes...)
 			// The product moves to where its last operand exists.
-			for i, k := range kept {
-				if k == p {
-					kept = append(append(kept[:i], kept[i+1:]...), p)
-					break
-				}
-			}
+			i := slices.Index(kept, p)
+			kept = append(append(kept[:i], kept[i+1:]...), p)
 			producer[p.Out[0].base()] = p
 			continue
 		}
@@ -58,84 +69,40 @@ func fusable(in *Instr, producer map[*Tensor]*Instr, uses map[*Tensor]int) *Inst
 	return p
 }
 
-// predicate makes an instruction conditional where everything that reads its
-// results is so: statistics refreshed every T steps are computed every T steps.
-func predicate(b *Block) {
-	for i := len(b.Instrs) - 1; i >= 0; i-- {
-		in := b.Instrs[i]
-		if in.Every > 1 || !scratchOnly(in) {
+// maxUpdateRows is the longest sum of a matrix product that is formed in one
+// piece (package gemm): up to it a fused update has the bits of one apart.
+const maxUpdateRows = 1024
+
+// fuseUpdates makes the step of plain SGD the epilogue of the product that is
+// its gradient, so that the gradient is never stored.
+func fuseUpdates(b *Block) {
+	uses := readers(b)
+	for i := 0; i < len(b.Instrs); i++ {
+		u := b.Instrs[i]
+		if u.Op != OpUpdate || u.Rule.Kind != optim.KindSGD {
 			continue
 		}
-		every := 0
-		for _, r := range b.Instrs[i+1:] {
-			if !reads(r, in.Out) {
-				continue
-			}
-			if r.Every <= 1 || (every != 0 && every != r.Every) {
-				every = -1
-				break
-			}
-			every = r.Every
-		}
-		if every > 1 {
-			in.Every = every
-		}
-	}
-}
-
-func scratchOnly(in *Instr) bool {
-	for _, t := range in.Out {
-		if t.Space != SpaceScratch {
-			return false
-		}
-	}
-	return in.Op != OpTick
-}
-
-func reads(in *Instr, ts []*Tensor) bool {
-	for _, t := range ts {
-		for _, x := range in.In {
-			if x.base() == t.base() {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func writes(in *Instr, t *Tensor) bool {
-	for _, o := range in.Out {
-		if o.base() == t.base() || (o.Space == SpaceReplica && t.Space == SpaceReplica && o.Off == t.Off) {
-			return true
-		}
-	}
-	return false
-}
-
-func readsState(in *Instr, t *Tensor) bool {
-	for _, x := range in.In {
-		if b := x.base(); b.Space == SpaceReplica && b.Off == t.Off {
-			return true
-		}
-	}
-	return false
-}
-
-// hoist moves each parameter's update up to where its gradient exists and every
-// read of the parameter is past, so that gradients are short-lived and the
-// update can become the epilogue of the product that makes the gradient.
-func hoist(b *Block) {
-	for i, in := range b.Instrs {
-		if in.Op != OpUpdate {
+		g := u.In[0]
+		j := slices.IndexFunc(b.Instrs[:i], func(in *Instr) bool { return len(in.Out) > 0 && in.Out[0] == g })
+		if j < 0 || g.root != nil || uses[g] != 1 {
 			continue
 		}
-		at := 0
-		for j, k := range b.Instrs[:i] {
-			if k.Op == OpBetaPower || writes(k, in.In[0]) || readsState(k, in.Out[0]) || writes(k, in.Out[0]) {
-				at = j + 1
-			}
+		p := b.Instrs[j]
+		if p.Op != OpGEMM || len(p.In) > 2 || p.Act != activation.Identity || max(1, p.Every) != max(1, u.Every) || sumLength(p) > maxUpdateRows ||
+			slices.ContainsFunc(b.Instrs[j+1:i], func(in *Instr) bool { return writes(in, p.In[0]) || writes(in, p.In[1]) }) {
+			continue
 		}
-		copy(b.Instrs[at+1:i+1], b.Instrs[at:i])
-		b.Instrs[at] = in
+		p.Update, p.Out[0], p.Nodes = true, u.Out[0], append(p.Nodes, u.Nodes...)
+		b.Instrs[i] = p
+		b.Instrs = slices.Delete(b.Instrs, j, j+1)
+		i--
 	}
+}
+
+// sumLength is the number of products in a sum of a matrix product.
+func sumLength(p *Instr) int {
+	if p.TransA {
+		return p.In[0].Rows
+	}
+	return p.In[0].Cols
 }

@@ -14,51 +14,66 @@ type Op uint8
 
 // The instructions. In and Out are listed as In → Out; m is the batch.
 const (
-	OpHost             Op = iota // any Gorgonia operation, by its own Do, on the host
-	OpIndex                      // → rows: the row numbers of this step's batch
-	OpGather                     // data, rows → x: one row of the data set for each row number
-	OpFill                       // → x: the constant Scale
-	OpCopy                       // x → y
-	OpGEMM                       // a, b [, bias] → c: act(op(a) op(b) + bias)
-	OpAddRow                     // x, row → y
-	OpRepeatRows                 // row → y
-	OpRepeatCols                 // col → y
-	OpBinary                     // a, b → y: elementwise; either may be a scalar
-	OpUnary                      // x → y
-	OpActivate                   // x → y
-	OpActivateGrad               // y, g → dx
-	OpSum                        // x → scalar
-	OpRowSum                     // x → [m]
-	OpColumnSum                  // x → [d]
-	OpColumnDot                  // a, b → [d]
-	OpColumnMean                 // x → [d]
-	OpColumnVar                  // x, mean → [d]
-	OpCenter                     // x → y, mean
-	OpCenterBy                   // x, mean → y
-	OpStandardize                // x → xhat, mean, variance, invStd
-	OpStandardizeGrad            // xhat, g, invStd → dx, scratch
-	OpNormalizeBy                // x, mean, variance → y
-	OpScaleBy                    // g, variance → dx
-	OpAffine                     // xhat, gamma, beta → y
-	OpScaleColumns               // g, gamma → dx
-	OpSquaredDev                 // x, mean → y
-	OpEMA                        // old, new → y
-	OpCrossEntropy               // logits, labels → rows [m] [, mean]
-	OpCrossEntropyGrad           // logits, labels, scale → dlogits
-	OpCorrect                    // logits, labels → [m]
-	OpAccumulate                 // x → acc (float64): acc += Σ over the valid rows of x
-	OpAccumulateOuter            // x → acc (float64) [d, d], scratch: acc += xᵀx over the valid rows
-	OpFromAccumulator            // acc → y: Scale·acc
-	OpUpdate                     // g → param, slots…: the optimizer's step
-	OpBetaPower                  // Adam's powers of beta, once a step
-	OpTick                       // loss → : record the loss, notice a non-finite one, count the step
+	OpHost              Op = iota // any Gorgonia operation, by its own Do, on the host
+	OpIndex                       // → rows: the row numbers of this step's batch
+	OpGather                      // data, rows → x: one row of the data set for each row number
+	OpGatherMask                  // data, rows → mask [, x]: where x is not 0 (see Instr.Values)
+	OpTransposeMask               // mask → maskT
+	OpFill                        // → x: the constant Scale
+	OpCopy                        // x → y
+	OpGEMM                        // a, b [, bias] → c: act(op(a) op(b) + bias); with Update c −= lr·op(a) op(b)
+	OpMasked                      // mask, b [, x] [, bias] → c: OpGEMM whose a, mostly zeros, a mask describes
+	OpAddRow                      // x, row → y
+	OpRepeatRows                  // row → y
+	OpRepeatCols                  // col → y
+	OpBinary                      // a, b → y: elementwise; either may be a scalar
+	OpUnary                       // x → y
+	OpActivate                    // x → y
+	OpActivateGrad                // y, g → dx
+	OpSum                         // x → scalar
+	OpMean                        // x [m] → scalar
+	OpRowSum                      // x → [m]
+	OpColumnSum                   // x → [d]
+	OpColumnDot                   // a, b → [d]
+	OpColumnMean                  // x → [d]
+	OpColumnVar                   // x, mean → [d]
+	OpCenter                      // x → y, mean
+	OpCenterBy                    // x, mean → y
+	OpStandardize                 // x → xhat, mean, variance, invStd
+	OpStandardizeAffine           // x, gamma, beta → xhat, mean, variance, invStd, y
+	OpStandardizeGrad             // xhat, g, invStd → dx, scratch
+	OpAffineGrad                  // xhat, g, gamma, invStd → dx, dgamma, dbeta, scratch
+	OpNormalizeBy                 // x, mean, variance → y
+	OpScaleBy                     // g, variance → dx
+	OpAffine                      // xhat, gamma, beta → y
+	OpScaleColumns                // g, gamma → dx
+	OpSquaredDev                  // x, mean → y
+	OpEMA                         // old, new → y
+	OpCrossEntropy                // logits, labels → rows [m]
+	OpCrossEntropyGrad            // logits, labels, scale → dlogits
+	OpCrossEntropyBoth            // logits, labels, scale → rows [m], dlogits
+	OpCorrect                     // logits, labels → [m]
+	OpAccumulate                  // x → acc (float64): acc += Σ over the valid rows of x
+	OpAccumulateOuter             // x → acc (float64) [d, d], scratch: acc += xᵀx over the valid rows
+	OpFromAccumulator             // acc → y: Scale·acc
+	OpUpdate                      // g [, beta powers] → param, slots…: the optimizer's step
+	OpBetaPower                   // → Adam's powers of beta, once a step
+	OpTick                        // loss → : record the loss, notice a non-finite one, count the step
 )
 
-var opNames = [...]string{"host", "index", "gather", "fill", "copy", "gemm", "add row", "repeat rows", "repeat columns",
-	"binary", "unary", "activate", "activate grad", "sum", "row sum", "column sum", "column dot", "column mean", "column var",
-	"center", "center by", "standardize", "standardize grad", "normalize by", "scale by", "affine",
-	"scale columns", "squared deviation", "ema", "cross entropy", "cross entropy grad", "correct", "accumulate",
-	"accumulate outer", "from accumulator", "update", "beta power", "tick"}
+var opNames = [...]string{
+	OpHost: "host", OpIndex: "index", OpGather: "gather", OpGatherMask: "gather mask", OpTransposeMask: "transpose mask",
+	OpFill: "fill", OpCopy: "copy", OpGEMM: "gemm", OpMasked: "masked gemm", OpAddRow: "add row",
+	OpRepeatRows: "repeat rows", OpRepeatCols: "repeat columns", OpBinary: "binary", OpUnary: "unary",
+	OpActivate: "activate", OpActivateGrad: "activate grad", OpSum: "sum", OpMean: "mean", OpRowSum: "row sum",
+	OpColumnSum: "column sum", OpColumnDot: "column dot", OpColumnMean: "column mean", OpColumnVar: "column var",
+	OpCenter: "center", OpCenterBy: "center by", OpStandardize: "standardize", OpStandardizeAffine: "standardize, affine",
+	OpStandardizeGrad: "standardize grad", OpAffineGrad: "affine, standardize grad", OpNormalizeBy: "normalize by",
+	OpScaleBy: "scale by", OpAffine: "affine", OpScaleColumns: "scale columns", OpSquaredDev: "squared deviation", OpEMA: "ema",
+	OpCrossEntropy: "cross entropy", OpCrossEntropyGrad: "cross entropy grad", OpCrossEntropyBoth: "cross entropy, grad",
+	OpCorrect: "correct", OpAccumulate: "accumulate", OpAccumulateOuter: "accumulate outer", OpFromAccumulator: "from accumulator",
+	OpUpdate: "update", OpBetaPower: "beta power", OpTick: "tick",
+}
 
 func (o Op) String() string {
 	if int(o) < len(opNames) {
@@ -136,8 +151,12 @@ type Instr struct {
 	Rule           optim.Optimizer
 	Host           Host
 	Serial         bool     // Host may keep state between calls: replicas take turns
+	Update         bool     // of a matrix product: Out[0] is a parameter and takes the step of SGD
+	Values         bool     // of a mask: what is not 0 is not all 1, and x holds it
+	Density        float64  // of a mask: the share that is not 0
 	Every          int      // run only on steps divisible by it; 0 or 1: always
 	Nodes          []string // the Gorgonia nodes that it computes
+	Schedule
 }
 
 // Block is a straight run of instructions.
@@ -146,6 +165,7 @@ type Block struct {
 	Every  int // run after steps whose count is divisible by it; 0 or 1: always
 	Rounds int // times that it runs in a row, with round number 0, 1, …
 	Batch  int // rows of a batch, 0 without feeds
+	Total  int // rows that the rounds cover, the last one perhaps not whole; 0: every batch is
 	Instrs []*Instr
 
 	Consts  []float64 // values of the constant memory, in the Layout's DType, one cache line each

@@ -18,6 +18,7 @@ const (
 	Int64
 	Bool
 	Int
+	Uint64 // words of masks
 )
 
 // Size returns the bytes of one element.
@@ -32,7 +33,7 @@ func (d DType) Size() int {
 }
 
 func (d DType) String() string {
-	return [...]string{"float32", "float64", "uint8", "int32", "int64", "bool", "int"}[d]
+	return [...]string{"float32", "float64", "uint8", "int32", "int64", "bool", "int", "uint64"}[d]
 }
 
 // Names of the control state that every Layout holds. Everything that changes
@@ -55,6 +56,7 @@ type State struct {
 	Name       string
 	DType      DType
 	Rows, Cols int   // a vector is one row; a scalar 1×1
+	LD         int   // elements from one row to the next, in the device's memory
 	Shape      []int // as the graph sees it
 	Shared     bool  // one copy for all replicas (data sets)
 	Off        int   // bytes from the start of a replica's arena; of a shared one its number
@@ -116,6 +118,20 @@ const Align = 64
 
 func align(n int) int { return (n + Align - 1) &^ (Align - 1) }
 
+// leading returns the leading dimension of a matrix in memory that the engine
+// lays out: rows start on cache lines, and never a multiple of 1 KiB apart, which
+// would put a column's elements into few sets of the caches.
+func leading(rows, cols int) int {
+	if rows == 1 {
+		return cols
+	}
+	ld := (cols + 15) &^ 15
+	if ld%256 == 0 {
+		ld += 16
+	}
+	return ld
+}
+
 // Add registers a state tensor and gives it its place. A name that is taken is
 // refused unless shape and type are the same, in which case the first one is
 // returned: that is how Programs share state.
@@ -136,10 +152,14 @@ func (l *Layout) Add(s State) (*State, error) {
 		}
 		return old, nil
 	}
+	s.LD = s.Cols
 	if s.Shared {
 		s.Off, l.shared = l.shared, l.shared+1
 	} else {
-		s.Off, l.size = l.size, l.size+align(s.Rows*s.Cols*s.DType.Size())
+		if s.DType == l.DType {
+			s.LD = leading(s.Rows, s.Cols)
+		}
+		s.Off, l.size = l.size, l.size+align(s.Rows*s.LD*s.DType.Size())
 	}
 	p := &s
 	l.states = append(l.states, p)

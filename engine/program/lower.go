@@ -145,7 +145,8 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		}
 		out := c.scratch(n.Shape(), name)
 		rows := c.vector(in[0].Rows, "rowLoss")
-		c.emit(&Instr{Op: OpCrossEntropy, In: in, Out: []*Tensor{rows, out}, Nodes: []string{name}})
+		c.emit(&Instr{Op: OpCrossEntropy, In: in, Out: []*Tensor{rows}, Nodes: []string{name}})
+		c.emit(&Instr{Op: OpMean, In: []*Tensor{rows}, Out: []*Tensor{out}, Nodes: []string{name}})
 		return value{t: out}, true, nil
 
 	case ops.CrossEntropyGradOp: // logits, labels, g: every row weighs g/m
@@ -271,7 +272,7 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 			return value{c: v.c}, true, nil
 		}
 		rows, cols := dims(n.Shape())
-		t := view(c.dense(v, n.Name()), rows, cols)
+		t := view(c.contiguous(c.dense(v, n.Name())), rows, cols)
 		t.Shape = n.Shape().Clone()
 		return value{t: t}, true, nil
 	case is(n, s.repeat):
@@ -348,6 +349,12 @@ func (c *compiler) lowerSum(n *G.Node) (value, bool, error) {
 		return value{}, false, nil
 	}
 	v, err := c.emitSimple(n, &Instr{Op: op})
+	if err == nil && op == OpSum { // one chain over all elements
+		in := c.b.Instrs[len(c.b.Instrs)-1]
+		c.b.Instrs = c.b.Instrs[:len(c.b.Instrs)-1]
+		in.In[0] = c.contiguous(in.In[0])
+		c.emit(in)
+	}
 	return v, true, err
 }
 

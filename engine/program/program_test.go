@@ -145,9 +145,13 @@ func TestFusion(t *testing.T) {
 	}
 	none, bn := trainProgram(t, models.None, optim.SGD(1)), trainProgram(t, models.BatchNorm, optim.SGD(1))
 	for _, p := range []*program.Program{none, bn} {
-		// 4 forward, 3 for inputs' gradients (not the first layer's), 4 for weights'.
-		if got := count(p, program.OpGEMM); got != 11 {
-			t.Errorf("%d matrix products, want 11:\n%v", got, p)
+		// 4 forward, 3 for inputs' gradients (not the first layer's), 4 for weights';
+		// the batch is all zeros, so two of them take a mask.
+		if got, masked := count(p, program.OpGEMM), count(p, program.OpMasked); got != 9 || masked != 2 {
+			t.Errorf("%d and %d matrix products, want 9 and 2 with a mask:\n%v", got, masked, p)
+		}
+		if got := count(p, program.OpUpdate); got != 4+2*count(p, program.OpStandardizeAffine) {
+			t.Errorf("%d updates are on their own, want those of vectors only:\n%v", got, p)
 		}
 		if got := count(p, program.OpAddRow); got != 0 {
 			t.Errorf("%d biases are added on their own:\n%v", got, p)
@@ -156,13 +160,21 @@ func TestFusion(t *testing.T) {
 	if got := count(none, program.OpActivate); got != 0 {
 		t.Errorf("%d activations are on their own:\n%v", got, none)
 	}
-	for _, op := range []program.Op{program.OpColumnMean, program.OpColumnVar} {
+	for _, op := range []program.Op{program.OpColumnMean, program.OpColumnVar, program.OpAffine, program.OpScaleColumns, program.OpColumnDot,
+		program.OpStandardizeGrad, program.OpCrossEntropyGrad, program.OpCopy} {
 		if got := count(bn, op); got != 0 {
-			t.Errorf("%d times %v beside the normalization that has it:\n%v", got, op, bn)
+			t.Errorf("%d times %v beside the fused instruction that has it:\n%v", got, op, bn)
 		}
 	}
-	if s := bn.String(); !strings.Contains(s, "standardize grad") || !strings.Contains(s, "fc1.weight[9 8]") {
-		t.Errorf("the listing lacks what it is for:\n%s", s)
+	for _, want := range []string{"affine, standardize grad", "gemm AᵀB, update sgd", "10×8×6", "fc2.weight"} {
+		if !strings.Contains(bn.String(), want) {
+			t.Errorf("the listing lacks %q:\n%v", want, bn)
+		}
+	}
+	for line := range strings.Lines(bn.String()) {
+		if len([]rune(line)) > 81 {
+			t.Errorf("a line of the listing is longer than 80 columns: %s", line)
+		}
 	}
 }
 

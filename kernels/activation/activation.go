@@ -3,7 +3,6 @@ package activation
 import (
 	"fmt"
 	"math"
-	"unsafe"
 
 	"driftless/kernels"
 	"driftless/kernels/scalar"
@@ -40,28 +39,33 @@ const unknown = "activation: unknown kind"
 func Forward[T kernels.Float](k Kind, m, d int, x []T, ldx int, y []T, ldy int) {
 	kernels.CheckMatrix(m, d, len(x), ldx, "activation: x is too short for its shape")
 	kernels.CheckMatrix(m, d, len(y), ldy, "activation: y is too short for its shape")
-	var f func(x, y []T)
-	switch k {
-	case Identity:
-		f = identity[T]
-	case Sigmoid:
-		f = scalar.Sigmoid[T]
-	case Tanh:
-		f = scalar.Tanh[T]
-	case ReLU:
-		f = relu[T]
-	default:
+	if k > ReLU {
 		panic(unknown)
 	}
-	if d == 0 {
+	if m == 0 || d == 0 {
 		return
 	}
+	switch k {
+	case Sigmoid:
+		scalar.SigmoidRows(m, d, x, ldx, y, ldy)
+		return
+	case Tanh:
+		scalar.TanhRows(m, d, x, ldx, y, ldy)
+		return
+	case ReLU:
+		if kernels.IsFloat32[T]() && reluRows(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(y), ldy) {
+			return
+		}
+	}
 	for i := range m {
-		f(x[i*ldx:][:d], y[i*ldy:][:d])
+		from, to := x[i*ldx:][:d], y[i*ldy:][:d]
+		if k == Identity {
+			copy(to, from)
+		} else {
+			relu(from, to)
+		}
 	}
 }
-
-func identity[T kernels.Float](x, y []T) { copy(y, x) }
 
 func relu[T kernels.Float](x, y []T) {
 	y = y[:len(x)]
@@ -81,28 +85,30 @@ func Backward[T kernels.Float](k Kind, m, d int, y []T, ldy int, g []T, ldg int,
 	kernels.CheckMatrix(m, d, len(y), ldy, "activation: y is too short for its shape")
 	kernels.CheckMatrix(m, d, len(g), ldg, "activation: g is too short for its shape")
 	kernels.CheckMatrix(m, d, len(dx), lddx, "activation: dx is too short for its shape")
-	var f func(y, g, dx []T)
-	switch k {
-	case Identity:
-		f = identityGrad[T]
-	case Sigmoid:
-		f = sigmoidGrad[T]
-	case Tanh:
-		f = tanhGrad[T]
-	case ReLU:
-		f = reluGrad[T]
-	default:
+	if k > ReLU {
 		panic(unknown)
 	}
-	if d == 0 {
+	if m == 0 || d == 0 {
+		return
+	}
+	if k != Identity && kernels.IsFloat32[T]() &&
+		gradRows(k, m, d, kernels.AsFloat32(y), ldy, kernels.AsFloat32(g), ldg, kernels.AsFloat32(dx), lddx) {
 		return
 	}
 	for i := range m {
-		f(y[i*ldy:][:d], g[i*ldg:][:d], dx[i*lddx:][:d])
+		out, in, to := y[i*ldy:][:d], g[i*ldg:][:d], dx[i*lddx:][:d]
+		switch k {
+		case Identity:
+			copy(to, in)
+		case Sigmoid:
+			sigmoidGrad(out, in, to)
+		case Tanh:
+			tanhGrad(out, in, to)
+		case ReLU:
+			reluGrad(out, in, to)
+		}
 	}
 }
-
-func identityGrad[T kernels.Float](_, g, dx []T) { copy(dx, g) }
 
 func sigmoidGrad[T kernels.Float](y, g, dx []T) {
 	g, dx = g[:len(y)], dx[:len(y)]
@@ -122,8 +128,7 @@ func tanhGrad[T kernels.Float](y, g, dx []T) {
 // mispredicted half of the time.
 func reluGrad[T kernels.Float](y, g, dx []T) {
 	g, dx = g[:len(y)], dx[:len(y)]
-	var z T
-	if unsafe.Sizeof(z) == 4 {
+	if kernels.IsFloat32[T]() {
 		for i, v := range y {
 			b := math.Float32bits(float32(g[i]))
 			if v <= 0 {

@@ -1,9 +1,7 @@
 package activation
 
 import (
-	"fmt"
 	"math"
-	"math/rand/v2"
 	"testing"
 )
 
@@ -95,77 +93,4 @@ func TestPanics(t *testing.T) {
 			f()
 		}()
 	}
-}
-
-// Sizes of a hidden layer of the MNIST experiment: a batch of 60, 100 units.
-const m, d = 60, 100
-
-func benchmarkData() (x, g, y []float32) {
-	r := rand.New(rand.NewPCG(1, 2))
-	x, g, y = make([]float32, m*d), make([]float32, m*d), make([]float32, m*d)
-	for i := range x {
-		x[i], g[i] = float32(2*r.NormFloat64()), float32(r.NormFloat64())
-	}
-	return x, g, y
-}
-
-func BenchmarkForward(b *testing.B) {
-	x, _, y := benchmarkData()
-	for _, k := range kinds {
-		b.Run(fmt.Sprintf("%v/go", k), func(b *testing.B) {
-			b.SetBytes(4 * m * d)
-			for b.Loop() {
-				Forward(k, m, d, x, d, y, d)
-			}
-		})
-		b.Run(fmt.Sprintf("%v/naive", k), func(b *testing.B) {
-			b.SetBytes(4 * m * d)
-			for b.Loop() {
-				naiveForward(k, x, y)
-			}
-		})
-	}
-}
-
-// naiveForward goes through package math and switches an element.
-func naiveForward(k Kind, x, y []float32) {
-	for i, v := range x {
-		switch k {
-		case Sigmoid:
-			v = float32(1 / (1 + math.Exp(-float64(v))))
-		case Tanh:
-			v = float32(math.Tanh(float64(v)))
-		case ReLU:
-			if v < 0 {
-				v = 0
-			}
-		}
-		y[i] = v
-	}
-}
-
-func BenchmarkBackward(b *testing.B) {
-	x, g, y := benchmarkData()
-	dx := make([]float32, m*d)
-	for _, k := range kinds {
-		Forward(k, m, d, x, d, y, d)
-		b.Run(fmt.Sprintf("%v/go", k), func(b *testing.B) {
-			b.SetBytes(4 * m * d)
-			for b.Loop() {
-				Backward(k, m, d, y, d, g, d, dx, d)
-			}
-		})
-	}
-	b.Run("relu/naive", func(b *testing.B) {
-		b.SetBytes(4 * m * d)
-		for b.Loop() {
-			for i, v := range y {
-				s := g[i]
-				if v <= 0 {
-					s = 0
-				}
-				dx[i] = s
-			}
-		}
-	})
 }

@@ -1,8 +1,7 @@
 // Package activation holds the pointwise nonlinearities of hidden layers and
 // their gradients.
 //
-// Matrices are m rows by d columns, row major; either may be
-// 0. The gradient is
+// Matrices are m rows by d columns, row major; either may be 0. The gradient is
 // expressed through the output y alone, so that the input need not be kept:
 //
 //	kind      y = f(x)          dx
@@ -14,4 +13,15 @@
 // ReLU's derivative at 0 is 0, as in PyTorch, and NaN stays NaN; -0 becomes 0.
 // Sigmoid and tanh are those of package scalar: fixed sequences of IEEE
 // operations, in T, without overflow for large |x|.
+//
+// # Implementations
+//
+// activation.go is the specification. For float32 on amd64 there are kernels for
+// AVX2 and AVX-512 (vector_amd64.go, written by internal/gen; the build tag noasm
+// leaves them out), one call a block of rows. Beside package scalar's, on a Xeon of
+// 2023, nanoseconds an element in the second-level cache:
+//
+//	               plain Go  AVX2  AVX-512
+//	ReLU           1.0       0.08  0.07
+//	gradients      0.8-1.4   0.15  0.14
 package activation

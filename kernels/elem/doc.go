@@ -16,4 +16,11 @@
 // NaN gives NaN, except in comparisons: there it holds only for [Ne]. A
 // comparison gives 1 where it holds, 0 where not. Division by zero and overflow
 // give what IEEE 754 says.
+//
+// # Implementations
+//
+// The plain Go is the specification. For float32 on amd64 internal/gen writes
+// [Apply], the arithmetic functions of [Map] (Neg, Square, Sqrt, Abs, Inverse,
+// InverseSqrt and Cube) and AddRow for AVX2 and AVX-512. Sums are chains by
+// contract, which vectors cannot shorten.
 package elem

@@ -2,7 +2,6 @@ package elem
 
 import (
 	"math"
-	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -139,52 +138,4 @@ func TestPanics(t *testing.T) {
 	if Sum[float32](nil) != 0 {
 		t.Error("the empty sum is not 0")
 	}
-}
-
-func BenchmarkApply(b *testing.B) {
-	const n = 6000
-	r := rand.New(rand.NewPCG(1, 2))
-	x, y, out := make([]float32, n), make([]float32, n), make([]float32, n)
-	for i := range x {
-		x[i], y[i] = float32(r.NormFloat64()), float32(r.NormFloat64())
-	}
-	for _, op := range []Binary{Mul, Gt} {
-		b.Run(op.String()+"/vectors/go", func(b *testing.B) {
-			for b.Loop() {
-				Apply(op, x, y, out)
-			}
-		})
-		b.Run(op.String()+"/scalar/go", func(b *testing.B) {
-			for b.Loop() {
-				Apply(op, x, y[:1], out)
-			}
-		})
-		b.Run(op.String()+"/vectors/naive", func(b *testing.B) {
-			for b.Loop() {
-				for i := range out {
-					out[i] = naive(op, x[i], y[i])
-				}
-			}
-		})
-	}
-	for _, op := range []Unary{Exp, Log, Softplus} {
-		b.Run(op.String(), func(b *testing.B) {
-			for b.Loop() {
-				Map(op, x, out)
-			}
-		})
-	}
-}
-
-// naive switches an element.
-func naive(op Binary, a, b float32) float32 {
-	switch op {
-	case Mul:
-		return a * b
-	case Gt:
-		if a > b {
-			return 1
-		}
-	}
-	return 0
 }

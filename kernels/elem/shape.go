@@ -8,7 +8,7 @@ func AddRow[T kernels.Float](m, d int, x []T, ldx int, row []T, y []T, ldy int) 
 	kernels.CheckMatrix(m, d, len(x), ldx, "elem: x is too short for its shape")
 	kernels.CheckVector(d, len(row), "elem: row is shorter than d")
 	kernels.CheckMatrix(m, d, len(y), ldy, "elem: y is too short for its shape")
-	if d == 0 {
+	if d == 0 || kernels.IsFloat32[T]() && addRow32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(row), kernels.AsFloat32(y), ldy) {
 		return
 	}
 	r := row[:d]

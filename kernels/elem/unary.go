@@ -48,6 +48,9 @@ func Map[T kernels.Float](op Unary, x, out []T) {
 	if len(out) != len(x) {
 		panic("elem: x and out differ in length")
 	}
+	if kernels.IsFloat32[T]() && map32(op, kernels.AsFloat32(x), kernels.AsFloat32(out)) {
+		return
+	}
 	switch op {
 	case Neg:
 		for i, v := range x {

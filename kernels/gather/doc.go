@@ -11,7 +11,19 @@
 //	Binary   1 if x > 127, else 0
 //	Rows     T(x)             rounded to nearest even where T is narrower; NaN and Inf stay
 //
-// Bytes go through a table of 256 values. Faster implementations are added as
-// one file each beside gather.go, which is their specification, and must
-// reproduce its bits.
+// [BytesMask] gives bits instead of values, for products that skip zeros;
+// [Density] tells whether that pays.
+//
+// # Implementations
+//
+// gather.go and mask.go are the specification: many bytes go through a table of
+// 256 values. On amd64 BytesRows to float32 and BytesMask have kernels for AVX2
+// (from 8 and 64 columns on) and AVX-512 (vector_amd64.go, written by internal/gen;
+// the build tag noasm leaves them out). They prefetch the rows to come, and take
+// x/255 as x times 1/255 in two floats, which is the quotient for all 256 bytes.
+// Microseconds for 60 rows of 784, on a Xeon of 2023, from the caches:
+//
+//	           plain Go  AVX2  AVX-512
+//	BytesRows  40        5-6   5
+//	BytesMask  70-110    1.7   1.2
 package gather

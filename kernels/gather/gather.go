@@ -25,6 +25,19 @@ func (m Map) String() string {
 	return "unknown map"
 }
 
+const unknown = "gather: unknown map"
+
+// value returns what x stands for.
+func value[T kernels.Float](mp Map, x uint8) T {
+	switch mp {
+	case Raw:
+		return T(x)
+	case Unit:
+		return T(x) / 255
+	}
+	return T(x >> 7)
+}
+
 // BytesRows sets row i of the len(idx)×cols matrix dst to row idx[i] of data,
 // mapped by mp. Rows of data follow one another without gaps, rows of dst are
 // ldd apart and what lies between them is not written. Rows may be named more
@@ -32,27 +45,32 @@ func (m Map) String() string {
 // is none of the maps.
 func BytesRows[T kernels.Float](idx []int32, data []uint8, cols int, mp Map, dst []T, ldd int) {
 	kernels.CheckMatrix(len(idx), cols, len(dst), ldd, "gather: dst is too short for its shape")
+	if mp > Binary {
+		panic(unknown)
+	}
 	if cols == 0 {
 		return
 	}
+	checkRows(idx, len(data), cols)
+	if kernels.IsFloat32[T]() && bytesRows(idx, data, cols, mp, kernels.AsFloat32(dst), ldd) {
+		return
+	}
 	var table [256]T
-	for x := range table {
-		switch mp {
-		case Raw:
-			table[x] = T(x)
-		case Unit:
-			table[x] = T(x) / 255
-		case Binary:
-			table[x] = T(x >> 7)
-		default:
-			panic("gather: unknown map")
+	few := len(idx)*cols < len(table) // to take the table's trouble
+	if !few {
+		for x := range table {
+			table[x] = value[T](mp, uint8(x))
 		}
 	}
 	for i, r := range idx {
-		src := row(data, r, cols)
+		src := data[int(r)*cols:][:cols]
 		out := dst[i*ldd:][:len(src)]
 		for j, x := range src {
-			out[j] = table[x]
+			if few {
+				out[j] = value[T](mp, x)
+			} else {
+				out[j] = table[x]
+			}
 		}
 	}
 }
@@ -64,8 +82,16 @@ func Rows[T, S kernels.Float](idx []int32, data []S, cols int, dst []T, ldd int)
 	if cols == 0 {
 		return
 	}
+	checkRows(idx, len(data), cols)
+	if kernels.IsFloat32[T]() && kernels.IsFloat32[S]() {
+		from, to := kernels.AsFloat32(data), kernels.AsFloat32(dst)
+		for i, r := range idx {
+			copy(to[i*ldd:][:cols], from[int(r)*cols:])
+		}
+		return
+	}
 	for i, r := range idx {
-		src := row(data, r, cols)
+		src := data[int(r)*cols:][:cols]
 		out := dst[i*ldd:][:len(src)]
 		for j, x := range src {
 			out[j] = T(x)
@@ -73,9 +99,11 @@ func Rows[T, S kernels.Float](idx []int32, data []S, cols int, dst []T, ldd int)
 	}
 }
 
-func row[E any](data []E, r int32, cols int) []E {
-	if r < 0 || (int(r)+1)*cols > len(data) {
-		panic("gather: an index names no row of the data")
+func checkRows(idx []int32, length, cols int) {
+	rows := length / cols
+	for _, r := range idx {
+		if r < 0 || int(r) >= rows {
+			panic("gather: an index names no row of the data")
+		}
 	}
-	return data[int(r)*cols:][:cols]
 }

@@ -190,22 +190,3 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
-
-// BenchmarkBytesRows gathers a batch of 60 MNIST images.
-func BenchmarkBytesRows(b *testing.B) {
-	const rows, cols = 6000, 784
-	r := rand.New(rand.NewPCG(5, 6))
-	data, dst := make([]uint8, rows*cols), make([]float32, 60*cols)
-	for i := range data {
-		data[i] = uint8(r.Uint32())
-	}
-	idx := indices(r, 60, rows)
-	for _, mp := range []Map{Raw, Unit, Binary} {
-		b.Run(mp.String(), func(b *testing.B) {
-			b.SetBytes(60 * cols)
-			for b.Loop() {
-				BytesRows(idx, data, cols, mp, dst, cols)
-			}
-		})
-	}
-}

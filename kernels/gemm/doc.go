@@ -1,45 +1,73 @@
 // Package gemm multiplies matrices: every linear layer, every weight gradient
-// and every input gradient of a network is one call of [Gemm].
+// and every input gradient of a network is one call of [Gemm], or of [Masked]
+// where the input is mostly zeros.
 //
 //	forward           H  = act(X·W + bias)   transA = false, transB = false
 //	weight gradient   dW = Xᵀ·dH             transA = true,  transB = false
 //	input gradient    dX = dH·Wᵀ             transA = false, transB = true
+//	SGD               W += -lr·Xᵀ·dH         add, alpha = -lr
 //
 // # Bits
 //
 // The sequence of IEEE operations behind one element of C is the contract, and
 // everything else (tiles, packing, skipping of zeros, the order in which
-// elements are visited) is free. With x(p) = op(A)[i,p] and y(p) = op(B)[p,j],
-// element (i, j) is
+// elements are visited) is free. The sum is cut into chunks along k, whose length
+// depends on k alone:
 //
-//	s = +0
-//	for p = 0 … k-1:  s = s + round(x(p)*y(p))   // two roundings, never fused
-//	v = alpha*s
-//	if add:           v = v + C[i,j]
-//	if bias:          v = v + bias[j]
+//	parts = ceil(k/1024)
+//	L     = ceil(k/parts), rounded up to a multiple of 64
+//
+// With x(p) = op(A)[i,p] and y(p) = op(B)[p,j], element (i, j) is
+//
+//	v = C[i,j]                          // only with add
+//	for each chunk of L, in order (one empty chunk if k = 0):
+//	    s = +0
+//	    for p in the chunk, in order:  s = fma(x(p), y(p), s)
+//	    v = alpha*s                     // the first chunk, without add
+//	    v = fma(alpha, s, v)            // any other
+//	if bias:  v = v + bias[j]
 //	C[i,j] = act(v)
 //
-// with every operation rounded to T. So results are equal with == (and NaNs
+// with every operation rounded once to T. So results are equal with == (and NaNs
 // stand in the same places) whatever the shape, the leading dimensions, the
-// alignment or the architecture. The sign and the payload of a NaN are not
-// part of the contract. Tests compare with a triple loop.
+// alignment, the instruction set, and however a product is split into blocks of
+// rows and columns. The sign and the payload of a NaN are not part of the
+// contract. Up to k = 1024, SGD in the epilogue (see above) has the bits of a
+// gradient that is stored first and added by fma(-lr, dW, W). Tests compare with
+// a triple loop.
 //
 // # Zeros
 //
-// Inputs such as thresholded pixels are mostly zeros, and a product with a zero
-// adds nothing: a sum that starts at +0 is never -0 (x + -x and +0 + -0 are +0
-// in round to nearest), hence adding ±0 leaves its bits alone. Only 0·Inf and
-// 0·NaN are not zeros. Unless transB, Gemm therefore looks at a few rows of A,
-// and if most of what it finds there is zero and all of B is finite, it adds up
-// only the rows of B that meet a nonzero. When the nonzeros are ones it saves
-// the multiplications too. Both change the time and never the bits.
+// A product with a zero adds nothing: fma(±0, y, s) is s for every finite y and
+// every s but -0. Sums start at +0, and become -0 only where a product that is
+// too small rounds to it. So [Masked], which gets a mask of the nonzeros, adds up
+// only the rows of B that meet one, and takes the long way where B is not finite
+// or a sum ends at -0. Where the nonzeros are ones, fma(1, y, s) is an addition.
+// With half of op(A) zero it takes half of the time; the caller decides.
 //
 // # Implementations
 //
-// gemm.go is the interface, dense.go the register tiles, sparse.go the skipping
-// of zeros; together they are the specification, in plain Go, for float32 and
-// float64. avx2_amd64.go computes float32 products with AVX2, in tiles of 6×16
-// sums whose kernels internal/gen writes (go generate). Vectors run over columns,
-// so that no sum is reordered: a vector lane is one element's chain. The build tag
-// noasm leaves the assembly out.
+// plain.go is the specification, in plain Go, for float32 and float64; masked.go
+// is Masked. Go has no fused multiply-add of float32, so plain.go computes it in
+// float64 and leaves the rare cases in which that rounds twice to
+// [driftless/kernels/scalar.FMA].
+//
+// For float32 on amd64 there are kernels for AVX-512 and for AVX2 with FMA
+// (vector_amd64.go and the files it names), written by internal/gen (go generate).
+// Vectors run over columns, so that a lane is one element's chain and no sum is
+// reordered. A tile is 12×32 elements of C in 24 registers, or 6×16 in 12; columns
+// that are left over go through masked lanes, and join a panel of three vectors
+// where that fits; rows are divided evenly among tiles of up to 12. Few rows take
+// tiles of 128 columns, for long runs of B. Element (i, p) of op(A) is at any two
+// strides. Alpha, add, bias and ReLU are done before a tile is stored.
+//
+// Operands are used where they are as long as that is fast. Panels of B are packed
+// if B is transposed, larger than 400 KiB, or has rows at a multiple of 1 KiB, which
+// meet in few sets of the caches; blocks of A for strides like that, or if
+// transposed and large. Blocks are a chunk deep, 144 rows of A (576 KiB) and 1024
+// columns of B (4 MiB).
+//
+// One call of assembly, which Go cannot preempt, takes less than 100 µs, and the
+// functions around it are not inlined, so that a garbage collection can start
+// between calls. The build tag noasm leaves the assembly out.
 package gemm

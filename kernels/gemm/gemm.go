@@ -1,6 +1,8 @@
 package gemm
 
 import (
+	"iter"
+
 	"driftless/kernels"
 	"driftless/kernels/activation"
 )
@@ -14,22 +16,36 @@ type Epilogue[T kernels.Float] struct {
 	Act activation.Kind
 }
 
-// Scratch returns how many elements of scratch [Gemm] needs for this product.
-// It never decreases when m, n or k grow, so scratch for the largest batch also
-// serves a smaller one.
-func Scratch(transA, transB bool, m, n, k int) int {
-	s := 2 * n // two rows of sums
-	if transA {
-		s += 2 * k // two rows of op(A)
+// maxChunk is the longest part of k whose products are added up in one go, and
+// wordBits the number of bits in a word of a mask.
+const (
+	maxChunk = 1024
+	wordBits = 64
+)
+
+// chunk returns the length of the parts that k is cut into: as equal as can be,
+// of whole words of a mask. It fixes the bits of a product, so that it depends on
+// nothing but k.
+func chunk(k int) int {
+	if k <= maxChunk {
+		return roundUp(max(k, 1), wordBits)
 	}
-	if !transB {
-		s += n * k // the transpose of B
-	}
-	return max(s, 16*k) // a packed panel of B, for vectors
+	parts := divUp(k, maxChunk)
+	return roundUp(divUp(k, parts), wordBits)
 }
 
-// Gemm computes C = act(alpha*op(A)·op(B) + bias), or with add
-// C = act(alpha*op(A)·op(B) + C + bias), where op transposes if transA or
+func divUp(x, y int) int   { return (x + y - 1) / y }
+func roundUp(x, y int) int { return divUp(x, y) * y }
+
+// Scratch returns how many elements of scratch [Gemm] needs for this product,
+// whatever the leading dimensions and the instruction set. It never decreases
+// when m, n or k grow, so scratch for the largest batch also serves a smaller one.
+func Scratch(transA, transB bool, m, n, k int) int {
+	return scratchB(m, n, k) + scratchA(m, n, k)
+}
+
+// Gemm computes C = act(alpha·op(A)·op(B) + bias), or with add
+// C = act(alpha·op(A)·op(B) + C + bias), where op transposes if transA or
 // transB says so.
 //
 // op(A) is m×k, op(B) is k×n and C is m×n; all are row major, and lda, ldb, ldc
@@ -51,8 +67,10 @@ func Gemm[T kernels.Float](transA, transB bool, m, n, k int, alpha T, a []T, lda
 		return
 	}
 	ar, ac, br, bc := m, k, k, n
+	rowStep, kStep := lda, 1
 	if transA {
 		ar, ac = k, m
+		rowStep, kStep = 1, lda
 	}
 	if transB {
 		br, bc = n, k
@@ -66,42 +84,67 @@ func Gemm[T kernels.Float](transA, transB bool, m, n, k int, alpha T, a []T, lda
 	if len(scratch) < Scratch(transA, transB, m, n, k) {
 		panic("gemm: scratch is too short")
 	}
-	o := output[T]{alpha: alpha, add: add, bias: ep.Bias, c: c, ld: ldc}
-	if !transB && k > 0 && n >= sparseFrom() && mostlyZero(ar, ac, a, lda) && finite(k, n, b, ldb) {
-		sparse(transA, m, n, k, a, lda, b, ldb, o, scratch)
-	} else if !denseAVX2(transA, transB, m, n, k, a, lda, b, ldb, o, scratch) {
-		dense(transA, transB, m, n, k, a, lda, b, ldb, o, scratch)
+	x := product[T]{
+		m: m, n: n, k: k,
+		a: a, rowStep: rowStep, kStep: kStep,
+		b: b, ldb: ldb, transB: transB,
+		out: output[T]{alpha: alpha, add: add, c: c, ld: ldc, bias: ep.Bias, act: ep.Act},
 	}
-	if ep.Act != activation.Identity {
-		activation.Forward(ep.Act, m, n, c, ldc, c, ldc)
+	if !vectorGemm(&x, scratch) {
+		x.plain(scratch)
 	}
+}
+
+// product is a call of Gemm.
+type product[T kernels.Float] struct {
+	m, n, k        int
+	a              []T // op(A)[i,p] is a[i*rowStep+p*kStep]
+	rowStep, kStep int
+	b              []T
+	ldb            int
+	transB         bool
+	out            output[T]
 }
 
 // output is where sums go, and how.
 type output[T kernels.Float] struct {
 	alpha T
 	add   bool
-	bias  []T
 	c     []T
 	ld    int
+	bias  []T
+	act   activation.Kind
 }
 
-// row finishes row i from its sums, but for the activation.
-func (o *output[T]) row(i int, sums []T) {
-	row := o.c[i*o.ld:][:len(sums)]
-	if o.add {
-		for j, s := range sums {
-			row[j] = T(o.alpha*s) + row[j]
-		}
-	} else {
-		for j, s := range sums {
-			row[j] = o.alpha * s
+// part is one chunk of k, from p to end. The first may overwrite C, and the last
+// ends with bias and act.
+type part struct {
+	p, end      int
+	first, last bool
+}
+
+// parts yields the chunks of k in turn; k = 0 is one empty chunk.
+func parts(k int) iter.Seq[part] {
+	return func(yield func(part) bool) {
+		size := chunk(k)
+		for p := 0; p == 0 || p < k; p += size {
+			if !yield(part{p, min(p+size, k), p == 0, p+size >= k}) {
+				return
+			}
 		}
 	}
-	if o.bias != nil {
-		bias := o.bias[:len(row)]
-		for j := range row {
-			row[j] += bias[j]
-		}
+}
+
+// over says whether the part overwrites C instead of adding to it.
+func (o *output[T]) over(q part) bool { return q.first && !o.add }
+
+// late takes out of the output the activation that vector kernels leave to package
+// activation, and returns it.
+func (o *output[T]) late() activation.Kind {
+	act := o.act
+	if act == activation.ReLU {
+		return activation.Identity
 	}
+	o.act = activation.Identity
+	return act
 }

@@ -1,6 +1,7 @@
 package gemm
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -9,201 +10,15 @@ import (
 	"driftless/kernels/activation"
 )
 
-// naive is the package comment's sequence of operations as a triple loop.
-func naive[T kernels.Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, add bool, c []T, ldc int, bias []T) {
-	for i := range m {
-		for j := range n {
-			var s T
-			for p := range k {
-				x, y := i*lda+p, p*ldb+j
-				if transA {
-					x = p*lda + i
-				}
-				if transB {
-					y = j*ldb + p
-				}
-				s += T(a[x] * b[y])
-			}
-			s = T(alpha * s)
-			if add {
-				s += c[i*ldc+j]
-			}
-			if bias != nil {
-				s += bias[j]
-			}
-			c[i*ldc+j] = s
-		}
-	}
-}
-
-// matrix has poison between and around its rows.
-type matrix[T kernels.Float] struct {
-	rows, cols, ld int
-	buf            []T
-}
-
-const guard = 5
-
-func newMatrix[T kernels.Float](rows, cols, pad int, fill func() T) matrix[T] {
-	x := matrix[T]{rows, cols, cols + pad, make([]T, 2*guard+rows*(cols+pad))}
-	for i := range x.buf {
-		x.buf[i] = T(math.NaN())
-	}
-	for i := range rows {
-		for j := range cols {
-			x.buf[guard+i*x.ld+j] = fill()
-		}
-	}
-	return x
-}
-
-// data is exactly as long as the matrix needs, so that a step beyond panics.
-func (x matrix[T]) data() []T {
-	if x.rows == 0 || x.cols == 0 {
-		return nil
-	}
-	n := (x.rows-1)*x.ld + x.cols
-	return x.buf[guard : guard+n : guard+n]
-}
-
-func (x matrix[T]) clone() matrix[T] {
-	x.buf = append([]T(nil), x.buf...)
-	return x
-}
-
-// same says whether bits agree, all NaNs being equal.
-func same[T kernels.Float](x, y T) bool {
-	return x == y && math.Signbit(float64(x)) == math.Signbit(float64(y)) || x != x && y != y
-}
-
-func compare[T kernels.Float](t *testing.T, got, want []T) {
-	t.Helper()
-	for i := range want {
-		if !same(got[i], want[i]) {
-			t.Fatalf("element %d of the buffer is %v, want %v", i, got[i], want[i])
-		}
-	}
-}
-
-// problem is one product with all its operands.
-type problem[T kernels.Float] struct {
-	transA, transB bool
-	m, n, k        int
-	alpha          T
-	add            bool
-	bias           []T
-	a, b, c        matrix[T]
-}
-
-func newProblem[T kernels.Float](transA, transB bool, m, n, k, pad int, fillA, fillB func() T) problem[T] {
-	x := problem[T]{transA: transA, transB: transB, m: m, n: n, k: k, alpha: 1}
-	ar, ac, br, bc := m, k, k, n
-	if transA {
-		ar, ac = k, m
-	}
-	if transB {
-		br, bc = n, k
-	}
-	x.a, x.b = newMatrix(ar, ac, pad, fillA), newMatrix(br, bc, 2*pad, fillB)
-	x.c = newMatrix(m, n, 3*pad, fillB)
-	return x
-}
-
-// check compares Gemm, and each way of computing the sums by itself, with the
-// naive loop.
-func (x problem[T]) check(t *testing.T) {
-	t.Helper()
-	want := x.c.clone()
-	naive(x.transA, x.transB, x.m, x.n, x.k, x.alpha, x.a.data(), x.a.ld, x.b.data(), x.b.ld, x.add, want.data(), want.ld, x.bias)
-	for _, isa := range kernels.ISAs() {
-		restore := kernels.UseISA(isa)
-		x.checkISA(t, want)
-		restore()
-	}
-}
-
-func (x problem[T]) checkISA(t *testing.T, want matrix[T]) {
-	t.Helper()
-	x.run(t, want, func(a, b, c matrix[T], scratch []T) {
-		Gemm(x.transA, x.transB, x.m, x.n, x.k, x.alpha, a.data(), a.ld, b.data(), b.ld, x.add, c.data(), c.ld, Epilogue[T]{Bias: x.bias}, scratch)
-	})
-	if x.m == 0 || x.n == 0 {
-		return
-	}
-	if kernels.CurrentISA() != kernels.Go {
-		x.run(t, want, func(a, b, c matrix[T], scratch []T) {
-			o := output[T]{alpha: x.alpha, add: x.add, bias: x.bias, c: c.data(), ld: c.ld}
-			if !denseAVX2(x.transA, x.transB, x.m, x.n, x.k, a.data(), a.ld, b.data(), b.ld, o, scratch) {
-				dense(x.transA, x.transB, x.m, x.n, x.k, a.data(), a.ld, b.data(), b.ld, o, scratch)
-			}
-		})
-	}
-	x.run(t, want, func(a, b, c matrix[T], scratch []T) {
-		o := output[T]{alpha: x.alpha, add: x.add, bias: x.bias, c: c.data(), ld: c.ld}
-		dense(x.transA, x.transB, x.m, x.n, x.k, a.data(), a.ld, b.data(), b.ld, o, scratch)
-	})
-	if x.transB || x.k == 0 || !finite(x.k, x.n, x.b.data(), x.b.ld) {
-		return
-	}
-	x.run(t, want, func(a, b, c matrix[T], scratch []T) {
-		o := output[T]{alpha: x.alpha, add: x.add, bias: x.bias, c: c.data(), ld: c.ld}
-		sparse(x.transA, x.m, x.n, x.k, a.data(), a.ld, b.data(), b.ld, o, scratch)
-	})
-}
-
-func (x problem[T]) run(t *testing.T, want matrix[T], f func(a, b, c matrix[T], scratch []T)) {
-	t.Helper()
-	a, b, c := x.a.clone(), x.b.clone(), x.c.clone()
-	if !x.add { // then the former content must not matter
-		for i := range x.m {
-			for j := range x.n {
-				c.buf[guard+i*c.ld+j] = T(math.NaN())
-			}
-		}
-	}
-	s := newMatrix(1, Scratch(x.transA, x.transB, x.m, x.n, x.k), 0, func() T { return T(math.NaN()) })
-	before := s.clone()
-	f(a, b, c, s.data())
-	compare(t, c.buf, want.buf)
-	compare(t, a.buf, x.a.buf)
-	compare(t, b.buf, x.b.buf)
-	compare(t, s.buf[:guard], before.buf[:guard])
-	compare(t, s.buf[len(s.buf)-guard:], before.buf[len(s.buf)-guard:])
-}
-
-func normal[T kernels.Float](r *rand.Rand) func() T { return func() T { return T(r.NormFloat64()) } }
-
-// thin returns fill with all but a share of its values replaced by ±0.
-func thin[T kernels.Float](r *rand.Rand, share float64, fill func() T) func() T {
-	return func() T {
-		if r.Float64() < share {
-			return fill()
-		}
-		return T(math.Copysign(0, r.Float64()-0.5))
-	}
-}
-
-func each(t *testing.T, f func(t *testing.T, transA, transB bool)) {
-	for _, v := range []struct {
-		name           string
-		transA, transB bool
-	}{{"AB", false, false}, {"AtB", true, false}, {"ABt", false, true}, {"AtBt", true, true}} {
-		t.Run(v.name, func(t *testing.T) { f(t, v.transA, v.transB) })
-	}
-}
-
-func testShapes[T kernels.Float](t *testing.T) {
+func testSmall[T kernels.Float](t *testing.T) {
 	sizes := []int{0, 1, 2, 3, 4, 5, 8, 13}
-	each(t, func(t *testing.T, transA, transB bool) {
+	eachTrans(t, func(t *testing.T, transA, transB bool) {
 		r := rand.New(rand.NewPCG(1, 2))
 		for _, m := range sizes {
 			for _, n := range sizes {
 				for _, k := range sizes {
-					for _, share := range []float64{1, 0.3} {
-						for pad := range 2 {
-							x := newProblem(transA, transB, m, n, k, pad, thin(r, share, normal[T](r)), normal[T](r))
-							x.check(t)
-						}
+					for pad := range 2 {
+						newProblem(transA, transB, m, n, k, pad, normal[T](r), normal[T](r)).check(t)
 					}
 				}
 			}
@@ -211,20 +26,38 @@ func testShapes[T kernels.Float](t *testing.T) {
 	})
 }
 
-func TestShapes(t *testing.T) {
-	t.Run("float32", testShapes[float32])
-	t.Run("float64", testShapes[float64])
+func TestSmall(t *testing.T) {
+	t.Run("float32", testSmall[float32])
+	t.Run("float64", testSmall[float64])
+}
+
+// TestTiles takes every number of rows and of columns that ends in another tile.
+func TestTiles(t *testing.T) {
+	eachTrans(t, func(t *testing.T, transA, transB bool) {
+		r := rand.New(rand.NewPCG(3, 4))
+		for m := 1; m <= 26; m++ {
+			for _, n := range []int{1, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 40, 47, 48, 49, 63, 64, 65, 79, 80, 97, 127, 128, 129, 145} {
+				x := newProblem(transA, transB, m, n, 3, m%3, normal[float32](r), normal[float32](r))
+				x.add = (m+n)%2 == 0
+				x.check(t)
+			}
+		}
+	})
 }
 
 func testLarge[T kernels.Float](t *testing.T) {
-	each(t, func(t *testing.T, transA, transB bool) {
-		r := rand.New(rand.NewPCG(3, 4))
-		one := func() T { return 1 }
-		for _, v := range []struct{ m, n, k int }{{7, 50, 113}, {61, 10, 13}, {31, 33, 12}, {1, 32, 2*listLen + 77}} {
-			for _, share := range []float64{1, 0.6, 0.13, 0} {
-				for _, fill := range []func() T{normal[T](r), one} {
-					newProblem(transA, transB, v.m, v.n, v.k, 3, thin(r, share, fill), normal[T](r)).check(t)
-				}
+	eachTrans(t, func(t *testing.T, transA, transB bool) {
+		r := rand.New(rand.NewPCG(5, 6))
+		for _, v := range []struct{ m, n, k, pad int }{
+			{61, 100, 113, 3}, {1, 300, 64, 1}, {3, 133, 65, 0}, {30, 100, 784, 4}, {149, 65, 40, 3},
+			{5, 7, 1024, 1}, {13, 33, 1025, 1}, {2, 3, 2100, 1}, {9, 17, 3073, 1}, {25, 64, 1100, 0}, // chunks
+			{12, 1040, 40, 5}, {150, 1100, 33, 1}, {300, 70, 50, 0}, // blocks
+			{24, 256, 48, 0}, {24, 72, 512, 0}, {256, 80, 40, 0}, // bad strides
+		} {
+			for _, add := range []bool{false, true} {
+				x := newProblem(transA, transB, v.m, v.n, v.k, v.pad, normal[T](r), normal[T](r))
+				x.add, x.alpha = add, 0.7
+				x.check(t)
 			}
 		}
 	})
@@ -232,24 +65,51 @@ func testLarge[T kernels.Float](t *testing.T) {
 
 func TestLarge(t *testing.T) {
 	t.Run("float32", testLarge[float32])
-	t.Run("float64", testLarge[float64])
+	if !testing.Short() {
+		t.Run("float64", testLarge[float64])
+	}
+}
+
+// TestPacked takes the ways through a product that only large ones take: several
+// blocks, packed or not, over several chunks.
+func TestPacked(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, v := range []struct {
+		transA, transB bool
+		m, n, k, pad   int
+	}{
+		{false, false, 150, 110, 1030, 1}, {true, false, 160, 70, 1030, 1}, {false, true, 150, 70, 1040, 0}, {true, true, 146, 67, 1026, 2},
+	} {
+		x := newProblem(v.transA, v.transB, v.m, v.n, v.k, v.pad, normal[float32](r), normal[float32](r))
+		x.alpha, x.ep = -0.3, Epilogue[float32]{Bias: bias[float32](r, v.n), Act: activation.ReLU}
+		x.check(t)
+	}
+}
+
+func bias[T kernels.Float](r *rand.Rand, n int) []T {
+	b := make([]T, n)
+	for j := range b {
+		b[j] = T(r.NormFloat64())
+	}
+	return b
 }
 
 func testEpilogue[T kernels.Float](t *testing.T) {
-	each(t, func(t *testing.T, transA, transB bool) {
-		r := rand.New(rand.NewPCG(5, 6))
-		bias := make([]T, 11)
-		for j := range bias {
-			bias[j] = T(r.NormFloat64())
-		}
-		for _, share := range []float64{1, 0.2} {
+	eachTrans(t, func(t *testing.T, transA, transB bool) {
+		r := rand.New(rand.NewPCG(9, 10))
+		for _, n := range []int{11, 37} {
 			for _, alpha := range []T{1, -1, 0, 0.1, T(math.Inf(1)), T(math.NaN())} {
 				for _, add := range []bool{false, true} {
-					for _, bias := range [][]T{nil, bias} {
-						for _, k := range []int{0, 9} {
-							x := newProblem(transA, transB, 9, 11, k, 1, thin(r, share, normal[T](r)), normal[T](r))
-							x.alpha, x.add, x.bias = alpha, add, bias
-							x.check(t)
+					for _, b := range [][]T{nil, bias[T](r, n)} {
+						for _, act := range []activation.Kind{activation.Identity, activation.Sigmoid, activation.Tanh, activation.ReLU} {
+							for _, k := range []int{0, 9, 1030} {
+								if k > 1000 && (n > 11 || alpha != 0.1) {
+									continue
+								}
+								x := newProblem(transA, transB, 9, n, k, 1, normal[T](r), normal[T](r))
+								x.alpha, x.add, x.ep = alpha, add, Epilogue[T]{b, act}
+								x.check(t)
+							}
 						}
 					}
 				}
@@ -263,148 +123,136 @@ func TestEpilogue(t *testing.T) {
 	t.Run("float64", testEpilogue[float64])
 }
 
-func TestActivation(t *testing.T) {
-	r := rand.New(rand.NewPCG(7, 8))
-	for _, act := range []activation.Kind{activation.Identity, activation.Sigmoid, activation.Tanh, activation.ReLU} {
-		for _, share := range []float64{1, 0.1} {
-			x := newProblem(false, false, 7, 9, 20, 2, thin(r, share, normal[float32](r)), normal[float32](r))
-			got, want := x.c.clone(), x.c.clone()
-			bias := x.b.data()[:9]
-			naive(false, false, 7, 9, 20, 1, x.a.data(), x.a.ld, x.b.data(), x.b.ld, false, want.data(), want.ld, bias)
-			activation.Forward(act, 7, 9, want.data(), want.ld, want.data(), want.ld)
-			Gemm(false, false, 7, 9, 20, 1, x.a.data(), x.a.ld, x.b.data(), x.b.ld, false, got.data(), got.ld,
-				Epilogue[float32]{Bias: bias, Act: act}, make([]float32, Scratch(false, false, 7, 9, 20)))
-			compare(t, got.buf, want.buf)
-		}
-	}
+// TestReLU: NaN stays, and -0 becomes +0.
+func TestReLU(t *testing.T) {
+	x := newProblem(false, false, 4, 40, 1, 1, func() float32 { return 1 }, inTurn(float32(math.Copysign(0, -1)), float32(math.NaN()), -1, 2))
+	x.alpha = 1
+	x.ep.Act = activation.ReLU
+	x.check(t)
+	x.add = true
+	x.c.fill(func() float32 { return float32(math.Copysign(0, -1)) })
+	x.alpha = -1
+	x.check(t)
 }
 
-// TestExtremes mixes numbers that overflow, underflow and cancel with what is
-// not a number, in every place and on both sides of the sparse test.
-func testExtremes[T kernels.Float](t *testing.T, tiny, huge T) {
-	zero := T(0)
-	finiteOnes := []T{0, -zero, 1, -1, tiny, -tiny, 3 * tiny, huge, -huge, 1 / huge}
-	others := []T{T(math.NaN()), T(math.Inf(1)), T(math.Inf(-1))}
-	each(t, func(t *testing.T, transA, transB bool) {
-		r := rand.New(rand.NewPCG(9, 10))
-		pick := func(s []T) func() T { return func() T { return s[r.IntN(len(s))] } }
-		rare := func(share float64) func() T {
-			return func() T {
-				if r.Float64() < share {
-					return pick(others)()
-				}
-				return pick(finiteOnes)()
-			}
-		}
-		for range 200 {
+// inTurn returns its values in turn.
+func inTurn[T kernels.Float](v ...T) func() T {
+	i := -1
+	return func() T { i++; return v[i%len(v)] }
+}
+
+func testExtremes[T kernels.Float](t *testing.T) {
+	numbers, others := extremes[T]()
+	eachTrans(t, func(t *testing.T, transA, transB bool) {
+		r := rand.New(rand.NewPCG(11, 12))
+		for range 100 {
 			for _, v := range []struct{ a, b func() T }{
-				{pick(finiteOnes), pick(finiteOnes)},
-				{thin(r, 0.2, pick(finiteOnes)), pick(finiteOnes)},
-				{thin(r, 0.2, rare(0.1)), normal[T](r)}, // not finite in A: still skipped over
-				{thin(r, 0.1, pick(finiteOnes)), rare(0.02)},
-				{thin(r, 0, pick(finiteOnes)), rare(0.02)},
-				{thin(r, 0.4, pick([]T{2})), normal[T](r)}, // all alike, but not ones
+				{pick(r, numbers...), pick(r, numbers...)},
+				{normal[T](r), mixed(r, 0.02, pick(r, others...), pick(r, numbers...))},
+				{mixed(r, 0.02, pick(r, others...), pick(r, numbers...)), normal[T](r)},
+				{thin(r, 0.2, pick(r, numbers...)), pick(r, numbers...)},
 			} {
-				newProblem(transA, transB, 1+r.IntN(9), 1+r.IntN(9), 1+r.IntN(30), 1, v.a, v.b).check(t)
+				x := newProblem(transA, transB, 1+r.IntN(9), 1+r.IntN(20), 1+r.IntN(30), 1, v.a, v.b)
+				x.add = r.IntN(2) == 0
+				x.check(t)
 			}
 		}
 	})
 }
 
 func TestExtremes(t *testing.T) {
-	t.Run("float32", func(t *testing.T) {
-		testExtremes(t, math.SmallestNonzeroFloat32, float32(math.MaxFloat32))
-	})
-	t.Run("float64", func(t *testing.T) {
-		testExtremes(t, math.SmallestNonzeroFloat64, math.MaxFloat64)
-	})
+	t.Run("float32", testExtremes[float32])
+	t.Run("float64", testExtremes[float64])
 }
 
-// TestNotFiniteReachesEveryRow: a NaN or Inf in B meets only zeros of A, and
-// must spoil its column all the same.
-func TestNotFiniteReachesEveryRow(t *testing.T) {
-	const m, n, k = 5, sparseWidth + 1, 8
-	for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
-		for at := range k * n {
-			a, b, c := make([]float32, m*k), make([]float32, k*n), make([]float32, m*n)
-			b[at] = bad
-			Gemm(false, false, m, n, k, 1, a, k, b, n, false, c, n, Epilogue[float32]{}, make([]float32, Scratch(false, false, m, n, k)))
-			for i, v := range c {
-				if nan := v != v; nan != (i%n == at%n) {
-					t.Fatalf("%v at %d of B: element %d of C is %v", bad, at, i, v)
+// TestSplit: blocks of a product, computed each by itself, are blocks of the whole.
+func TestSplit(t *testing.T) {
+	eachTrans(t, func(t *testing.T, transA, transB bool) {
+		r := rand.New(rand.NewPCG(13, 14))
+		for _, v := range []struct{ m, n, k int }{{60, 100, 100}, {61, 131, 1100}, {200, 70, 30}} {
+			x := newProblem(transA, transB, v.m, v.n, v.k, 2, normal[float32](r), normal[float32](r))
+			x.add, x.alpha, x.ep = true, -0.1, Epilogue[float32]{bias[float32](r, v.n), activation.Tanh}
+			want := x.c.clone()
+			scratch := make([]float32, Scratch(transA, transB, v.m, v.n, v.k))
+			part := func(c matrix[float32], i, j, rows, cols int) {
+				a, b := x.a.opBlock(transA, i, 0, rows, v.k), x.b.opBlock(transB, 0, j, v.k, cols)
+				ep := Epilogue[float32]{x.ep.Bias[j : j+cols], x.ep.Act}
+				Gemm(transA, transB, rows, cols, v.k, x.alpha, a, x.a.ld, b, x.b.ld, x.add, c.block(i, j, rows, cols), c.ld, ep, scratch)
+			}
+			part(want, 0, 0, v.m, v.n)
+			eachISA(t, func(kernels.ISA) {
+				for _, cut := range []struct{ i, j int }{{2, v.n}, {30, v.n}, {v.m, 16}, {v.m, 48}, {28, 64}, {13, 5}} {
+					got := x.c.clone()
+					part(got, 0, 0, cut.i, cut.j)
+					part(got, cut.i, 0, v.m-cut.i, cut.j)
+					part(got, 0, cut.j, cut.i, v.n-cut.j)
+					part(got, cut.i, cut.j, v.m-cut.i, v.n-cut.j)
+					compare(t, got, want)
 				}
-			}
+			})
 		}
-	}
+	})
 }
 
-// TestSparseChosen guards the tests above against comparing the dense way with
-// itself.
-func TestSparseChosen(t *testing.T) {
-	defer kernels.UseISA(kernels.Go)() // vectors do not need the scratch that tells
-	r := rand.New(rand.NewPCG(11, 12))
-	for _, v := range []struct {
-		share float64
-		want  bool
-	}{{0, true}, {0.13, true}, {0.3, true}, {0.9, false}, {1, false}} {
-		a := newMatrix(60, 784, 5, thin(r, v.share, normal[float32](r)))
-		if got := mostlyZero(60, 784, a.data(), a.ld); got != v.want {
-			t.Errorf("share of nonzeros %v: mostlyZero is %v", v.share, got)
-		}
-		// Only dense uses the rest of scratch.
-		const n = sparseWidth
-		b, c, s := make([]float32, 784*n), make([]float32, 60*n), make([]float32, Scratch(false, false, 60, n, 784))
-		s[2*n] = 7
-		Gemm(false, false, 60, n, 784, 1, a.data(), a.ld, b, n, false, c, n, Epilogue[float32]{}, s)
-		if got := s[2*n] == 7; got != v.want {
-			t.Errorf("share of nonzeros %v: sparse was chosen: %v", v.share, got)
-		}
-	}
-	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		for at := range 5 * 7 {
-			b := newMatrix(5, 7, 2, normal[float64](r))
-			if !finite(5, 7, b.data(), b.ld) {
-				t.Fatal("finite is false of finite numbers")
-			}
-			b.data()[at/7*b.ld+at%7] = bad
-			if finite(5, 7, b.data(), b.ld) {
-				t.Fatalf("finite is true with %v at %d", bad, at)
-			}
-		}
-	}
-}
-
-// TestNoFusing: a fused multiply-add would see the rounding error of the second
-// product, which the sum of two rounded products cannot.
-func TestNoFusing(t *testing.T) {
-	const x float32 = 1 + 1.0/4096
+// TestAddIsFused: adding to a weight in the epilogue is the same as an FMA of the
+// gradient afterwards.
+func TestAddIsFused(t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 16))
-	p := newProblem(false, false, 3, sparseWidth, 2, 0, normal[float32](r), normal[float32](r))
-	for i := range p.m {
-		copy(p.a.data()[2*i:], []float32{-x * x, x})
+	const m, n, k, lr = 50, 37, 1000, 0.03
+	x := newProblem(true, false, m, n, k, 0, normal[float32](r), normal[float32](r))
+	g := newMatrix(m, n, 0, func() float32 { return 0 })
+	scratch := make([]float32, Scratch(true, false, m, n, k))
+	Gemm(true, false, m, n, k, 1, x.a.data(), x.a.ld, x.b.data(), x.b.ld, false, g.data(), g.ld, x.ep, scratch)
+	one := newMatrix(m, m, 0, func() float32 { return 0 })
+	for i := range m {
+		*one.at(i, i) = 1
 	}
-	for j := range p.n {
-		p.b.data()[j], p.b.data()[p.n+j] = 1, x
+	want := x.c.clone()
+	// fma(-lr, g, w), by way of a product with the identity matrix.
+	Gemm(false, false, m, n, m, -lr, one.data(), m, g.data(), n, true, want.data(), want.ld, x.ep, scratch)
+	Gemm(true, false, m, n, k, -lr, x.a.data(), x.a.ld, x.b.data(), x.b.ld, true, x.c.data(), x.c.ld, x.ep, scratch)
+	compare(t, x.c, want)
+}
+
+func TestChunk(t *testing.T) {
+	for k, want := range map[int]int{0: 64, 1: 64, 64: 64, 65: 128, 784: 832, 1024: 1024, 1025: 576, 2048: 1024, 2049: 704, 5121: 896, 1 << 20: 1024} {
+		if got := chunk(k); got != want {
+			t.Errorf("k=%d: chunks of %d, want %d", k, got, want)
+		}
 	}
-	zero := newMatrix(p.m, p.n, 0, func() float32 { return 0 })
-	p.check(t)
-	Gemm(false, false, p.m, p.n, p.k, 1, p.a.data(), p.a.ld, p.b.data(), p.b.ld, false, p.c.data(), p.c.ld, Epilogue[float32]{}, make([]float32, Scratch(false, false, p.m, p.n, p.k)))
-	compare(t, p.c.buf, zero.buf)
+	for k := range 10000 {
+		if size := chunk(k); size%64 != 0 || size > 1024 || size < 64 {
+			t.Fatalf("k=%d: chunks of %d", k, size)
+		}
+	}
 }
 
 func TestScratchGrows(t *testing.T) {
-	each(t, func(t *testing.T, transA, transB bool) {
-		s := Scratch(transA, transB, 5, 6, 7)
-		for _, v := range []int{Scratch(transA, transB, 6, 6, 7), Scratch(transA, transB, 5, 7, 7), Scratch(transA, transB, 5, 6, 8)} {
+	r := rand.New(rand.NewPCG(17, 18))
+	for range 2000 {
+		m, n, k := r.IntN(300), r.IntN(1200), r.IntN(2100)
+		s := Scratch(false, false, m, n, k)
+		for _, v := range []int{Scratch(false, false, m+r.IntN(100), n, k), Scratch(false, false, m, n+r.IntN(100), k), Scratch(false, false, m, n, k+r.IntN(100))} {
 			if v < s {
-				t.Errorf("scratch shrinks from %d to %d", s, v)
+				t.Fatalf("%d×%d×%d: scratch shrinks from %d to %d", m, n, k, s, v)
 			}
 		}
+	}
+}
+
+func wantPanic(t *testing.T, want string, f func()) {
+	t.Run(want, func(t *testing.T) {
+		defer func() {
+			if got := recover(); got != want {
+				t.Errorf("panic %v, want %q", got, want)
+			}
+		}()
+		f()
 	})
 }
 
 func TestPanics(t *testing.T) {
-	ok := make([]float32, 100)
+	ok := make([]float32, 10000)
 	none := Epilogue[float32]{}
 	for want, f := range map[string]func(){
 		"gemm: negative size":                func() { Gemm(false, false, -1, 2, 3, 1, ok, 3, ok, 2, false, ok, 2, none, ok) },
@@ -416,28 +264,46 @@ func TestPanics(t *testing.T) {
 		},
 		"gemm: scratch is too short": func() { Gemm(false, false, 4, 2, 3, 1, ok, 3, ok, 2, false, ok, 2, none, nil) },
 	} {
-		t.Run(want, func(t *testing.T) {
-			defer func() {
-				if got := recover(); got != want {
-					t.Errorf("panic %v, want %q", got, want)
-				}
-			}()
-			f()
-		})
+		wantPanic(t, want, f)
 	}
 }
 
 func TestAllocations(t *testing.T) {
-	r := rand.New(rand.NewPCG(13, 14))
-	each(t, func(t *testing.T, transA, transB bool) {
-		for _, share := range []float64{1, 0.1} {
-			x := newProblem(transA, transB, 9, sparseWidth, 30, 1, thin(r, share, normal[float32](r)), normal[float32](r))
-			s, bias := make([]float32, Scratch(transA, transB, 9, sparseWidth, 30)), make([]float32, sparseWidth)
-			if n := testing.AllocsPerRun(10, func() {
-				Gemm(transA, transB, 9, sparseWidth, 30, 1, x.a.data(), x.a.ld, x.b.data(), x.b.ld, true, x.c.data(), x.c.ld, Epilogue[float32]{Bias: bias, Act: activation.Sigmoid}, s)
-			}); n != 0 {
-				t.Errorf("%v allocations", n)
-			}
+	r := rand.New(rand.NewPCG(19, 20))
+	eachTrans(t, func(t *testing.T, transA, transB bool) {
+		for _, v := range []struct{ m, n, k int }{{9, 33, 30}, {150, 100, 1100}} {
+			x := newProblem(transA, transB, v.m, v.n, v.k, 1, normal[float32](r), normal[float32](r))
+			s, b := make([]float32, Scratch(transA, transB, v.m, v.n, v.k)), bias[float32](r, v.n)
+			eachISA(t, func(isa kernels.ISA) {
+				if n := testing.AllocsPerRun(2, func() {
+					Gemm(transA, transB, v.m, v.n, v.k, 1, x.a.data(), x.a.ld, x.b.data(), x.b.ld, true, x.c.data(), x.c.ld, Epilogue[float32]{Bias: b, Act: activation.Sigmoid}, s)
+				}); n != 0 {
+					t.Errorf("%v allocations", n)
+				}
+			})
+		}
+	})
+}
+
+func TestByColumns(t *testing.T) {
+	for _, v := range []struct {
+		transA, transB bool
+		m, n, k        int
+		want           bool
+	}{
+		{false, false, 60, 100, 784, false}, {true, false, 784, 100, 60, false}, {false, true, 60, 100, 100, false},
+		{false, false, 512, 1024, 1024, true}, {false, true, 512, 1024, 1024, true}, {false, false, 1, 4096, 4096, true}, {false, false, 60, 10, 100, false},
+	} {
+		if got := ByColumns(v.transA, v.transB, v.m, v.n, v.k); got != v.want {
+			t.Error(fmt.Sprint(v), got)
+		}
+	}
+}
+
+func TestPeak(t *testing.T) {
+	eachISA(t, func(isa kernels.ISA) {
+		if p := Peak(1e6); !(p > 0.01 && p < 1e5) {
+			t.Errorf("%v GFLOP/s", p)
 		}
 	})
 }

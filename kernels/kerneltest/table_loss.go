@@ -40,21 +40,26 @@ func losses[T kernels.Float]() []kernel[T] {
 			alias: [][2]int{{3, 0}},
 		}
 	}
-	return []kernel[T]{{
+	both := grad("loss.SoftmaxCrossEntropyBoth", perRow)
+	{
+		gradient := both.ref
+		both.operands = append(both.operands, written("rowLoss", perRow))
+		both.run = func(s size, a []arg[T]) {
+			loss.SoftmaxCrossEntropyBoth(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[2].x, a[4].x, a[3].x, a[3].ld)
+		}
+		both.ref = func(s size, a []*dense) {
+			rowLoss(s, a, a[4])
+			gradient(s, a)
+		}
+	}
+	return []kernel[T]{both, {
 		name:     "loss.SoftmaxCrossEntropy",
 		operands: []operand{logits, labels, written("rowLoss", perRow)},
 		run: func(s size, a []arg[T]) {
 			loss.SoftmaxCrossEntropy(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[2].x)
 		},
 		ref: func(s size, a []*dense) {
-			for i := range s.m {
-				class, top, total, spread := softmax(s, a, i)
-				if class < 0 {
-					a[2].set(0, i, math.NaN(), 0)
-					continue
-				}
-				a[2].set(0, i, math.Log(total)+(top-a[0].at(i, class)), 1+math.Log(total)+spread)
-			}
+			rowLoss(s, a, a[2])
 		},
 		tol: 4,
 	},
@@ -90,6 +95,18 @@ func losses[T kernels.Float]() []kernel[T] {
 				}
 			},
 		}}
+}
+
+// rowLoss sets the losses of logits a[0] with labels a[1].
+func rowLoss(s size, a []*dense, out *dense) {
+	for i := range s.m {
+		class, top, total, spread := softmax(s, a, i)
+		if class < 0 {
+			out.set(0, i, math.NaN(), 0)
+			continue
+		}
+		out.set(0, i, math.Log(total)+(top-a[0].at(i, class)), 1+math.Log(total)+spread)
+	}
 }
 
 // label draws a class; among special numbers, now and then what is no class.

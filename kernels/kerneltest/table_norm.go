@@ -165,6 +165,33 @@ func normalization[T kernels.Float]() []kernel[T] {
 		tol:   6,
 		alias: [][2]int{{3, 0}, {3, 1}},
 	}, {
+		name: "norm.StandardizeAffine",
+		operands: []operand{x, written("mean", perCol), written("variance", perCol), written("invStd", perCol), written("xhat", matrix),
+			read("gamma", perCol), read("beta", perCol), y},
+		run: func(s size, a []arg[T]) {
+			norm.StandardizeAffine(s.m, s.d, a[0].x, a[0].ld, eps, a[1].x, a[2].x, a[3].x, a[5].x, a[6].x, a[4].x, a[4].ld, a[7].x, a[7].ld)
+		},
+		ref: func(s size, a []*dense) {
+			standardize(s, a)
+			a[7].each(func(i, j int) (v, mag float64) {
+				p, beta := a[4].at(i, j)*a[5].at(0, j), a[6].at(0, j)
+				return p + beta, a[4].mag[i*s.d+j]*math.Abs(a[5].at(0, j)) + math.Abs(p) + math.Abs(beta)
+			})
+		},
+		tol:   8,
+		alias: [][2]int{{4, 0}, {7, 0}},
+	}, {
+		name: "norm.AffineGrad",
+		operands: []operand{read("xhat", matrix), read("g", matrix), read("gamma", perCol), read("invStd", perCol).of(positive),
+			written("dgamma", perCol), written("dbeta", perCol), written("dx", matrix),
+			scratch(func(s size) (int, int) { return 1, 2 * s.d }).float64()},
+		run: func(s size, a []arg[T]) {
+			norm.AffineGrad(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[1].ld, a[2].x, a[3].x, a[4].x, a[5].x, a[6].x, a[6].ld, a[7].wide)
+		},
+		ref:   affineGrad,
+		tol:   6,
+		alias: [][2]int{{6, 1}},
+	}, {
 		name:     "norm.NormalizeBy",
 		operands: []operand{x, mean, variance, y},
 		run: func(s size, a []arg[T]) {
@@ -243,6 +270,24 @@ func standardize(s size, a []*dense) {
 		for i := range s.m {
 			y := (x.at(i, j) - mean) * inv
 			a[4].set(i, j, y, (math.Abs(x.at(i, j))+magMean)*inv+math.Abs(y)*relative)
+		}
+	}
+}
+
+func affineGrad(s size, a []*dense) {
+	xhat, g := a[0], a[1]
+	for j := range s.d {
+		gamma, inv := a[2].at(0, j), a[3].at(0, j)
+		h := func(i int) float64 { return g.at(i, j) * gamma }
+		dgamma, mag := sum(s.m, func(i int) float64 { return g.at(i, j) * xhat.at(i, j) })
+		a[4].set(0, j, dgamma, mag)
+		dbeta, mag := sum(s.m, func(i int) float64 { return g.at(i, j) })
+		a[5].set(0, j, dbeta, mag)
+		mean, magMean := mean1(s.m, h)
+		dot, magDot := mean1(s.m, func(i int) float64 { return h(i) * xhat.at(i, j) })
+		for i := range s.m {
+			x := xhat.at(i, j)
+			a[6].set(i, j, inv*((h(i)-mean)-x*dot), inv*(math.Abs(h(i))+magMean+math.Abs(x)*magDot))
 		}
 	}
 }

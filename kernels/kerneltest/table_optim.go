@@ -12,6 +12,7 @@ const (
 	rate, momentum           = 0x1p-7, 0.875
 	beta1, beta2, epsAdam    = 0.875, 0.96875, 0x1p-20
 	correction1, correction2 = 0.5, 0.25
+	decay                    = 0.125
 )
 
 // optimizers are the kernels of package optim.
@@ -37,24 +38,34 @@ func optimizers[T kernels.Float]() []kernel[T] {
 			})
 		},
 		tol: 4,
-	}, {
-		name:     "optim.Adam",
-		operands: []operand{p, g, updated("m", perCol), updated("v", perCol).of(positive)},
-		run: func(s size, a []arg[T]) {
+	},
+		adam("optim.Adam", 0, func(a []arg[T]) {
 			optim.Adam(a[0].x, a[1].x, a[2].x, a[3].x, rate, beta1, beta2, epsAdam, correction1, correction2)
-		},
+		}),
+		adam("optim.AdamW", decay, func(a []arg[T]) {
+			optim.AdamW(a[0].x, a[1].x, a[2].x, a[3].x, rate, beta1, beta2, epsAdam, correction1, correction2, decay)
+		}),
+	}
+}
+
+// adam is a row for Adam and AdamW.
+func adam[T kernels.Float](name string, decay float64, update func(a []arg[T])) kernel[T] {
+	return kernel[T]{
+		name:     name,
+		operands: []operand{updated("p", perCol), read("g", perCol), updated("m", perCol), updated("v", perCol).of(positive)},
+		run:      func(_ size, a []arg[T]) { update(a) },
 		ref: func(s size, a []*dense) {
 			a[2].each(func(i, j int) (v, mag float64) { return step(beta1*a[2].at(i, j), -(1-beta1)*a[1].at(i, j)) })
 			a[3].each(func(i, j int) (v, mag float64) { return beta2*a[3].at(i, j) + (1-beta2)*square(a[1].at(i, j)), 0 })
 			a[0].each(func(i, j int) (v, mag float64) {
 				denom := math.Sqrt(a[3].at(i, j))/math.Sqrt(correction2) + epsAdam
-				v, mag = step(a[0].at(i, j), rate/correction1*a[2].at(i, j)/denom)
+				v, mag = step(a[0].at(i, j)*(1-rate*decay), rate/correction1*a[2].at(i, j)/denom)
 				// A small denominator magnifies what m loses among the denormals.
 				return v, mag + (rate/correction1*a[2].mag[j]+0x1p-122)/denom
 			})
 		},
 		tol: 8,
-	}}
+	}
 }
 
 // step returns p - d and the magnitude of its terms.

@@ -17,4 +17,23 @@
 // The exponentials are package scalar's Exp in T, the sum s is float64 and takes
 // the columns in order. A NaN among the logits makes the row's loss and gradient
 // NaN; so does +Inf, and a row that is -Inf throughout.
+//
+// [SoftmaxCrossEntropyBoth] gives the losses and their gradient together, in little
+// more than the time of the gradient.
+//
+// # Implementations
+//
+// loss.go is the specification. For float32 on amd64, and up to 1024 classes, there
+// are kernels for AVX2 and AVX-512 (vector_amd64.go, written by internal/gen; the
+// build tag noasm leaves them out). A lane is a row, so that sums take the columns
+// in order: 8 or 16 rows are turned over 64 columns at a time. Quotients by a row's
+// sum come from its reciprocal and two remainders, which gives the bits of a
+// division. More classes use the vectors of scalar's ExpRows. Microseconds for 60
+// rows of 10 classes, on a Xeon of 2023:
+//
+//	         plain Go  AVX2  AVX-512
+//	loss     7.2       1.0   0.6
+//	grad     7.3       1.4   0.95
+//	both     8.3       1.5   1.05
+//	Correct  1.2       0.28  0.15
 package loss

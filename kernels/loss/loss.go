@@ -15,20 +15,21 @@ import (
 //	rowLoss = T(Log(s) + (float64(top) - float64(z_label)))
 func SoftmaxCrossEntropy[T kernels.Float](m, n int, logits []T, ld int, labels []T, rowLoss []T) {
 	check(m, n, len(logits), ld, len(labels))
-	kernels.CheckVector(m, len(rowLoss), "loss: rowLoss is shorter than the number of rows")
+	checkLoss(m, len(rowLoss))
+	if m == 0 || kernels.IsFloat32[T]() && softmaxRows(m, n, kernels.AsFloat32(logits), ld, kernels.AsFloat32(labels), nil, kernels.AsFloat32(rowLoss), nil, 0) {
+		return
+	}
 	for i := range m {
-		label, ok := class(labels[i], n)
-		if !ok {
-			rowLoss[i] = T(math.NaN())
-			continue
-		}
 		z := logits[i*ld:][:n]
 		top := largest(z)
 		s := 0.0
-		for _, v := range z {
-			s += float64(scalar.Exp(v - top))
+		var e [64]T
+		for rest := z; len(rest) > 0; {
+			c := e[:min(len(e), len(rest))]
+			s = exponentials(rest[:len(c)], top, c, s)
+			rest = rest[len(c):]
 		}
-		rowLoss[i] = T(scalar.Log(s) + (float64(top) - float64(z[label])))
+		rowLoss[i] = T(scalar.Log(s) + distance(z, labels[i], top))
 	}
 }
 
@@ -42,34 +43,33 @@ func SoftmaxCrossEntropy[T kernels.Float](m, n int, logits []T, ld int, labels [
 //	dz_j = T(float64(scale)·p_j)
 func SoftmaxCrossEntropyGrad[T kernels.Float](m, n int, logits []T, ld int, labels []T, scale []T, dz []T, lddz int) {
 	check(m, n, len(logits), ld, len(labels))
-	kernels.CheckMatrix(m, n, len(dz), lddz, "loss: dz is too short for its shape")
-	if len(scale) != 1 {
-		kernels.CheckVector(m, len(scale), "loss: scale has neither one element nor one a row")
+	checkGrad(m, n, len(scale), len(dz), lddz)
+	if m == 0 || kernels.IsFloat32[T]() && softmaxRows(m, n, kernels.AsFloat32(logits), ld, kernels.AsFloat32(labels), kernels.AsFloat32(scale), nil, kernels.AsFloat32(dz), lddz) {
+		return
 	}
 	for i := range m {
 		z, out := logits[i*ld:][:n], dz[i*lddz:][:n]
-		label, ok := class(labels[i], n)
-		if !ok {
-			for j := range out {
-				out[j] = T(math.NaN())
-			}
-			continue
-		}
-		c := float64(scale[min(i, len(scale)-1)])
+		s := exponentials(z, largest(z), out, 0)
+		gradient(out, s, labels[i], scale[min(i, len(scale)-1)])
+	}
+}
+
+// SoftmaxCrossEntropyBoth computes SoftmaxCrossEntropy and SoftmaxCrossEntropyGrad
+// in one pass, to the same bits; dz may be logits.
+func SoftmaxCrossEntropyBoth[T kernels.Float](m, n int, logits []T, ld int, labels []T, scale []T, rowLoss []T, dz []T, lddz int) {
+	check(m, n, len(logits), ld, len(labels))
+	checkLoss(m, len(rowLoss))
+	checkGrad(m, n, len(scale), len(dz), lddz)
+	if m == 0 || kernels.IsFloat32[T]() && softmaxRows(m, n, kernels.AsFloat32(logits), ld, kernels.AsFloat32(labels), kernels.AsFloat32(scale), kernels.AsFloat32(rowLoss), kernels.AsFloat32(dz), lddz) {
+		return
+	}
+	for i := range m {
+		z, out := logits[i*ld:][:n], dz[i*lddz:][:n]
 		top := largest(z)
-		s := 0.0
-		for j, v := range z {
-			e := scalar.Exp(v - top)
-			s += float64(e)
-			out[j] = e
-		}
-		for j, e := range out {
-			p := float64(e) / s
-			if j == label {
-				p--
-			}
-			out[j] = T(c * p)
-		}
+		d := distance(z, labels[i], top) // before out, which may be z
+		s := exponentials(z, top, out, 0)
+		rowLoss[i] = T(scalar.Log(s) + d)
+		gradient(out, s, labels[i], scale[min(i, len(scale)-1)])
 	}
 }
 
@@ -91,6 +91,9 @@ func Mean[T kernels.Float](x []T) T {
 func Correct[T kernels.Float](m, n int, logits []T, ld int, labels, out []T) {
 	check(m, n, len(logits), ld, len(labels))
 	kernels.CheckVector(m, len(out), "loss: out is shorter than the number of rows")
+	if m == 0 || kernels.IsFloat32[T]() && correctRows(m, n, kernels.AsFloat32(logits), ld, kernels.AsFloat32(labels), kernels.AsFloat32(out)) {
+		return
+	}
 	for i := range m {
 		out[i] = 0
 		if label, ok := class(labels[i], n); ok && argmax(logits[i*ld:][:n]) == label {
@@ -105,6 +108,56 @@ func check(m, n, length, ld, labels int) {
 	}
 	kernels.CheckMatrix(m, n, length, ld, "loss: logits are too short for their shape")
 	kernels.CheckVector(m, labels, "loss: there are fewer labels than rows")
+}
+
+func checkLoss(m, length int) {
+	kernels.CheckVector(m, length, "loss: rowLoss is shorter than the number of rows")
+}
+
+func checkGrad(m, n, scale, length, lddz int) {
+	kernels.CheckMatrix(m, n, length, lddz, "loss: dz is too short for its shape")
+	if scale != 1 {
+		kernels.CheckVector(m, scale, "loss: scale has neither one element nor one a row")
+	}
+}
+
+// exponentials sets e_j to Exp(T(z_j - top)), where e may be z, and returns s plus
+// the e_j in order.
+func exponentials[T kernels.Float](z []T, top T, e []T, s float64) float64 {
+	e = e[:len(z)]
+	for j, v := range z {
+		e[j] = v - top
+	}
+	scalar.ExpRows(1, len(e), e, len(e), e, len(e))
+	for _, v := range e {
+		s += float64(v)
+	}
+	return s
+}
+
+// distance returns float64(top) - float64(z_label), NaN if the label is no class.
+func distance[T kernels.Float](z []T, label, top T) float64 {
+	c, ok := class(label, len(z))
+	if !ok {
+		return math.NaN()
+	}
+	return float64(top) - float64(z[c])
+}
+
+// gradient turns the exponentials of a row, of sum s, into its gradient.
+func gradient[T kernels.Float](e []T, s float64, label, scale T) {
+	c, ok := class(label, len(e))
+	k := float64(scale)
+	if !ok {
+		c, k = -1, math.NaN()
+	}
+	for j, v := range e {
+		p := float64(v) / s
+		if j == c {
+			p--
+		}
+		e[j] = T(k * p)
+	}
 }
 
 // class converts a label to its class, and reports whether it is one of n.

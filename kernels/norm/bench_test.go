@@ -1,104 +1,86 @@
 package norm
 
 import (
-	"math"
+	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"driftless/kernels"
 )
 
-// Sizes of a hidden layer of the MNIST experiment: a batch of 60, 100 units.
-const benchM, benchD = 60, 100
+// shape is a matrix, or a strip of the columns of a wider one; then each call takes
+// the next strip, as workers that share a layer do, so that none is in the
+// first-level cache.
+type shape struct{ m, d, ld int }
 
+var shapes = []shape{{60, 100, 112}, {512, 64, 1040}, {4096, 16, 1040}}
+
+// benchData is what the kernels of one shape work on.
 type benchData struct {
-	x, g, y, mean, variance, invStd, gamma, beta []float32
-	scratch                                      []float64
+	shape
+	x, g, y, z                          []float32
+	mean, variance, invStd, gamma, beta []float32
+	dgamma, dbeta                       []float32
+	scratch                             []float64
+	j                                   int
 }
 
-func newBenchData() *benchData {
+func newBenchData(s shape) *benchData {
 	r := rand.New(rand.NewPCG(1, 2))
-	vec := func() []float32 { return gaussian[float32](r, benchD, 1, 0.1) }
-	return &benchData{x: gaussian[float32](r, benchM*benchD, 0, 1), g: gaussian[float32](r, benchM*benchD, 0, 1),
-		y: make([]float32, benchM*benchD), mean: vec(), variance: vec(), invStd: vec(), gamma: vec(), beta: vec(), scratch: make([]float64, 2*benchD)}
+	matrix := func() []float32 { return gaussian[float32](r, s.m*s.ld, 0, 1) }
+	vec := func() []float32 { return gaussian[float32](r, s.d, 1, 0.1) }
+	return &benchData{shape: s, x: matrix(), g: matrix(), y: matrix(), z: matrix(), mean: vec(), variance: vec(), invStd: vec(),
+		gamma: vec(), beta: vec(), dgamma: vec(), dbeta: vec(), scratch: make([]float64, 2*s.d)}
 }
 
-// BenchmarkKernels measures each kernel beside its naive sibling, column by
-// column, where it has one.
-func BenchmarkKernels(b *testing.B) {
-	const m, d = benchM, benchD
-	v := newBenchData()
-	for _, k := range []struct {
-		name  string
-		fast  func()
-		naive func()
-	}{
-		{"ColumnMean", func() { ColumnMean(m, d, v.x, d, v.mean) }, func() { naiveMean(v.x, v.mean) }},
-		{"ColumnVar", func() { ColumnVar(m, d, v.x, d, v.mean, v.variance) }, func() { naiveVar(v.x, v.mean, v.variance) }},
-		{"ColumnDot", func() { ColumnDot(m, d, v.x, d, v.g, d, v.mean) }, nil},
-		{"Standardize", func() { Standardize(m, d, v.x, d, 1e-5, v.mean, v.variance, v.invStd, v.y, d) }, func() { naiveStandardize(v) }},
-		{"StandardizeGrad", func() { StandardizeGrad(m, d, v.x, d, v.g, d, v.invStd, v.y, d, v.scratch) }, func() { naiveGrad(v) }},
-		{"NormalizeBy", func() { NormalizeBy(m, d, v.x, d, v.mean, v.gamma, 1e-5, v.y, d) }, nil},
-		{"Affine", func() { Affine(m, d, v.x, d, v.gamma, v.beta, v.y, d) }, nil},
-		{"EMA", func() { EMA(v.mean, v.gamma, 0.1, 1, v.mean) }, nil},
-	} {
-		bench(b, k.name+"/go", k.fast)
-		if k.naive != nil {
-			bench(b, k.name+"/naive", k.naive)
-		}
+// next moves to the next strip.
+func (v *benchData) next() int {
+	if v.j += v.d; v.j+v.d > v.ld {
+		v.j = 0
 	}
+	return v.j
 }
 
-func bench(b *testing.B, name string, f func()) {
-	b.Run(name, func(b *testing.B) {
-		b.SetBytes(4 * benchM * benchD)
-		for b.Loop() {
-			f()
-		}
-	})
-}
-
-func naiveMean(x, mean []float32) {
-	for j := range benchD {
-		s := 0.0
-		for i := range benchM {
-			s += float64(x[i*benchD+j])
-		}
-		mean[j] = float32(s / benchM)
-	}
-}
-
-func naiveVar(x, mean, variance []float32) {
-	for j := range benchD {
-		s := 0.0
-		for i := range benchM {
-			e := float64(x[i*benchD+j]) - float64(mean[j])
-			s += e * e
-		}
-		variance[j] = float32(s / benchM)
-	}
-}
-
-func naiveStandardize(v *benchData) {
-	naiveMean(v.x, v.mean)
-	naiveVar(v.x, v.mean, v.variance)
-	for j := range benchD {
-		v.invStd[j] = float32(1 / math.Sqrt(float64(v.variance[j])+1e-5))
-		for i := range benchM {
-			v.y[i*benchD+j] = (v.x[i*benchD+j] - v.mean[j]) * v.invStd[j]
-		}
-	}
-}
-
-func naiveGrad(v *benchData) {
-	for j := range benchD {
-		a, b := 0.0, 0.0
-		for i := range benchM {
-			g := float64(v.g[i*benchD+j])
-			a += g
-			b += g * float64(v.x[i*benchD+j])
-		}
-		ma, mb := float32(a/benchM), float32(b/benchM)
-		for i := range benchM {
-			v.y[i*benchD+j] = v.invStd[j] * ((v.g[i*benchD+j] - ma) - v.x[i*benchD+j]*mb)
+// BenchmarkNorm measures each kernel under each instruction set; impl=go is its
+// plain sibling. A matrix that is read or written counts once.
+func BenchmarkNorm(b *testing.B) {
+	for _, s := range shapes {
+		v := newBenchData(s)
+		m, d, ld := s.m, s.d, s.ld
+		for _, k := range []struct {
+			name     string
+			matrices int
+			f        func(j int)
+		}{
+			{"ColumnMean", 1, func(j int) { ColumnMean(m, d, v.x[j:], ld, v.mean) }},
+			{"ColumnVar", 1, func(j int) { ColumnVar(m, d, v.x[j:], ld, v.mean, v.variance) }},
+			{"ColumnDot", 2, func(j int) { ColumnDot(m, d, v.x[j:], ld, v.g[j:], ld, v.mean) }},
+			{"Standardize", 2, func(j int) {
+				Standardize(m, d, v.x[j:], ld, 1e-5, v.mean, v.variance, v.invStd, v.y[j:], ld)
+			}},
+			{"StandardizeAffine", 3, func(j int) {
+				StandardizeAffine(m, d, v.x[j:], ld, 1e-5, v.mean, v.variance, v.invStd, v.gamma, v.beta, v.y[j:], ld, v.z[j:], ld)
+			}},
+			{"StandardizeGrad", 3, func(j int) {
+				StandardizeGrad(m, d, v.x[j:], ld, v.g[j:], ld, v.invStd, v.y[j:], ld, v.scratch)
+			}},
+			{"AffineGrad", 3, func(j int) {
+				AffineGrad(m, d, v.x[j:], ld, v.g[j:], ld, v.gamma, v.invStd, v.dgamma, v.dbeta, v.y[j:], ld, v.scratch)
+			}},
+			{"NormalizeBy", 2, func(j int) { NormalizeBy(m, d, v.x[j:], ld, v.mean, v.gamma, 1e-5, v.y[j:], ld) }},
+			{"Center", 2, func(j int) { Center(m, d, v.x[j:], ld, v.mean, v.y[j:], ld) }},
+			{"Affine", 2, func(j int) { Affine(m, d, v.x[j:], ld, v.gamma, v.beta, v.y[j:], ld) }},
+			{"EMA", 0, func(int) { EMA(v.mean, v.gamma, 0.1, 1, v.mean) }},
+		} {
+			for _, isa := range kernels.ISAs() {
+				b.Run(fmt.Sprintf("impl=%v/op=%s/m=%d/d=%d", isa, k.name, m, d), func(b *testing.B) {
+					defer kernels.UseISA(isa)()
+					for b.Loop() {
+						k.f(v.next())
+					}
+					b.ReportMetric(float64(4*m*d*k.matrices)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GB/s")
+				})
+			}
 		}
 	}
 }

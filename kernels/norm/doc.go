@@ -37,4 +37,24 @@
 // so that Σ dx_i = 0: a bias in front of the normalization gets no gradient.
 // ScaleBy is what remains of it when the statistics are held constant, which is
 // the mistake that section 2 of the paper warns of.
+//
+// StandardizeAffine and AffineGrad are compositions, in one pass less each over
+// what they read and write, with the bits of their parts.
+//
+// # Implementations
+//
+// The plain Go is the specification. For float32 on amd64 internal/gen writes each
+// loop once for AVX2 and once for AVX-512, with the same bits:
+//
+//   - a vector is a few columns side by side, so that every column's sum still
+//     takes its rows in order; sums are in float64, blocks of eight rows at a time;
+//   - the product of two float32 is exact in float64, so ColumnDot and the
+//     gradients fuse it with the sum;
+//   - a mean is a product with 1/m and two corrections, which give the quotient
+//     correctly rounded;
+//   - what is written is prefetched some rows ahead;
+//   - functions of several passes go by strips of columns (see strip) that stay in
+//     the caches from one pass to the next.
+//
+// StandardizeGrad and AffineGrad leave scratch alone then.
 package norm

@@ -14,6 +14,9 @@ func Center[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy int)
 func CenterBy[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy int) {
 	checkPair(m, d, len(x), ldx, len(y), ldy)
 	kernels.CheckVector(d, len(mean), "norm: mean is shorter than d")
+	if kernels.IsFloat32[T]() && centerBy32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(mean), kernels.AsFloat32(y), ldy) {
+		return
+	}
 	mu := mean[:d]
 	for i := range rows(m, d) {
 		src, dst := x[i*ldx:][:len(mu)], y[i*ldy:][:len(mu)]
@@ -37,15 +40,23 @@ func CenterBy[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy in
 // PyTorch's default of eps is 1e-5, Keras' 1e-3. y may be x itself, with the
 // same leading dimension.
 func Standardize[T kernels.Float](m, d int, x []T, ldx int, eps float64, mean, variance, invStd []T, y []T, ldy int) {
+	checkPair(m, d, len(x), ldx, len(y), ldy)
+	checkStatistics(d, len(mean), len(variance), len(invStd))
+	if kernels.IsFloat32[T]() && standardize32(m, d, kernels.AsFloat32(x), ldx, eps, kernels.AsFloat32(mean), kernels.AsFloat32(variance),
+		kernels.AsFloat32(invStd), nil, nil, kernels.AsFloat32(y), ldy, nil, 0) {
+		return
+	}
 	ColumnMean(m, d, x, ldx, mean)
 	ColumnVar(m, d, x, ldx, mean, variance)
 	InvStd(d, variance, eps, invStd)
-	checkPair(m, d, len(x), ldx, len(y), ldy)
 	normalize(rows(m, d), 0, x, ldx, mean[:d], invStd[:d], y, ldy)
 }
 
 // normalize computes y = (x − mean)·inv in the len(mean) columns from j0 on.
 func normalize[T kernels.Float](m, j0 int, x []T, ldx int, mean, inv []T, y []T, ldy int) {
+	if kernels.IsFloat32[T]() && m > 0 && normalize32(m, len(mean), kernels.AsFloat32(x[j0:]), ldx, kernels.AsFloat32(mean), kernels.AsFloat32(inv), kernels.AsFloat32(y[j0:]), ldy) {
+		return
+	}
 	inv = inv[:len(mean)]
 	for i := range m {
 		src, dst := x[i*ldx+j0:][:len(mean)], y[i*ldy+j0:][:len(mean)]
@@ -86,6 +97,9 @@ func ScaleBy[T kernels.Float](m, d int, g []T, ldg int, variance []T, eps float6
 
 // scaleColumns computes out = g·factor in the len(factor) columns from j0 on.
 func scaleColumns[T kernels.Float](m, j0 int, g []T, ldg int, factor []T, out []T, ldo int) {
+	if kernels.IsFloat32[T]() && m > 0 && scaleColumns32(m, len(factor), kernels.AsFloat32(g[j0:]), ldg, kernels.AsFloat32(factor), kernels.AsFloat32(out[j0:]), ldo) {
+		return
+	}
 	for i := range m {
 		src, dst := g[i*ldg+j0:][:len(factor)], out[i*ldo+j0:][:len(factor)]
 		for j, f := range factor {
@@ -101,6 +115,9 @@ func Affine[T kernels.Float](m, d int, xhat []T, ldxh int, gamma, beta []T, y []
 	checkPair(m, d, len(xhat), ldxh, len(y), ldy)
 	kernels.CheckVector(d, len(gamma), "norm: gamma is shorter than d")
 	kernels.CheckVector(d, len(beta), "norm: beta is shorter than d")
+	if kernels.IsFloat32[T]() && affine32(m, d, kernels.AsFloat32(xhat), ldxh, kernels.AsFloat32(gamma), kernels.AsFloat32(beta), kernels.AsFloat32(y), ldy) {
+		return
+	}
 	ga := gamma[:d]
 	for i := range rows(m, d) {
 		src, dst, be := xhat[i*ldxh:][:len(ga)], y[i*ldy:][:len(ga)], beta[:len(ga)]
@@ -123,6 +140,9 @@ func ScaleColumns[T kernels.Float](m, d int, g []T, ldg int, gamma []T, out []T,
 func SquaredDeviation[T kernels.Float](m, d int, x []T, ldx int, mean []T, out []T, ldo int) {
 	checkPair(m, d, len(x), ldx, len(out), ldo)
 	kernels.CheckVector(d, len(mean), "norm: mean is shorter than d")
+	if kernels.IsFloat32[T]() && squaredDeviation32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(mean), kernels.AsFloat32(out), ldo) {
+		return
+	}
 	mu := mean[:d]
 	for i := range rows(m, d) {
 		src, dst := x[i*ldx:][:len(mu)], out[i*ldo:][:len(mu)]
@@ -131,6 +151,12 @@ func SquaredDeviation[T kernels.Float](m, d int, x []T, ldx int, mean []T, out [
 			dst[j] = dev * dev
 		}
 	}
+}
+
+func checkStatistics(d, mean, variance, invStd int) {
+	kernels.CheckVector(d, mean, "norm: mean is shorter than d")
+	kernels.CheckVector(d, variance, "norm: variance is shorter than d")
+	kernels.CheckVector(d, invStd, "norm: invStd is shorter than d")
 }
 
 func checkPair(m, d, lenX, ldx, lenY, ldy int) {

@@ -7,7 +7,13 @@
 //	Adam       m  = beta1·m + (1−beta1)·g
 //	           v  = beta2·v + (1−beta2)·g²
 //	           p −= (lr/c1)·m / (√v/√c2 + eps)            c_i = 1 − beta_i^t
+//	AdamW      p −= lr·weightDecay·p;  then as Adam
 //
 // All arithmetic is in T with one rounding an operation, in the order that each
-// function states. All slices of a call have one length.
+// function states; the step of SGD alone is a fused multiply and add, rounded once.
+// All slices of a call have one length.
+//
+// The plain Go is the specification; for float32 on amd64 internal/gen writes the
+// same sequences for AVX2 and AVX-512. There √v/√c2 is a product with 1/√c2 and two
+// corrections, which give the quotient correctly rounded.
 package optim

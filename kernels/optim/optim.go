@@ -4,16 +4,21 @@ import (
 	"math"
 
 	"driftless/kernels"
+	"driftless/kernels/scalar"
 )
 
-// SGD computes p −= lr·g.
+// SGD computes p = fma(−lr, g, p): p − lr·g, rounded once, as a matrix product does
+// that adds −lr times its result to p.
 func SGD[T kernels.Float](p, g []T, lr T) {
 	if len(g) != len(p) {
 		panic("optim: p and g of SGD differ in length")
 	}
+	if kernels.IsFloat32[T]() && sgd32(kernels.AsFloat32(p), kernels.AsFloat32(g), float32(lr)) {
+		return
+	}
 	g = g[:len(p)]
 	for i, v := range p {
-		p[i] = v - T(lr*g[i])
+		p[i] = scalar.FMA(-lr, g[i], v)
 	}
 }
 
@@ -23,6 +28,9 @@ func SGD[T kernels.Float](p, g []T, lr T) {
 func Momentum[T kernels.Float](p, g, v []T, lr, mu T) {
 	if len(g) != len(p) || len(v) != len(p) {
 		panic("optim: p, g and v of Momentum differ in length")
+	}
+	if kernels.IsFloat32[T]() && momentum32(kernels.AsFloat32(p), kernels.AsFloat32(g), kernels.AsFloat32(v), float32(lr), float32(mu)) {
+		return
 	}
 	g, v = g[:len(p)], v[:len(p)]
 	for i, w := range p {
@@ -47,16 +55,45 @@ func Adam[T kernels.Float](p, g, m, v []T, lr T, beta1, beta2 float64, eps, corr
 	if len(g) != len(p) || len(m) != len(p) || len(v) != len(p) {
 		panic("optim: p, g, m and v of Adam differ in length")
 	}
-	step := lr / correction1
-	root := sqrt(correction2)
-	decay1, decay2, gain1, gain2 := T(beta1), T(beta2), T(1-beta1), T(1-beta2)
+	newAdam(lr, beta1, beta2, eps, correction1, correction2, 1).update(p, g, m, v)
+}
+
+// AdamW is the update of Loshchilov and Hutter (2019) in PyTorch's form: the weights
+// decay by themselves, apart from the gradient,
+//
+//	p = p·(1 − lr·weightDecay)
+//
+// with the factor computed in float64 and rounded to T, then comes the step of
+// Adam. PyTorch's default of weightDecay is 0.01; with 0 the bits are Adam's.
+func AdamW[T kernels.Float](p, g, m, v []T, lr T, beta1, beta2 float64, eps, correction1, correction2 T, weightDecay float64) {
+	if len(g) != len(p) || len(m) != len(p) || len(v) != len(p) {
+		panic("optim: p, g, m and v of AdamW differ in length")
+	}
+	shrink := T(1 - float64(float64(lr)*weightDecay))
+	newAdam(lr, beta1, beta2, eps, correction1, correction2, shrink).update(p, g, m, v)
+}
+
+// adam holds the constants of Adam and AdamW.
+type adam[T kernels.Float] struct {
+	shrink, decay1, gain1, decay2, gain2, step, root, eps T
+}
+
+func newAdam[T kernels.Float](lr T, beta1, beta2 float64, eps, correction1, correction2, shrink T) adam[T] {
+	return adam[T]{shrink, T(beta1), T(1 - beta1), T(beta2), T(1 - beta2), lr / correction1, sqrt(correction2), eps}
+}
+
+func (a adam[T]) update(p, g, m, v []T) {
+	if kernels.IsFloat32[T]() && adam32(kernels.AsFloat32(p), kernels.AsFloat32(g), kernels.AsFloat32(m), kernels.AsFloat32(v),
+		adam[float32]{float32(a.shrink), float32(a.decay1), float32(a.gain1), float32(a.decay2), float32(a.gain2), float32(a.step), float32(a.root), float32(a.eps)}) {
+		return
+	}
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
 	for i, w := range p {
 		grad := g[i]
-		m1 := T(decay1*m[i]) + T(gain1*grad)
-		m2 := T(decay2*v[i]) + T(T(gain2*grad)*grad)
+		m1 := T(a.decay1*m[i]) + T(a.gain1*grad)
+		m2 := T(a.decay2*v[i]) + T(T(a.gain2*grad)*grad)
 		m[i], v[i] = m1, m2
-		p[i] = w - T(step*m1)/(sqrt(m2)/root+eps)
+		p[i] = T(a.shrink*w) - T(a.step*m1)/(sqrt(m2)/a.root+a.eps)
 	}
 }
 

@@ -27,6 +27,16 @@
 // from n = 129 on. mix32 is lowbias32 (Wellons,
 // 2018), mix64 the finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
 //
+// # Implementations
+//
+// order.go is the specification. On amd64 [Fill] has kernels for AVX2 and AVX-512
+// (vector_amd64.go, written by internal/gen; the build tag noasm leaves them out):
+// a lane is a position, and those that walk on are packed together. 60 of 60000
+// positions take 0.3 µs with AVX-512, 0.75 with AVX2, 1.9 in plain Go on a Xeon of
+// 2023.
+//
+// # Limits
+//
 // It is made for shuffling, not for secrets: there are 2^128 pairs of seed and
 // epoch, and no more orders than that.
 package order

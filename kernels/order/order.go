@@ -24,6 +24,9 @@ func Fill(seed, epoch uint64, n uint32, start int, out []int32) {
 		panic("order: more rows than an int32 can number")
 	}
 	p := newPermutation(seed, epoch, n)
+	if p.fill(uint32(start), out) {
+		return
+	}
 	for j := range out {
 		out[j] = int32(p.at(uint32(start + j)))
 	}

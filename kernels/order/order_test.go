@@ -218,10 +218,3 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
-
-func BenchmarkFill(b *testing.B) {
-	out := make([]int32, 60)
-	for b.Loop() {
-		Fill(1, 2, 60000, 600, out)
-	}
-}

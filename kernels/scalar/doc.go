@@ -19,9 +19,20 @@
 // The algorithms are those of FreeBSD's msun and of Cephes, which package math
 // uses where it has no assembly.
 //
-// avx2_amd64.go computes Sigmoid's float32 with AVX2, eight at a time, by a kernel
-// that internal/gen writes; groups with a NaN or a tail value stay with the plain
-// Go. The build tag noasm leaves it out.
+// # Implementations
+//
+// [Sigmoid], [Tanh] and [ExpRows] have float32 kernels for AVX2 and AVX-512
+// (vector_amd64.go, written by internal/gen; the build tag noasm leaves them out)
+// that follow the same sequences, tails and NaN included; the sequences themselves
+// are in kernels/internal/vec, for kernels that contain an exponential. On a Xeon
+// of 2023, nanoseconds an element in the first-level cache:
+//
+//	         plain Go  AVX2  AVX-512
+//	ExpRows  6.6       0.6   0.3
+//	Sigmoid  6.2       0.8   0.45
+//	Tanh     7.0       1.2   0.7
+//
+// Results that are subnormal are slow on such processors, as in plain Go.
 //
 // # Errors
 //

@@ -2,7 +2,6 @@ package scalar
 
 import (
 	"math"
-	"unsafe"
 
 	"driftless/kernels"
 )
@@ -25,10 +24,22 @@ const (
 
 // Exp returns e**x.
 func Exp[T kernels.Float](x T) T {
-	if unsafe.Sizeof(x) == 4 { // a constant to the compiler
+	if kernels.IsFloat32[T]() {
 		return T(exp32(float32(x)))
 	}
 	return T(exp64(float64(x)))
+}
+
+// ExpRows sets y to Exp of x for every row of x [m,d]; y may be x.
+func ExpRows[T kernels.Float](m, d int, x []T, ldx int, y []T, ldy int) {
+	applyRows(vectorExp, exp64, m, d, x, ldx, y, ldy)
+}
+
+func exps32(x, y []float32) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = exp32(v)
+	}
 }
 
 // exp32 is Exp in float32: with n the integer next to x/ln2 and r = x - n·ln2,

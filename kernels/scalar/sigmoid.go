@@ -2,7 +2,6 @@ package scalar
 
 import (
 	"math"
-	"unsafe"
 
 	"driftless/kernels"
 )
@@ -11,28 +10,12 @@ import (
 // e = Exp(-|x|), which cannot overflow, it is 1/(1+e) where the sign bit of x is
 // clear and e/(1+e) where it is set, so that neither tail loses its digits.
 func Sigmoid[T kernels.Float](x, y []T) {
-	y = y[:len(x)]
-	var z T
-	if unsafe.Sizeof(z) != 4 {
-		for i, v := range x {
-			y[i] = T(sigmoid64(float64(v)))
-		}
-		return
-	}
-	x32 := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
-	y32 := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(y))), len(y))
-	for len(x32) > 0 {
-		if n := sigmoidFast(x32, y32); n > 0 {
-			x32, y32 = x32[n:], y32[n:]
-			continue
-		}
-		n := len(x32)
-		if kernels.CurrentISA() != kernels.Go {
-			n = min(8, n) // what vectors left out
-		}
-		sigmoid32(x32[:n], y32[:n])
-		x32, y32 = x32[n:], y32[n:]
-	}
+	SigmoidRows(1, len(x), x, len(x), y, len(x))
+}
+
+// SigmoidRows is Sigmoid for every row of x [m,d].
+func SigmoidRows[T kernels.Float](m, d int, x []T, ldx int, y []T, ldy int) {
+	applyRows(vectorSigmoid, sigmoid64, m, d, x, ldx, y, ldy)
 }
 
 // sigmoid32 is Sigmoid in float32, with exp32 written out, since a call an

@@ -2,7 +2,6 @@ package scalar
 
 import (
 	"math"
-	"unsafe"
 
 	"driftless/kernels"
 )
@@ -15,16 +14,18 @@ const tanhSmall = 0.625
 // for a = |x| and takes the sign of x: a + a·z·P(z) with z = a² where a < 0.625,
 // else 1 - 2/(Exp(2a)+1).
 func Tanh[T kernels.Float](x, y []T) {
+	TanhRows(1, len(x), x, len(x), y, len(x))
+}
+
+// TanhRows is Tanh for every row of x [m,d].
+func TanhRows[T kernels.Float](m, d int, x []T, ldx int, y []T, ldy int) {
+	applyRows(vectorTanh, tanh64, m, d, x, ldx, y, ldy)
+}
+
+func tanhs32(x, y []float32) {
 	y = y[:len(x)]
-	var z T
-	if unsafe.Sizeof(z) == 4 {
-		for i, v := range x {
-			y[i] = T(tanh32(float32(v)))
-		}
-		return
-	}
 	for i, v := range x {
-		y[i] = T(tanh64(float64(v)))
+		y[i] = tanh32(v)
 	}
 }
 

@@ -20,7 +20,7 @@ func newArena(n int) arena {
 
 // element is the set of types that tensors hold.
 type element interface {
-	float32 | float64 | uint8 | int32 | int64 | bool | int
+	float32 | float64 | uint8 | int32 | int64 | uint64 | bool | int
 }
 
 // at views n elements of an arena from a byte offset.
@@ -46,6 +46,8 @@ func anyAt(a arena, off, n int, dt program.DType) any {
 		return at[int32](a, off, n)
 	case program.Int64:
 		return at[int64](a, off, n)
+	case program.Uint64:
+		return at[uint64](a, off, n)
 	case program.Bool:
 		return at[bool](a, off, n)
 	}

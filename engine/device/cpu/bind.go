@@ -20,22 +20,45 @@ func bind(p *program.Program) (*bound, error) {
 func bindAs[T kernel](p *program.Program) (*bound, error) {
 	b := &bound{p: p}
 	for _, blk := range p.Blocks {
-		k := boundBlock{every: int64(blk.Every), rounds: int64(blk.Rounds), consts: newArena(len(blk.Consts) * program.Align)}
+		k := boundBlock{every: int64(blk.Every), rounds: int64(blk.Rounds), batch: blk.Batch, total: blk.Total, consts: newArena(len(blk.Consts) * program.Align)}
 		for i, v := range blk.Consts {
 			at[T](k.consts, i*program.Align, 1)[0] = T(v)
 		}
-		for _, in := range blk.Instrs {
+		for i, in := range blk.Instrs {
 			do, err := binder[T]{p.Layout}.instr(in)
 			if err != nil {
 				return nil, fmt.Errorf("block %s: %w", blk.Name, err)
 			}
 			b.packing = max(b.packing, packingBytes[T](in))
 			b.serial = b.serial || in.Serial
-			k.instrs = append(k.instrs, boundInstr{int64(in.Every), do})
+			if n := len(k.items); in.Strip > 0 && n > 0 && k.items[n-1].Strip == in.Strip {
+				it := &k.items[n-1]
+				it.do = append(it.do, do)
+				it.strip = min(it.strip, strip[T](in))
+				continue
+			}
+			it := item{Schedule: in.Schedule, every: int64(in.Every), host: in.Op == program.OpHost, do: []func(*env, int, int){do}, first: i}
+			if in.Strip > 0 {
+				it.strip = strip[T](in)
+			}
+			k.items = append(k.items, it)
 		}
 		b.blocks = append(b.blocks, k)
 	}
+	b.flops = p.Flops()
 	return b, nil
+}
+
+// strip is the width of strips for an instruction's matrices.
+func strip[T kernel](in *program.Instr) int {
+	rows := in.Out[0].Rows
+	for _, t := range in.In {
+		if t.Space != program.SpaceShared {
+			rows = max(rows, t.Rows)
+		}
+	}
+	var z T
+	return stripWidth(rows, int(unsafe.Sizeof(z)))
 }
 
 // kernel is the set of types that Programs compute in.
@@ -60,7 +83,39 @@ func refOf[T element](t *program.Tensor) ref[T] {
 	return ref[T]{space: t.Space, off: t.Off, n: n, rows: t.Rows, cols: t.Cols, ld: t.LD}
 }
 
+// of returns all elements, and what lies between the rows.
 func (r ref[T]) of(e *env) []T { return at[T](e.mem(r.space, r.off), 0, r.n) }
+
+// in returns the elements from the first of a rectangle on.
+func (r ref[T]) in(e *env, q rect) []T { return r.of(e)[q.i*r.ld+q.j:] }
+
+// row returns row i of a rectangle, 0 its first.
+func (r ref[T]) row(e *env, q rect, i int) []T { return r.of(e)[(q.i+i)*r.ld+q.j:][:q.d] }
+
+// cols returns the elements of a vector that go with a rectangle's columns.
+func (r ref[T]) cols1(e *env, q rect) []T { return r.of(e)[q.j:][:q.d] }
+
+// rows returns the elements of a vector that go with a rectangle's rows.
+func (r ref[T]) rows1(e *env, q rect) []T { return r.of(e)[q.i:][:q.m] }
+
+// rect is a part of a matrix: m×d elements from (i, j) on.
+type rect struct{ i, j, m, d int }
+
+// cutter makes rectangles of a matrix's shares.
+type cutter struct {
+	axis       program.Axis
+	rows, cols int
+}
+
+func (c cutter) cut(lo, hi int) rect {
+	switch c.axis {
+	case program.ByRows:
+		return rect{lo, 0, hi - lo, c.cols}
+	case program.ByCols:
+		return rect{0, lo, c.rows, hi - lo}
+	}
+	return rect{0, 0, c.rows, c.cols}
+}
 
 type binder[T kernel] struct{ layout *program.Layout }
 

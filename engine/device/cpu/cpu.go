@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"driftless/engine/device"
 	"driftless/engine/program"
@@ -15,18 +17,31 @@ import (
 // Device is the CPU. Its sessions share the processors: at most one worker
 // each, whichever session it works for.
 type Device struct {
-	slots chan struct{}
+	slots  chan struct{}
+	active atomic.Int32 // Runs in progress
+	least  float64      // floating-point operations of a step that make a worker of a team worth it
 }
 
-// New returns the CPU with as many workers as runtime.GOMAXPROCS says now.
-func New() *Device { return &Device{slots: make(chan struct{}, runtime.GOMAXPROCS(0))} }
+// leastWork is some ten microseconds, in which workers can meet a hundred times.
+const leastWork = 5e5
 
-// Name returns "cpu/" and the instruction set that the kernels use, "cpu/avx2" or
-// "cpu/go". It does not change a result's bits.
+// New returns the CPU with as many workers as runtime.GOMAXPROCS says now, but
+// no more than there are processors.
+func New() *Device { return newDevice(min(runtime.GOMAXPROCS(0), runtime.NumCPU()), leastWork) }
+
+func newDevice(workers int, least float64) *Device {
+	return &Device{slots: make(chan struct{}, workers), least: least}
+}
+
+// Name returns "cpu/" and the instruction set that the kernels use, such as
+// "cpu/avx512". It does not change a result's bits.
 func (d *Device) Name() string { return "cpu/" + kernels.CurrentISA().String() }
 
 // Open implements device.Device.
 func (d *Device) Open(l *program.Layout, replicas int) (device.Session, error) {
+	if err := kernels.CheckISA(); err != nil {
+		return nil, err
+	}
 	if replicas < 1 {
 		return nil, fmt.Errorf("%d replicas asked for: at least one is needed", replicas)
 	}
@@ -76,37 +91,21 @@ func (s *session) Replicas() int { return len(s.replicas) }
 
 // Run implements device.Session.
 func (s *session) Run(p *program.Program, n int) error {
-	if s.bound == nil {
-		return errClosed
+	b, err := s.bind(p)
+	if err != nil {
+		return err
 	}
-	b := s.bound[p]
-	if b == nil {
-		if p.Layout != s.layout {
-			return fmt.Errorf("this program was compiled for another layout: compile it against the session's")
-		}
-		if s.layout.Bytes() != s.size || len(s.layout.States()) != s.states {
-			return fmt.Errorf("the layout grew after the session was opened: compile every program first")
-		}
-		var err error
-		if b, err = bind(p); err != nil {
-			return err
-		}
-		s.bound[p] = b
-		s.errs = make([]error, len(s.replicas))
-	}
+	active := int(s.dev.active.Add(1))
+	defer s.dev.active.Add(-1)
 	if len(s.replicas) == 1 {
-		s.dev.slots <- struct{}{}
-		s.runReplica(b, 0, n)
-		<-s.dev.slots
+		s.runReplica(b, 0, n, active, nil)
 	} else {
 		var wg sync.WaitGroup
 		for r := range s.replicas {
 			wg.Add(1)
-			s.dev.slots <- struct{}{}
 			go func() {
 				defer wg.Done()
-				s.runReplica(b, r, n)
-				<-s.dev.slots
+				s.runReplica(b, r, n, active, nil)
 			}()
 		}
 		wg.Wait()
@@ -120,78 +119,200 @@ func (s *session) Run(p *program.Program, n int) error {
 	return nil
 }
 
+// Profile implements device.Profiler, on the first replica.
+func (s *session) Profile(p *program.Program, n int) (program.Times, error) {
+	b, err := s.bind(p)
+	if err != nil {
+		return program.Times{}, err
+	}
+	s.dev.active.Add(1)
+	defer s.dev.active.Add(-1)
+	c := newClock(b)
+	start := time.Now()
+	size := s.runReplica(b, 0, n, 1, c)
+	t := program.Times{Steps: n, Workers: size, Total: time.Since(start), Spent: c.spent}
+	err, s.errs[0] = s.errs[0], nil
+	return t, err
+}
+
+// bind returns a Program's closures, made once.
+func (s *session) bind(p *program.Program) (*bound, error) {
+	if s.bound == nil {
+		return nil, errClosed
+	}
+	if b := s.bound[p]; b != nil {
+		return b, nil
+	}
+	if p.Layout != s.layout {
+		return nil, fmt.Errorf("this program was compiled for another layout: compile it against the session's")
+	}
+	if s.layout.Bytes() != s.size || len(s.layout.States()) != s.states {
+		return nil, fmt.Errorf("the layout grew after the session was opened: compile every program first")
+	}
+	b, err := bind(p)
+	if err != nil {
+		return nil, err
+	}
+	s.bound[p] = b
+	s.errs = make([]error, len(s.replicas))
+	return b, nil
+}
+
 // serial lets one replica at a time run a Program with operations that may keep
 // state between their calls, as Gorgonia's pooling does.
 var serial sync.Mutex
 
-func (s *session) runReplica(b *bound, r, n int) {
+// turns is how often replicas that are more than the workers change places, so
+// that all end at about the same time.
+const turns = 8
+
+// runReplica runs n steps of a replica and returns the size of its team. With
+// nothing else to do, all workers that the work is enough for are one team.
+func (s *session) runReplica(b *bound, r, n, active int, c *clock) (size int) {
 	if b.serial {
 		serial.Lock()
 		defer serial.Unlock()
 	}
-	e := s.takeEnv(b)
-	e.enter(s.layout, s.replicas[r], s.shared)
-	s.errs[r] = b.run(e, n)
+	workers := cap(s.dev.slots)
+	size, chunk := 1, n
+	if busy := active * len(s.replicas); busy > workers {
+		chunk = (n + turns - 1) / turns
+	} else if s.dev.least == 0 {
+		size = workers
+	} else {
+		size = max(1, min(workers/busy, int(b.flops/s.dev.least)))
+	}
+	for done := 0; done < n && s.errs[r] == nil; done += chunk {
+		s.runTeam(b, r, min(chunk, n-done), size, c)
+	}
+	return size
+}
+
+// runTeam runs n steps of a replica on a team of that size, or of as many as are
+// free.
+func (s *session) runTeam(b *bound, r, n, size int, c *clock) {
+	s.dev.slots <- struct{}{}
+	got := 1
+	for got < size {
+		select {
+		case s.dev.slots <- struct{}{}:
+			got++
+			continue
+		default:
+		}
+		break
+	}
+	t := &team{size: got}
+	envs, scratch := s.take(b, got)
+	work := func(w int) {
+		e := envs[w]
+		e.enter(b, t, w, scratch, s.replicas[r], s.shared)
+		if e.clock = nil; w == 0 {
+			e.clock = c
+		}
+		b.run(e, n)
+		<-s.dev.slots
+	}
+	var wg sync.WaitGroup
+	for w := 1; w < got; w++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			work(w)
+		}()
+	}
+	work(0)
+	wg.Wait()
+	s.errs[r] = t.err
 	s.mu.Lock()
-	b.envs = append(b.envs, e)
+	b.envs, b.scratch = append(b.envs, envs...), append(b.scratch, scratch)
 	s.mu.Unlock()
 }
 
-// takeEnv returns a worker's environment for a Program, a used one if possible.
-func (s *session) takeEnv(b *bound) *env {
+// take returns the environments of a team's workers and their scratch, used ones
+// if possible.
+func (s *session) take(b *bound, n int) ([]*env, arena) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(b.envs); n > 0 {
-		e := b.envs[n-1]
-		b.envs = b.envs[:n-1]
-		return e
+	envs := make([]*env, n)
+	for i := range envs {
+		if k := len(b.envs); k > 0 {
+			envs[i], b.envs = b.envs[k-1], b.envs[:k-1]
+		} else {
+			envs[i] = &env{packing: newArena(b.packing)}
+		}
 	}
-	return newEnv(b)
+	if k := len(b.scratch); k > 0 {
+		last := b.scratch[k-1]
+		b.scratch = b.scratch[:k-1]
+		return envs, last
+	}
+	return envs, newArena(b.p.Scratch())
 }
 
-func (s *session) find(name string, replica int) (any, error) {
+// find returns a state tensor and its memory.
+func (s *session) find(name string, replica int) (*program.State, arena, error) {
 	st := s.layout.Lookup(name)
 	if st == nil {
-		return nil, fmt.Errorf("no state is called %q", name)
+		return nil, nil, fmt.Errorf("no state is called %q", name)
 	}
 	if s.bound == nil {
-		return nil, errClosed
+		return nil, nil, errClosed
 	}
 	if replica < 0 || replica >= len(s.replicas) {
-		return nil, fmt.Errorf("state %q: there is no replica %d of %d", name, replica, len(s.replicas))
+		return nil, nil, fmt.Errorf("state %q: there is no replica %d of %d", name, replica, len(s.replicas))
 	}
 	if st.Shared {
-		return anyAt(s.shared[st.Off], 0, st.Len(), st.DType), nil
+		return st, s.shared[st.Off], nil
 	}
-	return anyAt(s.replicas[replica], st.Off, st.Len(), st.DType), nil
+	return st, s.replicas[replica][st.Off:], nil
 }
 
 // Read implements device.Session.
 func (s *session) Read(name string, replica int, dst any) error {
-	src, err := s.find(name, replica)
+	st, mem, err := s.find(name, replica)
 	if err != nil {
 		return err
 	}
-	return copyState(name, dst, src, src)
+	buf, err := hostBytes(st, dst)
+	if err != nil {
+		return err
+	}
+	row, ld := st.Cols*st.DType.Size(), st.LD*st.DType.Size()
+	for i := range st.Rows {
+		copy(buf[i*row:][:row], mem[i*ld:])
+	}
+	return nil
 }
 
 // Write implements device.Session.
 func (s *session) Write(name string, replica int, src any) error {
-	if st := s.layout.Lookup(name); st != nil && st.Shared {
-		return fmt.Errorf("state %q is a data set, which all replicas read: it cannot be written", name)
-	}
-	dst, err := s.find(name, replica)
+	st, mem, err := s.find(name, replica)
 	if err != nil {
 		return err
 	}
-	return copyState(name, dst, src, dst)
-}
-
-func copyState(name string, dst, src, state any) error {
-	if !program.CopySlice(dst, src) {
-		return fmt.Errorf("state %q is a %T of %d elements: pass a slice of that type and length", name, state, reflect.ValueOf(state).Len())
+	if st.Shared {
+		return fmt.Errorf("state %q is a data set, which all replicas read: it cannot be written", name)
+	}
+	buf, err := hostBytes(st, src)
+	if err != nil {
+		return err
+	}
+	row, ld := st.Cols*st.DType.Size(), st.LD*st.DType.Size()
+	for i := range st.Rows {
+		copy(mem[i*ld:][:row], buf[i*row:])
 	}
 	return nil
+}
+
+// hostBytes views the host's slice, which must be of the state's element type
+// and number of elements.
+func hostBytes(st *program.State, data any) (arena, error) {
+	want := anyAt(nil, 0, 0, st.DType)
+	if v := reflect.ValueOf(data); reflect.TypeOf(data) != reflect.TypeOf(want) || v.Len() != st.Len() {
+		return nil, fmt.Errorf("state %q is a %T of %d elements: pass a slice of that type and length", st.Name, want, st.Len())
+	}
+	return rawBytes(data), nil
 }
 
 // Close implements device.Session.

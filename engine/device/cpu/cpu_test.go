@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -11,13 +10,15 @@ import (
 	"driftless/engine/program"
 )
 
+// TestConformance runs the suite with one worker and with teams, more of them
+// than processors among them: how a step is shared does not show in its bits.
 func TestConformance(t *testing.T) {
-	for _, procs := range []int{1, 2, 8} {
-		t.Run(fmt.Sprintf("GOMAXPROCS=%d", procs), func(t *testing.T) {
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-			devicetest.RunAll(t, func() device.Device { return New() })
+	for _, workers := range []int{1, 2, 3, 8} {
+		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
+			devicetest.RunAll(t, func() device.Device { return newDevice(workers, 0) })
 		})
 	}
+	t.Run("default", func(t *testing.T) { devicetest.RunAll(t, func() device.Device { return New() }) })
 }
 
 // TestUnknownInstruction: a Program that the device does not understand is

@@ -1,10 +1,39 @@
 // Package cpu runs Programs on the processor with the kernels of package
 // kernels.
 //
-// Each replica has one arena of state; each worker has one arena of scratch. A
-// Run hands replicas to as many workers as there are processors
-// (runtime.GOMAXPROCS), across all sessions of the process: a replica runs all
-// the steps asked for on one worker, so steps need no synchronisation and a
-// replica's bits depend on nothing but its own state. Binding turns each
-// instruction into a closure over offsets; running allocates nothing.
+// Each replica has one arena of state. Binding turns each instruction into a
+// closure over offsets that does a share of it, rows or columns from lo to hi;
+// running allocates nothing.
+//
+// # Who works on what
+//
+// A device has as many workers as there are processors (runtime.GOMAXPROCS),
+// across all sessions of the process. With at least as many replicas to train as
+// workers, each worker trains one at a time, for many steps, and meets nobody:
+// that is the fastest way to train several. Otherwise the free workers form a
+// team for one replica: the Program's schedule says along which axis each
+// instruction is shared and where the team must meet, which takes some hundred
+// nanoseconds, once or twice a layer. A step too small to gain from a worker does
+// not get one. Workers live as long as a Run, which is asked for many steps.
+//
+// Runs of column-wise instructions, a normalization with its activation, say, are
+// done strip of columns by strip, so that what one instruction writes is still in
+// the cache for the next.
+//
+// # Bits
+//
+// A share's bits do not depend on where it begins and ends, so that neither the
+// number of workers nor the instruction set (see package kernels) shows in any
+// result; the package's tests demand ==.
+//
+// # Files
+//
+//	cpu.go      Device and session: replicas, state, reading and writing
+//	team.go     how workers meet
+//	env.go      a worker's view, and the loop over steps, blocks, instructions
+//	bind.go     tensors and rectangles of them
+//	instr.go    the closures of normalizations, losses and elementwise work
+//	product.go  … of matrix products
+//	data.go     … of what brings in the batch
+//	effect.go   … of what writes state, and of operations left to Gorgonia
 package cpu

@@ -1,32 +1,44 @@
 package cpu
 
 import (
+	"time"
+
 	"driftless/engine/program"
 )
 
 // env is what a worker needs to run a bound Program on one replica: its
-// memories and the quantities of the step in progress.
+// memories, its shares of the instructions, and the quantities of the step in
+// progress.
 type env struct {
-	replica, scratch, packing arena
-	consts                    arena   // of the block in progress
-	shared                    []arena // one for each shared state
+	replica, scratch arena
+	packing          arena   // the worker's own
+	consts           arena   // of the block in progress
+	shared           []arena // one for each shared state
 
 	step, nonFinite, seed []int64 // views of the control state
 	lr                    []float64
 
-	round int  // of the block in progress
-	valid int  // rows of the batch that count
-	stop  bool // leave the Program: with err, or because the replica diverged
-	err   error
+	team   *team
+	worker int
+	parts  [][]span // of each block, of each item
+
+	now   int64 // steps done when the block began
+	round int   // of the block in progress
+	valid int   // rows of the batch that count
+
+	clock *clock // nil unless the run is timed
 }
 
-func newEnv(b *bound) *env {
-	return &env{scratch: newArena(b.p.Scratch()), packing: newArena(b.packing)}
-}
+type span struct{ lo, hi int }
 
-// enter points the environment at a replica.
-func (e *env) enter(l *program.Layout, replica arena, shared []arena) {
-	e.replica, e.shared, e.stop, e.err = replica, shared, false, nil
+// enter points the environment at a replica and its team.
+func (e *env) enter(b *bound, t *team, worker int, scratch, replica arena, shared []arena) {
+	e.replica, e.scratch, e.shared = replica, scratch, shared
+	if e.team == nil || e.team.size != t.size || e.worker != worker || e.parts == nil {
+		e.parts = b.share(t.size, worker)
+	}
+	e.team, e.worker = t, worker
+	l := b.p.Layout
 	e.step = at[int64](replica, l.Lookup(program.StateStep).Off, 1)
 	e.seed = at[int64](replica, l.Lookup(program.StateSeed).Off, 1)
 	e.nonFinite = at[int64](replica, l.Lookup(program.StateNonFinite).Off, 1)
@@ -51,44 +63,144 @@ type bound struct {
 	p       *program.Program
 	packing int  // bytes of packing buffer for matrix products
 	serial  bool // holds an operation that may keep state of its own between calls
+	flops   float64
 	blocks  []boundBlock
+
 	envs    []*env // free environments
+	scratch []arena
 }
 
 type boundBlock struct {
 	every, rounds int64
+	batch, total  int
 	consts        arena
-	instrs        []boundInstr
+	items         []item
 }
 
-type boundInstr struct {
+// item is an instruction, or a run of them that is done strip by strip.
+type item struct {
+	program.Schedule
 	every int64
-	do    func(e *env)
+	host  bool
+	strip int // columns
+	do    []func(e *env, lo, hi int)
+	first int // number of the first instruction
+}
+
+// stripBytes is about how much of one matrix a strip takes: a few such fit into a
+// second-level cache.
+const stripBytes = 64 << 10
+
+// stripWidth returns the number of columns of a strip of so many rows.
+func stripWidth(rows, elemSize int) int { return max(16, stripBytes/(elemSize*max(1, rows))&^15) }
+
+// share computes a worker's part of every item.
+func (b *bound) share(size, worker int) [][]span {
+	parts := make([][]span, len(b.blocks))
+	for i, k := range b.blocks {
+		for _, it := range k.items {
+			lo, hi := it.Share(size, worker)
+			parts[i] = append(parts[i], span{lo, hi})
+		}
+	}
+	return parts
 }
 
 // run runs n steps, fewer when the replica diverges; one that has runs nothing.
-func (b *bound) run(e *env, n int) error {
+func (b *bound) run(e *env, n int) {
 	for range n {
 		for i := range b.blocks {
 			k := &b.blocks[i]
-			if e.nonFinite[0] >= 0 {
-				return nil
-			}
-			if k.every > 1 && e.step[0]%k.every != 0 {
-				continue
-			}
-			e.consts = k.consts
 			for r := int64(0); r < k.rounds; r++ {
-				e.round = int(r)
-				for j := range k.instrs {
-					if in := &k.instrs[j]; in.every <= 1 || e.step[0]%in.every == 0 {
-						if in.do(e); e.stop {
-							return e.err
-						}
+				e.team.wait()
+				if r == 0 {
+					if e.nonFinite[0] >= 0 {
+						return
 					}
+					if e.now = e.step[0]; k.every > 1 && e.now%k.every != 0 {
+						break
+					}
+				}
+				e.round, e.valid, e.consts = int(r), k.batch, k.consts
+				if k.total > 0 {
+					e.valid = min(k.batch, k.total-e.round*k.batch)
+				}
+				if e.clock != nil {
+					e.clock.block = i
+				}
+				if !k.pass(e, e.parts[i]) {
+					return
 				}
 			}
 		}
 	}
-	return nil
+}
+
+// pass runs a block once and reports whether the Program goes on.
+func (k *boundBlock) pass(e *env, parts []span) bool {
+	for j := range k.items {
+		it := &k.items[j]
+		if it.Wait && j > 0 {
+			e.team.wait()
+		}
+		if it.every > 1 && e.now%it.every != 0 {
+			continue
+		}
+		if e.clock != nil {
+			e.clock.time(it, e, parts[j])
+		} else {
+			it.run(e, parts[j])
+		}
+		if it.host { // which may have failed
+			if e.team.wait(); e.team.stop {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (it *item) run(e *env, p span) {
+	if it.strip == 0 || p.hi-p.lo <= it.strip {
+		if p.lo < p.hi {
+			for _, do := range it.do {
+				do(e, p.lo, p.hi)
+			}
+		}
+		return
+	}
+	for lo := p.lo; lo < p.hi; lo += it.strip {
+		for _, do := range it.do {
+			do(e, lo, min(lo+it.strip, p.hi))
+		}
+	}
+}
+
+// clock adds up the time that the first worker spends on each instruction.
+type clock struct {
+	block int
+	spent [][]time.Duration
+}
+
+func newClock(b *bound) *clock {
+	c := &clock{}
+	for _, blk := range b.p.Blocks {
+		c.spent = append(c.spent, make([]time.Duration, len(blk.Instrs)))
+	}
+	return c
+}
+
+// time runs an item, strip by strip where the run would.
+func (c *clock) time(it *item, e *env, p span) {
+	width := p.hi - p.lo
+	if it.strip > 0 {
+		width = min(width, it.strip)
+	}
+	for lo := p.lo; lo < p.hi; lo += width {
+		for i, do := range it.do {
+			start := time.Now()
+			do(e, lo, min(lo+width, p.hi))
+			c.spent[c.block][it.first+i] += time.Since(start)
+		}
+	}
 }

@@ -1,0 +1,6 @@
+//go:build !noasm
+
+package cpu
+
+// pause waits for a moment.
+func pause()

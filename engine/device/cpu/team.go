@@ -1,0 +1,46 @@
+package cpu
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// team is the workers that run one replica's steps together.
+type team struct {
+	size int
+	stop bool  // leave the Program; set by the first worker between two meetings
+	err  error // why, if it is an error
+
+	_      [64]byte // what follows is written by all
+	arrive atomic.Uint64
+}
+
+// How often a worker looks before it makes room: about 0.2 µs of looking as fast
+// as it can, then with pauses for some 100 µs.
+const (
+	looks  = 200
+	pauses = 2000
+	yields = 200
+)
+
+// wait returns when all workers of the team have called it.
+func (t *team) wait() {
+	if t.size == 1 {
+		return
+	}
+	size := uint64(t.size)
+	n := t.arrive.Add(1)
+	all := (n + size - 1) / size * size
+	for i := 0; t.arrive.Load() < all; i++ {
+		switch {
+		case i < looks:
+		case i < looks+pauses:
+			pause()
+		case i < looks+pauses+yields:
+			runtime.Gosched()
+		default: // more workers than processors
+			time.Sleep(20 * time.Microsecond)
+		}
+	}
+}

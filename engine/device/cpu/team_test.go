@@ -1,0 +1,288 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"sync"
+	"testing"
+
+	"driftless/engine"
+	"driftless/engine/device"
+	"driftless/engine/optim"
+	"driftless/engine/program"
+	"driftless/kernels"
+	"driftless/kernels/gather"
+	"driftless/models"
+)
+
+// pixels draws rows of bytes of which a share is not 0.
+func pixels(n int, share float64) []uint8 {
+	rng := rand.New(rand.NewPCG(1, 2))
+	out := make([]uint8, n)
+	for i := range out {
+		if rng.Float64() < share {
+			out[i] = uint8(1 + rng.IntN(255))
+		}
+	}
+	return out
+}
+
+// network is a training with everything that goes with it.
+type network struct {
+	mlp                models.MLP
+	layout             *program.Layout
+	first, train, test *program.Program
+}
+
+func newNetwork(t testing.TB, n models.Norm, o optim.Optimizer, act string, share float64, mp gather.Map, dt program.DType) *network {
+	t.Helper()
+	const rows, inputs, batch = 90, 70, 24
+	w := &network{mlp: models.MLP{Inputs: inputs, Hidden: []int{40, 36}, Classes: 10, Activation: act, InitSD: 0.2, Norm: n}, layout: program.NewLayout(program.Float32)}
+	l := w.layout
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	classes := make([]uint8, rows)
+	for i := range classes {
+		classes[i] = uint8(i * 7 % 10)
+	}
+	x := pixels(rows*inputs, share)
+	var data any = x
+	if dt == program.Float32 { // as a mask's values would be
+		idx, floats := make([]int32, rows), make([]float32, len(x))
+		for i := range idx {
+			idx[i] = int32(i)
+		}
+		gather.BytesRows(idx, x, inputs, mp, floats, inputs)
+		data = floats
+	}
+	_, err := l.AddData("x", dt, rows, inputs, data)
+	check(err)
+	_, err = l.AddData("y", program.Uint8, rows, 1, classes)
+	check(err)
+	check(w.mlp.AddState(l))
+	b, err := w.mlp.Build(models.Training, batch)
+	check(err)
+	w.train, err = engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: o,
+		Data: []engine.Data{{Node: b.X, Name: "x", Map: mp}, {Node: b.Labels, Name: "y"}}})
+	check(err)
+	src := models.Source{Images: "x", Labels: "y", Map: mp, Total: rows, Batch: batch}
+	first, every, err := w.mlp.Refresh(l, src)
+	check(err)
+	if every != nil {
+		w.first, w.train = first, program.Join(w.train, every)
+	}
+	w.test, err = w.mlp.Evaluate(l, src)
+	check(err)
+	return w
+}
+
+// states trains and evaluates, and returns all state.
+func (w *network) states(t testing.TB, dev device.Device, steps int) map[string]any {
+	t.Helper()
+	s, err := dev.Open(w.layout, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = w.mlp.Initialize(s, 0, 1)
+	if w.first != nil && err == nil {
+		err = s.Run(w.first, 1)
+	}
+	if err == nil {
+		err = s.Run(w.train, steps)
+	}
+	if err == nil {
+		err = s.Run(w.test, 1)
+	}
+	out := map[string]any{}
+	for _, st := range w.layout.States() {
+		if st.Shared || err != nil {
+			continue
+		}
+		buf := reflect.MakeSlice(reflect.TypeOf(anyAt(nil, 0, 0, st.DType)), st.Len(), st.Len()).Interface()
+		err = s.Read(st.Name, 0, buf)
+		out[st.Name] = rawBytes(buf)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestTeams: neither the number of workers nor the instruction set shows in any
+// bit of training, refreshing and evaluating, whatever the normalization.
+func TestTeams(t *testing.T) {
+	for _, n := range models.Forms() {
+		t.Run(n.String(), func(t *testing.T) {
+			for _, v := range []struct {
+				name  string
+				share float64
+				mp    gather.Map
+				o     optim.Optimizer
+				act   string
+			}{
+				{"ones", 0.2, gather.Binary, optim.SGD(0.1), "sigmoid"},
+				{"values", 0.2, gather.Unit, optim.SGD(0.1), "tanh"},
+				{"dense", 0.9, gather.Unit, optim.Adam(0.01), "relu"},
+			} {
+				n := n
+				if n.Grad == models.Naive {
+					n.Interval = 2
+				}
+				w := newNetwork(t, n, v.o, v.act, v.share, v.mp, program.Uint8)
+				want := w.states(t, newDevice(1, 0), 7)
+				for _, isa := range kernels.ISAs() {
+					for _, workers := range []int{1, 2, 3, 8} {
+						restore := kernels.UseISA(isa)
+						got := w.states(t, newDevice(workers, 0), 7)
+						restore()
+						for name := range want {
+							if fmt.Sprint(want[name]) != fmt.Sprint(got[name]) {
+								t.Fatalf("%s: state %q differs with %d workers and %v", v.name, name, workers, isa)
+							}
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestMaskIsDense: skipping zeros changes no bit, also where weights are not
+// finite. The dense network is fed the same numbers as floats.
+func TestMaskIsDense(t *testing.T) {
+	for _, mp := range []gather.Map{gather.Binary, gather.Unit} {
+		for _, n := range []models.Norm{models.None, models.BatchNorm} {
+			masked := newNetwork(t, n, optim.SGD(0.1), "sigmoid", 0.2, mp, program.Uint8)
+			dense := newNetwork(t, n, optim.SGD(0.1), "sigmoid", 0.2, mp, program.Float32)
+			if m, d := count(masked, program.OpMasked), count(dense, program.OpMasked); m != 3 || d != 0 {
+				t.Fatalf("%d and %d products with a mask, want 3 and 0", m, d)
+			}
+			for _, bad := range []float32{0, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())} {
+				a, b := trained(t, masked, bad), trained(t, dense, bad)
+				for name := range a {
+					for i, v := range a[name] {
+						if w := b[name][i]; math.Float32bits(v) != math.Float32bits(w) && (v == v || w == w) {
+							t.Fatalf("%v, %v, weight %v: element %d of %s is %v with a mask and %v without", mp, n, bad, i, name, v, w)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func count(w *network, op program.Op) (n int) {
+	for _, p := range []*program.Program{w.train, w.test} {
+		for _, b := range p.Blocks {
+			for _, in := range b.Instrs {
+				if in.Op == op {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+// trained returns the weights after three steps from initial ones of which some
+// are bad, unless that is 0.
+func trained(t *testing.T, w *network, bad float32) map[string][]float32 {
+	t.Helper()
+	s, err := newDevice(2, 0).Open(w.layout, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out := map[string][]float32{}
+	weight := make([]float32, w.mlp.Inputs*w.mlp.Hidden[0])
+	if err = w.mlp.Initialize(s, 0, 1); err == nil {
+		err = s.Read("fc1.weight", 0, weight)
+	}
+	if bad != 0 && err == nil {
+		weight[5], weight[777] = bad, bad
+		err = s.Write("fc1.weight", 0, weight)
+	}
+	if err == nil {
+		err = s.Run(w.train, 3)
+	}
+	for _, name := range []string{"fc1.weight", "fc1.bias", "fc2.weight", "fc3.weight", program.StateLosses} {
+		st := w.layout.Lookup(name)
+		out[name] = make([]float32, st.Len())
+		if err == nil {
+			err = s.Read(name, 0, out[name])
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestAllocations: steps allocate nothing, whatever a Run itself does, alone and
+// in teams.
+func TestAllocations(t *testing.T) {
+	for _, n := range []models.Norm{models.None, models.StandardizeNaive, models.BatchNorm} {
+		w := newNetwork(t, n, optim.SGD(0.1), "sigmoid", 0.2, gather.Binary, program.Uint8)
+		for _, workers := range []int{1, 2} {
+			s, err := newDevice(workers, 0).Open(w.layout, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			of := func(steps int) float64 {
+				return testing.AllocsPerRun(5, func() {
+					if err := s.Run(w.train, steps); err != nil {
+						t.Fatal(err)
+					}
+				})
+			}
+			if few, many := of(5), of(60); many > few+2 { // a goroutine may or may not be there for reuse
+				t.Errorf("%v, %d workers: %v allocations in a Run of 60 steps, %v in one of 5", n, workers, many, few)
+			}
+		}
+	}
+}
+
+// TestReplicasTakeTurns: more replicas than workers, and sessions side by side,
+// come to the same as each alone.
+func TestReplicasTakeTurns(t *testing.T) {
+	w := newNetwork(t, models.BatchNorm, optim.SGD(0.1), "sigmoid", 0.2, gather.Binary, program.Uint8)
+	want := w.states(t, newDevice(1, 0), 20)
+	dev := newDevice(2, 0)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			s, err := dev.Open(w.layout, 3)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer s.Close()
+			for r := range 3 {
+				if err := w.mlp.Initialize(s, r, 1); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := s.Run(w.train, 20); err != nil {
+				t.Error(err)
+			}
+			for r := range 3 {
+				st := w.layout.Lookup("fc1.weight")
+				got := make([]float32, st.Len())
+				if err := s.Read("fc1.weight", r, got); err != nil || fmt.Sprint(rawBytes(got)) != fmt.Sprint(want["fc1.weight"]) {
+					t.Errorf("replica %d differs (%v)", r, err)
+				}
+			}
+		}()
+	}
+	wg.Wait()
+}

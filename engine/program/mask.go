@@ -1,0 +1,85 @@
+package program
+
+import (
+	"slices"
+
+	"driftless/kernels/gather"
+)
+
+// Shares of nonzeros below which a mask pays: of ones, and of other numbers,
+// which have to be multiplied.
+const (
+	maskOnes   = 0.5
+	maskValues = 0.35
+)
+
+// mask has the products of a batch that is mostly zeros skip them. The batch must
+// come from bytes, whose share of nonzeros is measured here, and be read by
+// nothing but matrix products: a forward product X·W and a weight gradient Xᵀ·G.
+func mask(b *Block, l *Layout) {
+	for i := 0; i < len(b.Instrs); i++ {
+		g := b.Instrs[i]
+		if g.Op != OpGather || g.In[0].DType != Uint8 || l.DType != Float32 || g.Out[0].Rows == 1 {
+			continue
+		}
+		x := g.Out[0]
+		products := readersOf(b, x)
+		fits := len(products) > 0
+		for _, p := range products {
+			fits = fits && p.Op == OpGEMM && p.In[0] == x && p.In[1].base() != x && !p.TransB && p.Every <= 1
+		}
+		pixels, _ := l.Lookup(g.In[0].Name).Init.([]uint8)
+		if !fits || len(pixels) == 0 {
+			continue
+		}
+		values, limit := g.Map != gather.Binary, maskOnes
+		if values {
+			limit = maskValues
+		}
+		if density := gather.Density(pixels, g.Map); density < limit {
+			useMask(b, g, products, values, density)
+		}
+	}
+}
+
+func useMask(b *Block, g *Instr, products []*Instr, values bool, density float64) {
+	x := g.Out[0]
+	bits := func(rows, cols int, name string) *Tensor {
+		w := (cols + 63) / 64 // words of 64 columns, one row of the mask each
+		return &Tensor{DType: Uint64, Rows: w, Cols: rows, LD: rows, Shape: []int{w, rows}, Name: name}
+	}
+	m := bits(x.Rows, x.Cols, x.Name+" mask")
+	g.Op, g.Out, g.Values, g.Density = OpGatherMask, []*Tensor{m}, values, density
+	if values {
+		g.Out = append(g.Out, x)
+	}
+	var t *Tensor // of the transpose
+	for _, p := range products {
+		use := m
+		if p.TransA {
+			if t == nil {
+				t = bits(x.Cols, x.Rows, x.Name+" maskT")
+				in := &Instr{Op: OpTransposeMask, In: []*Tensor{m}, Out: []*Tensor{t}, Nodes: g.Nodes, Density: density}
+				b.Instrs = slices.Insert(b.Instrs, slices.Index(b.Instrs, p), in)
+			}
+			use = t
+		}
+		p.Op, p.Values, p.Density = OpMasked, values, density
+		rest := p.In[2:]
+		p.In = []*Tensor{use, p.In[1]}
+		if values {
+			p.In = append(p.In, x)
+		}
+		p.In = append(p.In, rest...)
+	}
+}
+
+func readersOf(b *Block, x *Tensor) []*Instr {
+	var out []*Instr
+	for _, in := range b.Instrs {
+		if reads(in, []*Tensor{x}) {
+			out = append(out, in)
+		}
+	}
+	return out
+}

@@ -1,0 +1,45 @@
+package elem
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"driftless/kernels"
+)
+
+// BenchmarkElem measures operations on 60×100 elements under each instruction set;
+// impl=go is the plain sibling. Functions without a vector kernel are not measured.
+func BenchmarkElem(b *testing.B) {
+	const m, d, n = 60, 100, 6000
+	r := rand.New(rand.NewPCG(1, 2))
+	x, y, out := make([]float32, n), make([]float32, n), make([]float32, n)
+	for i := range x {
+		x[i], y[i] = float32(r.NormFloat64()), float32(r.NormFloat64())
+	}
+	for _, k := range []struct {
+		name    string
+		vectors int
+		f       func()
+	}{
+		{"add", 3, func() { Apply(Add, x, y, out) }},
+		{"mul", 3, func() { Apply(Mul, x, y, out) }},
+		{"mul-scalar", 2, func() { Apply(Mul, x, y[:1], out) }},
+		{"div", 3, func() { Apply(Div, x, y, out) }},
+		{"gt", 3, func() { Apply(Gt, x, y, out) }},
+		{"square", 2, func() { Map(Square, x, out) }},
+		{"sqrt", 2, func() { Map(Sqrt, x, out) }},
+		{"inversesqrt", 2, func() { Map(InverseSqrt, x, out) }},
+		{"addrow", 2, func() { AddRow(m, d, x, d, y, out, d) }},
+	} {
+		for _, isa := range kernels.ISAs() {
+			b.Run(fmt.Sprintf("impl=%v/op=%s", isa, k.name), func(b *testing.B) {
+				defer kernels.UseISA(isa)()
+				for b.Loop() {
+					k.f()
+				}
+				b.ReportMetric(float64(4*n*k.vectors)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GB/s")
+			})
+		}
+	}
+}

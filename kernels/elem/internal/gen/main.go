@@ -1,0 +1,77 @@
+// Command gen writes the vector kernels of package elem.
+package main
+
+import (
+	"math/bits"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+
+	"driftless/kernels/internal/vec"
+)
+
+func main() {
+	ConstraintExpr("!noasm")
+	vec.Both(func(v vec.V) {
+		binary(v, "add", "a + b", v.Add)
+		binary(v, "sub", "a − b", v.Sub)
+		binary(v, "mul", "a · b", v.Mul)
+		binary(v, "div", "a / b", v.Div)
+		holds := func(p vec.Predicate) func(a, b Op) vec.Reg {
+			return func(a, b Op) vec.Reg { return v.Keep(v.Compare(p, a, b), v.Copy(vec.One())) }
+		}
+		binary(v, "gt", "1 where a > b, else 0", holds(vec.GT))
+		binary(v, "gte", "1 where a ≥ b, else 0", holds(vec.GE))
+		binary(v, "lt", "1 where a < b, else 0", holds(vec.LT))
+		binary(v, "lte", "1 where a ≤ b, else 0", holds(vec.LE))
+		binary(v, "eq", "1 where a = b, else 0", holds(vec.EQ))
+		binary(v, "ne", "1 where a ≠ b, else 0", holds(vec.NotEQ))
+
+		sign := vec.Uint32("sign", 1<<31)
+		unary(v, "neg", "−x", func(x vec.Reg) vec.Reg { return v.Xor(x, sign) })
+		unary(v, "square", "x·x", func(x vec.Reg) vec.Reg { return v.Mul(x, x) })
+		unary(v, "sqrt", "√x", func(x vec.Reg) vec.Reg { return v.Sqrt(x) })
+		unary(v, "abs", "|x|", func(x vec.Reg) vec.Reg { return v.And(x, vec.Uint32("magnitude", 1<<31-1)) })
+		unary(v, "inverse", "1/x", func(x vec.Reg) vec.Reg { return v.Div(vec.One(), x) })
+		unary(v, "inverseSqrt", "1/√x, rounded twice", func(x vec.Reg) vec.Reg { return v.Div(vec.One(), v.Sqrt(x)) })
+		unary(v, "cube", "(x·x)·x, rounded twice", func(x vec.Reg) vec.Reg { return v.Mul(v.Mul(x, x), x) })
+	})
+	Generate()
+}
+
+// unary writes a function of one vector.
+func unary(v vec.V, name, formula string, f func(x vec.Reg) vec.Reg) {
+	vec.Text(name+v.Name, "func(n int, x, out *float32)", name+v.Name+" sets out to "+formula+".")
+	x, out := vec.Arg("x"), vec.Arg("out")
+	v.Columns(vec.Arg("n")).Each(func(s vec.Span) { s.Store(f(s.Load(x)), out) })
+	vec.End()
+}
+
+// binary writes a function of two vectors, one of which may be a scalar, repeated
+// for one vector register: it moves on by 0 then.
+func binary(v vec.V, name, formula string, f func(a, b Op) vec.Reg) {
+	vec.Text(name+v.Name, "func(n int, a *float32, moveA int, b *float32, moveB int, out *float32)",
+		name+v.Name+" sets out to "+formula+". moveA is 1, or 0 if a is a scalar, repeated 16 times;",
+		"likewise moveB.")
+	n, a, b, out := vec.Arg("n"), vec.Arg("a"), vec.Arg("b"), vec.Arg("out")
+	moveA, moveB := vec.Arg("moveA"), vec.Arg("moveB")
+	size := Imm(uint64(bits.TrailingZeros(uint(v.Bytes))))
+	SHLQ(size, moveA)
+	SHLQ(size, moveB)
+	lanes := Imm(uint64(v.Lanes()))
+	Label("vectors")
+	SUBQ(lanes, n)
+	JLT(LabelRef("rest"))
+	v.Store(f(v.Load(Mem{Base: a}), Mem{Base: b}), Mem{Base: out})
+	ADDQ(moveA, a)
+	ADDQ(moveB, b)
+	ADDQ(Imm(uint64(v.Bytes)), out)
+	JMP(LabelRef("vectors"))
+	Label("rest")
+	ADDQ(lanes, n)
+	JEQ(LabelRef("end"))
+	m := v.Tail(n)
+	v.StoreMasked(f(v.LoadMasked(m, Mem{Base: a}), v.LoadMasked(m, Mem{Base: b})), m, Mem{Base: out})
+	Label("end")
+	vec.End()
+}

@@ -1,0 +1,7 @@
+//go:build !amd64 || noasm
+
+package gather
+
+func bytesRows(_ []int32, _ []uint8, _ int, _ Map, _ []float32, _ int) bool { return false }
+
+func bytesMask(_ []int32, _ []uint8, _ int, _ Map, _ []uint64, _ int) bool { return false }

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+// masked writes the kernels for an op(A) that is mostly zeros: "ones", where the
+// others are one, and "values".
+func masked(w width) {
+	maskedRows(w, false)
+	maskedRows(w, true)
+	finite(w)
+}
+
+const (
+	maskedArgs  = "vectors, rows, words int, mask *uint64, maskStep int, b *float32, bStep int, s *float32, sStep int, c *float32, cStep int, bias *float32, alpha float32, tail, flags int"
+	valuesArgs  = ", a *float32, rowStep, kStep int"
+	valuesReply = " (done int)"
+)
+
+// maxVectors is the most vectors that a row of masked sums has.
+const maxVectors = 8
+
+// maskedRows writes a kernel with a loop over rows for each number of vectors.
+func maskedRows(w width, values bool) {
+	name, args, reply := "ones", maskedArgs, ""
+	if values {
+		name, args, reply = "values", maskedArgs+valuesArgs, valuesReply
+	}
+	name += w.name
+	TEXT(name, NOSPLIT, "func("+args+")"+reply)
+	doc := []string{
+		name + " computes rows of at most 8 vectors of C, the last of tail lanes.",
+		"Word g of row i of the mask, i words and g·maskStep from mask, tells which of the 64 rows of B from 64g",
+		"on are added up. The sums start at +0 or, with flagFrom, at s; with flagMore they end in s, else in C.",
+	}
+	if values {
+		doc = append(doc, "Rows of B are multiplied by the element of A at i·rowStep + p·kStep. A row with a complete sum",
+			"that is -0 ends the call; done is how many rows came before.")
+	}
+	Doc(append(doc, "Steps are in bytes.")...)
+	Pragma("noescape")
+
+	m := maskedLoop{width: w, left: AllocLocal(8), maskRow: AllocLocal(8)}
+	MOVQ(arg("rows"), m.left)
+	MOVQ(arg("mask"), m.maskRow)
+	m.s, m.c = arg("s"), arg("c")
+	m.maskStep, m.bStep = arg("maskStep"), arg("bStep")
+	if values {
+		m.values, m.aRow = true, AllocLocal(8)
+		MOVQ(arg("a"), m.aRow)
+		m.kStep = arg("kStep")
+	}
+	m.last = w.firstLanes(arg("tail"))
+	vectors := arg("vectors")
+	for n := 1; n < maxVectors; n++ {
+		CMPQ(vectors, Imm(uint64(n)))
+		JE(LabelRef(fmt.Sprint("row", n)))
+	}
+	for n := maxVectors; n > 0; n-- {
+		m.rows(n)
+	}
+	Label("out")
+	if values {
+		done := arg("rows")
+		SUBQ(m.left, done)
+		Store(done, ReturnIndex(0))
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// maskedLoop is what the loops of a kernel share.
+type maskedLoop struct {
+	width
+	values                 bool
+	left, maskRow, aRow    Mem // rows still to do, and the row's mask and elements of A
+	s, c                   general
+	maskStep, bStep, kStep general
+	last                   *mask
+}
+
+// rows writes the loop for rows of some vectors.
+func (l *maskedLoop) rows(vectors int) {
+	label := func(name string) string { return fmt.Sprint(name, vectors) }
+	ref := func(name string) LabelRef { return LabelRef(label(name)) }
+	lanesOf := func(j int) *mask {
+		if j == vectors-1 {
+			return l.last
+		}
+		return nil
+	}
+	sums := l.vectors(vectors)
+
+	Label(label("row"))
+	flags := arg("flags")
+	for _, v := range sums {
+		l.zero(v)
+	}
+	TESTQ(U32(flagFrom), flags)
+	JZ(ref("words"))
+	for j, v := range sums {
+		l.load(l.column(l.s, j), lanesOf(j), v)
+	}
+	Label(label("words"))
+	for j := 0; j < vectors; j += 64 / l.bytes {
+		PREFETCHT0(l.column(l.c, j))
+	}
+	at, words, some, b := GP64(), arg("words"), GP64(), arg("b")
+	MOVQ(l.maskRow, at)
+	XORQ(some, some)
+	var elems general
+	if l.values {
+		elems = GP64()
+		MOVQ(l.aRow, elems)
+	}
+
+	Label(label("word"))
+	m := GP64()
+	MOVQ(Mem{Base: at}, m)
+	ADDQ(l.maskStep, at)
+	ORQ(m, some)
+	TESTQ(m, m)
+	JZ(ref("next"))
+	Label(label("bit"))
+	row := GP64()
+	TZCNTQ(m, row)
+	var x vector
+	if l.values {
+		elem := GP64()
+		MOVQ(row, elem)
+		IMULQ(l.kStep, elem)
+		x = l.vector()
+		VBROADCASTSS(Mem{Base: elems, Index: elem, Scale: 1}, x)
+	}
+	IMULQ(l.bStep, row)
+	ADDQ(b, row)
+	for j, v := range sums {
+		l.addRow(l.column(row, j), lanesOf(j), x, v)
+	}
+	BLSRQ(m, m)
+	JNZ(ref("bit"))
+	Label(label("next"))
+	advance(b, l.bStep)
+	if l.values {
+		advance(elems, l.kStep)
+	}
+	DECQ(words)
+	JNZ(ref("word"))
+
+	flags = arg("flags")
+	TESTQ(U32(flagMore), flags)
+	JZ(ref("complete"))
+	for j, v := range sums {
+		l.store(v, lanesOf(j), l.column(l.s, j))
+	}
+	ADDQ(arg("cStep"), l.c)
+	JMP(ref("done"))
+
+	Label(label("complete"))
+	TESTQ(U32(flagSkip), flags)
+	JZ(ref("finish"))
+	TESTQ(some, some)
+	JNZ(ref("finish"))
+	ADDQ(arg("cStep"), l.c)
+	JMP(ref("done"))
+
+	Label(label("finish"))
+	if l.values {
+		l.jumpIfNegativeZero(sums, "out")
+	}
+	e := epilogue{width: l.width, c: l.c, step: arg("cStep"), flags: flags, lanes: lanesOf, label: label}
+	e.write([][]vector{sums})
+	MOVQ(e.c, l.c)
+
+	Label(label("done"))
+	ADDQ(arg("sStep"), l.s)
+	ADDQ(Imm(8), l.maskRow)
+	if l.values {
+		rowStep := arg("rowStep")
+		ADDQ(rowStep, l.aRow)
+	}
+	DECQ(l.left)
+	JNZ(ref("row"))
+	JMP(LabelRef("out"))
+}
+
+// advance adds 64 steps.
+func advance(p, step general) {
+	far := GP64()
+	MOVQ(step, far)
+	SHLQ(Imm(6), far)
+	ADDQ(far, p)
+}
+
+// addRow adds lanes of memory, or x times them, to a sum.
+func (w width) addRow(from Mem, lanes *mask, x, sum vector) {
+	var y Op = from
+	switch {
+	case lanes != nil && w.wide() && x == nil:
+		VADDPS(from, sum, lanes.k, sum)
+		return
+	case lanes != nil && w.wide():
+		VFMADD231PS(from, x, lanes.k, sum)
+		return
+	case lanes != nil:
+		v := w.vector()
+		w.load(from, lanes, v)
+		y = v
+	}
+	if x == nil {
+		VADDPS(y, sum, sum)
+	} else {
+		VFMADD231PS(y, x, sum)
+	}
+}
+
+// jumpIfNegativeZero jumps if any lane is -0: as an integer, it is the least.
+func (w width) jumpIfNegativeZero(v []vector, label string) {
+	least, zero, bits := w.vector(), w.vector(), GP32()
+	MOVL(U32(1<<31), bits)
+	VMOVD(bits, zero.AsX())
+	VPBROADCASTD(zero.AsX(), zero)
+	if w.wide() {
+		VMOVDQA32(v[0], least)
+	} else {
+		VMOVDQA(v[0], least)
+	}
+	for _, x := range v[1:] {
+		VPMINSD(x, least, least)
+	}
+	if w.wide() {
+		k := K()
+		VPCMPEQD(zero, least, k)
+		KORTESTW(k, k)
+	} else {
+		VPCMPEQD(zero, least, least)
+		VPTEST(least, least)
+	}
+	JNZ(LabelRef(label))
+}
+
+// finite writes a kernel that looks for NaN and infinities.
+func finite(w width) {
+	name := "finite" + w.name
+	TEXT(name, NOSPLIT, "func(rows, vectors int, b *float32, bStep, tail int) bool")
+	Doc(name+" reports whether rows ≥ 1 rows of vectors ≥ 1 vectors, the last of tail lanes, are finite.",
+		"bStep is in bytes.")
+	Pragma("noescape")
+	rows, vectors, b, bStep := arg("rows"), arg("vectors"), arg("b"), arg("bStep")
+	last := w.firstLanes(arg("tail"))
+	DECQ(vectors)
+	zero := w.vector()
+	w.zero(zero)
+	sums := w.vectors(2) // of elements times 0: 0, or NaN
+	for _, v := range sums {
+		w.zero(v)
+	}
+	Label("row")
+	at, n := GP64(), GP64()
+	MOVQ(b, at)
+	MOVQ(vectors, n)
+	TESTQ(n, n)
+	JZ(LabelRef("last"))
+	Label("vector")
+	VFMADD231PS(Mem{Base: at}, zero, sums[0])
+	ADDQ(Imm(uint64(w.bytes)), at)
+	DECQ(n)
+	JNZ(LabelRef("vector"))
+	Label("last")
+	w.addRow(Mem{Base: at}, last, zero, sums[1])
+	ADDQ(bStep, b)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+
+	VADDPS(sums[1], sums[0], sums[0])
+	ok := GP8()
+	if w.wide() {
+		k := K()
+		VCMPPS(Imm(unordered), sums[0], sums[0], k)
+		KORTESTW(k, k)
+	} else {
+		VCMPPS(Imm(unordered), sums[0], sums[0], sums[0])
+		VPTEST(sums[0], sums[0])
+	}
+	SETEQ(ok)
+	Store(ok, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// unordered is the predicate of VCMPPS that is true of NaN.
+const unordered = 3

@@ -1,0 +1,31 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+// chains is the number of independent chains of FMAs in a burst: enough for two
+// units of latency five.
+const chains = 12
+
+// peak writes a kernel that does nothing but FMAs.
+func peak(w width) {
+	TEXT("burst"+w.name, NOSPLIT, "func(n int)")
+	Doc("burst" + w.name + " does n times 12 vector FMAs.")
+	n := arg("n")
+	x := w.vector()
+	w.zero(x)
+	sums := w.vectors(chains)
+	for _, v := range sums {
+		w.zero(v)
+	}
+	Label("loop")
+	for _, v := range sums {
+		VFMADD231PS(x, x, v)
+	}
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}

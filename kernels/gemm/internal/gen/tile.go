@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+// shape is a family of tiles: from 1 to rows rows of some vectors.
+type shape struct {
+	rows, vectors int
+	// partial tiles have a last vector of which only some lanes are columns.
+	partial bool
+}
+
+// shapes are the tiles of a width. The large ones leave a register for each
+// vector of B and one for an element of A. One vector alone takes as many rows as
+// need be to keep two FMA units busy, which eight sums do. Wide tiles read long
+// rows of B, for a few rows of A.
+func shapes(w width) []shape {
+	if w.wide() {
+		return []shape{{12, 2, false}, {12, 2, true}, {9, 3, true}, {12, 1, true}, {3, 8, false}}
+	}
+	return []shape{{6, 2, false}, {6, 2, true}, {12, 1, true}, {1, 8, false}}
+}
+
+func tiles(w width) {
+	for _, s := range shapes(w) {
+		for rows := 1; rows <= s.rows; rows++ {
+			tile(w, s, rows)
+		}
+	}
+}
+
+// tile writes a kernel for some panels of rows × vectors.
+func tile(w width, s shape, rows int) {
+	name := fmt.Sprintf("tile%dx%d", rows, s.vectors*w.lanes())
+	if s.partial {
+		name += "Part"
+	}
+	name += w.name
+	TEXT(name, NOSPLIT, "func(panels, k int, a *float32, rowStep, kStep, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail, flags int)")
+	doc := []string{
+		fmt.Sprintf("%s computes panels of %d rows and %d vectors of C.", name, rows, s.vectors),
+		"Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,",
+		"row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.",
+	}
+	if s.partial {
+		doc = append(doc, "The last vector has tail lanes.")
+	}
+	Doc(append(doc, "See package comment and internal/gen for alpha, bias and flags.")...)
+	Pragma("noescape")
+
+	left := AllocLocal(8) // panels still to do: general registers are short
+	MOVQ(arg("panels"), left)
+	a, c := arg("a"), arg("c")
+	rowStep, kStep, bStep := arg("rowStep"), arg("kStep"), arg("bStep")
+	var last *mask
+	if s.partial {
+		last = w.firstLanes(arg("tail"))
+	}
+	lanesOf := func(j int) *mask {
+		if j == s.vectors-1 {
+			return last
+		}
+		return nil
+	}
+	sums := make([][]vector, rows)
+	for i := range sums {
+		sums[i] = w.vectors(s.vectors)
+	}
+
+	Label("panel")
+	// One pointer for every three rows of A: the others are one and two steps on.
+	var base []general
+	for i := 0; i < rows; i += 3 {
+		p := GP64()
+		if i == 0 {
+			MOVQ(a, p)
+		} else {
+			LEAQ(Mem{Base: base[i/3-1], Index: rowStep, Scale: 2}, p)
+			ADDQ(rowStep, p)
+		}
+		base = append(base, p)
+	}
+	for i := range sums {
+		for _, v := range sums[i] {
+			w.zero(v)
+		}
+	}
+	prefetchC(w, s, rows, c)
+	b, n := arg("b"), arg("k")
+	TESTQ(n, n)
+	JZ(LabelRef("finish"))
+
+	Label("loop")
+	step(w, s, sums, base, rowStep, b, lanesOf)
+	for _, p := range base {
+		ADDQ(kStep, p)
+	}
+	ADDQ(bStep, b)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+
+	Label("finish")
+	e := epilogue{width: w, c: c, step: arg("cStep"), flags: arg("flags"), lanes: lanesOf, label: func(s string) string { return s }}
+	e.write(sums)
+	MOVQ(e.c, c)
+	ADDQ(arg("panelStep"), a)
+	DECQ(left)
+	JNZ(LabelRef("panel"))
+	VZEROUPPER()
+	RET()
+}
+
+// prefetchC fetches the rows of C that a panel is going to write.
+func prefetchC(w width, s shape, rows int, c general) {
+	at, cStep := GP64(), arg("cStep")
+	MOVQ(c, at)
+	for i := range rows {
+		for j := 0; j < s.vectors; j += 64 / w.bytes {
+			PREFETCHT0(w.column(at, j))
+		}
+		if i+1 < rows {
+			ADDQ(cStep, at)
+		}
+	}
+}
+
+// step adds the products of one k to the sums.
+func step(w width, s shape, sums [][]vector, base []general, rowStep, b general, lanes func(j int) *mask) {
+	elem := func(i int) Mem {
+		m := Mem{Base: base[i/3]}
+		if i%3 != 0 {
+			m.Index, m.Scale = rowStep, uint8(i%3)
+		}
+		return m
+	}
+	if len(sums) <= 3 { // elements of A stay, vectors of B pass
+		x := w.vectors(len(sums))
+		for i := range x {
+			VBROADCASTSS(elem(i), x[i])
+		}
+		for j := range s.vectors {
+			y := w.vector()
+			w.load(w.column(b, j), lanes(j), y)
+			for i := range sums {
+				VFMADD231PS(y, x[i], sums[i][j])
+			}
+		}
+		return
+	}
+	y := w.vectors(s.vectors)
+	for j := range y {
+		w.load(w.column(b, j), lanes(j), y[j])
+	}
+	for i := range sums {
+		if w.wide() && s.vectors == 1 {
+			VFMADD231PS_BCST(elem(i), y[0], sums[i][0])
+			continue
+		}
+		x := w.vector()
+		VBROADCASTSS(elem(i), x)
+		for j := range y {
+			VFMADD231PS(y[j], x, sums[i][j])
+		}
+	}
+}

@@ -1,0 +1,40 @@
+//go:build !noasm
+
+package gemm
+
+// packPanel copies cols columns of a chunk of op(B), from column j on, into a
+// panel with rows as long as the shape has columns.
+//
+//go:noinline
+func (d *plan) packPanel(x *product[float32], q part, j int, s *shape, cols int, panel []float32) {
+	k := q.end - q.p
+	if !x.transB {
+		n := divUp(cols, s.lanes)
+		d.u.copyRows[n](k, &panel[0], 4*s.cols, &x.b[q.p*x.ldb+j], 4*x.ldb, cols-(n-1)*s.lanes)
+		return
+	}
+	for c := 0; c < cols; c += s.lanes {
+		d.u.transpose(divUp(k, s.lanes), &panel[c], 4*s.cols, &x.b[(j+c)*x.ldb+q.p], 4*x.ldb, min(s.lanes, cols-c), (k-1)%s.lanes+1)
+	}
+}
+
+// packBlock copies rows of a chunk of op(A), k contiguous. It returns the copy and
+// its steps.
+//
+//go:noinline
+func (d *plan) packBlock(x *product[float32], q part, i, rows int) (a []float32, rowStep, kStep int) {
+	k := q.end - q.p
+	ld := k + rowGap
+	if x.kStep == 1 {
+		for r := range rows {
+			copy(d.block[r*ld:][:k], x.a[(i+r)*x.rowStep+q.p:])
+		}
+		return d.block, ld, 1
+	}
+	ld = roundUp(k, maxLanes) + rowGap
+	lanes := d.u.lanes
+	for p := 0; p < k; p += lanes {
+		d.u.transpose(divUp(rows, lanes), &d.block[p], 4*ld, &x.a[i+(q.p+p)*x.kStep], 4*x.kStep, min(lanes, k-p), (rows-1)%lanes+1)
+	}
+	return d.block, ld, 1
+}

@@ -1,0 +1,43 @@
+package gemm
+
+import "time"
+
+// Peak returns the rate of one core at fused multiply-adds with the instruction
+// set in use, in GFLOP/s: the best of the bursts that fit into d, two operations
+// an FMA. No product can be faster.
+func Peak(d time.Duration) float64 {
+	const burst = 100 * time.Microsecond
+	n, best := 1000, 0.0
+	for end := time.Now().Add(d); ; {
+		start := time.Now()
+		flops := fmaBurst(n)
+		took := time.Since(start)
+		if took < burst/2 {
+			n *= 2
+		} else {
+			best = max(best, flops/float64(took.Nanoseconds()))
+		}
+		if best > 0 && time.Now().After(end) {
+			return best
+		}
+	}
+}
+
+// plainBurst does about 12n FMAs in plain Go and returns the number of operations.
+func plainBurst(n int) float64 {
+	var panel [256 * plainCols]float32
+	var a [256]float32
+	for i := range panel {
+		panel[i] = 1
+	}
+	for i := range a {
+		a[i] = 1
+	}
+	calls := divUp(12*n, len(panel))
+	for range calls {
+		if s := chains32(a[:], 1, panel[:]); s[0] != float32(len(a)) {
+			panic("gemm: 1 + … + 1 is wrong")
+		}
+	}
+	return 2 * float64(calls*len(panel))
+}

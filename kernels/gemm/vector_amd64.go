@@ -1,0 +1,173 @@
+//go:build !noasm
+
+package gemm
+
+import (
+	"unsafe"
+
+	"driftless/kernels"
+	"driftless/kernels/activation"
+)
+
+//go:generate go run ./internal/gen -family tile512 -out tile512_amd64.s -stubs tile512_amd64.go -pkg gemm
+//go:generate go run ./internal/gen -family tile256 -out tile256_amd64.s -stubs tile256_amd64.go -pkg gemm
+//go:generate go run ./internal/gen -family masked -out maskedrows_amd64.s -stubs maskedrows_amd64.go -pkg gemm
+//go:generate go run ./internal/gen -family pack -out packrows_amd64.s -stubs packrows_amd64.go -pkg gemm
+//go:generate go run ./internal/gen -family bits -out transposebits_amd64.s -stubs transposebits_amd64.go -pkg gemm
+//go:generate go run ./internal/gen -family peak -out burst_amd64.s -stubs burst_amd64.go -pkg gemm
+
+// Bits of the argument flags of the kernels. internal/gen has the same.
+const (
+	flagAdd  = 1 << iota // C is added to
+	flagReLU             // negative elements become 0
+	flagFrom             // masked sums go on from s
+	flagMore             // masked sums are not complete and go to s
+	flagSkip             // rows without a bit in the mask leave C as it is
+)
+
+// vectorGemm computes a product of float32 with vectors and reports whether it
+// could.
+func vectorGemm[T kernels.Float](x *product[T], scratch []T) bool {
+	u := unitInUse()
+	if u == nil || !kernels.IsFloat32[T]() || x.k == 0 {
+		return false
+	}
+	blocked((*product[float32])(unsafe.Pointer(x)), u, kernels.AsFloat32(scratch))
+	return true
+}
+
+// badStride says whether the rows of a matrix fall into few sets of the caches.
+func badStride(ld int) bool { return ld%256 == 0 }
+
+// plan is how a product is computed.
+type plan struct {
+	u     *unit
+	packA bool // copy blocks of A
+	packB bool // copy panels of B
+	// ahead means that the panels of a block of B are packed before they are used,
+	// because several blocks of A meet them, else each just before it is.
+	ahead  bool
+	rows   int       // of a block of A
+	cols   int       // of a block of B
+	panels []float32 // scratch for panels of B
+	block  []float32 // scratch for a block of A
+}
+
+func newPlan(x *product[float32], u *unit, scratch []float32) plan {
+	d := plan{u: u, rows: x.m, cols: x.n}
+	if x.m > blockRows { // blocks of equal height
+		d.rows = roundUp(divUp(x.m, divUp(x.m, blockRows)), 12)
+	}
+	d.packB = x.transB || packsB(x.m, x.n, x.k) || x.m >= 24 && x.k > 32 && badStride(x.ldb)
+	if d.packB && x.m > blockRows {
+		d.ahead, d.cols = true, min(x.n, blockCols)
+	}
+	if worthPackingA(x.m, x.n, x.k) {
+		if x.kStep == 1 {
+			d.packA = badStride(x.rowStep)
+		} else {
+			d.packA = badStride(x.kStep) || x.m*x.k > 128<<10
+		}
+	}
+	split := scratchB(x.m, x.n, x.k)
+	d.panels, d.block = scratch[:split], scratch[split:]
+	return d
+}
+
+// blocked computes a product block by block.
+func blocked(x *product[float32], u *unit, scratch []float32) {
+	d := newPlan(x, u, scratch)
+	for j := 0; j < x.n; j += d.cols {
+		cols := min(d.cols, x.n-j)
+		for q := range parts(x.k) {
+			if d.ahead {
+				for at := 0; at < cols; {
+					s, w := u.shape(x.m, cols-at)
+					d.packPanel(x, q, j+at, s, w, d.panels[at*d.depth(q):])
+					at += w
+				}
+			}
+			for i := 0; i < x.m; i += d.rows {
+				d.block1(x, q, i, min(d.rows, x.m-i), j, cols)
+			}
+		}
+	}
+}
+
+// depth is the number of rows of a packed panel.
+func (d *plan) depth(q part) int { return roundUp(q.end-q.p, d.u.lanes) }
+
+// block1 computes a block of C for one chunk of k.
+func (d *plan) block1(x *product[float32], q part, i, rows, j, cols int) {
+	o := &x.out
+	t := task{rows: rows, k: q.end - q.p, a: x.a[i*x.rowStep+q.p*x.kStep:], rowStep: x.rowStep, kStep: x.kStep, ldc: o.ld, alpha: o.alpha}
+	if d.packA {
+		t.a, t.rowStep, t.kStep = d.packBlock(x, q, i, rows)
+	}
+	if !o.over(q) {
+		t.flags |= flagAdd
+	}
+	act := activation.Identity
+	if q.last {
+		act = o.act
+	}
+	if act == activation.ReLU {
+		t.flags |= flagReLU
+	}
+	for at := 0; at < cols; {
+		s, w := d.u.shape(x.m, cols-at)
+		switch {
+		case d.ahead:
+			t.b, t.ldb = d.panels[at*d.depth(q):], s.cols
+		case d.packB:
+			d.packPanel(x, q, j+at, s, w, d.panels)
+			t.b, t.ldb = d.panels, s.cols
+		default:
+			t.b, t.ldb = x.b[q.p*x.ldb+j+at:], x.ldb
+		}
+		t.c = o.c[i*o.ld+j+at:]
+		t.bias = nil
+		if q.last && o.bias != nil {
+			t.bias = &o.bias[j+at]
+		}
+		t.column(s, w)
+		at += w
+	}
+	if act == activation.Sigmoid || act == activation.Tanh {
+		c := o.c[i*o.ld+j:]
+		activation.Forward(act, rows, cols, c, o.ld, c, o.ld)
+	}
+}
+
+// task is a panel of C: rows of A times a panel of B.
+type task struct {
+	rows, k        int
+	a              []float32
+	rowStep, kStep int
+	b              []float32
+	ldb            int
+	c              []float32
+	ldc            int
+	bias           *float32
+	alpha          float32
+	flags          int
+}
+
+// column computes a panel in tiles of equal height, or nearly so. It is not
+// inlined, for the stack check at its head: assembly cannot be preempted, and a
+// loop around it hardly ever is.
+//
+//go:noinline
+func (t *task) column(s *shape, cols int) {
+	tail := (cols-1)%s.lanes + 1
+	panels := divUp(t.rows, len(s.tiles)-1)
+	height, more := t.rows/panels, t.rows%panels
+	i := 0
+	for _, run := range [2]struct{ panels, height int }{{more, height + 1}, {panels - more, height}} {
+		if run.panels > 0 {
+			s.tiles[run.height](run.panels, t.k, &t.a[i*t.rowStep], 4*t.rowStep, 4*t.kStep, 4*t.rowStep*run.height,
+				&t.b[0], 4*t.ldb, &t.c[i*t.ldc], 4*t.ldc, t.bias, t.alpha, tail, t.flags)
+			i += run.panels * run.height
+		}
+	}
+}

@@ -1,0 +1,204 @@
+//go:build !noasm
+
+package norm
+
+import (
+	"math"
+
+	"driftless/kernels"
+)
+
+// The functions of this file do for float32, strip by strip, what the
+// specification states, once their arguments are checked; they return false if
+// they leave it to the specification.
+
+// fast tells whether there are vector kernels for an m×d matrix.
+func fast(m, d int) bool { return m > 0 && d > 0 && kernels.CurrentISA() >= kernels.AVX2 }
+
+// resident is the number of elements in a strip that several passes go over, such
+// that the first-level cache keeps it.
+const resident = 32 << 10
+
+// stripCols is the number of columns of such a strip, whole cache lines.
+func stripCols(m int) int { return max(16, min(maxCols, resident/m&^15)) }
+
+// take rounds the sums of a strip's columns, divided by n: a mean.
+func (s *sums) take(cols int, n float64, out []float32) {
+	strip{rows: 1, cols: cols, acc: &s[0], c: [4]*float32{&out[0]}, f: [3]uint64{double(n), double(1 / n)}}.run(takeMeans)
+}
+
+func single(x float32) uint64 { return uint64(math.Float32bits(x)) }
+func double(x float64) uint64 { return math.Float64bits(x) }
+
+func columnSums32(m, d int, x []float32, ldx int, divisor float64, out []float32) bool {
+	if !fast(m, d) {
+		return false
+	}
+	for j := 0; j < d; j += maxCols {
+		var acc sums
+		w := min(maxCols, d-j)
+		strip{rows: m, cols: w, x: &x[j], ldx: 4 * ldx, acc: &acc[0]}.run(addSums)
+		acc.take(w, divisor, out[j:])
+	}
+	return true
+}
+
+func addColumnSums32(rows, d int, x []float32, ldx int, acc []float64) bool {
+	if !fast(rows, d) {
+		return false
+	}
+	for j := 0; j < d; j += maxCols {
+		var buf sums
+		w := copy(buf[:], acc[j:d])
+		strip{rows: rows, cols: w, x: &x[j], ldx: 4 * ldx, acc: &buf[0]}.run(addSums)
+		copy(acc[j:d], buf[:w])
+	}
+	return true
+}
+
+func columnVar32(m, d int, x []float32, ldx int, mean, variance []float32) bool {
+	if !fast(m, d) {
+		return false
+	}
+	for j := 0; j < d; j += maxCols {
+		var acc sums
+		w := min(maxCols, d-j)
+		strip{rows: m, cols: w, x: &x[j], ldx: 4 * ldx, c: [4]*float32{&mean[j]}, acc: &acc[0]}.run(addSquares)
+		acc.take(w, float64(m), variance[j:])
+	}
+	return true
+}
+
+func columnDot32(m, d int, a []float32, lda int, b []float32, ldb int, out []float32) bool {
+	if !fast(m, d) {
+		return false
+	}
+	for j := 0; j < d; j += maxCols {
+		var acc sums
+		w := min(maxCols, d-j)
+		strip{rows: m, cols: w, x: &a[j], ldx: 4 * lda, y: &b[j], ldy: 4 * ldb, acc: &acc[0]}.run(addDots)
+		acc.take(w, 1, out[j:])
+	}
+	return true
+}
+
+func invStd32(d int, variance []float32, eps float64, out []float32) bool {
+	if !fast(1, d) {
+		return false
+	}
+	for j := 0; j < d; j += callCols {
+		strip{rows: 1, cols: min(callCols, d-j), x: &variance[j], y: &out[j], f: [3]uint64{double(eps)}}.run(takeInvStds)
+	}
+	return true
+}
+
+func ema32(old, new []float32, alpha, scale float32, out []float32) bool {
+	if !fast(1, len(old)) {
+		return false
+	}
+	keep := 1 - alpha
+	for j := 0; j < len(old); j += callCols {
+		strip{rows: 1, cols: min(callCols, len(old)-j), x: &old[j], y: &new[j], z: &out[j],
+			f: [3]uint64{single(keep), single(alpha), single(scale)}}.run(average)
+	}
+	return true
+}
+
+// columns32 runs a kernel with up to two vectors on a matrix.
+func columns32(k kernel, m, d int, x []float32, ldx int, c0, c1 []float32, y []float32, ldy int) bool {
+	if !fast(m, d) {
+		return false
+	}
+	s := strip{rows: m, x: &x[0], ldx: 4 * ldx, y: &y[0], ldy: 4 * ldy, c: [4]*float32{&c0[0]}}
+	if c1 != nil {
+		s.c[1] = &c1[0]
+	}
+	s.cols = d
+	s.run(k)
+	return true
+}
+
+func centerBy32(m, d int, x []float32, ldx int, mean, y []float32, ldy int) bool {
+	return columns32(center, m, d, x, ldx, mean, nil, y, ldy)
+}
+
+func squaredDeviation32(m, d int, x []float32, ldx int, mean, y []float32, ldy int) bool {
+	return columns32(squareDeviate, m, d, x, ldx, mean, nil, y, ldy)
+}
+
+func scaleColumns32(m, d int, x []float32, ldx int, factor, y []float32, ldy int) bool {
+	return columns32(scale, m, d, x, ldx, factor, nil, y, ldy)
+}
+
+func affine32(m, d int, x []float32, ldx int, gamma, beta, y []float32, ldy int) bool {
+	return columns32(affine, m, d, x, ldx, gamma, beta, y, ldy)
+}
+
+func normalize32(m, d int, x []float32, ldx int, mean, inv, y []float32, ldy int) bool {
+	return columns32(standardize, m, d, x, ldx, mean, inv, y, ldy)
+}
+
+// standardize32 is Standardize, and StandardizeAffine if gamma is not nil.
+func standardize32(m, d int, x []float32, ldx int, eps float64, mean, variance, invStd, gamma, beta, xhat []float32, ldxh int, y []float32, ldy int) bool {
+	if !fast(m, d) {
+		return false
+	}
+	step := stripCols(m)
+	for j := 0; j < d; j += step {
+		var first, second sums
+		s := strip{rows: m, cols: min(step, d-j), x: &x[j], ldx: 4 * ldx, y: &xhat[j], ldy: 4 * ldxh,
+			c: [4]*float32{&mean[j], &invStd[j]}, acc: &first[0]}
+		s.run(addSums)
+		first.take(s.cols, float64(m), mean[j:])
+		s.acc = &second[0]
+		s.run(addSquares)
+		strip{rows: 1, cols: s.cols, acc: &second[0], c: [4]*float32{&variance[j], &invStd[j]},
+			f: [3]uint64{double(float64(m)), double(1 / float64(m)), double(eps)}}.run(takeVariances)
+		if gamma == nil {
+			s.run(standardize)
+			continue
+		}
+		s.z, s.ldz, s.c[2], s.c[3] = &y[j], 4*ldy, &gamma[j], &beta[j]
+		s.run(standardizeAffine)
+	}
+	return true
+}
+
+func standardizeGrad32(m, d int, xhat []float32, ldxh int, g []float32, ldg int, invStd, dx []float32, lddx int) bool {
+	if !fast(m, d) {
+		return false
+	}
+	step := stripCols(2 * m)
+	for j := 0; j < d; j += step {
+		var acc [2]sums
+		var mean [2][maxCols]float32
+		s := strip{rows: m, cols: min(step, d-j), x: &xhat[j], ldx: 4 * ldxh, y: &g[j], ldy: 4 * ldg, z: &dx[j], ldz: 4 * lddx,
+			c: [4]*float32{&invStd[j], &mean[0][0], &mean[1][0]}, acc: &acc[0][0]}
+		s.run(addGradSums)
+		acc[0].take(s.cols, float64(m), mean[0][:])
+		acc[1].take(s.cols, float64(m), mean[1][:])
+		s.run(grad)
+	}
+	return true
+}
+
+func affineGrad32(m, d int, xhat []float32, ldxh int, g []float32, ldg int, gamma, invStd, dgamma, dbeta, dx []float32, lddx int) bool {
+	if !fast(m, d) {
+		return false
+	}
+	step := stripCols(2 * m)
+	for j := 0; j < d; j += step {
+		var acc [4]sums
+		var mean [2][maxCols]float32
+		s := strip{rows: m, cols: min(step, d-j), x: &xhat[j], ldx: 4 * ldxh, y: &g[j], ldy: 4 * ldg, z: &dx[j], ldz: 4 * lddx,
+			c: [4]*float32{&gamma[j]}, acc: &acc[0][0]}
+		s.run(addAffineSums)
+		acc[0].take(s.cols, float64(m), mean[0][:])
+		acc[1].take(s.cols, float64(m), mean[1][:])
+		acc[2].take(s.cols, 1, dbeta[j:])
+		acc[3].take(s.cols, 1, dgamma[j:])
+		s.c = [4]*float32{&invStd[j], &mean[0][0], &mean[1][0], &gamma[j]}
+		s.run(affineGrad)
+	}
+	return true
+}

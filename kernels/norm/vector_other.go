@@ -1,0 +1,39 @@
+//go:build !amd64 || noasm
+
+package norm
+
+// Without assembly there is only the specification.
+
+func columnSums32(_, _ int, _ []float32, _ int, _ float64, _ []float32) bool { return false }
+
+func addColumnSums32(_, _ int, _ []float32, _ int, _ []float64) bool { return false }
+
+func columnVar32(_, _ int, _ []float32, _ int, _, _ []float32) bool { return false }
+
+func columnDot32(_, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32) bool { return false }
+
+func invStd32(_ int, _ []float32, _ float64, _ []float32) bool { return false }
+
+func ema32(_, _ []float32, _, _ float32, _ []float32) bool { return false }
+
+func centerBy32(_, _ int, _ []float32, _ int, _, _ []float32, _ int) bool { return false }
+
+func squaredDeviation32(_, _ int, _ []float32, _ int, _, _ []float32, _ int) bool { return false }
+
+func scaleColumns32(_, _ int, _ []float32, _ int, _, _ []float32, _ int) bool { return false }
+
+func affine32(_, _ int, _ []float32, _ int, _, _, _ []float32, _ int) bool { return false }
+
+func normalize32(_, _ int, _ []float32, _ int, _, _, _ []float32, _ int) bool { return false }
+
+func standardize32(_, _ int, _ []float32, _ int, _ float64, _, _, _, _, _, _ []float32, _ int, _ []float32, _ int) bool {
+	return false
+}
+
+func standardizeGrad32(_, _ int, _ []float32, _ int, _ []float32, _ int, _, _ []float32, _ int) bool {
+	return false
+}
+
+func affineGrad32(_, _ int, _ []float32, _ int, _ []float32, _ int, _, _, _, _, _ []float32, _ int) bool {
+	return false
+}

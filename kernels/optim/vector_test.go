@@ -1,0 +1,49 @@
+package optim
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"driftless/kernels"
+)
+
+// TestBits: the instruction sets agree over several calls of assembly, at every
+// step t and for moments of any size, in which Adam divides by √(1−beta2^t).
+func TestBits(t *testing.T) {
+	const n = 1<<14 + 13
+	type state struct{ p, m, v []float32 }
+	for step := 1; step < 20000; step = step*5/4 + 1 {
+		c1, c2 := float32(1-math.Pow(0.9, float64(step))), float32(1-math.Pow(0.999, float64(step)))
+		if step == 3 {
+			c2 = 0 // out of its range
+		}
+		var want state
+		for _, isa := range kernels.ISAs() {
+			r := rand.New(rand.NewPCG(uint64(step), 2))
+			draw := func(least, most int) []float32 {
+				x := make([]float32, n)
+				for i := range x {
+					x[i] = float32(math.Ldexp(1+r.Float64(), least+r.IntN(most-least)))
+				}
+				return x
+			}
+			s, g := state{draw(-30, 10), draw(-100, 10), draw(-149, 127)}, draw(-80, 10)
+			restore := kernels.UseISA(isa)
+			SGD(s.p, g, 0.1)
+			Momentum(s.p, g, s.m, 0.1, 0.9)
+			Adam(s.p, g, s.m, s.v, 1e-3, 0.9, 0.999, 1e-8, c1, c2)
+			AdamW(s.p, g, s.m, s.v, 1e-3, 0.9, 0.999, 1e-8, c1, c2, 0.01)
+			restore()
+			if want.p == nil {
+				want = s
+			}
+			for i := range n {
+				if math.Float32bits(s.p[i]) != math.Float32bits(want.p[i]) || s.m[i] != want.m[i] || s.v[i] != want.v[i] {
+					t.Fatalf("%v, step %d, element %d: %v %v %v, want %v %v %v", isa, step, i,
+						s.p[i], s.m[i], s.v[i], want.p[i], want.m[i], want.v[i])
+				}
+			}
+		}
+	}
+}

@@ -1,5 +1,0 @@
-//go:build !amd64 || noasm
-
-package scalar
-
-func sigmoidFast(_, _ []float32) int { return 0 }
