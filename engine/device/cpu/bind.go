@@ -89,13 +89,13 @@ func (r ref[T]) of(e *env) []T { return at[T](e.mem(r.space, r.off), 0, r.n) }
 // in returns the elements from the first of a rectangle on.
 func (r ref[T]) in(e *env, q rect) []T { return r.of(e)[q.i*r.ld+q.j:] }
 
-// row returns row i of a rectangle, 0 its first.
-func (r ref[T]) row(e *env, q rect, i int) []T { return r.of(e)[(q.i+i)*r.ld+q.j:][:q.d] }
+// run returns n elements from row i of a rectangle on, 0 its first.
+func (r ref[T]) run(e *env, q rect, i, n int) []T { return r.of(e)[(q.i+i)*r.ld+q.j:][:n] }
 
-// cols returns the elements of a vector that go with a rectangle's columns.
+// cols1 returns the elements of a vector that go with a rectangle's columns.
 func (r ref[T]) cols1(e *env, q rect) []T { return r.of(e)[q.j:][:q.d] }
 
-// rows returns the elements of a vector that go with a rectangle's rows.
+// rows1 returns the elements of a vector that go with a rectangle's rows.
 func (r ref[T]) rows1(e *env, q rect) []T { return r.of(e)[q.i:][:q.m] }
 
 // rect is a part of a matrix: m×d elements from (i, j) on.
@@ -115,6 +115,27 @@ func (c cutter) cut(lo, hi int) rect {
 		return rect{0, lo, c.rows, hi - lo}
 	}
 	return rect{0, 0, c.rows, c.cols}
+}
+
+// runs returns how an elementwise operation goes over a rectangle, as so many runs
+// of n elements: its rows, or in one where all operands have the leading dimension
+// ld and rows are whole. Then it goes over what lies between the rows as well,
+// which is nobody's.
+func (c cutter) runs(q rect, same bool, ld int) (runs, n int) {
+	if same && c.axis != program.ByCols && q.m > 0 {
+		return 1, (q.m-1)*ld + q.d
+	}
+	return q.m, q.d
+}
+
+// sameLD tells whether all operands have one shape and leading dimension.
+func sameLD(ts ...*program.Tensor) bool {
+	for _, t := range ts {
+		if t.Rows != ts[0].Rows || t.Cols != ts[0].Cols || t.LD != ts[0].LD {
+			return false
+		}
+	}
+	return true
 }
 
 type binder[T kernel] struct{ layout *program.Layout }

@@ -183,7 +183,14 @@ func (s *session) runReplica(b *bound, r, n, active int, c *clock) (size int) {
 		size = max(1, min(workers/busy, int(b.flops/s.dev.least)))
 	}
 	for done := 0; done < n && s.errs[r] == nil; done += chunk {
-		s.runTeam(b, r, min(chunk, n-done), size, c)
+		with := size
+		if size > 1 && s.dev.least > 0 && c == nil {
+			with, chunk = b.pace.next(size, n-done)
+		}
+		start := time.Now()
+		chunk = min(chunk, n-done)
+		s.runTeam(b, r, chunk, with, c)
+		b.pace.add(with > 1, time.Since(start), chunk)
 	}
 	return size
 }

@@ -114,7 +114,7 @@ func fill[T kernel, S kernel](in *program.Instr) func(e *env, lo, hi int) {
 			v = T(x.of(e)[0])
 		}
 		for i := range q.m {
-			out := y.row(e, q, i)
+			out := y.run(e, q, i, q.d)
 			for j := range out {
 				out[j] = v
 			}

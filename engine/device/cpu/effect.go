@@ -40,8 +40,8 @@ func (b binder[T]) effect(in *program.Instr) (func(e *env, lo, hi int), error) {
 		return func(e *env, lo, hi int) {
 			q := c.cut(lo, hi)
 			for i := range q.m {
-				out := y.row(e, q, i)
-				for j, s := range acc.row(e, q, i) {
+				out := y.run(e, q, i, q.d)
+				for j, s := range acc.run(e, q, i, q.d) {
 					out[j] = T(s * scale)
 				}
 			}
@@ -59,38 +59,43 @@ func (b binder[T]) effect(in *program.Instr) (func(e *env, lo, hi int), error) {
 	return b.tick(in), nil
 }
 
-// update binds the optimizer's step, row by row of the parameter.
+// update binds the optimizer's step.
 func (b binder[T]) update(in *program.Instr) (func(e *env, lo, hi int), error) {
 	x, y := operands[T](in)
 	g, p, s1, s2 := x[0], y[0], y[1], y[2]
 	c := cutter{in.Axis, p.rows, p.cols}
+	same := sameLD(append([]*program.Tensor{in.In[0]}, in.Out...)...)
 	rule := in.Rule
 	switch rule.Kind {
 	case optim.KindSGD:
 		return func(e *env, lo, hi int) {
 			q, lr := c.cut(lo, hi), T(e.lr[0])
-			for i := range q.m {
-				koptim.SGD(p.row(e, q, i), g.row(e, q, i), lr)
+			runs, n := c.runs(q, same, p.ld)
+			for i := range runs {
+				koptim.SGD(p.run(e, q, i, n), g.run(e, q, i, n), lr)
 			}
 		}, nil
 	case optim.KindMomentum:
 		return func(e *env, lo, hi int) {
 			q, lr, mu := c.cut(lo, hi), T(e.lr[0]), T(rule.Mu)
-			for i := range q.m {
-				koptim.Momentum(p.row(e, q, i), g.row(e, q, i), s1.row(e, q, i), lr, mu)
+			runs, n := c.runs(q, same, p.ld)
+			for i := range runs {
+				koptim.Momentum(p.run(e, q, i, n), g.run(e, q, i, n), s1.run(e, q, i, n), lr, mu)
 			}
 		}, nil
 	case optim.KindAdam, optim.KindAdamW:
-		power, decay := refOf[float64](in.In[1]), rule.WeightDecay
+		power, b1, b2, eps := refOf[float64](in.In[1]), rule.Beta1, rule.Beta2, T(rule.Eps)
 		return func(e *env, lo, hi int) {
 			q, pow, lr := c.cut(lo, hi), power.of(e), T(e.lr[0])
 			c1, c2 := T(1-pow[0]), T(1-pow[1])
-			for i := range q.m {
+			runs, n := c.runs(q, same, p.ld)
+			for i := range runs {
+				ps, gs, ms, vs := p.run(e, q, i, n), g.run(e, q, i, n), s1.run(e, q, i, n), s2.run(e, q, i, n)
 				if rule.Kind == optim.KindAdamW {
-					koptim.AdamW(p.row(e, q, i), g.row(e, q, i), s1.row(e, q, i), s2.row(e, q, i), lr, rule.Beta1, rule.Beta2, T(rule.Eps), c1, c2, decay)
-					continue
+					koptim.AdamW(ps, gs, ms, vs, lr, b1, b2, eps, c1, c2, rule.WeightDecay)
+				} else {
+					koptim.Adam(ps, gs, ms, vs, lr, b1, b2, eps, c1, c2)
 				}
-				koptim.Adam(p.row(e, q, i), g.row(e, q, i), s1.row(e, q, i), s2.row(e, q, i), lr, rule.Beta1, rule.Beta2, T(rule.Eps), c1, c2)
 			}
 		}, nil
 	}

@@ -66,6 +66,7 @@ type bound struct {
 	flops   float64
 	blocks  []boundBlock
 
+	pace    pace
 	envs    []*env // free environments
 	scratch []arena
 }

@@ -161,7 +161,7 @@ func (b binder[T]) norm(in *program.Instr) (func(e *env, lo, hi int), error) {
 		return func(e *env, lo, hi int) {
 			q := c.cut(lo, hi)
 			for i := range q.m {
-				norm.EMA(x0.row(e, q, i), x1.row(e, q, i), alpha, scale, y0.row(e, q, i))
+				norm.EMA(x0.run(e, q, i, q.d), x1.run(e, q, i, q.d), alpha, scale, y0.run(e, q, i, q.d))
 			}
 		}, nil
 	}
@@ -237,24 +237,33 @@ func (b binder[T]) elementwise(in *program.Instr) (func(e *env, lo, hi int), err
 		}, nil
 	case program.OpBinary:
 		op := in.Bin
-		row := func(r ref[T], e *env, q rect, i int) []T {
+		run := func(r ref[T], e *env, q rect, i, n int) []T {
 			if r.n == 1 {
 				return r.of(e) // a scalar
 			}
-			return r.row(e, q, i)
+			return r.run(e, q, i, n)
 		}
+		like := []*program.Tensor{in.Out[0]} // what is no scalar
+		for _, t := range in.In {
+			if t.Len() > 1 {
+				like = append(like, t)
+			}
+		}
+		same := sameLD(like...)
 		return func(e *env, lo, hi int) {
 			q := c.cut(lo, hi)
-			for i := range q.m {
-				elem.Apply(op, row(x0, e, q, i), row(x1, e, q, i), y0.row(e, q, i))
+			runs, n := c.runs(q, same, y0.ld)
+			for i := range runs {
+				elem.Apply(op, run(x0, e, q, i, n), run(x1, e, q, i, n), y0.run(e, q, i, n))
 			}
 		}, nil
 	case program.OpUnary:
-		op := in.Un
+		op, same := in.Un, sameLD(in.In[0], in.Out[0])
 		return func(e *env, lo, hi int) {
 			q := c.cut(lo, hi)
-			for i := range q.m {
-				elem.Map(op, x0.row(e, q, i), y0.row(e, q, i))
+			runs, n := c.runs(q, same, y0.ld)
+			for i := range runs {
+				elem.Map(op, x0.run(e, q, i, n), y0.run(e, q, i, n))
 			}
 		}, nil
 	case program.OpActivate:
