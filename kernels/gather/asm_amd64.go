@@ -67,3 +67,8 @@ func signsAVX512(rows int, idx *int32, data *uint8, stride int, cols int, mask *
 //
 //go:noescape
 func nonzerosAVX512(rows int, idx *int32, data *uint8, stride int, cols int, mask *uint64, ldm int)
+
+// prefetch asks for lines of 64 bytes to be brought into the second-level cache.
+//
+//go:noescape
+func prefetch(lines int, data *uint8)

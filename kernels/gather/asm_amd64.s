@@ -739,3 +739,16 @@ done3:
 	JNZ  row
 	VZEROUPPER
 	RET
+
+// func prefetch(lines int, data *uint8)
+// Requires: MMX+
+TEXT ·prefetch(SB), NOSPLIT, $0-16
+	MOVQ lines+0(FP), AX
+	MOVQ data+8(FP), CX
+
+line:
+	PREFETCHT1 (CX)
+	ADDQ       $0x40, CX
+	DECQ       AX
+	JNZ        line
+	RET

@@ -92,3 +92,10 @@ func maskBlock(idx []int32, data []uint8, cols int, mp Map, mask []uint64, ldm i
 		nonzerosAVX2(rows, &idx[0], &data[0], cols, cols, &mask[0], 8*ldm)
 	}
 }
+
+// Prefetch asks for bytes to be brought into the cache, without waiting for them.
+func Prefetch(data []uint8) {
+	if len(data) > 0 && kernels.CurrentISA() >= kernels.AVX2 {
+		prefetch((len(data)+63)/64, &data[0])
+	}
+}

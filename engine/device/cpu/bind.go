@@ -43,6 +43,10 @@ func bindAs[T kernel](p *program.Program) (*bound, error) {
 			}
 			k.items = append(k.items, it)
 		}
+		if k.feeds = feeds(blk); len(k.feeds) > 0 {
+			b.ahead = max(b.ahead, blk.Batch)
+			k.perItem = blk.Batch/max(1, len(k.items)-4) + 1
+		}
 		b.blocks = append(b.blocks, k)
 	}
 	b.flops = p.Flops()

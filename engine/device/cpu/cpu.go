@@ -246,7 +246,7 @@ func (s *session) take(b *bound, n int) ([]*env, arena) {
 		if k := len(b.envs); k > 0 {
 			envs[i], b.envs = b.envs[k-1], b.envs[:k-1]
 		} else {
-			envs[i] = &env{packing: newArena(b.packing)}
+			envs[i] = &env{packing: newArena(b.packing), room: make([]int32, b.ahead)}
 		}
 	}
 	if k := len(b.scratch); k > 0 {

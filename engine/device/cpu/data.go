@@ -143,6 +143,9 @@ func (b binder[T]) index(in *program.Instr) func(e *env, lo, hi int) {
 			}
 			epoch, cursor := step/int64(perEpoch), int(step%int64(perEpoch))
 			order.Fill(seed, uint64(epoch), all, cursor*batch+lo, out)
+			if how == program.Shuffled {
+				e.lookAhead(seed, step+1, perEpoch, batch, all, lo, hi)
+			}
 		default:
 			start := e.round * batch
 			for i := range out {

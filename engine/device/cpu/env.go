@@ -26,6 +26,8 @@ type env struct {
 	round int   // of the block in progress
 	valid int   // rows of the batch that count
 
+	room, ahead []int32 // rows of the next batch that are still to be asked for
+
 	clock *clock // nil unless the run is timed
 }
 
@@ -62,6 +64,7 @@ func (e *env) mem(s program.Space, off int) arena {
 type bound struct {
 	p       *program.Program
 	packing int  // bytes of packing buffer for matrix products
+	ahead   int  // largest batch that is asked for ahead
 	serial  bool // holds an operation that may keep state of its own between calls
 	flops   float64
 	blocks  []boundBlock
@@ -76,6 +79,8 @@ type boundBlock struct {
 	batch, total  int
 	consts        arena
 	items         []item
+	feeds         []feed // to ask ahead for
+	perItem       int    // rows to ask for after each item
 }
 
 // item is an instruction, or a run of them that is done strip by strip.
@@ -151,6 +156,9 @@ func (k *boundBlock) pass(e *env, parts []span) bool {
 			e.clock.time(it, e, parts[j])
 		} else {
 			it.run(e, parts[j])
+		}
+		if len(e.ahead) > 0 {
+			e.askAhead(k.feeds, k.perItem)
 		}
 		if it.host { // which may have failed
 			if e.team.wait(); e.team.stop {

@@ -17,7 +17,20 @@ func main() {
 		masks(v, "signs", "its byte is beyond 127")
 		masks(v, "nonzeros", "its byte is not 0")
 	})
+	prefetch()
 	Generate()
+}
+
+// prefetch writes the kernel that asks for cache lines.
+func prefetch() {
+	vec.Text("prefetch", "func(lines int, data *uint8)", "prefetch asks for lines of 64 bytes to be brought into the second-level cache.")
+	lines, data := vec.Arg("lines"), vec.Arg("data")
+	Label("line")
+	PREFETCHT1(Mem{Base: data})
+	ADDQ(Imm(64), data)
+	DECQ(lines)
+	JNZ(LabelRef("line"))
+	RET()
 }
 
 // unit divides bytes by 255: 1/255 in two floats, the second for what the first

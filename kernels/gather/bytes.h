@@ -1,0 +1,34 @@
+// bytes.h is what bytes of a data set stand for.
+#pragma once
+
+#include "../cuda/driftless.h"
+
+// Numbered as gather.Map.
+enum Map { RAW, UNIT, BINARY };
+
+// bytes4 reads n bytes of a row of the data set.
+INLINE Four bytes4(const unsigned char *p, int n) {
+  Four r;
+  if (n == 4 && ((unsigned long long)p & 3) == 0) {
+    unsigned w = *(const unsigned *)p;
+#pragma unroll
+    for (int c = 0; c < 4; c++) {
+      r.v[c] = (float)(w >> (8 * c) & 255);
+    }
+  } else {
+#pragma unroll
+    for (int c = 0; c < 4; c++) {
+      r.v[c] = c < n ? (float)p[c] : 0.0f;
+    }
+  }
+  return r;
+}
+
+// mapped turns bytes into numbers: x, x/255 in one division, or 1 where x > 127.
+INLINE Four mapped(int map, const Four &v) {
+  switch (map) {
+  case UNIT: return each(v, [](float x) { return x / 255.0f; });
+  case BINARY: return each(v, [](float x) { return x > 127.0f ? 1.0f : 0.0f; });
+  }
+  return v;
+}
