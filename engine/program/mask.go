@@ -9,8 +9,8 @@ import (
 // Shares of nonzeros below which a mask pays: of ones, and of other numbers,
 // which have to be multiplied.
 const (
-	maskOnes   = 0.5
-	maskValues = 0.35
+	maskOnes   = 0.6
+	maskValues = 0.5
 )
 
 // mask has the products of a batch that is mostly zeros skip them. The batch must

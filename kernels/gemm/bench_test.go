@@ -184,3 +184,61 @@ func BenchmarkScaling(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMasked measures masked products at several densities, with values and
+// with ones, beside the dense one: the first layer of the small net forward and in
+// the update, and a larger one.
+func BenchmarkMasked(b *testing.B) {
+	for _, v := range []benchCase{
+		{false, false, 60, 100, 784, false},
+		{true, false, 784, 100, 60, true},
+		{false, false, 512, 1024, 784, false},
+		{true, false, 784, 1024, 512, true},
+	} {
+		for _, density := range []int{5, 13, 19, 25, 50, 75, 100} {
+			for _, values := range []bool{false, true} {
+				r := rand.New(rand.NewPCG(1, 2))
+				x, lda := aligned(r, v.m, v.k)
+				if v.transA {
+					x, lda = aligned(r, v.k, v.m)
+				}
+				y, ldb := aligned(r, v.k, v.n)
+				c, ldc := aligned(r, v.m, v.n)
+				rowStep, kStep := lda, 1
+				if v.transA {
+					rowStep, kStep = 1, lda
+				}
+				mask := make([]uint64, MaskWords(v.m, v.k))
+				for i := range v.m {
+					for p := range v.k {
+						if r.IntN(100) < density {
+							mask[p/wordBits*v.m+i] |= 1 << (p % wordBits)
+						} else {
+							x[i*rowStep+p*kStep] = 0
+						}
+					}
+				}
+				if !values {
+					x = nil
+				}
+				eachISABench(b, func(impl string) {
+					b.Run(fmt.Sprintf("%s/%v/density=%d%%/values=%v", impl, v, density, values), func(b *testing.B) {
+						measure(b, v.flops(), func() {
+							Masked(v.m, v.n, v.k, -1e-6, mask, v.m, x, rowStep, kStep, y, ldb, v.add, c, ldc, Epilogue[float32]{})
+						})
+					})
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkTransposeMask transposes the mask of a batch of 60 images, 13 blocks.
+func BenchmarkTransposeMask(b *testing.B) {
+	src, dst := make([]uint64, MaskWords(60, 784)), make([]uint64, MaskWords(784, 60))
+	eachISABench(b, func(impl string) {
+		b.Run(impl, func(b *testing.B) {
+			measure(b, 0, func() { TransposeMask(60, 784, src, 60, dst, 784) })
+		})
+	})
+}

@@ -1,37 +1,54 @@
 package gemm
 
-// Blocks, in rows and columns: a block of A of blockRows × maxChunk stays in the
-// second-level cache (576 KiB) and one of B of maxChunk × blockCols in the third
-// (4 MiB). A block of A may have rows this much longer than a chunk.
+// Two blocks, in elements (256 and 768 KiB), both stay in a second-level cache of
+// 2 MiB, and just about in one of 1 MiB. Longer rows of B, in blocks for the third
+// level, took 10 to 15 % longer where that level is slow. The large block is one of
+// B, which is packed once, while small ones of A pass; but where A is transposed and
+// to be packed, which costs more, it is one of A.
 const (
-	blockRows = 144
-	blockCols = 1024
-	rowGap    = 16
+	smallBlock = 64 << 10
+	largeBlock = 192 << 10
 )
 
-// maxPanel is the most columns that a panel has, and maxLanes the most lanes of a
-// vector.
+// maxPanel is the most columns that a panel has, maxRows the most rows of a tile,
+// and maxLanes the most lanes of a vector. Packed rows of A are rowGap apart.
 const (
 	maxPanel = 128
+	maxRows  = 12
 	maxLanes = 16
+	rowGap   = 16
 )
 
-// scratchB is room for the panels of B that are packed at a time: all of a block
-// if several blocks of A meet it, else one. The plain loop needs less.
-func scratchB(m, n, k int) int {
-	rows := max(roundUp(min(k, maxChunk), maxLanes), 1)
-	if m > blockRows {
-		return rows * roundUp(min(n, blockCols), maxLanes)
+// blockRows returns how many rows of A make a block of at most size elements: equal
+// parts of m, of whole tiles.
+func blockRows(m, k, size int) int {
+	most := size / chunk(k) / maxRows * maxRows
+	if m <= most {
+		return m
 	}
-	return rows * min(roundUp(n, maxLanes), maxPanel)
+	return roundUp(divUp(m, divUp(m, most)), maxRows)
 }
 
-// scratchA is room for a block of A.
-func scratchA(m, n, k int) int {
+// blockCols returns how many columns of B make a block that is packed.
+func blockCols(n, k int) int { return min(n, largeBlock/chunk(k)/32*32) }
+
+// scratchB is room for a block of B, or for the panel that is packed at a time
+// where rows of A make one block. The plain loop needs less.
+func scratchB(n, k int) int {
+	return min(roundUp(max(min(k, maxChunk), 1), maxLanes)*roundUp(n, maxLanes), largeBlock)
+}
+
+// scratchA is room for a block of A, rounded up to whole vectors both ways.
+func scratchA(transA bool, m, n, k int) int {
 	if !worthPackingA(m, n, k) {
 		return 0
 	}
-	return roundUp(min(m, blockRows), maxLanes) * (min(k, maxChunk) + rowGap + maxLanes)
+	size := smallBlock
+	if transA {
+		size = largeBlock
+	}
+	most := size + maxLanes*maxChunk + (maxLanes+rowGap)*(size/wordBits+maxLanes)
+	return min(roundUp(m, maxLanes)*(roundUp(min(k, maxChunk), maxLanes)+rowGap), most)
 }
 
 // worthPackingA says whether a block of A is met by enough panels of B to be
@@ -41,7 +58,7 @@ func worthPackingA(m, n, k int) bool { return m >= 8 && n > 64 && k > 32 }
 // packsB says whether B is copied into panels although it could be read where it
 // is: because it is too large for the caches, and rows of A enough share the
 // copies.
-func packsB(m, n, k int) bool { return m >= 24 && n*k > 100<<10 }
+func packsB(m, n, k int) bool { return m > 16 && n*chunk(k) > 100<<10 }
 
 // ByColumns says how several workers best share a product, each calling Gemm on a
 // block of C: true for blocks of columns, so that each packs its own part of B,
@@ -52,5 +69,5 @@ func ByColumns(transA, transB bool, m, n, k int) bool {
 	if n < 4*maxLanes {
 		return false
 	}
-	return m < 16 || n >= 16*maxLanes && (transB || packsB(m, n, k))
+	return m < 16 || transB || n >= 16*maxLanes && packsB(m, n, k)
 }

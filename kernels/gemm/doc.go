@@ -43,7 +43,8 @@
 // too small rounds to it. So [Masked], which gets a mask of the nonzeros, adds up
 // only the rows of B that meet one, and takes the long way where B is not finite
 // or a sum ends at -0. Where the nonzeros are ones, fma(1, y, s) is an addition.
-// With half of op(A) zero it takes half of the time; the caller decides.
+// The caller decides: with AVX-512 and a hundred columns it was faster than Gemm up
+// to two thirds of nonzeros, and three times as fast at a tenth.
 //
 // # Implementations
 //
@@ -57,15 +58,18 @@
 // Vectors run over columns, so that a lane is one element's chain and no sum is
 // reordered. A tile is 12×32 elements of C in 24 registers, or 6×16 in 12; columns
 // that are left over go through masked lanes, and join a panel of three vectors
-// where that fits; rows are divided evenly among tiles of up to 12. Few rows take
-// tiles of 128 columns, for long runs of B. Element (i, p) of op(A) is at any two
-// strides. Alpha, add, bias and ReLU are done before a tile is stored.
+// where that fits; rows are divided evenly among tiles of up to 12. With AVX-512, up
+// to four columns left over go four rows to a vector. Few rows take tiles of 128
+// columns, for long runs of B. Element (i, p) of op(A) is at any two strides. Alpha,
+// add, bias and ReLU are done before a tile is stored.
 //
 // Operands are used where they are as long as that is fast. Panels of B are packed
-// if B is transposed, larger than 400 KiB, or has rows at a multiple of 1 KiB, which
-// meet in few sets of the caches; blocks of A for strides like that, or if
-// transposed and large. Blocks are a chunk deep, 144 rows of A (576 KiB) and 1024
-// columns of B (4 MiB).
+// if B is transposed, or more than 16 rows of A meet a B with chunks of more than
+// 400 KiB, or with rows at a multiple of 1 KiB, which fall into few sets of the
+// caches; blocks of A for strides like that, or if transposed and large. Blocks are
+// a chunk deep and made for the second-level cache: 256 KiB of A and 768 KiB of B,
+// or the other way round where blocks of a transposed A are packed.
+// [ByColumns] says how to share a product among workers.
 //
 // One call of assembly, which Go cannot preempt, takes less than 100 µs, and the
 // functions around it are not inlined, so that a garbage collection can start

@@ -41,7 +41,7 @@ func roundUp(x, y int) int { return divUp(x, y) * y }
 // whatever the leading dimensions and the instruction set. It never decreases
 // when m, n or k grow, so scratch for the largest batch also serves a smaller one.
 func Scratch(transA, transB bool, m, n, k int) int {
-	return scratchB(m, n, k) + scratchA(m, n, k)
+	return scratchB(n, k) + scratchA(transA, m, n, k)
 }
 
 // Gemm computes C = act(alpha·op(A)·op(B) + bias), or with add
@@ -91,7 +91,7 @@ func Gemm[T kernels.Float](transA, transB bool, m, n, k int, alpha T, a []T, lda
 		out: output[T]{alpha: alpha, add: add, c: c, ld: ldc, bias: ep.Bias, act: ep.Act},
 	}
 	if !vectorGemm(&x, scratch) {
-		x.plain(scratch)
+		x.plain()
 	}
 }
 

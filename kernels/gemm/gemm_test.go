@@ -35,12 +35,17 @@ func TestSmall(t *testing.T) {
 func TestTiles(t *testing.T) {
 	eachTrans(t, func(t *testing.T, transA, transB bool) {
 		r := rand.New(rand.NewPCG(3, 4))
-		for m := 1; m <= 26; m++ {
-			for _, n := range []int{1, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 40, 47, 48, 49, 63, 64, 65, 79, 80, 97, 127, 128, 129, 145} {
-				x := newProblem(transA, transB, m, n, 3, m%3, normal[float32](r), normal[float32](r))
+		for m := 1; m <= 26; m += 1 + m/14 {
+			for _, n := range []int{1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 24, 31, 32, 33, 40, 47, 48, 49, 63, 64, 65, 79, 80, 83, 100, 127, 128, 129, 146} {
+				x := newProblem(transA, transB, m, n, 3+(m+n)%7, m%3, normal[float32](r), normal[float32](r))
 				x.add = (m+n)%2 == 0
 				x.check(t)
 			}
+		}
+		for m := 8; m <= 51; m++ { // few columns left over, in tiles of up to 48 rows
+			x := newProblem(transA, transB, m, 32+1+m%4, 1+m%9, m%3, normal[float32](r), normal[float32](r))
+			x.add, x.ep.Bias = m%2 == 0, bias[float32](r, x.n)
+			x.check(t)
 		}
 	})
 }
@@ -78,7 +83,7 @@ func TestPacked(t *testing.T) {
 		transA, transB bool
 		m, n, k, pad   int
 	}{
-		{false, false, 150, 110, 1030, 1}, {true, false, 160, 70, 1030, 1}, {false, true, 150, 70, 1040, 0}, {true, true, 146, 67, 1026, 2},
+		{false, false, 150, 110, 1030, 1}, {true, false, 160, 70, 1030, 1}, {true, false, 400, 67, 1026, 1}, {false, true, 150, 70, 1040, 0}, {true, true, 146, 67, 1026, 2},
 	} {
 		x := newProblem(v.transA, v.transB, v.m, v.n, v.k, v.pad, normal[float32](r), normal[float32](r))
 		x.alpha, x.ep = -0.3, Epilogue[float32]{Bias: bias[float32](r, v.n), Act: activation.ReLU}
@@ -163,6 +168,30 @@ func testExtremes[T kernels.Float](t *testing.T) {
 func TestExtremes(t *testing.T) {
 	t.Run("float32", testExtremes[float32])
 	t.Run("float64", testExtremes[float64])
+}
+
+// TestTies: a sum and a product that lie so near to halfway between two float32
+// that rounding to float64 on the way goes wrong.
+func TestTies(t *testing.T) {
+	r := rand.New(rand.NewPCG(31, 32))
+	sign := func() float64 { return float64(1 - 2*r.IntN(2)) }
+	near1 := func() float64 { return sign() * (1 + sign()*math.Ldexp(1, -15-r.IntN(3))) }
+	for range 300 {
+		x := newProblem(false, false, 1+r.IntN(6), 1+r.IntN(20), 2, 0, inTurn[float32](0), inTurn[float32](0))
+		ulp, top := math.Ldexp(1, -23), 1<<24
+		if r.IntN(2) == 0 { // subnormal
+			ulp, top = math.SmallestNonzeroFloat32, 1<<22
+		}
+		half := math.Sqrt(ulp / 2) // a power of two
+		for j := range x.n {
+			*x.b.at(0, j), *x.b.at(1, j) = 1, float32(half*near1())
+		}
+		for i := range x.m {
+			*x.a.at(i, 0), *x.a.at(i, 1) = float32(sign()*ulp*float64(top-r.IntN(1<<10))), float32(half*near1())
+		}
+		x.check(t)
+		x.checkMasked(t, false)
+	}
 }
 
 // TestSplit: blocks of a product, computed each by itself, are blocks of the whole.
@@ -291,7 +320,7 @@ func TestByColumns(t *testing.T) {
 		m, n, k        int
 		want           bool
 	}{
-		{false, false, 60, 100, 784, false}, {true, false, 784, 100, 60, false}, {false, true, 60, 100, 100, false},
+		{false, false, 60, 100, 784, false}, {true, false, 784, 100, 60, false}, {false, true, 60, 100, 100, true}, {false, true, 60, 10, 100, false},
 		{false, false, 512, 1024, 1024, true}, {false, true, 512, 1024, 1024, true}, {false, false, 1, 4096, 4096, true}, {false, false, 60, 10, 100, false},
 	} {
 		if got := ByColumns(v.transA, v.transB, v.m, v.n, v.k); got != v.want {

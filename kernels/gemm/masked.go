@@ -152,12 +152,11 @@ func axpy[T kernels.Float](v T, y, sums []T) {
 		return
 	}
 	x := float64(v)
-	for c, s := range sums { // see chains32
-		t := x*float64(y[c]) + float64(s)
-		if doubtful(t) == 0 {
+	for c, s := range sums {
+		if t := x*float64(y[c]) + float64(s); halfway(t) != 0 { // see chains32
 			sums[c] = T(t)
 		} else {
-			sums[c] = scalar.FMA(v, y[c], s)
+			sums[c] = T(narrow(t, x, float64(y[c]), float64(s)))
 		}
 	}
 }

@@ -22,7 +22,7 @@ func onesAVX2(vectors int, rows int, words int, mask *uint64, maskStep int, b *f
 //go:noescape
 func valuesAVX2(vectors int, rows int, words int, mask *uint64, maskStep int, b *float32, bStep int, s *float32, sStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, a *float32, rowStep int, kStep int) (done int)
 
-// finiteAVX2 reports whether rows ≥ 1 rows of vectors ≥ 1 vectors, the last of tail lanes, are finite.
+// finiteAVX2 reports whether rows ≥ 1 rows of at most 8 vectors, the last of tail lanes, are finite.
 // bStep is in bytes.
 //
 //go:noescape
@@ -46,7 +46,7 @@ func onesAVX512(vectors int, rows int, words int, mask *uint64, maskStep int, b 
 //go:noescape
 func valuesAVX512(vectors int, rows int, words int, mask *uint64, maskStep int, b *float32, bStep int, s *float32, sStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, a *float32, rowStep int, kStep int) (done int)
 
-// finiteAVX512 reports whether rows ≥ 1 rows of vectors ≥ 1 vectors, the last of tail lanes, are finite.
+// finiteAVX512 reports whether rows ≥ 1 rows of at most 8 vectors, the last of tail lanes, are finite.
 // bStep is in bytes.
 //
 //go:noescape

@@ -2384,41 +2384,140 @@ out:
 // Requires: AVX, FMA3
 TEXT ·finiteAVX2(SB), NOSPLIT, $0-41
 	MOVQ    rows+0(FP), AX
-	MOVQ    vectors+8(FP), CX
-	MOVQ    b+16(FP), DX
-	MOVQ    bStep+24(FP), BX
-	MOVQ    tail+32(FP), SI
-	LEAQ    lanes<>+0(SB), DI
-	NEGQ    SI
-	VMOVUPS 32(DI)(SI*4), Y0
-	DECQ    CX
+	MOVQ    b+16(FP), CX
+	MOVQ    bStep+24(FP), DX
+	MOVQ    tail+32(FP), BX
+	LEAQ    lanes<>+0(SB), SI
+	NEGQ    BX
+	VMOVUPS 32(SI)(BX*4), Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	MOVQ    vectors+8(FP), BX
+	CMPQ    BX, $0x01
+	JE      row1
+	CMPQ    BX, $0x02
+	JE      row2
+	CMPQ    BX, $0x03
+	JE      row3
+	CMPQ    BX, $0x04
+	JE      row4
+	CMPQ    BX, $0x05
+	JE      row5
+	CMPQ    BX, $0x06
+	JE      row6
+	CMPQ    BX, $0x07
+	JE      row7
 
-row:
-	MOVQ  DX, SI
-	MOVQ  CX, DI
-	TESTQ DI, DI
-	JZ    last
-
-vector:
-	VFMADD231PS (SI), Y1, Y2
-	ADDQ        $0x20, SI
-	DECQ        DI
-	JNZ         vector
-
-last:
-	VMASKMOVPS  (SI), Y0, Y4
-	VFMADD231PS Y4, Y1, Y3
-	ADDQ        BX, DX
+row8:
+	VFMADD231PS (CX), Y1, Y2
+	VFMADD231PS 32(CX), Y1, Y3
+	VFMADD231PS 64(CX), Y1, Y4
+	VFMADD231PS 96(CX), Y1, Y5
+	VFMADD231PS 128(CX), Y1, Y6
+	VFMADD231PS 160(CX), Y1, Y7
+	VFMADD231PS 192(CX), Y1, Y8
+	VMASKMOVPS  224(CX), Y0, Y10
+	VFMADD231PS Y10, Y1, Y9
+	ADDQ        DX, CX
 	DECQ        AX
-	JNZ         row
-	VADDPS      Y3, Y2, Y2
-	VCMPPS      $0x03, Y2, Y2, Y2
-	VPTEST      Y2, Y2
-	SETEQ       AL
-	MOVB        AL, ret+40(FP)
+	JNZ         row8
+	JMP         out
+
+row7:
+	VFMADD231PS (CX), Y1, Y2
+	VFMADD231PS 32(CX), Y1, Y3
+	VFMADD231PS 64(CX), Y1, Y4
+	VFMADD231PS 96(CX), Y1, Y5
+	VFMADD231PS 128(CX), Y1, Y6
+	VFMADD231PS 160(CX), Y1, Y7
+	VMASKMOVPS  192(CX), Y0, Y10
+	VFMADD231PS Y10, Y1, Y8
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row7
+	JMP         out
+
+row6:
+	VFMADD231PS (CX), Y1, Y2
+	VFMADD231PS 32(CX), Y1, Y3
+	VFMADD231PS 64(CX), Y1, Y4
+	VFMADD231PS 96(CX), Y1, Y5
+	VFMADD231PS 128(CX), Y1, Y6
+	VMASKMOVPS  160(CX), Y0, Y10
+	VFMADD231PS Y10, Y1, Y7
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row6
+	JMP         out
+
+row5:
+	VFMADD231PS (CX), Y1, Y2
+	VFMADD231PS 32(CX), Y1, Y3
+	VFMADD231PS 64(CX), Y1, Y4
+	VFMADD231PS 96(CX), Y1, Y5
+	VMASKMOVPS  128(CX), Y0, Y10
+	VFMADD231PS Y10, Y1, Y6
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row5
+	JMP         out
+
+row4:
+	VFMADD231PS (CX), Y1, Y2
+	VFMADD231PS 32(CX), Y1, Y3
+	VFMADD231PS 64(CX), Y1, Y4
+	VMASKMOVPS  96(CX), Y0, Y10
+	VFMADD231PS Y10, Y1, Y5
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row4
+	JMP         out
+
+row3:
+	VFMADD231PS (CX), Y1, Y2
+	VFMADD231PS 32(CX), Y1, Y3
+	VMASKMOVPS  64(CX), Y0, Y10
+	VFMADD231PS Y10, Y1, Y4
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row3
+	JMP         out
+
+row2:
+	VFMADD231PS (CX), Y1, Y2
+	VMASKMOVPS  32(CX), Y0, Y10
+	VFMADD231PS Y10, Y1, Y3
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row2
+	JMP         out
+
+row1:
+	VMASKMOVPS  (CX), Y0, Y10
+	VFMADD231PS Y10, Y1, Y2
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row1
+
+out:
+	VADDPS Y3, Y2, Y2
+	VADDPS Y4, Y2, Y2
+	VADDPS Y5, Y2, Y2
+	VADDPS Y6, Y2, Y2
+	VADDPS Y7, Y2, Y2
+	VADDPS Y8, Y2, Y2
+	VADDPS Y9, Y2, Y2
+	VCMPPS $0x03, Y2, Y2, Y2
+	VPTEST Y2, Y2
+	SETEQ  AL
+	MOVB   AL, ret+40(FP)
 	VZEROUPPER
 	RET
 
@@ -4800,39 +4899,131 @@ out:
 // Requires: AVX, AVX512F, BMI2
 TEXT ·finiteAVX512(SB), NOSPLIT, $0-41
 	MOVQ   rows+0(FP), AX
-	MOVQ   vectors+8(FP), CX
-	MOVQ   b+16(FP), DX
-	MOVQ   bStep+24(FP), BX
-	MOVQ   tail+32(FP), SI
-	MOVQ   $-1, DI
-	BZHIQ  SI, DI, DI
-	KMOVW  DI, K1
-	DECQ   CX
+	MOVQ   b+16(FP), CX
+	MOVQ   bStep+24(FP), DX
+	MOVQ   tail+32(FP), BX
+	MOVQ   $-1, SI
+	BZHIQ  BX, SI, SI
+	KMOVW  SI, K1
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   vectors+8(FP), BX
+	CMPQ   BX, $0x01
+	JE     row1
+	CMPQ   BX, $0x02
+	JE     row2
+	CMPQ   BX, $0x03
+	JE     row3
+	CMPQ   BX, $0x04
+	JE     row4
+	CMPQ   BX, $0x05
+	JE     row5
+	CMPQ   BX, $0x06
+	JE     row6
+	CMPQ   BX, $0x07
+	JE     row7
 
-row:
-	MOVQ  DX, SI
-	MOVQ  CX, DI
-	TESTQ DI, DI
-	JZ    last
-
-vector:
-	VFMADD231PS (SI), Z0, Z1
-	ADDQ        $0x40, SI
-	DECQ        DI
-	JNZ         vector
-
-last:
-	VFMADD231PS (SI), Z0, K1, Z2
-	ADDQ        BX, DX
+row8:
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS 64(CX), Z0, Z2
+	VFMADD231PS 128(CX), Z0, Z3
+	VFMADD231PS 192(CX), Z0, Z4
+	VFMADD231PS 256(CX), Z0, Z5
+	VFMADD231PS 320(CX), Z0, Z6
+	VFMADD231PS 384(CX), Z0, Z7
+	VFMADD231PS 448(CX), Z0, K1, Z8
+	ADDQ        DX, CX
 	DECQ        AX
-	JNZ         row
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x03, Z1, Z1, K1
-	KORTESTW    K1, K1
-	SETEQ       AL
-	MOVB        AL, ret+40(FP)
+	JNZ         row8
+	JMP         out
+
+row7:
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS 64(CX), Z0, Z2
+	VFMADD231PS 128(CX), Z0, Z3
+	VFMADD231PS 192(CX), Z0, Z4
+	VFMADD231PS 256(CX), Z0, Z5
+	VFMADD231PS 320(CX), Z0, Z6
+	VFMADD231PS 384(CX), Z0, K1, Z7
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row7
+	JMP         out
+
+row6:
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS 64(CX), Z0, Z2
+	VFMADD231PS 128(CX), Z0, Z3
+	VFMADD231PS 192(CX), Z0, Z4
+	VFMADD231PS 256(CX), Z0, Z5
+	VFMADD231PS 320(CX), Z0, K1, Z6
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row6
+	JMP         out
+
+row5:
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS 64(CX), Z0, Z2
+	VFMADD231PS 128(CX), Z0, Z3
+	VFMADD231PS 192(CX), Z0, Z4
+	VFMADD231PS 256(CX), Z0, K1, Z5
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row5
+	JMP         out
+
+row4:
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS 64(CX), Z0, Z2
+	VFMADD231PS 128(CX), Z0, Z3
+	VFMADD231PS 192(CX), Z0, K1, Z4
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row4
+	JMP         out
+
+row3:
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS 64(CX), Z0, Z2
+	VFMADD231PS 128(CX), Z0, K1, Z3
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row3
+	JMP         out
+
+row2:
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS 64(CX), Z0, K1, Z2
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row2
+	JMP         out
+
+row1:
+	VFMADD231PS (CX), Z0, K1, Z1
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row1
+
+out:
+	VADDPS   Z2, Z1, Z1
+	VADDPS   Z3, Z1, Z1
+	VADDPS   Z4, Z1, Z1
+	VADDPS   Z5, Z1, Z1
+	VADDPS   Z6, Z1, Z1
+	VADDPS   Z7, Z1, Z1
+	VADDPS   Z8, Z1, Z1
+	VCMPPS   $0x03, Z1, Z1, K1
+	KORTESTW K1, K1
+	SETEQ    AL
+	MOVB     AL, ret+40(FP)
 	VZEROUPPER
 	RET

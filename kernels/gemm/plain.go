@@ -8,40 +8,49 @@ import (
 	"driftless/kernels/scalar"
 )
 
-// plainCols is the number of columns, and so of independent chains, that the plain
-// loop goes along k with.
-const plainCols = 4
+// The plain loop goes along k with plainRows × plainCols independent chains.
+const plainRows, plainCols = 2, 4
+
+// plainSums are the sums of a tile, in float64 even where they are float32.
+type plainSums [plainRows][plainCols]float64
 
 // plain is the specification of Gemm.
-func (x *product[T]) plain(scratch []T) {
+func (x *product[T]) plain() {
+	var buffer [plainCols * maxChunk]float64
 	for q := range parts(x.k) {
-		panel := scratch[:plainCols*(q.end-q.p)]
+		panel := buffer[:plainCols*(q.end-q.p)]
 		for j := 0; j < x.n; j += plainCols {
 			cols := min(plainCols, x.n-j)
 			x.panel(q, j, cols, panel)
-			for i := range x.m {
-				var a []T
-				if q.p < q.end {
-					a = x.a[i*x.rowStep+q.p*x.kStep:]
-				}
-				var sums [plainCols]T
+			for i := 0; i < x.m; i += plainRows {
+				i1 := min(i+1, x.m-1) // the last of an odd number of rows is its own partner
+				a0, a1 := x.row(q, i), x.row(q, i1)
+				var s plainSums
 				if kernels.IsFloat32[T]() {
-					s := chains32(kernels.AsFloat32(a), x.kStep, kernels.AsFloat32(panel))
-					for c := range sums {
-						sums[c] = T(s[c])
-					}
+					s = chains32(kernels.AsFloat32(a0), kernels.AsFloat32(a1), x.kStep, panel)
 				} else {
-					sums = chains(a, x.kStep, panel)
+					s = plainSums{chains(a0, x.kStep, panel), chains(a1, x.kStep, panel)}
 				}
-				x.out.row(q, i, j, sums[:cols])
+				for r := range i1 - i + 1 {
+					sums := [plainCols]T{T(s[r][0]), T(s[r][1]), T(s[r][2]), T(s[r][3])}
+					x.out.row(q, i+r, j, sums[:cols])
+				}
 			}
 		}
 	}
 }
 
+// row returns where row i of a chunk of op(A) starts; it goes on in steps of kStep.
+func (x *product[T]) row(q part, i int) []T {
+	if q.p == q.end {
+		return nil
+	}
+	return x.a[i*x.rowStep+q.p*x.kStep:]
+}
+
 // panel copies columns j and on of a chunk of op(B), row after row. The last
 // column stands in for those that are missing.
-func (x *product[T]) panel(q part, j, cols int, panel []T) {
+func (x *product[T]) panel(q part, j, cols int, panel []float64) {
 	for c := range plainCols {
 		c0 := j + min(c, cols-1)
 		at, step := q.p*x.ldb+c0, x.ldb
@@ -49,7 +58,7 @@ func (x *product[T]) panel(q part, j, cols int, panel []T) {
 			at, step = c0*x.ldb+q.p, 1
 		}
 		for p := c; p < len(panel); p += plainCols {
-			panel[p] = x.b[at]
+			panel[p] = float64(x.b[at])
 			at += step
 		}
 	}
@@ -77,55 +86,69 @@ func (o *output[T]) row(q part, i, j int, sums []T) {
 	}
 }
 
-// chains returns the sums over p of a[p*kStep] times each column of a panel.
-func chains[T kernels.Float](a []T, kStep int, panel []T) (s [plainCols]T) {
+// chains returns the sums over p of a[p*kStep] times each column of a panel, which
+// holds numbers of type T.
+func chains[T kernels.Float](a []T, kStep int, panel []float64) (sums [plainCols]float64) {
+	var s [plainCols]T
 	at := 0
-	for p := 0; p < len(panel); p += plainCols {
-		v, y := a[at], (*[plainCols]T)(panel[p:])
-		at += kStep
+	for ; len(panel) >= plainCols; panel = panel[plainCols:] {
+		v := a[at]
 		for c := range s {
-			s[c] = scalar.FMA(v, y[c], s[c])
-		}
-	}
-	return s
-}
-
-// chains32 is chains for float32, with scalar.FMA written out: a product is exact
-// in float64, and adding to it rounds to 53 bits first and 24 then. That differs
-// from rounding once only where the 29 bits in between are a tie or the result is
-// subnormal, and there scalar.FMA decides.
-func chains32(a []float32, kStep int, panel []float32) [plainCols]float32 {
-	var s0, s1, s2, s3 float64
-	at := 0
-	for len(panel) >= plainCols {
-		v, y := float64(a[at]), (*[plainCols]float32)(panel)
-		t0 := v*float64(y[0]) + s0
-		t1 := v*float64(y[1]) + s1
-		t2 := v*float64(y[2]) + s2
-		t3 := v*float64(y[3]) + s3
-		if doubtful(t0)|doubtful(t1)|doubtful(t2)|doubtful(t3) == 0 {
-			s0, s1, s2, s3 = float64(float32(t0)), float64(float32(t1)), float64(float32(t2)), float64(float32(t3))
-		} else {
-			s0 = float64(scalar.FMA(a[at], y[0], float32(s0)))
-			s1 = float64(scalar.FMA(a[at], y[1], float32(s1)))
-			s2 = float64(scalar.FMA(a[at], y[2], float32(s2)))
-			s3 = float64(scalar.FMA(a[at], y[3], float32(s3)))
+			s[c] = scalar.FMA(v, T(panel[c]), s[c])
 		}
 		at += kStep
-		panel = panel[plainCols:]
 	}
-	return [plainCols]float32{float32(s0), float32(s1), float32(s2), float32(s3)}
+	for c := range s {
+		sums[c] = float64(s[c])
+	}
+	return sums
 }
 
-// doubtful has its top bit set, or all bits clear otherwise, where rounding t to
-// float32 may differ from rounding once: the 29 bits that go are a tie, or t is
-// less than the least normal float32 but not 0.
-func doubtful(t float64) uint64 {
-	b := math.Float64bits(t)
-	tie := b&(1<<29-1) ^ 1<<28 // 0 at a tie
-	size := (b<<1 - 1) >> 1    // of 0 the largest
-	return ((tie - 1) | (size - leastNormal)) & (1 << 63)
+// chains32 is chains for two rows of float32, with scalar.FMA written out. A
+// product is exact in float64, and a sum with it is rounded twice, to 53 bits and
+// to 24. That is the same as once but for what halfway tells, which is rare.
+func chains32(a0, a1 []float32, kStep int, panel []float64) plainSums {
+	var s0, s1, s2, s3, r0, r1, r2, r3 float64
+	at := 0
+	for ; len(panel) >= plainCols; panel = panel[plainCols:] {
+		y := (*[plainCols]float64)(panel)
+		v := float64(a0[at])
+		t0, t1, t2, t3 := v*y[0]+s0, v*y[1]+s1, v*y[2]+s2, v*y[3]+s3
+		if anyHalfway(t0, t1, t2, t3) {
+			s0, s1, s2, s3 = narrow(t0, v, y[0], s0), narrow(t1, v, y[1], s1), narrow(t2, v, y[2], s2), narrow(t3, v, y[3], s3)
+		} else {
+			s0, s1, s2, s3 = float64(float32(t0)), float64(float32(t1)), float64(float32(t2)), float64(float32(t3))
+		}
+		v = float64(a1[at])
+		t0, t1, t2, t3 = v*y[0]+r0, v*y[1]+r1, v*y[2]+r2, v*y[3]+r3
+		if anyHalfway(t0, t1, t2, t3) {
+			r0, r1, r2, r3 = narrow(t0, v, y[0], r0), narrow(t1, v, y[1], r1), narrow(t2, v, y[2], r2), narrow(t3, v, y[3], r3)
+		} else {
+			r0, r1, r2, r3 = float64(float32(t0)), float64(float32(t1)), float64(float32(t2)), float64(float32(t3))
+		}
+		at += kStep
+	}
+	return plainSums{{s0, s1, s2, s3}, {r0, r1, r2, r3}}
 }
 
-// leastNormal is the least normal float32 as the bits of a float64.
-const leastNormal = (1023 - 126) << 52
+// anyHalfway reports whether halfway is 0 of any of its arguments, without a branch
+// for each.
+func anyHalfway(t0, t1, t2, t3 float64) bool {
+	return int32((halfway(t0)-1)|(halfway(t1)-1)|(halfway(t2)-1)|(halfway(t3)-1)) < 0
+}
+
+// halfway returns the last 28 bits of t. For a t = x*y + s in float64, where x, y
+// and s are float32, so that the product is exact, float32(t) is fma(x, y, s)
+// unless t lies halfway between two float32, or between two multiples of the least
+// one where the result is subnormal, and then these bits are clear.
+func halfway(t float64) uint32 { return uint32(math.Float64bits(t)) & (1<<28 - 1) }
+
+// narrow returns fma(x, y, s) for a t whose last 28 bits are clear. Most of these
+// are float32 already, or nearly so.
+func narrow(t, x, y, s float64) float64 {
+	const leastNormal = 0x1p-126
+	if b := math.Float64bits(t); b<<35 != 1<<63 && (t == 0 || math.Abs(t) >= leastNormal) {
+		return float64(float32(t))
+	}
+	return float64(scalar.FMA(float32(x), float32(y), float32(s)))
+}

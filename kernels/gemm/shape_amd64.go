@@ -11,7 +11,8 @@ type (
 	// see internal/gen for their arguments
 )
 
-// shape is a family of tiles of the same width.
+// shape is a family of tiles of the same width. cols is also how long rows of a
+// packed panel are.
 type shape struct {
 	cols, lanes int
 	tiles       []tileFunc // by rows
@@ -24,8 +25,11 @@ type unit struct {
 	// vectors; wide is for very few rows.
 	full, wide shape
 	part       []shape
-	copyRows   []copyFunc // by vectors
-	transpose  transFunc
+	// quad is for at most four columns, of an op(A) with contiguous k or rows; its
+	// tiles are by rows/4.
+	quad      *[2]shape
+	copyRows  []copyFunc // by vectors
+	transpose transFunc
 }
 
 // unitInUse returns the kernels of the instruction set in use, or nil.
@@ -41,8 +45,14 @@ func unitInUse() *unit {
 
 // shape returns the tiles for the next panel of a product with m rows and so many
 // columns left, and how many columns they do. Columns left over join the panel
-// before them where there are tiles for that.
+// before them where there are tiles for that, unless they are very few.
 func (u *unit) shape(m, left int) (s *shape, cols int) {
+	if few := left % u.lanes; u.quad != nil && m >= 8 && few > 0 && few <= 4 {
+		if left == few {
+			return &u.quad[alongK], few
+		}
+		left -= few
+	}
 	switch n := divUp(left, u.lanes); {
 	case m < len(u.wide.tiles) && left >= u.wide.cols:
 		return &u.wide, u.wide.cols
@@ -51,6 +61,12 @@ func (u *unit) shape(m, left int) (s *shape, cols int) {
 	}
 	return &u.full, u.full.cols
 }
+
+// Indices of unit.quad.
+const (
+	alongK = iota
+	alongRows
+)
 
 var unit512 = unit{
 	lanes: 16,
@@ -64,6 +80,11 @@ var unit512 = unit{
 			tile7x32PartAVX512, tile8x32PartAVX512, tile9x32PartAVX512, tile10x32PartAVX512, tile11x32PartAVX512, tile12x32PartAVX512}},
 		3: {48, 16, []tileFunc{nil, tile1x48PartAVX512, tile2x48PartAVX512, tile3x48PartAVX512, tile4x48PartAVX512, tile5x48PartAVX512, tile6x48PartAVX512,
 			tile7x48PartAVX512, tile8x48PartAVX512, tile9x48PartAVX512}},
+	},
+	quad: &[2]shape{
+		alongK: {16, 16, []tileFunc{nil, quadK1AVX512, quadK2AVX512, quadK3AVX512, quadK4AVX512, quadK5AVX512, quadK6AVX512}},
+		alongRows: {16, 16, []tileFunc{nil, quadRows1AVX512, quadRows2AVX512, quadRows3AVX512, quadRows4AVX512, quadRows5AVX512, quadRows6AVX512,
+			quadRows7AVX512, quadRows8AVX512, quadRows9AVX512, quadRows10AVX512, quadRows11AVX512, quadRows12AVX512}},
 	},
 	copyRows:  []copyFunc{nil, copy16AVX512, copy32AVX512, copy48AVX512},
 	transpose: transposeAVX512,

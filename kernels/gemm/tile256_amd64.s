@@ -16,18 +16,20 @@ TEXT ·tile1x16AVX2(SB), NOSPLIT, $8-112
 	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ       AX, SI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	MOVQ       cStep+72(FP), DI
-	MOVQ       CX, DI
-	PREFETCHT0 (DI)
-	MOVQ       b+48(FP), DI
-	MOVQ       k+8(FP), R8
-	TESTQ      R8, R8
-	JZ         finish
+	MOVQ   AX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	MOVQ   BX, R9
+	SHLQ   $0x04, R9
+	ADDQ   DI, R9
+	TESTQ  R8, R8
+	JZ     finish
 
 loop:
+	PREFETCHT0   (R9)
+	ADDQ         BX, R9
 	VBROADCASTSS (SI), Y2
 	VMOVUPS      (DI), Y3
 	VFMADD231PS  Y3, Y2, Y0
@@ -95,22 +97,22 @@ TEXT ·tile2x16AVX2(SB), NOSPLIT, $8-112
 	MOVQ bStep+56(FP), SI
 
 panel:
-	MOVQ       AX, DI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       cStep+72(FP), R9
-	MOVQ       CX, R8
-	PREFETCHT0 (R8)
-	ADDQ       R9, R8
-	PREFETCHT0 (R8)
-	MOVQ       b+48(FP), R8
-	MOVQ       k+8(FP), R9
-	TESTQ      R9, R9
-	JZ         finish
+	MOVQ   AX, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	MOVQ   SI, R10
+	SHLQ   $0x04, R10
+	ADDQ   R8, R10
+	TESTQ  R9, R9
+	JZ     finish
 
 loop:
+	PREFETCHT0   (R10)
+	ADDQ         SI, R10
 	VBROADCASTSS (DI), Y4
 	VBROADCASTSS (DI)(DX*1), Y5
 	VMOVUPS      (R8), Y6
@@ -195,26 +197,24 @@ TEXT ·tile3x16AVX2(SB), NOSPLIT, $8-112
 	MOVQ bStep+56(FP), SI
 
 panel:
-	MOVQ       AX, DI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       cStep+72(FP), R9
-	MOVQ       CX, R8
-	PREFETCHT0 (R8)
-	ADDQ       R9, R8
-	PREFETCHT0 (R8)
-	ADDQ       R9, R8
-	PREFETCHT0 (R8)
-	MOVQ       b+48(FP), R8
-	MOVQ       k+8(FP), R9
-	TESTQ      R9, R9
-	JZ         finish
+	MOVQ   AX, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	MOVQ   SI, R10
+	SHLQ   $0x04, R10
+	ADDQ   R8, R10
+	TESTQ  R9, R9
+	JZ     finish
 
 loop:
+	PREFETCHT0   (R10)
+	ADDQ         SI, R10
 	VBROADCASTSS (DI), Y6
 	VBROADCASTSS (DI)(DX*1), Y7
 	VBROADCASTSS (DI)(DX*2), Y8
@@ -316,32 +316,28 @@ TEXT ·tile4x16AVX2(SB), NOSPLIT, $8-112
 	MOVQ bStep+56(FP), SI
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	MOVQ       cStep+72(FP), R10
-	MOVQ       CX, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       b+48(FP), R9
-	MOVQ       k+8(FP), R10
-	TESTQ      R10, R10
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	MOVQ   SI, R11
+	SHLQ   $0x04, R11
+	ADDQ   R9, R11
+	TESTQ  R10, R10
+	JZ     finish
 
 loop:
+	PREFETCHT0   (R11)
+	ADDQ         SI, R11
 	VMOVUPS      (R9), Y8
 	VMOVUPS      32(R9), Y9
 	VBROADCASTSS (DI), Y10
@@ -450,7 +446,7 @@ store:
 	RET
 
 // func tile5x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile5x16AVX2(SB), NOSPLIT, $8-112
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
@@ -461,34 +457,23 @@ TEXT ·tile5x16AVX2(SB), NOSPLIT, $8-112
 	MOVQ bStep+56(FP), SI
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	MOVQ       cStep+72(FP), R10
-	MOVQ       CX, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       b+48(FP), R9
-	MOVQ       k+8(FP), R10
-	TESTQ      R10, R10
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 
 loop:
 	VMOVUPS      (R9), Y10
@@ -616,7 +601,7 @@ store:
 	RET
 
 // func tile6x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile6x16AVX2(SB), NOSPLIT, $8-112
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
@@ -627,38 +612,25 @@ TEXT ·tile6x16AVX2(SB), NOSPLIT, $8-112
 	MOVQ bStep+56(FP), SI
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	MOVQ       cStep+72(FP), R10
-	MOVQ       CX, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       b+48(FP), R9
-	MOVQ       k+8(FP), R10
-	TESTQ      R10, R10
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 
 loop:
 	VMOVUPS      (R9), Y12
@@ -803,7 +775,7 @@ store:
 	RET
 
 // func tile1x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile1x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -818,16 +790,13 @@ TEXT ·tile1x16PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(DI)(SI*4), Y0
 
 panel:
-	MOVQ       AX, SI
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	MOVQ       cStep+72(FP), DI
-	MOVQ       CX, DI
-	PREFETCHT0 (DI)
-	MOVQ       b+48(FP), DI
-	MOVQ       k+8(FP), R8
-	TESTQ      R8, R8
-	JZ         finish
+	MOVQ   AX, SI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
+	JZ     finish
 
 loop:
 	VBROADCASTSS (SI), Y3
@@ -905,7 +874,7 @@ DATA lanes<>+60(SB)/4, $0x00000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
 // func tile2x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile2x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -920,20 +889,15 @@ TEXT ·tile2x16PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	MOVQ       cStep+72(FP), R9
-	MOVQ       CX, R8
-	PREFETCHT0 (R8)
-	ADDQ       R9, R8
-	PREFETCHT0 (R8)
-	MOVQ       b+48(FP), R8
-	MOVQ       k+8(FP), R9
-	TESTQ      R9, R9
-	JZ         finish
+	MOVQ   AX, DI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
+	JZ     finish
 
 loop:
 	VBROADCASTSS (DI), Y5
@@ -1011,7 +975,7 @@ store:
 	RET
 
 // func tile3x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile3x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -1026,24 +990,17 @@ TEXT ·tile3x16PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	MOVQ       cStep+72(FP), R9
-	MOVQ       CX, R8
-	PREFETCHT0 (R8)
-	ADDQ       R9, R8
-	PREFETCHT0 (R8)
-	ADDQ       R9, R8
-	PREFETCHT0 (R8)
-	MOVQ       b+48(FP), R8
-	MOVQ       k+8(FP), R9
-	TESTQ      R9, R9
-	JZ         finish
+	MOVQ   AX, DI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
+	JZ     finish
 
 loop:
 	VBROADCASTSS (DI), Y7
@@ -1139,7 +1096,7 @@ store:
 	RET
 
 // func tile4x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile4x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -1154,30 +1111,21 @@ TEXT ·tile4x16PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	MOVQ       cStep+72(FP), R10
-	MOVQ       CX, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       b+48(FP), R9
-	MOVQ       k+8(FP), R10
-	TESTQ      R10, R10
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 
 loop:
 	VMOVUPS      (R9), Y9
@@ -1292,7 +1240,7 @@ store:
 	RET
 
 // func tile5x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile5x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -1307,34 +1255,23 @@ TEXT ·tile5x16PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	MOVQ       cStep+72(FP), R10
-	MOVQ       CX, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       b+48(FP), R9
-	MOVQ       k+8(FP), R10
-	TESTQ      R10, R10
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 
 loop:
 	VMOVUPS      (R9), Y11
@@ -1467,7 +1404,7 @@ store:
 	RET
 
 // func tile6x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile6x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -1482,38 +1419,25 @@ TEXT ·tile6x16PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	VXORPS     Y12, Y12, Y12
-	MOVQ       cStep+72(FP), R10
-	MOVQ       CX, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       b+48(FP), R9
-	MOVQ       k+8(FP), R10
-	TESTQ      R10, R10
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 
 loop:
 	VMOVUPS      (R9), Y13
@@ -1664,7 +1588,7 @@ store:
 	RET
 
 // func tile1x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile1x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -1679,15 +1603,12 @@ TEXT ·tile1x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(DI)(SI*4), Y0
 
 panel:
-	MOVQ       AX, SI
-	VXORPS     Y1, Y1, Y1
-	MOVQ       cStep+72(FP), DI
-	MOVQ       CX, DI
-	PREFETCHT0 (DI)
-	MOVQ       b+48(FP), DI
-	MOVQ       k+8(FP), R8
-	TESTQ      R8, R8
-	JZ         finish
+	MOVQ   AX, SI
+	VXORPS Y1, Y1, Y1
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
+	JZ     finish
 
 loop:
 	VBROADCASTSS (SI), Y2
@@ -1738,7 +1659,7 @@ store:
 	RET
 
 // func tile2x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile2x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -1753,18 +1674,13 @@ TEXT ·tile2x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	MOVQ       cStep+72(FP), R9
-	MOVQ       CX, R8
-	PREFETCHT0 (R8)
-	ADDQ       R9, R8
-	PREFETCHT0 (R8)
-	MOVQ       b+48(FP), R8
-	MOVQ       k+8(FP), R9
-	TESTQ      R9, R9
-	JZ         finish
+	MOVQ   AX, DI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
+	JZ     finish
 
 loop:
 	VBROADCASTSS (DI), Y3
@@ -1826,7 +1742,7 @@ store:
 	RET
 
 // func tile3x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile3x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -1841,21 +1757,14 @@ TEXT ·tile3x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       cStep+72(FP), R9
-	MOVQ       CX, R8
-	PREFETCHT0 (R8)
-	ADDQ       R9, R8
-	PREFETCHT0 (R8)
-	ADDQ       R9, R8
-	PREFETCHT0 (R8)
-	MOVQ       b+48(FP), R8
-	MOVQ       k+8(FP), R9
-	TESTQ      R9, R9
-	JZ         finish
+	MOVQ   AX, DI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
+	JZ     finish
 
 loop:
 	VBROADCASTSS (DI), Y4
@@ -1928,7 +1837,7 @@ store:
 	RET
 
 // func tile4x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile4x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -1943,26 +1852,17 @@ TEXT ·tile4x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	MOVQ       cStep+72(FP), R10
-	MOVQ       CX, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       b+48(FP), R9
-	MOVQ       k+8(FP), R10
-	TESTQ      R10, R10
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 
 loop:
 	VMASKMOVPS   (R9), Y0, Y5
@@ -2047,7 +1947,7 @@ store:
 	RET
 
 // func tile5x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile5x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -2062,29 +1962,18 @@ TEXT ·tile5x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       cStep+72(FP), R10
-	MOVQ       CX, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       b+48(FP), R9
-	MOVQ       k+8(FP), R10
-	TESTQ      R10, R10
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 
 loop:
 	VMASKMOVPS   (R9), Y0, Y6
@@ -2180,7 +2069,7 @@ store:
 	RET
 
 // func tile6x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile6x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -2195,32 +2084,19 @@ TEXT ·tile6x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	MOVQ       cStep+72(FP), R10
-	MOVQ       CX, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	ADDQ       R10, R9
-	PREFETCHT0 (R9)
-	MOVQ       b+48(FP), R9
-	MOVQ       k+8(FP), R10
-	TESTQ      R10, R10
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 
 loop:
 	VMASKMOVPS   (R9), Y0, Y7
@@ -2327,7 +2203,7 @@ store:
 	RET
 
 // func tile7x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile7x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -2342,37 +2218,22 @@ TEXT ·tile7x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	LEAQ       (R8)(DX*2), R9
-	ADDQ       DX, R9
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	MOVQ       cStep+72(FP), R11
-	MOVQ       CX, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	MOVQ       b+48(FP), R10
-	MOVQ       k+8(FP), R11
-	TESTQ      R11, R11
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   b+48(FP), R10
+	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
+	JZ     finish
 
 loop:
 	VMASKMOVPS   (R10), Y0, Y8
@@ -2491,7 +2352,7 @@ store:
 	RET
 
 // func tile8x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile8x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -2506,40 +2367,23 @@ TEXT ·tile8x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	LEAQ       (R8)(DX*2), R9
-	ADDQ       DX, R9
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	MOVQ       cStep+72(FP), R11
-	MOVQ       CX, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	MOVQ       b+48(FP), R10
-	MOVQ       k+8(FP), R11
-	TESTQ      R11, R11
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   b+48(FP), R10
+	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
+	JZ     finish
 
 loop:
 	VMASKMOVPS   (R10), Y0, Y9
@@ -2669,7 +2513,7 @@ store:
 	RET
 
 // func tile9x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile9x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -2684,43 +2528,24 @@ TEXT ·tile9x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	LEAQ       (R8)(DX*2), R9
-	ADDQ       DX, R9
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	MOVQ       cStep+72(FP), R11
-	MOVQ       CX, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	ADDQ       R11, R10
-	PREFETCHT0 (R10)
-	MOVQ       b+48(FP), R10
-	MOVQ       k+8(FP), R11
-	TESTQ      R11, R11
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   b+48(FP), R10
+	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
+	JZ     finish
 
 loop:
 	VMASKMOVPS   (R10), Y0, Y10
@@ -2861,7 +2686,7 @@ store:
 	RET
 
 // func tile10x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile10x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -2876,48 +2701,27 @@ TEXT ·tile10x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	LEAQ       (R8)(DX*2), R9
-	ADDQ       DX, R9
-	LEAQ       (R9)(DX*2), R10
-	ADDQ       DX, R10
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	MOVQ       cStep+72(FP), R12
-	MOVQ       CX, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	MOVQ       b+48(FP), R11
-	MOVQ       k+8(FP), R12
-	TESTQ      R12, R12
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   b+48(FP), R11
+	MOVQ   k+8(FP), R12
+	TESTQ  R12, R12
+	JZ     finish
 
 loop:
 	VMASKMOVPS   (R11), Y0, Y11
@@ -3070,7 +2874,7 @@ store:
 	RET
 
 // func tile11x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile11x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -3085,51 +2889,28 @@ TEXT ·tile11x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	LEAQ       (R8)(DX*2), R9
-	ADDQ       DX, R9
-	LEAQ       (R9)(DX*2), R10
-	ADDQ       DX, R10
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	MOVQ       cStep+72(FP), R12
-	MOVQ       CX, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	MOVQ       b+48(FP), R11
-	MOVQ       k+8(FP), R12
-	TESTQ      R12, R12
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   b+48(FP), R11
+	MOVQ   k+8(FP), R12
+	TESTQ  R12, R12
+	JZ     finish
 
 loop:
 	VMASKMOVPS   (R11), Y0, Y12
@@ -3293,7 +3074,7 @@ store:
 	RET
 
 // func tile12x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile12x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
@@ -3308,54 +3089,29 @@ TEXT ·tile12x8PartAVX2(SB), NOSPLIT, $8-112
 	VMOVUPS 32(R8)(DI*4), Y0
 
 panel:
-	MOVQ       AX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
-	LEAQ       (R8)(DX*2), R9
-	ADDQ       DX, R9
-	LEAQ       (R9)(DX*2), R10
-	ADDQ       DX, R10
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	VXORPS     Y12, Y12, Y12
-	MOVQ       cStep+72(FP), R12
-	MOVQ       CX, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	ADDQ       R12, R11
-	PREFETCHT0 (R11)
-	MOVQ       b+48(FP), R11
-	MOVQ       k+8(FP), R12
-	TESTQ      R12, R12
-	JZ         finish
+	MOVQ   AX, DI
+	LEAQ   (DI)(DX*2), R8
+	ADDQ   DX, R8
+	LEAQ   (R8)(DX*2), R9
+	ADDQ   DX, R9
+	LEAQ   (R9)(DX*2), R10
+	ADDQ   DX, R10
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	MOVQ   b+48(FP), R11
+	MOVQ   k+8(FP), R12
+	TESTQ  R12, R12
+	JZ     finish
 
 loop:
 	VMASKMOVPS   (R11), Y0, Y13
@@ -3541,27 +3297,29 @@ TEXT ·tile1x64AVX2(SB), NOSPLIT, $8-112
 	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ       AX, SI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	MOVQ       cStep+72(FP), DI
-	MOVQ       CX, DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	MOVQ       b+48(FP), DI
-	MOVQ       k+8(FP), R8
-	TESTQ      R8, R8
-	JZ         finish
+	MOVQ   AX, SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	MOVQ   BX, R9
+	SHLQ   $0x04, R9
+	ADDQ   DI, R9
+	TESTQ  R8, R8
+	JZ     finish
 
 loop:
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	ADDQ         BX, R9
 	VBROADCASTSS (SI), Y8
 	VMOVUPS      (DI), Y9
 	VFMADD231PS  Y9, Y8, Y0

@@ -11,6 +11,7 @@ import (
 
 //go:generate go run ./internal/gen -family tile512 -out tile512_amd64.s -stubs tile512_amd64.go -pkg gemm
 //go:generate go run ./internal/gen -family tile256 -out tile256_amd64.s -stubs tile256_amd64.go -pkg gemm
+//go:generate go run ./internal/gen -family quad -out quad_amd64.s -stubs quad_amd64.go -pkg gemm
 //go:generate go run ./internal/gen -family masked -out maskedrows_amd64.s -stubs maskedrows_amd64.go -pkg gemm
 //go:generate go run ./internal/gen -family pack -out packrows_amd64.s -stubs packrows_amd64.go -pkg gemm
 //go:generate go run ./internal/gen -family bits -out transposebits_amd64.s -stubs transposebits_amd64.go -pkg gemm
@@ -54,22 +55,19 @@ type plan struct {
 }
 
 func newPlan(x *product[float32], u *unit, scratch []float32) plan {
-	d := plan{u: u, rows: x.m, cols: x.n}
-	if x.m > blockRows { // blocks of equal height
-		d.rows = roundUp(divUp(x.m, divUp(x.m, blockRows)), 12)
-	}
+	d := plan{u: u, rows: blockRows(x.m, x.k, smallBlock), cols: x.n}
 	d.packB = x.transB || packsB(x.m, x.n, x.k) || x.m >= 24 && x.k > 32 && badStride(x.ldb)
-	if d.packB && x.m > blockRows {
-		d.ahead, d.cols = true, min(x.n, blockCols)
-	}
+	transA := x.kStep != 1
 	if worthPackingA(x.m, x.n, x.k) {
-		if x.kStep == 1 {
-			d.packA = badStride(x.rowStep)
-		} else {
-			d.packA = badStride(x.kStep) || x.m*x.k > 128<<10
-		}
+		d.packA = badStride(max(x.rowStep, x.kStep)) || transA && x.m*x.k > 128<<10
 	}
-	split := scratchB(x.m, x.n, x.k)
+	switch {
+	case d.packA && transA:
+		d.rows = blockRows(x.m, x.k, largeBlock)
+	case d.packB && x.m > d.rows:
+		d.ahead, d.cols = true, blockCols(x.n, x.k)
+	}
+	split := scratchB(x.n, x.k)
 	d.panels, d.block = scratch[:split], scratch[split:]
 	return d
 }
@@ -130,7 +128,7 @@ func (d *plan) block1(x *product[float32], q part, i, rows, j, cols int) {
 		if q.last && o.bias != nil {
 			t.bias = &o.bias[j+at]
 		}
-		t.column(s, w)
+		t.column(d.u, s, w)
 		at += w
 	}
 	if act == activation.Sigmoid || act == activation.Tanh {
@@ -153,21 +151,51 @@ type task struct {
 	flags          int
 }
 
-// column computes a panel in tiles of equal height, or nearly so. It is not
-// inlined, for the stack check at its head: assembly cannot be preempted, and a
-// loop around it hardly ever is.
-//
-//go:noinline
-func (t *task) column(s *shape, cols int) {
-	tail := (cols-1)%s.lanes + 1
-	panels := divUp(t.rows, len(s.tiles)-1)
-	height, more := t.rows/panels, t.rows%panels
-	i := 0
+// column computes a panel.
+func (t *task) column(u *unit, s *shape, cols int) {
+	if u.quad == nil || s != &u.quad[alongK] {
+		t.tiles(s, 1, 0, t.rows, cols)
+		return
+	}
+	whole := t.rows / 4 * 4
+	switch {
+	case t.kStep != 1:
+		s = &u.quad[alongRows]
+	case whole < t.rows && whole > 8:
+		whole -= 8 // rows left over are too few to keep the units busy
+	}
+	t.tiles(s, 4, 0, whole, cols)
+	t.tiles(&u.part[1], 1, whole, t.rows-whole, cols)
+}
+
+// callWork is the most FMAs of a call of assembly: 100 µs on a slow core.
+const callWork = 3 << 20
+
+// tiles computes rows of a panel from row i on, in tiles of equal height or nearly
+// so, where heights count by so many rows.
+func (t *task) tiles(s *shape, by, i, rows, cols int) {
+	units := rows / by
+	panels := divUp(units, len(s.tiles)-1)
+	if panels == 0 {
+		return
+	}
+	height, more := units/panels, units%panels // so many of the panels have one more
 	for _, run := range [2]struct{ panels, height int }{{more, height + 1}, {panels - more, height}} {
-		if run.panels > 0 {
-			s.tiles[run.height](run.panels, t.k, &t.a[i*t.rowStep], 4*t.rowStep, 4*t.kStep, 4*t.rowStep*run.height,
-				&t.b[0], 4*t.ldb, &t.c[i*t.ldc], 4*t.ldc, t.bias, t.alpha, tail, t.flags)
-			i += run.panels * run.height
+		most := max(1, callWork/(run.height*by*s.cols*t.k))
+		for left := run.panels; left > 0; left -= most {
+			n := min(left, most)
+			t.call(s, n, run.height, by, i, cols)
+			i += n * run.height * by
 		}
 	}
+}
+
+// call computes panels of so many times by rows, from row i on. It is not inlined,
+// for the stack check at its head: assembly cannot be preempted, and a loop around
+// it hardly ever is.
+//
+//go:noinline
+func (t *task) call(s *shape, panels, height, by, i, cols int) {
+	s.tiles[height](panels, t.k, &t.a[i*t.rowStep], 4*t.rowStep, 4*t.kStep, 4*t.rowStep*height*by,
+		&t.b[0], 4*t.ldb, &t.c[i*t.ldc], 4*t.ldc, t.bias, t.alpha, (cols-1)%s.lanes+1, t.flags)
 }

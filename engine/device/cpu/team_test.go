@@ -309,3 +309,27 @@ func TestPace(t *testing.T) {
 		t.Errorf("the team had %d of 100,000 steps, and was faster for half of them", count[3])
 	}
 }
+
+// BenchmarkWait measures a meeting of a team.
+func BenchmarkWait(b *testing.B) {
+	for _, size := range []int{2} {
+		b.Run(fmt.Sprintf("workers=%d", size), func(b *testing.B) {
+			tm := &team{size: size}
+			done := make(chan struct{})
+			for range size - 1 {
+				go func() {
+					for range b.N {
+						tm.wait()
+					}
+					done <- struct{}{}
+				}()
+			}
+			for range b.N {
+				tm.wait()
+			}
+			for range size - 1 {
+				<-done
+			}
+		})
+	}
+}

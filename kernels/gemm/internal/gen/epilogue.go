@@ -18,74 +18,87 @@ const (
 // fma(alpha, sum, C); then bias, unless it is nil; then ReLU with flagReLU.
 type epilogue struct {
 	width
-	c, step general // the first row and the distance to the next, lost
-	flags   general
-	lanes   func(j int) *mask        // of vector j
-	label   func(name string) string // makes labels unique
+	sums  []vector
+	label func(name string) string // makes labels unique
+	add   func(alpha vector)       // sets sums to fma(alpha, sum, C)
+	bias  func(bias general)       // adds elements of bias
+	store func()                   // stores the sums
 }
 
-// write stores the rows and leaves c behind the last.
-func (e *epilogue) write(sums [][]vector) {
+func (e *epilogue) write(flags general) {
 	ref := func(name string) LabelRef { return LabelRef(e.label(name)) }
-	all := func(f func(v vector, i, j int)) {
-		for i := range sums {
-			for j, v := range sums[i] {
-				f(v, i, j)
-			}
-		}
-	}
-	// rows visits the rows of C.
-	rows := func(f func(v vector, at Mem, lanes *mask)) general {
-		at := GP64()
-		MOVQ(e.c, at)
-		for i := range sums {
-			for j, v := range sums[i] {
-				f(v, e.column(at, j), e.lanes(j))
-			}
-			ADDQ(e.step, at)
-		}
-		return at
-	}
 	alpha := e.broadcast("alpha")
-	TESTQ(U32(flagAdd), e.flags)
+	TESTQ(U32(flagAdd), flags)
 	JZ(ref("scale"))
-	rows(func(v vector, at Mem, lanes *mask) {
-		if lanes == nil {
-			VFMADD213PS(at, alpha, v)
-			return
-		}
-		old := e.vector()
-		e.load(at, lanes, old)
-		VFMADD213PS(old, alpha, v)
-	})
+	e.add(alpha)
 	JMP(ref("bias"))
 	Label(e.label("scale"))
-	all(func(v vector, _, _ int) { VMULPS(alpha, v, v) })
+	for _, v := range e.sums {
+		VMULPS(alpha, v, v)
+	}
 
 	Label(e.label("bias"))
 	bias := arg("bias")
 	TESTQ(bias, bias)
 	JZ(ref("act"))
-	for j := range sums[0] {
-		y := e.vector()
-		e.load(e.column(bias, j), e.lanes(j), y)
-		for i := range sums {
-			VADDPS(y, sums[i][j], sums[i][j])
-		}
-	}
+	e.bias(bias)
 
 	Label(e.label("act"))
-	TESTQ(U32(flagReLU), e.flags)
+	TESTQ(U32(flagReLU), flags)
 	JZ(ref("store"))
 	// VMAXPS returns its first operand here where one is NaN or both are zeros;
 	// adding +0 then makes -0 positive and leaves everything else alone.
 	zero := e.vector()
 	e.zero(zero)
-	all(func(v vector, _, _ int) {
+	for _, v := range e.sums {
 		VMAXPS(v, zero, v)
 		VADDPS(zero, v, v)
-	})
+	}
 
 	Label(e.label("store"))
-	e.c = rows(func(v vector, at Mem, lanes *mask) { e.store(v, lanes, at) })
+	e.store()
+}
+
+// finishRows writes the epilogue of rows of sums, of which row 0 is at c and the
+// others follow in steps. It leaves c behind the last.
+func (w width) finishRows(sums [][]vector, c, step, flags general, lanes func(j int) *mask, label func(name string) string) {
+	// eachRow gives f the vectors of C, from row 0 on.
+	eachRow := func(at general, f func(v vector, at Mem, lanes *mask)) {
+		for i := range sums {
+			for j, v := range sums[i] {
+				f(v, w.column(at, j), lanes(j))
+			}
+			ADDQ(step, at)
+		}
+	}
+	e := epilogue{width: w, label: label}
+	for _, row := range sums {
+		e.sums = append(e.sums, row...)
+	}
+	e.add = func(alpha vector) {
+		at := GP64()
+		MOVQ(c, at)
+		eachRow(at, func(v vector, from Mem, lanes *mask) {
+			if lanes == nil {
+				VFMADD213PS(from, alpha, v)
+				return
+			}
+			old := w.vector()
+			w.load(from, lanes, old)
+			VFMADD213PS(old, alpha, v)
+		})
+	}
+	e.bias = func(bias general) {
+		for j := range sums[0] {
+			y := w.vector()
+			w.load(w.column(bias, j), lanes(j), y)
+			for i := range sums {
+				VADDPS(y, sums[i][j], sums[i][j])
+			}
+		}
+	}
+	e.store = func() {
+		eachRow(c, func(v vector, to Mem, lanes *mask) { w.store(v, lanes, to) })
+	}
+	e.write(flags)
 }

@@ -1,8 +1,8 @@
 // Command gen writes the vector kernels of package gemm, one family a run.
 //
 // main.go picks the family; width.go hides the difference between AVX2 and
-// AVX-512; the other files are the families: tile.go the register tiles, masked.go
-// the sums under a mask, pack.go copies and transposes, bits.go transposes of
+// AVX-512; the other files are the families: tile.go the register tiles, quad.go
+// those of few columns, epilogue.go how both end, masked.go the sums under a mask, pack.go copies and transposes, bits.go transposes of
 // masks, peak.go a burst of FMAs.
 package main
 
@@ -16,6 +16,7 @@ import (
 var families = map[string]func(){
 	"tile512": func() { tiles(avx512) },
 	"tile256": func() { tiles(avx2) },
+	"quad":    quads,
 	"masked":  func() { each(masked) },
 	"pack":    func() { each(pack) },
 	"bits":    func() { each(transposeBits) },

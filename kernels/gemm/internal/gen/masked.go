@@ -55,14 +55,7 @@ func maskedRows(w width, values bool) {
 		m.kStep = arg("kStep")
 	}
 	m.last = w.firstLanes(arg("tail"))
-	vectors := arg("vectors")
-	for n := 1; n < maxVectors; n++ {
-		CMPQ(vectors, Imm(uint64(n)))
-		JE(LabelRef(fmt.Sprint("row", n)))
-	}
-	for n := maxVectors; n > 0; n-- {
-		m.rows(n)
-	}
+	byVectors("row", func(n int, _ string) { m.rows(n) })
 	Label("out")
 	if values {
 		done := arg("rows")
@@ -71,6 +64,19 @@ func maskedRows(w width, values bool) {
 	}
 	VZEROUPPER()
 	RET()
+}
+
+// byVectors writes code for each number of vectors, which starts at the label that
+// it is given, and jumps to the one that the argument vectors asks for.
+func byVectors(label string, write func(vectors int, label string)) {
+	vectors := arg("vectors")
+	for n := 1; n < maxVectors; n++ {
+		CMPQ(vectors, Imm(uint64(n)))
+		JE(LabelRef(fmt.Sprint(label, n)))
+	}
+	for n := maxVectors; n > 0; n-- {
+		write(n, fmt.Sprint(label, n))
+	}
 }
 
 // maskedLoop is what the loops of a kernel share.
@@ -172,9 +178,7 @@ func (l *maskedLoop) rows(vectors int) {
 	if l.values {
 		l.jumpIfNegativeZero(sums, "out")
 	}
-	e := epilogue{width: l.width, c: l.c, step: arg("cStep"), flags: flags, lanes: lanesOf, label: label}
-	e.write([][]vector{sums})
-	MOVQ(e.c, l.c)
+	l.finishRows([][]vector{sums}, l.c, arg("cStep"), flags, lanesOf, label)
 
 	Label(label("done"))
 	ADDQ(arg("sStep"), l.s)
@@ -247,36 +251,35 @@ func (w width) jumpIfNegativeZero(v []vector, label string) {
 func finite(w width) {
 	name := "finite" + w.name
 	TEXT(name, NOSPLIT, "func(rows, vectors int, b *float32, bStep, tail int) bool")
-	Doc(name+" reports whether rows ≥ 1 rows of vectors ≥ 1 vectors, the last of tail lanes, are finite.",
+	Doc(name+" reports whether rows ≥ 1 rows of at most 8 vectors, the last of tail lanes, are finite.",
 		"bStep is in bytes.")
 	Pragma("noescape")
-	rows, vectors, b, bStep := arg("rows"), arg("vectors"), arg("b"), arg("bStep")
+	rows, b, bStep := arg("rows"), arg("b"), arg("bStep")
 	last := w.firstLanes(arg("tail"))
-	DECQ(vectors)
 	zero := w.vector()
 	w.zero(zero)
-	sums := w.vectors(2) // of elements times 0: 0, or NaN
+	sums := w.vectors(maxVectors) // of elements times 0: 0, or NaN
 	for _, v := range sums {
 		w.zero(v)
 	}
-	Label("row")
-	at, n := GP64(), GP64()
-	MOVQ(b, at)
-	MOVQ(vectors, n)
-	TESTQ(n, n)
-	JZ(LabelRef("last"))
-	Label("vector")
-	VFMADD231PS(Mem{Base: at}, zero, sums[0])
-	ADDQ(Imm(uint64(w.bytes)), at)
-	DECQ(n)
-	JNZ(LabelRef("vector"))
-	Label("last")
-	w.addRow(Mem{Base: at}, last, zero, sums[1])
-	ADDQ(bStep, b)
-	DECQ(rows)
-	JNZ(LabelRef("row"))
-
-	VADDPS(sums[1], sums[0], sums[0])
+	byVectors("row", func(vectors int, label string) {
+		Label(label)
+		for j := range vectors {
+			var lanes *mask
+			if j == vectors-1 {
+				lanes = last
+			}
+			w.addRow(w.column(b, j), lanes, zero, sums[j])
+		}
+		ADDQ(bStep, b)
+		DECQ(rows)
+		JNZ(LabelRef(label))
+		JMP(LabelRef("out"))
+	})
+	Label("out")
+	for _, v := range sums[1:] {
+		VADDPS(v, sums[0], sums[0])
+	}
 	ok := GP8()
 	if w.wide() {
 		k := K()

@@ -12,11 +12,7 @@ func pack(w width) {
 	for vectors := 1; vectors <= 3; vectors++ {
 		copyRows(w, vectors)
 	}
-	if w.wide() {
-		transpose(w, transpose16)
-	} else {
-		transpose(w, transpose8)
-	}
+	transpose(w)
 }
 
 // copyRows writes a kernel that copies rows of some vectors.
@@ -47,7 +43,7 @@ func copyRows(w width, vectors int) {
 
 // transpose writes a kernel that transposes rows, a square block of registers at
 // a time.
-func transpose(w width, block func(r []vector) []vector) {
+func transpose(w width) {
 	name := "transpose" + w.name
 	TEXT(name, NOSPLIT, "func(blocks int, dst *float32, dstStep int, src *float32, srcStep, rows, tail int)")
 	Doc(fmt.Sprintf("%s writes the transpose of 1 ≤ rows ≤ %d rows of src, which hold blocks vectors, the last of tail lanes.", name, w.lanes()),
@@ -55,51 +51,84 @@ func transpose(w width, block func(r []vector) []vector) {
 		"Steps are in bytes.")
 	Pragma("noescape")
 	blocks, dst, dstStep, src := arg("blocks"), arg("dst"), arg("dstStep"), arg("src")
-	full, zero := GP64(), GP64()
-	MOVQ(U32(uint32(w.lanes())), full)
+	zero := GP64()
 	XORQ(zero, zero)
-	Label("block")
-	lanes := GP64()
-	MOVQ(full, lanes)
-	CMPQ(blocks, Imm(1))
-	tail := arg("tail")
-	CMOVQEQ(tail, lanes)
-	some := w.firstLanes(lanes)
-	at, step, rows := GP64(), arg("srcStep"), arg("rows")
-	MOVQ(src, at)
-	r := w.vectors(w.lanes())
-	for i := range r {
-		w.load(Mem{Base: at}, some, r[i])
-		if i+1 < len(r) { // the last row stands in for those beyond it
-			DECQ(rows)
-			CMOVQEQ(zero, step)
-			ADDQ(step, at)
+
+	// eachRow gives f the rows of a block; the last stands in for those beyond it.
+	eachRow := func(f func(i int, at general)) {
+		at, step, rows := GP64(), arg("srcStep"), arg("rows")
+		MOVQ(src, at)
+		for i := range w.lanes() {
+			f(i, at)
+			if i+1 < w.lanes() {
+				DECQ(rows)
+				CMOVQEQ(zero, step)
+				ADDQ(step, at)
+			}
 		}
 	}
-	for _, v := range block(r) {
-		VMOVUPS(v, Mem{Base: dst})
-		ADDQ(dstStep, dst)
+	// write stores quads (see quads) as rows of dst.
+	write := func(q []vector) {
+		for _, v := range q {
+			VMOVUPS(v, Mem{Base: dst})
+			ADDQ(dstStep, dst)
+		}
 	}
+
+	Label("block")
+	CMPQ(blocks, Imm(1))
+	JEQ(LabelRef("last"))
+	Label("whole")
+	q := w.vectors(w.lanes())
+	eachRow(func(i int, at general) {
+		for quad := range w.lanes() / 4 {
+			w.loadQuad(Mem{Base: at, Disp: 16 * quad}, i/4, q[4*quad+i%4])
+		}
+	})
+	write(w.transposeQuads(q))
 	ADDQ(Imm(uint64(w.bytes)), src)
 	DECQ(blocks)
 	JNZ(LabelRef("block"))
+	JMP(LabelRef("done"))
+
+	Label("last")
+	tail := arg("tail")
+	CMPQ(tail, Imm(uint64(w.lanes())))
+	JEQ(LabelRef("whole"))
+	some := w.firstLanes(tail)
+	r := w.vectors(w.lanes())
+	eachRow(func(i int, at general) { w.load(Mem{Base: at}, some, r[i]) })
+	write(w.gatherQuads(w.transposeQuads(r)))
+	Label("done")
 	VZEROUPPER()
 	RET()
 }
 
-// quads transposes the 4×4 blocks of lanes: lane 4l+e of result 4g+c is lane 4l+c
-// of operand 4g+e.
-func quads(w width, r []vector) []vector {
-	pairs := make([]vector, len(r))
-	for i := 0; i < len(r); i += 2 {
-		pairs[i], pairs[i+1] = w.vector(), w.vector()
-		VUNPCKLPS(r[i+1], r[i], pairs[i])
-		VUNPCKHPS(r[i+1], r[i], pairs[i+1])
+// loadQuad loads four elements into the quad of a vector; quad 0 comes first.
+// Loading is cheaper than moving quads between vectors, which takes a port for
+// shuffles that transposes are short of.
+func (w width) loadQuad(from Mem, quad int, v vector) {
+	switch {
+	case w.wide() && quad == 0:
+		VBROADCASTF32X4(from, v)
+	case w.wide():
+		VINSERTF32X4(Imm(uint64(quad)), from, v, v)
+	case quad == 0:
+		VBROADCASTF128(from, v)
+	default:
+		VINSERTF128(Imm(1), from, v, v)
 	}
-	out := make([]vector, len(r))
+}
+
+// transposeQuads transposes blocks of 4×4: quad l of vectors 4g to 4g+3.
+func (w width) transposeQuads(r []vector) []vector {
+	pairs, out := w.vectors(len(r)), w.vectors(len(r))
 	for i := 0; i < len(r); i += 4 {
+		for j := i; j < i+4; j += 2 {
+			VUNPCKLPS(r[j+1], r[j], pairs[j])
+			VUNPCKHPS(r[j+1], r[j], pairs[j+1])
+		}
 		for h := range 2 {
-			out[i+2*h], out[i+2*h+1] = w.vector(), w.vector()
 			VUNPCKLPD(pairs[i+2+h], pairs[i+h], out[i+2*h])
 			VUNPCKHPD(pairs[i+2+h], pairs[i+h], out[i+2*h+1])
 		}
@@ -107,23 +136,17 @@ func quads(w width, r []vector) []vector {
 	return out
 }
 
-// transpose8 transposes eight registers of eight lanes.
-func transpose8(r []vector) []vector {
-	q := quads(avx2, r)
-	out := avx2.vectors(8)
+// gatherQuads ends a transpose of whole rows: of vectors 4g+c it collects quad l in
+// vector 4l+c.
+func (w width) gatherQuads(q []vector) []vector {
+	out := w.vectors(len(q))
 	for c := range 4 {
-		VPERM2F128(Imm(0x20), q[4+c], q[c], out[c])
-		VPERM2F128(Imm(0x31), q[4+c], q[c], out[4+c])
-	}
-	return out
-}
-
-// transpose16 transposes sixteen registers of sixteen lanes.
-func transpose16(r []vector) []vector {
-	q := quads(avx512, r)
-	out := avx512.vectors(16)
-	for c := range 4 {
-		v := avx512.vectors(4)
+		if !w.wide() {
+			VPERM2F128(Imm(0x20), q[4+c], q[c], out[c])
+			VPERM2F128(Imm(0x31), q[4+c], q[c], out[4+c])
+			continue
+		}
+		v := w.vectors(4)
 		VSHUFF32X4(Imm(0x88), q[4+c], q[c], v[0]) // quads 0 and 2 of both
 		VSHUFF32X4(Imm(0xdd), q[4+c], q[c], v[1]) // quads 1 and 3
 		VSHUFF32X4(Imm(0x88), q[12+c], q[8+c], v[2])

@@ -25,6 +25,13 @@ func shapes(w width) []shape {
 	return []shape{{6, 2, false}, {6, 2, true}, {12, 1, true}, {1, 8, false}}
 }
 
+// fetches says whether a tile fetches rows of B, 16 ahead, into the cache: those of
+// few rows do, for which a large B is not packed. They went up to twice as fast
+// where B is not in the second-level cache.
+func (s shape) fetches(w width, rows int) bool {
+	return !s.partial && rows <= w.lanes()/2
+}
+
 func tiles(w width) {
 	for _, s := range shapes(w) {
 		for rows := 1; rows <= s.rows; rows++ {
@@ -33,6 +40,8 @@ func tiles(w width) {
 	}
 }
 
+const tileArgs = "func(panels, k int, a *float32, rowStep, kStep, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail, flags int)"
+
 // tile writes a kernel for some panels of rows × vectors.
 func tile(w width, s shape, rows int) {
 	name := fmt.Sprintf("tile%dx%d", rows, s.vectors*w.lanes())
@@ -40,7 +49,7 @@ func tile(w width, s shape, rows int) {
 		name += "Part"
 	}
 	name += w.name
-	TEXT(name, NOSPLIT, "func(panels, k int, a *float32, rowStep, kStep, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail, flags int)")
+	TEXT(name, NOSPLIT, tileArgs)
 	doc := []string{
 		fmt.Sprintf("%s computes panels of %d rows and %d vectors of C.", name, rows, s.vectors),
 		"Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,",
@@ -72,29 +81,30 @@ func tile(w width, s shape, rows int) {
 	}
 
 	Label("panel")
-	// One pointer for every three rows of A: the others are one and two steps on.
-	var base []general
-	for i := 0; i < rows; i += 3 {
-		p := GP64()
-		if i == 0 {
-			MOVQ(a, p)
-		} else {
-			LEAQ(Mem{Base: base[i/3-1], Index: rowStep, Scale: 2}, p)
-			ADDQ(rowStep, p)
-		}
-		base = append(base, p)
-	}
+	base := rowPointers(a, rowStep, rows)
 	for i := range sums {
 		for _, v := range sums[i] {
 			w.zero(v)
 		}
 	}
-	prefetchC(w, s, rows, c)
 	b, n := arg("b"), arg("k")
+	var ahead general // the row of B to fetch
+	if s.fetches(w, rows) {
+		ahead = GP64()
+		MOVQ(bStep, ahead)
+		SHLQ(Imm(4), ahead)
+		ADDQ(b, ahead)
+	}
 	TESTQ(n, n)
 	JZ(LabelRef("finish"))
 
 	Label("loop")
+	if ahead != nil {
+		for j := 0; j < s.vectors; j += 64 / w.bytes {
+			PREFETCHT0(w.column(ahead, j))
+		}
+		ADDQ(bStep, ahead)
+	}
 	step(w, s, sums, base, rowStep, b, lanesOf)
 	for _, p := range base {
 		ADDQ(kStep, p)
@@ -104,9 +114,7 @@ func tile(w width, s shape, rows int) {
 	JNZ(LabelRef("loop"))
 
 	Label("finish")
-	e := epilogue{width: w, c: c, step: arg("cStep"), flags: arg("flags"), lanes: lanesOf, label: func(s string) string { return s }}
-	e.write(sums)
-	MOVQ(e.c, c)
+	w.finishRows(sums, c, arg("cStep"), arg("flags"), lanesOf, func(name string) string { return name })
 	ADDQ(arg("panelStep"), a)
 	DECQ(left)
 	JNZ(LabelRef("panel"))
@@ -114,29 +122,9 @@ func tile(w width, s shape, rows int) {
 	RET()
 }
 
-// prefetchC fetches the rows of C that a panel is going to write.
-func prefetchC(w width, s shape, rows int, c general) {
-	at, cStep := GP64(), arg("cStep")
-	MOVQ(c, at)
-	for i := range rows {
-		for j := 0; j < s.vectors; j += 64 / w.bytes {
-			PREFETCHT0(w.column(at, j))
-		}
-		if i+1 < rows {
-			ADDQ(cStep, at)
-		}
-	}
-}
-
 // step adds the products of one k to the sums.
 func step(w width, s shape, sums [][]vector, base []general, rowStep, b general, lanes func(j int) *mask) {
-	elem := func(i int) Mem {
-		m := Mem{Base: base[i/3]}
-		if i%3 != 0 {
-			m.Index, m.Scale = rowStep, uint8(i%3)
-		}
-		return m
-	}
+	elem := func(i int) Mem { return rowElement(base, rowStep, i) }
 	if len(sums) <= 3 { // elements of A stay, vectors of B pass
 		x := w.vectors(len(sums))
 		for i := range x {
@@ -166,4 +154,30 @@ func step(w width, s shape, sums [][]vector, base []general, rowStep, b general,
 			VFMADD231PS(y[j], x, sums[i][j])
 		}
 	}
+}
+
+// rowPointers returns a pointer for every three rows of A: the others are one and
+// two steps on.
+func rowPointers(a Op, rowStep general, rows int) []general {
+	var base []general
+	for i := 0; i < rows; i += 3 {
+		p := GP64()
+		if i == 0 {
+			MOVQ(a, p)
+		} else {
+			LEAQ(Mem{Base: base[i/3-1], Index: rowStep, Scale: 2}, p)
+			ADDQ(rowStep, p)
+		}
+		base = append(base, p)
+	}
+	return base
+}
+
+// rowElement is where row i is, by its pointer.
+func rowElement(base []general, rowStep general, i int) Mem {
+	m := Mem{Base: base[i/3]}
+	if i%3 != 0 {
+		m.Index, m.Scale = rowStep, uint8(i%3)
+	}
+	return m
 }
