@@ -1,0 +1,325 @@
+package ptx
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// A worker runs blocks of a launch, one after the other.
+type worker struct {
+	k       *Kernel
+	mem     *Memory
+	grid    Dim
+	block   Dim
+	params  []byte
+	budget  int64
+	undo    *undo // nil in a serial launch
+	fault   *Fault
+	warps   []warp
+	cache   []*allocation // by memOp.cache
+	offset  [lanes]int    // see resolve
+	stamp   uint64        // of the launch
+	threads int
+
+	warpSteps, laneSteps int64 // of the launch
+
+	// The following are of the current block.
+	blockIndex  int
+	me          uint64 // the owner word of the block, without flags
+	event       uint32 // see order
+	lastBarrier uint32
+	shared      []uint32
+	sharedBytes int
+	cells       []access
+	local       []byte
+	localInit   []bool
+}
+
+// bad returns the fault of a launch that cannot begin.
+func (k *Kernel) bad(format string, args ...any) *Fault {
+	return &Fault{Kernel: k.name, File: k.module.file, Line: k.line, Kind: BadLaunch, Detail: fmt.Sprintf(format, args...)}
+}
+
+// check checks the sizes of a launch.
+func (k *Kernel) check(grid, block Dim, dynShared int, params []byte) *Fault {
+	threads, blocks := block.count(), grid.count()
+	k.mu.Lock()
+	limit := max(maxStaticShared, k.static+k.maxDynamic)
+	k.mu.Unlock()
+	switch {
+	case threads < 1 || blocks < 1:
+		return k.bad("grid %s of blocks %s: each part must be at least 1", grid, block)
+	case block[0] > 1024 || block[1] > 1024 || block[2] > 64 || threads > int64(k.maxThreads):
+		return k.bad("block %s has %d threads, the kernel allows %d (1024×1024×64 at most in x, y and z)", block, threads, k.maxThreads)
+	case k.required != Dim{} && k.required != block:
+		return k.bad("block %s, the kernel requires %s", block, k.required)
+	case grid[1] > 65535 || grid[2] > 65535:
+		return k.bad("grid %s, y and z are limited to 65535", grid)
+	case blocks > maxGrid:
+		return k.bad("grid %s has %d blocks, the virtual device allows %d", grid, blocks, maxGrid)
+	case dynShared < 0 || dynShared > limit-k.static:
+		return k.bad("%d bytes of dynamic beside %d of static shared memory, the limit is %d", dynShared, k.static, limit)
+	case len(params) != k.paramBytes:
+		return k.bad("%d bytes of parameters instead of %d", len(params), k.paramBytes)
+	}
+	return nil
+}
+
+// Launch runs the kernel to completion on a grid of blocks. Params are the
+// parameters as Params lays them out. The error is a *Fault, the first in the
+// order of blocks; the memory then holds what was written before.
+func (k *Kernel) Launch(mem *Memory, grid, block Dim, dynShared int, params []byte) error {
+	if f := k.check(grid, block, dynShared, params); f != nil {
+		return f
+	}
+	mem.mu.Lock()
+	defer mem.mu.Unlock()
+	vars, err := mem.instantiate(k.module)
+	if err != nil {
+		return k.bad("%v", err)
+	}
+	blocks := int(grid.count())
+	n := mem.Workers
+	if n < 1 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	if n = min(n, blocks); k.atomics {
+		n = 1
+	}
+	workers := make([]*worker, n)
+	for i := range workers {
+		workers[i] = k.worker(mem, vars, grid, block, dynShared, params)
+	}
+	fault := mem.runBlocks(workers, blocks)
+	k.release(workers)
+	if fault != nil {
+		return fault
+	}
+	return nil
+}
+
+// runBlocks runs all blocks on the workers and returns the first fault.
+func (m *Memory) runBlocks(workers []*worker, blocks int) *Fault {
+	m.nextLaunch()
+	if len(workers) == 1 {
+		return workers[0].runAll(m.launch, blocks)
+	}
+	u := &m.saved
+	defer u.clear()
+	var next atomic.Int64
+	var failed atomic.Bool
+	var wg sync.WaitGroup
+	for _, w := range workers {
+		w.begin(m.launch, u)
+		wg.Go(func() {
+			for !failed.Load() {
+				b := int(next.Add(1)) - 1
+				if b >= blocks {
+					return
+				}
+				if !w.runBlock(b) {
+					failed.Store(true)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if !failed.Load() {
+		return nil
+	}
+	var fault *Fault
+	for _, w := range workers {
+		if w.fault != nil {
+			fault = w.fault
+		}
+	}
+	u.rollBack()
+	m.nextLaunch()
+	if f := workers[0].runAll(m.launch, blocks); f != nil {
+		fault = f
+	} // else it comes and goes with the order of blocks
+	return fault
+}
+
+// runAll runs all blocks in order.
+func (w *worker) runAll(stamp uint64, blocks int) *Fault {
+	w.begin(stamp, nil)
+	for b := range blocks {
+		if !w.runBlock(b) {
+			return w.fault
+		}
+	}
+	return nil
+}
+
+// begin prepares for a launch.
+func (w *worker) begin(stamp uint64, u *undo) {
+	w.stamp, w.undo = stamp, u
+	clear(w.cache)
+}
+
+// runBlock runs one block. It returns false if there is a fault.
+func (w *worker) runBlock(index int) bool {
+	w.startBlock(index)
+	defer w.count()
+	for {
+		for i := range w.warps {
+			if wp := &w.warps[i]; wp.n > 0 && !w.run(wp) {
+				return false
+			}
+		}
+		if more, ok := w.barrier(); !ok {
+			return false
+		} else if !more {
+			return true
+		}
+	}
+}
+
+// count adds up what the warps have executed in a block.
+func (w *worker) count() {
+	for i := range w.warps {
+		w.warpSteps += w.warps[i].steps
+		w.laneSteps += w.warps[i].lane
+	}
+}
+
+func (w *worker) startBlock(index int) {
+	w.blockIndex = index
+	w.me = w.stamp<<stampShift | uint64(index+1)<<blockShift
+	w.event, w.lastBarrier = 1, 1
+	clear(w.cells)
+	for _, g := range w.k.gaps {
+		lo, hi := (g[0]+3)/4, g[1]/4
+		if w.k.fineShared {
+			lo, hi = g[0], g[1]
+		}
+		for i := lo; i < hi; i++ {
+			w.cells[i] = sharedGap
+		}
+	}
+	clear(w.localInit)
+	at := w.grid.at(index)
+	for i := range w.warps {
+		wp := &w.warps[i]
+		wp.start()
+		wp.synced = 1
+		for _, u := range w.k.undefined {
+			switch u.class {
+			case 'p':
+				wp.p[u.slot] = 0
+			case 'l':
+				clear(wp.l[u.slot][:])
+			default:
+				clear(wp.w[u.slot][:])
+			}
+		}
+		for _, s := range w.k.specials {
+			if s.id >= ctaidX && s.id <= ctaidZ {
+				fill(&wp.w[s.slot], uint32(at[s.id-ctaidX]))
+			}
+		}
+	}
+}
+
+// worker returns an idle worker, or a new one, set up for a launch.
+func (k *Kernel) worker(mem *Memory, vars []*allocation, grid, block Dim, dynShared int, params []byte) *worker {
+	k.mu.Lock()
+	var w *worker
+	if n := len(k.idle); n > 0 {
+		w, k.idle = k.idle[n-1], k.idle[:n-1]
+	}
+	k.mu.Unlock()
+	if w == nil {
+		w = &worker{k: k, cache: make([]*allocation, k.caches)}
+	}
+	w.mem, w.grid, w.params, w.fault, w.budget = mem, grid, params, nil, mem.MaxInstructions
+	w.resize(block)
+	w.sharedBytes = k.sharedSize + dynShared
+	w.shared = grow(w.shared, (w.sharedBytes+3)/4)
+	cells := (w.sharedBytes + 3) / 4
+	if k.fineShared {
+		cells = w.sharedBytes
+	}
+	w.cells = grow(w.cells, cells)
+	for i := range w.warps {
+		for _, s := range k.symbols {
+			wp := &w.warps[i]
+			fill(&wp.l[s.slot], vars[s.index].base+uint64(s.addend))
+		}
+		for _, s := range k.specials {
+			if d := s.id - nctaidX; s.id >= nctaidX && s.id <= nctaidZ {
+				fill(&w.warps[i].w[s.slot], uint32(grid[d]))
+			}
+		}
+	}
+	return w
+}
+
+// grow returns a slice of length n, s if that has the capacity.
+func grow[T any](s []T, n int) []T {
+	if n <= cap(s) {
+		return s[:n]
+	}
+	return make([]T, n)
+}
+
+func fill[T any](d *[lanes]T, v T) {
+	for i := range d {
+		d[i] = v
+	}
+}
+
+// resize sets up the warps of a block.
+func (w *worker) resize(block Dim) {
+	if w.block == block {
+		return
+	}
+	k := w.k
+	w.block = block
+	w.threads = int(block.count())
+	n := (w.threads + lanes - 1) / lanes
+	w.warps = append(w.warps[:cap(w.warps)], make([]warp, max(0, n-cap(w.warps)))...)[:n]
+	for i := range w.warps {
+		wp := &w.warps[i]
+		if wp.p == nil {
+			wp.id, wp.regs = i, regs{make([]words, k.words), make([]longs, k.longs), make([]uint32, k.preds)}
+		}
+		wp.all = allLanes
+		if left := w.threads - i*lanes; left < lanes {
+			wp.all = 1<<left - 1
+		}
+		wp.p[predTrue] = allLanes
+		for _, c := range k.fixed {
+			if c.long {
+				fill(&wp.l[c.slot], c.value)
+			} else {
+				fill(&wp.w[c.slot], uint32(c.value))
+			}
+		}
+		for _, s := range k.specials {
+			for lane := range lanes {
+				wp.w[s.slot][lane] = s.id.value(block, i*lanes+lane)
+			}
+		}
+	}
+	w.local = grow(w.local, n*lanes*k.localBytes)
+	w.localInit = grow(w.localInit, n*lanes*k.localBytes)
+}
+
+// release takes workers back and adds up what they did.
+func (k *Kernel) release(workers []*worker) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.stats.Launches++
+	for _, w := range workers {
+		k.stats.WarpInstructions += w.warpSteps
+		k.stats.LaneInstructions += w.laneSteps
+		w.warpSteps, w.laneSteps = 0, 0
+		clear(w.cache)
+		w.mem, w.params, w.undo = nil, nil, nil
+		k.idle = append(k.idle, w)
+	}
+}
