@@ -1,0 +1,117 @@
+//go:build gpu
+
+package cuda
+
+/*
+#cgo CFLAGS: -Wall
+#cgo LDFLAGS: -ldl -lpthread
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"strings"
+
+	"gorgonia.org/cu"
+)
+
+// Built tells whether this binary has CUDA support: build tag gpu.
+const Built = true
+
+// Status opens the driver, if nothing has yet, and describes it. If there is no
+// device, the error is an *Unavailable, and the Info is what is known besides.
+func Status() (Info, error) {
+	r := C.shim_load()
+	info := Info{Version: Version(r.version), Library: C.GoString(&r.path[0])}
+	detail := C.GoString(&r.detail[0])
+	if state := r.state; state != C.SHIM_REAL && state != C.SHIM_VIRTUAL {
+		return info, unavailable(state, info, detail, int(r.init_error))
+	}
+	info.Virtual = r.state == C.SHIM_VIRTUAL
+	info.Version = Version(cu.Version())
+	n, err := cu.NumDevices()
+	if err != nil {
+		return info, &Unavailable{Reason: ErrInit, Detail: Explain("counting the devices", err).Error(), Advice: adviceInit}
+	}
+	for i := range n {
+		d, err := describe(i)
+		if err != nil {
+			return info, &Unavailable{Reason: ErrInit, Detail: err.Error(), Advice: adviceInit}
+		}
+		info.Devices = append(info.Devices, d)
+	}
+	if n == 0 {
+		return info, &Unavailable{Reason: ErrNoDevice, Detail: "it counts 0 devices", Advice: adviceNoDevice}
+	}
+	return info, nil
+}
+
+const (
+	adviceNone     = "install NVIDIA's driver and see that nvidia-smi works, or use --device cpu"
+	adviceInit     = "see that nvidia-smi works, or use --device cpu"
+	adviceNoDevice = "see that nvidia-smi lists a GPU and that CUDA_VISIBLE_DEVICES does not hide it, or use --device cpu"
+	adviceOld      = "install NVIDIA's driver 450 or later, or use --device cpu"
+)
+
+// stubLibrary is the result of cuInit in the library that the CUDA toolkit has
+// for linking on machines without a driver.
+const stubLibrary = 34
+
+// unavailable puts into words why the driver was not loaded.
+func unavailable(state C.enum_shim_state, info Info, detail string, initError int) error {
+	where := ""
+	if info.Library != "" {
+		where = info.Library + " "
+	}
+	switch state {
+	case C.SHIM_NO_LIBRARY:
+		if strings.HasPrefix(detail, "libcuda.so.1:") && strings.Contains(detail, "No such file") {
+			return &Unavailable{Reason: ErrNoLibrary, Detail: detail, Advice: adviceNone}
+		}
+		return &Unavailable{Reason: ErrNoLibrary, Detail: "it is there and cannot be loaded: " + detail,
+			Advice: "reinstall NVIDIA's driver for this machine's architecture, or use --device cpu"}
+	case C.SHIM_BAD_LIBRARY:
+		return &Unavailable{Reason: ErrBadLibrary, Detail: where + "has no symbol " + detail,
+			Advice: "see what puts this file on the loader's path (LD_LIBRARY_PATH?), or use --device cpu"}
+	case C.SHIM_TOO_OLD:
+		return &Unavailable{Reason: ErrTooOld, Advice: adviceOld,
+			Detail: fmt.Sprintf("%ssupports CUDA %s, and %s is needed", where, info.Version, Version(C.SHIM_MIN_VERSION))}
+	case C.SHIM_INCOMPLETE:
+		return &Unavailable{Reason: ErrTooOld, Detail: where + "has no symbol " + detail, Advice: adviceOld}
+	case C.SHIM_INIT_FAILED:
+		u := &Unavailable{Reason: ErrInit, Detail: fmt.Sprintf("%scuInit: %s", where, codeText(initError)), Advice: adviceInit}
+		switch initError {
+		case C.CUDA_ERROR_NO_DEVICE:
+			u.Reason, u.Advice = ErrNoDevice, adviceNoDevice
+		case stubLibrary:
+			u.Advice = "this is the CUDA toolkit's library for linking: take its folder off LD_LIBRARY_PATH"
+		}
+		return u
+	}
+	return fmt.Errorf("cuda: loader in state %d", state)
+}
+
+func describe(i int) (d DeviceInfo, err error) {
+	try := func(what string, e error) {
+		if e != nil && err == nil {
+			err = Explain(fmt.Sprintf("device %d: its %s", i, what), e)
+		}
+	}
+	dev, e := cu.GetDevice(i)
+	try("handle", e)
+	d.Ordinal = i
+	d.Name, e = dev.Name()
+	try("name", e)
+	d.Memory, e = dev.TotalMem()
+	try("memory", e)
+	attribute := func(to *int, a cu.DeviceAttribute, what string) {
+		*to, e = dev.Attribute(a)
+		try(what, e)
+	}
+	attribute(&d.Major, cu.ComputeCapabilityMajor, "compute capability")
+	attribute(&d.Minor, cu.ComputeCapabilityMinor, "compute capability")
+	attribute(&d.Multiprocessors, cu.MultiprocessorCount, "number of multiprocessors")
+	attribute(&d.SharedPerBlock, cu.DeviceAttribute(C.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN), "shared memory")
+	return d, err
+}

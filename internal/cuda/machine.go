@@ -1,0 +1,78 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"bytes"
+	"errors"
+
+	"driftless/internal/cuda/virtual"
+	"driftless/internal/ptx"
+)
+
+// machine runs the virtual driver's kernels by interpreting PTX.
+type machine struct{}
+
+func (machine) Load(name, source string) (virtual.Module, error) {
+	m, err := ptx.Load(name, []byte(source))
+	if err != nil {
+		return nil, err
+	}
+	return module{m}, nil
+}
+
+func (machine) NewMemory(limit int64) virtual.Memory { return memory{ptx.NewMemory(limit)} }
+
+type module struct{ *ptx.Module }
+
+func (m module) Kernel(name string) (virtual.Kernel, bool) {
+	k := m.Module.Kernel(name)
+	return kernel{k}, k != nil
+}
+
+type kernel struct{ *ptx.Kernel }
+
+func (k kernel) Params() (params []virtual.Param) {
+	for _, p := range k.Kernel.Params() {
+		params = append(params, virtual.Param{Offset: p.Offset, Size: p.Size})
+	}
+	return params
+}
+
+func (k kernel) SetMaxDynamic(n int) error { return k.SetMaxDynamicShared(n) }
+
+func (k kernel) Launch(m virtual.Memory, grid, block virtual.Dim, dynamicShared int, args []byte) error {
+	err := k.Kernel.Launch(m.(memory).Memory, ptx.Dim{grid.X, grid.Y, grid.Z}, ptx.Dim{block.X, block.Y, block.Z}, dynamicShared, args)
+	if err == nil {
+		return nil
+	}
+	r := virtual.LaunchFailed
+	var f *ptx.Fault
+	if errors.As(err, &f) {
+		switch f.Kind {
+		case ptx.OutOfBounds, ptx.UseAfterFree, ptx.ReadOnly:
+			r = virtual.IllegalAddress
+		case ptx.Misaligned:
+			r = virtual.MisalignedAddress
+		}
+	}
+	return &virtual.Fault{Result: r, Text: err.Error(), Cause: err}
+}
+
+type memory struct{ *ptx.Memory }
+
+// Read has a device that returns garbage fail, as a kernel that reads it does.
+func (m memory) Read(addr uint64, p []byte) error {
+	err := m.Memory.Read(addr, p)
+	if errors.Is(err, ptx.ErrUninitialised) {
+		return &virtual.Fault{Result: virtual.LaunchFailed, Text: err.Error(), Cause: err}
+	}
+	return err
+}
+
+func (m memory) Set(addr uint64, pattern []byte, n int64) error {
+	if bytes.Count(pattern, pattern[:1]) == len(pattern) {
+		return m.Memset(addr, pattern[0], n)
+	}
+	return m.Write(addr, bytes.Repeat(pattern, int(n)/len(pattern)))
+}

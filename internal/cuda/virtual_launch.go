@@ -1,0 +1,88 @@
+//go:build gpu
+
+package cuda
+
+/*
+#include "virtual.h"
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	"driftless/internal/cuda/virtual"
+)
+
+//export vcuModuleLoadData
+func vcuModuleLoadData(to *C.CUmodule, image *C.const_void) C.CUresult {
+	h, r := vd.ModuleLoad(thread(), C.GoString((*C.char)(unsafe.Pointer(image))), site())
+	setHandle(to, h)
+	return C.CUresult(r)
+}
+
+//export vcuModuleLoadDataEx
+func vcuModuleLoadDataEx(to *C.CUmodule, image *C.const_void, n C.uint, options *C.CUjit_option, values *unsafe.Pointer) C.CUresult {
+	r := vcuModuleLoadData(to, image)
+	if r != C.CUDA_ERROR_INVALID_PTX {
+		return r
+	}
+	// Of the options only the log of errors means something here.
+	var log *byte
+	size := 0
+	for i, o := range unsafe.Slice(options, n) {
+		value := unsafe.Add(unsafe.Pointer(values), uintptr(i)*unsafe.Sizeof(uintptr(0)))
+		switch o {
+		case C.CU_JIT_ERROR_LOG_BUFFER:
+			log = *(**byte)(value)
+		case C.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES:
+			size = int(*(*C.uint)(value))
+		}
+	}
+	if log != nil && size > 0 {
+		b := unsafe.Slice(log, size)
+		b[min(copy(b, virtualDetail(int(r))), size-1)] = 0
+	}
+	return r
+}
+
+//export vcuModuleUnload
+func vcuModuleUnload(m C.CUmodule) C.CUresult {
+	return C.CUresult(vd.ModuleUnload(thread(), handleOf(m)))
+}
+
+//export vcuModuleGetFunction
+func vcuModuleGetFunction(to *C.CUfunction, m C.CUmodule, name *C.const_char) C.CUresult {
+	h, r := vd.ModuleFunction(thread(), handleOf(m), C.GoString((*C.char)(unsafe.Pointer(name))))
+	setHandle(to, h)
+	return C.CUresult(r)
+}
+
+//export vcuFuncGetAttribute
+func vcuFuncGetAttribute(to *C.int, a C.CUfunction_attribute, f C.CUfunction) C.CUresult {
+	v, r := vd.FuncAttribute(thread(), handleOf(f), int(a))
+	*to = C.int(v)
+	return C.CUresult(r)
+}
+
+//export vcuFuncSetAttribute
+func vcuFuncSetAttribute(f C.CUfunction, a C.CUfunction_attribute, v C.int) C.CUresult {
+	return C.CUresult(vd.FuncSetAttribute(thread(), handleOf(f), int(a), int(v)))
+}
+
+//export vcuLaunchKernel
+func vcuLaunchKernel(f C.CUfunction, gx, gy, gz, bx, by, bz, shared C.uint, s C.CUstream, params, extra *unsafe.Pointer) C.CUresult {
+	if extra != nil {
+		return C.CUDA_ERROR_NOT_SUPPORTED
+	}
+	layout, size := vd.FuncParams(handleOf(f))
+	if params == nil && len(layout) > 0 {
+		return C.CUDA_ERROR_INVALID_VALUE
+	}
+	args := make([]byte, size)
+	for i, p := range layout {
+		arg := unsafe.Slice(params, len(layout))[i]
+		copy(args[p.Offset:][:p.Size], unsafe.Slice((*byte)(arg), p.Size))
+	}
+	grid, block := virtual.Dim{X: int(gx), Y: int(gy), Z: int(gz)}, virtual.Dim{X: int(bx), Y: int(by), Z: int(bz)}
+	return C.CUresult(vd.Launch(thread(), handleOf(f), grid, block, int(shared), handleOf(s), args, site()))
+}
