@@ -1,21 +1,27 @@
-// columns.h is what the kernels of this folder share: a block of threads owns 32
-// columns of a matrix with all of its rows. A lane is a column, so that a row is
-// one access of 128 bytes; sums over rows are one lane's, in order; what is done
-// element by element is done by all warps, each every eighth row.
+// columns.h is what the kernels share that own columns with all of their rows: a
+// block has 16 of them. Threads of a group read one row's 64 bytes. Strips of 64 rows
+// go through shared memory, so that all threads wait for them together; sums over
+// rows are then one thread's for each column, in order.
 #pragma once
 
 #include "../cuda/driftless.h"
 
-#define COLUMNS 32
-#define WARPS 8
-#define COLUMN_THREADS (COLUMNS * WARPS)
+#define COLUMNS 16
+#define GROUPS 8
+#define COLUMN_THREADS (COLUMNS * GROUPS)
+#define STRIP 64
 
 INLINE int lane() { return threadX() % COLUMNS; }
-INLINE int warp() { return threadX() / COLUMNS; }
+INLINE int group_of_columns() { return threadX() / COLUMNS; }
 INLINE int column() { return blockX() * COLUMNS + lane(); }
 
+// Strip holds rows of a block's columns.
+struct Strip {
+  float v[STRIP][COLUMNS];
+};
+
 // add_up returns s plus term(0), term(1), … term(m-1), in order. Eight terms are
-// in flight at a time.
+// fetched at a time.
 template <class F>
 INLINE double add_up(double s, int m, F term) {
   int i = 0;
@@ -36,26 +42,154 @@ INLINE double add_up(double s, int m, F term) {
   return s;
 }
 
-// column_mean is norm.ColumnMean of a column with the given distance of rows.
-INLINE float column_mean(const float *x, int ld, int m) {
-  double s = add_up(0, m, [=](int i) { return (double)x[(long long)i * ld]; });
-  return float32(s / (double)m);
-}
-
-// column_var is norm.ColumnVar about a mean.
-INLINE float column_var(const float *x, int ld, int m, float mean) {
-  const double centre = (double)mean;
-  double s = add_up(0, m, [=](int i) {
-    const double dev = (double)x[(long long)i * ld] - centre;
-    return dev * dev;
-  });
-  return float32(s / (double)m);
-}
-
-// column_dot is Σ a·b over rows, products and sum in float64.
-INLINE double column_dot(const float *a, int lda, const float *b, int ldb, int m) {
-  return add_up(0, m, [=](int i) { return (double)a[(long long)i * lda] * (double)b[(long long)i * ldb]; });
+// each_strip calls fetch(r, i) in the threads of row i, to put it into row r of a
+// strip, and then add(rows) for each strip in turn. If loaded, and one strip holds all
+// rows, they are there already.
+template <class F, class A>
+INLINE void each_strip(int m, bool loaded, F fetch, A add) {
+  for (int i0 = 0; i0 < m; i0 += STRIP) {
+    const int rows = lesser_of(STRIP, m - i0);
+    if (!loaded || m > STRIP) {
+      for (int r = group_of_columns(); r < rows; r += GROUPS) {
+        fetch(r, i0 + r);
+      }
+      barrier();
+    }
+    add(rows);
+    if (m > STRIP) {
+      barrier();
+    }
+  }
 }
 
 // inverse_std is norm.InvStd: in float64, rounded once.
 INLINE float inverse_std(float variance, double eps) { return float32(1.0 / sqrt64((double)variance + eps)); }
+
+// column_means returns norm.ColumnMean of the block's columns, to its first group.
+// It leaves the last rows in the strip.
+INLINE float column_means(const float *x, int ld, int m, int d, Strip &strip) {
+  const int j = column(), c = lane();
+  double sum = 0;
+  each_strip(
+      m, false,
+      [&](int r, int i) {
+        if (j < d) {
+          strip.v[r][c] = *at(x, ld, i, j);
+        }
+      },
+      [&](int rows) {
+        if (group_of_columns() == 0 && j < d) {
+          sum = add_up(sum, rows, [&](int r) { return (double)strip.v[r][c]; });
+        }
+      });
+  return float32(sum / (double)m);
+}
+
+// standardized computes the statistics of a block's columns as norm.Standardize does,
+// stores them, and calls put(i, j, xhat) for each element of the columns.
+template <class F>
+INLINE void standardized(const float *x, float *mean, float *variance, float *invstd, int m, int d, int ldx,
+                         double eps, F put) {
+  __shared__ Strip strip;
+  __shared__ float centre[COLUMNS], inverse[COLUMNS];
+  const int j = column(), c = lane();
+  const bool first = group_of_columns() == 0 && j < d;
+  const float mu = column_means(x, ldx, m, d, strip);
+  double sum = 0;
+  each_strip(
+      m, true,
+      [&](int r, int i) {
+        if (j < d) {
+          strip.v[r][c] = *at(x, ldx, i, j);
+        }
+      },
+      [&](int rows) {
+        if (first) {
+          sum = add_up(sum, rows, [&](int r) {
+            const double dev = (double)strip.v[r][c] - (double)mu;
+            return dev * dev;
+          });
+        }
+      });
+  if (first) {
+    const float v = float32(sum / (double)m), inv = inverse_std(v, eps);
+    mean[j] = centre[c] = mu;
+    variance[j] = v;
+    invstd[j] = inverse[c] = inv;
+  }
+  barrier();
+  if (j < d) {
+    const float shift = centre[c], inv = inverse[c];
+    for (int i = group_of_columns(); i < m; i += GROUPS) {
+      put(i, j, (*at(x, ldx, i, j) - shift) * inv);
+    }
+  }
+}
+
+// Gradient is where a gradient through the statistics of columns goes.
+struct Gradient {
+  float *dx, *dgamma, *dbeta;
+  int lddx;
+};
+
+// standardized_grad is norm.AffineGrad of the block's columns if AFFINE, else
+// norm.StandardizeGrad. The sums of a column are four threads', of different warps.
+template <bool AFFINE>
+INLINE void standardized_grad(const float *xhat, int ldxhat, const float *g, int ldg, const float *gamma,
+                              const float *invstd, const Gradient &to, int m, int d) {
+  __shared__ Strip gs, xs;
+  __shared__ float mean[2][COLUMNS];
+  const int j = column(), c = lane(), part = group_of_columns();
+  const float ga = AFFINE && j < d ? gamma[j] : 1.0f; // times 1 is exact
+  double sum = 0;
+  each_strip(
+      m, false,
+      [&](int r, int i) {
+        if (j < d) {
+          gs.v[r][c] = *at(g, ldg, i, j);
+          xs.v[r][c] = *at(xhat, ldxhat, i, j);
+        }
+      },
+      [&](int rows) {
+        if (j >= d) {
+          return;
+        }
+        switch (part) {
+        case 0: sum = add_up(sum, rows, [&](int r) { return (double)(gs.v[r][c] * ga); }); break;
+        case 2: sum = add_up(sum, rows, [&](int r) { return (double)(gs.v[r][c] * ga) * (double)xs.v[r][c]; }); break;
+        case 4:
+          if (AFFINE) {
+            sum = add_up(sum, rows, [&](int r) { return (double)gs.v[r][c] * (double)xs.v[r][c]; });
+          }
+          break;
+        case 6:
+          if (AFFINE) {
+            sum = add_up(sum, rows, [&](int r) { return (double)gs.v[r][c]; });
+          }
+          break;
+        }
+      });
+  if (j < d) {
+    switch (part) {
+    case 0: mean[0][c] = float32(sum / (double)m); break;
+    case 2: mean[1][c] = float32(sum / (double)m); break;
+    case 4:
+      if (AFFINE) {
+        to.dgamma[j] = float32(sum);
+      }
+      break;
+    case 6:
+      if (AFFINE) {
+        to.dbeta[j] = float32(sum);
+      }
+      break;
+    }
+  }
+  barrier();
+  if (j < d) {
+    const float a = mean[0][c], b = mean[1][c], inv = invstd[j];
+    for (int i = part; i < m; i += GROUPS) {
+      *at(to.dx, to.lddx, i, j) = inv * ((*at(g, ldg, i, j) * ga - a) - *at(xhat, ldxhat, i, j) * b);
+    }
+  }
+}

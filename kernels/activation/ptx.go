@@ -1,0 +1,16 @@
+package activation
+
+import (
+	_ "embed" // for the PTX
+
+	"driftless/kernels/cuda"
+)
+
+//go:embed activation.ptx
+var activationPTX string
+
+// PTX holds the CUDA kernels. act is a Kind.
+var PTX = []cuda.Module{{File: "activation.ptx", PTX: activationPTX, Kernels: []cuda.Kernel{
+	{Name: "activation", In: "x", Out: "y", Ints: "m d ldx ldy act"},
+	{Name: "activation_grad", In: "y g", Out: "dx", Ints: "m d ldy ldg lddx act"},
+}}}

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Compiles every kernels/*/*.cu to the .ptx beside it, with the one compiler whose
+# bytes are committed. Usage: build.sh [--check]; with --check the committed files
+# are compared with what the compiler makes of the sources, and left alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly version=19.1.7
+readonly install="on Debian or Ubuntu: apt-get update && apt-get install -y clang-19"
+
+fail() {
+  echo "build.sh: $*" >&2
+  exit 1
+}
+
+check=false
+case "${1:-}" in
+  "") ;;
+  --check) check=true ;;
+  *) fail "unknown argument $1; usage: build.sh [--check]" ;;
+esac
+
+readonly compiler="${CLANG:-clang++-19}"
+command -v "$compiler" >/dev/null || fail "$compiler is missing; $install, or name a clang $version in CLANG"
+found="$("$compiler" --version | sed -n '1s/.*clang version \([0-9][0-9.]*\).*/\1/p')"
+[ "$found" = "$version" ] || fail "$compiler has version ${found:-unknown}, and the committed PTX is that of $version; $install"
+
+tmp="$(mktemp -d)"
+trap 'rm -rf "$tmp"' EXIT
+
+# compile SOURCE PTX. PTX 6.3 and sm_75 are what the oldest drivers take; multiply
+# and add are not fused unless the source does it.
+compile() {
+  "$compiler" -x cuda --cuda-device-only --cuda-gpu-arch=sm_75 --cuda-feature=+ptx63 -nocudainc -nocudalib \
+    -std=c++17 -O3 -ffp-contract=off -fno-exceptions -fno-ident -Wall -Wextra -Werror -S -o "$2" "$1"
+}
+
+bad=0
+for source in */*.cu cuda/*/*.cu; do
+  ptx="${source%.cu}.ptx"
+  compile "$source" "$tmp/out.ptx" || fail "$source does not compile"
+  if ! $check; then
+    cmp -s "$tmp/out.ptx" "$ptx" || { cp "$tmp/out.ptx" "$ptx" && echo "wrote kernels/$ptx"; }
+  elif ! cmp -s "$tmp/out.ptx" "$ptx"; then
+    echo "build.sh: kernels/$ptx is not what the compiler makes of kernels/$source; run make ptx" >&2
+    bad=1
+  fi
+done
+for ptx in */*.ptx cuda/*/*.ptx; do
+  [ -f "${ptx%.ptx}.cu" ] || { echo "build.sh: kernels/$ptx has no source" >&2 && bad=1; }
+done
+exit $bad

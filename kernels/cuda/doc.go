@@ -1,0 +1,60 @@
+// Package cuda describes the CUDA kernels: what a launch of one needs to be given,
+// for an executor that knows nothing of their sources.
+//
+// The kernels stand beside their CPU specification, one .cu a subject, in CUDA C++
+// that needs no SDK (driftless.h). The PTX that build.sh makes of them is committed
+// and embedded: a family's ptx.go has a variable PTX with a [Module] for each file.
+// Kernels are in float32, and reproduce the bits of the Go in the same folder, but
+// for the sign and the payload of a NaN: each is the stated sequence of IEEE
+// operations, with fma.rn where the specification fuses and nowhere else. The
+// package's tests compare them on a virtual device.
+//
+// # Arguments
+//
+// A launch serves R replicas: gridDim.z is R, and blockIdx.z the replica. Arguments
+// come in this order:
+//
+//	control    the word nonfinite of a replica (int64): where it is not below 0, the
+//	           replica has diverged, and its blocks return at once
+//	In         the operands of the instruction, in the order of the program
+//	Out        its results, in that order; parameters and slots are read as well
+//	State      what else is read from the device: learning rate, step count, seed
+//	Ints       sizes, leading dimensions, choices
+//	Floats     constants in float32
+//	Doubles    constants in float64
+//
+// control, In, Out and State are tensors. Each is two arguments of 8 bytes: the
+// address of replica 0's first element, and how many bytes farther that of the next
+// replica lies, 0 for what all replicas share (constants, data sets). Scratch that
+// the instruction has and the kernel does not need is passed all the same. An
+// operand that may be missing is null, at distance 0. Ints have 4 bytes, Floats 4,
+// Doubles 8, each aligned to its size; [Kernel.Params] packs them.
+//
+// An int called ld<x> is the distance in elements between the rows of tensor x; m
+// and d are rows and columns. Matrices may start at any element: where rows are
+// aligned to 16 bytes, accesses are 16 bytes wide. What lies between the rows is
+// neither read nor written. Sizes are below 2^31, and so is the number of elements of
+// a result. An output may be an input where the CPU's kernel allows it; else they
+// must not overlap.
+//
+// Whatever changes from step to step is read from the device, so that a captured
+// graph follows it. Within a step the words are those that control's kernel begin
+// copied at its start: its halted is the others' control, its now the step of index.
+//
+// # Not available
+//
+// elem.Log1p, elem.Expm1 and elem.Softplus go through package math in float64 and
+// run on the host. Masks have no kernels: a masked product has the bits of the dense
+// one over the floats that package gather brings, and takes gemm. Programs in
+// float64 run on the CPU.
+//
+// # Files
+//
+//	driftless.h   what the sources need of CUDA, under clang or nvcc
+//	scalar.h      package scalar
+//	build.sh      source to PTX, by the one compiler whose bytes are committed (--check: compare)
+//	check.sh      assembles the PTX for every architecture: no spills; registers.md (--update: write it)
+//	sass.sh       looks into the machine code of the matrix product; sass.md (--update: write it)
+//	control/      the kernels that begin and end a step
+//	fused/        several instructions in one launch
+package cuda

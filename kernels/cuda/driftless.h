@@ -1,0 +1,199 @@
+// driftless.h is what the kernels need of CUDA, for clang without any SDK
+// (clang++ -x cuda -nocudainc -nocudalib) and for nvcc, which brings its own.
+// doc.go beside this file says how a kernel takes its arguments.
+#pragma once
+
+#if defined(__clang__) && defined(__CUDA__)
+
+#define __global__ __attribute__((global))
+#define __device__ __attribute__((device))
+#define __shared__ __attribute__((shared))
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...) __attribute__((launch_bounds(__VA_ARGS__)))
+
+typedef float float4 __attribute__((ext_vector_type(4)));
+typedef float float2 __attribute__((ext_vector_type(2)));
+typedef unsigned uint4 __attribute__((ext_vector_type(4)));
+
+#define METHOD __device__ __forceinline__
+#define INLINE static METHOD
+
+INLINE int threadX() { return __nvvm_read_ptx_sreg_tid_x(); }
+INLINE int blockX() { return __nvvm_read_ptx_sreg_ctaid_x(); }
+INLINE int blockY() { return __nvvm_read_ptx_sreg_ctaid_y(); }
+INLINE int blockZ() { return __nvvm_read_ptx_sreg_ctaid_z(); }
+INLINE void barrier() { __syncthreads(); }
+
+INLINE float fma32(float x, float y, float z) { return __nvvm_fma_rn_f(x, y, z); }
+INLINE float sqrt32(float x) { return __nvvm_sqrt_rn_f(x); }
+INLINE double sqrt64(double x) { return __nvvm_sqrt_rn_d(x); }
+INLINE double round64(double x) { return __builtin_roundeven(x); } // ties to even
+INLINE float float32(double x) { return __nvvm_d2f_rn(x); }
+INLINE int bits32(float x) { return __builtin_bit_cast(int, x); }
+INLINE float of_bits32(int x) { return __builtin_bit_cast(float, x); }
+INLINE long long bits64(double x) { return __builtin_bit_cast(long long, x); }
+INLINE double of_bits64(long long x) { return __builtin_bit_cast(double, x); }
+
+// The whole warp takes part in a shuffle.
+INLINE float shuffle(float x, int lane) { return __nvvm_shfl_sync_idx_f32(0xffffffffu, x, lane, 31); }
+INLINE float shuffle_xor(float x, int mask) { return __nvvm_shfl_sync_bfly_f32(0xffffffffu, x, mask, 31); }
+INLINE int shuffle_xor(int x, int mask) { return __nvvm_shfl_sync_bfly_i32(0xffffffffu, x, mask, 31); }
+
+#else // nvcc, called with -fmad=false
+
+#define METHOD __device__ __forceinline__
+#define INLINE static METHOD
+
+INLINE int threadX() { return threadIdx.x; }
+INLINE int blockX() { return blockIdx.x; }
+INLINE int blockY() { return blockIdx.y; }
+INLINE int blockZ() { return blockIdx.z; }
+INLINE void barrier() { __syncthreads(); }
+
+INLINE float fma32(float x, float y, float z) { return __fmaf_rn(x, y, z); }
+INLINE float sqrt32(float x) { return __fsqrt_rn(x); }
+INLINE double sqrt64(double x) { return __dsqrt_rn(x); }
+INLINE double round64(double x) { return rint(x); } // ties to even
+INLINE float float32(double x) { return __double2float_rn(x); }
+INLINE int bits32(float x) { return __float_as_int(x); }
+INLINE float of_bits32(int x) { return __int_as_float(x); }
+INLINE long long bits64(double x) { return __double_as_longlong(x); }
+INLINE double of_bits64(long long x) { return __longlong_as_double(x); }
+
+INLINE float shuffle(float x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
+INLINE float shuffle_xor(float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
+INLINE int shuffle_xor(int x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
+
+#endif
+
+// KERNEL begins the definition of a kernel for blocks of so many threads, of which
+// a second argument wants so many on a multiprocessor.
+#define KERNEL(...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__)
+
+// TENSOR is an argument of a kernel: where the tensor of replica 0 lies, and how
+// many bytes farther that of the next replica does. REPLICA is where that of
+// the block's own replica lies; a null pointer, whose distance is 0, stays null.
+#define TENSOR(type, x) type *x, long long z_##x
+#define REPLICA(x) replica(x, z_##x)
+
+// UNUSED is a TENSOR that an instruction has and its kernel does not need.
+#define UNUSED(type, x) type *, long long
+
+// CONTROL is the first argument: not below 0 once the replica has diverged, after
+// which a kernel does nothing more to it.
+#define CONTROL TENSOR(const long long, nonfinite)
+#define RETURN_IF_DIVERGED                     \
+  if (*replica(nonfinite, z_nonfinite) >= 0) { \
+    return;                                    \
+  }
+
+template <class T>
+INLINE T *replica(T *p, long long distance) {
+  return (T *)((char *)p + blockZ() * distance);
+}
+template <class T>
+INLINE const T *replica(const T *p, long long distance) {
+  return (const T *)((const char *)p + blockZ() * distance);
+}
+
+INLINE float nan32() { return of_bits32(0x7fc00000); }
+INLINE float inf32() { return of_bits32(0x7f800000); }
+
+// halves splits a word of 64 bits.
+INLINE void halves(unsigned long long x, unsigned &low, unsigned &high) {
+  asm("mov.b64 {%0, %1}, %2;" : "=r"(low), "=r"(high) : "l"(x));
+}
+
+// lesser_of is the smaller of two sizes.
+INLINE int lesser_of(int a, int b) { return a < b ? a : b; }
+
+// ---- matrices, four columns a thread ----
+
+// Threads of a block of the kernels that work on quads.
+#define QUAD_THREADS 256
+
+// Quad is a thread's share of an m×d matrix: n ≤ 4 columns of row i from j on.
+struct Quad {
+  int i, j, n;
+};
+
+// quad returns the thread's share; its n is 0 for a thread beyond the matrix.
+INLINE Quad quad(int m, int d) {
+  Quad q = {0, 0, 0};
+  if (d > 0) {
+    unsigned per_row = (unsigned)(d + 3) / 4;
+    unsigned at = (unsigned)blockX() * QUAD_THREADS + (unsigned)threadX();
+    unsigned i = at / per_row;
+    if (i < (unsigned)m) {
+      q.i = (int)i;
+      q.j = (int)(at - i * per_row) * 4;
+      q.n = lesser_of(4, d - q.j);
+    }
+  }
+  return q;
+}
+
+// Four holds four elements of a row.
+struct Four {
+  float v[4];
+};
+
+INLINE bool aligned16(const void *p) { return ((unsigned long long)p & 15) == 0; }
+
+// load4 reads n elements, 16 bytes at once where they are aligned; the others are
+// set to fill.
+INLINE Four load4(const float *p, int n, float fill = 0) {
+  Four r;
+  if (n == 4 && aligned16(p)) {
+    float4 q = *(const float4 *)p;
+    r.v[0] = q.x, r.v[1] = q.y, r.v[2] = q.z, r.v[3] = q.w;
+  } else {
+#pragma unroll
+    for (int c = 0; c < 4; c++) {
+      r.v[c] = c < n ? p[c] : fill;
+    }
+  }
+  return r;
+}
+
+// store4 writes n elements.
+INLINE void store4(float *p, int n, const Four &r) {
+  if (n == 4 && aligned16(p)) {
+    float4 q;
+    q.x = r.v[0], q.y = r.v[1], q.z = r.v[2], q.w = r.v[3];
+    *(float4 *)p = q;
+  } else {
+#pragma unroll
+    for (int c = 0; c < 4; c++) {
+      if (c < n) {
+        p[c] = r.v[c];
+      }
+    }
+  }
+}
+
+// at is the address of element (i, j) of a matrix.
+template <class T>
+INLINE T *at(T *x, int ld, int i, int j) {
+  return x + (long long)i * ld + j;
+}
+
+// each sets out to f of x, element by element.
+template <class F>
+INLINE Four each(const Four &x, F f) {
+  Four r;
+#pragma unroll
+  for (int c = 0; c < 4; c++) {
+    r.v[c] = f(x.v[c]);
+  }
+  return r;
+}
+template <class F>
+INLINE Four each(const Four &x, const Four &y, F f) {
+  Four r;
+#pragma unroll
+  for (int c = 0; c < 4; c++) {
+    r.v[c] = f(x.v[c], y.v[c]);
+  }
+  return r;
+}

@@ -1,0 +1,104 @@
+package cuda_test
+
+import (
+	"fmt"
+	"testing"
+
+	"driftless/kernels/activation"
+	"driftless/kernels/gemm"
+)
+
+// product is a case of a matrix product: gap is how much longer than a row the rows
+// of all operands lie apart.
+type product struct{ m, n, k, gap int }
+
+func TestGemm(t *testing.T) {
+	small := []product{{1, 1, 1, 0}, {3, 5, 7, 1}, {33, 17, 64, 3}, {36, 40, 100, 12}, {5, 4, 0, 0}, {32, 32, 32, 0}, {20, 12, 1030, 4}, {7, 10, 2100, 0}}
+	large := []product{{130, 132, 40, 0}, {128, 128, 32, 4}, {9, 140, 1056, 3}}
+	for _, v := range []struct {
+		suffix string
+		cases  []product
+	}{{"32", small}, {"128", large}} {
+		for _, trans := range []string{"nn", "tn", "nt"} {
+			for _, c := range v.cases {
+				for e, m := range []mode{ordinary, tiny, special, faint} {
+					name := "gemm_" + trans + "_" + v.suffix
+					t.Run(fmt.Sprintf("%s/%d×%d×%d+%d/%s", name, c.m, c.n, c.k, c.gap, m.name), func(t *testing.T) {
+						act, hasBias := activation.Kind((e+c.m+c.n)%4), (e+c.k)%2 == 0
+						if m.name == faint.name { // -0 is to be seen
+							act, hasBias = activation.Identity, false
+						}
+						for _, step := range []bool{false, true} {
+							testGemm(t, name, trans[0] == 't', trans[1] == 't', c, m, hasBias, step, act)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// testGemm compares a product with the Go kernel; step adds it, times -lr.
+func testGemm(t *testing.T, name string, transA, transB bool, c product, v mode, hasBias, step bool, act activation.Kind) {
+	ar, ac, br, bc := c.m, c.k, c.k, c.n
+	if transA {
+		ar, ac = ac, ar
+	}
+	if transB {
+		br, bc = bc, br
+	}
+	l := newLaunch(t, name)
+	a := in(l, ar, ac, ac+c.gap, v.draw)
+	b := in(l, br, bc, bc+c.gap, v.draw)
+	bias := (*tensor[float32])(nil)
+	if hasBias {
+		bias = in(l, 1, c.n, c.n, v.draw)
+	} else {
+		l.null()
+	}
+	ldc := c.n + c.gap
+	var result *tensor[float32]
+	if step {
+		result = in(l, c.m, c.n, ldc, v.draw)
+	} else {
+		result = out[float32](l, c.m, c.n, ldc)
+	}
+	alpha := float32(1)
+	if step {
+		const lr = 0.37
+		in(l, 1, 1, 1, constant(lr))
+		alpha = -float32(lr)
+	} else {
+		l.null()
+	}
+	l.run(c.m, c.n, []int{c.m, c.n, c.k, a.ld, b.ld, ldc, int(act)})
+	scratch := make([]float32, gemm.Scratch(transA, transB, c.m, c.n, c.k))
+	result.check("c", func(r int, x []float32) {
+		ep := gemm.Epilogue[float32]{Act: act}
+		if hasBias {
+			ep.Bias = bias.x[r]
+		}
+		gemm.Gemm(transA, transB, c.m, c.n, c.k, alpha, a.x[r], a.ld, b.x[r], b.ld, step, x, ldc, ep, scratch)
+	})
+	a.check("a", nil)
+	b.check("b", nil)
+}
+
+func TestGemmChoice(t *testing.T) {
+	for _, c := range []struct {
+		a, b           bool
+		m, n, replicas int
+		want           string
+		ok             bool
+	}{
+		{false, false, 60, 100, 1, "gemm_nn_32", true},
+		{true, false, 784, 100, 1, "gemm_tn_32", true},
+		{true, false, 784, 100, 10, "gemm_tn_128", true},
+		{false, true, 1024, 1024, 1, "gemm_nt_128", true},
+		{true, true, 1, 1, 1, "", false},
+	} {
+		if got, ok := gemm.PTXKernel(c.a, c.b, c.m, c.n, c.replicas); got != c.want || ok != c.ok {
+			t.Errorf("%+v: got %q, %v", c, got, ok)
+		}
+	}
+}

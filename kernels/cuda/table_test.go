@@ -1,0 +1,58 @@
+package cuda_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"driftless/kernels/cuda"
+)
+
+// What the tables say is what the kernels take.
+func TestTables(t *testing.T) {
+	all, err := kernelsByName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, k := range all {
+		tensors, ints := k.Tensors(), strings.Fields(k.Ints)
+		floats := append(strings.Fields(k.Floats), strings.Fields(k.Doubles)...)
+		at := k.Offsets()
+		params := k.code.Params()
+		if len(at) != len(params) || len(at) != 2*len(tensors)+len(ints)+len(floats) {
+			t.Errorf("%s: the table has %d arguments and the PTX %d", name, len(at), len(params))
+			continue
+		}
+		for i, p := range params {
+			if at[i] != p.Offset {
+				t.Errorf("%s: argument %d lies at %d and in the PTX at %d", name, i, at[i], p.Offset)
+			}
+		}
+		if n := len(k.Params(make([]cuda.Tensor, len(tensors)), make([]int, len(ints)), make([]float64, len(floats)))); n != k.code.ParamBytes() {
+			t.Errorf("%s: Params packs %d bytes, and the PTX takes %d", name, n, k.code.ParamBytes())
+		}
+		for _, v := range ints {
+			if x, ok := strings.CutPrefix(v, "ld"); ok && !slices.Contains(tensors, x) {
+				t.Errorf("%s: %s is the leading dimension of no tensor", name, v)
+			}
+		}
+		if _, block := k.Grid(3, 5, 1); block[0] != k.code.MaxThreads() {
+			t.Errorf("%s: blocks have %d threads, and the PTX says %d", name, block[0], k.code.MaxThreads())
+		}
+		if k.code.LocalBytes() != 0 {
+			t.Errorf("%s uses local memory", name)
+		}
+		if k.code.SharedBytes() > 48<<10 {
+			t.Errorf("%s uses %d bytes of shared memory", name, k.code.SharedBytes())
+		}
+	}
+}
+
+func TestParamsOfWrongNumber(t *testing.T) {
+	defer func() {
+		if s, _ := recover().(string); !strings.Contains(s, "kernel x takes 2 tensors") {
+			t.Errorf("panic %q", s)
+		}
+	}()
+	(&cuda.Kernel{Name: "x", In: "a"}).Params(nil, nil, nil)
+}

@@ -1,0 +1,49 @@
+# tools.sh is read by check.sh and sass.sh: NVIDIA's assembler, compiler and
+# disassembler from PyPI, in virtual environments under build/, which git ignores.
+# Nothing is installed outside, and no GPU or driver is needed.
+
+readonly version12=12.9.86 version13=13.5.37
+readonly architectures="sm_75 sm_80 sm_86 sm_89 sm_90 sm_100 sm_120"
+
+fail() {
+  echo "${0##*/}: $*" >&2
+  exit 1
+}
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+readonly root kernels="$root/kernels" tools="$root/build/cuda-tools"
+
+# environment NAME PACKAGE… installs the packages, once for each list of them.
+environment() {
+  local dir="$tools/$1"
+  shift
+  [ "$(cat "$dir/installed" 2>/dev/null || true)" = "$*" ] && return
+  command -v python3 >/dev/null || fail "python3 is missing; it installs NVIDIA's tools from PyPI"
+  mkdir -p "$tools"
+  echo '*' >"$tools/.gitignore"
+  rm -rf "$dir"
+  echo "installing $*" >&2
+  python3 -m venv "$dir" || fail "python3 cannot make a virtual environment; on Debian or Ubuntu: apt-get install -y python3-venv"
+  "$dir/bin/pip" install --quiet --disable-pip-version-check "$@" || fail "pip could not install $*: is there a network?"
+  echo "$*" >"$dir/installed"
+}
+
+# tool NAME PROGRAM prints where a program of an environment is.
+tool() {
+  local path
+  path="$(find "$tools/$1" -path "*/bin/$2" \( -type f -o -type l \) | head -n 1)"
+  [ -n "$path" ] || fail "there is no $2 in $tools/$1; remove that folder and try again"
+  echo "$path"
+}
+
+# ptx_files lists the committed PTX, from the folder of the kernels.
+ptx_files() { (cd "$kernels" && ls -- */*.ptx cuda/*/*.ptx); }
+
+# agree NEW OLD WHAT compares what was found with what is committed, or commits it.
+agree() {
+  if [ "${update:-false}" = true ]; then
+    cmp -s "$1" "$2" || { cp "$1" "$2" && echo "wrote ${2#"$root"/}"; }
+    return
+  fi
+  diff -u "$2" "$1" >&2 || fail "${2#"$root"/} is out of date: $3; see it with git diff after ${0##*/} --update"
+}

@@ -1,0 +1,226 @@
+// elem.cu is package elem in CUDA, with the moves of a program: fills and copies.
+// Matrices go four columns a thread. An output may be an input of its shape.
+#include "../cuda/scalar.h"
+
+// Numbered as elem.Binary.
+enum Binary { ADD, SUB, MUL, DIV, GT, GTE, LT, LTE, EQ, NE };
+
+INLINE float indicator(bool holds) { return holds ? 1.0f : 0.0f; }
+
+// operand reads a thread's share of a matrix or, of a scalar, its only element.
+INLINE Four operand(const float *x, int ld, int is_scalar, const Quad &q) {
+  if (is_scalar) {
+    float v = *x;
+    return Four{{v, v, v, v}};
+  }
+  return load4(at(x, ld, q.i, q.j), q.n);
+}
+
+// binary: y = a op b, one IEEE operation an element, or 1 and 0 for a comparison.
+// scalars has 1 set if a is a scalar, 2 if b is: then y must not be that scalar
+// unless it has one element.
+KERNEL(QUAD_THREADS)
+binary(CONTROL, TENSOR(const float, a), TENSOR(const float, b), TENSOR(float, y), int m, int d, int lda, int ldb,
+       int ldy, int op, int scalars) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n == 0) {
+    return;
+  }
+  Four u = operand(REPLICA(a), lda, scalars & 1, q), v = operand(REPLICA(b), ldb, scalars & 2, q), r;
+  switch (op) {
+  case ADD: r = each(u, v, [](float s, float t) { return s + t; }); break;
+  case SUB: r = each(u, v, [](float s, float t) { return s - t; }); break;
+  case MUL: r = each(u, v, [](float s, float t) { return s * t; }); break;
+  case DIV: r = each(u, v, [](float s, float t) { return s / t; }); break;
+  case GT: r = each(u, v, [](float s, float t) { return indicator(s > t); }); break;
+  case GTE: r = each(u, v, [](float s, float t) { return indicator(s >= t); }); break;
+  case LT: r = each(u, v, [](float s, float t) { return indicator(s < t); }); break;
+  case LTE: r = each(u, v, [](float s, float t) { return indicator(s <= t); }); break;
+  case EQ: r = each(u, v, [](float s, float t) { return indicator(s == t); }); break;
+  default: r = each(u, v, [](float s, float t) { return indicator(s != t); }); break;
+  }
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, r);
+}
+
+// Numbered as elem.Unary. Those through package math have no kernel.
+enum Unary {
+  NEG = 0, SQUARE = 1, SQRT = 2, EXP = 3, LOG = 4, ABS = 6, SIGN = 7, INVERSE = 8, INVERSE_SQRT = 9, CUBE = 10,
+  SIGMOID_OF = 13, TANH_OF = 14,
+};
+
+// unary: y = op(x), the sequence of IEEE operations that elem.Unary and package
+// scalar state.
+KERNEL(QUAD_THREADS)
+unary(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldx, int ldy, int op) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n == 0) {
+    return;
+  }
+  Four v = load4(at(REPLICA(x), ldx, q.i, q.j), q.n);
+  switch (op) {
+  case NEG: v = each(v, [](float s) { return -s; }); break;
+  case SQUARE: v = each(v, [](float s) { return s * s; }); break;
+  case SQRT: v = each(v, [](float s) { return sqrt32(s); }); break;
+  case EXP: v = each(v, [](float s) { return exp32(s); }); break;
+  case LOG:
+#pragma unroll 1
+    for (int c = 0; c < 4; c++) { // one logarithm's code for four, each in turn first
+      v = Four{{v.v[1], v.v[2], v.v[3], float32(log64(v.v[0]))}};
+    }
+    break;
+  case ABS: v = each(v, [](float s) { return of_bits32(bits32(s) & 0x7fffffff); }); break;
+  case SIGN: v = each(v, [](float s) { return s > 0 ? 1.0f : s < 0 ? -1.0f : s; }); break;
+  case INVERSE: v = each(v, [](float s) { return 1.0f / s; }); break;
+  case INVERSE_SQRT: v = each(v, [](float s) { return 1.0f / sqrt32(s); }); break;
+  case CUBE: v = each(v, [](float s) { return s * s * s; }); break;
+  case SIGMOID_OF: v = activate(SIGMOID, v); break;
+  case TANH_OF: v = activate(TANH, v); break;
+  }
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, v);
+}
+
+// add_row: y_ij = x_ij + row_j.
+KERNEL(QUAD_THREADS)
+add_row(CONTROL, TENSOR(const float, x), TENSOR(const float, row), TENSOR(float, y), int m, int d, int ldx, int ldy) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n == 0) {
+    return;
+  }
+  Four v = load4(at(REPLICA(x), ldx, q.i, q.j), q.n), r = load4(REPLICA(row) + q.j, q.n);
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, each(v, r, [](float s, float t) { return s + t; }));
+}
+
+// repeat_rows: y_ij = row_j.
+KERNEL(QUAD_THREADS)
+repeat_rows(CONTROL, TENSOR(const float, row), TENSOR(float, y), int m, int d, int ldy) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n > 0) {
+    store4(at(REPLICA(y), ldy, q.i, q.j), q.n, load4(REPLICA(row) + q.j, q.n));
+  }
+}
+
+// repeat_cols: y_ij = col_i.
+KERNEL(QUAD_THREADS)
+repeat_cols(CONTROL, TENSOR(const float, col), TENSOR(float, y), int m, int d, int ldy) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n > 0) {
+    float v = REPLICA(col)[q.i];
+    store4(at(REPLICA(y), ldy, q.i, q.j), q.n, Four{{v, v, v, v}});
+  }
+}
+
+// fill: x_ij = from[0], or value where from is null.
+KERNEL(QUAD_THREADS)
+fill(CONTROL, TENSOR(const float, from), TENSOR(float, x), int m, int d, int ldx, float value) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n > 0) {
+    float v = from ? *REPLICA(from) : value;
+    store4(at(REPLICA(x), ldx, q.i, q.j), q.n, Four{{v, v, v, v}});
+  }
+}
+
+// fill64: the same for a float64 x, of a float32 from.
+KERNEL(QUAD_THREADS)
+fill64(CONTROL, TENSOR(const float, from), TENSOR(double, x), int m, int d, int ldx, double value) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n > 0) {
+    double v = from ? (double)*REPLICA(from) : value;
+    double *to = at(REPLICA(x), ldx, q.i, q.j);
+    for (int c = 0; c < q.n; c++) {
+      to[c] = v;
+    }
+  }
+}
+
+// copy: y = x for elements of any type, given as words of 4 bytes.
+KERNEL(QUAD_THREADS)
+copy(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldx, int ldy) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n > 0) {
+    store4(at(REPLICA(y), ldy, q.i, q.j), q.n, load4(at(REPLICA(x), ldx, q.i, q.j), q.n));
+  }
+}
+
+// copy8: the same, given as bytes.
+KERNEL(QUAD_THREADS)
+copy8(CONTROL, TENSOR(const unsigned char, x), TENSOR(unsigned char, y), int m, int d, int ldx, int ldy) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  const unsigned char *from = at(REPLICA(x), ldx, q.i, q.j);
+  unsigned char *to = at(REPLICA(y), ldy, q.i, q.j);
+  for (int c = 0; c < q.n; c++) {
+    to[c] = from[c];
+  }
+}
+
+// ---- sums, in order, in float64 ----
+
+#define SUM_THREADS 256
+
+// ordered_sum adds up the m×d matrix x row by row in a float64 accumulator. The
+// block reads; its first thread, which gets the sum, adds.
+INLINE double ordered_sum(const float *x, int m, int d, int ld) {
+  __shared__ float part[SUM_THREADS];
+  const long long n = (long long)m * d;
+  double s = 0;
+  for (long long from = 0; from < n; from += SUM_THREADS) {
+    const long long e = from + threadX();
+    if (e < n) {
+      const long long i = ld == d ? 0 : e / d;
+      part[threadX()] = x[i * ld + (e - i * d)];
+    }
+    barrier();
+    if (threadX() == 0) {
+      const int here = n - from < SUM_THREADS ? (int)(n - from) : SUM_THREADS;
+      for (int c = 0; c < here; c++) {
+        s += (double)part[c];
+      }
+    }
+    barrier();
+  }
+  return s;
+}
+
+// sum: y = Σ x, rounded once to float32.
+KERNEL(SUM_THREADS)
+sum(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldx) {
+  RETURN_IF_DIVERGED
+  double s = ordered_sum(REPLICA(x), m, d, ldx);
+  if (threadX() == 0) {
+    *REPLICA(y) = float32(s);
+  }
+}
+
+// mean: y = (Σ x)/n of n = m·d elements, divided before it is rounded.
+KERNEL(SUM_THREADS)
+mean(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldx) {
+  RETURN_IF_DIVERGED
+  double s = ordered_sum(REPLICA(x), m, d, ldx);
+  if (threadX() == 0) {
+    *REPLICA(y) = float32(s / (double)((long long)m * d));
+  }
+}
+
+// row_sum: y_i = Σ_j x_ij, columns in order. One thread a row.
+KERNEL(SUM_THREADS)
+row_sum(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldx) {
+  RETURN_IF_DIVERGED
+  const int i = blockX() * SUM_THREADS + threadX();
+  if (i >= m) {
+    return;
+  }
+  const float *row = at(REPLICA(x), ldx, i, 0);
+  double s = 0;
+  for (int j = 0; j < d; j++) {
+    s += (double)row[j];
+  }
+  REPLICA(y)[i] = float32(s);
+}

@@ -1,0 +1,43 @@
+package elem
+
+import (
+	_ "embed" // for the PTX
+
+	"driftless/kernels/cuda"
+)
+
+//go:embed elem.ptx
+var elemPTX string
+
+// PTX holds the CUDA kernels: of this package, of fills and copies, and of
+// loss.Mean. op is a Binary or a Unary. The operand that fill and fill64 may lack is
+// from. copy moves elements of 4 bytes, or pairs of them, copy8 bytes.
+var PTX = []cuda.Module{{File: "elem.ptx", PTX: elemPTX, Kernels: []cuda.Kernel{
+	{Name: "binary", In: "a b", Out: "y", Ints: "m d lda ldb ldy op scalars"},
+	{Name: "unary", In: "x", Out: "y", Ints: "m d ldx ldy op"},
+	{Name: "add_row", In: "x row", Out: "y", Ints: "m d ldx ldy"},
+	{Name: "repeat_rows", In: "row", Out: "y", Ints: "m d ldy"},
+	{Name: "repeat_cols", In: "col", Out: "y", Ints: "m d ldy"},
+	{Name: "fill", In: "from", Out: "x", Ints: "m d ldx", Floats: "value"},
+	{Name: "fill64", In: "from", Out: "x", Ints: "m d ldx", Doubles: "value"},
+	{Name: "copy", In: "x", Out: "y", Ints: "m d ldx ldy"},
+	{Name: "copy8", In: "x", Out: "y", Ints: "m d ldx ldy"},
+	{Name: "sum", In: "x", Out: "y", Ints: "m d ldx", Over: cuda.Whole},
+	{Name: "mean", In: "x", Out: "y", Ints: "m d ldx", Over: cuda.Whole},
+	{Name: "row_sum", In: "x", Out: "y", Ints: "m d ldx", Over: cuda.Row},
+}}}
+
+// The scalars argument of binary: which operands are scalars.
+const (
+	PTXScalarA = 1 << iota
+	PTXScalarB
+)
+
+// HasPTX says whether unary can compute the function.
+func (op Unary) HasPTX() bool {
+	switch op {
+	case Log1p, Expm1, Softplus:
+		return false
+	}
+	return op <= Tanh
+}

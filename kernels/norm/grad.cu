@@ -1,0 +1,34 @@
+// grad.cu is grad.go in CUDA, and the backward half of affine.go. A block owns 16
+// columns (columns.h).
+#include "columns.h"
+
+// standardize_grad, of the gradient g of standardize's xhat:
+//
+//	a = (Σ g)/m, b = (Σ g·xhat)/m      in float64, rounded
+//	dx = invstd·((g - a) - xhat·b)
+//
+// dx may be g or xhat. scratch is not used.
+KERNEL(COLUMN_THREADS, 1)
+standardize_grad(CONTROL, TENSOR(const float, xhat), TENSOR(const float, g), TENSOR(const float, invstd),
+                 TENSOR(float, dx), UNUSED(double, scratch), int m, int d, int ldxhat, int ldg, int lddx) {
+  RETURN_IF_DIVERGED
+  const Gradient to = {REPLICA(dx), 0, 0, lddx};
+  standardized_grad<false>(REPLICA(xhat), ldxhat, REPLICA(g), ldg, 0, REPLICA(invstd), to, m, d);
+}
+
+// affine_grad, of the gradient g of standardize_affine's y:
+//
+//	dgamma = Σ g·xhat, dbeta = Σ g     in float64, rounded
+//	h = g·gamma, rounded
+//	a = (Σ h)/m, b = (Σ h·xhat)/m      in float64, rounded
+//	dx = invstd·((h - a) - xhat·b)
+//
+// dx may be g. scratch is not used.
+KERNEL(COLUMN_THREADS, 1)
+affine_grad(CONTROL, TENSOR(const float, xhat), TENSOR(const float, g), TENSOR(const float, gamma),
+            TENSOR(const float, invstd), TENSOR(float, dx), TENSOR(float, dgamma), TENSOR(float, dbeta),
+            UNUSED(double, scratch), int m, int d, int ldxhat, int ldg, int lddx) {
+  RETURN_IF_DIVERGED
+  const Gradient to = {REPLICA(dx), REPLICA(dgamma), REPLICA(dbeta), lddx};
+  standardized_grad<true>(REPLICA(xhat), ldxhat, REPLICA(g), ldg, REPLICA(gamma), REPLICA(invstd), to, m, d);
+}

@@ -1,0 +1,43 @@
+package norm
+
+import (
+	_ "embed" // for the PTX
+
+	"driftless/kernels/cuda"
+)
+
+//go:embed stats.ptx
+var statsPTX string
+
+//go:embed transform.ptx
+var transformPTX string
+
+//go:embed grad.ptx
+var gradPTX string
+
+// PTX holds the CUDA kernels. accumulate takes as m the rows that count, and the
+// sum of outer products is gemm_tn of x with itself, then accumulate_matrix.
+var PTX = []cuda.Module{{File: "stats.ptx", PTX: statsPTX, Kernels: []cuda.Kernel{
+	{Name: "column_sum", In: "x", Out: "out", Ints: "m d ldx", Over: cuda.Column},
+	{Name: "column_mean", In: "x", Out: "mean", Ints: "m d ldx", Over: cuda.Column},
+	{Name: "column_var", In: "x mean", Out: "variance", Ints: "m d ldx", Over: cuda.Column},
+	{Name: "column_dot", In: "a b", Out: "out", Ints: "m d lda ldb", Over: cuda.Column},
+	{Name: "accumulate", In: "x", Out: "acc", Ints: "m d ldx", Over: cuda.Column},
+	{Name: "accumulate_matrix", In: "x", Out: "acc", Ints: "m d ldx ldacc"},
+	{Name: "from_accumulator", In: "acc", Out: "y", Ints: "m d ldacc ldy", Doubles: "scale"},
+	{Name: "ema", In: "old recent", Out: "out", Ints: "m d ldold ldrecent ldout", Floats: "alpha scale"},
+}}, {File: "transform.ptx", PTX: transformPTX, Kernels: []cuda.Kernel{
+	{Name: "center", In: "x", Out: "y mean", Ints: "m d ldx ldy", Over: cuda.Columns},
+	{Name: "standardize", In: "x", Out: "xhat mean variance invstd", Ints: "m d ldx ldxhat", Doubles: "eps", Over: cuda.Columns},
+	{Name: "standardize_affine", In: "x gamma beta", Out: "xhat mean variance invstd y", Ints: "m d ldx ldxhat ldy", Doubles: "eps",
+		Over: cuda.Columns},
+	{Name: "center_by", In: "x mean", Out: "y", Ints: "m d ldx ldy"},
+	{Name: "normalize_by", In: "x mean variance", Out: "y", Ints: "m d ldx ldy", Doubles: "eps"},
+	{Name: "scale_by", In: "g variance", Out: "dx", Ints: "m d ldg lddx", Doubles: "eps"},
+	{Name: "affine", In: "xhat gamma beta", Out: "y", Ints: "m d ldxhat ldy"},
+	{Name: "scale_columns", In: "g gamma", Out: "dx", Ints: "m d ldg lddx"},
+	{Name: "squared_dev", In: "x mean", Out: "y", Ints: "m d ldx ldy"},
+}}, {File: "grad.ptx", PTX: gradPTX, Kernels: []cuda.Kernel{
+	{Name: "standardize_grad", In: "xhat g invstd", Out: "dx scratch", Ints: "m d ldxhat ldg lddx", Over: cuda.Columns},
+	{Name: "affine_grad", In: "xhat g gamma invstd", Out: "dx dgamma dbeta scratch", Ints: "m d ldxhat ldg lddx", Over: cuda.Columns},
+}}}

@@ -1,0 +1,120 @@
+// transform.cu is transform.go in CUDA, and the forward half of affine.go. Where a
+// transform needs statistics of its input, a block owns 16 columns (columns.h);
+// the rest goes four columns a thread. Outputs may be the input of their shape.
+#include "columns.h"
+
+// center: mean as column_mean, y = x - mean.
+KERNEL(COLUMN_THREADS, 1)
+center(CONTROL, TENSOR(const float, x), TENSOR(float, y), TENSOR(float, mean), int m, int d, int ldx, int ldy) {
+  RETURN_IF_DIVERGED
+  __shared__ Strip strip;
+  __shared__ float centre[COLUMNS];
+  const int j = column();
+  const float *from = REPLICA(x);
+  float *to = REPLICA(y);
+  const float mu = column_means(from, ldx, m, d, strip);
+  if (group_of_columns() == 0 && j < d) {
+    REPLICA(mean)[j] = centre[lane()] = mu;
+  }
+  barrier();
+  if (j < d) {
+    for (int i = group_of_columns(); i < m; i += GROUPS) {
+      *at(to, ldy, i, j) = *at(from, ldx, i, j) - centre[lane()];
+    }
+  }
+}
+
+// standardize: mean and variance as column_mean and column_var,
+// invstd = 1/√(variance + eps) in float64, xhat = (x - mean)·invstd.
+KERNEL(COLUMN_THREADS, 1)
+standardize(CONTROL, TENSOR(const float, x), TENSOR(float, xhat), TENSOR(float, mean), TENSOR(float, variance),
+            TENSOR(float, invstd), int m, int d, int ldx, int ldxhat, double eps) {
+  RETURN_IF_DIVERGED
+  float *to = REPLICA(xhat);
+  standardized(REPLICA(x), REPLICA(mean), REPLICA(variance), REPLICA(invstd), m, d, ldx, eps,
+               [=](int i, int j, float v) { *at(to, ldxhat, i, j) = v; });
+}
+
+// standardize_affine: standardize, then y = xhat·gamma + beta, rounded twice.
+KERNEL(COLUMN_THREADS, 1)
+standardize_affine(CONTROL, TENSOR(const float, x), TENSOR(const float, gamma), TENSOR(const float, beta),
+                   TENSOR(float, xhat), TENSOR(float, mean), TENSOR(float, variance), TENSOR(float, invstd),
+                   TENSOR(float, y), int m, int d, int ldx, int ldxhat, int ldy, double eps) {
+  RETURN_IF_DIVERGED
+  float *to = REPLICA(xhat), *out = REPLICA(y);
+  const float *g = REPLICA(gamma), *b = REPLICA(beta);
+  standardized(REPLICA(x), REPLICA(mean), REPLICA(variance), REPLICA(invstd), m, d, ldx, eps,
+               [=](int i, int j, float v) {
+                 *at(to, ldxhat, i, j) = v;
+                 *at(out, ldy, i, j) = v * g[j] + b[j];
+               });
+}
+
+// center_by: y = x - mean.
+KERNEL(QUAD_THREADS)
+center_by(CONTROL, TENSOR(const float, x), TENSOR(const float, mean), TENSOR(float, y), int m, int d, int ldx,
+          int ldy) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  Four v = load4(at(REPLICA(x), ldx, q.i, q.j), q.n), mu = load4(REPLICA(mean) + q.j, q.n);
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, each(v, mu, [](float s, float t) { return s - t; }));
+}
+
+// normalize_by: y = (x - mean)·inv with inv = 1/√(variance + eps) as in standardize.
+KERNEL(QUAD_THREADS)
+normalize_by(CONTROL, TENSOR(const float, x), TENSOR(const float, mean), TENSOR(const float, variance),
+             TENSOR(float, y), int m, int d, int ldx, int ldy, double eps) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  Four v = load4(at(REPLICA(x), ldx, q.i, q.j), q.n), mu = load4(REPLICA(mean) + q.j, q.n);
+  Four inv = each(load4(REPLICA(variance) + q.j, q.n), [=](float s) { return inverse_std(s, eps); });
+  v = each(v, mu, [](float s, float t) { return s - t; });
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, each(v, inv, [](float s, float t) { return s * t; }));
+}
+
+// scale_by: dx = g·inv, with inv as in normalize_by.
+KERNEL(QUAD_THREADS)
+scale_by(CONTROL, TENSOR(const float, g), TENSOR(const float, variance), TENSOR(float, dx), int m, int d, int ldg,
+         int lddx, double eps) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  Four v = load4(at(REPLICA(g), ldg, q.i, q.j), q.n);
+  Four inv = each(load4(REPLICA(variance) + q.j, q.n), [=](float s) { return inverse_std(s, eps); });
+  store4(at(REPLICA(dx), lddx, q.i, q.j), q.n, each(v, inv, [](float s, float t) { return s * t; }));
+}
+
+// affine: y = xhat·gamma + beta, rounded twice.
+KERNEL(QUAD_THREADS)
+affine(CONTROL, TENSOR(const float, xhat), TENSOR(const float, gamma), TENSOR(const float, beta), TENSOR(float, y),
+       int m, int d, int ldxhat, int ldy) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  Four v = load4(at(REPLICA(xhat), ldxhat, q.i, q.j), q.n);
+  v = each(v, load4(REPLICA(gamma) + q.j, q.n), [](float s, float t) { return s * t; });
+  v = each(v, load4(REPLICA(beta) + q.j, q.n), [](float s, float t) { return s + t; });
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, v);
+}
+
+// scale_columns: dx = g·gamma.
+KERNEL(QUAD_THREADS)
+scale_columns(CONTROL, TENSOR(const float, g), TENSOR(const float, gamma), TENSOR(float, dx), int m, int d, int ldg,
+              int lddx) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  Four v = load4(at(REPLICA(g), ldg, q.i, q.j), q.n), f = load4(REPLICA(gamma) + q.j, q.n);
+  store4(at(REPLICA(dx), lddx, q.i, q.j), q.n, each(v, f, [](float s, float t) { return s * t; }));
+}
+
+// squared_dev: y = (x - mean)², rounded twice.
+KERNEL(QUAD_THREADS)
+squared_dev(CONTROL, TENSOR(const float, x), TENSOR(const float, mean), TENSOR(float, y), int m, int d, int ldx,
+            int ldy) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  Four v = load4(at(REPLICA(x), ldx, q.i, q.j), q.n), mu = load4(REPLICA(mean) + q.j, q.n);
+  v = each(v, mu, [](float s, float t) {
+    const float dev = s - t;
+    return dev * dev;
+  });
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, v);
+}
