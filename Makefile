@@ -2,14 +2,17 @@
 
 GO       ?= go
 BIN      := bin/driftless
+# CUDA support goes into the binary where a C compiler is found.
+GPU      := $(shell [ "$$($(GO) env GOOS 2>/dev/null)" = linux ] && command -v "$$($(GO) env CC)" >/dev/null && echo gpu)
+CUDA_ENV  = eval "$$($(GO) run ./internal/cuda/gen -out build/cuda)"
 DEMO     := --norms none,center:naive,standardize:naive,whiten:naive,standardize:graph,batchnorm \
             --lr 0.5 --steps 3000 --seeds 3 --eval-every 250
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build check race
+.PHONY: help demo test bench peers bench-peers build env check race test-gpu ptx ptx-check sass
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 demo: build ## get MNIST, run the worked example, compare six normalizations (5 minutes on two cores)
 	@data=mnist; \
@@ -24,9 +27,35 @@ test: needs-go ## all tests; needs nothing beyond Go
 bench: needs-go ## all benchmarks, beside stock Gorgonia's
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 3h ./...
 
-build: needs-go ## the command line, in bin/
-	@CGO_ENABLED=0 $(GO) build -o $(BIN) ./cmd/driftless || { \
-	  echo "The build failed; if modules could not be downloaded, connect to a network once and run: go mod download"; exit 1; }
+peers: ## PyTorch and JAX, to compare with: into benchmarks/peers/.venv (6 GB)
+	benchmarks/peers/install.sh
+
+bench-peers: needs-go ## training steps beside Gorgonia and the peers: one table (half an hour)
+	$(GO) run ./benchmarks/peers $(ARGS)
+
+build: needs-go ## the command line, in bin/; with CUDA support where there is a C compiler
+ifeq ($(GPU),gpu)
+	@$(CUDA_ENV) && CGO_ENABLED=1 $(GO) build -tags gpu -o $(BIN) ./cmd/driftless || { $(BUILD_HINT); }
+else
+	@CGO_ENABLED=0 $(GO) build -o $(BIN) ./cmd/driftless || { $(BUILD_HINT); }
+endif
+
+BUILD_HINT = echo "The build failed; if modules could not be downloaded, connect to a network once and run: go mod download"; exit 1
+
+env: needs-go ## the variables that go build|test|vet -tags gpu need: eval "$$(make -s env)"
+	@$(GO) run ./internal/cuda/gen -out build/cuda
+
+test-gpu: needs-go ## the tests of the build with CUDA support, on the virtual device; needs a C compiler
+	$(CUDA_ENV) && $(GO) vet -tags gpu ./... && $(GO) test -tags gpu ./internal/cuda/... ./engine/device/cuda ./cmd/driftless
+
+ptx: ## rebuilds the CUDA kernels' PTX with clang 19
+	kernels/cuda/build.sh
+
+ptx-check: ## assembles the PTX for every architecture: registers, no spills
+	kernels/cuda/check.sh
+
+sass: ## disassembles the hot CUDA kernels and counts
+	kernels/cuda/sass.sh
 
 check: needs-go ## what CI checks besides the tests: formatting, vet, staticcheck
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt these: $$bad"; exit 1; }

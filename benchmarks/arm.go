@@ -140,12 +140,12 @@ func (a *Arm) open(seeds []int64) (device.Session, error) {
 	return s, nil
 }
 
-// Time measures SecondsPerStep: the median of 200 steps of one seed, alone. With
-// statistics that are refreshed every T steps a sample is the mean of T steps,
-// so that the refresh is counted. Steps so slow that these take longer than ten
-// seconds are timed fewer times.
+// Time measures SecondsPerStep: the median, over samples of some ten milliseconds,
+// of the mean of their steps, one seed alone. With statistics that are refreshed
+// every T steps a sample is a multiple of T steps, so that the refresh is counted.
+// Steps so slow that the samples take longer than ten seconds are timed fewer times.
 func (a *Arm) Time(ctx context.Context) (float64, error) {
-	const steps, warm, atLeast, longest = 200, 10, 5, 10 * time.Second
+	const samples, warm, atLeast, sample, longest = 40, 10, 5, 10 * time.Millisecond, 10 * time.Second
 	s, err := a.openToTime()
 	if err != nil {
 		return 0, err
@@ -153,15 +153,19 @@ func (a *Arm) Time(ctx context.Context) (float64, error) {
 	defer s.Close()
 	window := 1
 	if a.Norm.Grad == models.Naive {
-		window = min(a.Norm.Interval, steps)
+		window = a.Norm.Interval
 	}
 	begin := time.Now()
-	if err := s.Run(a.train, max(warm, window)); err != nil {
+	first := max(warm, window)
+	if err := s.Run(a.train, first); err != nil {
 		return 0, err
 	}
-	var samples []float64
-	for range max(1, steps/window) {
-		if len(samples) >= atLeast && time.Since(begin) > longest {
+	if n := int(sample * time.Duration(first) / (time.Since(begin) + 1)); n > window {
+		window = n / window * window
+	}
+	var seconds []float64
+	for len(seconds) < samples {
+		if len(seconds) >= atLeast && time.Since(begin) > longest {
 			break
 		}
 		if err := ctx.Err(); err != nil {
@@ -171,10 +175,10 @@ func (a *Arm) Time(ctx context.Context) (float64, error) {
 		if err := s.Run(a.train, window); err != nil {
 			return 0, err
 		}
-		samples = append(samples, time.Since(start).Seconds()/float64(window))
+		seconds = append(seconds, time.Since(start).Seconds()/float64(window))
 	}
-	slices.Sort(samples)
-	a.secondsPerStep = samples[len(samples)/2]
+	slices.Sort(seconds)
+	a.secondsPerStep = seconds[len(seconds)/2]
 	return a.secondsPerStep, nil
 }
 
@@ -421,7 +425,7 @@ func (a *Arm) finish(t *engine.Trainer, s device.Session, runs []seedRun, comple
 			return err
 		}
 	}
-	if !alive || !complete {
+	if !alive || !complete || a.cfg.NoReestimate {
 		return nil
 	}
 	if a.reestimate != nil {

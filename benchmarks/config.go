@@ -39,6 +39,8 @@ type Config struct {
 	Seed      int64 // of the weights and the data order
 	Seeds     int   // number of seeds: Seed, Seed+1, …
 	Device    string
+
+	NoReestimate bool // leave out the statistics re-estimated at the end, which take a pass over all training rows
 }
 
 // resolved is a configuration as config.yaml keeps it, with nothing left to

@@ -45,7 +45,7 @@ With --explain it walks through one batch with all the numbers instead.`,
 			}
 			return benchmarks.Explain(t.out)
 		}
-		d, err := openDevice(dev, t)
+		d, err := openFloat64(dev, t)
 		if err != nil {
 			return err
 		}

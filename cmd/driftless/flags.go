@@ -8,10 +8,7 @@ import (
 	"strings"
 
 	"driftless/benchmarks"
-	"driftless/engine/device"
-	"driftless/engine/device/cpu"
 	"driftless/internal/dataset"
-	"driftless/kernels"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -64,7 +61,7 @@ func dataFlags(f *pflag.FlagSet, data, dir *string, def string) {
 }
 
 func deviceFlag(f *pflag.FlagSet, name *string) {
-	f.StringVar(name, "device", "auto", "auto or cpu")
+	f.StringVar(name, "device", "auto", deviceNames)
 }
 
 func jsonFlag(f *pflag.FlagSet, on *bool) {
@@ -112,22 +109,6 @@ func sizes(list string) ([]int, error) {
 		out = append(out, n)
 	}
 	return out, nil
-}
-
-// openDevice returns the device of that name and says which one auto took.
-func openDevice(name string, t *terminal) (device.Device, error) {
-	if err := kernels.CheckISA(); err != nil {
-		return nil, wrong("%w", err)
-	}
-	switch name {
-	case "auto":
-		d := cpu.New()
-		fmt.Fprintf(t.err, "device: %s (this build has no CUDA support)\n", d.Name())
-		return d, nil
-	case "cpu":
-		return cpu.New(), nil
-	}
-	return nil, wrong("--device %q is not available: this build has no CUDA support; use auto or cpu", name)
 }
 
 // loadData reads a data set from the data directory, or draws the synthetic one.

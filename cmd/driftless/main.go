@@ -6,6 +6,7 @@
 //	driftless compare               train several normalizations side by side
 //	driftless train                 train one network
 //	driftless eval weights          evaluate a trained network
+//	driftless env                   what there is to run on
 //
 // Results go to standard output, progress and messages to standard error. The
 // exit code is 0 when done, 1 when the run failed, 2 for wrong usage and 130

@@ -31,6 +31,7 @@ func (s *settings) prepare(t *terminal, name func() string) (dev device.Device, 
 	if set.Synthetic {
 		fmt.Fprintln(t.err, "data: SYNTHETIC images drawn by the program, not real data")
 	}
+	s.sparing(dev, set, t)
 	if err = s.Fits(set); err != nil {
 		return
 	}

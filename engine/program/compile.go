@@ -392,11 +392,15 @@ func (c *compiler) feed(f Feed) (value, error) {
 		return value{}, fmt.Errorf("input %q takes batches of %d, another input %d: they must agree", f.Node.Name(), batch, c.b.Batch)
 	}
 	out := c.scratch(shape, f.Node.Name())
-	if len(shape) > 2 {
+	all := out
+	if len(shape) > 2 { // gathered as rows, seen as its neighbours are
 		out.Rows, out.Cols, out.LD = batch, width, width
+		rows, cols := dims(shape)
+		all = view(out, rows, cols)
+		all.Shape = shape.Clone()
 	}
 	c.emit(&Instr{Op: OpGather, In: []*Tensor{stateTensor(s), c.rows}, Out: []*Tensor{out}, Map: f.Map, Nodes: []string{f.Node.Name()}})
-	return value{t: out}, nil
+	return value{t: all}, nil
 }
 
 // assign lowers the value of an Assign node and writes it.

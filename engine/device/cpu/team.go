@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -49,6 +50,7 @@ func (t *team) wait() {
 // whichever was faster. On processors that are busy with other programs a team
 // waits for its slowest, and one worker may do better.
 type pace struct {
+	mu    sync.Mutex
 	step  [2]time.Duration // of one worker, of a team; 0: not known
 	turns int
 }
@@ -65,6 +67,8 @@ const (
 // next returns how many workers take the next steps, and how many steps, at most
 // left.
 func (p *pace) next(size, left int) (workers, steps int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.turns++
 	for team, d := range p.step {
 		if d == 0 {
@@ -83,6 +87,8 @@ func (p *pace) next(size, left int) (workers, steps int) {
 
 // add notes the time of some steps.
 func (p *pace) add(team bool, took time.Duration, steps int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	i := 0
 	if team {
 		i = 1

@@ -1,0 +1,187 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"fmt"
+
+	"driftless/engine/program"
+)
+
+// bound is a Program turned into launches.
+type bound struct {
+	p        *program.Program
+	blocks   []block
+	consts   uint64 // address of the blocks' constants
+	scratch  int    // bytes that a replica needs
+	serial   bool   // holds an operation that may keep state of its own between calls
+	periodic bool   // what is due depends on the step
+
+	views  map[view]*prepared
+	graphs map[graphKey]*graph
+	asked  map[graphKey]bool
+	plain  bool // graphs cannot be captured
+}
+
+// block is a program.Block.
+type block struct {
+	name         string
+	every        int64
+	rounds       int
+	batch, total int
+	consts       int // offset in the Program's constants
+	scratch      int
+	begin        *launch
+	actions      []action
+}
+
+// action is an instruction: launches, or work on the host.
+type action struct {
+	every    int64
+	tick     bool
+	launches []*launch
+	host     *hostWork
+}
+
+// binder binds a block.
+type binder struct {
+	s     *session
+	block *block
+	masks map[*program.Tensor]*program.Tensor // the matrix that a mask, or its transpose, describes
+}
+
+// bind returns a Program's launches, made once.
+func (s *session) bind(p *program.Program) (*bound, error) {
+	if b := s.bound[p]; b != nil {
+		return b, nil
+	}
+	if p.Layout != s.layout {
+		return nil, fmt.Errorf("this program was compiled for another layout: compile it against the session's")
+	}
+	if s.layout.Bytes() != s.size || len(s.layout.States()) != s.states {
+		return nil, fmt.Errorf("the layout grew after the session was opened: compile every program first")
+	}
+	b := &bound{p: p, plain: s.dev.options.plain, views: map[view]*prepared{}, graphs: map[graphKey]*graph{}, asked: map[graphKey]bool{}}
+	var consts []byte
+	for _, blk := range p.Blocks {
+		k, err := s.bindBlock(blk)
+		if err != nil {
+			return nil, fmt.Errorf("block %s: %w", blk.Name, err)
+		}
+		k.consts = len(consts)
+		consts = append(consts, constants(blk)...)
+		b.scratch = max(b.scratch, k.scratch)
+		b.periodic = b.periodic || k.every > 1
+		for i, a := range k.actions {
+			b.periodic = b.periodic || a.every > 1
+			b.serial = b.serial || blk.Instrs[i].Serial
+		}
+		b.blocks = append(b.blocks, k)
+	}
+	if err := s.place(b, consts); err != nil {
+		return nil, err
+	}
+	s.bound[p] = b
+	s.announce(b)
+	return b, nil
+}
+
+// constants are the values of a block's constant memory, each on a line of its own.
+func constants(blk *program.Block) []byte {
+	mem := make([]byte, len(blk.Consts)*program.Align)
+	for i, v := range blk.Consts {
+		copy(mem[i*program.Align:], rawBytes([]float32{float32(v)}))
+	}
+	return mem
+}
+
+// place uploads the constants.
+func (s *session) place(b *bound, consts []byte) error {
+	if len(consts) == 0 {
+		return nil
+	}
+	var err error
+	if b.consts, err = s.allocate(int64(len(consts)), "constants of a program"); err != nil {
+		return err
+	}
+	return s.toDevice(b.consts, consts)
+}
+
+// reserve sees that there is scratch memory enough for a Program. When it moves,
+// whatever holds its address is forgotten.
+func (s *session) reserve(b *bound) error {
+	need := int64(roundUp(b.scratch, replicaAlign))
+	if need <= s.scratch.stride {
+		return nil
+	}
+	if err := s.wait(); err != nil {
+		return err
+	}
+	for _, other := range s.bound {
+		if err := other.forget(); err != nil {
+			return err
+		}
+	}
+	old := s.scratch
+	s.scratch = arena{}
+	if err := s.release(old.base); err != nil {
+		return err
+	}
+	base, err := s.allocate(need*int64(s.replicas), fmt.Sprintf("scratch memory for %d replicas", s.replicas))
+	if err != nil {
+		return err
+	}
+	s.scratch = arena{base, need}
+	return nil
+}
+
+func (s *session) bindBlock(blk *program.Block) (block, error) {
+	k := block{name: blk.Name, every: int64(blk.Every), rounds: blk.Rounds, batch: blk.Batch, total: blk.Total, scratch: blk.Scratch}
+	b := &binder{s: s, block: &k, masks: map[*program.Tensor]*program.Tensor{}}
+	var err error
+	if k.begin, err = b.begin(); err != nil {
+		return k, err
+	}
+	for _, in := range blk.Instrs {
+		a, err := b.instr(in)
+		if err != nil {
+			return k, err
+		}
+		a.every = int64(in.Every)
+		a.tick = in.Op == program.OpTick
+		k.actions = append(k.actions, a)
+	}
+	return k, nil
+}
+
+// begin copies a replica's words for the instructions of a block.
+func (b *binder) begin() (*launch, error) {
+	k := catalogue["begin"]
+	fn, err := b.s.dev.function(k)
+	return &launch{kernel: k, fn: fn, rows: 1, cols: 1, round: -1, valid: -1, operands: []operand{
+		b.stateOperand(program.StateNonFinite), b.stateOperand(program.StateStep), word(controlHalted), word(controlNow)}}, err
+}
+
+// extra is scratch beyond what the Program has planned, for the whole block.
+func (b *binder) extra(rows, cols int) *program.Tensor {
+	ld := roundUp(cols, program.Align/4)
+	t := &program.Tensor{Space: program.SpaceScratch, DType: program.Float32, Rows: rows, Cols: cols, LD: ld,
+		Off: roundUp(b.block.scratch, program.Align), Shape: []int{rows, cols}}
+	b.block.scratch = t.Off + 4*rows*ld
+	return t
+}
+
+// announce tells which instructions of a Program run on the host.
+func (s *session) announce(b *bound) {
+	if s.dev.options.warn == nil {
+		return
+	}
+	for _, k := range b.blocks {
+		for _, a := range k.actions {
+			if a.host != nil {
+				s.dev.options.warn(fmt.Sprintf("block %s: %s runs on the host: %d bytes between host and device each time",
+					k.name, a.host.name, a.host.bytes()))
+			}
+		}
+	}
+}

@@ -1,0 +1,96 @@
+// Package cuda runs Programs on a CUDA device, through gorgonia.org/cu, with the
+// bits that package cpu has. It is built with the tag gpu; without it, New says
+// that there is no CUDA support. What finds the driver, and what stands in for it
+// on machines without one, is package driftless/internal/cuda.
+//
+// # Devices
+//
+// New(n) is device n of the driver. NewVirtual is the virtual device, which
+// interprets the PTX of the very kernels and finds what a device would pass over:
+// reads of memory that nothing has written, races, accesses out of bounds. From the
+// session's point of view they are the same.
+//
+// Programs in float32 run; a layout in float64 is refused.
+//
+// # Memory
+//
+// A session has one allocation for the state of its R replicas, one for scratch
+// memory, one for each data set and one for the constants of each Program. In the
+// first two, the parts of replicas lie one after the other, aligned to 256 bytes, so
+// that a tensor of the next replica lies a fixed distance farther: that distance,
+// and the address of replica 0's tensor, are what a kernel gets. Data sets are
+// uploaded once. Scratch memory grows to what the largest Program needs; when it
+// does, graphs that hold its address are captured again.
+//
+// Behind its state a replica has two words, halted and now, which the kernel begin
+// copies from the state at the start of each block. All other kernels return at
+// once where halted is not negative, and read now for the step: what comes after
+// tick in a block still belongs to the step that tick ended.
+//
+// # Instructions
+//
+// Binding turns each instruction into a launch that serves all replicas, one a
+// block in z. The arguments are computed once; of what changes, only the number of
+// the round and of the rows that count are set at the launch. The tables of the
+// kernel packages (driftless/kernels/cuda) name a kernel's arguments, and binding
+// finds them by name: instr.go lists which kernel an instruction takes.
+//
+// A batch that is mostly zeros is a mask on the CPU. Here it is gathered as floats,
+// into scratch memory of its own, and its products are dense, which gives the same
+// bits; transposing the mask is nothing.
+//
+// # The host
+//
+// Gorgonia's operations that the compiler does not know, elem.Log1p, Expm1 and
+// Softplus, and a product of two transposes run on the host, replica by replica: the
+// operands are copied from the device, the result back. Warn says which those are,
+// and Counters counts them. Where an operation may keep state between its calls, the
+// replicas go through all steps one after the other.
+//
+// # Steps
+//
+// The host counts steps as the device does, and so decides without looking which
+// blocks and instructions are due. It reads the counts when the host has written
+// them. If replicas that run have done different numbers of steps, and what is due
+// depends on them, they run one by one. A replica that has diverged is launched for
+// and does nothing.
+//
+// Steps in a row that do the same, and have neither rounds nor work for the host, go
+// by graphs: of 50 steps, and for the rest of 32, 16, 8, 4, 2 and 1. A graph is
+// captured the second time that its steps are asked for, so that what runs once is
+// not captured, and the first time has loaded every kernel. The learning rate, step
+// count and batch are read from the device, so a graph follows them. If the driver
+// cannot capture, kernels are launched one by one; so they are with PlainLaunches,
+// or DRIFTLESS_CUDA_GRAPHS=0 in the environment.
+//
+// # Driver
+//
+// The calls of a session come from one goroutine, locked to its thread, that has the
+// device's primary context. Work and copies are on one non-blocking stream. Close
+// waits for it and frees everything; the kernels go with the device's last session,
+// unless Keep says otherwise.
+// After an error that the driver does not recover from, every call fails until all
+// sessions of the device are closed. Errors have the driver's name and text, and on
+// the virtual device the fault: kernel, line, thread, address.
+//
+// # Bits
+//
+// Weights, losses and statistics have the bits of package cpu, whiten's included,
+// since its eigen-decomposition is an operation on the host. The package's tests
+// demand ==, on the virtual device: no test of this package has met a real one
+// unless a report says so. They do not depend on R, on graphs, or on how many steps a
+// Run asks for. A NaN's sign and payload may differ.
+//
+// # Files
+//
+//	cuda.go     Device: the context and the kernels, shared by its sessions
+//	session.go  session: its goroutine, memory, reading and writing
+//	copy.go     copies, and how rows lie in memory
+//	bind.go     Programs into launches
+//	instr.go    … of instructions, data.go of what brings in the batch and products
+//	launch.go   a kernel's arguments
+//	run.go      what is due, step by step
+//	graph.go    … and as graphs
+//	count.go    steps done, and which replicas go together
+//	host.go     what has no kernel
+package cuda

@@ -1,0 +1,130 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+
+	driver "driftless/internal/cuda"
+
+	"gorgonia.org/cu"
+)
+
+// graphSteps is the most steps of a graph.
+const graphSteps = 50
+
+// lengths are the numbers of steps that there are graphs of.
+var lengths = [...]int{graphSteps, 32, 16, 8, 4, 2, 1}
+
+// graphKey says what a graph does.
+type graphKey struct {
+	view  view
+	due   string
+	steps int
+}
+
+// graph is a captured run of steps.
+type graph struct {
+	cu.ExecGraph
+	kernels int
+}
+
+// forget drops what holds addresses of scratch memory.
+func (b *bound) forget() error {
+	var err error
+	for _, g := range b.graphs {
+		if e := g.Destroy(); err == nil {
+			err = driver.Explain("release of a graph", e)
+		}
+	}
+	clear(b.graphs)
+	clear(b.views)
+	return err
+}
+
+// alike queues n steps of which each does what d says: by graphs, from the second
+// time on that a number of steps is asked for.
+func (s *session) alike(b *bound, r *prepared, d due, n int) error {
+	for i := 0; n > 0; {
+		size := n
+		if d.graph && !b.plain {
+			for lengths[i] > n {
+				i++
+			}
+			size = lengths[i]
+			done, err := s.replay(b, r, graphKey{r.view, d.key, size}, d)
+			if err != nil {
+				return err
+			}
+			if done {
+				n -= size
+				continue
+			}
+		}
+		if err := s.plainSteps(b, r, d, size); err != nil {
+			return err
+		}
+		n -= size
+	}
+	return nil
+}
+
+func (s *session) plainSteps(b *bound, r *prepared, d due, n int) error {
+	for range n {
+		if err := s.step(b, r, d.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replay launches the graph of so many steps, and captures it where it is worth it
+// and not done. It reports whether it launched.
+func (s *session) replay(b *bound, r *prepared, key graphKey, d due) (bool, error) {
+	g := b.graphs[key]
+	if g == nil {
+		if !b.asked[key] {
+			b.asked[key] = true
+			return false, nil
+		}
+		var err error
+		if g, err = s.capture(b, r, d, key.steps); err != nil {
+			b.plain = true
+			if s.dev.options.warn != nil {
+				s.dev.options.warn(fmt.Sprintf("no graphs, kernels are launched one by one: %v", err))
+			}
+			return false, nil
+		}
+		b.graphs[key] = g
+	}
+	if err := driver.LaunchGraph(g.ExecGraph, s.stream); err != nil {
+		return false, err
+	}
+	s.counters.GraphLaunches++
+	s.counters.GraphKernels += g.kernels
+	return true, nil
+}
+
+// capture makes a graph of steps.
+func (s *session) capture(b *bound, r *prepared, d due, n int) (*graph, error) {
+	if err := driver.BeginCapture(s.stream, driver.CaptureThreadLocal); err != nil {
+		return nil, err
+	}
+	before := s.counters
+	err := s.plainSteps(b, r, d, n)
+	kernels := s.counters.Launches - before.Launches
+	s.counters = before // nothing has run
+	captured, endErr := driver.EndCapture(s.stream)
+	if endErr == nil {
+		defer func() { _ = captured.Destroy() }()
+	}
+	if err := errors.Join(err, endErr); err != nil {
+		return nil, err
+	}
+	exec, err := driver.Instantiate(captured)
+	if err != nil {
+		return nil, err
+	}
+	return &graph{exec, kernels}, nil
+}

@@ -1,0 +1,35 @@
+package cuda
+
+// Option changes how a device runs Programs, never what it computes.
+type Option func(*options)
+
+type options struct {
+	plain bool
+	keep  bool
+	warn  func(message string)
+}
+
+// PlainLaunches has every kernel launched by itself: no graphs. So has the
+// environment variable DRIFTLESS_CUDA_GRAPHS, if it is 0.
+func PlainLaunches() Option { return func(o *options) { o.plain = true } }
+
+// Keep keeps the device's context and the kernels loaded when no session is open, for
+// the life of the process: the next session opens faster. Without it the last session
+// that closes leaves nothing behind.
+func Keep() Option { return func(o *options) { o.keep = true } }
+
+// Warn has f told, once for each Program of a session, which of its instructions
+// run on the host, and of a driver that cannot capture graphs. It is called from a
+// goroutine of the session's.
+func Warn(f func(message string)) Option { return func(o *options) { o.warn = f } }
+
+// Counters is what a session has done so far. Its sessions implement
+//
+//	interface{ Counters() Counters }
+type Counters struct {
+	Launches      int   // kernels launched by themselves
+	GraphLaunches int   // graphs launched
+	GraphKernels  int   // kernels in them
+	HostCalls     int   // instructions that ran on the host, once for each replica
+	HostBytes     int64 // copied between host and device for them, both ways
+}

@@ -1,0 +1,191 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"sync"
+
+	"driftless/engine/program"
+)
+
+// serial lets one session at a time run a Program with operations that may keep
+// state between their calls, as Gorgonia's pooling does.
+var serial sync.Mutex
+
+// Run implements device.Session.
+func (s *session) Run(p *program.Program, n int) error {
+	return s.do(func() error {
+		b, err := s.bind(p)
+		if err != nil || n <= 0 {
+			return err
+		}
+		if err := s.reserve(b); err != nil {
+			return err
+		}
+		if b.serial {
+			serial.Lock()
+			defer serial.Unlock()
+		}
+		err = s.run(b, n)
+		if err != nil {
+			s.count.known = false
+		}
+		return err
+	})
+}
+
+// run runs n steps and waits for them.
+func (s *session) run(b *bound, n int) error {
+	groups, err := s.groups(b)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		end, err := s.steps(b, g, n)
+		if err != nil {
+			return err
+		}
+		for r := g.first; r < g.first+g.count; r++ {
+			s.count.done[r] += end - g.done
+		}
+	}
+	return s.wait()
+}
+
+// steps queues n steps of a group and returns the steps done then. Steps in a row
+// that do the same go by graphs where they can.
+func (s *session) steps(b *bound, g group, n int) (int64, error) {
+	r := s.prepared(b, g.view)
+	now := g.done
+	for n > 0 {
+		d := b.due(now)
+		alike, then := 1, d.next
+		for alike < min(n, graphSteps) && d.graph {
+			next := b.due(then)
+			if next.key != d.key {
+				break
+			}
+			alike, then = alike+1, next.next
+		}
+		if err := s.alike(b, r, d, alike); err != nil {
+			return 0, err
+		}
+		now, n = then, n-alike
+	}
+	return now, nil
+}
+
+// due is what a step does: which of the periodic blocks and instructions are due,
+// whether a graph can do it, and the steps done after it.
+type due struct {
+	key   string // the same where the same is due
+	graph bool
+	at    int64 // the steps done before it
+	next  int64
+}
+
+// due tells what is due in the step after so many.
+func (b *bound) due(now int64) due {
+	d := due{graph: !b.plain, at: now, next: now}
+	var key []byte
+	periodic := func(every, now int64) bool {
+		if every <= 1 {
+			return true
+		}
+		is := now%every == 0
+		if is {
+			key = append(key, '1')
+		} else {
+			key = append(key, '0')
+		}
+		return is
+	}
+	for i := range b.blocks {
+		k, at := &b.blocks[i], d.next
+		if !periodic(k.every, at) {
+			continue
+		}
+		d.graph = d.graph && k.rounds == 1
+		for _, a := range k.actions {
+			if !periodic(a.every, at) {
+				continue
+			}
+			d.graph = d.graph && a.host == nil
+			if a.tick {
+				d.next += int64(k.rounds)
+			}
+		}
+	}
+	d.key = string(key)
+	return d
+}
+
+// prepared is a Program's launches, ready for a view.
+type prepared struct {
+	view
+	begin   []ready     // of each block
+	actions [][][]ready // of each block, of each action
+}
+
+// prepared returns the launches for a view, made once.
+func (s *session) prepared(b *bound, v view) *prepared {
+	if r := b.views[v]; r != nil {
+		return r
+	}
+	r := &prepared{view: v}
+	for i := range b.blocks {
+		k := &b.blocks[i]
+		consts := b.consts + uint64(k.consts)
+		r.begin = append(r.begin, k.begin.prepare(s, consts, v))
+		actions := make([][]ready, len(k.actions))
+		for j, a := range k.actions {
+			for _, l := range a.launches {
+				actions[j] = append(actions[j], l.prepare(s, consts, v))
+			}
+		}
+		r.actions = append(r.actions, actions)
+	}
+	b.views[v] = r
+	return r
+}
+
+// step queues the step after so many, kernel by kernel.
+func (s *session) step(b *bound, r *prepared, now int64) error {
+	for i := range b.blocks {
+		k, at := &b.blocks[i], now
+		if k.every > 1 && at%k.every != 0 {
+			continue
+		}
+		if k.rounds > 0 {
+			if err := s.launch(&r.begin[i], 0, 0); err != nil {
+				return err
+			}
+		}
+		for round := range k.rounds {
+			valid := k.batch
+			if k.total > 0 {
+				valid = min(k.batch, k.total-round*k.batch)
+			}
+			for j := range k.actions {
+				a := &k.actions[j]
+				if a.every > 1 && at%a.every != 0 {
+					continue
+				}
+				if a.tick {
+					now++
+				}
+				if a.host != nil {
+					if err := s.onHost(a.host, b, k, r.view); err != nil {
+						return err
+					}
+				}
+				for l := range r.actions[i][j] {
+					if err := s.launch(&r.actions[i][j][l], round, valid); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}

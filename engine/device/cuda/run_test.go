@@ -1,0 +1,184 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"driftless/engine/device"
+	"driftless/engine/device/cpu"
+	"driftless/engine/optim"
+	"driftless/engine/program"
+	driver "driftless/internal/cuda"
+	"driftless/kernels/gather"
+	"driftless/models"
+)
+
+// counters returns what a session has done.
+func counters(s device.Session) Counters { return s.(interface{ Counters() Counters }).Counters() }
+
+// TestRules trains with every optimizer, activation and kind of pixels.
+func TestRules(t *testing.T) {
+	for i, rule := range []optim.Optimizer{optim.Momentum(0.1, 0.9), optim.Adam(0.01), optim.AdamW(0.01)} {
+		c := small(models.BatchNorm)
+		c.rule, c.activation = rule, []string{"sigmoid", "tanh", "relu"}[i]
+		c.pixels, c.share = []gather.Map{gather.Unit, gather.Binary, gather.Raw}[i], []float64{0.2, 0.2, 0.9}[i]
+		t.Run(fmt.Sprintf("%s, %s, pixels %d", rule.Kind, c.activation, i), func(t *testing.T) { equalsCPU(t, c, 12) })
+	}
+}
+
+// TestRefreshes trains with statistics that are refreshed between steps, every
+// step or every third: what is due differs from step to step.
+func TestRefreshes(t *testing.T) {
+	for _, stats := range []models.Stats{models.Batch, models.EMA, models.Full} {
+		for _, interval := range []int{1, 3} {
+			n := models.StandardizeNaive
+			n.Stats, n.Interval = stats, interval
+			t.Run(fmt.Sprintf("%s every %d", stats, interval), func(t *testing.T) { equalsCPU(t, small(n), 14) })
+		}
+	}
+}
+
+// TestReplicas: three replicas have the bits of three single runs, and the order of
+// work that a device leaves open does not matter.
+func TestReplicas(t *testing.T) {
+	n := small(models.BatchNorm).compile(t)
+	d := open(t)
+	many := n.open(t, d, 3, 4, 5)
+	must(t, many.Run(n.train, 10))
+	n.evaluate(t, many)
+	for r, seed := range []int64{3, 4, 5} {
+		driver.Virtual().SetSeed(uint64(seed))
+		one := n.open(t, d, seed)
+		must(t, one.Run(n.train, 10))
+		n.evaluate(t, one)
+		n.same(t, fmt.Sprintf("replica %d", r), many, r, one, 0)
+	}
+	driver.Virtual().SetSeed(0)
+	if a, b := counters(many), counters(n.open(t, d, 3)); a.Launches == 0 || b.Launches != 0 {
+		t.Errorf("counters: %+v and, of a new session, %+v", a, b)
+	}
+}
+
+// TestTwice: two runs are the same.
+func TestTwice(t *testing.T) {
+	n := small(models.StandardizeNaive).compile(t)
+	a, b := n.open(t, open(t), 3), n.open(t, open(t), 3)
+	must(t, a.Run(n.train, 9))
+	must(t, b.Run(n.train, 9))
+	n.same(t, "two runs", a, 0, b, 0)
+}
+
+// TestGraphs: captured steps are the steps that were captured, and long runs are
+// one launch for each 50 steps.
+func TestGraphs(t *testing.T) {
+	norm := models.CenterNaive
+	norm.Stats, norm.Interval = models.EMA, 4
+	for _, norm := range []models.Norm{models.BatchNorm, norm} {
+		c := small(norm)
+		c.inputs, c.hidden = 9, []int{8}
+		n := c.compile(t)
+		a, b := n.open(t, open(t), 3, 4), n.open(t, open(t, PlainLaunches()), 3, 4)
+		for _, steps := range []int{1, 7, 7, 100, 3, 150} {
+			must(t, a.Run(n.train, steps))
+			must(t, b.Run(n.train, steps))
+		}
+		n.same(t, "replayed", a, 0, b, 0)
+		n.same(t, "replayed", a, 1, b, 1)
+		x, y := counters(a), counters(b)
+		if y.GraphLaunches > 0 || x.GraphLaunches == 0 || x.Launches+x.GraphKernels != y.Launches {
+			t.Errorf("with graphs %+v, without %+v", x, y)
+		}
+	}
+	n := small(models.None).compile(t)
+	s := n.open(t, open(t), 3)
+	must(t, s.Run(n.train, 50))
+	before := counters(s)
+	must(t, s.Run(n.train, 100))
+	if after := counters(s); after.GraphLaunches-before.GraphLaunches != 2 || after.Launches != before.Launches {
+		t.Errorf("100 steps took %d graphs and %d launches", after.GraphLaunches-before.GraphLaunches, after.Launches-before.Launches)
+	}
+}
+
+// TestDiverged: a replica that diverges stops where it does on the CPU, the others
+// go on, and one that is given finite weights again goes on from its own step.
+func TestDiverged(t *testing.T) {
+	norm := models.StandardizeNaive
+	norm.Stats, norm.Interval = models.EMA, 3 // what is due depends on the step
+	n := small(norm).compile(t)
+	sessions := []device.Session{n.open(t, cpu.New(), 1, 2, 3), n.open(t, open(t), 1, 2, 3)}
+	for _, s := range sessions {
+		must(t, s.Run(n.train, 4))
+		bias := make([]float32, 10)
+		bias[3] = float32(math.Inf(1))
+		name := n.mlp.Layers()[2] + ".bias"
+		must(t, s.Write(name, 1, bias))
+		must(t, s.Run(n.train, 7))
+		var at [1]int64
+		must(t, s.Read(program.StateNonFinite, 1, at[:]))
+		if at[0] != 4 {
+			t.Errorf("diverged at step %d, want 4", at[0])
+		}
+		must(t, n.mlp.Initialize(s, 1, 2))
+		bias[3] = 0
+		must(t, s.Write(name, 1, bias))
+		must(t, s.Write(program.StateNonFinite, 1, []int64{-1}))
+		must(t, s.Run(n.train, 5))
+	}
+	for _, r := range []int{0, 2} {
+		n.same(t, fmt.Sprintf("replica %d", r), sessions[0], r, sessions[1], r)
+	}
+	var step [2][1]int64
+	for i, s := range sessions {
+		must(t, s.Read(program.StateStep, 1, step[i][:]))
+	}
+	if step[0] != step[1] {
+		t.Errorf("the replica did %v steps, on the CPU %v", step[1], step[0])
+	}
+}
+
+// TestDifferentSteps: replicas need not have done as many steps, also where what is
+// due depends on them.
+func TestDifferentSteps(t *testing.T) {
+	norm := models.StandardizeNaive
+	norm.Stats, norm.Interval = models.EMA, 3
+	n := small(norm).compile(t)
+	a, b := n.open(t, cpu.New(), 1, 2, 3), n.open(t, open(t), 1, 2, 3)
+	for _, s := range []device.Session{a, b} {
+		must(t, s.Run(n.train, 4))
+		must(t, s.Write(program.StateStep, 1, []int64{101}))
+		must(t, s.Run(n.train, 7))
+	}
+	for r := range 3 {
+		n.same(t, fmt.Sprintf("replica %d", r), a, r, b, r)
+	}
+}
+
+// TestAllDiverged: when no replica is left, nothing is launched.
+func TestAllDiverged(t *testing.T) {
+	n := small(models.None).compile(t)
+	s := n.open(t, open(t), 1)
+	must(t, s.Write(program.StateNonFinite, 0, []int64{0}))
+	must(t, s.Run(n.train, 3))
+	if c := counters(s); c.Launches+c.GraphKernels != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestLaunches counts the kernels of a step of the paper's network: one for each
+// instruction but the transpose of a mask, and begin.
+func TestLaunches(t *testing.T) {
+	for _, c := range []struct {
+		norm models.Norm
+		most int
+	}{{models.None, 29}, {models.BatchNorm, 50}, {models.CenterNaive, 44}} {
+		n := paper(c.norm).compile(t)
+		s := n.open(t, open(t), 1)
+		must(t, s.Run(n.train, 1))
+		if did := counters(s); did.Launches > c.most || did.HostCalls > 0 {
+			t.Errorf("%v: %+v, want at most %d launches", c.norm, did, c.most)
+		}
+	}
+}
