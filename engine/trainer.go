@@ -85,7 +85,7 @@ func (t *Trainer) Run(ctx context.Context, n int) error {
 		if err := t.session.Run(t.program, next-t.step); err != nil {
 			return fmt.Errorf("steps %d to %d: %w", t.step, next, err)
 		}
-		if took := time.Since(start); took < interval/2 {
+		if took := time.Since(start); took < interval/2 && next-t.step == chunk { // else a hook was the bound
 			chunk *= 2
 		} else if took > interval {
 			chunk = max(1, chunk/2)

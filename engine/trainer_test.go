@@ -28,6 +28,21 @@ func line(lr float64) engine.Training {
 		Data: []engine.Data{{Node: x, Values: []float64{1, 2, -1, -2}}, {Node: y, Values: []float64{3, 6, -3, -6}}}}
 }
 
+// TestManyHooks: steps between hooks that take no time do not grow the chunks
+// without bound.
+func TestManyHooks(t *testing.T) {
+	tr, err := engine.Train(line(0.05), cpu.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	calls := 0
+	tr.Every(1, func(int) error { calls++; return nil })
+	if err := tr.Run(context.Background(), 300); err != nil || calls != 300 || tr.Step() != 300 {
+		t.Errorf("%d hooks and %d steps of 300 ran: %v", calls, tr.Step(), err)
+	}
+}
+
 func TestTrainer(t *testing.T) {
 	tr, err := engine.Train(line(0.05), cpu.New())
 	if err != nil {

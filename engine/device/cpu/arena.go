@@ -13,10 +13,26 @@ func newArena(n int) arena {
 	if n == 0 {
 		return nil
 	}
-	b := make([]byte, n+program.Align)
-	o := int(-addressOf(b) & (program.Align - 1))
+	align := program.Align
+	if n >= leastHuge {
+		align = hugePage
+	}
+	whole := (n + align - 1) / align * align
+	b := make([]byte, whole+align)
+	o := int(-addressOf(b) & uintptr(align-1))
+	if align == hugePage {
+		useHugePages(b[o : o+whole])
+	}
 	return b[o : o+n : o+n]
 }
+
+// A step of a small network touches some hundred pages of 4 KiB, more than the
+// processor has translations of at hand. Arenas from leastHuge bytes on take pages
+// of 2 MiB, where the system has them.
+const (
+	hugePage  = 2 << 20
+	leastHuge = 128 << 10
+)
 
 // element is the set of types that tensors hold.
 type element interface {
