@@ -14,7 +14,7 @@ DEMO     := --norms none,center:naive,standardize:naive,whiten:naive,standardize
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
-demo: build ## get MNIST, run the worked example, compare six normalizations (5 minutes on two cores)
+demo: build ## get MNIST, run the worked example, compare six normalizations
 	@data=mnist; \
 	$(BIN) data fetch mnist || { data=synthetic; \
 	  echo "MNIST could not be fetched: going on with SYNTHETIC images drawn by the program"; }; \
