@@ -310,26 +310,18 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// BenchmarkWait measures a meeting of a team.
+// BenchmarkWait measures a meeting of two workers.
 func BenchmarkWait(b *testing.B) {
-	for _, size := range []int{2} {
-		b.Run(fmt.Sprintf("workers=%d", size), func(b *testing.B) {
-			tm := &team{size: size}
-			done := make(chan struct{})
-			for range size - 1 {
-				go func() {
-					for range b.N {
-						tm.wait()
-					}
-					done <- struct{}{}
-				}()
-			}
-			for range b.N {
-				tm.wait()
-			}
-			for range size - 1 {
-				<-done
-			}
-		})
+	tm := &team{size: 2}
+	done := make(chan struct{})
+	go func() {
+		for range b.N {
+			tm.wait()
+		}
+		close(done)
+	}()
+	for range b.N {
+		tm.wait()
 	}
+	<-done
 }
