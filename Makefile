@@ -4,12 +4,13 @@ GO       ?= go
 BIN      := bin/driftless
 # CUDA support goes into the binary where a C compiler is found.
 GPU      := $(shell [ "$$($(GO) env GOOS 2>/dev/null)" = linux ] && command -v "$$($(GO) env CC)" >/dev/null && echo gpu)
+BUNDLE_FLAGS ?= -trimpath
 CUDA_ENV  = eval "$$($(GO) run ./internal/cuda/gen -out build/cuda)"
 DEMO     := --norms none,center:naive,standardize:naive,whiten:naive,standardize:graph,batchnorm \
             --lr 0.5 --steps 3000 --seeds 3 --eval-every 250
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench peers bench-peers build env check race test-gpu ptx ptx-check sass
+.PHONY: help demo test bench peers bench-peers build env check race test-gpu gpu-check gpu-bundle ptx ptx-check sass
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -47,6 +48,15 @@ env: needs-go ## the variables that go build|test|vet -tags gpu need: eval "$$(m
 
 test-gpu: needs-go ## the tests of the build with CUDA support, on the virtual device; needs a C compiler
 	$(CUDA_ENV) && $(GO) vet -tags gpu ./... && $(GO) test -tags gpu ./internal/cuda/... ./engine/device/cuda ./cmd/driftless
+
+gpu-check: needs-go ## checks and times this machine's CUDA device: gpu-check.md (ARGS="-device virtual": without one)
+	@$(CUDA_ENV) && mkdir -p build/gpu-check && CGO_ENABLED=1 $(GO) build -tags gpu -o build/gpu-check/ ./benchmarks/gpucheck ./cmd/driftless && \
+	  CGO_ENABLED=1 $(GO) test -c -tags gpu -o build/gpu-check/cuda.test ./engine/device/cuda
+	@build/gpu-check/driftless data fetch mnist >/dev/null || echo "MNIST could not be fetched: going on with SYNTHETIC images drawn by the program"
+	build/gpu-check/gpucheck $(ARGS)
+
+gpu-bundle: needs-go ## the same as a folder for another machine, which needs nothing but a driver: build/gpu-bundle
+	@$(CUDA_ENV) && GO="$(GO)" CGO_ENABLED=1 benchmarks/gpucheck/bundle.sh $(BUNDLE_FLAGS)
 
 ptx: ## rebuilds the CUDA kernels' PTX with clang 19
 	kernels/cuda/build.sh

@@ -18,6 +18,7 @@ import (
 
 // TestCloseFreesAll: after the last session nothing is left on the device.
 func TestCloseFreesAll(t *testing.T) {
+	onlyVirtual(t, "lists what is left")
 	n := small(models.WhitenNaive).compile(t)
 	a, b := n.open(t, open(t), 3), n.open(t, open(t), 3, 4)
 	for range 2 { // once for graphs
@@ -43,6 +44,7 @@ func TestCloseFreesAll(t *testing.T) {
 
 // TestErrors: what cannot be done is said in one line.
 func TestErrors(t *testing.T) {
+	onlyVirtual(t, "has a known number of devices and little memory")
 	d := open(t)
 	if _, err := d.Open(program.NewLayout(program.Float64), 1); err == nil || !strings.Contains(err.Error(), "float32") || !strings.Contains(err.Error(), "--device cpu") {
 		t.Errorf("float64: %v", err)
@@ -82,6 +84,7 @@ func TestUnknownInstruction(t *testing.T) {
 
 // TestFault: a kernel that goes wrong on the virtual device is named with its line.
 func TestFault(t *testing.T) {
+	onlyVirtual(t, "finds every fault and recovers from it")
 	l := program.NewLayout(program.Float32)
 	far := &program.Tensor{Space: program.SpaceScratch, DType: program.Float32, Rows: 1, Cols: 8, LD: 8}
 	to := *far

@@ -3,21 +3,54 @@
 package cuda
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"driftless/engine/device"
 	"driftless/engine/device/devicetest"
 	"driftless/engine/program"
+	driver "driftless/internal/cuda"
 )
 
-// open returns the virtual device.
+// testDevice is the environment variable that has the tests run on a device of the
+// driver, such as cuda:0, in place of the virtual one.
+const testDevice = "DRIFTLESS_TEST_DEVICE"
+
+// hardware tells whether the tests run on a device of the driver.
+func hardware() bool { name := os.Getenv(testDevice); return name != "" && name != "virtual" }
+
+// open returns the virtual device, or the one that testDevice names.
 func open(t testing.TB, opts ...Option) device.Device {
 	t.Helper()
-	d, err := NewVirtual(opts...)
-	if err != nil {
-		t.Fatal(err)
+	if !hardware() {
+		d, err := NewVirtual(opts...)
+		must(t, err)
+		return d
 	}
+	var n int
+	if _, err := fmt.Sscanf(os.Getenv(testDevice), "cuda:%d", &n); err != nil {
+		t.Fatalf("%s is %q: want cuda:N or virtual", testDevice, os.Getenv(testDevice))
+	}
+	d, err := New(n, opts...)
+	must(t, err)
 	return d
+}
+
+// onlyVirtual skips a test that asks what only the virtual driver knows.
+func onlyVirtual(t *testing.T, what string) {
+	t.Helper()
+	if hardware() {
+		t.Skipf("only the virtual device %s", what)
+	}
+}
+
+// reorder has the virtual device do what is independent in another order; hardware
+// does so by itself.
+func reorder(seed uint64) {
+	if !hardware() {
+		driver.Virtual().SetSeed(seed)
+	}
 }
 
 func TestConformance(t *testing.T) {

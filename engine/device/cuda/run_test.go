@@ -11,7 +11,6 @@ import (
 	"driftless/engine/device/cpu"
 	"driftless/engine/optim"
 	"driftless/engine/program"
-	driver "driftless/internal/cuda"
 	"driftless/kernels/gather"
 	"driftless/models"
 )
@@ -50,13 +49,13 @@ func TestReplicas(t *testing.T) {
 	must(t, many.Run(n.train, 10))
 	n.evaluate(t, many)
 	for r, seed := range []int64{3, 4, 5} {
-		driver.Virtual().SetSeed(uint64(seed))
+		reorder(uint64(seed))
 		one := n.open(t, d, seed)
 		must(t, one.Run(n.train, 10))
 		n.evaluate(t, one)
 		n.same(t, fmt.Sprintf("replica %d", r), many, r, one, 0)
 	}
-	driver.Virtual().SetSeed(0)
+	reorder(0)
 	if a, b := counters(many), counters(n.open(t, d, 3)); a.Launches == 0 || b.Launches != 0 {
 		t.Errorf("counters: %+v and, of a new session, %+v", a, b)
 	}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// report is what becomes the Markdown file.
+type report struct {
+	began         time.Time
+	quick         bool
+	device, title string // as -device takes it, and in words
+	virtual, none bool
+	interrupted   bool
+	sections      []*section
+}
+
+// section is what a part has told.
+type section struct {
+	title       string
+	events      []event
+	device      event // of the part machine
+	err         error
+	interrupted bool
+	took        time.Duration
+}
+
+func newReport(o options, now time.Time) *report {
+	return &report{began: now, quick: o.quick, virtual: o.virtual(), device: o.device}
+}
+
+func (s *section) add(e event) {
+	if e.Device != "" {
+		s.device = e
+		return
+	}
+	s.events = append(s.events, e)
+}
+
+// checks counts those that passed and all.
+func (s *section) checks() (passed, all int) {
+	for _, e := range s.events {
+		if e.Check == "" {
+			continue
+		}
+		if all++; e.OK {
+			passed++
+		}
+	}
+	return passed, all
+}
+
+// verdict is a section's result in a word or two.
+func (s *section) verdict() string {
+	passed, all := s.checks()
+	switch {
+	case passed < all:
+		return fmt.Sprintf("FAIL: %d of %d checks", all-passed, all)
+	case s.interrupted:
+		return "interrupted"
+	case s.err != nil:
+		return "FAIL: did not come to its end"
+	case all == 0:
+		return "no check"
+	}
+	return fmt.Sprintf("PASS: %s", plural(all, "check"))
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// failures lists what failed, a line each.
+func (s *section) failures() []string {
+	var out []string
+	for _, e := range s.events {
+		if e.Check != "" && !e.OK {
+			out = append(out, "FAIL "+e.Check+": "+firstLine(e.Text))
+		}
+	}
+	if s.err != nil && !s.interrupted {
+		out = append(out, firstLine(s.err.Error()))
+	}
+	return out
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+func (s *section) failed() bool {
+	passed, all := s.checks()
+	return passed < all || s.err != nil && !s.interrupted
+}
+
+func (r *report) failed() bool {
+	for _, s := range r.sections {
+		if s.failed() {
+			return true
+		}
+	}
+	return false
+}
+
+// summary is the result in one line.
+func (r *report) summary() string {
+	passed, all, broken := 0, 0, 0
+	for _, s := range r.sections {
+		p, a := s.checks()
+		passed, all = passed+p, all+a
+		if s.err != nil && !s.interrupted {
+			broken++
+		}
+	}
+	text := fmt.Sprintf("PASS: %s", plural(all, "check"))
+	switch {
+	case r.none:
+		text = "FAIL: no device to check"
+	case passed < all:
+		text = fmt.Sprintf("FAIL: %d of %s", all-passed, plural(all, "check"))
+	case broken > 0:
+		text = fmt.Sprintf("FAIL: %s passed", plural(all, "check"))
+	case r.interrupted:
+		text = fmt.Sprintf("interrupted: %s passed until then", plural(all, "check"))
+	}
+	if broken > 0 && !r.none {
+		text += fmt.Sprintf(", %s did not come to its end", plural(broken, "part"))
+	}
+	if r.virtual {
+		text += ", on a virtual PTX device"
+	}
+	return text
+}
+
+// write writes the report; the file is never half written.
+func (r *report) write(path string) error {
+	tmp := path + ".tmp"
+	if err := os.WriteFile(tmp, []byte(r.markdown()), 0o644); err != nil {
+		return fmt.Errorf("-out: the report cannot be written: %w", err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("-out: the report cannot be written: %w", err)
+	}
+	return nil
+}
+
+func (r *report) markdown() string {
+	var b strings.Builder
+	b.WriteString("# GPU check\n\n")
+	if r.virtual {
+		b.WriteString("> **Verified on a virtual PTX device, not on NVIDIA hardware.** The kernels' PTX was\n" +
+			"> interpreted on the CPU. Times in this report say nothing about a GPU.\n\n")
+	}
+	title := r.title
+	if title == "" {
+		title = "none (" + r.device + " asked for)"
+	}
+	fmt.Fprintf(&b, "- device: **%s**\n- result: **%s**\n- date: %s\n- build: %s, %s/%s\n", title, r.summary(),
+		r.began.UTC().Format("2006-01-02 15:04 UTC"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if r.quick {
+		b.WriteString("- quick: tiny networks and few steps, which show that everything runs and no more\n")
+	}
+	if len(r.sections) == 0 {
+		b.WriteString("\nNothing has run yet.\n")
+		return b.String()
+	}
+	b.WriteString("\n| part | result | seconds |\n|---|---|---|\n")
+	for _, s := range r.sections {
+		fmt.Fprintf(&b, "| %s | %s | %.1f |\n", s.title, s.verdict(), s.took.Seconds())
+	}
+	for _, s := range r.sections {
+		s.markdown(&b)
+	}
+	return b.String()
+}
+
+// markdown writes a section: failures first, then tables and notes as they came,
+// and the checks that passed.
+func (s *section) markdown(b *strings.Builder) {
+	fmt.Fprintf(b, "\n## %s\n\n%s\n", s.title, s.verdict())
+	if s.err != nil {
+		fmt.Fprintf(b, "\n**The part did not come to its end:**\n\n%s", fenced(s.err.Error()))
+	}
+	for _, e := range s.events {
+		if e.Check != "" && !e.OK {
+			fmt.Fprintf(b, "\n**FAIL %s**\n\n%s", e.Check, fenced(e.Text))
+		}
+	}
+	for _, e := range s.events {
+		switch {
+		case e.Head != nil:
+			fmt.Fprintf(b, "\n%s|%s\n", line(e.Head), strings.Repeat("---|", len(e.Head)))
+		case e.Row != nil:
+			b.WriteString(line(e.Row))
+		case e.Check == "" && e.Text != "":
+			fmt.Fprintf(b, "\n%s\n", e.Text)
+		}
+	}
+	var passed []string
+	for _, e := range s.events {
+		if e.Check != "" && e.OK {
+			text := "- PASS " + e.Check
+			if e.Text != "" {
+				text += ": " + e.Text
+			}
+			passed = append(passed, text)
+		}
+	}
+	if len(passed) > 0 {
+		fmt.Fprintf(b, "\n<details><summary>%s passed</summary>\n\n%s\n\n</details>\n", plural(len(passed), "check"), strings.Join(passed, "\n"))
+	}
+}
+
+// fenced puts text into a block of code, which it cannot end.
+func fenced(text string) string {
+	return "```\n" + strings.ReplaceAll(strings.TrimSpace(text), "```", "'''") + "\n```\n"
+}
+
+// line is a row of a table.
+func line(cells []string) string {
+	out := "|"
+	for _, c := range cells {
+		out += " " + strings.NewReplacer("|", `\|`, "\n", " ").Replace(c) + " |"
+	}
+	return out + "\n"
+}
