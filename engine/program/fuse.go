@@ -16,7 +16,7 @@ func readers(b *Block) map[*Tensor]int {
 	n := map[*Tensor]int{}
 	for _, in := range b.Instrs {
 		for _, t := range in.In {
-			n[t.base()]++
+			n[t.Base()]++
 		}
 	}
 	return n
@@ -40,7 +40,7 @@ func fuseEpilogues(b *Block) {
 			// The product moves to where its last operand exists.
 			i := slices.Index(kept, p)
 			kept = append(append(kept[:i], kept[i+1:]...), p)
-			producer[p.Out[0].base()] = p
+			producer[p.Out[0].Base()] = p
 			continue
 		}
 		for _, t := range in.Out {
@@ -59,7 +59,7 @@ func fusable(in *Instr, producer map[*Tensor]*Instr, uses map[*Tensor]int) *Inst
 		return nil
 	}
 	x := in.In[0]
-	p := producer[x.base()]
+	p := producer[x.Base()]
 	if p == nil || p.Op != OpGEMM || x.root != nil || uses[x] != 1 || p.Act != activation.Identity {
 		return nil
 	}

@@ -109,7 +109,8 @@ type Tensor struct {
 // Len returns the number of elements.
 func (t *Tensor) Len() int { return t.Rows * t.Cols }
 
-func (t *Tensor) base() *Tensor {
+// Base returns the buffer that the tensor is a view of, which may be itself.
+func (t *Tensor) Base() *Tensor {
 	for t.root != nil {
 		t = t.root
 	}

@@ -26,7 +26,7 @@ func mask(b *Block, l *Layout) {
 		products := readersOf(b, x)
 		fits := len(products) > 0
 		for _, p := range products {
-			fits = fits && p.Op == OpGEMM && p.In[0] == x && p.In[1].base() != x && !p.TransB && p.Every <= 1
+			fits = fits && p.Op == OpGEMM && p.In[0] == x && p.In[1].Base() != x && !p.TransB && p.Every <= 1
 		}
 		pixels, _ := l.Lookup(g.In[0].Name).Init.([]uint8)
 		if !fits || len(pixels) == 0 {

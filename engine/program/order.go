@@ -39,7 +39,7 @@ func scratchOnly(in *Instr) bool {
 func reads(in *Instr, ts []*Tensor) bool {
 	for _, t := range ts {
 		for _, x := range in.In {
-			if x.base() == t.base() {
+			if x.Base() == t.Base() {
 				return true
 			}
 		}
@@ -49,7 +49,7 @@ func reads(in *Instr, ts []*Tensor) bool {
 
 func writes(in *Instr, t *Tensor) bool {
 	for _, o := range in.Out {
-		if o.base() == t.base() || (o.Space == SpaceReplica && t.Space == SpaceReplica && o.Off == t.Off) {
+		if o.Base() == t.Base() || (o.Space == SpaceReplica && t.Space == SpaceReplica && o.Off == t.Off) {
 			return true
 		}
 	}
@@ -62,7 +62,7 @@ func writesAny(in *Instr, ts []*Tensor) bool {
 
 func readsState(in *Instr, t *Tensor) bool {
 	for _, x := range in.In {
-		if b := x.base(); b.Space == SpaceReplica && b.Off == t.Off {
+		if b := x.Base(); b.Space == SpaceReplica && b.Off == t.Off {
 			return true
 		}
 	}

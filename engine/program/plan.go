@@ -2,56 +2,70 @@ package program
 
 import "slices"
 
-// plan places the scratch buffers of a block. A buffer lives from the
-// instruction that writes it to the last that reads it, and never shares bytes
-// with another that lives, so no instruction's output overlaps its input.
+// plan places the scratch buffers of a block.
 func plan(b *Block) {
-	last := map[*Tensor]int{}
+	steps := make([][]Use, len(b.Instrs))
 	for i, in := range b.Instrs {
-		for _, ts := range [][]*Tensor{in.In, in.Out} {
-			for _, t := range ts {
-				if base := t.base(); base.Space == SpaceScratch {
-					last[base] = i
-				}
+		for _, t := range in.In {
+			steps[i] = append(steps[i], Use{t, false})
+		}
+		for _, t := range in.Out {
+			steps[i] = append(steps[i], Use{t, true})
+		}
+	}
+	off, size := Place(steps)
+	b.Scratch = size
+	for _, uses := range steps {
+		for _, u := range uses {
+			base := u.Tensor.Base()
+			u.Tensor.Space, u.Tensor.Off = base.Space, base.Off
+			if base.Space == SpaceScratch {
+				u.Tensor.Off = off[base]
 			}
 		}
 	}
-	type span struct{ off, n int }
-	placed := map[*Tensor]span{}
+}
+
+// Use is a tensor that is read or written.
+type Use struct {
+	Tensor *Tensor
+	Write  bool
+}
+
+// Place returns where scratch buffers go, in bytes, by their base tensors, and the
+// bytes that they take. Steps run in order; within a step the order is open. A buffer
+// lives from the step that writes it to the last that reads it, and never shares bytes
+// with another that lives, so no output overlaps an input.
+func Place(steps [][]Use) (off map[*Tensor]int, size int) {
+	last := map[*Tensor]int{}
+	for i, uses := range steps {
+		for _, u := range uses {
+			last[u.Tensor.Base()] = i
+		}
+	}
+	off = map[*Tensor]int{}
+	bytes := func(t *Tensor) int { return align(t.Rows * t.LD * t.DType.Size()) }
 	var live []*Tensor
-	for i, in := range b.Instrs {
-		for _, t := range in.Out {
-			base := t.base()
-			if base.Space != SpaceScratch {
+	for i, uses := range steps {
+		for _, u := range uses {
+			base := u.Tensor.Base()
+			if _, done := off[base]; done || !u.Write || base.Space != SpaceScratch {
 				continue
 			}
-			if _, done := placed[base]; done {
-				continue
-			}
-			n := align(base.Rows * base.LD * base.DType.Size())
 			// First fit among the gaps between live buffers, in address order.
-			slices.SortFunc(live, func(x, y *Tensor) int { return placed[x].off - placed[y].off })
-			off := 0
+			n, at := bytes(base), 0
+			slices.SortFunc(live, func(x, y *Tensor) int { return off[x] - off[y] })
 			for _, o := range live {
-				if s := placed[o]; off+n <= s.off {
+				if at+n <= off[o] {
 					break
-				} else {
-					off = max(off, s.off+s.n)
 				}
+				at = max(at, off[o]+bytes(o))
 			}
-			placed[base] = span{off, n}
+			off[base] = at
 			live = append(live, base)
-			base.Off = off
-			b.Scratch = max(b.Scratch, off+n)
+			size = max(size, at+n)
 		}
 		live = slices.DeleteFunc(live, func(t *Tensor) bool { return last[t] <= i })
 	}
-	for _, in := range b.Instrs {
-		for _, ts := range [][]*Tensor{in.In, in.Out} {
-			for _, t := range ts {
-				base := t.base()
-				t.Space, t.Off = base.Space, base.Off
-			}
-		}
-	}
+	return off, size
 }

@@ -262,11 +262,11 @@ func ownPart(a, b use) bool {
 }
 
 func overlap(x, y *Tensor) bool {
-	return x.Space == y.Space && x.Off < y.Off+y.bytes() && y.Off < x.Off+x.bytes()
+	return x.Space == y.Space && x.Off < y.Off+y.Bytes() && y.Off < x.Off+x.Bytes()
 }
 
-// bytes is the memory that a tensor spans.
-func (t *Tensor) bytes() int {
+// Bytes is the memory that a tensor spans.
+func (t *Tensor) Bytes() int {
 	if t.Rows == 0 {
 		return 0
 	}

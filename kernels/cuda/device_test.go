@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 
@@ -112,12 +113,44 @@ func newLaunch(t testing.TB, name string) *launch {
 	return l
 }
 
+// asOperation has run do what strip can do as a strip of one operation.
+var asOperation bool
+
+// didAsOperation counts the kernels that were.
+var didAsOperation = map[string]int{}
+
 // run launches the kernel over an m×d matrix.
 func (l *launch) run(m, d int, ints []int, floats ...float64) {
 	l.t.Helper()
+	if asOperation && fused.Columnwise(l.k.Name) {
+		op := fused.Op{Kernel: entry(l.t, l.k.Name), Tensors: l.tensors[1:], Ints: ints, Floats: floats}
+		didAsOperation[strings.TrimSuffix(strings.TrimSuffix(l.k.Name, "_32"), "_128")]++
+		l.k = kernel(l.t, "strip")
+		l.table(op.Cols(), op)
+		return
+	}
+	l.launch(m, d, l.k.Params(l.tensors, ints, floats))
+}
+
+// table launches the kernel with a table of operations, over so many columns.
+func (l *launch) table(cols int, ops ...fused.Op) {
+	l.t.Helper()
+	content := fused.Pack(ops)
+	addr, err := l.mem.Alloc(int64(len(content)), "table")
+	if err == nil {
+		err = l.mem.Write(addr, content)
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.launch(1, cols, l.k.Params([]cuda.Tensor{l.tensors[0], {Ptr: addr}}, []int{len(ops)}, nil))
+}
+
+func (l *launch) launch(m, d int, params []byte) {
+	l.t.Helper()
 	grid, block := l.k.Grid(m, d, replicas)
-	if err := l.k.code.Launch(l.mem, ptx.Dim(grid), ptx.Dim(block), 0, l.k.Params(l.tensors, ints, floats)); err != nil {
-		l.t.Fatalf("%s %d×%d %v: %v", l.k.Name, m, d, ints, err)
+	if err := l.k.code.Launch(l.mem, ptx.Dim(grid), ptx.Dim(block), 0, params); err != nil {
+		l.t.Fatalf("%s %d×%d: %v", l.k.Name, m, d, err)
 	}
 	for _, f := range l.after {
 		f()

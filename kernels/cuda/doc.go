@@ -54,7 +54,7 @@
 //	scalar.h      package scalar
 //	build.sh      source to PTX, by the one compiler whose bytes are committed (--check: compare)
 //	check.sh      assembles the PTX for every architecture: no spills; registers.md (--update: write it)
-//	sass.sh       looks into the machine code of the matrix product; sass.md (--update: write it)
+//	sass.sh       looks into the machine code of the matrix products; sass.md (--update: write it)
 //	control/      the kernels that begin and end a step
 //	fused/        several instructions in one launch
 package cuda

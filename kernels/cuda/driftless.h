@@ -39,6 +39,15 @@ INLINE float shuffle(float x, int lane) { return __nvvm_shfl_sync_idx_f32(0xffff
 INLINE float shuffle_xor(float x, int mask) { return __nvvm_shfl_sync_bfly_f32(0xffffffffu, x, mask, 31); }
 INLINE int shuffle_xor(int x, int mask) { return __nvvm_shfl_sync_bfly_i32(0xffffffffu, x, mask, 31); }
 
+// in_global tells the compiler that a pointer which was read from memory points to
+// global memory, which is faster to access than memory of any kind.
+template <class T>
+METHOD T *in_global(T *p) {
+  unsigned long long at;
+  asm("cvta.to.global.u64 %0, %1;" : "=l"(at) : "l"(p));
+  return (T *)(__attribute__((address_space(1))) T *)at;
+}
+
 #else // nvcc, called with -fmad=false
 
 #define METHOD __device__ __forceinline__
@@ -63,6 +72,12 @@ INLINE double of_bits64(long long x) { return __longlong_as_double(x); }
 INLINE float shuffle(float x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
 INLINE float shuffle_xor(float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
 INLINE int shuffle_xor(int x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
+
+template <class T>
+METHOD T *in_global(T *p) {
+  __builtin_assume(__isGlobal(p));
+  return p;
+}
 
 #endif
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"driftless/kernels/activation"
+	"driftless/kernels/cuda"
+	"driftless/kernels/cuda/fused"
 	"driftless/kernels/gather"
 	"driftless/kernels/gemm"
 	"driftless/kernels/loss"
@@ -40,96 +42,106 @@ func put(from []float32, m, n int, to []float32, ld int) {
 	}
 }
 
-func TestLinearNorm(t *testing.T) {
+// TestStrip repeats the tests of the kernels that strip does as operations.
+func TestStrip(t *testing.T) {
+	asOperation = true
+	defer func() { asOperation = false }()
+	for name, f := range map[string]func(*testing.T){"gemm": TestGemm, "columns": TestColumns, "EMA": TestEMA, "standardize": TestStandardize,
+		"gradients": TestNormGrad, "transforms": TestTransforms, "optimizers": TestOptimizers, "activations": TestActivation, "rows": TestRows, "copies": TestFillAndCopy} {
+		t.Run(name, f)
+	}
+	for _, name := range fused.Operations() {
+		if !fused.Product(name, "tn") && didAsOperation[name] == 0 {
+			t.Errorf("no test does %s as an operation", name)
+		}
+	}
+}
+
+// TestStripOfMany: operations read what those before them wrote, and their widths may
+// differ.
+func TestStripOfMany(t *testing.T) {
 	eachLayer(t, func(t *testing.T, c product, v mode, act activation.Kind) {
 		m, n, k, ld := c.m, c.n, c.k, c.n+c.gap
-		l := newLaunch(t, "linear_norm")
+		l := newLaunch(t, "strip")
 		a, b, bias := in(l, m, k, k+c.gap, v.draw), in(l, k, n, ld, v.draw), in(l, 1, n, n, v.draw)
-		gamma, beta := in(l, 1, n, n, v.draw), in(l, 1, n, n, v.draw)
-		h, xhat := out[float32](l, m, n, ld), out[float32](l, m, n, ld)
-		mean, variance, invStd := out[float32](l, 1, n, n), out[float32](l, 1, n, n), out[float32](l, 1, n, n)
-		y := out[float32](l, m, n, ld)
-		l.run(m, n, []int{m, n, k, a.ld, ld, ld, ld, ld, int(act)}, eps)
-		type result struct{ h, xhat, mean, variance, invStd, y []float32 }
-		want := func(r int) result {
-			x := result{mean: make([]float32, n), variance: make([]float32, n), invStd: make([]float32, n), xhat: make([]float32, m*n), y: make([]float32, m*n)}
-			x.h = multiply(false, m, n, k, a.x[r], a.ld, b.x[r], ld, bias.x[r])
-			norm.StandardizeAffine(m, n, x.h, n, eps, x.mean, x.variance, x.invStd, gamma.x[r], beta.x[r], x.xhat, n, x.y, n)
-			activation.Forward(act, m, n, x.y, n, x.y, n)
-			return x
+		h, mean, y := out[float32](l, m, n, ld), out[float32](l, 1, n, n), out[float32](l, m, n, ld)
+		wide := in(l, 1, n+20, n+20, v.draw)
+		copied := out[float32](l, 1, n+20, n+20)
+		at := l.tensors[1:]
+		l.table(n+20,
+			fused.Op{Kernel: entry(t, "gemm_nn_32"), Tensors: []cuda.Tensor{at[0], at[1], at[2], at[3], {}}, Ints: []int{m, n, k, a.ld, ld, ld, 0}},
+			fused.Op{Kernel: entry(t, "column_mean"), Tensors: []cuda.Tensor{at[3], at[4]}, Ints: []int{m, n, ld}},
+			fused.Op{Kernel: entry(t, "copy"), Tensors: []cuda.Tensor{at[6], at[7]}, Ints: []int{1, n + 20, n + 20, n + 20}},
+			fused.Op{Kernel: entry(t, "center_by"), Tensors: []cuda.Tensor{at[3], at[4], at[5]}, Ints: []int{m, n, ld, ld}},
+			fused.Op{Kernel: entry(t, "activation"), Tensors: []cuda.Tensor{at[5], at[5]}, Ints: []int{m, n, ld, ld, int(act)}})
+		want := func(r int) (h, mean, y []float32) {
+			h, mean, y = multiply(false, m, n, k, a.x[r], a.ld, b.x[r], ld, bias.x[r]), make([]float32, n), make([]float32, m*n)
+			norm.ColumnMean(m, n, h, n, mean)
+			norm.CenterBy(m, n, h, n, mean, y, n)
+			activation.Forward(act, m, n, y, n, y, n)
+			return h, mean, y
 		}
-		h.check("h", func(r int, x []float32) { put(want(r).h, m, n, x, ld) })
-		xhat.check("xhat", func(r int, x []float32) { put(want(r).xhat, m, n, x, ld) })
-		mean.check("mean", func(r int, x []float32) { copy(x, want(r).mean) })
-		variance.check("variance", func(r int, x []float32) { copy(x, want(r).variance) })
-		invStd.check("invstd", func(r int, x []float32) { copy(x, want(r).invStd) })
-		y.check("y", func(r int, x []float32) { put(want(r).y, m, n, x, ld) })
+		h.check("h", func(r int, x []float32) { z, _, _ := want(r); put(z, m, n, x, ld) })
+		mean.check("mean", func(r int, x []float32) { _, z, _ := want(r); copy(x, z) })
+		y.check("y", func(r int, x []float32) { _, _, z := want(r); put(z, m, n, x, ld) })
+		copied.check("copied", func(r int, x []float32) { copy(x, wide.x[r]) })
 	})
 }
 
-func TestLinearGrad(t *testing.T) {
-	eachLayer(t, func(t *testing.T, c product, v mode, act activation.Kind) {
-		m, n, k, ld := c.m, c.n, c.k, c.n+c.gap
-		l := newLaunch(t, "linear_grad")
-		a, b, y := in(l, m, k, k+c.gap, v.draw), in(l, n, k, k+c.gap, v.draw), in(l, m, n, ld, v.draw)
-		dx := out[float32](l, m, n, ld)
-		l.run(m, n, []int{m, n, k, a.ld, b.ld, ld, ld, int(act)})
-		back := func(r int) []float32 {
-			g := multiply(true, m, n, k, a.x[r], a.ld, b.x[r], b.ld, nil)
-			activation.Backward(act, m, n, y.x[r], ld, g, n, g, n)
-			return g
-		}
-		dx.check("dx", func(r int, x []float32) { put(back(r), m, n, x, ld) })
-
-		for _, step := range []bool{false, true} {
-			l = newLaunch(t, "linear_norm_grad")
-			a, b, y = in(l, m, k, k+c.gap, v.draw), in(l, n, k, k+c.gap, v.draw), in(l, m, n, ld, v.draw)
-			xhat, inv := in(l, m, n, ld, v.draw), in(l, 1, n, n, positive.draw)
-			g, dx := out[float32](l, m, n, ld), out[float32](l, m, n, ld)
-			dgamma, dbeta := out[float32](l, 1, n, n), out[float32](l, 1, n, n)
-			gamma, beta := in(l, 1, n, n, v.draw), in(l, 1, n, n, v.draw)
-			if step {
-				in(l, 1, 1, 1, constant(rate))
-			} else {
-				l.null()
-			}
-			l.run(m, n, []int{m, n, k, a.ld, b.ld, ld, ld, ld, ld, int(act)})
-			want := func(r int) (dx, dgamma, dbeta []float32) {
-				dx, dgamma, dbeta = make([]float32, m*n), make([]float32, n), make([]float32, n)
-				norm.AffineGrad(m, n, xhat.x[r], ld, back(r), n, gamma.x[r], inv.x[r], dgamma, dbeta, dx, n, make([]float64, 2*n))
-				return dx, dgamma, dbeta
-			}
-			g.check("g", func(r int, x []float32) { put(back(r), m, n, x, ld) })
-			dx.check("dx", func(r int, x []float32) { d, _, _ := want(r); put(d, m, n, x, ld) })
-			dgamma.check("dgamma", func(r int, x []float32) { _, d, _ := want(r); copy(x, d) })
-			dbeta.check("dbeta", func(r int, x []float32) { _, _, d := want(r); copy(x, d) })
-			if !step {
-				gamma.check("gamma", nil)
-				beta.check("beta", nil)
-				continue
-			}
-			gamma.check("gamma", func(r int, x []float32) { _, d, _ := want(r); optim.SGD(x, d, rate) })
-			beta.check("beta", func(r int, x []float32) { _, _, d := want(r); optim.SGD(x, d, rate) })
-		}
-	})
-}
-
-func TestLinearStep(t *testing.T) {
+// TestUpdates does products of several sizes, one with SGD in the product, one with
+// momentum after it, one with nothing.
+func TestUpdates(t *testing.T) {
 	eachLayer(t, func(t *testing.T, c product, v mode, _ activation.Kind) {
-		m, n, k, ld := c.k%50+1, c.n, c.m, c.n+c.gap
-		l := newLaunch(t, "linear_step")
-		a, b := in(l, k, m, m+c.gap, v.draw), in(l, k, n, ld, v.draw)
-		w, bias := in(l, m, n, ld, v.draw), in(l, 1, n, n, v.draw)
-		in(l, 1, 1, 1, constant(rate))
-		l.run(m, n, []int{m, n, k, a.ld, ld, ld})
-		w.check("c", func(r int, x []float32) {
-			gemm.Gemm(true, false, m, n, k, -rate, a.x[r], a.ld, b.x[r], ld, true, x, ld, gemm.Epilogue[float32]{}, make([]float32, gemm.Scratch(true, false, m, n, k)))
-		})
-		bias.check("bias", func(r int, x []float32) {
-			sum := make([]float32, n)
-			norm.ColumnSum(k, n, b.x[r], ld, sum)
-			optim.SGD(x, sum, rate)
-		})
+		l := newLaunch(t, "updates")
+		var ops []fused.Op
+		tiles := 0
+		var checks []func()
+		for i, how := range []string{"sgd", "momentum", ""} {
+			m, n, k, ld := c.k%50+1+30*i, c.n, c.m, c.n+c.gap
+			first := len(l.tensors)
+			a, b := in(l, k, m, m+c.gap, v.draw), in(l, k, n, ld, v.draw)
+			w, g, slot := in(l, m, n, ld, v.draw), in(l, m, n, ld, v.draw), in(l, m, n, ld, v.draw)
+			in(l, 1, 1, 1, constant(rate))
+			at := l.tensors[first:]
+			product := fused.Op{Kernel: entry(t, "gemm_tn_32"), Ints: []int{m, n, k, a.ld, ld, ld, 0}, First: tiles,
+				Tensors: []cuda.Tensor{at[0], at[1], {}, at[3], {}}}
+			if how == "sgd" {
+				product.Tensors[3], product.Tensors[4] = at[2], at[5]
+			}
+			ops = append(ops, product)
+			if how == "momentum" {
+				ops = append(ops, fused.Op{Kernel: entry(t, "momentum"), Ints: []int{m, n, ld, ld, ld}, Floats: []float64{0.9}, First: tiles,
+					Tensors: []cuda.Tensor{at[3], at[2], at[4], at[5]}})
+			}
+			tiles += fused.UpdateTiles(m, n)
+			grad := func(r int, alpha float32, add bool, x []float32) {
+				gemm.Gemm(true, false, m, n, k, alpha, a.x[r], a.ld, b.x[r], ld, add, x, ld, gemm.Epilogue[float32]{}, make([]float32, gemm.Scratch(true, false, m, n, k)))
+			}
+			momentum := func(r int, x, slots []float32) {
+				dw := make([]float32, len(x))
+				grad(r, 1, false, dw)
+				for i := range m {
+					optim.Momentum(x[i*ld:][:n], dw[i*ld:][:n], slots[i*ld:][:n], rate, 0.9)
+				}
+			}
+			checks = append(checks, func() {
+				switch how {
+				case "sgd":
+					w.check("w", func(r int, x []float32) { grad(r, -rate, true, x) })
+					g.check("g", nil)
+				case "momentum":
+					w.check("w", func(r int, x []float32) { momentum(r, x, append([]float32(nil), slot.x[r]...)) })
+					slot.check("slot", func(r int, x []float32) { momentum(r, append([]float32(nil), w.x[r]...), x) })
+					fallthrough
+				default:
+					g.check("g", func(r int, x []float32) { grad(r, 1, false, x) })
+				}
+			})
+		}
+		l.table(tiles, ops...)
+		for _, f := range checks {
+			f()
+		}
 	})
 }
 
@@ -194,4 +206,10 @@ func TestHead(t *testing.T) {
 		})
 		step.check("step", func(_ int, x []int64) { x[0]++ })
 	})
+}
+
+// entry is what the tables say of a kernel.
+func entry(t testing.TB, name string) *cuda.Kernel {
+	k := kernel(t, name)
+	return &k.Kernel
 }

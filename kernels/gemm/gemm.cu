@@ -13,10 +13,11 @@
 #define GEMM(name, TM, TN, TK, RM, RN, TA, TB, BLOCKS)                                                       \
   KERNEL((TM / RM) * (TN / RN), BLOCKS) name(PARAMETERS) {                                                   \
     RETURN_IF_DIVERGED                                                                                       \
+    __shared__ Tile<TM, TN, TK> tile;                                                                        \
     const int i0 = blockY() * TM, j0 = blockX() * TN;                                                        \
     float *to = REPLICA(c);                                                                                  \
-    multiply<TM, TN, TK, RM, RN, TA, TB>(REPLICA(a), REPLICA(b), REPLICA(bias), to, REPLICA(lr), m, n, k,    \
-                                         lda, ldb, ldc, i0, j0);                                             \
+    multiply<RM, RN, TA, TB>(tile, REPLICA(a), REPLICA(b), REPLICA(bias), to, REPLICA(lr), m, n, k, lda,     \
+                             ldb, ldc, i0, j0);                                                              \
     if (act != IDENTITY) {                                                                                   \
       own<TM, TN, RM, RN>(m, n, i0, j0, [=](int i, int j, int w) {                                           \
         float *p = at(to, ldc, i, j);                                                                        \

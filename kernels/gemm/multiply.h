@@ -127,16 +127,16 @@ INLINE void add_step(const float (*x)[TM + 4], const float (*y)[TN + 4], int row
 
 // multiply computes the tile of C that begins at (i0, j0), but for the activation. lr
 // is null, or the learning rate, and then the tile takes a step of SGD: alpha is -lr
-// and add is set. All threads of the block must call it, TM/RM·TN/RN of them.
-template <int TM, int TN, int TK, int RM, int RN, bool TA, bool TB>
-INLINE void multiply(const float *a, const float *b, const float *bias, float *c, const double *lr, int m, int n, int k,
-                     int lda, int ldb, int ldc, int i0, int j0) {
+// and add is set. All threads of the block must call it, TM/RM·TN/RN of them, with
+// shared memory that none of them uses any more.
+template <int RM, int RN, bool TA, bool TB, int TM, int TN, int TK>
+INLINE void multiply(Tile<TM, TN, TK> &tile, const float *a, const float *b, const float *bias, float *c,
+                     const double *lr, int m, int n, int k, int lda, int ldb, int ldc, int i0, int j0) {
   const int THREADS = (TM / RM) * (TN / RN);
   typedef Operand<TM, TK, THREADS, !TA> OperandA;
   typedef Operand<TN, TK, THREADS, TB> OperandB;
   typedef Owner<TM, RM> Rows;
   typedef Owner<TN, RN> Columns;
-  __shared__ Tile<TM, TN, TK> tile;
 
   const OperandA A = {a, lda, m};
   const OperandB B = {b, ldb, n};

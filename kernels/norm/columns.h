@@ -4,7 +4,7 @@
 // rows are then one thread's for each column, in order.
 #pragma once
 
-#include "../cuda/driftless.h"
+#include "elements.h"
 
 #define COLUMNS 16
 #define GROUPS 8
@@ -18,6 +18,12 @@ INLINE int column() { return blockX() * COLUMNS + lane(); }
 // Strip holds rows of a block's columns.
 struct Strip {
   float v[STRIP][COLUMNS];
+};
+
+// Shared is the memory that a block's threads share.
+struct Shared {
+  Strip a, b;
+  float row[2][COLUMNS];
 };
 
 // add_up returns s plus term(0), term(1), … term(m-1), in order. Eight terms are
@@ -62,9 +68,6 @@ INLINE void each_strip(int m, bool loaded, F fetch, A add) {
   }
 }
 
-// inverse_std is norm.InvStd: in float64, rounded once.
-INLINE float inverse_std(float variance, double eps) { return float32(1.0 / sqrt64((double)variance + eps)); }
-
 // column_means returns norm.ColumnMean of the block's columns, to its first group.
 // It leaves the last rows in the strip.
 INLINE float column_means(const float *x, int ld, int m, int d, Strip &strip) {
@@ -85,13 +88,29 @@ INLINE float column_means(const float *x, int ld, int m, int d, Strip &strip) {
   return float32(sum / (double)m);
 }
 
+// centred stores norm.Center's means of a block's columns and what is left of x
+// without them.
+INLINE void centred(Shared &shared, const float *x, float *y, float *mean, int m, int d, int ldx, int ldy) {
+  const int j = column();
+  const float mu = column_means(x, ldx, m, d, shared.a);
+  if (group_of_columns() == 0 && j < d) {
+    mean[j] = shared.row[0][lane()] = mu;
+  }
+  barrier();
+  if (j < d) {
+    for (int i = group_of_columns(); i < m; i += GROUPS) {
+      *at(y, ldy, i, j) = *at(x, ldx, i, j) - shared.row[0][lane()];
+    }
+  }
+}
+
 // standardized computes the statistics of a block's columns as norm.Standardize does,
 // stores them, and calls put(i, j, xhat) for each element of the columns.
 template <class F>
-INLINE void standardized(const float *x, float *mean, float *variance, float *invstd, int m, int d, int ldx,
-                         double eps, F put) {
-  __shared__ Strip strip;
-  __shared__ float centre[COLUMNS], inverse[COLUMNS];
+INLINE void standardized(Shared &shared, const float *x, float *mean, float *variance, float *invstd, int m, int d,
+                         int ldx, double eps, F put) {
+  Strip &strip = shared.a;
+  float *centre = shared.row[0], *inverse = shared.row[1];
   const int j = column(), c = lane();
   const bool first = group_of_columns() == 0 && j < d;
   const float mu = column_means(x, ldx, m, d, strip);
@@ -135,10 +154,10 @@ struct Gradient {
 // standardized_grad is norm.AffineGrad of the block's columns if AFFINE, else
 // norm.StandardizeGrad. The sums of a column are four threads', of different warps.
 template <bool AFFINE>
-INLINE void standardized_grad(const float *xhat, int ldxhat, const float *g, int ldg, const float *gamma,
-                              const float *invstd, const Gradient &to, int m, int d) {
-  __shared__ Strip gs, xs;
-  __shared__ float mean[2][COLUMNS];
+INLINE void standardized_grad(Shared &shared, const float *xhat, int ldxhat, const float *g, int ldg,
+                              const float *gamma, const float *invstd, const Gradient &to, int m, int d) {
+  Strip &gs = shared.a, &xs = shared.b;
+  float(*mean)[COLUMNS] = shared.row;
   const int j = column(), c = lane(), part = group_of_columns();
   const float ga = AFFINE && j < d ? gamma[j] : 1.0f; // times 1 is exact
   double sum = 0;

@@ -12,8 +12,9 @@ KERNEL(COLUMN_THREADS, 1)
 standardize_grad(CONTROL, TENSOR(const float, xhat), TENSOR(const float, g), TENSOR(const float, invstd),
                  TENSOR(float, dx), UNUSED(double, scratch), int m, int d, int ldxhat, int ldg, int lddx) {
   RETURN_IF_DIVERGED
+  __shared__ Shared shared;
   const Gradient to = {REPLICA(dx), 0, 0, lddx};
-  standardized_grad<false>(REPLICA(xhat), ldxhat, REPLICA(g), ldg, 0, REPLICA(invstd), to, m, d);
+  standardized_grad<false>(shared, REPLICA(xhat), ldxhat, REPLICA(g), ldg, 0, REPLICA(invstd), to, m, d);
 }
 
 // affine_grad, of the gradient g of standardize_affine's y:
@@ -29,6 +30,7 @@ affine_grad(CONTROL, TENSOR(const float, xhat), TENSOR(const float, g), TENSOR(c
             TENSOR(const float, invstd), TENSOR(float, dx), TENSOR(float, dgamma), TENSOR(float, dbeta),
             UNUSED(double, scratch), int m, int d, int ldxhat, int ldg, int lddx) {
   RETURN_IF_DIVERGED
+  __shared__ Shared shared;
   const Gradient to = {REPLICA(dx), REPLICA(dgamma), REPLICA(dbeta), lddx};
-  standardized_grad<true>(REPLICA(xhat), ldxhat, REPLICA(g), ldg, REPLICA(gamma), REPLICA(invstd), to, m, d);
+  standardized_grad<true>(shared, REPLICA(xhat), ldxhat, REPLICA(g), ldg, REPLICA(gamma), REPLICA(invstd), to, m, d);
 }

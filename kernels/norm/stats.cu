@@ -109,8 +109,7 @@ ema(CONTROL, TENSOR(const float, old), TENSOR(const float, recent), TENSOR(float
     int ldrecent, int ldout, float alpha, float scale) {
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
-  const float keep = 1.0f - alpha;
-  Four v = each(load4(at(REPLICA(old), ldold, q.i, q.j), q.n), load4(at(REPLICA(recent), ldrecent, q.i, q.j), q.n),
-                [=](float s, float t) { return keep * s + alpha * (scale * t); });
+  Four v = moved(load4(at(REPLICA(old), ldold, q.i, q.j), q.n), load4(at(REPLICA(recent), ldrecent, q.i, q.j), q.n),
+                 alpha, scale);
   store4(at(REPLICA(out), ldout, q.i, q.j), q.n, v);
 }

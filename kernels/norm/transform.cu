@@ -7,21 +7,8 @@
 KERNEL(COLUMN_THREADS, 1)
 center(CONTROL, TENSOR(const float, x), TENSOR(float, y), TENSOR(float, mean), int m, int d, int ldx, int ldy) {
   RETURN_IF_DIVERGED
-  __shared__ Strip strip;
-  __shared__ float centre[COLUMNS];
-  const int j = column();
-  const float *from = REPLICA(x);
-  float *to = REPLICA(y);
-  const float mu = column_means(from, ldx, m, d, strip);
-  if (group_of_columns() == 0 && j < d) {
-    REPLICA(mean)[j] = centre[lane()] = mu;
-  }
-  barrier();
-  if (j < d) {
-    for (int i = group_of_columns(); i < m; i += GROUPS) {
-      *at(to, ldy, i, j) = *at(from, ldx, i, j) - centre[lane()];
-    }
-  }
+  __shared__ Shared shared;
+  centred(shared, REPLICA(x), REPLICA(y), REPLICA(mean), m, d, ldx, ldy);
 }
 
 // standardize: mean and variance as column_mean and column_var,
@@ -30,8 +17,9 @@ KERNEL(COLUMN_THREADS, 1)
 standardize(CONTROL, TENSOR(const float, x), TENSOR(float, xhat), TENSOR(float, mean), TENSOR(float, variance),
             TENSOR(float, invstd), int m, int d, int ldx, int ldxhat, double eps) {
   RETURN_IF_DIVERGED
+  __shared__ Shared shared;
   float *to = REPLICA(xhat);
-  standardized(REPLICA(x), REPLICA(mean), REPLICA(variance), REPLICA(invstd), m, d, ldx, eps,
+  standardized(shared, REPLICA(x), REPLICA(mean), REPLICA(variance), REPLICA(invstd), m, d, ldx, eps,
                [=](int i, int j, float v) { *at(to, ldxhat, i, j) = v; });
 }
 
@@ -41,9 +29,10 @@ standardize_affine(CONTROL, TENSOR(const float, x), TENSOR(const float, gamma), 
                    TENSOR(float, xhat), TENSOR(float, mean), TENSOR(float, variance), TENSOR(float, invstd),
                    TENSOR(float, y), int m, int d, int ldx, int ldxhat, int ldy, double eps) {
   RETURN_IF_DIVERGED
+  __shared__ Shared shared;
   float *to = REPLICA(xhat), *out = REPLICA(y);
   const float *g = REPLICA(gamma), *b = REPLICA(beta);
-  standardized(REPLICA(x), REPLICA(mean), REPLICA(variance), REPLICA(invstd), m, d, ldx, eps,
+  standardized(shared, REPLICA(x), REPLICA(mean), REPLICA(variance), REPLICA(invstd), m, d, ldx, eps,
                [=](int i, int j, float v) {
                  *at(to, ldxhat, i, j) = v;
                  *at(out, ldy, i, j) = v * g[j] + b[j];
@@ -57,7 +46,7 @@ center_by(CONTROL, TENSOR(const float, x), TENSOR(const float, mean), TENSOR(flo
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
   Four v = load4(at(REPLICA(x), ldx, q.i, q.j), q.n), mu = load4(REPLICA(mean) + q.j, q.n);
-  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, each(v, mu, [](float s, float t) { return s - t; }));
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, minus(v, mu));
 }
 
 // normalize_by: y = (x - mean)·inv with inv = 1/√(variance + eps) as in standardize.
@@ -67,9 +56,9 @@ normalize_by(CONTROL, TENSOR(const float, x), TENSOR(const float, mean), TENSOR(
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
   Four v = load4(at(REPLICA(x), ldx, q.i, q.j), q.n), mu = load4(REPLICA(mean) + q.j, q.n);
-  Four inv = each(load4(REPLICA(variance) + q.j, q.n), [=](float s) { return inverse_std(s, eps); });
-  v = each(v, mu, [](float s, float t) { return s - t; });
-  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, each(v, inv, [](float s, float t) { return s * t; }));
+  Four inv = inverse_std(load4(REPLICA(variance) + q.j, q.n), eps);
+  v = minus(v, mu);
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, times(v, inv));
 }
 
 // scale_by: dx = g·inv, with inv as in normalize_by.
@@ -79,8 +68,8 @@ scale_by(CONTROL, TENSOR(const float, g), TENSOR(const float, variance), TENSOR(
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
   Four v = load4(at(REPLICA(g), ldg, q.i, q.j), q.n);
-  Four inv = each(load4(REPLICA(variance) + q.j, q.n), [=](float s) { return inverse_std(s, eps); });
-  store4(at(REPLICA(dx), lddx, q.i, q.j), q.n, each(v, inv, [](float s, float t) { return s * t; }));
+  Four inv = inverse_std(load4(REPLICA(variance) + q.j, q.n), eps);
+  store4(at(REPLICA(dx), lddx, q.i, q.j), q.n, times(v, inv));
 }
 
 // affine: y = xhat·gamma + beta, rounded twice.
@@ -90,8 +79,7 @@ affine(CONTROL, TENSOR(const float, xhat), TENSOR(const float, gamma), TENSOR(co
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
   Four v = load4(at(REPLICA(xhat), ldxhat, q.i, q.j), q.n);
-  v = each(v, load4(REPLICA(gamma) + q.j, q.n), [](float s, float t) { return s * t; });
-  v = each(v, load4(REPLICA(beta) + q.j, q.n), [](float s, float t) { return s + t; });
+  v = plus(times(v, load4(REPLICA(gamma) + q.j, q.n)), load4(REPLICA(beta) + q.j, q.n));
   store4(at(REPLICA(y), ldy, q.i, q.j), q.n, v);
 }
 
@@ -102,7 +90,7 @@ scale_columns(CONTROL, TENSOR(const float, g), TENSOR(const float, gamma), TENSO
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
   Four v = load4(at(REPLICA(g), ldg, q.i, q.j), q.n), f = load4(REPLICA(gamma) + q.j, q.n);
-  store4(at(REPLICA(dx), lddx, q.i, q.j), q.n, each(v, f, [](float s, float t) { return s * t; }));
+  store4(at(REPLICA(dx), lddx, q.i, q.j), q.n, times(v, f));
 }
 
 // squared_dev: y = (x - mean)², rounded twice.
@@ -112,9 +100,5 @@ squared_dev(CONTROL, TENSOR(const float, x), TENSOR(const float, mean), TENSOR(f
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
   Four v = load4(at(REPLICA(x), ldx, q.i, q.j), q.n), mu = load4(REPLICA(mean) + q.j, q.n);
-  v = each(v, mu, [](float s, float t) {
-    const float dev = s - t;
-    return dev * dev;
-  });
-  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, v);
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, square_of(v, mu));
 }

@@ -1,10 +1,10 @@
 // optim.cu is package optim in CUDA, four columns of a parameter a thread. The
 // learning rate and Adam's powers of beta are read from the device's state, so
 // that a captured graph follows them. Parameters and slots are updated in place;
-// each statement is one rounding an operation.
-#include "../cuda/driftless.h"
+// rules.h says how.
+#include "rules.h"
 
-// sgd: p = fma(-lr, g, p).
+// sgd: a step of p with the gradient g.
 KERNEL(QUAD_THREADS)
 sgd(CONTROL, TENSOR(const float, g), TENSOR(float, p), TENSOR(const double, lr), int m, int d, int ldg, int ldp) {
   RETURN_IF_DIVERGED
@@ -12,13 +12,11 @@ sgd(CONTROL, TENSOR(const float, g), TENSOR(float, p), TENSOR(const double, lr),
   if (q.n == 0) {
     return;
   }
-  const float rate = -float32(*REPLICA(lr));
   float *to = at(REPLICA(p), ldp, q.i, q.j);
-  Four grad = load4(at(REPLICA(g), ldg, q.i, q.j), q.n);
-  store4(to, q.n, each(grad, load4(to, q.n), [rate](float s, float w) { return fma32(rate, s, w); }));
+  store4(to, q.n, sgd_step(load4(at(REPLICA(g), ldg, q.i, q.j), q.n), load4(to, q.n), float32(*REPLICA(lr))));
 }
 
-// momentum: v = mu·v + g, then p = p - lr·v.
+// momentum: the same with the velocity v.
 KERNEL(QUAD_THREADS)
 momentum(CONTROL, TENSOR(const float, g), TENSOR(float, p), TENSOR(float, v), TENSOR(const double, lr), int m, int d,
          int ldg, int ldp, int ldv, float mu) {
@@ -27,25 +25,15 @@ momentum(CONTROL, TENSOR(const float, g), TENSOR(float, p), TENSOR(float, v), TE
   if (q.n == 0) {
     return;
   }
-  const float rate = float32(*REPLICA(lr));
   float *to = at(REPLICA(p), ldp, q.i, q.j), *slot = at(REPLICA(v), ldv, q.i, q.j);
-  Four grad = load4(at(REPLICA(g), ldg, q.i, q.j), q.n), velocity = load4(slot, q.n);
-  velocity = each(velocity, grad, [mu](float s, float t) { return mu * s + t; });
+  Four w = load4(to, q.n), velocity = load4(slot, q.n);
+  momentum_step(load4(at(REPLICA(g), ldg, q.i, q.j), q.n), w, velocity, float32(*REPLICA(lr)), mu);
   store4(slot, q.n, velocity);
-  store4(to, q.n, each(load4(to, q.n), velocity, [rate](float w, float s) { return w - rate * s; }));
+  store4(to, q.n, w);
 }
 
-// adam, and adamw where shrinking is not 0, from the powers beta1^t, beta2^t of the
-// step's t, in float32 but for what is said to be float64:
-//
-//	c1 = 1 - beta1^t, c2 = 1 - beta2^t           // float64, rounded
-//	step = lr/c1, root = √c2
-//	shrink = 1 - lr·decay                        // float64, rounded
-//	m = decay1·m + gain1·g
-//	v = decay2·v + (gain2·g)·g
-//	p = shrink·p - (step·m)/(√v/root + eps)
-//
-// decay1, gain1, … are beta1, 1-beta1, …, each rounded once from float64.
+// adam: the same with the moments m1 and m2. eps and the numbers before it are
+// float32, decay is float64.
 KERNEL(QUAD_THREADS)
 adam(CONTROL, TENSOR(const float, g), TENSOR(const double, powers), TENSOR(float, p), TENSOR(float, m1),
      TENSOR(float, m2), TENSOR(const double, lr), int m, int d, int ldg, int ldp, int ldm1, int ldm2, float decay1,
@@ -55,21 +43,12 @@ adam(CONTROL, TENSOR(const float, g), TENSOR(const double, powers), TENSOR(float
   if (q.n == 0) {
     return;
   }
-  const double *power = REPLICA(powers);
-  const float rate = float32(*REPLICA(lr));
-  const float step = rate / float32(1.0 - power[0]), root = sqrt32(float32(1.0 - power[1]));
-  const float shrink = float32(1.0 - (double)rate * decay);
+  Adam rule = {decay1, gain1, decay2, gain2, eps, 0, 0, 0};
+  rule.start(float32(*REPLICA(lr)), REPLICA(powers), decay);
   float *to = at(REPLICA(p), ldp, q.i, q.j);
   float *slot1 = at(REPLICA(m1), ldm1, q.i, q.j), *slot2 = at(REPLICA(m2), ldm2, q.i, q.j);
-  Four grad = load4(at(REPLICA(g), ldg, q.i, q.j), q.n), first = load4(slot1, q.n), second = load4(slot2, q.n);
-  Four w = load4(to, q.n);
-#pragma unroll
-  for (int c = 0; c < 4; c++) {
-    const float s = grad.v[c];
-    first.v[c] = decay1 * first.v[c] + gain1 * s;
-    second.v[c] = decay2 * second.v[c] + gain2 * s * s;
-    w.v[c] = shrink * w.v[c] - step * first.v[c] / (sqrt32(second.v[c]) / root + eps);
-  }
+  Four first = load4(slot1, q.n), second = load4(slot2, q.n), w = load4(to, q.n);
+  rule.update(load4(at(REPLICA(g), ldg, q.i, q.j), q.n), w, first, second);
   store4(slot1, q.n, first);
   store4(slot2, q.n, second);
   store4(to, q.n, w);

@@ -4,6 +4,8 @@ package cuda
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 
 	"driftless/engine/program"
 )
@@ -31,22 +33,22 @@ type block struct {
 	batch, total int
 	consts       int // offset in the Program's constants
 	scratch      int
-	begin        *launch
+	begin        *launch // nil if the first action does what it does
 	actions      []action
 }
 
-// action is an instruction: launches, or work on the host.
+// action is an instruction, or several that are fused: launches, or work on the host.
 type action struct {
 	every    int64
 	tick     bool
 	launches []*launch
 	host     *hostWork
+	instrs   []*program.Instr
 }
 
 // binder binds a block.
 type binder struct {
 	s     *session
-	block *block
 	masks map[*program.Tensor]*program.Tensor // the matrix that a mask, or its transpose, describes
 }
 
@@ -72,9 +74,9 @@ func (s *session) bind(p *program.Program) (*bound, error) {
 		consts = append(consts, constants(blk)...)
 		b.scratch = max(b.scratch, k.scratch)
 		b.periodic = b.periodic || k.every > 1
-		for i, a := range k.actions {
+		for _, a := range k.actions {
 			b.periodic = b.periodic || a.every > 1
-			b.serial = b.serial || blk.Instrs[i].Serial
+			b.serial = b.serial || slices.ContainsFunc(a.instrs, func(in *program.Instr) bool { return in.Serial })
 		}
 		b.blocks = append(b.blocks, k)
 	}
@@ -118,7 +120,7 @@ func (s *session) reserve(b *bound) error {
 		return err
 	}
 	for _, other := range s.bound {
-		if err := other.forget(); err != nil {
+		if err := s.forget(other); err != nil {
 			return err
 		}
 	}
@@ -136,20 +138,29 @@ func (s *session) reserve(b *bound) error {
 }
 
 func (s *session) bindBlock(blk *program.Block) (block, error) {
-	k := block{name: blk.Name, every: int64(blk.Every), rounds: blk.Rounds, batch: blk.Batch, total: blk.Total, scratch: blk.Scratch}
-	b := &binder{s: s, block: &k, masks: map[*program.Tensor]*program.Tensor{}}
+	k := block{name: blk.Name, every: int64(blk.Every), rounds: blk.Rounds, batch: blk.Batch, total: blk.Total}
+	b := &binder{s: s, masks: map[*program.Tensor]*program.Tensor{}}
 	var err error
 	if k.begin, err = b.begin(); err != nil {
 		return k, err
 	}
+	var actions []*action
 	for _, in := range blk.Instrs {
 		a, err := b.instr(in)
 		if err != nil {
 			return k, err
 		}
-		a.every = int64(in.Every)
+		a.every = max(1, int64(in.Every))
 		a.tick = in.Op == program.OpTick
-		k.actions = append(k.actions, a)
+		a.instrs = []*program.Instr{in}
+		actions = append(actions, &a)
+	}
+	if actions, err = b.fuse(actions, &k); err != nil {
+		return k, err
+	}
+	k.scratch = layOut(actions)
+	for _, a := range actions {
+		k.actions = append(k.actions, *a)
 	}
 	return k, nil
 }
@@ -158,17 +169,69 @@ func (s *session) bindBlock(blk *program.Block) (block, error) {
 func (b *binder) begin() (*launch, error) {
 	k := catalogue["begin"]
 	fn, err := b.s.dev.function(k)
-	return &launch{kernel: k, fn: fn, rows: 1, cols: 1, round: -1, valid: -1, operands: []operand{
-		b.stateOperand(program.StateNonFinite), b.stateOperand(program.StateStep), word(controlHalted), word(controlNow)}}, err
+	l := &launch{kernel: k, fn: fn, rows: 1, cols: 1, round: -1, valid: -1, operands: []operand{
+		b.stateOperand(program.StateNonFinite), b.stateOperand(program.StateStep), word(controlHalted), word(controlNow)}}
+	for i := range l.operands {
+		l.operands[i].settle(nil)
+	}
+	return l, err
 }
 
-// extra is scratch beyond what the Program has planned, for the whole block.
+// extra is scratch memory that the Program has not planned.
 func (b *binder) extra(rows, cols int) *program.Tensor {
-	ld := roundUp(cols, program.Align/4)
-	t := &program.Tensor{Space: program.SpaceScratch, DType: program.Float32, Rows: rows, Cols: cols, LD: ld,
-		Off: roundUp(b.block.scratch, program.Align), Shape: []int{rows, cols}}
-	b.block.scratch = t.Off + 4*rows*ld
-	return t
+	return &program.Tensor{Space: program.SpaceScratch, DType: program.Float32, Rows: rows, Cols: cols, LD: roundUp(cols, program.Align/4), Shape: []int{rows, cols}}
+}
+
+// operands are all that an action reads and writes.
+func (a *action) operands() iter.Seq[*operand] {
+	return func(yield func(*operand) bool) {
+		for _, l := range a.launches {
+			for _, part := range append([]*launch{l}, l.table...) {
+				for i := range part.operands {
+					if part.operands[i].tensor != nil && !yield(&part.operands[i]) {
+						return
+					}
+				}
+			}
+		}
+		if h := a.host; h != nil {
+			for i := range h.in {
+				if !yield(&h.in[i]) {
+					return
+				}
+			}
+			yield(&h.out)
+		}
+	}
+}
+
+// layOut gives the scratch buffers of a block their places, which are not those that
+// the Program planned: fused instructions run at other times. It returns the bytes.
+func layOut(actions []*action) int {
+	steps := make([][]program.Use, len(actions))
+	for i, a := range actions {
+		for o := range a.operands() {
+			steps[i] = append(steps[i], program.Use{Tensor: o.tensor, Write: o.write})
+		}
+	}
+	off, size := program.Place(steps)
+	for _, a := range actions {
+		for o := range a.operands() {
+			o.settle(off)
+		}
+	}
+	return size
+}
+
+// settle says where an operand lies.
+func (o *operand) settle(scratch map[*program.Tensor]int) {
+	if o.tensor == nil {
+		return
+	}
+	o.off = o.tensor.Off
+	if o.tensor.Space == program.SpaceScratch {
+		o.off = scratch[o.tensor.Base()]
+	}
 }
 
 // announce tells which instructions of a Program run on the host.

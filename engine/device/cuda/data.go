@@ -39,20 +39,19 @@ func (b *binder) data(in *program.Instr) (action, error) {
 
 // copy binds a copy of elements of any type, as words of 4 bytes or as bytes.
 func (b *binder) copy(in *program.Instr) (action, error) {
-	x, y := *in.In[0], *in.Out[0]
+	x, y := in.In[0], in.Out[0]
 	if x.DType != y.DType || x.Rows != y.Rows || x.Cols != y.Cols {
 		return action{}, fmt.Errorf("cannot copy %v %v to %v %v", x.DType, x.Shape, y.DType, y.Shape)
 	}
-	kernel := "copy"
+	kernel, words := "copy", 1
 	switch x.DType.Size() {
 	case 1:
 		kernel = "copy8"
 	case 8:
-		for _, t := range []*program.Tensor{&x, &y} {
-			t.Cols, t.LD = 2*t.Cols, 2*t.LD
-		}
+		words = 2
 	}
-	return b.one(shape{kernel: kernel, over: &y, in: []*program.Tensor{&x}, out: []*program.Tensor{&y}})
+	return b.one(shape{kernel: kernel, over: &program.Tensor{Rows: y.Rows, Cols: words * y.Cols}, in: in.In, out: in.Out,
+		ints: map[string]int{"ldx": words * x.LD, "ldy": words * y.LD}})
 }
 
 // gather binds the copy of a batch's rows to y.
@@ -123,7 +122,7 @@ func (b *binder) gemm(in *program.Instr, valid string) (*launch, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no kernel for a product of two transposes")
 	}
-	sh := shape{kernel: kernel, over: c, in: []*program.Tensor{a, in.In[1], nil}, out: in.Out, state: []operand{{at: nowhere}},
+	sh := shape{kernel: kernel, over: c, in: []*program.Tensor{a, in.In[1], nil}, out: in.Out, state: []operand{{}},
 		ints: map[string]int{"k": k, "act": int(in.Act)}, valid: valid}
 	if len(in.In) > 2 {
 		sh.in[2] = in.In[2]

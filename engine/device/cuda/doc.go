@@ -35,6 +35,13 @@
 // kernel packages (driftless/kernels/cuda) name a kernel's arguments, and binding
 // finds them by name: instr.go lists which kernel an instruction takes.
 //
+// Launches that have little to do are fused: with batches of at most 128 rows and
+// products too small for large tiles, a step is one launch for the batch, one a layer
+// forward, one for the last layer, the loss and the end of the step, one a layer
+// backward, and one for the gradients and steps of all weights (package
+// driftless/kernels/cuda/fused). An instruction may so run earlier than the Program
+// has it, after all that it depends on; scratch memory is laid out again for that order.
+//
 // A batch that is mostly zeros is a mask on the CPU. Here it is gathered as floats,
 // into scratch memory of its own, and its products are dense, which gives the same
 // bits; transposing the mask is nothing.
@@ -88,6 +95,7 @@
 //	copy.go     copies, and how rows lie in memory
 //	bind.go     Programs into launches
 //	instr.go    … of instructions, data.go of what brings in the batch and products
+//	fuse.go     several of them into one, fuse_step.go at the ends of a step
 //	launch.go   a kernel's arguments
 //	run.go      what is due, step by step
 //	graph.go    … and as graphs

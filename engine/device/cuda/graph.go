@@ -31,8 +31,15 @@ type graph struct {
 }
 
 // forget drops what holds addresses of scratch memory.
-func (b *bound) forget() error {
+func (s *session) forget(b *bound) error {
 	var err error
+	for _, r := range b.views {
+		for _, table := range r.tables {
+			if e := s.release(table); err == nil {
+				err = e
+			}
+		}
+	}
 	for _, g := range b.graphs {
 		if e := g.Destroy(); err == nil {
 			err = driver.Explain("release of a graph", e)

@@ -14,49 +14,56 @@ import (
 // the device as slices without gaps, its result back.
 type hostWork struct {
 	name string
-	in   []*program.Tensor
-	out  *program.Tensor
+	in   []operand
+	out  operand
 	call func(in []any, out any) error
+}
+
+func newHostWork(name string, in []*program.Tensor, out *program.Tensor, call func(in []any, out any) error) *hostWork {
+	h := &hostWork{name: name, out: operand{tensor: out, write: true}, call: call}
+	for _, t := range in {
+		h.in = append(h.in, operand{tensor: t})
+	}
+	return h
 }
 
 // bytes is what is copied for a replica.
 func (h *hostWork) bytes() int64 {
-	n := h.out.Len() * h.out.DType.Size()
-	for _, t := range h.in {
-		n += t.Len() * t.DType.Size()
+	n := h.out.tensor.Len() * h.out.tensor.DType.Size()
+	for _, o := range h.in {
+		n += o.tensor.Len() * o.tensor.DType.Size()
 	}
 	return int64(n)
 }
 
 // host is an operation of Gorgonia's.
 func (b *binder) host(in *program.Instr) *hostWork {
-	h := &hostWork{name: "an operation that the compiler does not know", in: in.In, out: in.Out[0], call: in.Host.Call}
+	name := "an operation that the compiler does not know"
 	if len(in.Nodes) > 0 {
-		h.name = fmt.Sprintf("node %q", in.Nodes[0])
+		name = fmt.Sprintf("node %q", in.Nodes[0])
 	}
-	return h
+	return newHostWork(name, in.In, in.Out[0], in.Host.Call)
 }
 
 // unaryOnHost is a function that has no kernel, element by element.
 func (b *binder) unaryOnHost(in *program.Instr) *hostWork {
 	op := in.Un
-	return &hostWork{name: "unary " + op.String(), in: in.In[:1], out: in.Out[0], call: func(in []any, out any) error {
+	return newHostWork("unary "+op.String(), in.In[:1], in.Out[0], func(in []any, out any) error {
 		elem.Map(op, in[0].([]float32), out.([]float32))
 		return nil
-	}}
+	})
 }
 
 // productOnHost is the product of two transposes. With a step of SGD it reads the
 // learning rate, and the parameter.
 func (b *binder) productOnHost(in *program.Instr) *hostWork {
 	x, y, c := in.In[0], in.In[1], in.Out[0]
-	h := &hostWork{name: "gemm AᵀBᵀ", in: in.In, out: c}
-	bias := len(in.In) > 2
+	operands, bias := in.In, len(in.In) > 2
 	if in.Update {
-		h.in = append(append([]*program.Tensor(nil), in.In...), c, b.tensorOf(program.StateLR))
+		operands = append(append([]*program.Tensor(nil), in.In...), c, b.tensorOf(program.StateLR))
 	}
 	act, update := in.Act, in.Update
-	h.call = func(in []any, out any) error {
+	return newHostWork("gemm AᵀBᵀ", operands, c, func(in []any, out any) error {
 		ep := gemm.Epilogue[float32]{Act: act}
 		if bias {
 			ep.Bias = in[2].([]float32)
@@ -69,8 +76,7 @@ func (b *binder) productOnHost(in *program.Instr) *hostWork {
 		pack := make([]float32, gemm.Scratch(true, true, c.Rows, c.Cols, x.Rows))
 		gemm.Gemm(true, true, c.Rows, c.Cols, x.Rows, alpha, in[0].([]float32), x.Cols, in[1].([]float32), y.Cols, update, to, c.Cols, ep, pack)
 		return nil
-	}
-	return h
+	})
 }
 
 // onHost runs an instruction for the replicas of a view that have not diverged.
@@ -92,13 +98,13 @@ func (s *session) onHost(h *hostWork, b *bound, k *block, v view) error {
 
 func (s *session) hostReplica(h *hostWork, b *bound, k *block, r int) error {
 	args := make([]any, len(h.in))
-	for i, t := range h.in {
+	for i, o := range h.in {
 		var err error
-		if args[i], err = s.download(t, s.addressOf(b, k, t, r)); err != nil {
+		if args[i], err = s.download(o.tensor, s.addressOf(b, k, o, r)); err != nil {
 			return fmt.Errorf("operand %d of %s: %w", i, h.name, err)
 		}
 	}
-	out, raw := makeSlice(h.out.DType, h.out.Len())
+	out, raw := makeSlice(h.out.tensor.DType, h.out.tensor.Len())
 	s.counters.HostCalls++
 	s.counters.HostBytes += h.bytes()
 	if err := h.call(args, out); err != nil {
@@ -110,12 +116,12 @@ func (s *session) hostReplica(h *hostWork, b *bound, k *block, r int) error {
 		return err
 	}
 	to := s.addressOf(b, k, h.out, r)
-	return tensorSpan(h.out).pieces(func(off, packed, n int) error { return s.toDevice(to+uint64(off), raw[packed:][:n]) })
+	return tensorSpan(h.out.tensor).pieces(func(off, packed, n int) error { return s.toDevice(to+uint64(off), raw[packed:][:n]) })
 }
 
-// addressOf is where a tensor of a replica lies.
-func (s *session) addressOf(b *bound, k *block, t *program.Tensor, r int) uint64 {
-	return s.locate(b.consts+uint64(k.consts), operand{space: t.Space, off: t.Off}, view{r, 1}).Ptr
+// addressOf is where an operand of a replica lies.
+func (s *session) addressOf(b *bound, k *block, o operand, r int) uint64 {
+	return s.locate(b.consts+uint64(k.consts), o, view{r, 1}, 0).Ptr
 }
 
 // download copies a tensor from the device to a slice without gaps. What lies

@@ -5,12 +5,14 @@ package cuda
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"unsafe"
 
 	"driftless/engine/program"
 	driver "driftless/internal/cuda"
 	kernels "driftless/kernels/cuda"
+	"driftless/kernels/cuda/fused"
 
 	"gorgonia.org/cu"
 )
@@ -23,25 +25,20 @@ type launch struct {
 	operands   []operand // in the order of Kernel.Tensors
 	ints       []int
 	floats     []float64
-	round      int // which of the ints is the number of the round, -1: none
-	valid      int // which is the number of rows that count
+	round      int       // which of the ints is the number of the round, -1: none
+	valid      int       // which is the number of rows that count
+	table      []*launch // the operations of a fused kernel
+	first      int       // of an operation: the number of its first tile
 }
 
-// operand is a tensor of a launch.
+// operand is a tensor of a launch. It is missing if it has no place at all.
 type operand struct {
-	space program.Space
-	off   int // as that of program.Tensor
-	at    place
+	tensor *program.Tensor // or
+	word   int             // what follows the offset of one of the replica's words, or 0; or
+	table  bool            // the table of the launch
+	write  bool
+	off    int // of the tensor, as program.Tensor has it, once the block's memory is laid out
 }
-
-// place says where an operand is looked for.
-type place uint8
-
-const (
-	inSpace    place = iota // in the memory of its space
-	nowhere                 // it is missing: null
-	amongWords              // among the replica's words
-)
 
 // shape is what a kernel's arguments are made of. Ints that it does not list are
 // rows and columns of over, and leading dimensions.
@@ -54,6 +51,7 @@ type shape struct {
 	ints   map[string]int
 	floats []float64
 	valid  string // the int that is the number of rows that count
+	table  bool   // the last of in is the launch's table
 }
 
 // launch binds a kernel.
@@ -71,24 +69,25 @@ func (b *binder) launch(s shape) (*launch, error) {
 		l.operands = append(l.operands, word(controlHalted))
 	}
 	lds := map[string]int{}
-	add := func(names string, ts []*program.Tensor) error {
+	add := func(names string, ts []*program.Tensor, write bool) error {
 		for i, name := range strings.Fields(names) {
 			if i >= len(ts) {
 				return fmt.Errorf("kernel %s needs %q, and the instruction has %d", k.Name, names, len(ts))
 			}
-			if ts[i] == nil {
-				l.operands = append(l.operands, operand{at: nowhere})
-				continue
+			l.operands = append(l.operands, operand{tensor: ts[i], write: write && ts[i] != nil})
+			if ts[i] != nil {
+				lds[name] = ts[i].LD
 			}
-			l.operands = append(l.operands, operand{space: ts[i].Space, off: ts[i].Off})
-			lds[name] = ts[i].LD
 		}
 		return nil
 	}
-	if err := add(k.In, s.in); err != nil {
+	if err := add(k.In, s.in, false); err != nil {
 		return nil, err
 	}
-	if err := add(k.Out, s.out); err != nil {
+	if s.table {
+		l.operands[len(l.operands)-1].table = true
+	}
+	if err := add(k.Out, s.out, true); err != nil {
 		return nil, err
 	}
 	l.operands = append(l.operands, s.state...)
@@ -116,11 +115,19 @@ func (b *binder) launch(s shape) (*launch, error) {
 }
 
 // word is one of a replica's control words.
-func word(off int) operand { return operand{at: amongWords, off: off} }
+func word(off int) operand { return operand{word: off + 1} }
 
 // stateOperand is a state of a replica, of the engine's.
-func (b *binder) stateOperand(name string) operand {
-	return operand{space: program.SpaceReplica, off: b.s.layout.Lookup(name).Off}
+func (b *binder) stateOperand(name string) operand { return operand{tensor: b.tensorOf(name)} }
+
+// int returns an int of a launch by its name.
+func (l *launch) int(name string) int {
+	return l.ints[slices.Index(strings.Fields(l.kernel.Ints), name)]
+}
+
+// operand returns an operand of a launch by its name.
+func (l *launch) operand(name string) *operand {
+	return &l.operands[slices.Index(l.kernel.Tensors(), name)]
 }
 
 // ready is a launch for a view: what the driver takes. cu copies 8 bytes of each
@@ -131,16 +138,27 @@ type ready struct {
 	boxes       []uint64
 	args        []unsafe.Pointer // to the boxes
 	firstInt    int
+	table       uint64
 }
 
-// prepare computes the arguments for a view of the replicas.
-func (l *launch) prepare(s *session, consts uint64, v view) ready {
-	tensors := make([]kernels.Tensor, len(l.operands))
-	for i, o := range l.operands {
-		tensors[i] = s.locate(consts, o, v)
+// prepare computes the arguments for a view of the replicas, and uploads a table.
+func (l *launch) prepare(s *session, consts uint64, v view) (ready, error) {
+	r := ready{launch: l, firstInt: 2 * len(l.operands)}
+	if len(l.table) > 0 {
+		var ops []fused.Op
+		for _, op := range l.table {
+			ops = append(ops, fused.Op{Kernel: &op.kernel.Kernel, Tensors: s.locateAll(consts, op.operands[1:], v, 0), Ints: op.ints, Floats: op.floats, First: op.first})
+		}
+		content := fused.Pack(ops)
+		var err error
+		if r.table, err = s.allocate(int64(len(content)), "a table of operations"); err != nil {
+			return r, err
+		}
+		if err := s.toDevice(r.table, content); err != nil {
+			return r, err
+		}
 	}
-	packed := append(l.kernel.Params(tensors, l.ints, l.floats), make([]byte, 8)...)
-	r := ready{launch: l, firstInt: 2 * len(tensors)}
+	packed := append(l.kernel.Params(s.locateAll(consts, l.operands, v, r.table), l.ints, l.floats), make([]byte, 8)...)
 	r.grid, r.block = l.kernel.Grid(l.rows, l.cols, v.count)
 	for _, at := range l.kernel.Offsets() {
 		r.boxes = append(r.boxes, binary.LittleEndian.Uint64(packed[at:]))
@@ -148,24 +166,36 @@ func (l *launch) prepare(s *session, consts uint64, v view) ready {
 	for i := range r.boxes {
 		r.args = append(r.args, unsafe.Pointer(&r.boxes[i]))
 	}
-	return r
+	return r, nil
+}
+
+func (s *session) locateAll(consts uint64, operands []operand, v view, table uint64) []kernels.Tensor {
+	tensors := make([]kernels.Tensor, len(operands))
+	for i, o := range operands {
+		tensors[i] = s.locate(consts, o, v, table)
+	}
+	return tensors
 }
 
 // locate returns where an operand of the view's first replica lies.
-func (s *session) locate(consts uint64, o operand, v view) kernels.Tensor {
+func (s *session) locate(consts uint64, o operand, v view, table uint64) kernels.Tensor {
 	in := func(a arena, off int) kernels.Tensor {
 		return kernels.Tensor{Ptr: a.at(v.first, off), Distance: a.stride}
 	}
 	switch {
-	case o.at == nowhere:
+	case o.table:
+		return kernels.Tensor{Ptr: table}
+	case o.word > 0:
+		return in(s.state, s.control()+o.word-1)
+	case o.tensor == nil:
 		return kernels.Tensor{}
-	case o.at == amongWords:
-		return in(s.state, s.control()+o.off)
-	case o.space == program.SpaceReplica:
+	}
+	switch o.tensor.Space {
+	case program.SpaceReplica:
 		return in(s.state, o.off)
-	case o.space == program.SpaceShared:
+	case program.SpaceShared:
 		return kernels.Tensor{Ptr: s.shared[o.off]}
-	case o.space == program.SpaceConst:
+	case program.SpaceConst:
 		return kernels.Tensor{Ptr: consts + uint64(o.off)}
 	}
 	return in(s.scratch, o.off)

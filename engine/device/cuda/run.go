@@ -55,7 +55,10 @@ func (s *session) run(b *bound, n int) error {
 // steps queues n steps of a group and returns the steps done then. Steps in a row
 // that do the same go by graphs where they can.
 func (s *session) steps(b *bound, g group, n int) (int64, error) {
-	r := s.prepared(b, g.view)
+	r, err := s.prepared(b, g.view)
+	if err != nil {
+		return 0, err
+	}
 	now := g.done
 	for n > 0 {
 		d := b.due(now)
@@ -123,30 +126,50 @@ func (b *bound) due(now int64) due {
 // prepared is a Program's launches, ready for a view.
 type prepared struct {
 	view
-	begin   []ready     // of each block
+	begin   []*ready    // of each block, nil where there is none
 	actions [][][]ready // of each block, of each action
+	tables  []uint64
 }
 
 // prepared returns the launches for a view, made once.
-func (s *session) prepared(b *bound, v view) *prepared {
+func (s *session) prepared(b *bound, v view) (*prepared, error) {
 	if r := b.views[v]; r != nil {
-		return r
+		return r, nil
 	}
 	r := &prepared{view: v}
+	prepare := func(l *launch, consts uint64) (ready, error) {
+		p, err := l.prepare(s, consts, v)
+		if p.table != 0 {
+			r.tables = append(r.tables, p.table)
+		}
+		return p, err
+	}
 	for i := range b.blocks {
 		k := &b.blocks[i]
 		consts := b.consts + uint64(k.consts)
-		r.begin = append(r.begin, k.begin.prepare(s, consts, v))
+		var begin *ready
+		if k.begin != nil {
+			p, err := prepare(k.begin, consts)
+			if err != nil {
+				return nil, err
+			}
+			begin = &p
+		}
+		r.begin = append(r.begin, begin)
 		actions := make([][]ready, len(k.actions))
 		for j, a := range k.actions {
 			for _, l := range a.launches {
-				actions[j] = append(actions[j], l.prepare(s, consts, v))
+				p, err := prepare(l, consts)
+				if err != nil {
+					return nil, err
+				}
+				actions[j] = append(actions[j], p)
 			}
 		}
 		r.actions = append(r.actions, actions)
 	}
 	b.views[v] = r
-	return r
+	return r, nil
 }
 
 // step queues the step after so many, kernel by kernel.
@@ -156,8 +179,8 @@ func (s *session) step(b *bound, r *prepared, now int64) error {
 		if k.every > 1 && at%k.every != 0 {
 			continue
 		}
-		if k.rounds > 0 {
-			if err := s.launch(&r.begin[i], 0, 0); err != nil {
+		if k.rounds > 0 && k.begin != nil {
+			if err := s.launch(r.begin[i], 0, 0); err != nil {
 				return err
 			}
 		}

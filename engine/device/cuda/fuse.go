@@ -1,0 +1,318 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"driftless/engine/program"
+	"driftless/kernels/activation"
+	"driftless/kernels/cuda/fused"
+)
+
+// A small network's step takes as long as its launches. So actions become groups of
+// which each is one launch of a kernel of package fused: what begins a step; what works
+// column by column, after a matrix product if there is one; the last layer and the end
+// of the step; the gradients and steps of the weights.
+
+// maxStripRows is the largest batch whose columns a block takes alone.
+const maxStripRows = 128
+
+// maxHeadWork bounds what the one block of a head does: rounds of its threads, each as
+// long as a sum of the product.
+const maxHeadWork = 4096
+
+// bundle is a run of actions that are launched together. What is not a strip or updates
+// is done by itself.
+type bundle struct {
+	actions []*action
+	strip   bool
+	updates bool
+	tiles   int // of updates
+}
+
+// fuser puts the actions of a block, in order, into groups.
+type fuser struct {
+	b       *binder
+	all     []*action
+	bundles []*bundle
+	in      map[*action]int // the bundle of an action
+	waits   map[*action]bool
+}
+
+// fuse returns the actions that do what those of a block do.
+func (b *binder) fuse(all []*action, k *block) ([]*action, error) {
+	f := &fuser{b: b, all: all, in: map[*action]int{}, waits: map[*action]bool{}}
+	if k.rounds == 1 {
+		if first, err := f.batch(); err != nil {
+			return nil, err
+		} else if first {
+			k.begin = nil
+		}
+	}
+	for i, a := range all {
+		if _, done := f.in[a]; done || f.waits[a] {
+			continue
+		}
+		if done, err := f.head(i); err != nil || done {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		f.place(i)
+	}
+	var out []*action
+	for _, g := range f.bundles {
+		a, err := f.launch(g)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// place puts an action into the first group that it may run in, else into a new one.
+func (f *fuser) place(i int) {
+	a := f.all[i]
+	if f.awaited(i) {
+		return
+	}
+	members := []*action{a}
+	if l := a.only(); l != nil && fused.Update(l.kernel.Name) {
+		if p := f.productOf(i); p >= 0 {
+			members = []*action{f.all[p], a}
+		}
+	}
+	if isUpdateProduct(members[0]) {
+		f.placeUpdate(members)
+		return
+	}
+	floor := f.floor(a)
+	if columnwise(a) {
+		for at := max(0, floor); at < len(f.bundles); at++ {
+			if g := f.bundles[at]; g.strip && g.actions[0].every == a.every && (at > floor || f.fits(a, g)) {
+				f.join(at, a)
+				return
+			}
+		}
+	}
+	f.add(&bundle{strip: columnwise(a) || isStripProduct(a)}, a)
+}
+
+func (f *fuser) add(g *bundle, members ...*action) {
+	f.bundles = append(f.bundles, g)
+	for _, a := range members {
+		f.join(len(f.bundles)-1, a)
+	}
+}
+
+func (f *fuser) join(at int, a *action) {
+	f.bundles[at].actions = append(f.bundles[at].actions, a)
+	f.in[a] = at
+	delete(f.waits, a)
+}
+
+// floor is the last group with an action that must not run after these: -1 if none.
+func (f *fuser) floor(actions ...*action) int {
+	last := -1
+	for _, other := range f.all {
+		if at, done := f.in[other]; done && at > last {
+			for _, a := range actions {
+				if conflict(other, a) {
+					last = at
+					break
+				}
+			}
+		}
+	}
+	return last
+}
+
+// ---- strips ----
+
+// only is the launch of an action that is one.
+func (a *action) only() *launch {
+	if len(a.launches) != 1 || a.host != nil || a.launches[0].round >= 0 || a.launches[0].valid >= 0 {
+		return nil
+	}
+	return a.launches[0]
+}
+
+// columnwise tells whether an action can be part of a strip, anywhere.
+func columnwise(a *action) bool {
+	l := a.only()
+	return l != nil && fused.Columnwise(l.kernel.Name) && !isProduct(l) && l.rows <= maxStripRows
+}
+
+// isProduct tells whether a launch is a matrix product of small tiles.
+func isProduct(l *launch) bool {
+	return fused.Product(l.kernel.Name, "nn") || fused.Product(l.kernel.Name, "nt") || fused.Product(l.kernel.Name, "tn")
+}
+
+// isStripProduct tells whether an action can begin a strip: a product of so few rows
+// that it would not take large tiles.
+func isStripProduct(a *action) bool {
+	l := a.only()
+	return l != nil && (l.kernel.Name == "gemm_nn_32" || l.kernel.Name == "gemm_nt_32") && l.rows <= maxStripRows
+}
+
+// fits tells whether an action may join a strip some of whose actions it must follow:
+// if a block's threads touch only what the block touched before.
+func (f *fuser) fits(a *action, g *bundle) bool {
+	for _, other := range g.actions {
+		if conflict(other, a) && !sameColumns(other, a) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameColumns tells whether all that two actions of a strip both touch, and one of them
+// writes, belongs to the columns of one block.
+func sameColumns(x, y *action) bool {
+	for o := range x.operands() {
+		for p := range y.operands() {
+			if (o.write || p.write) && overlap(o.tensor, p.tensor) &&
+				!(byColumns(x.only(), o) && byColumns(y.only(), p) && sameShape(o.tensor, p.tensor)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// byColumns tells whether the threads of a block touch only its own columns of an
+// operand.
+func byColumns(l *launch, o *operand) bool {
+	if isProduct(l) && (o == l.operand("a") || o == l.operand("b") && fused.Product(l.kernel.Name, "nt")) {
+		return false
+	}
+	return o.tensor.Cols == l.cols
+}
+
+func sameShape(x, y *program.Tensor) bool {
+	return x.Rows == y.Rows && x.Cols == y.Cols && x.LD == y.LD && x.DType == y.DType
+}
+
+// conflict tells whether the order of two actions matters.
+func conflict(x, y *action) bool {
+	for o := range x.operands() {
+		for p := range y.operands() {
+			if (o.write || p.write) && overlap(o.tensor, p.tensor) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// overlap tells whether tensors may share bytes, before scratch memory is laid out.
+func overlap(x, y *program.Tensor) bool {
+	x, y = x.Base(), y.Base()
+	if x.Space != y.Space || x.Space == program.SpaceScratch {
+		return x == y
+	}
+	return x.Off < y.Off+y.Bytes() && y.Off < x.Off+x.Bytes()
+}
+
+// ---- the steps of the weights ----
+
+// isUpdateProduct tells whether an action can be part of updates.
+func isUpdateProduct(a *action) bool {
+	l := a.only()
+	return l != nil && l.kernel.Name == "gemm_tn_32" && l.int("act") == int(activation.Identity)
+}
+
+// productOf returns the number of the product that is the gradient of the update at i,
+// if nothing else reads it, or -1.
+func (f *fuser) productOf(i int) int {
+	update := f.all[i].only()
+	g := update.operands[1].tensor
+	found := -1
+	for j, a := range f.all {
+		for o := range a.operands() {
+			if !overlap(o.tensor, g) || j == i {
+				continue
+			}
+			if found >= 0 || !isUpdateProduct(a) || o != a.only().operand("c") {
+				return -1
+			}
+			found = j
+		}
+	}
+	if found < 0 || found > i || f.all[found].every != f.all[i].every || !sameShape(f.all[found].only().operand("c").tensor, g) ||
+		f.all[found].only().rows != update.rows || f.all[found].only().cols != update.cols {
+		return -1
+	}
+	for _, between := range f.all[found+1 : i] { // the product moves to the update
+		if conflict(f.all[found], between) {
+			return -1
+		}
+	}
+	return found
+}
+
+// awaited tells whether the product at i is done with an update that comes later.
+func (f *fuser) awaited(i int) bool {
+	a := f.all[i]
+	if !isUpdateProduct(a) {
+		return false
+	}
+	for j := i + 1; j < len(f.all); j++ {
+		if l := f.all[j].only(); l != nil && fused.Update(l.kernel.Name) && f.productOf(j) == i {
+			f.waits[a] = true
+			return true
+		}
+	}
+	return false
+}
+
+// placeUpdate puts a product, and perhaps the step that follows it, among the last
+// updates, whose blocks do not wait for each other.
+func (f *fuser) placeUpdate(members []*action) {
+	floor := f.floor(members...)
+	l := members[0].only()
+	at := -1
+	for i, g := range f.bundles {
+		if i > floor && g.updates && g.actions[0].every == members[0].every {
+			at = i
+		}
+	}
+	if at < 0 {
+		f.bundles = append(f.bundles, &bundle{updates: true})
+		at = len(f.bundles) - 1
+	}
+	g := f.bundles[at]
+	for _, a := range members {
+		a.only().first = g.tiles
+		f.join(at, a)
+	}
+	g.tiles += fused.UpdateTiles(l.rows, l.cols)
+}
+
+// ---- launches ----
+
+// launch returns the action of a group.
+func (f *fuser) launch(g *bundle) (*action, error) {
+	if len(g.actions) == 1 {
+		return g.actions[0], nil
+	}
+	a := &action{every: g.actions[0].every}
+	sh := shape{kernel: "strip", in: []*program.Tensor{nil}, over: &program.Tensor{Rows: 1}, table: true, ints: map[string]int{"count": len(g.actions)}}
+	for _, m := range g.actions {
+		a.instrs = append(a.instrs, m.instrs...)
+		sh.over.Cols = max(sh.over.Cols, m.only().cols)
+	}
+	if g.updates {
+		sh.kernel, sh.over.Cols = "updates", g.tiles
+	}
+	l, err := f.b.launch(sh)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range g.actions {
+		l.table = append(l.table, m.only())
+	}
+	a.launches = []*launch{l}
+	return a, nil
+}

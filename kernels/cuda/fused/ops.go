@@ -1,0 +1,135 @@
+package fused
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"driftless/kernels/cuda"
+)
+
+// codes are the kernels that strip and updates do as operations, numbered as Code in
+// ops.h.
+var codes = []string{
+	"gemm_nn", "gemm_nt", "gemm_tn",
+	"activation", "activation_grad", "add_row", "copy",
+	"column_sum", "column_mean", "column_var", "column_dot",
+	"center", "center_by", "normalize_by", "scale_by", "affine", "scale_columns", "squared_dev",
+	"standardize", "standardize_affine", "standardize_grad", "affine_grad",
+	"ema", "sgd", "momentum", "adam",
+}
+
+// Op is an operation of a table: the launch of a kernel. The tensors are all but
+// control, and the others as those of [cuda.Kernel.Params].
+type Op struct {
+	Kernel  *cuda.Kernel
+	Tensors []cuda.Tensor
+	Ints    []int
+	Floats  []float64
+	First   int // of a product in a table of updates, and of what follows it: its first tile's number
+}
+
+// code returns the number of a kernel's operation; a product's is the same for every
+// size of tiles.
+func code(kernel string) int {
+	return slices.Index(codes, strings.TrimSuffix(strings.TrimSuffix(kernel, "_32"), "_128"))
+}
+
+// Rows and Cols return the size of what the operation covers.
+func (o *Op) Rows() int { return o.named("m", 1) }
+
+// Cols is beside Rows.
+func (o *Op) Cols() int { return o.named("n", o.named("d", 1)) }
+
+func (o *Op) named(name string, missing int) int {
+	if i := slices.Index(strings.Fields(o.Kernel.Ints), name); i >= 0 {
+		return o.Ints[i]
+	}
+	return missing
+}
+
+// Sizes of the table's entries.
+const (
+	maxTensors = 8
+	maxNumbers = 6
+	opBytes    = 4*6 + 4*maxTensors + 16*maxTensors + 8*maxNumbers
+)
+
+// Pack returns the table of operations as the kernels read it. It panics if there is
+// one that they do not have.
+func Pack(ops []Op) []byte {
+	b := make([]byte, 0, len(ops)*opBytes)
+	for i := range ops {
+		b = ops[i].pack(b)
+	}
+	return b
+}
+
+func (o *Op) pack(b []byte) []byte {
+	k := o.Kernel
+	c := code(k.Name)
+	names := k.Tensors()[1:]
+	if c < 0 || len(o.Tensors) != len(names) || len(names) > maxTensors || len(o.Floats) > maxNumbers {
+		panic(fmt.Sprintf("fused: kernel %s with %d tensors is no operation of a table", k.Name, len(o.Tensors)))
+	}
+	le := binary.LittleEndian
+	word := func(v int) { b = le.AppendUint32(b, uint32(int32(v))) }
+	for _, v := range []int{c, o.Rows(), o.Cols(), o.named("k", 0), o.named("act", 0), o.First} {
+		word(v)
+	}
+	for i := range maxTensors {
+		if i < len(names) {
+			word(o.named("ld"+names[i], 0))
+		} else {
+			word(0)
+		}
+	}
+	for i := range maxTensors {
+		var t cuda.Tensor
+		if i < len(names) {
+			t = o.Tensors[i]
+		}
+		b = le.AppendUint64(b, t.Ptr)
+		b = le.AppendUint64(b, uint64(t.Distance))
+	}
+	singles := len(strings.Fields(k.Floats))
+	for i := range maxNumbers {
+		v := 0.0
+		if i < len(o.Floats) {
+			if v = o.Floats[i]; i < singles {
+				v = float64(float32(v))
+			}
+		}
+		b = le.AppendUint64(b, math.Float64bits(v))
+	}
+	return b
+}
+
+// Operations returns the kernels that are operations of tables, products without the
+// size of their tiles.
+func Operations() []string { return slices.Clone(codes) }
+
+// Columnwise tells whether a kernel is an operation of strip: of a strip's columns
+// each block has its own. A matrix product can only be the first.
+func Columnwise(kernel string) bool { return code(kernel) >= 0 && !Product(kernel, "tn") }
+
+// Product tells whether a kernel is the matrix product of operands so transposed.
+func Product(kernel, transposes string) bool {
+	c := code(kernel)
+	return c >= 0 && codes[c] == "gemm_"+transposes
+}
+
+// Update tells whether a kernel is an optimizer's step.
+func Update(kernel string) bool { return slices.Contains([]string{"sgd", "momentum", "adam"}, kernel) }
+
+// UpdateTiles returns the number of tiles of a product in a table of updates.
+func UpdateTiles(m, n int) int { return divUp(m, updateTile) * divUp(n, updateTile) }
+
+const (
+	updateTile    = 32
+	updateThreads = 64
+)
+
+func divUp(x, y int) int { return (x + y - 1) / y }

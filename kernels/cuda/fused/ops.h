@@ -1,0 +1,85 @@
+// ops.h is the table that tells a kernel which operations to do. An operation has the
+// arguments of the kernel of the same name: its tensors in their order, without
+// control; lda, ldb, … by the tensor that they belong to; then its numbers. Package
+// fused packs it (Op).
+#pragma once
+
+#include "../../optim/rules.h"
+#include "../scalar.h"
+
+// Numbered as the list in ops.go.
+enum Code {
+  GEMM_NN, GEMM_NT, GEMM_TN,
+  ACTIVATION, ACTIVATION_GRAD, ADD_ROW, COPY,
+  COLUMN_SUM, COLUMN_MEAN, COLUMN_VAR, COLUMN_DOT,
+  CENTER, CENTER_BY, NORMALIZE_BY, SCALE_BY, AFFINE, SCALE_COLUMNS, SQUARED_DEV,
+  STANDARDIZE, STANDARDIZE_AFFINE, STANDARDIZE_GRAD, AFFINE_GRAD,
+  EMA, SGD, MOMENTUM, ADAM,
+};
+
+// Matrix is an operand of a replica.
+struct Matrix {
+  float *p;
+  int ld;
+  METHOD Four get(int i, int j, int w) const { return load4(at(p, ld, i, j), w); }
+  METHOD void put(int i, int j, int w, const Four &v) const { store4(at(p, ld, i, j), w, v); }
+  METHOD Four row(int j, int w) const { return load4(p + j, w); } // of a vector
+};
+
+struct Op {
+  int code, m, n, k, act;
+  int first; // the number of the tile of the launch that is this operation's first
+  int ld[8];
+  struct {
+    char *p;
+    long long z;
+  } tensor[8];
+  double number[6];
+
+  template <class T>
+  METHOD T *get(int i) const {
+    return in_global((T *)replica(tensor[i].p, tensor[i].z));
+  }
+  METHOD float *floats(int i) const { return get<float>(i); }
+  METHOD Matrix matrix(int i) const { return Matrix{floats(i), ld[i]}; }
+  METHOD float rate(int i) const { return float32(*get<const double>(i)); }
+  METHOD float single(int i) const { return float32(number[i]); }
+};
+
+// ---- the steps of the optimizers, of what f(update) visits as update(i, j, w) ----
+
+template <class F>
+INLINE void steps(const Op &o, F each_quad) {
+  const Matrix g = o.matrix(0);
+  switch (o.code) {
+  case SGD: {
+    const Matrix p = o.matrix(1);
+    const float lr = o.rate(2);
+    each_quad([=](int i, int j, int w) { p.put(i, j, w, sgd_step(g.get(i, j, w), p.get(i, j, w), lr)); });
+    break;
+  }
+  case MOMENTUM: {
+    const Matrix p = o.matrix(1), v = o.matrix(2);
+    const float lr = o.rate(3), mu = o.single(0);
+    each_quad([=](int i, int j, int w) {
+      Four x = p.get(i, j, w), y = v.get(i, j, w);
+      momentum_step(g.get(i, j, w), x, y, lr, mu);
+      v.put(i, j, w, y);
+      p.put(i, j, w, x);
+    });
+    break;
+  }
+  default: { // ADAM
+    const Matrix p = o.matrix(2), m = o.matrix(3), v = o.matrix(4);
+    Adam rule = {o.single(0), o.single(1), o.single(2), o.single(3), o.single(4), 0, 0, 0};
+    rule.start(o.rate(5), o.get<const double>(1), o.number[5]);
+    each_quad([=](int i, int j, int w) {
+      Four x = p.get(i, j, w), y = m.get(i, j, w), z = v.get(i, j, w);
+      rule.update(g.get(i, j, w), x, y, z);
+      m.put(i, j, w, y);
+      v.put(i, j, w, z);
+      p.put(i, j, w, x);
+    });
+  }
+  }
+}
