@@ -14,7 +14,6 @@ import (
 	"driftless/engine/program"
 	"driftless/internal/dataset"
 	"driftless/internal/report"
-	"driftless/kernels/gemm"
 	"driftless/models"
 )
 
@@ -192,10 +191,10 @@ func (a *Arm) openToTime() (device.Session, error) {
 	return s, s.Write(program.StateLR, 0, []float64{0})
 }
 
-// Plan returns the listing of the compiled training step with the time of each
-// instruction and its share of the machine's peak, which it measures.
+// Plan returns the listing of the compiled training step as the device runs it, with
+// the time of its parts and their share of the machine's peak.
 func (a *Arm) Plan() (string, error) {
-	const warm, steps = 50, 500
+	const steps = 500
 	s, err := a.openToTime()
 	if err != nil {
 		return "", err
@@ -205,15 +204,11 @@ func (a *Arm) Plan() (string, error) {
 	if !ok {
 		return a.train.String(), nil
 	}
-	if err := s.Run(a.train, warm); err != nil {
-		return "", err
-	}
-	peak := gemm.Peak(100 * time.Millisecond)
-	t, err := prof.Profile(a.train, steps)
+	plan, err := prof.Profile(a.train, steps)
 	if err != nil {
 		return "", err
 	}
-	return a.train.Listing(&t, peak), nil
+	return a.train.Listing(plan), nil
 }
 
 // seedRun is what one seed of an arm came to.

@@ -50,9 +50,11 @@ type Session interface {
 	Close() error
 }
 
-// Profiler is a Session that can tell where a step's time goes.
+// Profiler is a Session that can tell how it runs a Program, and where a step's time
+// goes.
 type Profiler interface {
-	// Profile runs n steps of the Program on the first replica, which they train,
-	// and times each instruction.
-	Profile(p *program.Program, n int) (program.Times, error)
+	// Profile runs some steps of the Program to warm up, then n steps, on the first
+	// replica, which they train, and times the parts of a step. A device whose times
+	// say nothing runs and times none.
+	Profile(p *program.Program, n int) (program.Plan, error)
 }

@@ -86,10 +86,20 @@ func (p *Program) Flops() float64 {
 	return n
 }
 
-// Times is where the time of a run went.
-type Times struct {
-	Steps   int
-	Workers int               // that shared each step
-	Total   time.Duration     // of all steps
-	Spent   [][]time.Duration // by the first worker, of each block, on each instruction
+// Plan is how a device runs a Program and, if it was timed, where the time went.
+type Plan struct {
+	Parts    [][]Part      // of each block, in the order in which they run
+	Launched bool          // parts are launches of a GPU, else the work of a team
+	Steps    int           // that were timed, 0 if none were
+	Total    time.Duration // of all those steps
+	Workers  int           // that shared each step
+	Peak     float64       // of one worker, in GFLOP/s, 0 if not known
+}
+
+// Part is an instruction, or several that a device does at once.
+type Part struct {
+	Instrs []*Instr
+	OnHost bool          // the host does it
+	Copied int64         // for that, in bytes, between host and device
+	Spent  time.Duration // on it, in all steps
 }

@@ -6,15 +6,25 @@ import (
 	"time"
 )
 
-// String lists the Program as Listing does, without times.
-func (p *Program) String() string { return p.Listing(nil, 0) }
-
-// Listing lists the Program in lines of at most 80 columns: each block, and each
+// String lists the Program in lines of at most 80 columns: each block, and each
 // instruction with its shape, the floating-point operations and bytes of one
-// execution, and below it the Gorgonia nodes that it computes. With the times of a
-// run it adds the mean time a step and, given the peak rate of one worker in
-// GFLOP/s, the share of what all workers could do.
-func (p *Program) Listing(t *Times, peak float64) string {
+// execution, and below it the Gorgonia nodes that it computes.
+func (p *Program) String() string {
+	var plan Plan
+	for _, b := range p.Blocks {
+		var parts []Part
+		for _, in := range b.Instrs {
+			parts = append(parts, Part{Instrs: []*Instr{in}})
+		}
+		plan.Parts = append(plan.Parts, parts)
+	}
+	return p.Listing(plan)
+}
+
+// Listing lists the Program as a device runs it: in its order, with marks for what it
+// does at once or on the host. If it was timed, it adds the mean time a step and, with
+// the peak rate known, the share of what all workers could do.
+func (p *Program) Listing(plan Plan) string {
 	var w strings.Builder
 	for i, b := range p.Blocks {
 		fmt.Fprintf(&w, "block %s", b.Name)
@@ -26,22 +36,38 @@ func (p *Program) Listing(t *Times, peak float64) string {
 		}
 		fmt.Fprintf(&w, ", scratch %s\n", si(float64(b.Scratch), "B"))
 		head := fmt.Sprintf("  %3s %-30s %-13s %6s %6s", "#", "instruction", "shape", "FLOP", "bytes")
-		if t != nil {
+		if plan.Steps > 0 {
 			head += fmt.Sprintf(" %6s %5s", "µs", "peak")
 		}
 		w.WriteString(head + "\n")
-		for j, in := range b.Instrs {
-			line := fmt.Sprintf("%s %3d %-30s %-13s %6s %6s", in.mark(b, j), j, in.title(), in.shape(), si(in.Flops(), ""), si(float64(in.Bytes()), ""))
-			if t != nil {
-				line += in.timed(t, i, j, peak, b.Rounds)
+		j := 0
+		for _, part := range plan.Parts[i] {
+			for k, in := range part.Instrs {
+				mark := in.mark(b, j)
+				if plan.Launched {
+					mark = part.mark(k)
+				}
+				line := fmt.Sprintf("%s %3d %-30s %-13s %6s %6s", mark, j, in.title(), in.shape(), si(in.Flops(), ""), si(float64(in.Bytes()), ""))
+				if k == 0 && plan.Steps > 0 {
+					line += plan.timed(part, b.Rounds)
+				}
+				w.WriteString(strings.TrimRight(line, " ") + "\n")
+				nodes := strings.Join(in.Nodes, "; ")
+				if part.OnHost {
+					nodes = fmt.Sprintf("on the host, %s copied: %s", si(float64(part.Copied), "B"), nodes)
+				}
+				fmt.Fprintf(&w, "      %s\n", short(nodes, 74))
+				j++
 			}
-			w.WriteString(strings.TrimRight(line, " ") + "\n")
-			fmt.Fprintf(&w, "      %s\n", short(strings.Join(in.Nodes, "; "), 74))
 		}
 	}
-	w.WriteString("• all workers meet before it   ┌│└ done together, strip of columns by strip\n")
-	if t != nil {
-		w.WriteString(p.summary(t, peak))
+	if plan.Launched {
+		w.WriteString("┌│└ one launch   ⇄ on the host, operands and result copied\n")
+	} else {
+		w.WriteString("• all workers meet before it   ┌│└ done together, strip of columns by strip\n")
+	}
+	if plan.Steps > 0 {
+		w.WriteString(p.summary(plan))
 	}
 	return w.String()
 }
@@ -63,30 +89,55 @@ func (in *Instr) mark(b *Block, j int) string {
 	return " "
 }
 
+// mark tells how a GPU comes to instruction k of a part.
+func (p *Part) mark(k int) string {
+	switch {
+	case p.OnHost:
+		return "⇄"
+	case len(p.Instrs) == 1:
+		return " "
+	case k == 0:
+		return "┌"
+	case k == len(p.Instrs)-1:
+		return "└"
+	}
+	return "│"
+}
+
 // timed is the part of a line that tells where the time went.
-func (in *Instr) timed(t *Times, i, j int, peak float64, rounds int) string {
-	a := t.Spent[i][j] / time.Duration(max(1, t.Steps))
+func (plan *Plan) timed(part Part, rounds int) string {
+	a := part.Spent / time.Duration(plan.Steps)
+	flops := 0.0
+	for _, in := range part.Instrs {
+		flops += in.Flops() * float64(rounds)
+	}
 	s := fmt.Sprintf(" %6s", micro(a))
-	if rate := in.Flops() * float64(rounds) / float64(t.Workers) / a.Seconds() / 1e9; in.Flops() > 0 && a > 0 && peak > 0 {
-		s += fmt.Sprintf(" %4.0f%%", 100*rate/peak)
+	if rate := flops / float64(plan.Workers) / a.Seconds() / 1e9; flops > 0 && a > 0 && plan.Peak > 0 {
+		s += fmt.Sprintf(" %4.0f%%", 100*rate/plan.Peak)
 	}
 	return s
 }
 
-// summary is the last line of a timed listing.
-func (p *Program) summary(t *Times, peak float64) string {
-	step := t.Total / time.Duration(max(1, t.Steps))
+// summary is the end of a timed listing.
+func (p *Program) summary(plan Plan) string {
+	step := plan.Total / time.Duration(plan.Steps)
 	var sum time.Duration
-	for _, b := range t.Spent {
-		for _, d := range b {
-			sum += d / time.Duration(max(1, t.Steps))
+	launches := 0
+	for _, parts := range plan.Parts {
+		for _, part := range parts {
+			sum += part.Spent / time.Duration(plan.Steps)
+			launches++
 		}
 	}
 	flops := p.Flops()
 	rate := flops / step.Seconds() / 1e9
-	s := fmt.Sprintf("a step: %s µs on %s, %s µs of them outside of instructions\n%s", micro(step), plural(t.Workers, "worker"), micro(step-sum), si(flops, "FLOP"))
-	if peak > 0 {
-		s += fmt.Sprintf(", %.0f%% of %d × %.0f GFLOP/s", 100*rate/peak/float64(t.Workers), t.Workers, peak)
+	s := fmt.Sprintf("a step: %s µs on %s, %s µs of them outside of instructions\n", micro(step), plural(plan.Workers, "worker"), micro(step-sum))
+	if plan.Launched {
+		s = fmt.Sprintf("a step: %s µs; %s µs as %s timed one by one\n", micro(step), micro(sum), plural(launches, "part"))
+	}
+	s += si(flops, "FLOP")
+	if plan.Peak > 0 {
+		s += fmt.Sprintf(", %.0f%% of %d × %.0f GFLOP/s", 100*rate/plan.Peak/float64(plan.Workers), plan.Workers, plan.Peak)
 	}
 	return s + "\n"
 }

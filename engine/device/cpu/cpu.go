@@ -11,6 +11,7 @@ import (
 
 	"driftless/engine/device"
 	"driftless/engine/program"
+	"driftless/kernels/gemm"
 	"driftless/kernels"
 )
 
@@ -119,20 +120,30 @@ func (s *session) Run(p *program.Program, n int) error {
 	return nil
 }
 
-// Profile implements device.Profiler, on the first replica.
-func (s *session) Profile(p *program.Program, n int) (program.Times, error) {
+// Profile implements device.Profiler. It measures the machine's peak, too.
+func (s *session) Profile(p *program.Program, n int) (program.Plan, error) {
+	plan := program.Plan{Steps: n}
 	b, err := s.bind(p)
 	if err != nil {
-		return program.Times{}, err
+		return plan, err
 	}
 	s.dev.active.Add(1)
 	defer s.dev.active.Add(-1)
+	s.runReplica(b, 0, n/10, 1, nil)
+	plan.Peak = gemm.Peak(100 * time.Millisecond)
 	c := newClock(b)
 	start := time.Now()
-	size := s.runReplica(b, 0, n, 1, c)
-	t := program.Times{Steps: n, Workers: size, Total: time.Since(start), Spent: c.spent}
+	plan.Workers = s.runReplica(b, 0, n, 1, c)
+	plan.Total = time.Since(start)
+	for i, blk := range p.Blocks {
+		var parts []program.Part
+		for j, in := range blk.Instrs {
+			parts = append(parts, program.Part{Instrs: []*program.Instr{in}, Spent: c.spent[i][j]})
+		}
+		plan.Parts = append(plan.Parts, parts)
+	}
 	err, s.errs[0] = s.errs[0], nil
-	return t, err
+	return plan, err
 }
 
 // bind returns a Program's closures, made once.

@@ -153,7 +153,9 @@ func (s *session) bindBlock(blk *program.Block) (block, error) {
 		a.every = max(1, int64(in.Every))
 		a.tick = in.Op == program.OpTick
 		a.instrs = []*program.Instr{in}
-		actions = append(actions, &a)
+		if len(a.launches) > 0 || a.host != nil { // a mask's transpose takes nothing
+			actions = append(actions, &a)
+		}
 	}
 	if actions, err = b.fuse(actions, &k); err != nil {
 		return k, err

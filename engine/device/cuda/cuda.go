@@ -18,6 +18,8 @@ import (
 type Device struct {
 	handle  cu.Device
 	name    string
+	virtual bool
+	peak    float64 // in GFLOP/s, 0 if not known
 	options options
 
 	mu        sync.Mutex
@@ -41,10 +43,12 @@ func New(n int, opts ...Option) (device.Device, error) {
 	if err != nil {
 		return nil, driver.Explain(fmt.Sprintf("device %d", n), err)
 	}
-	dev := &Device{handle: handle, name: fmt.Sprintf("cuda:%d %s", n, d.Name),
+	dev := &Device{handle: handle, virtual: info.Virtual, name: fmt.Sprintf("cuda:%d %s", n, d.Name),
 		modules: map[string]cu.Module{}, functions: map[string]cu.Function{}}
 	if info.Virtual {
 		dev.name = "virtual"
+	} else {
+		dev.peak = peak(handle, d)
 	}
 	dev.options.plain = os.Getenv("DRIFTLESS_CUDA_GRAPHS") == "0"
 	for _, o := range opts {

@@ -101,4 +101,5 @@
 //	graph.go    … and as graphs
 //	count.go    steps done, and which replicas go together
 //	host.go     what has no kernel
+//	profile.go  where a step's time goes
 package cuda

@@ -197,6 +197,9 @@ func (s *session) step(b *bound, r *prepared, now int64) error {
 				if a.tick {
 					now++
 				}
+				if err := s.timer.mark(s, i, j, true); err != nil {
+					return err
+				}
 				if a.host != nil {
 					if err := s.onHost(a.host, b, k, r.view); err != nil {
 						return err
@@ -206,6 +209,9 @@ func (s *session) step(b *bound, r *prepared, now int64) error {
 					if err := s.launch(&r.actions[i][j][l], round, valid); err != nil {
 						return err
 					}
+				}
+				if err := s.timer.mark(s, i, j, false); err != nil {
+					return err
 				}
 			}
 		}

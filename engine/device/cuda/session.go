@@ -32,6 +32,7 @@ type session struct {
 	bound    map[*program.Program]*bound
 	count    steps
 	counters Counters
+	timer    *timer // of a profile
 }
 
 // arena is memory with an equal part for each replica.

@@ -1,0 +1,52 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"driftless/engine/device"
+	"driftless/models"
+)
+
+// TestProfile lists the launches of a step, and what the host does, in the order in
+// which they run; timed, the steps are steps, and every part has its time.
+func TestProfile(t *testing.T) {
+	c := small(models.WhitenNaive)
+	c.inputs, c.hidden = 9, []int{8}
+	n := c.compile(t)
+	s, same := n.open(t, open(t), 3), n.open(t, open(t), 3)
+	plan, err := s.(device.Profiler).Profile(n.train, 500)
+	must(t, err)
+	if s.(*session).dev.virtual && plan.Steps != 0 {
+		t.Error("the virtual device was timed")
+	}
+	text := n.train.Listing(plan)
+	for _, want := range []string{"┌   0 index", "└   2 gather", "⇄", "on the host, ", "┌│└ one launch"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the listing lacks %q:\n%s", want, text)
+		}
+	}
+
+	own := s.(*session)
+	must(t, own.do(func() error { return own.timed(own.bound[n.train], &plan, 30) }))
+	must(t, same.Run(n.train, 2*graphSteps+30+graphSteps))
+	n.same(t, "profiled", s, 0, same, 0)
+	var sum time.Duration
+	for _, parts := range plan.Parts {
+		for i, part := range parts {
+			if part.Spent < 0 || part.Spent == 0 && i == 0 {
+				t.Errorf("part %d took %v", i, part.Spent)
+			}
+			sum += part.Spent
+		}
+	}
+	if sum == 0 || plan.Steps != 30 || plan.Total == 0 {
+		t.Errorf("%d steps took %v, their parts %v", plan.Steps, plan.Total, sum)
+	}
+	if text := n.train.Listing(plan); !strings.Contains(text, "parts timed one by one") {
+		t.Errorf("the listing has no times:\n%s", text)
+	}
+}
