@@ -194,20 +194,18 @@ func TestLaunches(t *testing.T) {
 		if norm == models.WhitenNaive {
 			want += 2 * 3
 		}
-		c := paper(norm)
-		if n := step(c.compile(t)); n != want {
+		if n := step(paper(norm).compile(t)); n != want {
 			t.Errorf("%v: %d launches, want %d", norm, n, want)
 		}
-	}
-	for _, rule := range []optim.Optimizer{optim.Momentum(0.1, 0.9), optim.Adam(0.01)} {
-		c := paper(models.BatchNorm)
-		c.rule = rule
-		want := 9
-		if rule.Kind == optim.KindAdam {
-			want += 2
-		}
+		c := small(norm)
+		c.hidden = []int{16, 16, 16}
+		c.rule = optim.Momentum(0.1, 0.9)
 		if n := step(c.compile(t)); n != want {
-			t.Errorf("%s: %d launches, want %d", rule.Kind, n, want)
+			t.Errorf("%v, momentum: %d launches, want %d", norm, n, want)
+		}
+		c.rule = optim.Adam(0.01)
+		if n := step(c.compile(t)); n != want+2 {
+			t.Errorf("%v, adam: %d launches, want %d", norm, n, want+2)
 		}
 	}
 }
