@@ -32,6 +32,8 @@ type timing struct {
 
 func (o options) timing() timing {
 	switch {
+	case o.quick && !o.virtual():
+		return timing{replicas: []int{1, 2}, rounds: 3, sample: 20 * time.Millisecond, whole: 50, least: lossAt}
 	case o.quick:
 		return timing{replicas: []int{1, 2}, rounds: 2, sample: 10 * time.Millisecond, whole: 1, least: 2}
 	case o.virtual():
@@ -68,20 +70,30 @@ func bench(ctx context.Context, o options, t *teller) error {
 			f()
 		}
 	}()
+	// Ours come first: PyTorch compiles for minutes, and gets half the time at most.
+	until := time.Now().Add(o.limit / 2)
 	torch := newTorch(ctx, o, large, set, tm, t)
 	if torch != nil {
 		defer torch.close()
 	}
-	for _, norm := range []models.Norm{models.None, models.BatchNorm} {
+	norms := []models.Norm{models.None, models.BatchNorm}
+	ours := map[string][]*contender{}
+	group := func(n models.Norm, replicas int) string { return fmt.Sprint(n, replicas) }
+	for _, norm := range norms {
 		for _, replicas := range tm.replicas {
-			ours, done, err := driftlessContenders(ctx, o, large, norm, replicas, set, tm)
+			cs, done, err := driftlessContenders(ctx, o, large, norm, replicas, set, tm)
 			closers = append(closers, done)
 			if err != nil {
 				return err
 			}
-			all = append(all, ours...)
+			ours[group(norm, replicas)] = cs
+		}
+	}
+	for _, norm := range norms {
+		for _, replicas := range tm.replicas {
+			all = append(all, ours[group(norm, replicas)]...)
 			if torch != nil {
-				all = append(all, torch.contenders(ctx, norm, replicas, tm.least)...)
+				all = append(all, torch.contenders(ctx, until, norm, replicas, tm.least)...)
 			}
 		}
 	}

@@ -25,12 +25,12 @@ fi
 if "$out/bin/driftless" data fetch mnist --data-dir "${DATA_DIR:-build/gpu-data}"; then
   mkdir "$out/data/mnist"
   for f in "${DATA_DIR:-build/gpu-data}"/mnist/*-ubyte; do
-    gzip -9 -n -c "$f" >"$out/data/mnist/${f##*/}.gz"
+    gzip -n -c "$f" >"$out/data/mnist/${f##*/}.gz"
   done
 else
   echo "MNIST could not be fetched: the bundle will check with SYNTHETIC images, drawn by the program" >&2
 fi
-gzip -9 -n "$out/bin/driftless" "$out/bin/cuda.test" # gpucheck unpacks them
+gzip -n "$out/bin/driftless" "$out/bin/cuda.test" # gpucheck unpacks them
 
 sed "s/@GLIBC@/${glibc#GLIBC_}/" benchmarks/gpucheck/run.sh >"$out/run.sh"
 chmod +x "$out/run.sh"

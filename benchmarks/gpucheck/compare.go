@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"driftless/engine/device"
 	"driftless/engine/program"
@@ -13,9 +14,8 @@ type difference struct {
 	states, elements int // compared
 	differ           int // elements whose bits are not the same
 	largest          float64
-	num, den         float64 // of the NMSE: squares of differences, and of the first's values
-	worst            string  // the state with the largest difference, or the first that differs
-	count            int     // of its elements that differ
+	num, den         float64  // of the NMSE: squares of differences, and of the first's values
+	lines            []string // one for each state that differs
 }
 
 // nmse is the normalized mean square error: the squares of the differences over those
@@ -31,8 +31,8 @@ func (d difference) String() string {
 	if d.differ == 0 {
 		return fmt.Sprintf("%d elements of %d states have equal bits", d.elements, d.states)
 	}
-	return fmt.Sprintf("%d of %d elements of %d states differ, by %.3g at most, NMSE %.3g; the most in %s (%d elements)",
-		d.differ, d.elements, d.states, d.largest, d.nmse(), d.worst, d.count)
+	return fmt.Sprintf("%d of %d elements of %d states differ, by %.3g at most, NMSE %.3g\n%s",
+		d.differ, d.elements, d.states, d.largest, d.nmse(), strings.Join(d.lines, "\n"))
 }
 
 // compareStates compares every state of a layout, data sets excepted, of a replica of
@@ -91,7 +91,7 @@ func compareState[T any](d *difference, st *program.State, a device.Session, ra 
 	}
 	d.states++
 	d.elements += len(x)
-	count, largest := 0, 0.0
+	count, first, largest := 0, 0, 0.0
 	for i := range x {
 		bx, fx := of(x[i])
 		by, fy := of(y[i])
@@ -101,6 +101,9 @@ func compareState[T any](d *difference, st *program.State, a device.Session, ra 
 		if bx == by || fx != fx && fy != fy {
 			continue
 		}
+		if count == 0 {
+			first = i
+		}
 		count++
 		if diff := math.Abs(fx - fy); diff == diff {
 			largest = max(largest, diff)
@@ -109,8 +112,8 @@ func compareState[T any](d *difference, st *program.State, a device.Session, ra 
 			largest, d.num = math.Inf(1), math.Inf(1) // a number and a NaN
 		}
 	}
-	if count > 0 && (d.differ == 0 || largest > d.largest) {
-		d.worst, d.count = st.Name, count
+	if count > 0 {
+		d.lines = append(d.lines, fmt.Sprintf("%s: %d of %d elements, by %.3g at most, the first %d: %v and %v", st.Name, count, len(x), largest, first, x[first], y[first]))
 	}
 	d.differ, d.largest = d.differ+count, max(d.largest, largest)
 	return nil

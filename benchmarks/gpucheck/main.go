@@ -47,7 +47,8 @@ type options struct {
 	part       string
 }
 
-// quickLimits are what -quick and the virtual device do instead.
+// After how many steps CPU and GPU are compared; fewer with -quick and on the virtual
+// device.
 const (
 	defaultSteps = "1,10,1000"
 	virtualSteps = "1,10"
@@ -67,7 +68,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	f.BoolVar(&o.quick, "quick", false, "tiny networks and few steps: does everything run?")
 	only := f.String("only", "", "these parts only, besides machine: "+strings.Join(partNames(), ","))
 	skip := f.String("skip", "", "all parts but these")
-	f.DurationVar(&o.limit, "limit", 20*time.Minute, "the longest that a part may take")
+	f.DurationVar(&o.limit, "limit", 30*time.Minute, "the longest that a part may take")
 	f.StringVar(&o.part, "part", "", "run this part alone and print what it finds as lines of JSON: for gpucheck itself")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -130,7 +131,7 @@ func (o options) args(part string) []string {
 		steps[i] = strconv.Itoa(n)
 	}
 	return []string{"-part", part, "-device", o.device, "-steps", strings.Join(steps, ","), "-suite", o.suite, "-data", o.data, "-out", o.out,
-		"-python", o.python, "-quick=" + strconv.FormatBool(o.quick)}
+		"-python", o.python, "-limit", o.limit.String(), "-quick=" + strconv.FormatBool(o.quick)}
 }
 
 // run is the command: it returns the exit code.

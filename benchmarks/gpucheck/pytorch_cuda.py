@@ -17,11 +17,13 @@ pixels and labels as bytes, initial weights, and the order of the rows.
     …+tf32            the same, products in TF32; all others are in float32
 
 All data lie on the device. The eager step gets each batch's row numbers as a
-tensor that is there already; in graphs a counter on the device chooses them.
+tensor that is there already; in graphs a counter on the device chooses them. The
+order of the first epoch is taken again and again.
 Several networks are one: batched products with a dimension for the network.
 """
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -42,8 +44,7 @@ def answer(**what):
 
 
 def reason(e):
-    lines = [s.strip() for s in str(e).splitlines() if s.strip()]
-    return f"{type(e).__name__}: {lines[0] if lines else ''}"
+    return f"{type(e).__name__}: {' '.join(str(e).split())[:400]}"
 
 
 try:
@@ -144,6 +145,24 @@ def forward_many(norm, params, stats, rows):
     return each.sum(), each.detach()[0]
 
 
+@functools.cache  # compiled once, with and without graphs
+def compiled(norm, replicas, tf32):
+    """Returns the step and the loss alone, compiled at their first call."""
+    forward = forward_one if replicas == 1 else forward_many
+
+    def step(params, stats, rows):
+        loss, first = forward(norm, params, stats, rows)
+        grads = torch.autograd.grad(loss, params)
+        with torch.no_grad():
+            torch._foreach_add_(params, grads, alpha=-lr)
+        return first
+
+    def loss(params, stats, rows):
+        return forward(norm, params, stats, rows)
+
+    return torch.compile(step, fullgraph=True, dynamic=False), torch.compile(loss, dynamic=False)
+
+
 class Trainer:
     def __init__(self, norm, replicas, impl):
         self.tf32 = impl.endswith("+tf32")
@@ -194,23 +213,14 @@ class Trainer:
     def compiled(self):
         """Returns a compiled step: gradients and update in it, or where this version
         does not take that, forward and backward without the update."""
-        norm, forward, batch = self.norm, self.forward, self.batches[0]
-
-        def whole(params, stats, rows):
-            loss, first = forward(norm, params, stats, rows)
-            grads = torch.autograd.grad(loss, params)
-            with torch.no_grad():
-                torch._foreach_add_(params, grads, alpha=-lr)
-            return first
-
+        batch = self.batches[0]
+        f, g = compiled(self.norm, self.replicas, self.tf32)
         try:
-            f = torch.compile(whole, fullgraph=True, dynamic=False)
             f(self.params, self.stats, batch)
             return lambda rows: f(self.params, self.stats, rows)
         except Exception as e:
             print("the whole step is not compiled:", reason(e), file=sys.stderr)
         self.reset()
-        g = torch.compile(lambda params, stats, rows: forward(norm, params, stats, rows), dynamic=False)
 
         def split(rows):
             loss, first = g(self.params, self.stats, rows)

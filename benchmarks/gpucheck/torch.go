@@ -173,12 +173,16 @@ func (p *torch) answer(ctx context.Context) (a answer, err error) {
 	return a, p.ended
 }
 
-// contenders opens PyTorch's ways of running.
-func (p *torch) contenders(ctx context.Context, norm models.Norm, replicas, steps int) []*contender {
+// contenders opens PyTorch's ways of running, as many as there is time for.
+func (p *torch) contenders(ctx context.Context, until time.Time, norm models.Norm, replicas, steps int) []*contender {
 	var out []*contender
 	for _, impl := range p.impls {
 		c := &contender{norm: norm, replicas: replicas, impl: "PyTorch, " + impl, launches: func() string { return "" }}
 		out = append(out, c)
+		if time.Now().After(until) {
+			c.failed = "compiling the others took half the part's time: -limit allows more"
+			continue
+		}
 		key := fmt.Sprintf("%v/%d/%s", norm, replicas, impl)
 		a, err := p.ask(ctx, map[string]any{"open": key, "norm": norm.Method, "replicas": replicas, "impl": impl, "steps": steps})
 		if err != nil {
