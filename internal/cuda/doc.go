@@ -34,6 +34,9 @@
 // CUDA_ERROR_NO_DEVICE or what cuInit returned. A symbol that the driver lacks
 // and required.h does not list answers CUDA_ERROR_NOT_SUPPORTED.
 //
+// NVIDIA's libraries of CUDA 11.4, 12.2, 12.4, 13.0 and 13.2 have been loaded on a
+// machine without a device (TestNVIDIAsLibraries).
+//
 // # Use
 //
 //	if err := cuda.Require(); err != nil { … }      // err says what to do
