@@ -49,13 +49,13 @@ env: needs-go ## the variables that go build|test|vet -tags gpu need: eval "$$(m
 test-gpu: needs-go ## the tests of the build with CUDA support, on the virtual device; needs a C compiler
 	$(CUDA_ENV) && $(GO) vet -tags gpu ./... && $(GO) test -tags gpu $$($(GO) list ./... | grep -v /kernels)
 
-gpu-check: needs-go ## checks and times this machine's CUDA device: gpu-check.md (ARGS="-device virtual": without one)
+gpu-check: needs-go needs-cc ## checks and times this machine's CUDA device: gpu-check.md (ARGS="-device virtual": without one)
 	@$(CUDA_ENV) && mkdir -p build/gpu-check && CGO_ENABLED=1 $(GO) build -tags gpu -o build/gpu-check/ ./benchmarks/gpucheck ./cmd/driftless && \
 	  CGO_ENABLED=1 $(GO) test -c -tags gpu -o build/gpu-check/cuda.test ./engine/device/cuda
 	@build/gpu-check/driftless data fetch mnist >/dev/null || echo "MNIST could not be fetched: going on with SYNTHETIC images drawn by the program"
 	build/gpu-check/gpucheck $(ARGS)
 
-gpu-bundle: needs-go ## the same as a folder for another machine, which needs nothing but a driver: build/gpu-bundle
+gpu-bundle: needs-go needs-cc ## the same as a folder for another machine, which needs nothing but a driver: build/gpu-bundle
 	@$(CUDA_ENV) && GO="$(GO)" CGO_ENABLED=1 benchmarks/gpucheck/bundle.sh $(BUNDLE_FLAGS)
 
 ptx: ## rebuilds the CUDA kernels' PTX with clang 19
@@ -76,6 +76,9 @@ check: needs-go ## what CI checks besides the tests: formatting, vet, staticchec
 race: needs-go ## the tests under the race detector, of all that starts goroutines; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on $$($(GO) list ./... | grep -v /kernels)
 
-.PHONY: needs-go
+.PHONY: needs-go needs-cc
+needs-cc:
+	@[ "$(GPU)" = gpu ] || { echo "A build with CUDA support needs Linux and a C compiler: install gcc, or name another one in the variable CC, and run make again"; exit 1; }
+
 needs-go:
 	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26 or later from https://go.dev/dl and run make again"; exit 1; }

@@ -265,6 +265,43 @@ func firstLoss(ctx context.Context, s device.Session, net *compiled, steps int) 
 	return float64(losses[(steps-1)%program.LossRing]), nil
 }
 
+// plan lists the launches of a step of one network, as driftless train --plan does.
+func plan(ctx context.Context, o options, t *teller) error {
+	dev, err := openDevice(o.device, cuda.Keep())
+	if err != nil {
+		return err
+	}
+	steps := 2000
+	if o.quick {
+		steps = 50
+	}
+	large, _ := o.shapes()
+	set := load(o, t)
+	for _, norm := range []models.Norm{models.None, models.BatchNorm} {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		net, err := large.compile(kind{norm, optim.SGD(benchLR)}, set)
+		if err != nil {
+			return err
+		}
+		s, err := net.open(dev, 1)
+		if err != nil {
+			return err
+		}
+		p, ok := s.(device.Profiler)
+		if !ok {
+			return errors.Join(s.Close(), fmt.Errorf("%s tells no plan", dev.Name()))
+		}
+		listing, err := p.Profile(net.train, steps)
+		if err = errors.Join(err, s.Close()); err != nil {
+			return fmt.Errorf("%s, %v: %w", large.name, norm, err)
+		}
+		t.note("%s, %v, batch %d:\n\n%s", large.name, norm, large.batch, fenced(net.train.Listing(listing)))
+	}
+	return nil
+}
+
 // seeds are those of n networks.
 func seeds(n int) []int64 {
 	out := make([]int64, n)

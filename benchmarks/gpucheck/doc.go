@@ -20,6 +20,7 @@
 //	cli          driftless train on the device and on the CPU: the same weights file
 //	bench        a training step of 1, 10 and 50 networks, beside PyTorch where it is
 //	             installed
+//	plan         the launches of a step, with their times
 //
 // The demand is equality of every bit; that a NaN is a NaN is enough. Where it is
 // not met, the report says by how much.

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,6 +28,12 @@ func TestMain(m *testing.M) {
 		panic("the device is lost")
 	case "hang":
 		newTeller(os.Stdout).check(true, "before the hang", "")
+		time.Sleep(time.Minute)
+	case "stubborn": // so are what it starts
+		signal.Ignore(os.Interrupt)
+		cmd := exec.Command("sleep", "8")
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		_ = cmd.Start()
 		time.Sleep(time.Minute)
 	case "error":
 		os.Stdout.WriteString("a stray line\n")
@@ -59,7 +67,7 @@ func TestPartsOnCPU(t *testing.T) {
 		name   string
 		run    func(context.Context, options, *teller) error
 		checks int
-	}{{"bits", bits, 24}, {"replicas", replicas, 6}, {"steps", someSteps, 0}, {"bench", bench, 0}} {
+	}{{"bits", bits, 24}, {"replicas", replicas, 6}, {"steps", someSteps, 0}, {"bench", bench, 0}, {"plan", plan, 0}} {
 		s := collect(t, c.run, quick("cpu"))
 		if passed, all := s.checks(); s.err != nil || passed != all || all != c.checks {
 			t.Errorf("%s: %d of %d checks passed, want all of %d; error %v", c.name, passed, all, c.checks, s.err)
@@ -130,11 +138,13 @@ func TestProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func(d time.Duration) { patience = d }(patience)
+	patience = time.Second
 	for _, c := range []struct {
 		how, want string
 		limit     time.Duration
 		events    int
-	}{{"crash", "the device is lost", time.Minute, 1}, {"hang", "did not end within 1s", time.Second, 1}, {"error", "a stray line\nno such device", time.Minute, 0}} {
+	}{{"crash", "the device is lost", time.Minute, 1}, {"hang", "did not end within 1s", time.Second, 1}, {"stubborn", "did not end within 1s", time.Second, 0}, {"error", "a stray line\nno such device", time.Minute, 0}} {
 		t.Setenv("GPUCHECK_TEST_PROCESS", c.how)
 		var s section
 		s.err = runProcess(t.Context(), c.limit, self, nil, s.add)

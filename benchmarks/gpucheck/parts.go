@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,6 +32,7 @@ func allParts() []part {
 		{"sanitizer", "compute-sanitizer", sanitizer},
 		{"cli", "The command line", cli},
 		{"bench", "Step benchmark", bench},
+		{"plan", "Where a step's time goes", plan},
 		{"steps", "", someSteps},
 	}
 }
@@ -95,6 +96,9 @@ func (r *report) runAll(ctx context.Context, o options, self string, stdout, std
 	return exitOK
 }
 
+// patience is how long a process that is asked to end may take.
+var patience = 10 * time.Second
+
 // runProcess runs a part's process and hands its events on. Its error has the reason
 // for which the process did not come to its end.
 func runProcess(ctx context.Context, limit time.Duration, self string, args []string, add func(event)) error {
@@ -102,32 +106,11 @@ func runProcess(ctx context.Context, limit time.Duration, self string, args []st
 	defer cancel()
 	cmd := exec.CommandContext(limited, self, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second // then it is killed
-	errs := &tail{}
-	cmd.Stderr = errs
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	var stray strings.Builder
-	lines := bufio.NewReader(out)
-	for {
-		line, readErr := lines.ReadString('\n')
-		var e event
-		if json.Unmarshal([]byte(line), &e) == nil {
-			add(e)
-		} else if strings.TrimSpace(line) != "" {
-			stray.WriteString(line)
-		}
-		if readErr != nil {
-			break
-		}
-	}
-	err = cmd.Wait()
-	reason := strings.TrimSpace(stray.String() + errs.String())
+	cmd.WaitDelay = patience // then it is killed
+	out, errs := &listener{add: add}, &tail{}
+	cmd.Stdout, cmd.Stderr = out, errs
+	err := cmd.Run()
+	reason := strings.TrimSpace(out.rest() + errs.String())
 	switch {
 	case err == nil:
 		return nil
@@ -144,6 +127,34 @@ func runProcess(ctx context.Context, limit time.Duration, self string, args []st
 	}
 	return fmt.Errorf("%w\n%s", err, reason)
 }
+
+// listener hands the events among what is written to it on, line by line, and keeps
+// the rest.
+type listener struct {
+	add   func(event)
+	part  []byte // of a line
+	stray strings.Builder
+}
+
+func (l *listener) Write(p []byte) (int, error) {
+	l.part = append(l.part, p...)
+	for {
+		line, rest, ok := bytes.Cut(l.part, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		l.part = rest
+		var e event
+		if json.Unmarshal(line, &e) == nil {
+			l.add(e)
+		} else if len(bytes.TrimSpace(line)) > 0 {
+			l.stray.Write(append(line, '\n'))
+		}
+	}
+}
+
+// rest is what was no event.
+func (l *listener) rest() string { return l.stray.String() + string(l.part) }
 
 // tail keeps the beginning and the end of what is written to it: Go prints a
 // crash's reason first, Python last.

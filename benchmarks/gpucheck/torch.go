@@ -119,14 +119,18 @@ func startTorch(ctx context.Context, o options, sh shape, set *dataSet, tm timin
 	return p, nil
 }
 
-// close ends the process.
+// close ends the process: at the end of its input it ends by itself, with the
+// processes that compile for it.
 func (p *torch) close() {
 	if p.cmd != nil {
 		_ = p.in.Close()
-		_ = p.cmd.Process.Kill()
-		for range p.lines { // its end
-		}
+		kill := time.AfterFunc(5*time.Second, func() { _ = p.cmd.Process.Kill() })
+		go func() {
+			for range p.lines { // which nobody asks for any more
+			}
+		}()
 		_ = p.cmd.Wait()
+		kill.Stop()
 	}
 	_ = os.RemoveAll(p.dir)
 }

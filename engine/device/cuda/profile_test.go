@@ -23,6 +23,9 @@ func TestProfile(t *testing.T) {
 	if s.(*session).dev.virtual && plan.Steps != 0 {
 		t.Error("the virtual device was timed")
 	}
+	if hardware() { // which was timed
+		must(t, same.Run(n.train, 2*graphSteps+500+graphSteps))
+	}
 	text := n.train.Listing(plan)
 	for _, want := range []string{"┌   0 index", "└   2 gather", "⇄", "on the host, ", "┌│└ one launch"} {
 		if !strings.Contains(text, want) {
