@@ -368,7 +368,7 @@ func (c *compiler) sum(s Sum) error {
 		return err
 	}
 	if s.Node.Dims() == 1 { // [m] is a column here: one value a row
-		x = view(x, x.Len(), 1)
+		x = View(x, x.Len(), 1)
 	}
 	if c.b.Batch == 0 || x.Rows != c.b.Batch {
 		return fmt.Errorf("cannot sum %q of shape %v over the rows of a batch of %d", s.Node.Name(), s.Node.Shape(), c.b.Batch)
@@ -442,8 +442,8 @@ func (c *compiler) updates(grads []*Tensor) error {
 // adaptive tells whether a rule needs Adam's powers of beta.
 func adaptive(r optim.Optimizer) bool { return len(r.Slots()) == 2 }
 
-// view is t with another shape of the same size.
-func view(t *Tensor, rows, cols int) *Tensor {
+// View returns t with another shape of the same size, without gaps between its rows.
+func View(t *Tensor, rows, cols int) *Tensor {
 	v := *t
 	v.Rows, v.Cols, v.LD, v.root = rows, cols, cols, t
 	v.Shape = []int{rows, cols}

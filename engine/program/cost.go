@@ -89,6 +89,7 @@ func (p *Program) Flops() float64 {
 // Plan is how a device runs a Program and, if it was timed, where the time went.
 type Plan struct {
 	Parts    [][]Part      // of each block, in the order in which they run
+	Scratch  []int         // bytes of each block where the device lays its memory out by itself
 	Launched bool          // parts are launches of a GPU, else the work of a team
 	Steps    int           // that were timed, 0 if none were
 	Total    time.Duration // of all those steps

@@ -78,7 +78,7 @@ func (c *compiler) feed(f Feed) (value, error) {
 	if len(shape) > 2 { // gathered as rows, seen as its neighbours are
 		out.Rows, out.Cols, out.LD = batch, width, width
 		rows, cols := dims(shape)
-		all = view(out, rows, cols)
+		all = View(out, rows, cols)
 		all.Shape = shape.Clone()
 	}
 	c.emit(&Instr{Op: OpGather, In: []*Tensor{stateTensor(s), c.rows}, Out: []*Tensor{out}, Map: f.Map, Nodes: []string{f.Node.Name()}})

@@ -272,7 +272,7 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 			return value{c: v.c}, true, nil
 		}
 		rows, cols := dims(n.Shape())
-		t := view(c.contiguous(c.dense(v, n.Name())), rows, cols)
+		t := View(c.contiguous(c.dense(v, n.Name())), rows, cols)
 		t.Shape = n.Shape().Clone()
 		return value{t: t}, true, nil
 	case is(n, s.repeat):

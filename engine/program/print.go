@@ -34,7 +34,11 @@ func (p *Program) Listing(plan Plan) string {
 		if b.Rounds > 1 {
 			fmt.Fprintf(&w, ", %d rounds", b.Rounds)
 		}
-		fmt.Fprintf(&w, ", scratch %s\n", si(float64(b.Scratch), "B"))
+		scratch := b.Scratch
+		if plan.Scratch != nil {
+			scratch = plan.Scratch[i]
+		}
+		fmt.Fprintf(&w, ", scratch %s\n", si(float64(scratch), "B"))
 		head := fmt.Sprintf("  %3s %-30s %-13s %6s %6s", "#", "instruction", "shape", "FLOP", "bytes")
 		if plan.Steps > 0 {
 			head += fmt.Sprintf(" %6s %5s", "µs", "peak")

@@ -21,7 +21,7 @@
 // other is used. Rows are padded so that storing a transposed operand meets fewer
 // bank conflicts.
 template <int TM, int TN, int TK>
-struct Tile {
+struct alignas(16) Tile {
   float x[2][TK][TM + 4], y[2][TK][TN + 4];
 };
 
@@ -85,6 +85,15 @@ struct Operand {
   }
 };
 
+// chunk_of is how many of k products a sum has before the next begins.
+INLINE int chunk_of(int k) {
+  if (k <= 1024) {
+    return k;
+  }
+  const int parts = (k + 1023) / 1024;
+  return ((k + parts - 1) / parts + 63) / 64 * 64;
+}
+
 // Owner says which elements along one side of a tile a thread owns: R of W, in
 // groups of G that lie a share of the tile apart.
 template <int W, int R>
@@ -144,11 +153,7 @@ INLINE void multiply(Tile<TM, TN, TK> &tile, const float *a, const float *b, con
   const bool vectors = A.can() && B.can();
   const float alpha = lr ? -float32(*lr) : 1.0f;
 
-  int length = k; // of a chunk
-  if (k > 1024) {
-    const int parts = (k + 1023) / 1024;
-    length = ((k + parts - 1) / parts + 63) / 64 * 64;
-  }
+  const int length = chunk_of(k);
   for (int k0 = 0;;) {
     const int k1 = lesser_of(k - k0, length) + k0;
     const bool over = k0 == 0 && !lr;

@@ -11,8 +11,8 @@ import (
 
 	"driftless/engine/device"
 	"driftless/engine/program"
-	"driftless/kernels/gemm"
 	"driftless/kernels"
+	"driftless/kernels/gemm"
 )
 
 // Device is the CPU. Its sessions share the processors: at most one worker

@@ -157,8 +157,10 @@ func (s *session) bindBlock(blk *program.Block) (block, error) {
 			actions = append(actions, &a)
 		}
 	}
-	if actions, err = b.fuse(actions, &k); err != nil {
-		return k, err
+	if !s.dev.options.apart {
+		if actions, err = b.fuse(actions, &k); err != nil {
+			return k, err
+		}
 	}
 	k.scratch = layOut(actions)
 	for _, a := range actions {

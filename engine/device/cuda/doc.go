@@ -35,12 +35,14 @@
 // kernel packages (driftless/kernels/cuda) name a kernel's arguments, and binding
 // finds them by name: instr.go lists which kernel an instruction takes.
 //
-// Launches that have little to do are fused: with batches of at most 128 rows and
-// products too small for large tiles, a step is one launch for the batch, one a layer
-// forward, one for the last layer, the loss and the end of the step, one a layer
-// backward, and one for the gradients and steps of all weights (package
-// driftless/kernels/cuda/fused). An instruction may so run earlier than the Program
-// has it, after all that it depends on; scratch memory is laid out again for that order.
+// Launches that have little to do are fused (package driftless/kernels/cuda/fused). Where
+// batches have at most 128 rows and products are too small for large tiles, a step is one
+// launch for the batch, one a layer forward, one for the last layer, the loss and the end
+// of the step, one a layer backward, and one for the gradients and steps of all weights;
+// larger ones keep what of it suits them. An instruction may so run earlier than the
+// Program has it, after all that it depends on; scratch memory is laid out again for that
+// order. Nothing that writes state moves past work on the host, which may fail and end
+// its replica's step.
 //
 // A batch that is mostly zeros is a mask on the CPU. Here it is gathered as floats,
 // into scratch memory of its own, and its products are dense, which gives the same

@@ -16,6 +16,9 @@ import (
 // maxStripRows is the largest batch whose columns a block takes alone.
 const maxStripRows = 128
 
+// maxWide is the longest vector that a strip takes: of one row, a thread of 32 is busy.
+const maxWide = 4096
+
 // maxHeadWork bounds what the one block of a head does: rounds of its threads, each as
 // long as a sum of the product.
 const maxHeadWork = 4096
@@ -35,12 +38,11 @@ type fuser struct {
 	all     []*action
 	bundles []*bundle
 	in      map[*action]int // the bundle of an action
-	waits   map[*action]bool
 }
 
 // fuse returns the actions that do what those of a block do.
 func (b *binder) fuse(all []*action, k *block) ([]*action, error) {
-	f := &fuser{b: b, all: all, in: map[*action]int{}, waits: map[*action]bool{}}
+	f := &fuser{b: b, all: all, in: map[*action]int{}}
 	if k.rounds == 1 {
 		if first, err := f.batch(); err != nil {
 			return nil, err
@@ -49,16 +51,16 @@ func (b *binder) fuse(all []*action, k *block) ([]*action, error) {
 		}
 	}
 	for i, a := range all {
-		if _, done := f.in[a]; done || f.waits[a] {
+		if _, done := f.in[a]; done {
 			continue
 		}
-		if done, err := f.head(i); err != nil || done {
-			if err != nil {
-				return nil, err
-			}
-			continue
+		head, err := f.head(i)
+		if err != nil {
+			return nil, err
 		}
-		f.place(i)
+		if !head {
+			f.place(i)
+		}
 	}
 	var out []*action
 	for _, g := range f.bundles {
@@ -109,7 +111,6 @@ func (f *fuser) add(g *bundle, members ...*action) {
 func (f *fuser) join(at int, a *action) {
 	f.bundles[at].actions = append(f.bundles[at].actions, a)
 	f.in[a] = at
-	delete(f.waits, a)
 }
 
 // floor is the last group with an action that must not run after these: -1 if none.
@@ -141,7 +142,7 @@ func (a *action) only() *launch {
 // columnwise tells whether an action can be part of a strip, anywhere.
 func columnwise(a *action) bool {
 	l := a.only()
-	return l != nil && fused.Columnwise(l.kernel.Name) && !isProduct(l) && l.rows <= maxStripRows
+	return l != nil && fused.Columnwise(l.kernel.Name) && !isProduct(l) && l.rows <= maxStripRows && (l.rows > 1 || l.cols <= maxWide)
 }
 
 // isProduct tells whether a launch is a matrix product of small tiles.
@@ -194,13 +195,26 @@ func sameShape(x, y *program.Tensor) bool {
 	return x.Rows == y.Rows && x.Cols == y.Cols && x.LD == y.LD && x.DType == y.DType
 }
 
-// conflict tells whether the order of two actions matters.
+// conflict tells whether the order of two actions matters. Work on the host may fail and
+// end its replica's step, so that it stays before what writes state, and behind.
 func conflict(x, y *action) bool {
+	if x.host != nil && y.writesState() || y.host != nil && x.writesState() {
+		return true
+	}
 	for o := range x.operands() {
 		for p := range y.operands() {
 			if (o.write || p.write) && overlap(o.tensor, p.tensor) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+func (a *action) writesState() bool {
+	for o := range a.operands() {
+		if o.write && o.tensor.Space == program.SpaceReplica {
+			return true
 		}
 	}
 	return false
@@ -254,13 +268,11 @@ func (f *fuser) productOf(i int) int {
 
 // awaited tells whether the product at i is done with an update that comes later.
 func (f *fuser) awaited(i int) bool {
-	a := f.all[i]
-	if !isUpdateProduct(a) {
+	if !isUpdateProduct(f.all[i]) {
 		return false
 	}
 	for j := i + 1; j < len(f.all); j++ {
 		if l := f.all[j].only(); l != nil && fused.Update(l.kernel.Name) && f.productOf(j) == i {
-			f.waits[a] = true
 			return true
 		}
 	}

@@ -3,6 +3,8 @@
 package cuda
 
 import (
+	"slices"
+
 	"driftless/engine/program"
 	"driftless/kernels/activation"
 )
@@ -34,22 +36,33 @@ func (a *action) alone() *launch {
 	return a.launches[0]
 }
 
-// together puts actions into one group, with the launch that does them all, unless
-// something between must come before one of them.
-func (f *fuser) together(members []int, l *launch) bool {
-	is := map[int]bool{}
-	for _, i := range members {
-		is[i] = true
-	}
-	last := members[len(members)-1]
-	for i := range last {
-		if _, done := f.in[f.all[i]]; is[i] || done {
+// together puts actions into one bundle, with the launch that does them all, unless
+// something between must come before one of them and cannot be placed before all: if
+// first, nothing can.
+func (f *fuser) together(members []int, l *launch, first bool) bool {
+	var before []int
+	for i := range members[len(members)-1] {
+		if _, done := f.in[f.all[i]]; done || slices.Contains(members, i) {
 			continue
 		}
-		for _, m := range members {
-			if i < m && conflict(f.all[i], f.all[m]) {
+		follows := func(m int) bool { return i < m && conflict(f.all[i], f.all[m]) }
+		if !slices.ContainsFunc(members, follows) {
+			continue
+		}
+		if first {
+			return false
+		}
+		for j := range i { // what it follows in turn is not placed
+			if _, done := f.in[f.all[j]]; !done && !slices.Contains(before, j) && conflict(f.all[j], f.all[i]) {
 				return false
 			}
+		}
+		before = append(before, i)
+	}
+	for _, i := range before {
+		f.place(i)
+		if _, done := f.in[f.all[i]]; !done { // it waits for an update
+			return false
 		}
 	}
 	a := &action{every: 1, launches: []*launch{l}}
@@ -100,7 +113,7 @@ func (f *fuser) batch() (bool, error) {
 		return false, err
 	}
 	*l.operand("halted"), *l.operand("now") = word(controlHalted), word(controlNow)
-	return f.together([]int{0, min(inputs, labels), max(inputs, labels)}, l), nil
+	return f.together([]int{0, min(inputs, labels), max(inputs, labels)}, l, true), nil
 }
 
 // head lets one block do the last layer, the loss and its gradient, and end the step.
@@ -134,5 +147,5 @@ func (f *fuser) head(i int) (bool, error) {
 		out: []*program.Tensor{tensor(p, "c"), tensor(loss, "losses"), tensor(loss, "dz"), tensor(end, "loss"),
 			tensor(end, "losses"), tensor(end, "diverged"), tensor(end, "step")},
 		ints: map[string]int{"k": k, "scales": loss.int("scales"), "length": end.int("ring")}})
-	return err == nil && f.together([]int{i, ce, mean, tick}, l), err
+	return err == nil && f.together([]int{i, ce, mean, tick}, l, false), err
 }

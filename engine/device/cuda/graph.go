@@ -34,10 +34,8 @@ type graph struct {
 func (s *session) forget(b *bound) error {
 	var err error
 	for _, r := range b.views {
-		for _, table := range r.tables {
-			if e := s.release(table); err == nil {
-				err = e
-			}
+		if e := s.release(r.tables); err == nil {
+			err = e
 		}
 	}
 	for _, g := range b.graphs {

@@ -138,27 +138,22 @@ type ready struct {
 	boxes       []uint64
 	args        []unsafe.Pointer // to the boxes
 	firstInt    int
-	table       uint64
 }
 
-// prepare computes the arguments for a view of the replicas, and uploads a table.
-func (l *launch) prepare(s *session, consts uint64, v view) (ready, error) {
-	r := ready{launch: l, firstInt: 2 * len(l.operands)}
-	if len(l.table) > 0 {
-		var ops []fused.Op
-		for _, op := range l.table {
-			ops = append(ops, fused.Op{Kernel: &op.kernel.Kernel, Tensors: s.locateAll(consts, op.operands[1:], v, 0), Ints: op.ints, Floats: op.floats, First: op.first})
-		}
-		content := fused.Pack(ops)
-		var err error
-		if r.table, err = s.allocate(int64(len(content)), "a table of operations"); err != nil {
-			return r, err
-		}
-		if err := s.toDevice(r.table, content); err != nil {
-			return r, err
-		}
+// operations returns the table of a fused launch for a view.
+func (l *launch) operations(s *session, consts uint64, v view) []byte {
+	var ops []fused.Op
+	for _, op := range l.table {
+		ops = append(ops, fused.Op{Kernel: &op.kernel.Kernel, Tensors: s.locateAll(consts, op.operands[1:], v, 0), Ints: op.ints, Floats: op.floats, First: op.first})
 	}
-	packed := append(l.kernel.Params(s.locateAll(consts, l.operands, v, r.table), l.ints, l.floats), make([]byte, 8)...)
+	return fused.Pack(ops)
+}
+
+// prepare computes the arguments for a view of the replicas; table is where the launch's
+// own is, if it has one.
+func (l *launch) prepare(s *session, consts uint64, v view, table uint64) ready {
+	r := ready{launch: l, firstInt: 2 * len(l.operands)}
+	packed := append(l.kernel.Params(s.locateAll(consts, l.operands, v, table), l.ints, l.floats), make([]byte, 8)...)
 	r.grid, r.block = l.kernel.Grid(l.rows, l.cols, v.count)
 	for _, at := range l.kernel.Offsets() {
 		r.boxes = append(r.boxes, binary.LittleEndian.Uint64(packed[at:]))
@@ -166,7 +161,7 @@ func (l *launch) prepare(s *session, consts uint64, v view) (ready, error) {
 	for i := range r.boxes {
 		r.args = append(r.args, unsafe.Pointer(&r.boxes[i]))
 	}
-	return r, nil
+	return r
 }
 
 func (s *session) locateAll(consts uint64, operands []operand, v view, table uint64) []kernels.Tensor {

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"fmt"
 	"time"
 
 	"driftless/engine/program"
@@ -15,13 +16,10 @@ import (
 // some of them again launch by launch, between events. The virtual device's times say
 // nothing, so that it is not timed.
 func (s *session) Profile(p *program.Program, n int) (plan program.Plan, err error) {
-	err = s.do(func() error {
-		b, err := s.bind(p)
-		if err != nil {
-			return err
-		}
-		if plan, err = s.describe(b), s.reserve(b); err != nil || s.dev.virtual {
-			return err
+	err = s.with(p, func(b *bound) error {
+		plan = s.describe(b)
+		if s.dev.virtual {
+			return nil
 		}
 		return s.timed(b, &plan, n)
 	})
@@ -32,6 +30,7 @@ func (s *session) Profile(p *program.Program, n int) (plan program.Plan, err err
 func (s *session) describe(b *bound) program.Plan {
 	plan := program.Plan{Launched: true, Workers: 1, Peak: s.dev.peak}
 	for _, k := range b.blocks {
+		plan.Scratch = append(plan.Scratch, k.scratch)
 		var parts []program.Part
 		for _, a := range k.actions {
 			part := program.Part{Instrs: a.instrs}
@@ -48,11 +47,10 @@ func (s *session) describe(b *bound) program.Plan {
 // timed fills in the times of n steps. A part's time is that between events before and
 // after it, for as many steps as make one graph.
 func (s *session) timed(b *bound, plan *program.Plan, n int) error {
-	g := group{view{0, 1}, 0}
-	var err error
-	if g.done, err = s.word(program.StateStep, 0); err != nil {
+	if _, err := s.groups(b); err != nil {
 		return err
 	}
+	g := group{view{0, 1}, s.count.done[0]}
 	s.count.known = false
 	run := func(n int) error {
 		end, err := s.steps(b, g, n)
@@ -64,6 +62,11 @@ func (s *session) timed(b *bound, plan *program.Plan, n int) error {
 	}
 	if err := run(2 * graphSteps); err != nil { // the graph is captured
 		return err
+	}
+	if at, err := s.word(program.StateNonFinite, 0); err != nil {
+		return err
+	} else if at >= 0 {
+		return fmt.Errorf("the first replica diverged at step %d: its steps do nothing that could be timed", at)
 	}
 	start := time.Now()
 	if err := run(n); err != nil {

@@ -3,11 +3,13 @@
 package cuda
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"driftless/engine/device"
+	"driftless/engine/program"
 	"driftless/models"
 )
 
@@ -51,5 +53,33 @@ func TestProfile(t *testing.T) {
 	}
 	if text := n.train.Listing(plan); !strings.Contains(text, "parts timed one by one") {
 		t.Errorf("the listing has no times:\n%s", text)
+	}
+}
+
+// TestProfileOfDiverged: a replica that has diverged, before or while it is timed, has
+// no times.
+func TestProfileOfDiverged(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		r := newRaw(t)
+		l := newLast(r)
+		calls := 0
+		r.do(program.Instr{Op: program.OpHost, Host: failing{&calls}, In: tensors{r.state("nan", 1, 1, []float32{float32(math.NaN())})}, Out: tensors{scratch(1, 1)}})
+		r.do(l.product())
+		r.do(l.entropy())
+		r.end(l.losses)
+		s, err := open(t).Open(r.layout, 1)
+		must(t, err)
+		if before {
+			must(t, s.Write(program.StateNonFinite, 0, []int64{3}))
+		}
+		own := s.(*session)
+		err = own.with(&program.Program{Layout: r.layout, Blocks: []*program.Block{&r.block}}, func(b *bound) error {
+			plan := own.describe(b)
+			return own.timed(b, &plan, 5)
+		})
+		if err == nil || !strings.Contains(err.Error(), "diverged") {
+			t.Errorf("diverged before %v: %v", before, err)
+		}
+		must(t, s.Close())
 	}
 }

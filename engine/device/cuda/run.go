@@ -3,9 +3,11 @@
 package cuda
 
 import (
+	"errors"
 	"sync"
 
 	"driftless/engine/program"
+	"driftless/kernels/cuda/fused"
 )
 
 // serial lets one session at a time run a Program with operations that may keep
@@ -14,9 +16,20 @@ var serial sync.Mutex
 
 // Run implements device.Session.
 func (s *session) Run(p *program.Program, n int) error {
+	return s.with(p, func(b *bound) error {
+		if n <= 0 {
+			return nil
+		}
+		return s.run(b, n)
+	})
+}
+
+// with calls f with a Program that is ready to run. What the session knows of its step
+// counts is forgotten if that fails.
+func (s *session) with(p *program.Program, f func(*bound) error) error {
 	return s.do(func() error {
 		b, err := s.bind(p)
-		if err != nil || n <= 0 {
+		if err != nil {
 			return err
 		}
 		if err := s.reserve(b); err != nil {
@@ -26,8 +39,7 @@ func (s *session) Run(p *program.Program, n int) error {
 			serial.Lock()
 			defer serial.Unlock()
 		}
-		err = s.run(b, n)
-		if err != nil {
+		if err = f(b); err != nil {
 			s.count.known = false
 		}
 		return err
@@ -128,7 +140,7 @@ type prepared struct {
 	view
 	begin   []*ready    // of each block, nil where there is none
 	actions [][][]ready // of each block, of each action
-	tables  []uint64
+	tables  uint64      // where the operations of fused launches are, 0 if there are none
 }
 
 // prepared returns the launches for a view, made once.
@@ -137,33 +149,40 @@ func (s *session) prepared(b *bound, v view) (*prepared, error) {
 		return r, nil
 	}
 	r := &prepared{view: v}
-	prepare := func(l *launch, consts uint64) (ready, error) {
-		p, err := l.prepare(s, consts, v)
-		if p.table != 0 {
-			r.tables = append(r.tables, p.table)
+	var tables []byte
+	for i := range b.blocks {
+		k := &b.blocks[i]
+		consts := b.consts + uint64(k.consts)
+		for _, a := range k.actions {
+			for _, l := range a.launches {
+				tables = append(tables, l.operations(s, consts, v)...)
+			}
 		}
-		return p, err
 	}
+	if len(tables) > 0 {
+		var err error
+		if r.tables, err = s.allocate(int64(len(tables)), "the operations of fused launches"); err != nil {
+			return nil, err
+		}
+		if err := s.toDevice(r.tables, tables); err != nil {
+			return nil, errors.Join(err, s.release(r.tables))
+		}
+	}
+	table := r.tables
 	for i := range b.blocks {
 		k := &b.blocks[i]
 		consts := b.consts + uint64(k.consts)
 		var begin *ready
 		if k.begin != nil {
-			p, err := prepare(k.begin, consts)
-			if err != nil {
-				return nil, err
-			}
+			p := k.begin.prepare(s, consts, v, 0)
 			begin = &p
 		}
 		r.begin = append(r.begin, begin)
 		actions := make([][]ready, len(k.actions))
 		for j, a := range k.actions {
 			for _, l := range a.launches {
-				p, err := prepare(l, consts)
-				if err != nil {
-					return nil, err
-				}
-				actions[j] = append(actions[j], p)
+				actions[j] = append(actions[j], l.prepare(s, consts, v, table))
+				table += uint64(len(l.table) * fused.OpBytes)
 			}
 		}
 		r.actions = append(r.actions, actions)

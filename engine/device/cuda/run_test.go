@@ -28,8 +28,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestLargeBatch trains with more rows than a block takes alone, so that nothing is
-// fused but the batch.
+// TestLargeBatch trains with more rows than a block takes alone: products and
+// normalizations are launches of their own.
 func TestLargeBatch(t *testing.T) {
 	c := small(models.BatchNorm)
 	c.batch = 130

@@ -50,17 +50,18 @@ func (o *Op) named(name string, missing int) int {
 	return missing
 }
 
-// Sizes of the table's entries.
 const (
 	maxTensors = 8
 	maxNumbers = 6
-	opBytes    = 4*6 + 4*maxTensors + 16*maxTensors + 8*maxNumbers
 )
+
+// OpBytes is the size of an operation in a table.
+const OpBytes = 4*6 + 4*maxTensors + 16*maxTensors + 8*maxNumbers
 
 // Pack returns the table of operations as the kernels read it. It panics if there is
 // one that they do not have.
 func Pack(ops []Op) []byte {
-	b := make([]byte, 0, len(ops)*opBytes)
+	b := make([]byte, 0, len(ops)*OpBytes)
 	for i := range ops {
 		b = ops[i].pack(b)
 	}

@@ -1,6 +1,7 @@
 // step.cu holds the instructions before the first layer of a step and those after the
 // last, as one launch each. Their bits are those of the instructions one by one.
 #include "../../gather/bytes.h"
+#include "../../gemm/multiply.h"
 #include "../../loss/rows.h"
 #include "../../norm/columns.h"
 #include "../../order/order.h"
@@ -49,11 +50,7 @@ head(CONTROL, TENSOR(const float, a), TENSOR(const float, b), TENSOR(const float
   RETURN_IF_DIVERGED
   const float *left = REPLICA(a), *right = REPLICA(b), *shift = REPLICA(bias);
   float *z = REPLICA(logits);
-  int chunk = k;
-  if (k > 1024) {
-    const int parts = (k + 1023) / 1024;
-    chunk = ((k + parts - 1) / parts + 63) / 64 * 64;
-  }
+  const int chunk = chunk_of(k);
   for (int e = threadX(); e < m * n; e += HEAD_THREADS) {
     const int i = e / n, j = e - i * n;
     const float *x = at(left, lda, i, 0);

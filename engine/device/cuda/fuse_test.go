@@ -1,0 +1,362 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"driftless/engine/device"
+	"driftless/engine/optim"
+	"driftless/engine/program"
+	"driftless/kernels/activation"
+)
+
+// tensors is short for lists of operands.
+type tensors = []*program.Tensor
+
+// raw is a Program made by hand, of one block.
+type raw struct {
+	t      testing.TB
+	layout *program.Layout
+	block  program.Block
+	states []string
+	data   int
+}
+
+func newRaw(t testing.TB) *raw {
+	l := program.NewLayout(program.Float32)
+	l.Lookup(program.StateLR).Init = []float64{0.01}
+	return &raw{t: t, layout: l, block: program.Block{Name: "by hand", Rounds: 1}}
+}
+
+// state adds a state of the replica.
+func (r *raw) state(name string, rows, cols int, init []float32) *program.Tensor {
+	r.t.Helper()
+	st, err := r.layout.Add(program.State{Name: name, DType: program.Float32, Rows: rows, Cols: cols, Init: init})
+	must(r.t, err)
+	r.states = append(r.states, name)
+	return &program.Tensor{Space: program.SpaceReplica, DType: program.Float32, Off: st.Off, Rows: rows, Cols: cols, LD: st.LD, Shape: []int{rows, cols}, Name: name}
+}
+
+// bytes adds a data set.
+func (r *raw) bytes(name string, rows, cols int) *program.Tensor {
+	r.t.Helper()
+	data := make([]uint8, rows*cols)
+	for i := range data {
+		data[i] = uint8(i * 7 % 10)
+	}
+	_, err := r.layout.AddData(name, program.Uint8, rows, cols, data)
+	must(r.t, err)
+	r.data++
+	return &program.Tensor{Space: program.SpaceShared, DType: program.Uint8, Off: r.data - 1, Rows: rows, Cols: cols, LD: cols, Shape: []int{rows, cols}}
+}
+
+func scratch(rows, cols int) *program.Tensor {
+	return &program.Tensor{Space: program.SpaceScratch, DType: program.Float32, Rows: rows, Cols: cols, LD: cols, Shape: []int{rows, cols}}
+}
+
+func (r *raw) do(in program.Instr) *program.Instr {
+	r.block.Instrs = append(r.block.Instrs, &in)
+	return &in
+}
+
+// end records the mean of losses and ends the step.
+func (r *raw) end(losses *program.Tensor) {
+	mean := scratch(1, 1)
+	r.do(program.Instr{Op: program.OpMean, In: tensors{losses}, Out: tensors{mean}})
+	r.do(program.Instr{Op: program.OpTick, In: tensors{mean}})
+}
+
+// apart has every instruction launched by itself.
+func apart(o *options) { o.apart = true }
+
+// check runs steps of the Program, fused and not: all states are the same, and so many
+// launches a step are left.
+func (r *raw) check(steps, launches int) {
+	r.t.Helper()
+	var text string
+	run := func(opts ...Option) (device.Session, Counters) {
+		s, err := open(r.t, opts...).Open(r.layout, 2)
+		must(r.t, err)
+		r.t.Cleanup(func() { _ = s.Close() })
+		p := &program.Program{Layout: r.layout, Blocks: []*program.Block{&r.block}}
+		for range steps {
+			must(r.t, s.Run(p, 1))
+		}
+		plan := program.Plan{}
+		own := s.(*session)
+		must(r.t, own.with(p, func(b *bound) error { plan = own.describe(b); return nil }))
+		text = p.Listing(plan)
+		return s, counters(s)
+	}
+	plain, _ := run(apart)
+	fused, count := run()
+	for _, name := range append(r.states, program.StateStep, program.StateNonFinite, program.StateLosses) {
+		st := r.layout.Lookup(name)
+		x, xs := makeSlice(st.DType, st.Len())
+		y, ys := makeSlice(st.DType, st.Len())
+		must(r.t, plain.Read(name, 1, x))
+		must(r.t, fused.Read(name, 1, y))
+		if string(xs) != string(ys) && !sameNaNs(x, y) {
+			r.t.Errorf("%s: %s\n%s", name, different(x, y), text)
+		}
+	}
+	if n := count.Launches + count.GraphKernels; n != launches && launches > 0 {
+		r.t.Errorf("%d launches, want %d\n%s", n, launches, text)
+	}
+}
+
+// sameNaNs tells whether two buffers differ only in what NaNs hold.
+func sameNaNs(x, y any) bool {
+	a, ok := x.([]float32)
+	if !ok {
+		return false
+	}
+	for i, v := range a {
+		if w := y.([]float32)[i]; math.Float32bits(v) != math.Float32bits(w) && (v == v || w == w) {
+			return false
+		}
+	}
+	return true
+}
+
+// last is the last layer of a network, up to its loss.
+type last struct{ x, w, labels, other, scale, logits, losses, dz *program.Tensor }
+
+func newLast(r *raw) last {
+	const n = 6
+	l := last{x: r.state("x", n, n, wave(n*n)), w: r.state("w", n, n, wave(n * n)[:]),
+		labels: r.state("labels", 1, n, []float32{0, 1, 2, 3, 4, 5}), other: r.state("other", 1, n, []float32{5, 4, 3, 2, 1, 0}),
+		scale: r.state("scale", 1, 1, []float32{0.1}), logits: scratch(n, n), losses: scratch(1, n), dz: r.state("dz", n, n, make([]float32, n*n))}
+	return l
+}
+
+func (l last) product() program.Instr {
+	return program.Instr{Op: program.OpGEMM, In: tensors{l.x, l.w}, Out: tensors{l.logits}}
+}
+
+func (l last) entropy() program.Instr {
+	return program.Instr{Op: program.OpCrossEntropyBoth, In: tensors{l.logits, l.labels, l.scale}, Out: tensors{l.losses, l.dz}}
+}
+
+// TestFusedEnd: the end of a step is one launch, but not where something else would
+// see the difference. begin is a launch too.
+func TestFusedEnd(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		launches int // of two steps
+		build    func(r *raw, l last)
+	}{
+		{"plain", 2 * 2, func(r *raw, l last) {
+			r.do(l.product())
+			r.do(l.entropy())
+			r.end(l.losses)
+		}},
+		{"labels come late", 2 * 3, func(r *raw, l last) {
+			r.do(l.product())
+			r.do(program.Instr{Op: program.OpCopy, In: tensors{l.other}, Out: tensors{l.labels}})
+			r.do(l.entropy())
+			r.end(l.losses)
+		}},
+		{"labels come of the logits", 2 * 5, func(r *raw, l last) {
+			r.do(l.product())
+			r.do(program.Instr{Op: program.OpColumnSum, In: tensors{l.logits}, Out: tensors{l.labels}})
+			r.do(program.Instr{Op: program.OpCopy, In: tensors{l.other}, Out: tensors{l.labels}})
+			r.do(l.entropy())
+			r.end(l.losses)
+		}},
+		{"labels of the step before", 2 * 3, func(r *raw, l last) {
+			r.do(l.product())
+			r.do(l.entropy())
+			r.end(l.losses)
+			r.do(program.Instr{Op: program.OpCopy, In: tensors{l.other}, Out: tensors{l.labels}})
+		}},
+		{"two losses of the same logits", 0, func(r *raw, l last) {
+			r.do(l.product())
+			r.do(l.entropy())
+			second := l.entropy()
+			second.In = tensors{l.logits, l.other, l.scale}
+			second.Out = tensors{r.state("losses of the second", 1, 6, make([]float32, 6)), scratch(6, 6)}
+			r.do(second)
+			r.end(l.losses)
+		}},
+		{"logits that are a parameter", 0, func(r *raw, l last) {
+			in := l.product()
+			in.Update, in.Out = true, tensors{r.state("p", 6, 6, wave(36))}
+			r.do(in)
+			l.logits = in.Out[0]
+			r.do(l.entropy())
+			r.end(l.losses)
+		}},
+		{"a loss every other step", 0, func(r *raw, l last) {
+			l.losses = r.state("kept", 1, 6, wave(6))
+			r.do(l.product())
+			in := l.entropy()
+			in.Every = 2
+			r.do(in)
+			r.end(l.losses)
+		}},
+		{"an activation", 0, func(r *raw, l last) {
+			in := l.product()
+			in.Act = activation.Tanh
+			r.do(in)
+			r.do(l.entropy())
+			r.end(l.losses)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRaw(t)
+			c.build(r, newLast(r))
+			r.check(2, c.launches)
+		})
+	}
+}
+
+// TestFusedHost: work on the host that fails ends the step before what comes after it,
+// the end of the step and steps of weights included.
+func TestFusedHost(t *testing.T) {
+	r := newRaw(t)
+	l := newLast(r)
+	calls := 0
+	r.do(l.product())
+	r.do(l.entropy())
+	r.do(program.Instr{Op: program.OpHost, Host: failing{&calls}, In: tensors{r.state("nan", 1, 1, []float32{float32(math.NaN())})}, Out: tensors{scratch(1, 1)}})
+	r.end(l.losses)
+	dw := scratch(6, 6)
+	r.do(program.Instr{Op: program.OpGEMM, TransA: true, In: tensors{l.x, l.dz}, Out: tensors{dw}})
+	r.do(program.Instr{Op: program.OpUpdate, Rule: optim.SGD(0.01), In: tensors{dw}, Out: tensors{l.w}})
+	r.check(2, 6) // in the second step all are halted
+	if calls != 4 {
+		t.Errorf("%d calls, want one for each replica and run", calls)
+	}
+}
+
+// TestFusedBatch: rows and labels of a step come with its begin; those of rounds, whose
+// begin is one for all, do not.
+func TestFusedBatch(t *testing.T) {
+	const batch, cols = 4, 8
+	for _, rounds := range []int{1, 3} {
+		r := newRaw(t)
+		x, y := r.bytes("x", 12, cols), r.bytes("y", 12, 1)
+		rows := &program.Tensor{Space: program.SpaceScratch, DType: program.Int32, Rows: 1, Cols: batch, LD: batch, Shape: []int{batch}}
+		a, b := scratch(batch, cols), scratch(1, batch)
+		sum, kept := r.state("sum", 1, cols, make([]float32, cols)), r.state("kept", 1, batch, make([]float32, batch))
+		r.block.Rounds, r.block.Batch, r.block.Total = rounds, batch, 12
+		r.do(program.Instr{Op: program.OpIndex, Out: tensors{rows}, Order: program.Sequential, Total: 12, Scale: 12})
+		r.do(program.Instr{Op: program.OpGather, In: tensors{x, rows}, Out: tensors{a}, Map: 1})
+		r.do(program.Instr{Op: program.OpColumnSum, In: tensors{a}, Out: tensors{sum}})
+		r.do(program.Instr{Op: program.OpGather, In: tensors{y, rows}, Out: tensors{b}})
+		r.do(program.Instr{Op: program.OpCopy, In: tensors{b}, Out: tensors{kept}})
+		mean := scratch(1, 1)
+		r.do(program.Instr{Op: program.OpMean, In: tensors{b}, Out: tensors{mean}})
+		r.do(program.Instr{Op: program.OpTick, In: tensors{mean}})
+		want := 1 + 1 + 1 + 1 // batch, a strip of sum and copy, mean, tick
+		if rounds > 1 {
+			want = 1 + rounds*7 // begin, and each by itself
+		}
+		r.check(1, want)
+	}
+}
+
+// TestFusedUpdates: gradients and steps of several weights are one launch, but not with
+// those that are due at other steps, or whose gradient is read elsewhere or changed.
+func TestFusedUpdates(t *testing.T) {
+	const n = 20
+	gradient := func(r *raw, a, b, g *program.Tensor) *program.Instr {
+		return r.do(program.Instr{Op: program.OpGEMM, TransA: true, In: tensors{a, b}, Out: tensors{g}})
+	}
+	step := func(r *raw, g *program.Tensor, name string, shape ...int) *program.Instr {
+		if shape == nil {
+			shape = []int{n, n}
+		}
+		size := shape[0] * shape[1]
+		return r.do(program.Instr{Op: program.OpUpdate, Rule: optim.Momentum(0.01, 0.9), In: tensors{g},
+			Out: tensors{r.state(name, shape[0], shape[1], wave(size)), r.state(name+".slot", shape[0], shape[1], wave(size))}})
+	}
+	for _, c := range []struct {
+		name     string
+		launches int // of four steps, with begin
+		build    func(r *raw, a, b *program.Tensor)
+	}{
+		{"two", 4 * 2, func(r *raw, a, b *program.Tensor) {
+			g, h := scratch(n, n), scratch(n, n)
+			gradient(r, a, b, g)
+			gradient(r, b, b, h)
+			step(r, g, "p")
+			step(r, h, "q")
+		}},
+		{"one every other step", 4*2 + 2, func(r *raw, a, b *program.Tensor) {
+			g, h := scratch(n, n), scratch(n, n)
+			gradient(r, a, b, g)
+			step(r, g, "p")
+			gradient(r, b, b, h).Every = 2
+			step(r, h, "q").Every = 2
+		}},
+		{"the step every other", 0, func(r *raw, a, b *program.Tensor) {
+			g := scratch(n, n)
+			gradient(r, a, b, g)
+			step(r, g, "p").Every = 2
+		}},
+		{"the gradient is read elsewhere", 0, func(r *raw, a, b *program.Tensor) {
+			g := scratch(n, n)
+			gradient(r, a, b, g)
+			r.do(program.Instr{Op: program.OpColumnSum, In: tensors{g}, Out: tensors{r.state("sum", 1, n, make([]float32, n))}})
+			step(r, g, "p")
+		}},
+		{"an operand changes before the step", 0, func(r *raw, a, b *program.Tensor) {
+			g := scratch(n, n)
+			gradient(r, a, b, g)
+			r.do(program.Instr{Op: program.OpActivate, Act: activation.Tanh, In: tensors{a}, Out: tensors{a}})
+			step(r, g, "p")
+		}},
+		{"the gradient in another shape", 0, func(r *raw, a, b *program.Tensor) {
+			g := scratch(n, n)
+			gradient(r, a, b, g)
+			step(r, program.View(g, 10, 40), "p", 10, 40)
+		}},
+		{"the gradient of a step to come", 0, func(r *raw, a, b *program.Tensor) {
+			g := r.state("g", n, n, wave(n*n))
+			step(r, g, "p")
+			gradient(r, a, b, g)
+		}},
+		{"an activation of the gradient", 0, func(r *raw, a, b *program.Tensor) {
+			g := scratch(n, n)
+			gradient(r, a, b, g).Act = activation.ReLU
+			step(r, g, "p")
+		}},
+		{"a parameter that the next product reads", 0, func(r *raw, a, b *program.Tensor) {
+			g, h := scratch(n, n), scratch(n, n)
+			gradient(r, a, b, g)
+			p := step(r, g, "p").Out[0]
+			gradient(r, p, b, h)
+			step(r, h, "q")
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRaw(t)
+			c.build(r, r.state("a", n, n, wave(n*n)), r.state("b", n, n, wave(n*n)))
+			// A loss ends the step, so that steps count.
+			loss := r.state("loss", 1, 1, []float32{1})
+			r.do(program.Instr{Op: program.OpTick, In: tensors{loss}})
+			launches := c.launches
+			if launches > 0 {
+				launches += 4
+			}
+			r.check(4, launches)
+		})
+	}
+}
+
+// TestRandomPrograms: what is fused has the bits of what is not, whatever the order of
+// instructions, buffers that are used again, views, and steps at which not all is due.
+func TestRandomPrograms(t *testing.T) {
+	count := uint64(60)
+	if testing.Short() {
+		count = 10
+	}
+	for seed := range count {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomProgram(t, seed).check(3, 0) })
+	}
+}
