@@ -88,61 +88,118 @@ func TestStripOfMany(t *testing.T) {
 	})
 }
 
-// TestUpdates does products of several sizes, one with SGD in the product, one with
-// momentum after it, one with nothing.
+// TestUpdates does products of several sizes: with a step of SGD in the product, with one
+// of each rule after it, with nothing but a bias.
 func TestUpdates(t *testing.T) {
 	eachLayer(t, func(t *testing.T, c product, v mode, _ activation.Kind) {
 		l := newLaunch(t, "updates")
+		var weights []*weight
 		var ops []fused.Op
 		tiles := 0
-		var checks []func()
-		for i, how := range []string{"sgd", "momentum", ""} {
-			m, n, k, ld := c.k%50+1+30*i, c.n, c.m, c.n+c.gap
-			first := len(l.tensors)
-			a, b := in(l, k, m, m+c.gap, v.draw), in(l, k, n, ld, v.draw)
-			w, g, slot := in(l, m, n, ld, v.draw), in(l, m, n, ld, v.draw), in(l, m, n, ld, v.draw)
-			in(l, 1, 1, 1, constant(rate))
-			at := l.tensors[first:]
-			product := fused.Op{Kernel: entry(t, "gemm_tn_32"), Ints: []int{m, n, k, a.ld, ld, ld, 0}, First: tiles,
-				Tensors: []cuda.Tensor{at[0], at[1], {}, at[3], {}}}
-			if how == "sgd" {
-				product.Tensors[3], product.Tensors[4] = at[2], at[5]
+		for i, rule := range []string{"product", "momentum", "", "sgd", "adam"} {
+			w := newWeight(l, rule, product{c.k%50 + 1 + 30*i, c.n, c.m, c.gap}, v)
+			for _, op := range w.ops(t) {
+				op.First = tiles
+				ops = append(ops, op)
 			}
-			ops = append(ops, product)
-			if how == "momentum" {
-				ops = append(ops, fused.Op{Kernel: entry(t, "momentum"), Ints: []int{m, n, ld, ld, ld}, Floats: []float64{0.9}, First: tiles,
-					Tensors: []cuda.Tensor{at[3], at[2], at[4], at[5]}})
-			}
-			tiles += fused.UpdateTiles(m, n)
-			grad := func(r int, alpha float32, add bool, x []float32) {
-				gemm.Gemm(true, false, m, n, k, alpha, a.x[r], a.ld, b.x[r], ld, add, x, ld, gemm.Epilogue[float32]{}, make([]float32, gemm.Scratch(true, false, m, n, k)))
-			}
-			momentum := func(r int, x, slots []float32) {
-				dw := make([]float32, len(x))
-				grad(r, 1, false, dw)
-				for i := range m {
-					optim.Momentum(x[i*ld:][:n], dw[i*ld:][:n], slots[i*ld:][:n], rate, 0.9)
-				}
-			}
-			checks = append(checks, func() {
-				switch how {
-				case "sgd":
-					w.check("w", func(r int, x []float32) { grad(r, -rate, true, x) })
-					g.check("g", nil)
-				case "momentum":
-					w.check("w", func(r int, x []float32) { momentum(r, x, append([]float32(nil), slot.x[r]...)) })
-					slot.check("slot", func(r int, x []float32) { momentum(r, append([]float32(nil), w.x[r]...), x) })
-					fallthrough
-				default:
-					g.check("g", func(r int, x []float32) { grad(r, 1, false, x) })
-				}
-			})
+			tiles += fused.UpdateTiles(w.m, w.n)
+			weights = append(weights, w)
 		}
 		l.table(tiles, ops...)
-		for _, f := range checks {
-			f()
+		for _, w := range weights {
+			w.check()
 		}
 	})
+}
+
+// weight is a parameter of a launch of updates.
+type weight struct {
+	product
+	rule               string
+	lda, ld            int
+	a, b, bias, g      *tensor[float32]
+	p, first, second   *tensor[float32]
+	powers, rate       *tensor[float64]
+	moments            []float64 // of Adam
+	correct1, correct2 float32
+}
+
+func newWeight(l *launch, rule string, c product, v mode) *weight {
+	one, power := 1.0, 0.9
+	w := &weight{product: c, rule: rule, lda: c.m + c.gap, ld: c.n + c.gap, moments: []float64{0.9, one - 0.9, 0.999, one - 0.999, 1e-8, 0},
+		correct1: float32(1 - power), correct2: float32(1 - power)}
+	w.a, w.b, w.bias = in(l, c.k, c.m, w.lda, v.draw), in(l, c.k, c.n, w.ld, v.draw), in(l, 1, c.n, c.n, v.draw)
+	w.g, w.p = in(l, c.m, c.n, w.ld, v.draw), in(l, c.m, c.n, w.ld, v.draw)
+	w.first, w.second = in(l, c.m, c.n, w.ld, v.draw), in(l, c.m, c.n, w.ld, positive.draw)
+	w.powers, w.rate = in(l, 1, 2, 2, constant(power)), in(l, 1, 1, 1, constant(rate))
+	return w
+}
+
+// ops are the product and what follows it.
+func (w *weight) ops(t testing.TB) []fused.Op {
+	product := fused.Op{Kernel: entry(t, "gemm_tn_32"), Ints: []int{w.m, w.n, w.k, w.lda, w.ld, w.ld, 0}, Tensors: []cuda.Tensor{w.a.at, w.b.at, {}, w.g.at, {}}}
+	step := fused.Op{Ints: []int{w.m, w.n, w.ld, w.ld}}
+	switch w.rule {
+	case "product":
+		product.Tensors[3], product.Tensors[4] = w.p.at, w.rate.at
+		return []fused.Op{product}
+	case "":
+		product.Tensors[2] = w.bias.at
+		return []fused.Op{product}
+	case "momentum":
+		step.Ints, step.Floats = append(step.Ints, w.ld), []float64{0.9}
+		step.Tensors = []cuda.Tensor{w.g.at, w.p.at, w.first.at, w.rate.at}
+	case "sgd":
+		step.Tensors = []cuda.Tensor{w.g.at, w.p.at, w.rate.at}
+	case "adam":
+		step.Ints, step.Floats = append(step.Ints, w.ld, w.ld), w.moments
+		step.Tensors = []cuda.Tensor{w.g.at, w.powers.at, w.p.at, w.first.at, w.second.at, w.rate.at}
+	}
+	step.Kernel = entry(t, w.rule)
+	return []fused.Op{product, step}
+}
+
+// gradient adds to x, or sets it to, alpha times the product.
+func (w *weight) gradient(r int, alpha float32, add bool, x []float32) {
+	ep := gemm.Epilogue[float32]{}
+	if w.rule == "" {
+		ep.Bias = w.bias.x[r]
+	}
+	gemm.Gemm(true, false, w.m, w.n, w.k, alpha, w.a.x[r], w.lda, w.b.x[r], w.ld, add, x, w.ld, ep, make([]float32, gemm.Scratch(true, false, w.m, w.n, w.k)))
+}
+
+// after returns the parameter and its slots after the step.
+func (w *weight) after(r int) (p, first, second []float32) {
+	clone := func(b *tensor[float32]) []float32 { return append([]float32(nil), b.x[r]...) }
+	p, first, second = clone(w.p), clone(w.first), clone(w.second)
+	dw := make([]float32, len(p))
+	w.gradient(r, 1, false, dw)
+	for i := range w.m {
+		row := func(x []float32) []float32 { return x[i*w.ld:][:w.n] }
+		switch w.rule {
+		case "momentum":
+			optim.Momentum(row(p), row(dw), row(first), rate, 0.9)
+		case "sgd":
+			optim.SGD(row(p), row(dw), rate)
+		case "adam":
+			optim.Adam(row(p), row(dw), row(first), row(second), rate, 0.9, 0.999, 1e-8, w.correct1, w.correct2)
+		}
+	}
+	if w.rule == "product" {
+		w.gradient(r, -rate, true, p)
+	}
+	return p, first, second
+}
+
+func (w *weight) check() {
+	w.p.check("p", func(r int, x []float32) { p, _, _ := w.after(r); copy(x, p) })
+	w.first.check("first slot", func(r int, x []float32) { _, s, _ := w.after(r); copy(x, s) })
+	w.second.check("second slot", func(r int, x []float32) { _, _, s := w.after(r); copy(x, s) })
+	if w.rule == "product" {
+		w.g.check("g", nil)
+		return
+	}
+	w.g.check("g", func(r int, x []float32) { w.gradient(r, 1, false, x) })
 }
 
 func TestBatch(t *testing.T) {
@@ -150,6 +207,7 @@ func TestBatch(t *testing.T) {
 	for _, s := range shapes {
 		for how := shuffled; how <= sample; how++ {
 			m, cols, ld := s.m, s.d, s.d+s.gap
+			pixels, classes := gather.Map(how%3), gather.Map((how+1)%3)
 			byteOf := func(r *rand.Rand) uint8 { return uint8(r.UintN(256)) }
 			l := newLaunch(t, "batch")
 			data, labels := in(l, total, cols, cols, byteOf).share(), in(l, 1, total, total, byteOf).share()
@@ -159,15 +217,15 @@ func TestBatch(t *testing.T) {
 			stopped := in(l, 1, 1, 1, func(*rand.Rand) int64 { next++; return []int64{-1, 5, -1}[next] })
 			step := in(l, 1, 1, 1, func(r *rand.Rand) int64 { return r.Int64N(1000) })
 			seed := in(l, 1, 1, 1, func(r *rand.Rand) int64 { return int64(r.Uint64()) })
-			l.run(m, cols, []int{m, cols, ld, int(gather.Unit), int(gather.Raw), total, total, how, 1, m / 2})
+			l.run(m, cols, []int{m, cols, ld, int(pixels), int(classes), total, total, how, 1, m / 2})
 			want := func(r int) []int32 {
 				rows := make([]int32, m)
 				batchRows(rows, how, step.x[r][0], uint64(seed.x[r][0]), total, total, 1, m/2)
 				return rows
 			}
 			rows.check("rows", func(r int, x []int32) { copy(x, want(r)) })
-			x.check("x", func(r int, x []float32) { gather.BytesRows(want(r), data.x[r], cols, gather.Unit, x, ld) })
-			y.check("y", func(r int, y []float32) { gather.BytesRows(want(r), labels.x[r], 1, gather.Raw, y, 1) })
+			x.check("x", func(r int, x []float32) { gather.BytesRows(want(r), data.x[r], cols, pixels, x, ld) })
+			y.check("y", func(r int, y []float32) { gather.BytesRows(want(r), labels.x[r], 1, classes, y, 1) })
 			for r := range replicas {
 				if halted.got[r][0] != stopped.x[r][0] || now.got[r][0] != step.x[r][0] {
 					t.Errorf("replica %d: halted %d, now %d, want %d, %d", r, halted.got[r][0], now.got[r][0], stopped.x[r][0], step.x[r][0])
@@ -182,14 +240,25 @@ func TestHead(t *testing.T) {
 	eachLayer(t, func(t *testing.T, c product, v mode, _ activation.Kind) {
 		m, n, k, ld := c.m, c.n, c.k, c.n+c.gap
 		l := newLaunch(t, "head")
-		a, b, bias := in(l, m, k, k+c.gap, v.draw), in(l, k, n, ld, v.draw), in(l, 1, n, n, v.draw)
-		y, scale := in(l, 1, m, m, labels(n, ordinary)), in(l, 1, 1, 1, constant(1/float32(m)))
+		a, b := in(l, m, k, k+c.gap, v.draw), in(l, k, n, ld, v.draw)
+		shift := func(int) []float32 { return nil }
+		if v.name == special.name {
+			l.null()
+		} else {
+			bias := in(l, 1, n, n, v.draw)
+			shift = func(r int) []float32 { return bias.x[r] }
+		}
+		scales := 1
+		if v.name == wide.name {
+			scales = m
+		}
+		y, scale := in(l, 1, m, m, labels(n, ordinary)), in(l, 1, scales, scales, v.draw)
 		logits, rows, dz, mean := out[float32](l, m, n, ld), out[float32](l, 1, m, m), out[float32](l, m, n, n), out[float32](l, 1, 1, 1)
 		losses := in(l, 1, ring, ring, constant(float32(9)))
 		stopped, step := in(l, 1, 1, 1, constant(int64(-1))), in(l, 1, 1, 1, constant(int64(12)))
-		l.run(m, n, []int{m, n, k, a.ld, ld, ld, n, 1, ring})
+		l.run(m, n, []int{m, n, k, a.ld, ld, ld, n, scales, ring})
 		want := func(r int) (z, l, d []float32) {
-			z, l, d = multiply(false, m, n, k, a.x[r], a.ld, b.x[r], ld, bias.x[r]), make([]float32, m), make([]float32, m*n)
+			z, l, d = multiply(false, m, n, k, a.x[r], a.ld, b.x[r], ld, shift(r)), make([]float32, m), make([]float32, m*n)
 			loss.SoftmaxCrossEntropyBoth(m, n, z, n, y.x[r], scale.x[r], l, d, n)
 			return z, l, d
 		}

@@ -11,21 +11,15 @@ import (
 
 // The kernels that begin and end a step.
 
-// find returns the number of the only action of a kernel, from the one at i on, whose
+// find returns the number of the first action of a kernel, from the one at i on, whose
 // operand is t, or -1.
 func (f *fuser) find(i int, kernel, operand string, t *program.Tensor) int {
-	found := -1
 	for j := i; j < len(f.all); j++ {
-		l := f.all[j].alone()
-		if l == nil || l.kernel.Name != kernel || l.operand(operand).tensor != t {
-			continue
+		if l := f.all[j].alone(); l != nil && l.kernel.Name == kernel && l.operand(operand).tensor == t {
+			return j
 		}
-		if found >= 0 {
-			return -1
-		}
-		found = j
 	}
-	return found
+	return -1
 }
 
 // alone is the launch of an action that is one and runs every step.

@@ -192,6 +192,7 @@ func TestFusedEnd(t *testing.T) {
 		}},
 		{"a loss every other step", 0, func(r *raw, l last) {
 			l.losses = r.state("kept", 1, 6, wave(6))
+			r.do(program.Instr{Op: program.OpActivate, Act: activation.Tanh, In: tensors{l.x}, Out: tensors{l.x}})
 			r.do(l.product())
 			in := l.entropy()
 			in.Every = 2
@@ -258,6 +259,16 @@ func TestFusedBatch(t *testing.T) {
 		}
 		r.check(1, want)
 	}
+
+	// A second matrix is no vector of labels.
+	r := newRaw(t)
+	x, y := r.bytes("x", 12, cols), r.bytes("y", 12, 2)
+	rows := &program.Tensor{Space: program.SpaceScratch, DType: program.Int32, Rows: 1, Cols: batch, LD: batch, Shape: []int{batch}}
+	r.block.Batch, r.block.Total = batch, 12
+	r.do(program.Instr{Op: program.OpIndex, Out: tensors{rows}, Order: program.Sequential, Total: 12, Scale: 12})
+	r.do(program.Instr{Op: program.OpGather, In: tensors{x, rows}, Out: tensors{r.state("a", batch, cols, make([]float32, batch*cols))}, Map: 1})
+	r.do(program.Instr{Op: program.OpGather, In: tensors{y, rows}, Out: tensors{r.state("b", batch, 2, make([]float32, 2*batch))}})
+	r.check(1, 4)
 }
 
 // TestFusedUpdates: gradients and steps of several weights are one launch, but not with
