@@ -3,8 +3,10 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"testing"
 
 	"driftless/engine/device"
@@ -67,6 +69,39 @@ func TestReplicas(t *testing.T) {
 	reorder(0)
 	if a, b := counters(many), counters(n.open(t, d, 3)); a.Launches == 0 || b.Launches != 0 {
 		t.Errorf("counters: %+v and, of a new session, %+v", a, b)
+	}
+}
+
+// TestSessionsAtOnce: sessions of a device, which have a stream each, run side by side and
+// capture graphs at the same time, as the arms of a comparison do. Each has the bits that
+// it has alone.
+func TestSessionsAtOnce(t *testing.T) {
+	d := open(t)
+	norms := []models.Norm{models.None, models.BatchNorm, models.CenterNaive}
+	nets, alone, together := make([]*net, len(norms)), make([]device.Session, len(norms)), make([]device.Session, len(norms))
+	for i, norm := range norms {
+		c := small(norm)
+		c.inputs, c.hidden = 9, []int{8}
+		nets[i] = c.compile(t)
+		alone[i], together[i] = nets[i].open(t, d, 3), nets[i].open(t, d, 3)
+		must(t, alone[i].Run(nets[i].train, 40))
+	}
+	errs := make([]error, len(norms))
+	var wg sync.WaitGroup
+	for i, s := range together {
+		wg.Go(func() {
+			for range 5 {
+				errs[i] = errors.Join(errs[i], s.Run(nets[i].train, 8))
+			}
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		must(t, err)
+		nets[i].same(t, norms[i].String(), alone[i], 0, together[i], 0)
+		if counters(together[i]).GraphLaunches == 0 {
+			t.Errorf("%v: no graph was captured", norms[i])
+		}
 	}
 }
 
