@@ -157,7 +157,7 @@ func (s *session) bindBlock(blk *program.Block) (block, error) {
 			actions = append(actions, &a)
 		}
 	}
-	if !s.dev.options.apart {
+	if !s.dev.apart {
 		if actions, err = b.fuse(actions, &k); err != nil {
 			return k, err
 		}

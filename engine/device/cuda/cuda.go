@@ -21,6 +21,7 @@ type Device struct {
 	virtual bool
 	peak    float64 // in GFLOP/s, 0 if not known
 	options options
+	apart   bool // nothing is fused, for tests
 
 	mu        sync.Mutex
 	sessions  int

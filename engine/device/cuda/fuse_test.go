@@ -69,16 +69,15 @@ func (r *raw) end(losses *program.Tensor) {
 	r.do(program.Instr{Op: program.OpTick, In: tensors{mean}})
 }
 
-// apart has every instruction launched by itself.
-func apart(o *options) { o.apart = true }
-
 // check runs steps of the Program, fused and not: all states are the same, and so many
 // launches a step are left.
 func (r *raw) check(steps, launches int) {
 	r.t.Helper()
 	var text string
-	run := func(opts ...Option) (device.Session, Counters) {
-		s, err := open(r.t, opts...).Open(r.layout, 2)
+	run := func(apart bool) (device.Session, Counters) {
+		d := open(r.t)
+		d.(*Device).apart = apart
+		s, err := d.Open(r.layout, 2)
 		must(r.t, err)
 		r.t.Cleanup(func() { _ = s.Close() })
 		p := &program.Program{Layout: r.layout, Blocks: []*program.Block{&r.block}}
@@ -91,8 +90,8 @@ func (r *raw) check(steps, launches int) {
 		text = p.Listing(plan)
 		return s, counters(s)
 	}
-	plain, _ := run(apart)
-	fused, count := run()
+	plain, _ := run(true)
+	fused, count := run(false)
 	for _, name := range append(r.states, program.StateStep, program.StateNonFinite, program.StateLosses) {
 		st := r.layout.Lookup(name)
 		x, xs := makeSlice(st.DType, st.Len())

@@ -7,7 +7,6 @@ type options struct {
 	plain bool
 	keep  bool
 	warn  func(message string)
-	apart bool // nothing is fused: for tests
 }
 
 // PlainLaunches has every kernel launched by itself: no graphs. So has the
