@@ -47,7 +47,7 @@ env: needs-go ## the variables that go build|test|vet -tags gpu need: eval "$$(m
 	@$(GO) run ./internal/cuda/gen -out build/cuda
 
 test-gpu: needs-go ## the tests of the build with CUDA support, on the virtual device; needs a C compiler
-	$(CUDA_ENV) && $(GO) vet -tags gpu ./... && $(GO) test -tags gpu $$($(GO) list ./... | grep -v /kernels)
+	$(CUDA_ENV) && $(GO) vet -tags gpu ./... && $(GO) tool staticcheck -tags gpu ./... && $(GO) test -tags gpu $$($(GO) list ./... | grep -v /kernels)
 
 gpu-check: needs-go needs-cc ## checks and times this machine's CUDA device: gpu-check.md (ARGS="-device virtual": without one)
 	@$(CUDA_ENV) && mkdir -p build/gpu-check && CGO_ENABLED=1 $(GO) build -tags gpu -o build/gpu-check/ ./benchmarks/gpucheck ./cmd/driftless && \

@@ -16,9 +16,12 @@ TEXT ·onesAVX2(SB), NOSPLIT, $16-120
 	MOVQ    maskStep+32(FP), DX
 	MOVQ    bStep+48(FP), BX
 	MOVQ    tail+104(FP), SI
-	LEAQ    lanes<>+0(SB), DI
-	NEGQ    SI
-	VMOVUPS 32(DI)(SI*4), Y0
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
 	MOVQ    vectors+0(FP), SI
 	CMPQ    SI, $0x01
 	JE      row1
@@ -1102,23 +1105,15 @@ out:
 	VZEROUPPER
 	RET
 
-DATA lanes<>+0(SB)/4, $0xffffffff
-DATA lanes<>+4(SB)/4, $0xffffffff
-DATA lanes<>+8(SB)/4, $0xffffffff
-DATA lanes<>+12(SB)/4, $0xffffffff
-DATA lanes<>+16(SB)/4, $0xffffffff
-DATA lanes<>+20(SB)/4, $0xffffffff
-DATA lanes<>+24(SB)/4, $0xffffffff
-DATA lanes<>+28(SB)/4, $0xffffffff
-DATA lanes<>+32(SB)/4, $0x00000000
-DATA lanes<>+36(SB)/4, $0x00000000
-DATA lanes<>+40(SB)/4, $0x00000000
-DATA lanes<>+44(SB)/4, $0x00000000
-DATA lanes<>+48(SB)/4, $0x00000000
-DATA lanes<>+52(SB)/4, $0x00000000
-DATA lanes<>+56(SB)/4, $0x00000000
-DATA lanes<>+60(SB)/4, $0x00000000
-GLOBL lanes<>(SB), RODATA|NOPTR, $64
+DATA tailMasks<>+0(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+8(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+16(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+24(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+32(SB)/8, $0x0000000000000000
+DATA tailMasks<>+40(SB)/8, $0x0000000000000000
+DATA tailMasks<>+48(SB)/8, $0x0000000000000000
+DATA tailMasks<>+56(SB)/8, $0x0000000000000000
+GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
 // func valuesAVX2(vectors int, rows int, words int, mask *uint64, maskStep int, b *float32, bStep int, s *float32, sStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, a *float32, rowStep int, kStep int) (done int)
 // Requires: AVX, AVX2, BMI, FMA3, MMX+
@@ -1135,9 +1130,12 @@ TEXT ·valuesAVX2(SB), NOSPLIT, $24-152
 	MOVQ    SI, 16(SP)
 	MOVQ    kStep+136(FP), SI
 	MOVQ    tail+104(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 	MOVQ    vectors+0(FP), DI
 	CMPQ    DI, $0x01
 	JE      row1
@@ -2387,9 +2385,12 @@ TEXT ·finiteAVX2(SB), NOSPLIT, $0-41
 	MOVQ    b+16(FP), CX
 	MOVQ    bStep+24(FP), DX
 	MOVQ    tail+32(FP), BX
-	LEAQ    lanes<>+0(SB), SI
-	NEGQ    BX
-	VMOVUPS 32(SI)(BX*4), Y0
+	LEAQ    tailMasks<>+0(SB), SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	VMOVUPS 32(SI), Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
@@ -2522,7 +2523,7 @@ out:
 	RET
 
 // func onesAVX512(vectors int, rows int, words int, mask *uint64, maskStep int, b *float32, bStep int, s *float32, sStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+// Requires: AVX, AVX512DQ, AVX512F, BMI, BMI2, MMX+
 TEXT ·onesAVX512(SB), NOSPLIT, $16-120
 	MOVQ  rows+8(FP), AX
 	MOVQ  AX, (SP)
@@ -2554,14 +2555,14 @@ TEXT ·onesAVX512(SB), NOSPLIT, $16-120
 
 row8:
 	MOVQ      flags+112(FP), SI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	VPXORD    Z4, Z4, Z4
-	VPXORD    Z5, Z5, Z5
-	VPXORD    Z6, Z6, Z6
-	VPXORD    Z7, Z7, Z7
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
 	TESTQ     $0x00000004, SI
 	JZ        words8
 	VMOVUPS   (AX), Z0
@@ -2691,23 +2692,23 @@ bias8:
 act8:
 	TESTQ  $0x00000002, SI
 	JZ     store8
-	VPXORD Z10, Z10, Z10
-	VMAXPS Z0, Z10, Z0
-	VADDPS Z10, Z0, Z0
-	VMAXPS Z1, Z10, Z1
-	VADDPS Z10, Z1, Z1
-	VMAXPS Z2, Z10, Z2
-	VADDPS Z10, Z2, Z2
-	VMAXPS Z3, Z10, Z3
-	VADDPS Z10, Z3, Z3
-	VMAXPS Z4, Z10, Z4
-	VADDPS Z10, Z4, Z4
-	VMAXPS Z5, Z10, Z5
-	VADDPS Z10, Z5, Z5
-	VMAXPS Z6, Z10, Z6
-	VADDPS Z10, Z6, Z6
-	VMAXPS Z7, Z10, Z7
-	VADDPS Z10, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VADDPS Z8, Z0, Z0
+	VMAXPS Z1, Z8, Z1
+	VADDPS Z8, Z1, Z1
+	VMAXPS Z2, Z8, Z2
+	VADDPS Z8, Z2, Z2
+	VMAXPS Z3, Z8, Z3
+	VADDPS Z8, Z3, Z3
+	VMAXPS Z4, Z8, Z4
+	VADDPS Z8, Z4, Z4
+	VMAXPS Z5, Z8, Z5
+	VADDPS Z8, Z5, Z5
+	VMAXPS Z6, Z8, Z6
+	VADDPS Z8, Z6, Z6
+	VMAXPS Z7, Z8, Z7
+	VADDPS Z8, Z7, Z7
 
 store8:
 	VMOVUPS Z0, (CX)
@@ -2730,13 +2731,13 @@ done8:
 
 row7:
 	MOVQ      flags+112(FP), SI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	VPXORD    Z4, Z4, Z4
-	VPXORD    Z5, Z5, Z5
-	VPXORD    Z6, Z6, Z6
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
 	TESTQ     $0x00000004, SI
 	JZ        words7
 	VMOVUPS   (AX), Z0
@@ -2858,21 +2859,21 @@ bias7:
 act7:
 	TESTQ  $0x00000002, SI
 	JZ     store7
-	VPXORD Z9, Z9, Z9
-	VMAXPS Z0, Z9, Z0
-	VADDPS Z9, Z0, Z0
-	VMAXPS Z1, Z9, Z1
-	VADDPS Z9, Z1, Z1
-	VMAXPS Z2, Z9, Z2
-	VADDPS Z9, Z2, Z2
-	VMAXPS Z3, Z9, Z3
-	VADDPS Z9, Z3, Z3
-	VMAXPS Z4, Z9, Z4
-	VADDPS Z9, Z4, Z4
-	VMAXPS Z5, Z9, Z5
-	VADDPS Z9, Z5, Z5
-	VMAXPS Z6, Z9, Z6
-	VADDPS Z9, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VMAXPS Z0, Z7, Z0
+	VADDPS Z7, Z0, Z0
+	VMAXPS Z1, Z7, Z1
+	VADDPS Z7, Z1, Z1
+	VMAXPS Z2, Z7, Z2
+	VADDPS Z7, Z2, Z2
+	VMAXPS Z3, Z7, Z3
+	VADDPS Z7, Z3, Z3
+	VMAXPS Z4, Z7, Z4
+	VADDPS Z7, Z4, Z4
+	VMAXPS Z5, Z7, Z5
+	VADDPS Z7, Z5, Z5
+	VMAXPS Z6, Z7, Z6
+	VADDPS Z7, Z6, Z6
 
 store7:
 	VMOVUPS Z0, (CX)
@@ -2894,12 +2895,12 @@ done7:
 
 row6:
 	MOVQ      flags+112(FP), SI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	VPXORD    Z4, Z4, Z4
-	VPXORD    Z5, Z5, Z5
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
 	TESTQ     $0x00000004, SI
 	JZ        words6
 	VMOVUPS   (AX), Z0
@@ -3013,19 +3014,19 @@ bias6:
 act6:
 	TESTQ  $0x00000002, SI
 	JZ     store6
-	VPXORD Z8, Z8, Z8
-	VMAXPS Z0, Z8, Z0
-	VADDPS Z8, Z0, Z0
-	VMAXPS Z1, Z8, Z1
-	VADDPS Z8, Z1, Z1
-	VMAXPS Z2, Z8, Z2
-	VADDPS Z8, Z2, Z2
-	VMAXPS Z3, Z8, Z3
-	VADDPS Z8, Z3, Z3
-	VMAXPS Z4, Z8, Z4
-	VADDPS Z8, Z4, Z4
-	VMAXPS Z5, Z8, Z5
-	VADDPS Z8, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VADDPS Z6, Z0, Z0
+	VMAXPS Z1, Z6, Z1
+	VADDPS Z6, Z1, Z1
+	VMAXPS Z2, Z6, Z2
+	VADDPS Z6, Z2, Z2
+	VMAXPS Z3, Z6, Z3
+	VADDPS Z6, Z3, Z3
+	VMAXPS Z4, Z6, Z4
+	VADDPS Z6, Z4, Z4
+	VMAXPS Z5, Z6, Z5
+	VADDPS Z6, Z5, Z5
 
 store6:
 	VMOVUPS Z0, (CX)
@@ -3046,11 +3047,11 @@ done6:
 
 row5:
 	MOVQ      flags+112(FP), SI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	VPXORD    Z4, Z4, Z4
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
 	TESTQ     $0x00000004, SI
 	JZ        words5
 	VMOVUPS   (AX), Z0
@@ -3156,17 +3157,17 @@ bias5:
 act5:
 	TESTQ  $0x00000002, SI
 	JZ     store5
-	VPXORD Z7, Z7, Z7
-	VMAXPS Z0, Z7, Z0
-	VADDPS Z7, Z0, Z0
-	VMAXPS Z1, Z7, Z1
-	VADDPS Z7, Z1, Z1
-	VMAXPS Z2, Z7, Z2
-	VADDPS Z7, Z2, Z2
-	VMAXPS Z3, Z7, Z3
-	VADDPS Z7, Z3, Z3
-	VMAXPS Z4, Z7, Z4
-	VADDPS Z7, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VMAXPS Z0, Z5, Z0
+	VADDPS Z5, Z0, Z0
+	VMAXPS Z1, Z5, Z1
+	VADDPS Z5, Z1, Z1
+	VMAXPS Z2, Z5, Z2
+	VADDPS Z5, Z2, Z2
+	VMAXPS Z3, Z5, Z3
+	VADDPS Z5, Z3, Z3
+	VMAXPS Z4, Z5, Z4
+	VADDPS Z5, Z4, Z4
 
 store5:
 	VMOVUPS Z0, (CX)
@@ -3186,10 +3187,10 @@ done5:
 
 row4:
 	MOVQ      flags+112(FP), SI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
 	TESTQ     $0x00000004, SI
 	JZ        words4
 	VMOVUPS   (AX), Z0
@@ -3287,15 +3288,15 @@ bias4:
 act4:
 	TESTQ  $0x00000002, SI
 	JZ     store4
-	VPXORD Z6, Z6, Z6
-	VMAXPS Z0, Z6, Z0
-	VADDPS Z6, Z0, Z0
-	VMAXPS Z1, Z6, Z1
-	VADDPS Z6, Z1, Z1
-	VMAXPS Z2, Z6, Z2
-	VADDPS Z6, Z2, Z2
-	VMAXPS Z3, Z6, Z3
-	VADDPS Z6, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VADDPS Z4, Z0, Z0
+	VMAXPS Z1, Z4, Z1
+	VADDPS Z4, Z1, Z1
+	VMAXPS Z2, Z4, Z2
+	VADDPS Z4, Z2, Z2
+	VMAXPS Z3, Z4, Z3
+	VADDPS Z4, Z3, Z3
 
 store4:
 	VMOVUPS Z0, (CX)
@@ -3314,9 +3315,9 @@ done4:
 
 row3:
 	MOVQ      flags+112(FP), SI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
 	TESTQ     $0x00000004, SI
 	JZ        words3
 	VMOVUPS   (AX), Z0
@@ -3406,13 +3407,13 @@ bias3:
 act3:
 	TESTQ  $0x00000002, SI
 	JZ     store3
-	VPXORD Z5, Z5, Z5
-	VMAXPS Z0, Z5, Z0
-	VADDPS Z5, Z0, Z0
-	VMAXPS Z1, Z5, Z1
-	VADDPS Z5, Z1, Z1
-	VMAXPS Z2, Z5, Z2
-	VADDPS Z5, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VMAXPS Z0, Z3, Z0
+	VADDPS Z3, Z0, Z0
+	VMAXPS Z1, Z3, Z1
+	VADDPS Z3, Z1, Z1
+	VMAXPS Z2, Z3, Z2
+	VADDPS Z3, Z2, Z2
 
 store3:
 	VMOVUPS Z0, (CX)
@@ -3430,8 +3431,8 @@ done3:
 
 row2:
 	MOVQ      flags+112(FP), SI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
 	TESTQ     $0x00000004, SI
 	JZ        words2
 	VMOVUPS   (AX), Z0
@@ -3513,11 +3514,11 @@ bias2:
 act2:
 	TESTQ  $0x00000002, SI
 	JZ     store2
-	VPXORD Z4, Z4, Z4
-	VMAXPS Z0, Z4, Z0
-	VADDPS Z4, Z0, Z0
-	VMAXPS Z1, Z4, Z1
-	VADDPS Z4, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VMAXPS Z0, Z2, Z0
+	VADDPS Z2, Z0, Z0
+	VMAXPS Z1, Z2, Z1
+	VADDPS Z2, Z1, Z1
 
 store2:
 	VMOVUPS Z0, (CX)
@@ -3534,7 +3535,7 @@ done2:
 
 row1:
 	MOVQ      flags+112(FP), SI
-	VPXORD    Z0, Z0, Z0
+	VXORPS    Z0, Z0, Z0
 	TESTQ     $0x00000004, SI
 	JZ        words1
 	VMOVUPS.Z (AX), K1, Z0
@@ -3608,9 +3609,9 @@ bias1:
 act1:
 	TESTQ  $0x00000002, SI
 	JZ     store1
-	VPXORD Z3, Z3, Z3
-	VMAXPS Z0, Z3, Z0
-	VADDPS Z3, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VMAXPS Z0, Z1, Z0
+	VADDPS Z1, Z0, Z0
 
 store1:
 	VMOVUPS Z0, K1, (CX)
@@ -3628,7 +3629,7 @@ out:
 	RET
 
 // func valuesAVX512(vectors int, rows int, words int, mask *uint64, maskStep int, b *float32, bStep int, s *float32, sStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, a *float32, rowStep int, kStep int) (done int)
-// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+// Requires: AVX, AVX512DQ, AVX512F, BMI, BMI2, MMX+
 TEXT ·valuesAVX512(SB), NOSPLIT, $24-152
 	MOVQ  rows+8(FP), AX
 	MOVQ  AX, (SP)
@@ -3663,14 +3664,14 @@ TEXT ·valuesAVX512(SB), NOSPLIT, $24-152
 
 row8:
 	MOVQ      flags+112(FP), DI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	VPXORD    Z4, Z4, Z4
-	VPXORD    Z5, Z5, Z5
-	VPXORD    Z6, Z6, Z6
-	VPXORD    Z7, Z7, Z7
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
 	TESTQ     $0x00000004, DI
 	JZ        words8
 	VMOVUPS   (AX), Z0
@@ -3757,8 +3758,8 @@ complete8:
 
 finish8:
 	MOVL         $0x80000000, R8
-	VMOVD        R8, X10
-	VPBROADCASTD X10, Z10
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Z9
 	VMOVDQA32    Z0, Z8
 	VPMINSD      Z1, Z8, Z8
 	VPMINSD      Z2, Z8, Z8
@@ -3767,7 +3768,7 @@ finish8:
 	VPMINSD      Z5, Z8, Z8
 	VPMINSD      Z6, Z8, Z8
 	VPMINSD      Z7, Z8, Z8
-	VPCMPEQD     Z10, Z8, K2
+	VPCMPEQD     Z9, Z8, K2
 	KORTESTW     K2, K2
 	JNZ          out
 	MOVQ         cStep+80(FP), R8
@@ -3782,8 +3783,8 @@ finish8:
 	VFMADD213PS  256(R9), Z8, Z4
 	VFMADD213PS  320(R9), Z8, Z5
 	VFMADD213PS  384(R9), Z8, Z6
-	VMOVUPS.Z    448(R9), K1, Z10
-	VFMADD213PS  Z10, Z8, Z7
+	VMOVUPS.Z    448(R9), K1, Z9
+	VFMADD213PS  Z9, Z8, Z7
 	ADDQ         R8, R9
 	JMP          bias8
 
@@ -3821,23 +3822,23 @@ bias8:
 act8:
 	TESTQ  $0x00000002, DI
 	JZ     store8
-	VPXORD Z9, Z9, Z9
-	VMAXPS Z0, Z9, Z0
-	VADDPS Z9, Z0, Z0
-	VMAXPS Z1, Z9, Z1
-	VADDPS Z9, Z1, Z1
-	VMAXPS Z2, Z9, Z2
-	VADDPS Z9, Z2, Z2
-	VMAXPS Z3, Z9, Z3
-	VADDPS Z9, Z3, Z3
-	VMAXPS Z4, Z9, Z4
-	VADDPS Z9, Z4, Z4
-	VMAXPS Z5, Z9, Z5
-	VADDPS Z9, Z5, Z5
-	VMAXPS Z6, Z9, Z6
-	VADDPS Z9, Z6, Z6
-	VMAXPS Z7, Z9, Z7
-	VADDPS Z9, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VADDPS Z8, Z0, Z0
+	VMAXPS Z1, Z8, Z1
+	VADDPS Z8, Z1, Z1
+	VMAXPS Z2, Z8, Z2
+	VADDPS Z8, Z2, Z2
+	VMAXPS Z3, Z8, Z3
+	VADDPS Z8, Z3, Z3
+	VMAXPS Z4, Z8, Z4
+	VADDPS Z8, Z4, Z4
+	VMAXPS Z5, Z8, Z5
+	VADDPS Z8, Z5, Z5
+	VMAXPS Z6, Z8, Z6
+	VADDPS Z8, Z6, Z6
+	VMAXPS Z7, Z8, Z7
+	VADDPS Z8, Z7, Z7
 
 store8:
 	VMOVUPS Z0, (CX)
@@ -3862,13 +3863,13 @@ done8:
 
 row7:
 	MOVQ      flags+112(FP), DI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	VPXORD    Z4, Z4, Z4
-	VPXORD    Z5, Z5, Z5
-	VPXORD    Z6, Z6, Z6
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
 	TESTQ     $0x00000004, DI
 	JZ        words7
 	VMOVUPS   (AX), Z0
@@ -3951,8 +3952,8 @@ complete7:
 
 finish7:
 	MOVL         $0x80000000, R8
-	VMOVD        R8, X9
-	VPBROADCASTD X9, Z9
+	VMOVD        R8, X8
+	VPBROADCASTD X8, Z8
 	VMOVDQA32    Z0, Z7
 	VPMINSD      Z1, Z7, Z7
 	VPMINSD      Z2, Z7, Z7
@@ -3960,7 +3961,7 @@ finish7:
 	VPMINSD      Z4, Z7, Z7
 	VPMINSD      Z5, Z7, Z7
 	VPMINSD      Z6, Z7, Z7
-	VPCMPEQD     Z9, Z7, K2
+	VPCMPEQD     Z8, Z7, K2
 	KORTESTW     K2, K2
 	JNZ          out
 	MOVQ         cStep+80(FP), R8
@@ -3974,8 +3975,8 @@ finish7:
 	VFMADD213PS  192(R9), Z7, Z3
 	VFMADD213PS  256(R9), Z7, Z4
 	VFMADD213PS  320(R9), Z7, Z5
-	VMOVUPS.Z    384(R9), K1, Z9
-	VFMADD213PS  Z9, Z7, Z6
+	VMOVUPS.Z    384(R9), K1, Z8
+	VFMADD213PS  Z8, Z7, Z6
 	ADDQ         R8, R9
 	JMP          bias7
 
@@ -4010,21 +4011,21 @@ bias7:
 act7:
 	TESTQ  $0x00000002, DI
 	JZ     store7
-	VPXORD Z8, Z8, Z8
-	VMAXPS Z0, Z8, Z0
-	VADDPS Z8, Z0, Z0
-	VMAXPS Z1, Z8, Z1
-	VADDPS Z8, Z1, Z1
-	VMAXPS Z2, Z8, Z2
-	VADDPS Z8, Z2, Z2
-	VMAXPS Z3, Z8, Z3
-	VADDPS Z8, Z3, Z3
-	VMAXPS Z4, Z8, Z4
-	VADDPS Z8, Z4, Z4
-	VMAXPS Z5, Z8, Z5
-	VADDPS Z8, Z5, Z5
-	VMAXPS Z6, Z8, Z6
-	VADDPS Z8, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VMAXPS Z0, Z7, Z0
+	VADDPS Z7, Z0, Z0
+	VMAXPS Z1, Z7, Z1
+	VADDPS Z7, Z1, Z1
+	VMAXPS Z2, Z7, Z2
+	VADDPS Z7, Z2, Z2
+	VMAXPS Z3, Z7, Z3
+	VADDPS Z7, Z3, Z3
+	VMAXPS Z4, Z7, Z4
+	VADDPS Z7, Z4, Z4
+	VMAXPS Z5, Z7, Z5
+	VADDPS Z7, Z5, Z5
+	VMAXPS Z6, Z7, Z6
+	VADDPS Z7, Z6, Z6
 
 store7:
 	VMOVUPS Z0, (CX)
@@ -4048,12 +4049,12 @@ done7:
 
 row6:
 	MOVQ      flags+112(FP), DI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	VPXORD    Z4, Z4, Z4
-	VPXORD    Z5, Z5, Z5
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
 	TESTQ     $0x00000004, DI
 	JZ        words6
 	VMOVUPS   (AX), Z0
@@ -4132,15 +4133,15 @@ complete6:
 
 finish6:
 	MOVL         $0x80000000, R8
-	VMOVD        R8, X8
-	VPBROADCASTD X8, Z8
+	VMOVD        R8, X7
+	VPBROADCASTD X7, Z7
 	VMOVDQA32    Z0, Z6
 	VPMINSD      Z1, Z6, Z6
 	VPMINSD      Z2, Z6, Z6
 	VPMINSD      Z3, Z6, Z6
 	VPMINSD      Z4, Z6, Z6
 	VPMINSD      Z5, Z6, Z6
-	VPCMPEQD     Z8, Z6, K2
+	VPCMPEQD     Z7, Z6, K2
 	KORTESTW     K2, K2
 	JNZ          out
 	MOVQ         cStep+80(FP), R8
@@ -4153,8 +4154,8 @@ finish6:
 	VFMADD213PS  128(R9), Z6, Z2
 	VFMADD213PS  192(R9), Z6, Z3
 	VFMADD213PS  256(R9), Z6, Z4
-	VMOVUPS.Z    320(R9), K1, Z8
-	VFMADD213PS  Z8, Z6, Z5
+	VMOVUPS.Z    320(R9), K1, Z7
+	VFMADD213PS  Z7, Z6, Z5
 	ADDQ         R8, R9
 	JMP          bias6
 
@@ -4186,19 +4187,19 @@ bias6:
 act6:
 	TESTQ  $0x00000002, DI
 	JZ     store6
-	VPXORD Z7, Z7, Z7
-	VMAXPS Z0, Z7, Z0
-	VADDPS Z7, Z0, Z0
-	VMAXPS Z1, Z7, Z1
-	VADDPS Z7, Z1, Z1
-	VMAXPS Z2, Z7, Z2
-	VADDPS Z7, Z2, Z2
-	VMAXPS Z3, Z7, Z3
-	VADDPS Z7, Z3, Z3
-	VMAXPS Z4, Z7, Z4
-	VADDPS Z7, Z4, Z4
-	VMAXPS Z5, Z7, Z5
-	VADDPS Z7, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VADDPS Z6, Z0, Z0
+	VMAXPS Z1, Z6, Z1
+	VADDPS Z6, Z1, Z1
+	VMAXPS Z2, Z6, Z2
+	VADDPS Z6, Z2, Z2
+	VMAXPS Z3, Z6, Z3
+	VADDPS Z6, Z3, Z3
+	VMAXPS Z4, Z6, Z4
+	VADDPS Z6, Z4, Z4
+	VMAXPS Z5, Z6, Z5
+	VADDPS Z6, Z5, Z5
 
 store6:
 	VMOVUPS Z0, (CX)
@@ -4221,11 +4222,11 @@ done6:
 
 row5:
 	MOVQ      flags+112(FP), DI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
-	VPXORD    Z4, Z4, Z4
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
 	TESTQ     $0x00000004, DI
 	JZ        words5
 	VMOVUPS   (AX), Z0
@@ -4300,14 +4301,14 @@ complete5:
 
 finish5:
 	MOVL         $0x80000000, R8
-	VMOVD        R8, X7
-	VPBROADCASTD X7, Z7
+	VMOVD        R8, X6
+	VPBROADCASTD X6, Z6
 	VMOVDQA32    Z0, Z5
 	VPMINSD      Z1, Z5, Z5
 	VPMINSD      Z2, Z5, Z5
 	VPMINSD      Z3, Z5, Z5
 	VPMINSD      Z4, Z5, Z5
-	VPCMPEQD     Z7, Z5, K2
+	VPCMPEQD     Z6, Z5, K2
 	KORTESTW     K2, K2
 	JNZ          out
 	MOVQ         cStep+80(FP), R8
@@ -4319,8 +4320,8 @@ finish5:
 	VFMADD213PS  64(R9), Z5, Z1
 	VFMADD213PS  128(R9), Z5, Z2
 	VFMADD213PS  192(R9), Z5, Z3
-	VMOVUPS.Z    256(R9), K1, Z7
-	VFMADD213PS  Z7, Z5, Z4
+	VMOVUPS.Z    256(R9), K1, Z6
+	VFMADD213PS  Z6, Z5, Z4
 	ADDQ         R8, R9
 	JMP          bias5
 
@@ -4349,17 +4350,17 @@ bias5:
 act5:
 	TESTQ  $0x00000002, DI
 	JZ     store5
-	VPXORD Z6, Z6, Z6
-	VMAXPS Z0, Z6, Z0
-	VADDPS Z6, Z0, Z0
-	VMAXPS Z1, Z6, Z1
-	VADDPS Z6, Z1, Z1
-	VMAXPS Z2, Z6, Z2
-	VADDPS Z6, Z2, Z2
-	VMAXPS Z3, Z6, Z3
-	VADDPS Z6, Z3, Z3
-	VMAXPS Z4, Z6, Z4
-	VADDPS Z6, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VMAXPS Z0, Z5, Z0
+	VADDPS Z5, Z0, Z0
+	VMAXPS Z1, Z5, Z1
+	VADDPS Z5, Z1, Z1
+	VMAXPS Z2, Z5, Z2
+	VADDPS Z5, Z2, Z2
+	VMAXPS Z3, Z5, Z3
+	VADDPS Z5, Z3, Z3
+	VMAXPS Z4, Z5, Z4
+	VADDPS Z5, Z4, Z4
 
 store5:
 	VMOVUPS Z0, (CX)
@@ -4381,10 +4382,10 @@ done5:
 
 row4:
 	MOVQ      flags+112(FP), DI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
-	VPXORD    Z3, Z3, Z3
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
 	TESTQ     $0x00000004, DI
 	JZ        words4
 	VMOVUPS   (AX), Z0
@@ -4455,13 +4456,13 @@ complete4:
 
 finish4:
 	MOVL         $0x80000000, R8
-	VMOVD        R8, X6
-	VPBROADCASTD X6, Z6
+	VMOVD        R8, X5
+	VPBROADCASTD X5, Z5
 	VMOVDQA32    Z0, Z4
 	VPMINSD      Z1, Z4, Z4
 	VPMINSD      Z2, Z4, Z4
 	VPMINSD      Z3, Z4, Z4
-	VPCMPEQD     Z6, Z4, K2
+	VPCMPEQD     Z5, Z4, K2
 	KORTESTW     K2, K2
 	JNZ          out
 	MOVQ         cStep+80(FP), R8
@@ -4472,8 +4473,8 @@ finish4:
 	VFMADD213PS  (R9), Z4, Z0
 	VFMADD213PS  64(R9), Z4, Z1
 	VFMADD213PS  128(R9), Z4, Z2
-	VMOVUPS.Z    192(R9), K1, Z6
-	VFMADD213PS  Z6, Z4, Z3
+	VMOVUPS.Z    192(R9), K1, Z5
+	VFMADD213PS  Z5, Z4, Z3
 	ADDQ         R8, R9
 	JMP          bias4
 
@@ -4499,15 +4500,15 @@ bias4:
 act4:
 	TESTQ  $0x00000002, DI
 	JZ     store4
-	VPXORD Z5, Z5, Z5
-	VMAXPS Z0, Z5, Z0
-	VADDPS Z5, Z0, Z0
-	VMAXPS Z1, Z5, Z1
-	VADDPS Z5, Z1, Z1
-	VMAXPS Z2, Z5, Z2
-	VADDPS Z5, Z2, Z2
-	VMAXPS Z3, Z5, Z3
-	VADDPS Z5, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VADDPS Z4, Z0, Z0
+	VMAXPS Z1, Z4, Z1
+	VADDPS Z4, Z1, Z1
+	VMAXPS Z2, Z4, Z2
+	VADDPS Z4, Z2, Z2
+	VMAXPS Z3, Z4, Z3
+	VADDPS Z4, Z3, Z3
 
 store4:
 	VMOVUPS Z0, (CX)
@@ -4528,9 +4529,9 @@ done4:
 
 row3:
 	MOVQ      flags+112(FP), DI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
-	VPXORD    Z2, Z2, Z2
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
 	TESTQ     $0x00000004, DI
 	JZ        words3
 	VMOVUPS   (AX), Z0
@@ -4597,12 +4598,12 @@ complete3:
 
 finish3:
 	MOVL         $0x80000000, R8
-	VMOVD        R8, X5
-	VPBROADCASTD X5, Z5
+	VMOVD        R8, X4
+	VPBROADCASTD X4, Z4
 	VMOVDQA32    Z0, Z3
 	VPMINSD      Z1, Z3, Z3
 	VPMINSD      Z2, Z3, Z3
-	VPCMPEQD     Z5, Z3, K2
+	VPCMPEQD     Z4, Z3, K2
 	KORTESTW     K2, K2
 	JNZ          out
 	MOVQ         cStep+80(FP), R8
@@ -4612,8 +4613,8 @@ finish3:
 	MOVQ         CX, R9
 	VFMADD213PS  (R9), Z3, Z0
 	VFMADD213PS  64(R9), Z3, Z1
-	VMOVUPS.Z    128(R9), K1, Z5
-	VFMADD213PS  Z5, Z3, Z2
+	VMOVUPS.Z    128(R9), K1, Z4
+	VFMADD213PS  Z4, Z3, Z2
 	ADDQ         R8, R9
 	JMP          bias3
 
@@ -4636,13 +4637,13 @@ bias3:
 act3:
 	TESTQ  $0x00000002, DI
 	JZ     store3
-	VPXORD Z4, Z4, Z4
-	VMAXPS Z0, Z4, Z0
-	VADDPS Z4, Z0, Z0
-	VMAXPS Z1, Z4, Z1
-	VADDPS Z4, Z1, Z1
-	VMAXPS Z2, Z4, Z2
-	VADDPS Z4, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VMAXPS Z0, Z3, Z0
+	VADDPS Z3, Z0, Z0
+	VMAXPS Z1, Z3, Z1
+	VADDPS Z3, Z1, Z1
+	VMAXPS Z2, Z3, Z2
+	VADDPS Z3, Z2, Z2
 
 store3:
 	VMOVUPS Z0, (CX)
@@ -4662,8 +4663,8 @@ done3:
 
 row2:
 	MOVQ      flags+112(FP), DI
-	VPXORD    Z0, Z0, Z0
-	VPXORD    Z1, Z1, Z1
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
 	TESTQ     $0x00000004, DI
 	JZ        words2
 	VMOVUPS   (AX), Z0
@@ -4726,11 +4727,11 @@ complete2:
 
 finish2:
 	MOVL         $0x80000000, R8
-	VMOVD        R8, X4
-	VPBROADCASTD X4, Z4
+	VMOVD        R8, X3
+	VPBROADCASTD X3, Z3
 	VMOVDQA32    Z0, Z2
 	VPMINSD      Z1, Z2, Z2
-	VPCMPEQD     Z4, Z2, K2
+	VPCMPEQD     Z3, Z2, K2
 	KORTESTW     K2, K2
 	JNZ          out
 	MOVQ         cStep+80(FP), R8
@@ -4739,8 +4740,8 @@ finish2:
 	JZ           scale2
 	MOVQ         CX, R9
 	VFMADD213PS  (R9), Z2, Z0
-	VMOVUPS.Z    64(R9), K1, Z4
-	VFMADD213PS  Z4, Z2, Z1
+	VMOVUPS.Z    64(R9), K1, Z3
+	VFMADD213PS  Z3, Z2, Z1
 	ADDQ         R8, R9
 	JMP          bias2
 
@@ -4760,11 +4761,11 @@ bias2:
 act2:
 	TESTQ  $0x00000002, DI
 	JZ     store2
-	VPXORD Z3, Z3, Z3
-	VMAXPS Z0, Z3, Z0
-	VADDPS Z3, Z0, Z0
-	VMAXPS Z1, Z3, Z1
-	VADDPS Z3, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VMAXPS Z0, Z2, Z0
+	VADDPS Z2, Z0, Z0
+	VMAXPS Z1, Z2, Z1
+	VADDPS Z2, Z1, Z1
 
 store2:
 	VMOVUPS Z0, (CX)
@@ -4783,7 +4784,7 @@ done2:
 
 row1:
 	MOVQ      flags+112(FP), DI
-	VPXORD    Z0, Z0, Z0
+	VXORPS    Z0, Z0, Z0
 	TESTQ     $0x00000004, DI
 	JZ        words1
 	VMOVUPS.Z (AX), K1, Z0
@@ -4842,10 +4843,10 @@ complete1:
 
 finish1:
 	MOVL         $0x80000000, R8
-	VMOVD        R8, X3
-	VPBROADCASTD X3, Z3
+	VMOVD        R8, X2
+	VPBROADCASTD X2, Z2
 	VMOVDQA32    Z0, Z1
-	VPCMPEQD     Z3, Z1, K2
+	VPCMPEQD     Z2, Z1, K2
 	KORTESTW     K2, K2
 	JNZ          out
 	MOVQ         cStep+80(FP), R8
@@ -4853,8 +4854,8 @@ finish1:
 	TESTQ        $0x00000001, DI
 	JZ           scale1
 	MOVQ         CX, R9
-	VMOVUPS.Z    (R9), K1, Z3
-	VFMADD213PS  Z3, Z1, Z0
+	VMOVUPS.Z    (R9), K1, Z2
+	VFMADD213PS  Z2, Z1, Z0
 	ADDQ         R8, R9
 	JMP          bias1
 
@@ -4871,9 +4872,9 @@ bias1:
 act1:
 	TESTQ  $0x00000002, DI
 	JZ     store1
-	VPXORD Z2, Z2, Z2
-	VMAXPS Z0, Z2, Z0
-	VADDPS Z2, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VMAXPS Z0, Z1, Z0
+	VADDPS Z1, Z0, Z0
 
 store1:
 	VMOVUPS Z0, K1, (CX)
@@ -4896,7 +4897,7 @@ out:
 	RET
 
 // func finiteAVX512(rows int, vectors int, b *float32, bStep int, tail int) bool
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·finiteAVX512(SB), NOSPLIT, $0-41
 	MOVQ   rows+0(FP), AX
 	MOVQ   b+16(FP), CX
@@ -4905,15 +4906,15 @@ TEXT ·finiteAVX512(SB), NOSPLIT, $0-41
 	MOVQ   $-1, SI
 	BZHIQ  BX, SI, SI
 	KMOVW  SI, K1
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
 	MOVQ   vectors+8(FP), BX
 	CMPQ   BX, $0x01
 	JE     row1

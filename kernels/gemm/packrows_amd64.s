@@ -13,9 +13,12 @@ TEXT ·copy8AVX2(SB), NOSPLIT, $0-48
 	MOVQ    src+24(FP), BX
 	MOVQ    srcStep+32(FP), SI
 	MOVQ    tail+40(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 loop:
 	VMASKMOVPS (BX), Y0, Y1
@@ -27,23 +30,15 @@ loop:
 	VZEROUPPER
 	RET
 
-DATA lanes<>+0(SB)/4, $0xffffffff
-DATA lanes<>+4(SB)/4, $0xffffffff
-DATA lanes<>+8(SB)/4, $0xffffffff
-DATA lanes<>+12(SB)/4, $0xffffffff
-DATA lanes<>+16(SB)/4, $0xffffffff
-DATA lanes<>+20(SB)/4, $0xffffffff
-DATA lanes<>+24(SB)/4, $0xffffffff
-DATA lanes<>+28(SB)/4, $0xffffffff
-DATA lanes<>+32(SB)/4, $0x00000000
-DATA lanes<>+36(SB)/4, $0x00000000
-DATA lanes<>+40(SB)/4, $0x00000000
-DATA lanes<>+44(SB)/4, $0x00000000
-DATA lanes<>+48(SB)/4, $0x00000000
-DATA lanes<>+52(SB)/4, $0x00000000
-DATA lanes<>+56(SB)/4, $0x00000000
-DATA lanes<>+60(SB)/4, $0x00000000
-GLOBL lanes<>(SB), RODATA|NOPTR, $64
+DATA tailMasks<>+0(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+8(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+16(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+24(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+32(SB)/8, $0x0000000000000000
+DATA tailMasks<>+40(SB)/8, $0x0000000000000000
+DATA tailMasks<>+48(SB)/8, $0x0000000000000000
+DATA tailMasks<>+56(SB)/8, $0x0000000000000000
+GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
 // func copy16AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
 // Requires: AVX
@@ -54,9 +49,12 @@ TEXT ·copy16AVX2(SB), NOSPLIT, $0-48
 	MOVQ    src+24(FP), BX
 	MOVQ    srcStep+32(FP), SI
 	MOVQ    tail+40(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 loop:
 	VMOVUPS    (BX), Y1
@@ -79,9 +77,12 @@ TEXT ·copy24AVX2(SB), NOSPLIT, $0-48
 	MOVQ    src+24(FP), BX
 	MOVQ    srcStep+32(FP), SI
 	MOVQ    tail+40(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 loop:
 	VMOVUPS    (BX), Y1
@@ -192,9 +193,12 @@ last:
 	MOVQ       tail+48(FP), DI
 	CMPQ       DI, $0x08
 	JEQ        whole
-	LEAQ       lanes<>+0(SB), AX
-	NEGQ       DI
-	VMOVUPS    32(AX)(DI*4), Y0
+	LEAQ       tailMasks<>+0(SB), AX
+	SUBQ       DI, AX
+	SUBQ       DI, AX
+	SUBQ       DI, AX
+	SUBQ       DI, AX
+	VMOVUPS    32(AX), Y0
 	MOVQ       srcStep+32(FP), AX
 	MOVQ       rows+40(FP), DI
 	VMASKMOVPS (BX), Y0, Y1

@@ -785,9 +785,12 @@ TEXT ·tile1x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), DX
 	MOVQ    bStep+56(FP), BX
 	MOVQ    tail+96(FP), SI
-	LEAQ    lanes<>+0(SB), DI
-	NEGQ    SI
-	VMOVUPS 32(DI)(SI*4), Y0
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
 
 panel:
 	MOVQ   AX, SI
@@ -855,23 +858,15 @@ store:
 	VZEROUPPER
 	RET
 
-DATA lanes<>+0(SB)/4, $0xffffffff
-DATA lanes<>+4(SB)/4, $0xffffffff
-DATA lanes<>+8(SB)/4, $0xffffffff
-DATA lanes<>+12(SB)/4, $0xffffffff
-DATA lanes<>+16(SB)/4, $0xffffffff
-DATA lanes<>+20(SB)/4, $0xffffffff
-DATA lanes<>+24(SB)/4, $0xffffffff
-DATA lanes<>+28(SB)/4, $0xffffffff
-DATA lanes<>+32(SB)/4, $0x00000000
-DATA lanes<>+36(SB)/4, $0x00000000
-DATA lanes<>+40(SB)/4, $0x00000000
-DATA lanes<>+44(SB)/4, $0x00000000
-DATA lanes<>+48(SB)/4, $0x00000000
-DATA lanes<>+52(SB)/4, $0x00000000
-DATA lanes<>+56(SB)/4, $0x00000000
-DATA lanes<>+60(SB)/4, $0x00000000
-GLOBL lanes<>(SB), RODATA|NOPTR, $64
+DATA tailMasks<>+0(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+8(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+16(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+24(SB)/8, $0xffffffffffffffff
+DATA tailMasks<>+32(SB)/8, $0x0000000000000000
+DATA tailMasks<>+40(SB)/8, $0x0000000000000000
+DATA tailMasks<>+48(SB)/8, $0x0000000000000000
+DATA tailMasks<>+56(SB)/8, $0x0000000000000000
+GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
 // func tile2x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
 // Requires: AVX, FMA3
@@ -884,9 +879,12 @@ TEXT ·tile2x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -985,9 +983,12 @@ TEXT ·tile3x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -1106,9 +1107,12 @@ TEXT ·tile4x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -1250,9 +1254,12 @@ TEXT ·tile5x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -1414,9 +1421,12 @@ TEXT ·tile6x16PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -1598,9 +1608,12 @@ TEXT ·tile1x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), DX
 	MOVQ    bStep+56(FP), BX
 	MOVQ    tail+96(FP), SI
-	LEAQ    lanes<>+0(SB), DI
-	NEGQ    SI
-	VMOVUPS 32(DI)(SI*4), Y0
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
 
 panel:
 	MOVQ   AX, SI
@@ -1669,9 +1682,12 @@ TEXT ·tile2x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -1752,9 +1768,12 @@ TEXT ·tile3x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -1847,9 +1866,12 @@ TEXT ·tile4x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -1957,9 +1979,12 @@ TEXT ·tile5x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -2079,9 +2104,12 @@ TEXT ·tile6x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -2213,9 +2241,12 @@ TEXT ·tile7x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -2362,9 +2393,12 @@ TEXT ·tile8x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -2523,9 +2557,12 @@ TEXT ·tile9x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -2696,9 +2733,12 @@ TEXT ·tile10x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -2884,9 +2924,12 @@ TEXT ·tile11x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI
@@ -3084,9 +3127,12 @@ TEXT ·tile12x8PartAVX2(SB), NOSPLIT, $8-112
 	MOVQ    kStep+32(FP), BX
 	MOVQ    bStep+56(FP), SI
 	MOVQ    tail+96(FP), DI
-	LEAQ    lanes<>+0(SB), R8
-	NEGQ    DI
-	VMOVUPS 32(R8)(DI*4), Y0
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
 
 panel:
 	MOVQ   AX, DI

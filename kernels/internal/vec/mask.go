@@ -36,6 +36,11 @@ func (v V) newMask() Mask {
 	return Mask{YMM()}
 }
 
+// K is the register of a mask with AVX-512, for instructions that take it, and KMask the
+// mask of a register.
+func (m Mask) K() Op                 { return m.r }
+func KMask(k reg.OpmaskVirtual) Mask { return Mask{k} }
+
 // NoLanes returns a mask that holds nowhere.
 func (v V) NoLanes() Mask {
 	m := v.newMask()
@@ -210,14 +215,15 @@ func (v V) Tail(n GP) Mask {
 // LoadMasked loads the lanes where m holds, and zeros elsewhere; StoreMasked
 // stores the lanes where it holds. LoadMasked64 and StoreMasked64 take float64
 // lanes.
-func (v V) LoadMasked(m Mask, from Mem) Reg {
-	x := v.New()
+func (v V) LoadMasked(m Mask, from Mem) Reg { x := v.New(); v.MoveMasked(m, from, x); return x }
+
+// MoveMasked is LoadMasked to a register that exists.
+func (v V) MoveMasked(m Mask, from Mem, to Reg) {
 	if v.Wide() {
-		VMOVUPS_Z(from, m.r, x)
+		VMOVUPS_Z(from, m.r, to)
 	} else {
-		VMASKMOVPS(from, m.r, x)
+		VMASKMOVPS(from, m.r, to)
 	}
-	return x
 }
 
 func (v V) StoreMasked(x Reg, m Mask, to Mem) {

@@ -53,12 +53,14 @@ func (v V) half(x Reg) Op {
 	return x.AsX()
 }
 
-// Zero returns a register of zeros.
+// Zero returns a register of zeros, Clear makes one that exists zero.
 func (v V) Zero() Reg {
 	x := v.New()
-	VXORPS(x, x, x) // not VPXORD, which the allocator takes for a use of x
+	v.Clear(x)
 	return x
 }
+
+func (v V) Clear(x Reg) { VXORPS(x, x, x) } // not VPXORD, which the allocator takes for a use of x
 
 // Move copies a register or memory to a register that exists.
 func (v V) Move(from Op, to Reg) {

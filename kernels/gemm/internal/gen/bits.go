@@ -1,6 +1,8 @@
 package main
 
 import (
+	"driftless/kernels/internal/vec"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 )
@@ -10,13 +12,13 @@ import (
 // the vector are bit 7 of that byte in every row, and shifting brings up the
 // others.
 func transposeBits(w width) {
-	name := "bits" + w.name
+	name := "bits" + w.Name
 	TEXT(name, NOSPLIT, "func(dst, src *uint64)")
 	Doc(name + " transposes 64 words of 64 bits: bit j of word i becomes bit i of word j.")
 	Pragma("noescape")
-	dst, src := arg("dst"), arg("src")
-	if w.wide() {
-		order := w.vector()
+	dst, src := vec.Arg("dst"), vec.Arg("src")
+	if w.Wide() {
+		order := w.New()
 		VMOVDQU64(wordOrder(), order)
 		columns := w.byteColumns(src, 0)
 		for b, v := range columns {
@@ -54,7 +56,7 @@ func transposeBits(w width) {
 func (w width) byteColumns(src general, row int) []vector {
 	r := w.vectors(8)
 	for i, v := range r {
-		if w.wide() {
+		if w.Wide() {
 			VMOVDQU64(Mem{Base: src, Disp: 64 * i}, v)
 		} else { // lanes that need no reordering: words 2i and 16+2i
 			VBROADCASTI128(Mem{Base: src, Disp: 8 * (row + 2*i)}, v)
@@ -66,7 +68,7 @@ func (w width) byteColumns(src general, row int) []vector {
 	for range 3 {
 		out := make([]vector, 8)
 		for i := range 4 {
-			low := w.vector()
+			low := w.New()
 			VPUNPCKLWD(r[i+4], r[i], low)
 			VPUNPCKHWD(r[i+4], r[i], r[i])
 			out[2*i], out[2*i+1] = low, r[i]
@@ -78,7 +80,7 @@ func (w width) byteColumns(src general, row int) []vector {
 
 // bytePairs is the shuffle that puts bytes b of two words side by side, in every
 // lane of 128 bits.
-var bytePairs = data("bytePairs", 64, func(i int) Constant { return U8(i%16/2 + i%2*8) })
+var bytePairs = table("bytePairs", 64, func(i int) Constant { return U8(i%16/2 + i%2*8) })
 
 // wordOrder brings the 16-bit pairs of a vector of bytes into the order of rows.
-var wordOrder = data("wordOrder", 32, func(i int) Constant { return U16(i%4*8 + i/4) })
+var wordOrder = table("wordOrder", 32, func(i int) Constant { return U16(i%4*8 + i/4) })

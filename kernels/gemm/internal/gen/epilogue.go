@@ -1,6 +1,8 @@
 package main
 
 import (
+	"driftless/kernels/internal/vec"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 )
@@ -27,7 +29,7 @@ type epilogue struct {
 
 func (e *epilogue) write(flags general) {
 	ref := func(name string) LabelRef { return LabelRef(e.label(name)) }
-	alpha := e.broadcast("alpha")
+	alpha := e.BroadcastArg("alpha")
 	TESTQ(U32(flagAdd), flags)
 	JZ(ref("scale"))
 	e.add(alpha)
@@ -38,7 +40,7 @@ func (e *epilogue) write(flags general) {
 	}
 
 	Label(e.label("bias"))
-	bias := arg("bias")
+	bias := vec.Arg("bias")
 	TESTQ(bias, bias)
 	JZ(ref("act"))
 	e.bias(bias)
@@ -48,8 +50,8 @@ func (e *epilogue) write(flags general) {
 	JZ(ref("store"))
 	// VMAXPS returns its first operand here where one is NaN or both are zeros;
 	// adding +0 then makes -0 positive and leaves everything else alone.
-	zero := e.vector()
-	e.zero(zero)
+	zero := e.New()
+	e.Clear(zero)
 	for _, v := range e.sums {
 		VMAXPS(v, zero, v)
 		VADDPS(zero, v, v)
@@ -83,14 +85,14 @@ func (w width) finishRows(sums [][]vector, c, step, flags general, lanes func(j 
 				VFMADD213PS(from, alpha, v)
 				return
 			}
-			old := w.vector()
+			old := w.New()
 			w.load(from, lanes, old)
 			VFMADD213PS(old, alpha, v)
 		})
 	}
 	e.bias = func(bias general) {
 		for j := range sums[0] {
-			y := w.vector()
+			y := w.New()
 			w.load(w.column(bias, j), lanes(j), y)
 			for i := range sums {
 				VADDPS(y, sums[i][j], sums[i][j])

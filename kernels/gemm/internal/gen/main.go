@@ -1,9 +1,9 @@
 // Command gen writes the vector kernels of package gemm, one family a run.
 //
-// main.go picks the family; width.go hides the difference between AVX2 and
-// AVX-512; the other files are the families: tile.go the register tiles, quad.go
-// those of few columns, epilogue.go how both end, masked.go the sums under a mask, pack.go copies and transposes, bits.go transposes of
-// masks, peak.go a burst of FMAs.
+// main.go picks the family; width.go adds to package vec what they need; the other files
+// are the families: tile.go the register tiles, quad.go those of few columns,
+// epilogue.go how both end, masked.go the sums under a mask, pack.go copies and
+// transposes, bits.go transposes of masks, peak.go a burst of FMAs.
 package main
 
 import (

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 
+	"driftless/kernels/internal/vec"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 )
@@ -30,7 +32,7 @@ func maskedRows(w width, values bool) {
 	if values {
 		name, args, reply = "values", maskedArgs+valuesArgs, valuesReply
 	}
-	name += w.name
+	name += w.Name
 	TEXT(name, NOSPLIT, "func("+args+")"+reply)
 	doc := []string{
 		name + " computes rows of at most 8 vectors of C, the last of tail lanes.",
@@ -45,20 +47,20 @@ func maskedRows(w width, values bool) {
 	Pragma("noescape")
 
 	m := maskedLoop{width: w, left: AllocLocal(8), maskRow: AllocLocal(8)}
-	MOVQ(arg("rows"), m.left)
-	MOVQ(arg("mask"), m.maskRow)
-	m.s, m.c = arg("s"), arg("c")
-	m.maskStep, m.bStep = arg("maskStep"), arg("bStep")
+	MOVQ(vec.Arg("rows"), m.left)
+	MOVQ(vec.Arg("mask"), m.maskRow)
+	m.s, m.c = vec.Arg("s"), vec.Arg("c")
+	m.maskStep, m.bStep = vec.Arg("maskStep"), vec.Arg("bStep")
 	if values {
 		m.values, m.aRow = true, AllocLocal(8)
-		MOVQ(arg("a"), m.aRow)
-		m.kStep = arg("kStep")
+		MOVQ(vec.Arg("a"), m.aRow)
+		m.kStep = vec.Arg("kStep")
 	}
-	m.last = w.firstLanes(arg("tail"))
+	m.last = w.firstLanes(vec.Arg("tail"))
 	byVectors("row", func(n int, _ string) { m.rows(n) })
 	Label("out")
 	if values {
-		done := arg("rows")
+		done := vec.Arg("rows")
 		SUBQ(m.left, done)
 		Store(done, ReturnIndex(0))
 	}
@@ -69,7 +71,7 @@ func maskedRows(w width, values bool) {
 // byVectors writes code for each number of vectors, which starts at the label that
 // it is given, and jumps to the one that the argument vectors asks for.
 func byVectors(label string, write func(vectors int, label string)) {
-	vectors := arg("vectors")
+	vectors := vec.Arg("vectors")
 	for n := 1; n < maxVectors; n++ {
 		CMPQ(vectors, Imm(uint64(n)))
 		JE(LabelRef(fmt.Sprint(label, n)))
@@ -102,9 +104,9 @@ func (l *maskedLoop) rows(vectors int) {
 	sums := l.vectors(vectors)
 
 	Label(label("row"))
-	flags := arg("flags")
+	flags := vec.Arg("flags")
 	for _, v := range sums {
-		l.zero(v)
+		l.Clear(v)
 	}
 	TESTQ(U32(flagFrom), flags)
 	JZ(ref("words"))
@@ -112,10 +114,10 @@ func (l *maskedLoop) rows(vectors int) {
 		l.load(l.column(l.s, j), lanesOf(j), v)
 	}
 	Label(label("words"))
-	for j := 0; j < vectors; j += 64 / l.bytes {
+	for j := 0; j < vectors; j += 64 / l.Bytes {
 		PREFETCHT0(l.column(l.c, j))
 	}
-	at, words, some, b := GP64(), arg("words"), GP64(), arg("b")
+	at, words, some, b := GP64(), vec.Arg("words"), GP64(), vec.Arg("b")
 	MOVQ(l.maskRow, at)
 	XORQ(some, some)
 	var elems general
@@ -139,7 +141,7 @@ func (l *maskedLoop) rows(vectors int) {
 		elem := GP64()
 		MOVQ(row, elem)
 		IMULQ(l.kStep, elem)
-		x = l.vector()
+		x = l.New()
 		VBROADCASTSS(Mem{Base: elems, Index: elem, Scale: 1}, x)
 	}
 	IMULQ(l.bStep, row)
@@ -157,13 +159,13 @@ func (l *maskedLoop) rows(vectors int) {
 	DECQ(words)
 	JNZ(ref("word"))
 
-	flags = arg("flags")
+	flags = vec.Arg("flags")
 	TESTQ(U32(flagMore), flags)
 	JZ(ref("complete"))
 	for j, v := range sums {
 		l.store(v, lanesOf(j), l.column(l.s, j))
 	}
-	ADDQ(arg("cStep"), l.c)
+	ADDQ(vec.Arg("cStep"), l.c)
 	JMP(ref("done"))
 
 	Label(label("complete"))
@@ -171,20 +173,20 @@ func (l *maskedLoop) rows(vectors int) {
 	JZ(ref("finish"))
 	TESTQ(some, some)
 	JNZ(ref("finish"))
-	ADDQ(arg("cStep"), l.c)
+	ADDQ(vec.Arg("cStep"), l.c)
 	JMP(ref("done"))
 
 	Label(label("finish"))
 	if l.values {
 		l.jumpIfNegativeZero(sums, "out")
 	}
-	l.finishRows([][]vector{sums}, l.c, arg("cStep"), flags, lanesOf, label)
+	l.finishRows([][]vector{sums}, l.c, vec.Arg("cStep"), flags, lanesOf, label)
 
 	Label(label("done"))
-	ADDQ(arg("sStep"), l.s)
+	ADDQ(vec.Arg("sStep"), l.s)
 	ADDQ(Imm(8), l.maskRow)
 	if l.values {
-		rowStep := arg("rowStep")
+		rowStep := vec.Arg("rowStep")
 		ADDQ(rowStep, l.aRow)
 	}
 	DECQ(l.left)
@@ -204,14 +206,14 @@ func advance(p, step general) {
 func (w width) addRow(from Mem, lanes *mask, x, sum vector) {
 	var y Op = from
 	switch {
-	case lanes != nil && w.wide() && x == nil:
-		VADDPS(from, sum, lanes.k, sum)
+	case lanes != nil && w.Wide() && x == nil:
+		VADDPS(from, sum, lanes.K(), sum)
 		return
-	case lanes != nil && w.wide():
-		VFMADD231PS(from, x, lanes.k, sum)
+	case lanes != nil && w.Wide():
+		VFMADD231PS(from, x, lanes.K(), sum)
 		return
 	case lanes != nil:
-		v := w.vector()
+		v := w.New()
 		w.load(from, lanes, v)
 		y = v
 	}
@@ -224,11 +226,11 @@ func (w width) addRow(from Mem, lanes *mask, x, sum vector) {
 
 // jumpIfNegativeZero jumps if any lane is -0: as an integer, it is the least.
 func (w width) jumpIfNegativeZero(v []vector, label string) {
-	least, zero, bits := w.vector(), w.vector(), GP32()
+	least, zero, bits := w.New(), w.New(), GP32()
 	MOVL(U32(1<<31), bits)
 	VMOVD(bits, zero.AsX())
 	VPBROADCASTD(zero.AsX(), zero)
-	if w.wide() {
+	if w.Wide() {
 		VMOVDQA32(v[0], least)
 	} else {
 		VMOVDQA(v[0], least)
@@ -236,7 +238,7 @@ func (w width) jumpIfNegativeZero(v []vector, label string) {
 	for _, x := range v[1:] {
 		VPMINSD(x, least, least)
 	}
-	if w.wide() {
+	if w.Wide() {
 		k := K()
 		VPCMPEQD(zero, least, k)
 		KORTESTW(k, k)
@@ -249,18 +251,18 @@ func (w width) jumpIfNegativeZero(v []vector, label string) {
 
 // finite writes a kernel that looks for NaN and infinities.
 func finite(w width) {
-	name := "finite" + w.name
+	name := "finite" + w.Name
 	TEXT(name, NOSPLIT, "func(rows, vectors int, b *float32, bStep, tail int) bool")
 	Doc(name+" reports whether rows ≥ 1 rows of at most 8 vectors, the last of tail lanes, are finite.",
 		"bStep is in bytes.")
 	Pragma("noescape")
-	rows, b, bStep := arg("rows"), arg("b"), arg("bStep")
-	last := w.firstLanes(arg("tail"))
-	zero := w.vector()
-	w.zero(zero)
+	rows, b, bStep := vec.Arg("rows"), vec.Arg("b"), vec.Arg("bStep")
+	last := w.firstLanes(vec.Arg("tail"))
+	zero := w.New()
+	w.Clear(zero)
 	sums := w.vectors(maxVectors) // of elements times 0: 0, or NaN
 	for _, v := range sums {
-		w.zero(v)
+		w.Clear(v)
 	}
 	byVectors("row", func(vectors int, label string) {
 		Label(label)
@@ -281,7 +283,7 @@ func finite(w width) {
 		VADDPS(v, sums[0], sums[0])
 	}
 	ok := GP8()
-	if w.wide() {
+	if w.Wide() {
 		k := K()
 		VCMPPS(Imm(unordered), sums[0], sums[0], k)
 		KORTESTW(k, k)

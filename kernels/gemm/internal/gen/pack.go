@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 
+	"driftless/kernels/internal/vec"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 )
@@ -17,19 +19,19 @@ func pack(w width) {
 
 // copyRows writes a kernel that copies rows of some vectors.
 func copyRows(w width, vectors int) {
-	name := fmt.Sprintf("copy%d%s", vectors*w.lanes(), w.name)
+	name := fmt.Sprintf("copy%d%s", vectors*w.Lanes(), w.Name)
 	TEXT(name, NOSPLIT, "func(n int, dst *float32, dstStep int, src *float32, srcStep, tail int)")
 	Doc(fmt.Sprintf("%s copies n ≥ 1 rows of %d vectors, the last of tail lanes. Steps are in bytes.", name, vectors))
 	Pragma("noescape")
-	n, dst, dstStep, src, srcStep := arg("n"), arg("dst"), arg("dstStep"), arg("src"), arg("srcStep")
-	last := w.firstLanes(arg("tail"))
+	n, dst, dstStep, src, srcStep := vec.Arg("n"), vec.Arg("dst"), vec.Arg("dstStep"), vec.Arg("src"), vec.Arg("srcStep")
+	last := w.firstLanes(vec.Arg("tail"))
 	Label("loop")
 	for j := range vectors {
 		var lanes *mask
 		if j == vectors-1 {
 			lanes = last
 		}
-		v := w.vector()
+		v := w.New()
 		w.load(w.column(src, j), lanes, v)
 		w.store(v, lanes, w.column(dst, j))
 	}
@@ -44,23 +46,23 @@ func copyRows(w width, vectors int) {
 // transpose writes a kernel that transposes rows, a square block of registers at
 // a time.
 func transpose(w width) {
-	name := "transpose" + w.name
+	name := "transpose" + w.Name
 	TEXT(name, NOSPLIT, "func(blocks int, dst *float32, dstStep int, src *float32, srcStep, rows, tail int)")
-	Doc(fmt.Sprintf("%s writes the transpose of 1 ≤ rows ≤ %d rows of src, which hold blocks vectors, the last of tail lanes.", name, w.lanes()),
-		fmt.Sprintf("Always %d rows of one vector a block are written to dst: beyond tail they are 0, lanes beyond rows hold anything.", w.lanes()),
+	Doc(fmt.Sprintf("%s writes the transpose of 1 ≤ rows ≤ %d rows of src, which hold blocks vectors, the last of tail lanes.", name, w.Lanes()),
+		fmt.Sprintf("Always %d rows of one vector a block are written to dst: beyond tail they are 0, lanes beyond rows hold anything.", w.Lanes()),
 		"Steps are in bytes.")
 	Pragma("noescape")
-	blocks, dst, dstStep, src := arg("blocks"), arg("dst"), arg("dstStep"), arg("src")
+	blocks, dst, dstStep, src := vec.Arg("blocks"), vec.Arg("dst"), vec.Arg("dstStep"), vec.Arg("src")
 	zero := GP64()
 	XORQ(zero, zero)
 
 	// eachRow gives f the rows of a block; the last stands in for those beyond it.
 	eachRow := func(f func(i int, at general)) {
-		at, step, rows := GP64(), arg("srcStep"), arg("rows")
+		at, step, rows := GP64(), vec.Arg("srcStep"), vec.Arg("rows")
 		MOVQ(src, at)
-		for i := range w.lanes() {
+		for i := range w.Lanes() {
 			f(i, at)
-			if i+1 < w.lanes() {
+			if i+1 < w.Lanes() {
 				DECQ(rows)
 				CMOVQEQ(zero, step)
 				ADDQ(step, at)
@@ -79,24 +81,24 @@ func transpose(w width) {
 	CMPQ(blocks, Imm(1))
 	JEQ(LabelRef("last"))
 	Label("whole")
-	q := w.vectors(w.lanes())
+	q := w.vectors(w.Lanes())
 	eachRow(func(i int, at general) {
-		for quad := range w.lanes() / 4 {
+		for quad := range w.Lanes() / 4 {
 			w.loadQuad(Mem{Base: at, Disp: 16 * quad}, i/4, q[4*quad+i%4])
 		}
 	})
 	write(w.transposeQuads(q))
-	ADDQ(Imm(uint64(w.bytes)), src)
+	ADDQ(Imm(uint64(w.Bytes)), src)
 	DECQ(blocks)
 	JNZ(LabelRef("block"))
 	JMP(LabelRef("done"))
 
 	Label("last")
-	tail := arg("tail")
-	CMPQ(tail, Imm(uint64(w.lanes())))
+	tail := vec.Arg("tail")
+	CMPQ(tail, Imm(uint64(w.Lanes())))
 	JEQ(LabelRef("whole"))
 	some := w.firstLanes(tail)
-	r := w.vectors(w.lanes())
+	r := w.vectors(w.Lanes())
 	eachRow(func(i int, at general) { w.load(Mem{Base: at}, some, r[i]) })
 	write(w.gatherQuads(w.transposeQuads(r)))
 	Label("done")
@@ -109,9 +111,9 @@ func transpose(w width) {
 // shuffles that transposes are short of.
 func (w width) loadQuad(from Mem, quad int, v vector) {
 	switch {
-	case w.wide() && quad == 0:
+	case w.Wide() && quad == 0:
 		VBROADCASTF32X4(from, v)
-	case w.wide():
+	case w.Wide():
 		VINSERTF32X4(Imm(uint64(quad)), from, v, v)
 	case quad == 0:
 		VBROADCASTF128(from, v)
@@ -141,7 +143,7 @@ func (w width) transposeQuads(r []vector) []vector {
 func (w width) gatherQuads(q []vector) []vector {
 	out := w.vectors(len(q))
 	for c := range 4 {
-		if !w.wide() {
+		if !w.Wide() {
 			VPERM2F128(Imm(0x20), q[4+c], q[c], out[c])
 			VPERM2F128(Imm(0x31), q[4+c], q[c], out[4+c])
 			continue

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"driftless/kernels/internal/vec"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 )
@@ -11,14 +13,14 @@ const chains = 12
 
 // peak writes a kernel that does nothing but FMAs.
 func peak(w width) {
-	TEXT("burst"+w.name, NOSPLIT, "func(n int)")
-	Doc("burst" + w.name + " does n times 12 vector FMAs.")
-	n := arg("n")
-	x := w.vector()
-	w.zero(x)
+	TEXT("burst"+w.Name, NOSPLIT, "func(n int)")
+	Doc("burst" + w.Name + " does n times 12 vector FMAs.")
+	n := vec.Arg("n")
+	x := w.New()
+	w.Clear(x)
 	sums := w.vectors(chains)
 	for _, v := range sums {
-		w.zero(v)
+		w.Clear(v)
 	}
 	Label("loop")
 	for _, v := range sums {

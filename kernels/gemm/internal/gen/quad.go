@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 
+	"driftless/kernels/internal/vec"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 )
@@ -24,8 +26,8 @@ type quadTile struct {
 	width
 	n       int
 	left, c Mem // panels still to do, and where the next one starts
-	all     *mask
-	lane    [4]*mask // each quad by itself; the first is also that of four columns
+	all     mask
+	lane    [4]mask // each quad by itself; the first is also that of four columns
 	sums    []vector
 }
 
@@ -35,20 +37,20 @@ func newQuadTile(name string, n int, contiguous string) *quadTile {
 	Doc(fmt.Sprintf("%s is a tile (see tile1x32AVX512) of %d rows and tail ≤ 4 columns, for an A with contiguous %s.", name, 4*n, contiguous))
 	Pragma("noescape")
 	t := &quadTile{width: avx512, n: n, left: AllocLocal(8), c: AllocLocal(8)}
-	MOVQ(arg("panels"), t.left)
-	MOVQ(arg("c"), t.c)
-	bits, tail := GP64(), arg("tail")
+	MOVQ(vec.Arg("panels"), t.left)
+	MOVQ(vec.Arg("c"), t.c)
+	bits, tail := GP64(), vec.Arg("tail")
 	MOVQ(I32(-1), bits)
 	BZHIQ(tail, bits, bits)
 	for i := range t.lane {
-		t.lane[i] = &mask{k: K()}
-		KMOVW(bits.As32(), t.lane[i].k)
+		k := K()
+		t.lane[i] = vec.KMask(k)
+		KMOVW(bits.As32(), k)
 		SHLQ(Imm(4), bits)
 	}
-	t.all = &mask{k: K()}
-	KORW(t.lane[0].k, t.lane[1].k, t.all.k)
+	t.all = t.OrMask(t.lane[0], t.lane[1])
 	for _, l := range t.lane[2:] {
-		KORW(l.k, t.all.k, t.all.k)
+		t.all = t.OrMask(t.all, l)
 	}
 	t.sums = t.vectors(n)
 	return t
@@ -58,31 +60,31 @@ func newQuadTile(name string, n int, contiguous string) *quadTile {
 // k by four rows, of which one k at a time is spread over the columns.
 func alongK(n int) {
 	t := newQuadTile("quadK", n, "k")
-	a, rowStep, bStep := AllocLocal(8), arg("rowStep"), arg("bStep")
-	MOVQ(arg("a"), a)
+	a, rowStep, bStep := AllocLocal(8), vec.Arg("rowStep"), vec.Arg("bStep")
+	MOVQ(vec.Arg("a"), a)
 
 	Label("panel")
 	base := rowPointers(a, rowStep, 4*n)
 	elem := func(i int) Mem { return rowElement(base, rowStep, i) }
 	for _, v := range t.sums {
-		t.zero(v)
+		t.Clear(v)
 	}
-	b, k := arg("b"), arg("k")
+	b, k := vec.Arg("b"), vec.Arg("k")
 	SUBQ(Imm(4), k)
 	JLT(LabelRef("rest"))
 	Label("four")
 	y := t.vectors(4)
 	for _, v := range y {
-		VBROADCASTF32X4_Z(Mem{Base: b}, t.all.k, v)
+		VBROADCASTF32X4_Z(Mem{Base: b}, t.all.K(), v)
 		ADDQ(bStep, b)
 	}
 	for i, sum := range t.sums {
-		x := t.vector()
+		x := t.New()
 		for quad := range 4 {
 			t.loadQuad(elem(4*i+quad), quad, x)
 		}
 		for e := range y {
-			one := t.vector()
+			one := t.New()
 			VPERMILPS(Imm(uint64(e*0x55)), x, one)
 			VFMADD231PS(y[e], one, sum)
 		}
@@ -96,14 +98,14 @@ func alongK(n int) {
 	ADDQ(Imm(4), k)
 	JZ(LabelRef("finish"))
 	Label("one")
-	last := t.vector()
-	VBROADCASTF32X4_Z(Mem{Base: b}, t.all.k, last)
+	last := t.New()
+	VBROADCASTF32X4_Z(Mem{Base: b}, t.all.K(), last)
 	ADDQ(bStep, b)
 	for i, sum := range t.sums {
-		x := t.vector()
+		x := t.New()
 		VBROADCASTSS(elem(4*i), x)
 		for quad := 1; quad < 4; quad++ {
-			VBROADCASTSS(elem(4*i+quad), t.lane[quad].k, x)
+			VBROADCASTSS(elem(4*i+quad), t.lane[quad].K(), x)
 		}
 		VFMADD231PS(last, x, sum)
 	}
@@ -121,26 +123,26 @@ func alongK(n int) {
 // all quads, and an element of B to each.
 func alongRows(n int) {
 	t := newQuadTile("quadRows", n, "rows")
-	a, kStep, bStep := AllocLocal(8), arg("kStep"), arg("bStep")
-	MOVQ(arg("a"), a)
-	spread, turn := t.vector(), t.vector()
+	a, kStep, bStep := AllocLocal(8), vec.Arg("kStep"), vec.Arg("bStep")
+	MOVQ(vec.Arg("a"), a)
+	spread, turn := t.New(), t.New()
 	VMOVDQU32(quadSpread(), spread)
 	VMOVDQU32(quadTurn(), turn)
 
 	Label("panel")
 	for _, v := range t.sums {
-		t.zero(v)
+		t.Clear(v)
 	}
-	x, b, k := GP64(), arg("b"), arg("k")
+	x, b, k := GP64(), vec.Arg("b"), vec.Arg("k")
 	MOVQ(a, x)
 	TESTQ(k, k)
 	JZ(LabelRef("finish"))
 	Label("loop")
-	y := t.vector()
-	VBROADCASTF32X4_Z(Mem{Base: b}, t.all.k, y)
+	y := t.New()
+	VBROADCASTF32X4_Z(Mem{Base: b}, t.all.K(), y)
 	VPERMPS(y, spread, y)
 	for i, sum := range t.sums {
-		rows := t.vector()
+		rows := t.New()
 		VBROADCASTF32X4(Mem{Base: x, Disp: 16 * i}, rows)
 		VFMADD231PS(y, rows, sum)
 	}
@@ -158,32 +160,32 @@ func alongRows(n int) {
 
 // quadSpread gives each quad one element, and quadTurn exchanges quads and elements.
 var (
-	quadSpread = data("quadSpread", 16, func(i int) Constant { return U32(i / 4) })
-	quadTurn   = data("quadTurn", 16, func(i int) Constant { return U32(i%4*4 + i/4) })
+	quadSpread = table("quadSpread", 16, func(i int) Constant { return U32(i / 4) })
+	quadTurn   = table("quadTurn", 16, func(i int) Constant { return U32(i%4*4 + i/4) })
 )
 
 // finish writes the epilogue of sums with a row a quad, and the end of the loop over
 // panels.
 func (t *quadTile) finish(a Mem) {
-	c, step := GP64(), arg("cStep")
+	c, step := GP64(), vec.Arg("cStep")
 	MOVQ(t.c, c)
 	e := epilogue{width: t.width, sums: t.sums, label: func(name string) string { return name }}
 	e.add = func(alpha vector) {
 		at := GP64()
 		MOVQ(c, at)
 		for _, v := range t.sums {
-			old := t.vector()
-			t.zero(old)
+			old := t.New()
+			t.Clear(old)
 			for _, lane := range t.lane {
-				VBROADCASTF32X4(Mem{Base: at}, lane.k, old)
+				VBROADCASTF32X4(Mem{Base: at}, lane.K(), old)
 				ADDQ(step, at)
 			}
 			VFMADD213PS(old, alpha, v)
 		}
 	}
 	e.bias = func(bias general) {
-		y := t.vector()
-		VBROADCASTF32X4_Z(Mem{Base: bias}, t.all.k, y)
+		y := t.New()
+		VBROADCASTF32X4_Z(Mem{Base: bias}, t.all.K(), y)
 		for _, v := range t.sums {
 			VADDPS(y, v, v)
 		}
@@ -191,14 +193,14 @@ func (t *quadTile) finish(a Mem) {
 	e.store = func() {
 		for _, v := range t.sums {
 			for quad := range 4 {
-				VEXTRACTF32X4(Imm(uint64(quad)), v, t.lane[0].k, Mem{Base: c})
+				VEXTRACTF32X4(Imm(uint64(quad)), v, t.lane[0].K(), Mem{Base: c})
 				ADDQ(step, c)
 			}
 		}
 		MOVQ(c, t.c)
 	}
-	e.write(arg("flags"))
-	panelStep := arg("panelStep")
+	e.write(vec.Arg("flags"))
+	panelStep := vec.Arg("panelStep")
 	ADDQ(panelStep, a)
 	DECQ(t.left)
 	JNZ(LabelRef("panel"))

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 
+	"driftless/kernels/internal/vec"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 )
@@ -19,7 +21,7 @@ type shape struct {
 // need be to keep two FMA units busy, which eight sums do. Wide tiles read long
 // rows of B, for a few rows of A.
 func shapes(w width) []shape {
-	if w.wide() {
+	if w.Wide() {
 		return []shape{{12, 2, false}, {12, 2, true}, {9, 3, true}, {12, 1, true}, {3, 8, false}}
 	}
 	return []shape{{6, 2, false}, {6, 2, true}, {12, 1, true}, {1, 8, false}}
@@ -29,7 +31,7 @@ func shapes(w width) []shape {
 // few rows do, for which a large B is not packed. They went up to twice as fast
 // where B is not in the second-level cache.
 func (s shape) fetches(w width, rows int) bool {
-	return !s.partial && rows <= w.lanes()/2
+	return !s.partial && rows <= w.Lanes()/2
 }
 
 func tiles(w width) {
@@ -44,11 +46,11 @@ const tileArgs = "func(panels, k int, a *float32, rowStep, kStep, panelStep int,
 
 // tile writes a kernel for some panels of rows × vectors.
 func tile(w width, s shape, rows int) {
-	name := fmt.Sprintf("tile%dx%d", rows, s.vectors*w.lanes())
+	name := fmt.Sprintf("tile%dx%d", rows, s.vectors*w.Lanes())
 	if s.partial {
 		name += "Part"
 	}
-	name += w.name
+	name += w.Name
 	TEXT(name, NOSPLIT, tileArgs)
 	doc := []string{
 		fmt.Sprintf("%s computes panels of %d rows and %d vectors of C.", name, rows, s.vectors),
@@ -62,12 +64,12 @@ func tile(w width, s shape, rows int) {
 	Pragma("noescape")
 
 	left := AllocLocal(8) // panels still to do: general registers are short
-	MOVQ(arg("panels"), left)
-	a, c := arg("a"), arg("c")
-	rowStep, kStep, bStep := arg("rowStep"), arg("kStep"), arg("bStep")
+	MOVQ(vec.Arg("panels"), left)
+	a, c := vec.Arg("a"), vec.Arg("c")
+	rowStep, kStep, bStep := vec.Arg("rowStep"), vec.Arg("kStep"), vec.Arg("bStep")
 	var last *mask
 	if s.partial {
-		last = w.firstLanes(arg("tail"))
+		last = w.firstLanes(vec.Arg("tail"))
 	}
 	lanesOf := func(j int) *mask {
 		if j == s.vectors-1 {
@@ -84,10 +86,10 @@ func tile(w width, s shape, rows int) {
 	base := rowPointers(a, rowStep, rows)
 	for i := range sums {
 		for _, v := range sums[i] {
-			w.zero(v)
+			w.Clear(v)
 		}
 	}
-	b, n := arg("b"), arg("k")
+	b, n := vec.Arg("b"), vec.Arg("k")
 	var ahead general // the row of B to fetch
 	if s.fetches(w, rows) {
 		ahead = GP64()
@@ -100,7 +102,7 @@ func tile(w width, s shape, rows int) {
 
 	Label("loop")
 	if ahead != nil {
-		for j := 0; j < s.vectors; j += 64 / w.bytes {
+		for j := 0; j < s.vectors; j += 64 / w.Bytes {
 			PREFETCHT0(w.column(ahead, j))
 		}
 		ADDQ(bStep, ahead)
@@ -114,8 +116,8 @@ func tile(w width, s shape, rows int) {
 	JNZ(LabelRef("loop"))
 
 	Label("finish")
-	w.finishRows(sums, c, arg("cStep"), arg("flags"), lanesOf, func(name string) string { return name })
-	ADDQ(arg("panelStep"), a)
+	w.finishRows(sums, c, vec.Arg("cStep"), vec.Arg("flags"), lanesOf, func(name string) string { return name })
+	ADDQ(vec.Arg("panelStep"), a)
 	DECQ(left)
 	JNZ(LabelRef("panel"))
 	VZEROUPPER()
@@ -131,7 +133,7 @@ func step(w width, s shape, sums [][]vector, base []general, rowStep, b general,
 			VBROADCASTSS(elem(i), x[i])
 		}
 		for j := range s.vectors {
-			y := w.vector()
+			y := w.New()
 			w.load(w.column(b, j), lanes(j), y)
 			for i := range sums {
 				VFMADD231PS(y, x[i], sums[i][j])
@@ -144,11 +146,11 @@ func step(w width, s shape, sums [][]vector, base []general, rowStep, b general,
 		w.load(w.column(b, j), lanes(j), y[j])
 	}
 	for i := range sums {
-		if w.wide() && s.vectors == 1 {
+		if w.Wide() && s.vectors == 1 {
 			VFMADD231PS_BCST(elem(i), y[0], sums[i][0])
 			continue
 		}
-		x := w.vector()
+		x := w.New()
 		VBROADCASTSS(elem(i), x)
 		for j := range y {
 			VFMADD231PS(y[j], x, sums[i][j])
