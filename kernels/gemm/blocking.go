@@ -57,8 +57,14 @@ func worthPackingA(m, n, k int) bool { return m >= 8 && n > 64 && k > 32 }
 
 // packsB says whether B is copied into panels although it could be read where it
 // is: because it is too large for the caches, and rows of A enough share the
-// copies.
-func packsB(m, n, k int) bool { return m > 16 && n*chunk(k) > 100<<10 }
+// copies. For fewer rows the tiles fetch the next panel while they read one, unless B
+// is so large that its rows are far apart.
+func packsB(m, n, k int) bool {
+	return m > 96 && large(n, k) || m > 16 && n*chunk(k) > 1536<<10
+}
+
+// large tells whether B is too large for the caches.
+func large(n, k int) bool { return n*chunk(k) > 100<<10 }
 
 // ByColumns says how several workers best share a product, each calling Gemm on a
 // block of C: true for blocks of columns, so that each packs its own part of B,
@@ -69,5 +75,5 @@ func ByColumns(transA, transB bool, m, n, k int) bool {
 	if n < 4*maxLanes {
 		return false
 	}
-	return m < 16 || transB || n >= 16*maxLanes && packsB(m, n, k)
+	return m < 16 || transB || n >= 16*maxLanes && large(n, k)
 }

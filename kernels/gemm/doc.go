@@ -64,9 +64,10 @@
 // add, bias and ReLU are done before a tile is stored.
 //
 // Operands are used where they are as long as that is fast. Panels of B are packed
-// if B is transposed, or more than 16 rows of A meet a B with chunks of more than
-// 400 KiB, or with rows at a multiple of 1 KiB, which fall into few sets of the
-// caches; blocks of A for strides like that, or if transposed and large. Blocks are
+// if B is transposed; if its chunks have more than 400 KiB and meet more than 96 rows of
+// A, or 16 from 6 MiB on; or if its rows are at a multiple of 1 KiB and so fall into few
+// sets of the caches. Where a large B is not packed, tiles fetch the next panel. Blocks of
+// A are packed for strides like that, or if transposed and large. Blocks are
 // a chunk deep and made for the second-level cache: 256 KiB of A and 768 KiB of B,
 // or the other way round where blocks of a transposed A are packed.
 // [ByColumns] says how to share a product among workers.

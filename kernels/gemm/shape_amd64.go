@@ -5,7 +5,7 @@ package gemm
 import "driftless/kernels"
 
 type (
-	tileFunc  func(panels, k int, a *float32, rowStep, kStep, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail, flags int)
+	tileFunc  func(panels, k int, a *float32, rowStep, kStep, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail, flags, fetch int)
 	copyFunc  func(n int, dst *float32, dstStep int, src *float32, srcStep, tail int)
 	transFunc func(blocks int, dst *float32, dstStep int, src *float32, srcStep, rows, tail int)
 	// see internal/gen for their arguments

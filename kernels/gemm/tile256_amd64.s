@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func tile1x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile1x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x16AVX2(SB), NOSPLIT, $8-112
+TEXT ·tile1x16AVX2(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -21,11 +21,11 @@ panel:
 	VXORPS Y1, Y1, Y1
 	MOVQ   b+48(FP), DI
 	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
+	JZ     finish
 	MOVQ   BX, R9
 	SHLQ   $0x04, R9
 	ADDQ   DI, R9
-	TESTQ  R8, R8
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R9)
@@ -85,9 +85,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile2x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2x16AVX2(SB), NOSPLIT, $8-112
+TEXT ·tile2x16AVX2(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -104,11 +104,11 @@ panel:
 	VXORPS Y3, Y3, Y3
 	MOVQ   b+48(FP), R8
 	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
+	JZ     finish
 	MOVQ   SI, R10
 	SHLQ   $0x04, R10
 	ADDQ   R8, R10
-	TESTQ  R9, R9
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R10)
@@ -185,9 +185,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile3x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3x16AVX2(SB), NOSPLIT, $8-112
+TEXT ·tile3x16AVX2(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -206,11 +206,11 @@ panel:
 	VXORPS Y5, Y5, Y5
 	MOVQ   b+48(FP), R8
 	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
+	JZ     finish
 	MOVQ   SI, R10
 	SHLQ   $0x04, R10
 	ADDQ   R8, R10
-	TESTQ  R9, R9
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R10)
@@ -304,9 +304,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile4x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4x16AVX2(SB), NOSPLIT, $8-112
+TEXT ·tile4x16AVX2(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -329,11 +329,11 @@ panel:
 	VXORPS Y7, Y7, Y7
 	MOVQ   b+48(FP), R9
 	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 	MOVQ   SI, R11
 	SHLQ   $0x04, R11
 	ADDQ   R9, R11
-	TESTQ  R10, R10
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R11)
@@ -445,9 +445,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3
-TEXT ·tile5x16AVX2(SB), NOSPLIT, $8-112
+// func tile5x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile5x16AVX2(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -474,6 +474,37 @@ panel:
 	MOVQ   k+8(FP), R10
 	TESTQ  R10, R10
 	JZ     finish
+	MOVQ   fetch+112(FP), R11
+	TESTQ  R11, R11
+	JZ     loop
+	ADDQ   R9, R11
+
+fetching:
+	PREFETCHT0   (R11)
+	ADDQ         SI, R11
+	VMOVUPS      (R9), Y10
+	VMOVUPS      32(R9), Y11
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (DI)(DX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (DI)(DX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (R8), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (R8)(DX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         BX, DI
+	ADDQ         BX, R8
+	ADDQ         SI, R9
+	DECQ         R10
+	JNZ          fetching
+	JMP          finish
 
 loop:
 	VMOVUPS      (R9), Y10
@@ -600,9 +631,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, FMA3
-TEXT ·tile6x16AVX2(SB), NOSPLIT, $8-112
+// func tile6x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile6x16AVX2(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -631,6 +662,40 @@ panel:
 	MOVQ   k+8(FP), R10
 	TESTQ  R10, R10
 	JZ     finish
+	MOVQ   fetch+112(FP), R11
+	TESTQ  R11, R11
+	JZ     loop
+	ADDQ   R9, R11
+
+fetching:
+	PREFETCHT0   (R11)
+	ADDQ         SI, R11
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (DI), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (DI)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (DI)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R8), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (R8)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R8)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         BX, DI
+	ADDQ         BX, R8
+	ADDQ         SI, R9
+	DECQ         R10
+	JNZ          fetching
+	JMP          finish
 
 loop:
 	VMOVUPS      (R9), Y12
@@ -774,9 +839,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile1x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile1x16PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile1x16PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -868,9 +933,9 @@ DATA tailMasks<>+48(SB)/8, $0x0000000000000000
 DATA tailMasks<>+56(SB)/8, $0x0000000000000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-// func tile2x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile2x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile2x16PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile2x16PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -972,9 +1037,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile3x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile3x16PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile3x16PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1096,9 +1161,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile4x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile4x16PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile4x16PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1243,9 +1308,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile5x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile5x16PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile5x16PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1410,9 +1475,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile6x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile6x16PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile6x16PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1597,9 +1662,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile1x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile1x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile1x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1671,9 +1736,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile2x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile2x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile2x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1757,9 +1822,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile3x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile3x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile3x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1855,9 +1920,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile4x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile4x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile4x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1968,9 +2033,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile5x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile5x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile5x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2093,9 +2158,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile6x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile6x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile6x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2230,9 +2295,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile7x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile7x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile7x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2382,9 +2447,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile8x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile8x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile8x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2546,9 +2611,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile9x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile9x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile9x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2722,9 +2787,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile10x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile10x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile10x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile10x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2913,9 +2978,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile11x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile11x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile11x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile11x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -3116,9 +3181,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile12x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile12x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3
-TEXT ·tile12x8PartAVX2(SB), NOSPLIT, $8-112
+TEXT ·tile12x8PartAVX2(SB), NOSPLIT, $8-120
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -3331,9 +3396,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x64AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile1x64AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x64AVX2(SB), NOSPLIT, $8-112
+TEXT ·tile1x64AVX2(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -3354,11 +3419,11 @@ panel:
 	VXORPS Y7, Y7, Y7
 	MOVQ   b+48(FP), DI
 	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
+	JZ     finish
 	MOVQ   BX, R9
 	SHLQ   $0x04, R9
 	ADDQ   DI, R9
-	TESTQ  R8, R8
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R9)

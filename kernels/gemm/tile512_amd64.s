@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func tile1x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile1x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile1x32AVX512(SB), NOSPLIT, $8-112
+TEXT ·tile1x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -21,11 +21,11 @@ panel:
 	VXORPS Z1, Z1, Z1
 	MOVQ   b+48(FP), DI
 	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
+	JZ     finish
 	MOVQ   BX, R9
 	SHLQ   $0x04, R9
 	ADDQ   DI, R9
-	TESTQ  R8, R8
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R9)
@@ -86,9 +86,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile2x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile2x32AVX512(SB), NOSPLIT, $8-112
+TEXT ·tile2x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -105,11 +105,11 @@ panel:
 	VXORPS Z3, Z3, Z3
 	MOVQ   b+48(FP), R8
 	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
+	JZ     finish
 	MOVQ   SI, R10
 	SHLQ   $0x04, R10
 	ADDQ   R8, R10
-	TESTQ  R9, R9
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R10)
@@ -187,9 +187,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile3x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile3x32AVX512(SB), NOSPLIT, $8-112
+TEXT ·tile3x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -208,11 +208,11 @@ panel:
 	VXORPS Z5, Z5, Z5
 	MOVQ   b+48(FP), R8
 	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
+	JZ     finish
 	MOVQ   SI, R10
 	SHLQ   $0x04, R10
 	ADDQ   R8, R10
-	TESTQ  R9, R9
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R10)
@@ -307,9 +307,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile4x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile4x32AVX512(SB), NOSPLIT, $8-112
+TEXT ·tile4x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -332,11 +332,11 @@ panel:
 	VXORPS Z7, Z7, Z7
 	MOVQ   b+48(FP), R9
 	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 	MOVQ   SI, R11
 	SHLQ   $0x04, R11
 	ADDQ   R9, R11
-	TESTQ  R10, R10
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R11)
@@ -449,9 +449,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile5x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile5x32AVX512(SB), NOSPLIT, $8-112
+TEXT ·tile5x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -476,11 +476,11 @@ panel:
 	VXORPS Z9, Z9, Z9
 	MOVQ   b+48(FP), R9
 	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 	MOVQ   SI, R11
 	SHLQ   $0x04, R11
 	ADDQ   R9, R11
-	TESTQ  R10, R10
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R11)
@@ -610,9 +610,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile6x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile6x32AVX512(SB), NOSPLIT, $8-112
+TEXT ·tile6x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -639,11 +639,11 @@ panel:
 	VXORPS Z11, Z11, Z11
 	MOVQ   b+48(FP), R9
 	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
+	JZ     finish
 	MOVQ   SI, R11
 	SHLQ   $0x04, R11
 	ADDQ   R9, R11
-	TESTQ  R10, R10
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R11)
@@ -790,9 +790,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile7x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile7x32AVX512(SB), NOSPLIT, $8-112
+TEXT ·tile7x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -823,11 +823,11 @@ panel:
 	VXORPS Z13, Z13, Z13
 	MOVQ   b+48(FP), R10
 	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
+	JZ     finish
 	MOVQ   SI, R12
 	SHLQ   $0x04, R12
 	ADDQ   R10, R12
-	TESTQ  R11, R11
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R12)
@@ -992,9 +992,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile8x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile8x32AVX512(SB), NOSPLIT, $8-112
+TEXT ·tile8x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -1027,11 +1027,11 @@ panel:
 	VXORPS Z15, Z15, Z15
 	MOVQ   b+48(FP), R10
 	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
+	JZ     finish
 	MOVQ   SI, R12
 	SHLQ   $0x04, R12
 	ADDQ   R10, R12
-	TESTQ  R11, R11
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R12)
@@ -1213,9 +1213,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·tile9x32AVX512(SB), NOSPLIT, $8-112
+// func tile9x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·tile9x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -1252,6 +1252,51 @@ panel:
 	MOVQ   k+8(FP), R11
 	TESTQ  R11, R11
 	JZ     finish
+	MOVQ   fetch+112(FP), R12
+	TESTQ  R12, R12
+	JZ     loop
+	ADDQ   R10, R12
+
+fetching:
+	PREFETCHT0   (R12)
+	PREFETCHT0   64(R12)
+	ADDQ         SI, R12
+	VMOVUPS      (R10), Z18
+	VMOVUPS      64(R10), Z19
+	VBROADCASTSS (DI), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (DI)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (DI)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R8)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS (R8)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS (R9)(DX*1), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS (R9)(DX*2), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         BX, DI
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         SI, R10
+	DECQ         R11
+	JNZ          fetching
+	JMP          finish
 
 loop:
 	VMOVUPS      (R10), Z18
@@ -1447,9 +1492,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile10x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·tile10x32AVX512(SB), NOSPLIT, $8-112
+// func tile10x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·tile10x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -1490,6 +1535,55 @@ panel:
 	MOVQ   k+8(FP), R12
 	TESTQ  R12, R12
 	JZ     finish
+	MOVQ   fetch+112(FP), R13
+	TESTQ  R13, R13
+	JZ     loop
+	ADDQ   R11, R13
+
+fetching:
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         SI, R13
+	VMOVUPS      (R11), Z20
+	VMOVUPS      64(R11), Z21
+	VBROADCASTSS (DI), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (DI)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS (DI)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS (R8), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS (R8)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS (R8)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS (R9), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS (R9)(DX*1), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS (R9)(DX*2), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         BX, DI
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNZ          fetching
+	JMP          finish
 
 loop:
 	VMOVUPS      (R11), Z20
@@ -1703,9 +1797,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile11x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·tile11x32AVX512(SB), NOSPLIT, $8-112
+// func tile11x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·tile11x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -1748,6 +1842,58 @@ panel:
 	MOVQ   k+8(FP), R12
 	TESTQ  R12, R12
 	JZ     finish
+	MOVQ   fetch+112(FP), R13
+	TESTQ  R13, R13
+	JZ     loop
+	ADDQ   R11, R13
+
+fetching:
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         SI, R13
+	VMOVUPS      (R11), Z22
+	VMOVUPS      64(R11), Z23
+	VBROADCASTSS (DI), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (DI)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (DI)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R8)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS (R8)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS (R9)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (R9)(DX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS (R10)(DX*1), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         BX, DI
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNZ          fetching
+	JMP          finish
 
 loop:
 	VMOVUPS      (R11), Z22
@@ -1978,9 +2124,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile12x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·tile12x32AVX512(SB), NOSPLIT, $8-112
+// func tile12x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·tile12x32AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -2025,6 +2171,61 @@ panel:
 	MOVQ   k+8(FP), R12
 	TESTQ  R12, R12
 	JZ     finish
+	MOVQ   fetch+112(FP), R13
+	TESTQ  R13, R13
+	JZ     loop
+	ADDQ   R11, R13
+
+fetching:
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         SI, R13
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
+	VBROADCASTSS (DI), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (DI)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS (DI)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS (R8)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS (R8)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R9)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS (R9)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS (R10)(DX*1), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS (R10)(DX*2), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         BX, DI
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNZ          fetching
+	JMP          finish
 
 loop:
 	VMOVUPS      (R11), Z24
@@ -2272,9 +2473,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile1x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile1x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -2353,9 +2554,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile2x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile2x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -2454,9 +2655,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile3x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile3x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -2575,9 +2776,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile4x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile4x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -2719,9 +2920,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile5x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile5x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -2883,9 +3084,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile6x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile6x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -3067,9 +3268,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile7x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile7x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -3274,9 +3475,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile8x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile8x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -3501,9 +3702,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile9x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile9x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -3748,9 +3949,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile10x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile10x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile10x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile10x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -4018,9 +4219,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile11x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile11x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile11x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile11x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -4308,9 +4509,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile12x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile12x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile12x32PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile12x32PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -4618,9 +4819,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile1x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x48PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile1x48PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -4709,9 +4910,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile2x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x48PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile2x48PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -4828,9 +5029,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile3x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x48PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile3x48PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -4975,9 +5176,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile4x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x48PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile4x48PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -5153,9 +5354,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile5x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x48PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile5x48PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -5359,9 +5560,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile6x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x48PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile6x48PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -5593,9 +5794,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile7x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x48PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile7x48PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -5858,9 +6059,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile8x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x48PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile8x48PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6151,9 +6352,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile9x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x48PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile9x48PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6472,9 +6673,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile1x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile1x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6543,9 +6744,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile2x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile2x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6626,9 +6827,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile3x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile3x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6721,9 +6922,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile4x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile4x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6827,9 +7028,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile5x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile5x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6944,9 +7145,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile6x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile6x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7072,9 +7273,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile7x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile7x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7214,9 +7415,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile8x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile8x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7367,9 +7568,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile9x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile9x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7531,9 +7732,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile10x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile10x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile10x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile10x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7709,9 +7910,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile11x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile11x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile11x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile11x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7898,9 +8099,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile12x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile12x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile12x16PartAVX512(SB), NOSPLIT, $8-112
+TEXT ·tile12x16PartAVX512(SB), NOSPLIT, $8-120
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -8098,9 +8299,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x128AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile1x128AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile1x128AVX512(SB), NOSPLIT, $8-112
+TEXT ·tile1x128AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -8121,11 +8322,11 @@ panel:
 	VXORPS Z7, Z7, Z7
 	MOVQ   b+48(FP), DI
 	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
+	JZ     finish
 	MOVQ   BX, R9
 	SHLQ   $0x04, R9
 	ADDQ   DI, R9
-	TESTQ  R8, R8
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R9)
@@ -8246,9 +8447,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x128AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile2x128AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile2x128AVX512(SB), NOSPLIT, $8-112
+TEXT ·tile2x128AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -8277,11 +8478,11 @@ panel:
 	VXORPS Z15, Z15, Z15
 	MOVQ   b+48(FP), R8
 	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
+	JZ     finish
 	MOVQ   SI, R10
 	SHLQ   $0x04, R10
 	ADDQ   R8, R10
-	TESTQ  R9, R9
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R10)
@@ -8461,9 +8662,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x128AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int)
+// func tile3x128AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile3x128AVX512(SB), NOSPLIT, $8-112
+TEXT ·tile3x128AVX512(SB), NOSPLIT, $8-120
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -8500,11 +8701,11 @@ panel:
 	VXORPS Z23, Z23, Z23
 	MOVQ   b+48(FP), R8
 	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
+	JZ     finish
 	MOVQ   SI, R10
 	SHLQ   $0x04, R10
 	ADDQ   R8, R10
-	TESTQ  R9, R9
-	JZ     finish
 
 loop:
 	PREFETCHT0   (R10)

@@ -122,6 +122,9 @@ func (d *plan) block1(x *product[float32], q part, i, rows, j, cols int) {
 			t.b, t.ldb = d.panels, s.cols
 		default:
 			t.b, t.ldb = x.b[q.p*x.ldb+j+at:], x.ldb
+			if t.fetch = 0; large(x.n, x.k) && at+w < cols {
+				t.fetch = s.cols
+			}
 		}
 		t.c = o.c[i*o.ld+j+at:]
 		t.bias = nil
@@ -149,6 +152,7 @@ type task struct {
 	bias           *float32
 	alpha          float32
 	flags          int
+	fetch          int // how far beyond b the next panel is, if it is to be fetched
 }
 
 // column computes a panel.
@@ -197,5 +201,5 @@ func (t *task) tiles(s *shape, by, i, rows, cols int) {
 //go:noinline
 func (t *task) call(s *shape, panels, height, by, i, cols int) {
 	s.tiles[height](panels, t.k, &t.a[i*t.rowStep], 4*t.rowStep, 4*t.kStep, 4*t.rowStep*height*by,
-		&t.b[0], 4*t.ldb, &t.c[i*t.ldc], 4*t.ldc, t.bias, t.alpha, (cols-1)%s.lanes+1, t.flags)
+		&t.b[0], 4*t.ldb, &t.c[i*t.ldc], 4*t.ldc, t.bias, t.alpha, (cols-1)%s.lanes+1, t.flags, 4*t.fetch)
 }

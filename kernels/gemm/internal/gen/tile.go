@@ -29,7 +29,9 @@ func shapes(w width) []shape {
 
 // fetches says whether a tile fetches rows of B, 16 ahead, into the cache: those of
 // few rows do, for which a large B is not packed. They went up to twice as fast
-// where B is not in the second-level cache.
+// where B is not in the second-level cache. Other whole tiles fetch what lies the
+// argument fetch beyond each row, if it is not 0: the next panel, where B is large and
+// not packed.
 func (s shape) fetches(w width, rows int) bool {
 	return !s.partial && rows <= w.Lanes()/2
 }
@@ -42,7 +44,7 @@ func tiles(w width) {
 	}
 }
 
-const tileArgs = "func(panels, k int, a *float32, rowStep, kStep, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail, flags int)"
+const tileArgs = "func(panels, k int, a *float32, rowStep, kStep, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail, flags, fetch int)"
 
 // tile writes a kernel for some panels of rows × vectors.
 func tile(w width, s shape, rows int) {
@@ -90,30 +92,43 @@ func tile(w width, s shape, rows int) {
 		}
 	}
 	b, n := vec.Arg("b"), vec.Arg("k")
-	var ahead general // the row of B to fetch
-	if s.fetches(w, rows) {
-		ahead = GP64()
+	TESTQ(n, n)
+	JZ(LabelRef("finish"))
+	// loop writes the loop along k; in each round it fetches a row of B that is ahead.
+	loop := func(label string, ahead general) {
+		Label(label)
+		if ahead != nil {
+			for j := 0; j < s.vectors; j += 64 / w.Bytes {
+				PREFETCHT0(w.column(ahead, j))
+			}
+			ADDQ(bStep, ahead)
+		}
+		step(w, s, sums, base, rowStep, b, lanesOf)
+		for _, p := range base {
+			ADDQ(kStep, p)
+		}
+		ADDQ(bStep, b)
+		DECQ(n)
+		JNZ(LabelRef(label))
+	}
+	switch {
+	case s.fetches(w, rows):
+		ahead := GP64()
 		MOVQ(bStep, ahead)
 		SHLQ(Imm(4), ahead)
 		ADDQ(b, ahead)
+		loop("loop", ahead)
+	case !s.partial:
+		next := vec.Arg("fetch")
+		TESTQ(next, next)
+		JZ(LabelRef("loop"))
+		ADDQ(b, next)
+		loop("fetching", next)
+		JMP(LabelRef("finish"))
+		fallthrough
+	default:
+		loop("loop", nil)
 	}
-	TESTQ(n, n)
-	JZ(LabelRef("finish"))
-
-	Label("loop")
-	if ahead != nil {
-		for j := 0; j < s.vectors; j += 64 / w.Bytes {
-			PREFETCHT0(w.column(ahead, j))
-		}
-		ADDQ(bStep, ahead)
-	}
-	step(w, s, sums, base, rowStep, b, lanesOf)
-	for _, p := range base {
-		ADDQ(kStep, p)
-	}
-	ADDQ(bStep, b)
-	DECQ(n)
-	JNZ(LabelRef("loop"))
 
 	Label("finish")
 	w.finishRows(sums, c, vec.Arg("cStep"), vec.Arg("flags"), lanesOf, func(name string) string { return name })
