@@ -172,3 +172,24 @@ func copySame[T any](dst []T, src any) bool {
 	s, ok := src.([]T)
 	return ok && len(s) == len(dst) && copy(dst, s) == len(dst)
 }
+
+// Finite tells whether a buffer holds no NaN and no infinity. An operation that fails on
+// one that does has met a replica that diverged.
+func Finite(buf any) bool {
+	switch x := buf.(type) {
+	case []float32:
+		return finite(x)
+	case []float64:
+		return finite(x)
+	}
+	return true
+}
+
+func finite[T float32 | float64](x []T) bool {
+	for _, v := range x {
+		if v-v != 0 {
+			return false
+		}
+	}
+	return true
+}

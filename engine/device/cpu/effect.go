@@ -128,7 +128,7 @@ func (b binder[T]) host(in *program.Instr) func(e *env, lo, hi int) {
 		if err := op.Call(vals, res); err != nil {
 			e.team.stop = true
 			for _, v := range vals {
-				if !finite(v) { // the operation failed on what a diverged replica gave it
+				if !program.Finite(v) { // the operation failed on what a diverged replica gave it
 					e.nonFinite[0] = e.step[0]
 					return
 				}
@@ -182,23 +182,4 @@ func rawBytes(data any) arena {
 func raw[T element](x []T) arena {
 	var z T
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*int(unsafe.Sizeof(z)))
-}
-
-// finite tells whether a buffer holds no NaN and no infinity.
-func finite(buf any) bool {
-	switch x := buf.(type) {
-	case []float32:
-		for _, v := range x {
-			if v-v != 0 {
-				return false
-			}
-		}
-	case []float64:
-		for _, v := range x {
-			if v-v != 0 {
-				return false
-			}
-		}
-	}
-	return true
 }

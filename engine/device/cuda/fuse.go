@@ -8,7 +8,7 @@ import (
 	"driftless/kernels/cuda/fused"
 )
 
-// A small network's step takes as long as its launches. So actions become groups of
+// A small network's step takes as long as its launches. So actions go into bundles of
 // which each is one launch of a kernel of package fused: what begins a step; what works
 // column by column, after a matrix product if there is one; the last layer and the end
 // of the step; the gradients and steps of the weights.
@@ -32,7 +32,7 @@ type bundle struct {
 	tiles   int // of updates
 }
 
-// fuser puts the actions of a block, in order, into groups.
+// fuser puts the actions of a block, in order, into bundles.
 type fuser struct {
 	b       *binder
 	all     []*action
@@ -73,7 +73,7 @@ func (b *binder) fuse(all []*action, k *block) ([]*action, error) {
 	return out, nil
 }
 
-// place puts an action into the first group that it may run in, else into a new one.
+// place puts an action into the first bundle that it may run in, else into a new one.
 func (f *fuser) place(i int) {
 	a := f.all[i]
 	if f.awaited(i) {
@@ -98,14 +98,13 @@ func (f *fuser) place(i int) {
 			}
 		}
 	}
-	f.add(&bundle{strip: columnwise(a) || isStripProduct(a)}, a)
+	f.join(f.add(&bundle{strip: columnwise(a) || isStripProduct(a)}), a)
 }
 
-func (f *fuser) add(g *bundle, members ...*action) {
+// add begins a bundle, behind the others, and returns its number.
+func (f *fuser) add(g *bundle) int {
 	f.bundles = append(f.bundles, g)
-	for _, a := range members {
-		f.join(len(f.bundles)-1, a)
-	}
+	return len(f.bundles) - 1
 }
 
 func (f *fuser) join(at int, a *action) {
@@ -113,7 +112,7 @@ func (f *fuser) join(at int, a *action) {
 	f.in[a] = at
 }
 
-// floor is the last group with an action that must not run after these: -1 if none.
+// floor is the last bundle with an action that must not run after these: -1 if none.
 func (f *fuser) floor(actions ...*action) int {
 	last := -1
 	for _, other := range f.all {
@@ -145,7 +144,7 @@ func columnwise(a *action) bool {
 	return l != nil && fused.Columnwise(l.kernel.Name) && !isProduct(l) && l.rows <= maxStripRows && (l.rows > 1 || l.cols <= maxWide)
 }
 
-// isProduct tells whether a launch is a matrix product of small tiles.
+// isProduct tells whether a launch is a matrix product.
 func isProduct(l *launch) bool {
 	return fused.Product(l.kernel.Name, "nn") || fused.Product(l.kernel.Name, "nt") || fused.Product(l.kernel.Name, "tn")
 }
@@ -291,8 +290,7 @@ func (f *fuser) placeUpdate(members []*action) {
 		}
 	}
 	if at < 0 {
-		f.bundles = append(f.bundles, &bundle{updates: true})
-		at = len(f.bundles) - 1
+		at = f.add(&bundle{updates: true})
 	}
 	g := f.bundles[at]
 	for _, a := range members {
@@ -304,7 +302,7 @@ func (f *fuser) placeUpdate(members []*action) {
 
 // ---- launches ----
 
-// launch returns the action of a group.
+// launch returns the action of a bundle.
 func (f *fuser) launch(g *bundle) (*action, error) {
 	if len(g.actions) == 1 {
 		return g.actions[0], nil

@@ -60,12 +60,12 @@ func (f *fuser) together(members []int, l *launch, first bool) bool {
 		}
 	}
 	a := &action{every: 1, launches: []*launch{l}}
+	at := f.add(&bundle{actions: []*action{a}})
 	for _, i := range members {
 		a.instrs = append(a.instrs, f.all[i].instrs...)
 		a.tick = a.tick || f.all[i].tick
-		f.in[f.all[i]] = len(f.bundles)
+		f.in[f.all[i]] = at
 	}
-	f.bundles = append(f.bundles, &bundle{actions: []*action{a}})
 	return true
 }
 
@@ -118,7 +118,7 @@ func (f *fuser) head(i int) (bool, error) {
 		return false, nil
 	}
 	k := p.int("k")
-	if (p.rows*p.cols+511)/512*k > maxHeadWork {
+	if _, block := catalogue["head"].Grid(1, 1, 1); (p.rows*p.cols+block[0]-1)/block[0]*k > maxHeadWork {
 		return false, nil
 	}
 	ce := f.find(i, "cross_entropy_both", "logits", p.operand("c").tensor)

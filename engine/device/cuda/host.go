@@ -109,7 +109,7 @@ func (s *session) hostReplica(h *hostWork, b *bound, k *block, r int) error {
 	s.counters.HostBytes += h.bytes()
 	if err := h.call(args, out); err != nil {
 		for _, a := range args {
-			if !finite(a) { // it failed on what a diverged replica gave it
+			if !program.Finite(a) { // it failed on what a diverged replica gave it
 				return s.halt(r)
 			}
 		}
@@ -156,23 +156,4 @@ func (s *session) halt(r int) error {
 	}
 	s.count.alive[r] = false
 	return s.setInt64(s.state.at(r, s.control()+controlHalted), step)
-}
-
-// finite tells whether a buffer holds no NaN and no infinity.
-func finite(buf any) bool {
-	switch x := buf.(type) {
-	case []float32:
-		for _, v := range x {
-			if v-v != 0 {
-				return false
-			}
-		}
-	case []float64:
-		for _, v := range x {
-			if v-v != 0 {
-				return false
-			}
-		}
-	}
-	return true
 }
