@@ -69,7 +69,7 @@ type resolvedArm struct {
 	Alpha    float64 `yaml:"alpha,omitempty"`
 	Interval int     `yaml:"interval,omitempty"`
 	Eps      float64 `yaml:"eps,omitempty"`
-	Momentum float64 `yaml:"momentum,omitempty"`
+	Running  float64 `yaml:"running-momentum,omitempty"` // rate of the statistics that evaluation uses
 }
 
 // Resolved returns the configuration for config.yaml: every arm with the
@@ -81,16 +81,25 @@ func (c Config) Resolved(device string) (any, error) {
 	}
 	r := resolved{Data: c.Data, Binarize: c.Binarize, Hidden: c.Hidden, Activation: c.Activation, InitSD: c.InitSD, Optimizer: c.Optimizer,
 		LR: c.LR, Batch: c.Batch, Steps: c.Steps, EvalEvery: c.EvalEvery, Seeds: c.seeds(), Device: device}
+	r.Arms = resolvedArms(arms)
+	return r, nil
+}
+
+func resolvedArms(arms []models.Norm) []resolvedArm {
+	var out []resolvedArm
 	for _, n := range arms {
-		a := resolvedArm{Norm: n.Method, Grad: string(n.Grad), Affine: n.Affine, Interval: n.Interval, Eps: n.Eps, Momentum: n.Momentum}
+		a := resolvedArm{Norm: n.Method, Grad: string(n.Grad), Affine: n.Affine, Interval: n.Interval, Running: n.Momentum}
+		if n.UsesEps() {
+			a.Eps = n.Eps
+		}
 		if n.Grad == models.Naive && n.Method != models.WhitenNaive.Method {
 			if a.Stats = string(n.Stats); n.Stats == models.EMA {
 				a.Alpha = n.Alpha
 			}
 		}
-		r.Arms = append(r.Arms, a)
+		out = append(out, a)
 	}
-	return r, nil
+	return out
 }
 
 // seeds lists the seeds of every arm.
@@ -98,6 +107,15 @@ func (c Config) seeds() []int64 {
 	out := make([]int64, c.Seeds)
 	for i := range out {
 		out[i] = c.Seed + int64(i)
+	}
+	return out
+}
+
+// reportSeeds lists the seeds as reports do.
+func (c Config) reportSeeds() []int {
+	var out []int
+	for _, s := range c.seeds() {
+		out = append(out, int(s))
 	}
 	return out
 }
@@ -149,6 +167,9 @@ func (c Config) validate() error {
 		if f.v < 1 || f.v > f.max {
 			return usage("--%s %d is outside 1 … %d", f.flag, f.v, f.max)
 		}
+	}
+	if c.Seed > math.MaxInt64-int64(c.Seeds-1) {
+		return usage("--seed %d with %d seeds goes past the largest whole number: take a smaller one", c.Seed, c.Seeds)
 	}
 	if c.Interval < 0 {
 		return usage("--interval %d is not a positive number of steps", c.Interval)
@@ -261,21 +282,4 @@ func (c Config) pixels() gather.Map {
 // net describes the network for reports.
 func (c Config) net(inputs int) string {
 	return c.mlp(inputs, models.None).String() + " " + c.Activation
-}
-
-// Fits reports, as a *UsageError, settings that the data set cannot serve.
-func (c Config) Fits(set *dataset.Set) error {
-	if c.Batch > set.Train.N {
-		return usage("--batch %d is larger than the training set of %s, which has %d images", c.Batch, set.Name, set.Train.N)
-	}
-	arms, err := c.Arms()
-	if err != nil {
-		return err
-	}
-	for _, n := range arms {
-		if _, err := NewArm(c, n, set, nil); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"driftless/engine/device/cpu"
 	"driftless/internal/dataset"
 	"driftless/models"
 )
@@ -87,7 +88,7 @@ func TestArms(t *testing.T) {
 	}
 }
 
-func TestFits(t *testing.T) {
+func TestSettingsThatDoNotFit(t *testing.T) {
 	for _, c := range []struct {
 		change func(*Config)
 		want   string // "" for settings that fit
@@ -95,13 +96,17 @@ func TestFits(t *testing.T) {
 		{func(*Config) {}, ""},
 		{func(c *Config) { c.Batch = 40 }, ""},
 		{func(c *Config) { c.Batch = 41 }, "--batch 41 is larger than the training set of mnist, which has 40 images"},
-		{func(c *Config) { c.Batch = 1 }, "needs a batch of at least 2 rows"},
+		{func(c *Config) { c.Batch = 1 }, "needs a batch of at least 2 rows: one row has no variance"},
+		{func(c *Config) { c.Norms, c.Batch = []string{"center:graph"}, 1 }, "center:graph needs a batch of at least 2 rows: one row less its own mean is 0"},
+		{func(c *Config) { c.Norms, c.Batch = []string{"center:naive"}, 1 }, "center:naive needs a batch of at least 2 rows"},
+		{func(c *Config) { c.Norms, c.Batch, c.Stats = []string{"center:naive"}, 1, "ema" }, ""},
+		{func(c *Config) { c.Norms, c.Batch = []string{"none"}, 1 }, ""},
 		{func(c *Config) { c.Norms = []string{"whiten"}; c.Hidden = []int{20} }, ""},
 		{func(c *Config) { c.Norms = []string{"whiten"}; c.Hidden = []int{21} }, "(21 wide) needs at least 42 rows, and the sample has 40"},
 	} {
 		config := quick("batchnorm")
 		c.change(&config)
-		err := config.Fits(tiny(40))
+		_, err := New(config, tiny(40), cpu.New())
 		var u *UsageError
 		if (err == nil) != (c.want == "") || err != nil && (!errors.As(err, &u) || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%v, want %q", err, c.want)

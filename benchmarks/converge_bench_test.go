@@ -43,7 +43,7 @@ func BenchmarkConverge(b *testing.B) {
 			name += "/data=synthetic"
 		}
 		b.Run(name, func(b *testing.B) {
-			var run seedRun
+			var run *training
 			for range b.N {
 				var err error
 				if run, err = converge(set, norm); err != nil {
@@ -70,24 +70,24 @@ func convergeData() (*dataset.Set, error) {
 	return set, err
 }
 
-func converge(set *dataset.Set, norm models.Norm) (seedRun, error) {
+func converge(set *dataset.Set, norm models.Norm) (*training, error) {
 	c := Defaults()
 	c.Data, c.LR, c.Steps, c.EvalEvery = set.Name, 0.5, convergeSteps, 250
 	a, err := NewArm(c, norm, set, cpu.New())
 	if err != nil {
-		return seedRun{}, err
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	runs, err := a.Run(ctx, func(_ int, points []report.Point) {
-		if n := len(points); n > 0 && points[n-1].TestAccuracy >= convergeAccuracy {
+	run, err := a.Run(ctx, watch{evaluated: func(_ *training, _ int, fresh []report.Point) {
+		if len(fresh) > 0 && fresh[0].TestAccuracy >= convergeAccuracy {
 			cancel()
 		}
-	}, nil)
+	}})
 	if err != nil && !errors.Is(err, context.Canceled) {
-		return seedRun{}, err
+		return nil, err
 	}
-	return runs[0], nil
+	return run, nil
 }
 
 type metric struct {
@@ -96,14 +96,15 @@ type metric struct {
 }
 
 // convergence returns what BenchmarkConverge reports of a run.
-func convergence(run seedRun) []metric {
+func convergence(run *training) []metric {
 	var out []metric
-	if run.divergedAt != nil {
-		out = append(out, metric{"diverged-at", float64(*run.divergedAt)})
-	} else if n := len(run.points); n > 0 {
-		out = append(out, metric{"acc@5k", run.points[n-1].TestAccuracy})
+	points := run.points[0]
+	if at := run.divergedAt[0]; at != nil {
+		out = append(out, metric{"diverged-at", float64(*at)})
+	} else if n := len(points); n > 0 {
+		out = append(out, metric{"acc@5k", points[n-1].TestAccuracy})
 	}
-	to := report.StepsTo(run.points, 0.90, 0.95, convergeAccuracy)
+	to := report.StepsTo([]int{int(run.seeds[0])}, points, 0.90, 0.95, convergeAccuracy)
 	for _, t := range []struct{ key, unit string }{{"0.90", "steps-to-90%"}, {"0.95", "steps-to-95%"}, {"0.97", "steps-to-97%"}} {
 		if step := to[t.key]; step != nil {
 			out = append(out, metric{t.unit, float64(*step)})
@@ -120,17 +121,20 @@ func TestConvergence(t *testing.T) {
 		return ps
 	}
 	diverged := 300
+	course := func(points []report.Point, divergedAt *int) *training {
+		return &training{seeds: []int64{1}, points: [][]report.Point{points}, divergedAt: []*int{divergedAt}}
+	}
 	for _, c := range []struct {
 		name string
-		run  seedRun
+		run  *training
 		want []metric
 	}{
-		{"plateau", seedRun{points: at(0.1, 0.2)}, []metric{{"acc@5k", 0.2}}},
-		{"part of the way", seedRun{points: at(0.5, 0.95, 0.94)}, []metric{{"acc@5k", 0.94}, {"steps-to-90%", 500}, {"steps-to-95%", 500}}},
-		{"all the way", seedRun{points: at(0.91, 0.96, 0.975)},
+		{"plateau", course(at(0.1, 0.2), nil), []metric{{"acc@5k", 0.2}}},
+		{"part of the way", course(at(0.5, 0.95, 0.94), nil), []metric{{"acc@5k", 0.94}, {"steps-to-90%", 500}, {"steps-to-95%", 500}}},
+		{"all the way", course(at(0.91, 0.96, 0.975), nil),
 			[]metric{{"acc@5k", 0.975}, {"steps-to-90%", 250}, {"steps-to-95%", 500}, {"steps-to-97%", 750}}},
-		{"diverged", seedRun{points: at(0.91), divergedAt: &diverged}, []metric{{"diverged-at", 300}, {"steps-to-90%", 250}}},
-		{"diverged at once", seedRun{divergedAt: &diverged}, []metric{{"diverged-at", 300}}},
+		{"diverged", course(at(0.91), &diverged), []metric{{"diverged-at", 300}, {"steps-to-90%", 250}}},
+		{"diverged at once", course(nil, &diverged), []metric{{"diverged-at", 300}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := convergence(c.run); !reflect.DeepEqual(got, c.want) {

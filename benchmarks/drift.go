@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"driftless/internal/report"
 	"fmt"
 	"math"
 
@@ -11,18 +12,18 @@ import (
 // DriftArm is one arm of the worked example: what happened, and what the closed
 // form says. A number that does not apply to the arm is NaN, null in JSON.
 type DriftArm struct {
-	Name               string  `json:"name"`
-	LR                 float64 `json:"lr"`
-	Steps              int     `json:"steps"`              // updates
-	LossFirst          Number  `json:"lossFirst"`          // before the first update
-	LossLast           Number  `json:"lossLast"`           // after the last one
-	BiasFirst          Number  `json:"biasFirst"`          // b before the first update
-	BiasLast           Number  `json:"biasLast"`           // b after the last one
-	BiasPredicted      Number  `json:"biasPredicted"`      // BiasLast by the closed form; null past a collapse, where none holds
-	MaxAbsBiasGradient Number  `json:"maxAbsBiasGradient"` // largest |∂l/∂b| that a step saw
-	CollapseStep       *int    `json:"collapseStep"`       // the update that takes w through zero; null where nothing scales
-	CollapsePredicted  Number  `json:"collapsePredicted"`  // t* = w₀²/(2·lr·Γ); null where nothing scales
-	Agrees             bool    `json:"agrees"`             // every check against the closed form holds
+	Name               string        `json:"name"`
+	LR                 float64       `json:"lr"`
+	Steps              int           `json:"steps"`              // updates
+	LossFirst          report.Number `json:"lossFirst"`          // before the first update
+	LossLast           report.Number `json:"lossLast"`           // after the last one
+	BiasFirst          report.Number `json:"biasFirst"`          // b before the first update
+	BiasLast           report.Number `json:"biasLast"`           // b after the last one
+	BiasPredicted      report.Number `json:"biasPredicted"`      // BiasLast by the closed form; null past a collapse, where none holds
+	MaxAbsBiasGradient report.Number `json:"maxAbsBiasGradient"` // largest |∂l/∂b| that a step saw
+	CollapseStep       *int          `json:"collapseStep"`       // the update that takes w through zero; null where nothing scales
+	CollapsePredicted  report.Number `json:"collapsePredicted"`  // t* = w₀²/(2·lr·Γ); null where nothing scales
+	Agrees             bool          `json:"agrees"`             // every check against the closed form holds
 
 	points []driftPoint
 	law    driftLaw
@@ -108,17 +109,17 @@ func Drift(dev device.Device) (*DriftResult, error) {
 func newDriftArm(name string, l driftLayer, points []driftPoint) DriftArm {
 	steps := len(points) - 1
 	first, last := points[0], points[steps]
-	a := DriftArm{Name: name, LR: l.lr, Steps: steps, LossFirst: Number(first.loss), LossLast: Number(last.loss),
-		BiasFirst: Number(first.b), BiasLast: Number(last.b), BiasPredicted: Number(math.NaN()),
-		CollapsePredicted: Number(math.NaN()), points: points, law: l.law()}
+	a := DriftArm{Name: name, LR: l.lr, Steps: steps, LossFirst: report.Number(first.loss), LossLast: report.Number(last.loss),
+		BiasFirst: report.Number(first.b), BiasLast: report.Number(last.b), BiasPredicted: report.Number(math.NaN()),
+		CollapsePredicted: report.Number(math.NaN()), points: points, law: l.law()}
 	for _, p := range points[:steps] {
-		a.MaxAbsBiasGradient = max(a.MaxAbsBiasGradient, Number(math.Abs(p.db)))
+		a.MaxAbsBiasGradient = max(a.MaxAbsBiasGradient, report.Number(math.Abs(p.db)))
 	}
 	if a.law.holds(steps) {
-		a.BiasPredicted = Number(a.law.bias(steps))
+		a.BiasPredicted = report.Number(a.law.bias(steps))
 	}
 	if a.law.collapse > 0 {
-		a.CollapseStep, a.CollapsePredicted = collapseStep(points), Number(a.law.collapse)
+		a.CollapseStep, a.CollapsePredicted = collapseStep(points), report.Number(a.law.collapse)
 	}
 	a.check(l)
 	return a

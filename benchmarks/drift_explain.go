@@ -1,6 +1,8 @@
 package benchmarks
 
 import (
+	"driftless/internal/report"
+
 	"fmt"
 	"io"
 	"slices"
@@ -132,12 +134,12 @@ func (e *explainer) header() {
 func (e *explainer) row(label string, x []float64, note string) {
 	e.text("  %s", padRight(label, 24))
 	for _, v := range x {
-		e.text("%9s", decimals(Number(v), 4))
+		e.text("%9s", decimals(report.Number(v), 4))
 	}
 	if note != "" {
 		note = " " + note
 	}
-	e.text("%9s%s\n", decimals(Number(meanOf(x)), 4), note)
+	e.text("%9s%s\n", decimals(report.Number(meanOf(x)), 4), note)
 }
 
 func (e *explainer) forward(when string, s centerStep) {

@@ -1,6 +1,8 @@
 package benchmarks
 
 import (
+	"driftless/internal/report"
+
 	"fmt"
 	"io"
 	"math"
@@ -44,7 +46,7 @@ func (r *DriftResult) Table(w io.Writer) error {
 }
 
 // decimals prints a number with n decimals, "-" where there is none.
-func decimals(x Number, n int) string {
+func decimals(x report.Number, n int) string {
 	f := float64(x)
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return "-"

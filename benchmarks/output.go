@@ -1,22 +1,6 @@
 package benchmarks
 
-import (
-	"encoding/json"
-	"math"
-
-	"driftless/internal/report"
-)
-
-// Number is a float64 that JSON shows as null when it is not finite.
-type Number float64
-
-// MarshalJSON implements json.Marshaler.
-func (n Number) MarshalJSON() ([]byte, error) {
-	if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
-		return []byte("null"), nil
-	}
-	return json.Marshal(float64(n))
-}
+import "driftless/internal/report"
 
 // CompareOutput is what `driftless compare --json` prints.
 type CompareOutput struct {
@@ -29,7 +13,8 @@ type CompareOutput struct {
 }
 
 // ArmOutput is one arm of CompareOutput. Means and standard deviations are over
-// seeds; they are null where a seed diverged.
+// seeds; they are null where a seed diverged. MaxAbsBias is over those that did not,
+// and empty where all did.
 type ArmOutput struct {
 	Name                    string          `json:"name"`
 	Norm                    string          `json:"norm"`
@@ -42,28 +27,26 @@ type ArmOutput struct {
 	DivergedAt              []*int          `json:"divergedAt"`
 	Curve                   []CurvePoint    `json:"curve"`
 	StepsTo                 map[string]*int `json:"stepsTo"`
-	MaxAbsBias              []Number        `json:"maxAbsBias"`
-	SecondsPerStep          Number          `json:"secondsPerStep"`
+	MaxAbsBias              []report.Number `json:"maxAbsBias"`
+	SecondsPerStep          report.Number   `json:"secondsPerStep"`
 	Finding                 string          `json:"finding"`
 }
 
-// CurvePoint is the mean over the seeds that reached a step.
+// CurvePoint is the mean over the seeds that were evaluated at a step.
 type CurvePoint struct {
-	Step         int    `json:"step"`
-	Loss         Number `json:"loss"`
-	TestAccuracy Number `json:"testAccuracy"`
+	Step         int           `json:"step"`
+	Seeds        int           `json:"seeds"` // how many they are
+	Loss         report.Number `json:"loss"`
+	TestAccuracy report.Number `json:"testAccuracy"`
 }
 
-// Output returns the result for JSON.
-func (r *Result) Output(runDir string) CompareOutput {
-	out := CompareOutput{RunDir: runDir, Device: r.Run.Device, Data: r.Run.Data, Synthetic: r.Run.Synthetic, Interrupted: r.Run.Interrupted}
-	for i, a := range r.Run.Arms {
+// Output returns what was compared, for JSON.
+func (e *Experiment) Output(runDir string) CompareOutput {
+	out := CompareOutput{RunDir: runDir, Device: e.Run.Device, Data: e.Run.Data, Synthetic: e.Run.Synthetic, Interrupted: e.Run.Interrupted}
+	for i, a := range e.Run.Arms {
 		o := ArmOutput{Name: a.Name, Norm: a.Norm, Grad: a.Grad, Affine: a.Affine, Seeds: a.Seeds, FinalLoss: a.FinalLoss, TestAccuracy: a.TestAccuracy,
 			TestAccuracyReestimated: a.TestAccuracyReestimated, DivergedAt: a.DivergedAt, StepsTo: a.StepsTo,
-			SecondsPerStep: Number(a.SecondsPerStep), Finding: a.Finding, Curve: curve(points(r.runs[i]))}
-		for _, b := range a.MaxAbsBias {
-			o.MaxAbsBias = append(o.MaxAbsBias, Number(b))
-		}
+			SecondsPerStep: report.Number(a.SecondsPerStep), Finding: a.Finding, Curve: curve(e.points[i]), MaxAbsBias: report.Numbers(a.MaxAbsBias)}
 		out.Arms = append(out.Arms, o)
 	}
 	return out
@@ -73,43 +56,44 @@ func (r *Result) Output(runDir string) CompareOutput {
 func curve(ps []report.Point) []CurvePoint {
 	at := map[int]int{}
 	out := []CurvePoint{}
-	var n []float64
 	for _, p := range ps {
 		i, ok := at[p.Step]
 		if !ok {
 			i = len(out)
 			at[p.Step] = i
-			out, n = append(out, CurvePoint{Step: p.Step}), append(n, 0)
+			out = append(out, CurvePoint{Step: p.Step})
 		}
-		out[i].Loss += Number(p.Loss)
-		out[i].TestAccuracy += Number(p.TestAccuracy)
-		n[i]++
+		out[i].Loss += report.Number(p.Loss)
+		out[i].TestAccuracy += report.Number(p.TestAccuracy)
+		out[i].Seeds++
 	}
 	for i := range out {
-		out[i].Loss /= Number(n[i])
-		out[i].TestAccuracy /= Number(n[i])
+		out[i].Loss /= report.Number(out[i].Seeds)
+		out[i].TestAccuracy /= report.Number(out[i].Seeds)
 	}
 	return out
 }
 
 // TrainOutput is what `driftless train --json` prints.
 type TrainOutput struct {
-	RunDir                  string `json:"runDir"`
-	Device                  string `json:"device"`
-	Data                    string `json:"data"`
-	Synthetic               bool   `json:"synthetic"`
-	Interrupted             bool   `json:"interrupted"`
-	Net                     string `json:"net"`
-	Norm                    string `json:"norm"`
-	Grad                    string `json:"grad"`
-	Affine                  bool   `json:"affine"`
-	Seed                    int64  `json:"seed"`
-	Steps                   int    `json:"steps"`
-	Seconds                 Number `json:"seconds"`
-	StepsPerSecond          Number `json:"stepsPerSecond"`
-	FinalLoss               Number `json:"finalLoss"`
-	TestAccuracy            Number `json:"testAccuracy"`
-	TestAccuracyReestimated Number `json:"testAccuracyReestimated"`
-	DivergedAt              *int   `json:"divergedAt"`
-	Finding                 string `json:"finding"`
+	RunDir                  string        `json:"runDir"`
+	Device                  string        `json:"device"`
+	Data                    string        `json:"data"`
+	Synthetic               bool          `json:"synthetic"`
+	Interrupted             bool          `json:"interrupted"`
+	Net                     string        `json:"net"`
+	Norm                    string        `json:"norm"`
+	Grad                    string        `json:"grad"`
+	Affine                  bool          `json:"affine"`
+	Seed                    int64         `json:"seed"`
+	Steps                   int           `json:"steps"`
+	Seconds                 report.Number `json:"seconds"`
+	StepsPerSecond          report.Number `json:"stepsPerSecond"`
+	FinalLoss               report.Number `json:"finalLoss"`
+	TestAccuracy            report.Number `json:"testAccuracy"`
+	TestAccuracyReestimated report.Number `json:"testAccuracyReestimated"`
+	DivergedAt              *int          `json:"divergedAt"`
+	Weights                 *string       `json:"weights"`     // the file that was kept
+	WeightsStep             *int          `json:"weightsStep"` // steps after which they were so
+	Finding                 string        `json:"finding"`
 }

@@ -145,6 +145,20 @@ func (n Norm) String() string {
 	return s
 }
 
+// UsesEps reports whether the method has an eps.
+func (n Norm) UsesEps() bool {
+	for _, f := range Forms() {
+		if f.Method == n.Method && f.Eps > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// CancelsBias reports whether a bias before the normalization does not change its
+// output, because it is centred over the batch.
+func (n Norm) CancelsBias() bool { return n.Method != None.Method }
+
 // External tells whether statistics are refreshed by Programs of their own, and
 // not in the training graph.
 func (n Norm) External() bool { return n.Grad == Naive && (n.Stats == EMA || n.Stats == Full) }
@@ -358,10 +372,10 @@ func (s *Scope) movedStatistic(name string, init float64, now *G.Node) (*G.Node,
 	return state, err
 }
 
-// twoRows refuses a batch whose variance does not exist.
-func twoRows(s *Scope, x *G.Node) error {
+// twoRows refuses a batch of one row, whose statistics say nothing; why tells so.
+func twoRows(s *Scope, x *G.Node, why string) error {
 	if x.Shape()[0] < 2 {
-		return fmt.Errorf("%v needs a batch of at least 2 rows: one row has no variance", s.Norm)
+		return fmt.Errorf("%v needs a batch of at least 2 rows: %s", s.Norm, why)
 	}
 	return nil
 }

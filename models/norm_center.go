@@ -29,6 +29,9 @@ func (center) Build(s *Scope, x *G.Node) (*G.Node, error) {
 		}
 		return ops.CenterBy(x, mean)
 	}
+	if err := twoRows(s, x, "one row less its own mean is 0"); err != nil {
+		return nil, err
+	}
 	if s.Norm.Grad == Graph {
 		if err := s.track(x, now, nil); err != nil {
 			return nil, err

@@ -17,7 +17,7 @@ func (standardize) Build(s *Scope, x *G.Node) (*G.Node, error) {
 	if s.Mode == Evaluating || s.Mode == Training && s.Norm.External() {
 		return ops.NormalizeBy(x, s.Vector("running_mean", 0), s.Vector("running_var", 1), eps)
 	}
-	if err := twoRows(s, x); err != nil {
+	if err := twoRows(s, x, "one row has no variance"); err != nil {
 		return nil, err
 	}
 	mean, err := ops.ColumnMean(x)

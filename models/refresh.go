@@ -172,6 +172,7 @@ const (
 	StateLossSum = "eval.loss"
 	StateCorrect = "eval.correct"
 	StateProbe   = "probe.before"
+	StateLogits  = "predict.logits"
 )
 
 // Evaluate compiles the evaluation of all the source's rows with running
@@ -206,4 +207,16 @@ func (m MLP) Probe(l *program.Layout, s Source, rows int) (*program.Program, err
 	}
 	return program.Compile(l, program.Spec{Name: "probe", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order,
 		Outputs: []program.Output{{Node: b.Before[len(b.Before)-1], Name: StateProbe}}})
+}
+
+// Predict compiles the logits of all the source's rows, with running statistics, into
+// the state StateLogits [rows, classes].
+func (m MLP) Predict(l *program.Layout, s Source) (*program.Program, error) {
+	s.Order, s.Batch = program.Sequential, s.Total
+	b, err := m.Build(Evaluating, s.Batch)
+	if err != nil {
+		return nil, err
+	}
+	return program.Compile(l, program.Spec{Name: "predict", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order,
+		Outputs: []program.Output{{Node: b.Logits, Name: StateLogits}}})
 }

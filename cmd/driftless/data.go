@@ -26,7 +26,7 @@ is checked.`,
 	fetch.Flags().StringVar(&dir, "data-dir", "", "folder of the data sets (default: driftless in the user's cache folder)")
 	fetch.RunE = func(cmd *cobra.Command, args []string) error {
 		name := args[0]
-		if name == "synthetic" {
+		if name == syntheticData {
 			return wrong("the synthetic set is drawn by the program and needs no fetching: use --data synthetic")
 		}
 		if !slices.Contains(dataset.Names(), name) {

@@ -52,14 +52,14 @@ func TestAutoWithoutCUDA(t *testing.T) {
 		t.Skip("there is a CUDA device")
 	}
 	var out, msg bytes.Buffer
-	d, err := openDevice("auto", &terminal{&out, &msg})
+	d, err := openDevice("auto", &terminal{out: &out, err: &msg})
 	if err != nil || !strings.HasPrefix(d.Name(), "cpu/") {
 		t.Fatal(d, err)
 	}
 	if line := "device: " + d.Name() + " ("; !strings.HasPrefix(msg.String(), line) || !strings.Contains(msg.String(), "CUDA") || out.Len() > 0 {
 		t.Errorf("%q and %q", out.String(), msg.String())
 	}
-	if d, err = openFloat64("auto", &terminal{&out, &msg}); err != nil || !strings.HasPrefix(d.Name(), "cpu/") {
+	if d, err = openFloat64("auto", &terminal{out: &out, err: &msg}); err != nil || !strings.HasPrefix(d.Name(), "cpu/") {
 		t.Error(d, err)
 	}
 }
@@ -91,7 +91,7 @@ func TestEnv(t *testing.T) {
 	show := func(args ...string) string {
 		t.Helper()
 		var out, msg bytes.Buffer
-		cmd := newEnv(&terminal{&out, &msg})
+		cmd := newEnv(&terminal{out: &out, err: &msg})
 		cmd.SetArgs(args)
 		if err := cmd.Execute(); err != nil || msg.Len() > 0 {
 			t.Fatal(err, msg.String())

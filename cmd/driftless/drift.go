@@ -36,12 +36,17 @@ With --explain it walks through one batch with all the numbers instead.`,
 	}
 	cmd.Flags().StringVar(&out, "out", "", "directory for the picture, new or empty (default: a new one under runs/)")
 	cmd.Flags().BoolVar(&explain, "explain", false, "walk through one batch, line by line")
-	deviceFlag(cmd.Flags(), &dev)
+	deviceFlag(cmd, &dev)
 	jsonFlag(cmd.Flags(), &asJSON)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if explain {
 			if asJSON {
 				return wrong("--explain prints text: leave out --json")
+			}
+			for _, name := range []string{"out", "device"} {
+				if cmd.Flags().Changed(name) {
+					fmt.Fprintf(t.err, "--%s changes nothing here: --explain only prints\n", name)
+				}
 			}
 			return benchmarks.Explain(t.out)
 		}

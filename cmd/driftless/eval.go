@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"encoding/csv"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 
 	"driftless/benchmarks"
 	"driftless/internal/dataset"
@@ -12,39 +17,108 @@ import (
 
 func newEval(t *terminal) *cobra.Command {
 	var (
-		data, dir, dev string
-		asJSON         bool
+		data, dir, dev, predictions string
+		asJSON                      bool
 	)
 	cmd := &cobra.Command{
-		Use:     "eval weights.safetensors",
-		Short:   "Evaluate a trained network on a data set's test images",
-		Example: "  driftless eval runs/train-mnist-batchnorm-lr0.1/weights.safetensors",
-		Args:    oneArgument("the path of a weights file"),
+		Use:   "eval weights",
+		Short: "Evaluate a trained network on a data set's test images",
+		Long: `Eval evaluates the weights that driftless train kept, a safetensors file or the
+run directory that holds one, on the test images of the data set that they were
+trained on, or of another.`,
+		Example: "  driftless eval runs/train-mnist-batchnorm-lr0.1",
+		Args:    oneArgument("the path of a weights file or of a run directory"),
 	}
-	dataFlags(cmd.Flags(), &data, &dir, "mnist")
-	deviceFlag(cmd.Flags(), &dev)
+	dataFlags(cmd, &data, &dir, "")
+	cmd.Flags().Lookup("data").Usage += " (default: what the weights were trained on)"
+	cmd.Flags().StringVar(&predictions, "predictions", "", "CSV file to write: of each test image the row, label, prediction and logits")
+	deviceFlag(cmd, &dev)
 	jsonFlag(cmd.Flags(), &asJSON)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		if !slices.Contains(dataset.Names(), data) {
+		if data != "" && !slices.Contains(dataset.Names(), data) {
 			return unknownData(data)
 		}
 		d, err := openDevice(dev, t)
 		if err != nil {
 			return err
 		}
+		path := args[0]
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			path = filepath.Join(path, benchmarks.WeightsFile)
+		}
+		w, err := benchmarks.ReadWeights(path)
+		if err != nil {
+			return err
+		}
+		switch trained := w.Data(); {
+		case data != "" && trained != "" && data != trained:
+			fmt.Fprintf(t.err, "data: these weights were trained on %s, not on %s\n", trained, data)
+		case data == "" && slices.Contains(dataset.Names(), trained):
+			data = trained
+		case data == "":
+			return fmt.Errorf("%s does not say which data set it was trained on: name one with --data", path)
+		}
 		set, err := loadData(data, dir)
 		if err != nil {
 			return err
 		}
-		out, err := benchmarks.Eval(args[0], set, d)
+		var table predictionTable
+		each := table.add
+		if predictions == "" {
+			each = nil
+		}
+		out, err := w.Eval(set, d, each)
 		if err != nil {
 			return err
+		}
+		if predictions != "" {
+			if err := table.write(predictions); err != nil {
+				return err
+			}
 		}
 		if asJSON {
 			return printJSON(t.out, out)
 		}
-		_, err = fmt.Fprintf(t.out, "%s, %s\n%s\ntest loss %.4f, test accuracy %.4f\n", out.Net, out.Norm, out.Data, float64(out.TestLoss), float64(out.TestAccuracy))
+		trained := ""
+		if out.TrainedOn != "" {
+			trained = fmt.Sprintf(", trained for %s on %s", plural(out.Step, "step"), out.TrainedOn)
+		}
+		_, err = fmt.Fprintf(t.out, "%s, %s%s\n%s\ntest loss %.4f, test accuracy %.4f\n", out.Net, out.Norm, trained, out.Data, float64(out.TestLoss), float64(out.TestAccuracy))
 		return err
 	}
 	return cmd
+}
+
+// predictionTable is the CSV of what a network says of each image.
+type predictionTable struct{ rows [][]string }
+
+func (p *predictionTable) add(label uint8, logits []float32) error {
+	best := 0
+	for i, v := range logits {
+		if v > logits[best] {
+			best = i
+		}
+	}
+	row := []string{strconv.Itoa(len(p.rows)), strconv.Itoa(int(label)), strconv.Itoa(best)}
+	for _, v := range logits {
+		row = append(row, strconv.FormatFloat(float64(v), 'g', -1, 32))
+	}
+	p.rows = append(p.rows, row)
+	return nil
+}
+
+func (p *predictionTable) write(path string) error {
+	head := []string{"row", "label", "prediction"}
+	for i := range len(p.rows[0]) - len(head) {
+		head = append(head, fmt.Sprintf("logit%d", i))
+	}
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	if err := w.WriteAll(append([][]string{head}, p.rows...)); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("cannot write predictions: %w", err)
+	}
+	return nil
 }

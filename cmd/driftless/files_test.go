@@ -104,7 +104,11 @@ func TestEvalFiles(t *testing.T) {
 	}
 	c := benchmarks.Defaults()
 	c.Hidden, c.Batch, c.Steps = []int{16, 8}, 20, 20
-	if _, _, err := benchmarks.Train(t.Context(), c, set, cpu.New(), benchmarks.Observer{}, weights); err != nil {
+	e, err := benchmarks.New(c, set, cpu.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Train(t.Context(), benchmarks.Observer{}, weights); err != nil {
 		t.Fatal(err)
 	}
 	sound := read(t, weights)

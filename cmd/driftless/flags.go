@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"driftless/benchmarks"
+	"driftless/engine/optim"
 	"driftless/internal/dataset"
+	"driftless/models"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -30,7 +32,7 @@ type settings struct {
 func (s *settings) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	s.flags = f
-	dataFlags(f, &s.Data, &s.dataDir, s.Data)
+	dataFlags(cmd, &s.Data, &s.dataDir, s.Data)
 	f.BoolVar(&s.Binarize, "binarize", s.Binarize, "pixels above 127 are 1, others 0; off: pixel / 255")
 	f.StringVar(&s.Grad, "grad", s.Grad, "how the gradient treats statistics where an arm does not say: naive (constants) or graph")
 	f.BoolVar(&s.affine, "affine", false, "train gamma and beta after the normalization (default: batchnorm only)")
@@ -47,26 +49,79 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.IntVar(&s.Steps, "steps", s.Steps, "training steps")
 	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
 	f.Int64Var(&s.Seed, "seed", s.Seed, "seed of the weights and the data order (the first, with --seeds)")
-	deviceFlag(f, &s.Device)
+	deviceFlag(cmd, &s.Device)
 	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
 	jsonFlag(f, &s.json)
 	for _, name := range []string{"eps", "interval"} { // their defaults depend on the norm
 		f.Lookup(name).DefValue = "0" // pflag prints no zero
 	}
+	offer(cmd, "grad", "naive", "graph")
+	offer(cmd, "stats", string(models.Batch), string(models.EMA), string(models.Full))
+	offer(cmd, "activation", models.Activations...)
+	offer(cmd, "optimizer", optim.Names()...)
 }
 
-func dataFlags(f *pflag.FlagSet, data, dir *string, def string) {
+// offer completes a flag's value in the shell.
+func offer(cmd *cobra.Command, flag string, values ...string) {
+	fn := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc(flag, fn); err != nil {
+		panic(err) // there is no such flag
+	}
+}
+
+// offerArms completes a flag that takes arms; with several, the last after a comma.
+func offerArms(cmd *cobra.Command, flag string, several bool) {
+	fn := func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		before := ""
+		if i := strings.LastIndexByte(typed, ','); several && i >= 0 {
+			before = typed[:i+1]
+		}
+		var out []string
+		for _, n := range models.Forms() {
+			out = append(out, before+n.String())
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+	if err := cmd.RegisterFlagCompletionFunc(flag, fn); err != nil {
+		panic(err)
+	}
+}
+
+func dataFlags(cmd *cobra.Command, data, dir *string, def string) {
+	f := cmd.Flags()
 	f.StringVar(data, "data", def, "data set: "+strings.Join(dataset.Names(), ", "))
 	f.StringVar(dir, "data-dir", "", "folder of the data sets (default: driftless in the user's cache folder)")
+	offer(cmd, "data", dataset.Names()...)
 }
 
-func deviceFlag(f *pflag.FlagSet, name *string) {
-	f.StringVar(name, "device", "auto", deviceNames)
+func deviceFlag(cmd *cobra.Command, name *string) {
+	cmd.Flags().StringVar(name, "device", "auto", deviceNames)
+	offer(cmd, "device", "auto", "cpu", "cuda", "virtual")
 }
 
 func jsonFlag(f *pflag.FlagSet, on *bool) {
 	f.BoolVar(on, "json", false, "print one JSON object on standard output, everything else on standard error")
 }
+
+// idleFlag is a flag that was set and changes nothing.
+type idleFlag struct{ name, why string }
+
+// idle lists the flags that were set and change nothing.
+func (s *settings) idle() []idleFlag {
+	var out []idleFlag
+	for _, name := range s.Unused() {
+		if s.flags.Changed(name) {
+			out = append(out, idleFlag{name, "not used by " + strings.Join(s.Norms, ", ")})
+		}
+	}
+	if s.Data == syntheticData && s.flags.Changed("data-dir") {
+		out = append(out, idleFlag{"data-dir", "the program draws the " + syntheticData + " images"})
+	}
+	return out
+}
+
+// syntheticData is the data set that needs no files.
+const syntheticData = "synthetic"
 
 // resolve turns flags into a valid configuration.
 func (s *settings) resolve() error {
@@ -117,7 +172,7 @@ func loadData(name, dir string) (*dataset.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name == "synthetic" {
+	if name == syntheticData {
 		return dataset.Synthetic(1), nil
 	}
 	set, err := dataset.Load(dir, name)

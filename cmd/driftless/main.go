@@ -6,11 +6,18 @@
 //	driftless compare               train several normalizations side by side
 //	driftless train                 train one network
 //	driftless eval weights          evaluate a trained network
+//	driftless report run            write the page of a run anew
 //	driftless env                   what there is to run on
 //
 // Results go to standard output, progress and messages to standard error. The
-// exit code is 0 when done, 1 when the run failed, 2 for wrong usage and 130
-// after an interrupt, which keeps what ran.
+// exit code is 0 when done, 1 when the run failed, 2 for wrong usage, 3 for a fault of
+// the program itself and 130 after an interrupt. (Faults that Go's runtime ends a
+// program for, such as memory that runs out, exit with its code 2.)
+//
+// An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends a run and keeps what ran: weights,
+// metrics, report. A second one leaves out what can be made again, the last evaluation
+// and the report; a third ends the program where it is. A run goes on when the pipe
+// closes that its progress is written to.
 package main
 
 import (
@@ -20,6 +27,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"driftless/benchmarks"
@@ -34,14 +42,19 @@ const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitFault       = 3
 	exitInterrupted = 130
 )
 
-func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+func run(args []string, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			code = fault(stderr, fmt.Sprint(r), debug.Stack())
+		}
+	}()
+	ctx, rush, stop := interrupts(stderr)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
-	root := newRoot(&terminal{out: stdout, err: stderr})
+	root := newRoot(&terminal{out: stdout, err: stderr, rush: rush})
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -49,9 +62,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
 	err := root.ExecuteContext(ctx)
 	var wrong *benchmarks.UsageError
+	var bug *benchmarks.PanicError
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &bug):
+		return fault(stderr, bug.Error(), bug.Stack)
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "interrupted")
 		return exitInterrupted
@@ -61,4 +77,47 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "driftless: %v\n", err)
 	return exitFailed
+}
+
+func fault(stderr io.Writer, what string, stack []byte) int {
+	fmt.Fprintf(stderr, "driftless: a fault of the program itself: %s\n%s", what, stack)
+	return exitFault
+}
+
+// interrupts returns a context that the first interrupt ends and one that the second
+// does; the third ends the program. A hangup counts as one unless the program was
+// started to ignore it, as nohup does. Writing to a closed pipe is an error and no end.
+func interrupts(stderr io.Writer) (ctx, rush context.Context, stop func()) {
+	signal.Ignore(syscall.SIGPIPE)
+	which := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		which = append(which, syscall.SIGHUP)
+	}
+	came, done := make(chan os.Signal, 3), make(chan struct{})
+	signal.Notify(came, which...)
+	ctx, first := context.WithCancel(context.Background())
+	rush, second := context.WithCancel(context.Background())
+	go func() {
+		for _, then := range []func(){
+			first,
+			func() {
+				fmt.Fprintln(stderr, "interrupted twice: the last evaluation and the report are left out")
+				second()
+			},
+			func() { os.Exit(exitInterrupted) },
+		} {
+			select {
+			case <-came:
+				then()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, rush, func() {
+		signal.Stop(came)
+		close(done)
+		first()
+		second()
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,13 +9,19 @@ import (
 	"strconv"
 	"strings"
 
+	"driftless/benchmarks"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
-// terminal is where a command prints: results to out, the rest to err.
-type terminal struct{ out, err io.Writer }
+// terminal is where a command prints: results to out, the rest to err. Once rush is
+// done, a command that was interrupted leaves out what can be made again.
+type terminal struct {
+	out, err io.Writer
+	rush     context.Context
+}
 
 // interactive tells whether messages go to a person's terminal.
 func (t *terminal) interactive() bool {
@@ -28,9 +35,10 @@ func newRoot(t *terminal) *cobra.Command {
 		Short:         "Train networks with normalization in the graph, and see why it must be there",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       benchmarks.Version(),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newData(t), newDrift(t), newCompare(t), newTrain(t), newEval(t), newEnv(t))
+	root.AddCommand(newData(t), newDrift(t), newCompare(t), newTrain(t), newEval(t), newReport(t), newEnv(t))
 	group(root)
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [command]",

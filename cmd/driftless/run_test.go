@@ -15,7 +15,7 @@ import (
 	"driftless/internal/report"
 )
 
-var runFiles = []string{"config.yaml", "curves.png", "metrics.jsonl", "report.html"}
+var runFiles = []string{"config.yaml", "curves.png", "metrics.jsonl", "report.html", "run.json"}
 
 func wantKeys(t *testing.T, what string, v any, keys string) {
 	t.Helper()
@@ -26,7 +26,7 @@ func wantKeys(t *testing.T, what string, v any, keys string) {
 }
 
 const trainKeys = `runDir device data synthetic interrupted net norm grad affine seed steps seconds stepsPerSecond finalLoss
-	testAccuracy testAccuracyReestimated divergedAt finding`
+	testAccuracy testAccuracyReestimated divergedAt weights weightsStep finding`
 
 func TestTrain(t *testing.T) {
 	t.Parallel()
@@ -36,7 +36,8 @@ func TestTrain(t *testing.T) {
 	v := got.object(t)
 	wantKeys(t, "train --json", v, trainKeys)
 	for key, w := range map[string]any{"runDir": dir, "net": "784-16-8-10 sigmoid", "norm": "batchnorm", "grad": "graph", "affine": true, "seed": 7.0, "steps": 20.0,
-		"divergedAt": nil, "interrupted": false, "synthetic": false} {
+		"divergedAt": nil, "interrupted": false, "synthetic": false,
+		"weights": filepath.Join(dir, "weights.safetensors"), "weightsStep": 20.0} {
 		if v[key] != w {
 			t.Errorf("%s is %v, want %v", key, v[key], w)
 		}
@@ -51,12 +52,15 @@ func TestTrain(t *testing.T) {
 	}
 
 	// The weights that were kept give the accuracy that was reported.
-	got = call(t, "eval", filepath.Join(dir, "weights.safetensors"), "--data-dir", dataDirOfTests, "--json")
-	want(t, got, exitDone)
-	e := got.object(t)
-	wantKeys(t, "eval --json", e, "weights device data synthetic net norm testLoss testAccuracy")
-	if e["testAccuracy"] != v["testAccuracy"] || e["net"] != v["net"] {
-		t.Errorf("eval gives %v on %v, train gave %v", e["testAccuracy"], e["net"], v["testAccuracy"])
+	// A file and its directory are the same to eval, which knows the data set.
+	for _, what := range []string{filepath.Join(dir, "weights.safetensors"), dir} {
+		got = call(t, "eval", what, "--data-dir", dataDirOfTests, "--json")
+		want(t, got, exitDone)
+		e := got.object(t)
+		wantKeys(t, "eval --json", e, "weights step trainedOn device data synthetic net norm testLoss testAccuracy")
+		if e["testAccuracy"] != v["testAccuracy"] || e["net"] != v["net"] || e["trainedOn"] != "mnist" || e["step"] != 20.0 {
+			t.Errorf("eval gives %v on %v, train gave %v", e, e["net"], v["testAccuracy"])
+		}
 	}
 }
 
@@ -92,9 +96,9 @@ func TestPlan(t *testing.T) {
 // 24 lines.
 func TestSummary(t *testing.T) {
 	t.Chdir(t.TempDir())
-	// The learning rate makes the loss a long number.
+	// The learning rate makes the loss a long number, which is a divergence.
 	got := call(t, append([]string{"train", "--norm", "none", "--lr", "1e30"}, append(slices.Clone(small), "--data", "synthetic")...)...)
-	want(t, got, exitDone)
+	want(t, got, exitFailed)
 	lines := strings.Split(strings.TrimSpace(got.out), "\n")
 	if len(lines) > 24 {
 		t.Errorf("the summary has %d lines", len(lines))
@@ -104,12 +108,15 @@ func TestSummary(t *testing.T) {
 			t.Errorf("%d columns: %s", utf8.RuneCountInString(line), line)
 		}
 	}
-	for _, w := range []string{"SYNTHETIC", "final loss", "test accuracy", "report: runs/train-synthetic-", "weights: runs/", "steps/s"} {
+	if strings.Contains(got.out, "weights:") {
+		t.Errorf("weights of a run that was evaluated once, when it had diverged:\n%s", got.out)
+	}
+	for _, w := range []string{"SYNTHETIC", "training loss", "test accuracy", "report: runs/train-synthetic-", "diverged", "steps/s"} {
 		if !strings.Contains(got.out, w) {
 			t.Errorf("the summary does not mention %q:\n%s", w, got.out)
 		}
 	}
-	for _, w := range []string{"step 10/20", "step 20/20", "loss ", "acc ", "steps/s", "ETA "} {
+	for _, w := range []string{"step 10/20", "loss ", "acc ", "steps/s", "ETA "} {
 		if !strings.Contains(got.err, w) {
 			t.Errorf("progress does not mention %q:\n%s", w, got.err)
 		}
@@ -156,12 +163,12 @@ func TestCompare(t *testing.T) {
 			t.Errorf("seeds and divergedAt: %s", g)
 		}
 		curve := a["curve"].([]any)
-		if len(curve) != 2 || len(a["maxAbsBias"].([]any)) != 2 {
+		if len(curve) != 3 || len(a["maxAbsBias"].([]any)) != 2 {
 			t.Fatalf("curve %v, maxAbsBias %v", curve, a["maxAbsBias"])
 		}
 		for k, p := range curve {
-			wantKeys(t, "a point", p, "step loss testAccuracy")
-			if s := p.(map[string]any)["step"]; s != float64(10*(k+1)) {
+			wantKeys(t, "a point", p, "step seeds loss testAccuracy")
+			if s := p.(map[string]any)["step"]; s != float64(10*k) {
 				t.Errorf("point %d is at step %v", k, s)
 			}
 		}
@@ -169,8 +176,8 @@ func TestCompare(t *testing.T) {
 	if n := names(t, dir); !slices.Equal(n, runFiles) {
 		t.Errorf("the run directory holds %v", n)
 	}
-	if n := strings.Count(read(t, dir, "metrics.jsonl"), "\n"); n != 16 {
-		t.Errorf("metrics.jsonl has %d lines, want 4 arms × 2 seeds × 2 evaluations", n)
+	if n := strings.Count(read(t, dir, "metrics.jsonl"), "\n"); n != 24 {
+		t.Errorf("metrics.jsonl has %d lines, want 4 arms × 2 seeds × 3 evaluations", n)
 	}
 }
 
@@ -220,23 +227,31 @@ func metrics(t *testing.T, dir string) string {
 // seed in compare.
 func TestDivergence(t *testing.T) {
 	t.Parallel()
-	diverge := []string{"--activation", "relu", "--init-sd", "1e13", "--lr", "0.001"}
-	dir := filepath.Join(t.TempDir(), "train")
-	got := call(t, append(with(dir, "train", "--json", "--norm", "none"), diverge...)...)
-	want(t, got, exitFailed)
-	if m := got.message(t); !strings.Contains(m, "none diverged: the loss of step") || !strings.Contains(m, "--lr") {
-		t.Errorf("message %q", m)
-	}
-	v := got.object(t)
-	wantKeys(t, "train --json", v, trainKeys)
-	if at, ok := v["divergedAt"].(float64); !ok || at != v["steps"] || v["finalLoss"] != nil || v["testAccuracy"] != nil {
-		t.Errorf("a diverged run says %v", v)
-	}
-	if n := names(t, dir); !slices.Contains(n, "report.html") || !slices.Contains(n, "metrics.jsonl") {
-		t.Errorf("the run directory holds %v", n)
+	diverge := []string{"--activation", "relu", "--init-sd", "4", "--lr", "10"}
+	for _, c := range []struct {
+		flags     []string
+		want, not string
+	}{
+		{diverge, "none diverged: the loss after", "--init-sd"},
+		{[]string{"--activation", "relu", "--init-sd", "1e13"}, "none diverged before its first step: the loss of the initial weights", "--lr"},
+	} {
+		dir := filepath.Join(t.TempDir(), "train")
+		got := call(t, append(with(dir, "train", "--json", "--norm", "none"), c.flags...)...)
+		want(t, got, exitFailed)
+		if m := got.message(t); !strings.Contains(m, c.want) || strings.Contains(m, c.not) {
+			t.Errorf("message %q, want %q without %q", m, c.want, c.not)
+		}
+		v := got.object(t)
+		wantKeys(t, "train --json", v, trainKeys)
+		if at, ok := v["divergedAt"].(float64); !ok || at != v["steps"] || v["finalLoss"] != nil || v["testAccuracy"] != nil || v["weights"] != nil {
+			t.Errorf("a diverged run says %v", v)
+		}
+		if n := names(t, dir); !slices.Equal(n, runFiles) {
+			t.Errorf("the run directory holds %v", n)
+		}
 	}
 
-	got = call(t, append(with(filepath.Join(t.TempDir(), "compare"), "compare", "--json", "--norms", "none,batchnorm", "--seeds", "2"), diverge...)...)
+	got := call(t, append(with(filepath.Join(t.TempDir(), "compare"), "compare", "--json", "--norms", "none,batchnorm", "--seeds", "2"), diverge...)...)
 	want(t, got, exitDone)
 	arms := got.object(t)["arms"].([]any)
 	for i, diverges := range []bool{true, false} {
@@ -249,20 +264,19 @@ func TestDivergence(t *testing.T) {
 		if mean := a["finalLoss"].(map[string]any)["mean"]; (mean == nil) != diverges {
 			t.Errorf("%v: final loss %v", a["name"], mean)
 		}
-		if n := len(a["curve"].([]any)); !diverges && n != 2 {
+		if n := len(a["curve"].([]any)); !diverges && n != 3 {
 			t.Errorf("%v: %d points", a["name"], n)
 		}
 	}
 }
 
 func TestSpread(t *testing.T) {
-	nan := math.NaN()
 	for _, c := range []struct {
-		mean, std float64
-		want      string
-	}{{0.5, 0.25, "0.500 ± 0.250"}, {0.5, nan, "0.500"}, {nan, nan, "diverged"}, {math.Inf(1), nan, "diverged"}, {1.5e30, nan, "1.5e+30"}} {
-		if got := spread(report.Stat{Mean: c.mean, Std: c.std}, 3); got != c.want {
-			t.Errorf("spread(%v, %v) = %q, want %q", c.mean, c.std, got, c.want)
+		values []float64
+		want   string
+	}{{[]float64{0.25, 0.75}, "0.500 ± 0.354"}, {[]float64{0.5}, "0.500"}, {[]float64{math.NaN()}, "-"}, {nil, "-"}, {[]float64{0, 0}, "0.000 ± 0.000"}, {[]float64{1.5e30}, "1.5e+30"}} {
+		if got := spread(report.StatOf(c.values), 3); got != c.want {
+			t.Errorf("spread of %v is %q, want %q", c.values, got, c.want)
 		}
 	}
 }

@@ -8,39 +8,39 @@ import (
 	"time"
 
 	"driftless/benchmarks"
-	"driftless/engine/device"
-	"driftless/internal/dataset"
 	"driftless/internal/report"
 
 	"github.com/schollz/progressbar/v3"
 )
 
 // prepare does what comes before a training: it resolves the flags, opens the
-// device, loads the data, checks that all go together, and makes the run
-// directory, which is called name unless --out says otherwise.
-func (s *settings) prepare(t *terminal, name func() string) (dev device.Device, set *dataset.Set, dir *report.Dir, err error) {
-	if err = s.resolve(); err != nil {
-		return
+// device, loads the data, compiles, which shows whether all go together, and makes the
+// run directory, which is called name unless --out says otherwise.
+func (s *settings) prepare(t *terminal, name func() string) (*benchmarks.Experiment, *report.Dir, error) {
+	if err := s.resolve(); err != nil {
+		return nil, nil, err
 	}
-	if dev, err = openDevice(s.Device, t); err != nil {
-		return
+	dev, err := openDevice(s.Device, t)
+	if err != nil {
+		return nil, nil, err
 	}
-	if set, err = loadData(s.Data, s.dataDir); err != nil {
-		return
+	set, err := loadData(s.Data, s.dataDir)
+	if err != nil {
+		return nil, nil, err
 	}
 	if set.Synthetic {
 		fmt.Fprintln(t.err, "data: SYNTHETIC images drawn by the program, not real data")
 	}
 	s.sparing(dev, set, t)
-	if err = s.Fits(set); err != nil {
-		return
-	}
-	config, err := s.Resolved(dev.Name())
+	e, err := benchmarks.New(s.Config, set, dev)
 	if err != nil {
-		return
+		return nil, nil, err
 	}
-	dir, err = runDir(s.out, name(), config)
-	return
+	for _, flag := range s.idle() {
+		fmt.Fprintf(t.err, "--%s changes nothing here: %s\n", flag.name, flag.why)
+	}
+	dir, err := runDir(s.out, name(), e.Run.Config)
+	return e, dir, err
 }
 
 // runDir makes the run directory and writes the resolved configuration.
@@ -61,8 +61,8 @@ func runDir(out, name string, config any) (*report.Dir, error) {
 	return dir, dir.WriteConfig(config)
 }
 
-// recorder follows an experiment: it shows progress and keeps metrics.jsonl up
-// to date. A file that cannot be written ends the experiment.
+// recorder follows an experiment: it shows progress and keeps metrics.jsonl and
+// run.json up to date. A file that cannot be written ends the experiment.
 type recorder struct {
 	dir    *report.Dir
 	t      *terminal
@@ -71,20 +71,17 @@ type recorder struct {
 	arms   int
 	steps  int // of an arm
 
-	last  time.Time // of metrics.jsonl
-	at    map[string]int
-	state map[string]string // loss and accuracy
-	start time.Time
+	recorded int // seeds that run.json says have diverged; -1 before it is there
+	at       map[string]int
+	state    map[string]string // loss and accuracy
+	start    time.Time
 }
 
-// flushEvery bounds how often metrics.jsonl is rewritten while arms train.
-const flushEvery = 2 * time.Second
-
-func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, arms, steps int) (context.Context, *recorder) {
-	r := &recorder{dir: dir, t: t, arms: arms, steps: steps, at: map[string]int{}, state: map[string]string{}, start: time.Now()}
+func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, run report.Run) (context.Context, *recorder) {
+	r := &recorder{dir: dir, t: t, arms: len(run.Arms), steps: run.Steps, recorded: -1, at: map[string]int{}, state: map[string]string{}, start: time.Now()}
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	if t.interactive() {
-		r.bar = progressbar.NewOptions(arms*steps, progressbar.OptionSetWriter(t.err), progressbar.OptionFullWidth(),
+		r.bar = progressbar.NewOptions(r.arms*r.steps, progressbar.OptionSetWriter(t.err), progressbar.OptionFullWidth(),
 			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), // the recorder's own say more
 			progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())
 	}
@@ -93,11 +90,11 @@ func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, arms, steps 
 
 // observer returns the callbacks for the experiment.
 func (r *recorder) observer() benchmarks.Observer {
-	return benchmarks.Observer{Timed: r.timed, Step: r.step, Progress: r.progress, Points: r.points}
+	return benchmarks.Observer{Timed: r.timed, Step: r.step, Evaluated: r.evaluated, Rush: r.t.rush}
 }
 
 func (r *recorder) timed(arm string, sec float64) {
-	r.line("%-24s %.2f ms a step, alone", arm, 1000*sec)
+	r.line("%-18s %.2f ms a step, alone", arm, 1000*sec)
 	r.start = time.Now() // the last one's: training starts
 }
 
@@ -131,24 +128,72 @@ func (r *recorder) pace() (stepsPerSecond float64, left time.Duration) {
 	return float64(done) / took.Seconds(), left.Round(time.Second)
 }
 
-func (r *recorder) progress(arm string, step int, ps []report.Point) {
-	var loss, acc, n float64
-	for _, p := range ps {
-		if p.Step == step {
-			loss, acc, n = loss+p.Loss, acc+p.TestAccuracy, n+1
-		}
+// evaluated keeps what an evaluation found, and shows it.
+func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []report.Point) {
+	if err := r.keep(run, fresh); err != nil {
+		r.cancel(err)
 	}
-	if n == 0 {
+	var loss, acc float64
+	for _, p := range fresh {
+		loss, acc = loss+p.Loss/float64(len(fresh)), acc+p.TestAccuracy/float64(len(fresh))
+	}
+	if len(fresh) == 0 {
 		r.at[arm] = r.steps
-		r.line("%-24s step %d: diverged, no seed is left", arm, step)
+		r.line("%s: step %d: no seed is left, the last has diverged", arm, lastDivergence(run, arm))
 		return
 	}
-	r.state[arm] = fmt.Sprintf("loss %#.4g  acc %.3f", loss/n, acc/n)
+	r.state[arm] = fmt.Sprintf("loss %#.4g  acc %.3f", loss, acc)
 	r.step(arm, step)
-	if r.bar == nil {
+	if r.bar == nil && step > 0 {
 		speed, left := r.pace()
-		r.line("%-24s step %d/%d  %s  %.0f steps/s  ETA %s", arm, step, r.steps, r.state[arm], speed, left)
+		r.line("%s", progressLine(arm, step, r.steps, r.state[arm], fmt.Sprintf("%.0f steps/s", speed), "ETA "+left.String()))
 	}
+}
+
+// keep adds to the run's files. The record is written where it would say something
+// new.
+func (r *recorder) keep(run *report.Run, fresh []report.Point) error {
+	n := 0
+	for _, a := range run.Arms {
+		for _, at := range a.DivergedAt {
+			if at != nil {
+				n++
+			}
+		}
+	}
+	if n != r.recorded {
+		if err := r.dir.WriteRecord(*run); err != nil {
+			return err
+		}
+		r.recorded = n
+	}
+	return r.dir.AppendMetrics(fresh)
+}
+
+// lastDivergence is the step at which the last of an arm's seeds diverged.
+func lastDivergence(run *report.Run, arm string) int {
+	last := 0
+	for _, a := range run.Arms {
+		for _, at := range a.DivergedAt {
+			if a.Name == arm && at != nil {
+				last = max(last, *at)
+			}
+		}
+	}
+	return last
+}
+
+// progressLine fits 80 columns: what does not is left out, from the end.
+func progressLine(arm string, step, steps int, more ...string) string {
+	const width = 80
+	s := fmt.Sprintf("%-18s step %d/%d", arm, step, steps)
+	for _, m := range more {
+		if len([]rune(s))+2+len([]rune(m)) > width {
+			break
+		}
+		s += "  " + m
+	}
+	return s
 }
 
 // line prints a message above the bar.
@@ -159,35 +204,31 @@ func (r *recorder) line(format string, args ...any) {
 	fmt.Fprintf(r.t.err, format+"\n", args...)
 }
 
-func (r *recorder) points(all []report.Point) {
-	if time.Since(r.last) < flushEvery {
-		return
-	}
-	if err := r.dir.WriteMetrics(all); err != nil {
-		r.cancel(err)
-	}
-	r.last = time.Now()
-}
-
-// finish writes what ran and returns the error that matters: a file that could
-// not be written before the cancellation that it caused.
-func (r *recorder) finish(ctx context.Context, run *report.Run, runErr error) error {
+// finish writes what ran, first what cannot be made again, and reports whether there
+// is a page. The error says what could not be written and what is kept.
+func (r *recorder) finish(ctx context.Context, run *report.Run) (page bool, err error) {
 	if r.bar != nil {
 		_ = r.bar.Clear()
 	}
+	if err = r.dir.WriteMetrics(run.Points); err == nil {
+		err = r.dir.WriteRecord(*run)
+	}
+	if err == nil && r.t.rush.Err() == nil {
+		if err = r.dir.WriteReport(*run); err == nil {
+			page = true
+		} else {
+			err = fmt.Errorf("%w; metrics are kept, and driftless report %s writes the page when that is mended", err, shellWord(r.dir.Path()))
+		}
+	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
+		err = cause // the file that could not be written, for which the run was ended
 	}
-	if run == nil {
-		return runErr
-	}
-	err := r.dir.WriteMetrics(run.Points)
-	if err == nil {
-		err = r.dir.WriteReport(*run)
-	}
+	return page, err
+}
+
+// ranOn reports whether a run came to an end of which there is something to show: it is
+// complete, was interrupted or diverged.
+func ranOn(runErr error) bool {
 	var diverged *benchmarks.DivergedError
-	if err != nil && (runErr == nil || errors.Is(runErr, context.Canceled) || errors.As(runErr, &diverged)) {
-		return err
-	}
-	return runErr // a failure that came first
+	return runErr == nil || errors.Is(runErr, context.Canceled) || errors.As(runErr, &diverged)
 }

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"driftless/benchmarks"
 	"driftless/internal/report"
@@ -17,26 +18,28 @@ func newTrain(t *terminal) *cobra.Command {
 		Use:   "train",
 		Short: "Train one network",
 		Long: `Train trains one network and writes a run directory: config.yaml, metrics.jsonl,
-curves.png, report.html and weights.safetensors (PyTorch's names), which
-driftless eval reads. A loss that is not finite ends the run with exit code 1.`,
+run.json, curves.png, report.html and weights.safetensors (PyTorch's names),
+which driftless eval reads. A loss that is not finite, or above any sense, ends
+the run with exit code 1; the weights of the last evaluation before are kept.`,
 		Example: "  driftless train --norm batchnorm --lr 0.5 --steps 3000",
 		Args:    noArguments,
 	}
 	s.register(cmd)
 	cmd.Flags().StringVar(&s.norm, "norm", "batchnorm", "normalization: none, center, standardize, whiten, batchnorm or an arm as compare takes it")
+	offerArms(cmd, "norm", false)
 	cmd.Flags().BoolVar(&s.plan, "plan", false, "print the compiled training step first: each instruction, its shape, FLOPs, bytes, time and share of the measured peak")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return train(cmd, s, t) }
 	return cmd
 }
 
 func train(cmd *cobra.Command, s *settings, t *terminal) error {
-	dev, set, dir, err := s.prepare(t, func() string { return fmt.Sprintf("train-%s-%s-lr%v", s.Data, s.Norms[0], s.LR) })
+	e, dir, err := s.prepare(t, func() string { return fmt.Sprintf("train-%s-%s-lr%v", s.Data, s.Norms[0], s.LR) })
 	if err != nil {
 		return err
 	}
-	ctx, rec := newRecorder(cmd.Context(), dir, t, 1, s.Steps)
+	e.Run.Title, e.Run.Command = e.Run.Arms[0].Name, commandLine(cmd)
+	ctx, rec := newRecorder(cmd.Context(), dir, t, e.Run)
 	defer rec.cancel(nil)
-	weights := filepath.Join(dir.Path(), benchmarks.WeightsFile)
 	watch := rec.observer()
 	if s.plan {
 		to := t.out
@@ -45,30 +48,39 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 		}
 		watch.Plan = func(_, listing string) { fmt.Fprint(to, listing) }
 	}
-	res, out, runErr := benchmarks.Train(ctx, s.Config, set, dev, watch, weights)
+	out, runErr := e.Train(ctx, watch, filepath.Join(dir.Path(), benchmarks.WeightsFile))
 	out.RunDir = dir.Path()
-	var run *report.Run
-	if res != nil {
-		run = &res.Run
-		run.Title, run.Command = run.Arms[0].Name, commandLine(cmd)
-	}
-	runErr = rec.finish(ctx, run, runErr)
-	if run == nil {
-		return runErr
-	}
-	var diverged *benchmarks.DivergedError
-	if runErr != nil && !errors.Is(runErr, cmd.Context().Err()) && !errors.As(runErr, &diverged) {
+	page, writeErr := rec.finish(ctx, &e.Run)
+	if !ranOn(runErr) {
 		return runErr
 	}
 	if s.json {
 		err = printJSON(t.out, out)
 	} else {
-		if err = summarize(t.out, *run, dir.Path()); err == nil {
-			_, err = fmt.Fprintf(t.out, "weights: %s\n%.1f s, %.0f steps/s\n", weights, float64(out.Seconds), float64(out.StepsPerSecond))
+		err = summarize(t.out, e.Run, made(dir, page, out))
+	}
+	return cmp.Or(writeErr, err, runErr)
+}
+
+// made lists the files of a training that a person looks for.
+func made(dir *report.Dir, page bool, out benchmarks.TrainOutput) string {
+	var b strings.Builder
+	if page {
+		fmt.Fprintf(&b, "report: %s\n", filepath.Join(dir.Path(), report.ReportFile))
+	}
+	if out.Weights != nil {
+		fmt.Fprintf(&b, "weights: %s\n", *out.Weights)
+		if *out.WeightsStep != out.Steps {
+			fmt.Fprintf(&b, "  (after %s, the last evaluation before it diverged)\n", plural(*out.WeightsStep, "step"))
 		}
 	}
-	if err != nil {
-		return err
+	fmt.Fprintf(&b, "%.1f s, %.0f steps/s\n", float64(out.Seconds), float64(out.StepsPerSecond))
+	return b.String()
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
 	}
-	return runErr
+	return fmt.Sprintf("%d %ss", n, what)
 }

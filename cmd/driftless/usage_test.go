@@ -15,7 +15,7 @@ func TestWrongUsage(t *testing.T) {
 		args string // --out is added to commands that have it
 		want string // part of the message
 	}{
-		{"trian", `unknown command "trian" (did you mean "train"?): driftless has compare, data, drift, env, eval, train`},
+		{"trian", `unknown command "trian" (did you mean "train"?): driftless has compare, data, drift, env, eval, report, train`},
 		{"version", `unknown command "version": driftless has`},
 		{"help trian", `unknown command "trian" (did you mean "train"?)`},
 		{"data fecth mnist", `unknown command "fecth" (did you mean "fetch"?): driftless data has fetch`},
@@ -23,9 +23,8 @@ func TestWrongUsage(t *testing.T) {
 		{"data fetch mnits", `unknown data set "mnits": choose one of mnist, fashion, synthetic`},
 		{"data fetch synthetic", "use --data synthetic"},
 		{"data fetch mnist fashion", "needs one argument, the name of a data set, and got 2"},
-		{"eval", "driftless eval needs one argument, the path of a weights file, and got 0"},
+		{"eval", "driftless eval needs one argument, the path of a weights file or of a run directory, and got 0"},
 		{"eval w --data mnits", `unknown data set "mnits": choose one of mnist, fashion, synthetic`},
-		{"eval w --data synthetic --device tpu", `--device "tpu" is not available`},
 		{"drift extra", `driftless drift takes no arguments but flags, and got "extra"`},
 		{"drift --device x", `--device "x" is not available`},
 		{"drift --explain --json", "leave out --json"},
@@ -38,6 +37,10 @@ func TestWrongUsage(t *testing.T) {
 		{"train --norm=", `unknown norm "": choose one of none`},
 		{"train --norm center:foo", `"foo" is none of naive, graph, affine, noaffine`},
 		{"train --norm batchnorm:naive", "use standardize:naive:affine"},
+		{"train --seed 9223372036854775807 --steps 1 --lr 0", "learning rate 0"},
+		{"compare --seed 9223372036854775806 --seeds 3", "--seed 9223372036854775806 with 3 seeds goes past the largest whole number"},
+		{"train --norm center:graph --batch 1", "center:graph needs a batch of at least 2 rows"},
+		{"report", "driftless report needs one argument, a run directory, and got 0"},
 		{"train --norm none --affine --norm none:affine", "there is no gamma and beta"},
 		{"train --grad foo", `--grad "foo" is neither naive nor graph`},
 		{"train --stats foo", `unknown --stats "foo": choose one of batch, ema, full`},
@@ -131,10 +134,10 @@ func TestOutIsNotEmpty(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "--help", "help", "help train", "help data fetch", "data", "data --help", "data fetch --help", "drift --help", "compare --help", "train --help", "eval --help", "env --help"} {
+	for _, args := range []string{"", "--help", "help", "help train", "help data fetch", "data", "data --help", "data fetch --help", "drift --help", "compare --help", "train --help", "eval --help", "report --help", "env --help", "--version"} {
 		got := call(t, strings.Fields(args)...)
 		want(t, got, exitDone)
-		if !strings.Contains(got.out, "Usage:") || got.err != "" {
+		if !strings.Contains(got.out, "Usage:") && args != "--version" || got.err != "" {
 			t.Errorf("driftless %s prints %q and %q", args, got.out, got.err)
 		}
 		for _, line := range strings.Split(got.out, "\n") {

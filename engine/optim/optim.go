@@ -3,6 +3,7 @@ package optim
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Kind names an update rule.
@@ -65,9 +66,14 @@ func New(name string, lr float64) (Optimizer, error) {
 	case KindAdamW:
 		o = AdamW(lr)
 	default:
-		return o, fmt.Errorf("unknown optimizer %q: choose one of %s, %s, %s, %s", name, KindSGD, KindMomentum, KindAdam, KindAdamW)
+		return o, fmt.Errorf("unknown optimizer %q: choose one of %s", name, strings.Join(Names(), ", "))
 	}
 	return o, o.Validate()
+}
+
+// Names lists what New takes.
+func Names() []string {
+	return []string{string(KindSGD), string(KindMomentum), string(KindAdam), string(KindAdamW)}
 }
 
 // Validate reports the first constant that cannot work.
@@ -90,6 +96,10 @@ func (o Optimizer) Validate() error {
 	}
 	return nil
 }
+
+// Adaptive reports whether the rule divides a gradient by a measure of its own size,
+// so that the size of a step does not depend on the gradient's.
+func (o Optimizer) Adaptive() bool { return o.Kind == KindAdam || o.Kind == KindAdamW }
 
 // Slots names the state that the rule keeps for each parameter, each of the
 // parameter's shape and zero at the start.

@@ -82,7 +82,8 @@ func TestFormat(t *testing.T) {
 		}
 	}
 	for s, want := range map[Stat]string{
-		{.2041, .0123}: "0.204 ± 0.012", {11.7, .01}: "11.7 ± 0.01", {.5, math.NaN()}: "0.500", {2.3, 0}: "2.30 ± 0",
+		{.2041, .0123, 3}: "0.204 ± 0.012", {11.7, .01, 3}: "11.7 ± 0.01", {.5, math.NaN(), 1}: "0.500", {2.3, 0, 3}: "2.30 ± 0",
+		{0, 0, 3}: "0 ± 0", {}: "—", // a loss of 0 is one, and nothing measured is none
 	} {
 		if got := s.formatLoss(); got != want {
 			t.Errorf("%v.formatLoss() = %q, want %q", s, got, want)

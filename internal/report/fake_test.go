@@ -46,32 +46,23 @@ func fakeRun() Run {
 		arm := Arm{Name: f.name, Norm: f.norm, Grad: f.grad, Affine: f.affine, Seeds: []int{1, 2, 3},
 			SecondsPerStep: f.millis / 1000, DivergedAt: make([]*int, 3)}
 		var points []Point
-		var losses, accuracies, again []float64
 		for i, seed := range arm.Seeds {
 			shift := 1 + .08*rng.NormFloat64()
 			var last Point
 			for step := 0; step <= run.Steps; step += run.EvalEvery {
 				if seed == f.divergedSeed && step > f.divergedStep {
 					arm.DivergedAt[i] = &f.divergedStep
-					last.Loss = math.NaN()
 					break
 				}
 				last = f.point(rng, seed, step, run.Steps, shift)
 				points = append(points, last)
 			}
-			losses = append(losses, last.Loss)
-			accuracies = append(accuracies, last.TestAccuracy)
-			again = append(again, last.TestAccuracy+f.lag)
-			arm.MaxAbsBias = last.BiasMaxAbs
+			arm.Reestimated = append(arm.Reestimated, Number(last.TestAccuracy+f.lag))
 		}
-		arm.FinalLoss, arm.TestAccuracy, arm.TestAccuracyReestimated = StatOf(losses), StatOf(accuracies), StatOf(again)
-		arm.StepsTo = StepsTo(points)
 		run.Arms = append(run.Arms, arm)
 		run.Points = append(run.Points, points...)
 	}
-	for i := range run.Arms {
-		run.Arms[i].Finding = Finding(run, run.Arms[i].Name)
-	}
+	run.Summarize()
 	return run
 }
 

@@ -8,6 +8,10 @@ import (
 	"strings"
 )
 
+// LossLimit is a training loss above any sense: a mean cross-entropy in nats that only
+// numbers out of control come to. A seed whose loss passes it counts as diverged.
+const LossLimit = 1e6
+
 // Bounds of what findings say.
 const (
 	accuracyGap   = 0.01  // running and re-estimated accuracy differ by more: both are quoted
@@ -28,23 +32,28 @@ func Finding(run Run, arm string) string {
 	if i < 0 {
 		return fmt.Sprintf("No arm %q in this run.", arm)
 	}
-	a := &run.Arms[i]
 	byArm := pointsByArm(&run)
-	points := byArm[i]
-	if len(points) == 0 {
-		if run.Interrupted {
+	f := finding{run: &run, arm: &run.Arms[i], points: byArm[i]}
+	if len(f.points) == 0 {
+		switch {
+		case f.arm.diverged() > 0:
+			return f.divergence()
+		case run.Interrupted:
 			return "Did not run: the run was interrupted before it."
-		}
-		for _, at := range a.DivergedAt {
-			if at != nil {
-				return fmt.Sprintf("Diverged before its first evaluation: the loss of step %d was not finite.", *at)
-			}
 		}
 		return "Did not run."
 	}
-	f := finding{run: &run, arm: a, points: points, lastStep: points[len(points)-1].Step}
-	if a.Norm != NormNone {
-		if j := slices.IndexFunc(run.Arms, func(a Arm) bool { return a.Norm == NormNone }); j >= 0 {
+	if steps, at := evaluated(f.points, f.arm.steady()); len(steps) > 0 {
+		f.lastStep, f.last = steps[len(steps)-1], at[len(at)-1]
+	}
+	if f.lastStep == 0 && f.arm.diverged() == 0 {
+		if run.Interrupted {
+			return "Interrupted before its first step."
+		}
+		return "Evaluated before its first step only."
+	}
+	if f.arm.Norm != NormNone {
+		if j := slices.IndexFunc(run.Arms, func(a Arm) bool { return a.Norm == NormNone }); j >= 0 && len(byArm[j]) > 0 {
 			f.plain, f.plainPoints = &run.Arms[j], byArm[j]
 		}
 	}
@@ -56,51 +65,76 @@ type finding struct {
 	run      *Run
 	arm      *Arm
 	points   []Point
-	lastStep int
+	lastStep int     // the last at which all its steady seeds were evaluated
+	last     []Point // these seeds' points there
 
-	plain       *Arm // the arm without normalization, nil if there is none or this is it
+	plain       *Arm // the arm without normalization, nil if there is none, it did not run or this is it
 	plainPoints []Point
 }
 
-// diverged counts the arm's seeds that diverged.
-func (a *Arm) diverged() int {
-	n := 0
-	for _, at := range a.DivergedAt {
-		if at != nil {
-			n++
-		}
-	}
-	return n
-}
+func (f *finding) seeds() int { return max(len(f.arm.Seeds), 1) }
+
+// cutShort reports whether the interruption ended the arm before its last step.
+func (f *finding) cutShort() bool { return f.run.Interrupted && f.lastStep < f.run.Steps }
 
 func (f *finding) divergence() string {
-	n := f.arm.diverged()
+	first, n := -1, f.arm.diverged()
 	if n == 0 {
 		return ""
 	}
-	first := -1
-	for i, at := range f.arm.DivergedAt {
-		if at != nil && i < len(f.arm.Seeds) && (first < 0 || *at < *f.arm.DivergedAt[first]) {
+	for i := range f.arm.Seeds {
+		if f.arm.divergedSeed(i) && (first < 0 || *f.arm.DivergedAt[i] < *f.arm.DivergedAt[first]) {
 			first = i
 		}
 	}
-	if first < 0 {
-		return ""
-	}
 	where := fmt.Sprintf("seed %d at step %s", f.arm.Seeds[first], formatInt(*f.arm.DivergedAt[first]))
+	limit := f.passedLimit()
 	switch seeds := len(f.arm.Seeds); {
-	case seeds == 1:
-		return fmt.Sprintf("Diverged (%s): the loss was no longer a finite number.", where)
 	case n == 1:
-		return fmt.Sprintf("1 of %d seeds diverged (%s): its loss was no longer a finite number.", seeds, where)
+		why := "its loss was no longer a finite number"
+		if limit {
+			why = "its loss, " + formatNumber(lastPoints(f.points)[f.arm.Seeds[first]].Loss) + ", was above any sense"
+		}
+		if seeds == 1 {
+			return fmt.Sprintf("Diverged (%s): %s.", where, why)
+		}
+		return fmt.Sprintf("1 of %d seeds diverged (%s): %s.", seeds, where, why)
 	default:
-		return fmt.Sprintf("%d of %d seeds diverged, the first was %s: their loss was no longer a finite number.", n, seeds, where)
+		why := "their losses were no longer finite numbers"
+		if limit {
+			why = "their losses were not finite or above " + formatNumber(LossLimit)
+		}
+		return fmt.Sprintf("%d of %d seeds diverged, the first was %s: %s.", n, seeds, where, why)
 	}
 }
 
-// outcome quotes the final loss and accuracy, seeds and spread.
+// passedLimit reports whether a seed ended on a loss that is finite and above
+// LossLimit.
+func (f *finding) passedLimit() bool {
+	last := lastPoints(f.points)
+	for i, seed := range f.arm.Seeds {
+		if l := last[seed].Loss; f.arm.divergedSeed(i) && finite(l) && l > LossLimit {
+			return true
+		}
+	}
+	return false
+}
+
+// outcome quotes the final loss and accuracy, seeds and spread. Of an arm of which
+// some seeds diverged it quotes those of the others, and calls them so.
 func (f *finding) outcome() string {
+	n := f.arm.diverged()
+	if n == len(f.arm.Seeds) && n > 0 {
+		return ""
+	}
 	loss, accuracy := f.arm.FinalLoss.orNaN(), f.arm.TestAccuracy.orNaN()
+	if n > 0 {
+		var losses, accuracies []float64
+		for _, p := range f.last {
+			losses, accuracies = append(losses, p.Loss), append(accuracies, p.TestAccuracy)
+		}
+		loss, accuracy = StatOf(losses), StatOf(accuracies)
+	}
 	var parts []string
 	if finite(loss.Mean) {
 		parts = append(parts, "loss "+loss.formatLoss()+f.chance(loss.Mean))
@@ -109,50 +143,33 @@ func (f *finding) outcome() string {
 		parts = append(parts, accuracy.formatAccuracy()+" test accuracy")
 	}
 	if parts == nil {
-		return f.survivors()
+		return ""
 	}
-	after := formatInt(f.lastStep)
+	after := plural(f.lastStep, "step")
 	if f.lastStep < f.run.Steps {
-		after += " of " + formatInt(f.run.Steps)
+		after = fmt.Sprintf("%s of %s", formatInt(f.lastStep), plural(f.run.Steps, "step"))
 	}
-	spread := plural(f.seeds(), "seed") + ", so no spread"
-	if f.seeds() > 1 {
-		spread = fmt.Sprintf("mean ± sample standard deviation of %d seeds", f.seeds())
+	alive := f.seeds() - n
+	spread := plural(alive, "seed") + ", so no spread"
+	if alive > 1 {
+		spread = fmt.Sprintf("mean ± sample standard deviation of %d seeds", alive)
 	}
-	verb := "Ended at "
-	if f.run.Interrupted && f.lastStep < f.run.Steps {
-		verb = "Interrupted at "
-	}
-	return joinNonEmpty(" ", fmt.Sprintf("%s%s after %s steps (%s).", verb, strings.Join(parts, " and "), after, spread), f.survivors())
-}
-
-// survivors quotes the last loss of the seeds that did not diverge, where others
-// did and left the mean without a value.
-func (f *finding) survivors() string {
-	if finite(f.arm.FinalLoss.orNaN().Mean) || f.arm.diverged() == 0 {
-		return ""
-	}
-	var losses []float64
-	for i, seed := range f.arm.Seeds {
-		if i < len(f.arm.DivergedAt) && f.arm.DivergedAt[i] != nil {
-			continue
-		}
-		for _, p := range slices.Backward(f.points) {
-			if p.Seed == seed {
-				losses = append(losses, p.Loss)
-				break
-			}
+	verb := "ended"
+	if f.cutShort() {
+		verb = "was interrupted"
+		if n > 0 && alive > 1 {
+			verb = "were interrupted"
 		}
 	}
-	loss := StatOf(losses)
-	if !finite(loss.Mean) {
-		return ""
+	who := strings.ToUpper(verb[:1]) + verb[1:]
+	if f.cutShort() {
+		who = "Interrupted"
 	}
-	return fmt.Sprintf("The %s that did not diverge ended at loss %s.",
-		plural(len(losses), "seed"), strings.TrimSuffix(loss.formatLoss()+f.chance(loss.Mean), ","))
+	if n > 0 {
+		who = fmt.Sprintf("The %s that did not diverge %s", plural(alive, "seed"), verb)
+	}
+	return fmt.Sprintf("%s at %s after %s (%s).", who, strings.Join(parts, " and "), after, spread)
 }
-
-func (f *finding) seeds() int { return max(len(f.arm.Seeds), 1) }
 
 // chance compares a loss with that of guessing all classes alike.
 func (f *finding) chance(loss float64) string {
@@ -176,14 +193,14 @@ func (f *finding) statistics() string {
 	if !(math.Abs(running-again) > accuracyGap) {
 		return ""
 	}
-	return fmt.Sprintf("That accuracy is with running statistics; with statistics re-estimated over the training set it is %s: running statistics lag behind parameters that keep moving.",
+	return fmt.Sprintf("That accuracy is with running statistics, which are averages over steps in which the parameters moved; with statistics re-estimated over the training set it is %s.",
 		f.arm.TestAccuracyReestimated.formatAccuracy())
 }
 
 // arrival quotes the highest threshold that half of the seeds reached.
 func (f *finding) arrival() string {
 	keys := thresholdKeys(f.arm.StepsTo)
-	if len(keys) == 0 {
+	if len(keys) == 0 || f.lastStep == 0 {
 		return ""
 	}
 	for _, key := range slices.Backward(keys) {
@@ -191,128 +208,77 @@ func (f *finding) arrival() string {
 		if steps == nil {
 			continue
 		}
-		s := fmt.Sprintf("Reached %s after %s", thresholdName(key), plural(*steps, "step"))
+		var how []string
 		if f.seeds() > 1 {
-			s += fmt.Sprintf(" (median of %d seeds)", f.seeds())
+			how = append(how, fmt.Sprintf("median of %d seeds", f.seeds()))
 		}
-		return s + f.sooner(key, *steps) + "."
+		if f.run.EvalEvery > 1 {
+			how = append(how, "evaluated every "+formatInt(f.run.EvalEvery))
+		}
+		s := fmt.Sprintf("Reached %s by step %s", thresholdName(key), formatInt(*steps))
+		if how != nil {
+			s += " (" + strings.Join(how, "; ") + ")"
+		}
+		return s + f.without(key) + "."
+	}
+	within := ""
+	if f.cutShort() {
+		within = " before the interruption"
 	}
 	if f.seeds() == 1 {
-		return "It did not reach " + thresholdName(keys[0]) + "."
+		return "It did not reach " + thresholdName(keys[0]) + within + "."
 	}
-	return "Fewer than half of the seeds reached " + thresholdName(keys[0]) + "."
+	return "Fewer than half of the seeds reached " + thresholdName(keys[0]) + within + "."
 }
 
-// sooner compares the steps to one threshold with the arm without normalization.
-func (f *finding) sooner(key string, steps int) string {
+// without tells when the arm without normalization reached a threshold: not at all
+// only if it had all its steps for it.
+func (f *finding) without(key string) string {
 	if f.plain == nil {
 		return ""
 	}
-	plain, measured := f.plain.StepsTo[key]
+	steps, measured := f.plain.StepsTo[key]
 	switch {
 	case !measured:
 		return ""
-	case plain == nil && f.seeds() == 1:
+	case steps != nil:
+		return ", without normalization by step " + formatInt(*steps)
+	case f.run.unfinished(f.plain, f.plainPoints):
+		return ""
+	case len(f.plain.Seeds) == 1:
 		return ", which the arm without normalization did not"
-	case plain == nil:
+	default:
 		return ", which fewer than half of the seeds without normalization did"
-	case steps > 0 && *plain > steps:
-		return fmt.Sprintf(", %s times sooner than without normalization (%s)", formatRatio(float64(*plain)/float64(steps)), formatInt(*plain))
-	case *plain > 0 && steps > *plain:
-		return fmt.Sprintf(", %s times later than without normalization (%s)", formatRatio(float64(steps)/float64(*plain)), formatInt(*plain))
-	default:
-		return fmt.Sprintf(", without normalization after %s", formatInt(*plain))
 	}
 }
 
-func formatRatio(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }
-
-// bias says what the hidden biases did, and why as far as the numbers bear it out.
-func (f *finding) bias() string {
-	t, ok := biasTrend(f.points)
-	if !ok {
-		return ""
-	}
-	normalized := f.arm.Norm != NormNone
-	inGraph := normalized && f.arm.Grad != GradNaive && f.arm.Grad != GradCompensated
-	if t.moved <= roundingLevel*max(1, math.Abs(t.first)) {
-		level := fmt.Sprintf("stayed at rounding level (max %s)", formatNumber(t.most))
-		if t.most > roundingLevel {
-			level = fmt.Sprintf("did not move (max %s throughout)", formatNumber(t.most))
-		}
-		switch {
-		case t.most == 0:
-			return "The hidden biases stayed at zero."
-		case inGraph:
-			return "The biases before normalization " + level + ": the normalization cancels a bias exactly, and a gradient that goes through the statistics knows it."
-		default:
-			return "The hidden biases " + level + "."
-		}
-	}
-	path := fmt.Sprintf("The largest hidden bias went from %s to %s", formatNumber(t.first), formatNumber(t.last))
-	switch {
-	case f.arm.Grad == GradNaive && normalized:
-		if t.growing() {
-			path = fmt.Sprintf("The largest hidden bias grew from %s to %s", formatNumber(t.first), formatNumber(t.last))
-		}
-		return path + f.control() + f.naiveReason(t)
-	case f.arm.Grad == GradCompensated && normalized:
-		return path + "; the statistics are outside the graph, but a refresh moves its change into the parameters, so no step is undone."
-	case !normalized:
-		return path + "; without normalization it is a parameter like any other."
-	default:
-		return path + "."
-	}
-}
-
-// control quotes the largest bias at the end without normalization.
-func (f *finding) control() string {
-	if f.plain == nil {
-		return ""
-	}
-	t, ok := biasTrend(f.plainPoints)
-	if !ok {
-		return ""
-	}
-	return " (" + formatNumber(t.last) + " without normalization)"
-}
-
-// naiveReason ends the sentence on the biases of an arm whose gradient takes the
-// statistics for constants.
-func (f *finding) naiveReason(t trend) string {
-	undoing := "normalization"
-	if f.arm.Norm == "center" {
-		undoing = "centring"
-	}
-	growing := t.growing()
-	still := " and was still growing at the end, " + t.pace()
-	switch {
-	case growing && f.arm.Affine:
-		return still + ": the next " + undoing + " removes what the step did to it. A trained shift follows and receives the same force; the growth should end when that settles, and had not yet."
-	case growing:
-		s := still + ": the step moves a bias that the next " + undoing + " removes."
-		if chance := math.Log(float64(f.run.Classes)); f.run.Classes > 1 && f.arm.FinalLoss.orNaN().Mean < chance*(1-chanceMargin) {
-			s += " The loss still fell, since the weights learn as well."
-		}
-		return s
-	case !t.halved:
-		return "; the run is too short to say whether it keeps growing."
-	case f.arm.Affine:
-		return " and changed little over the last half (" + t.pace() + "): a trained shift after the normalization receives the same force, and when it settles so does the bias."
-	default:
-		return "; it changed little over the last half (" + t.pace() + ")."
-	}
-}
-
-// comparison puts the final accuracy beside that of the arm without
-// normalization.
+// comparison puts the test accuracy beside that of the arm without normalization: at
+// the last step at which all seeds of both were evaluated. Seeds that diverged have
+// no accuracy to compare.
 func (f *finding) comparison() string {
-	if f.plain == nil {
+	if f.plain == nil || f.arm.diverged() > 0 || f.plain.diverged() > 0 {
 		return ""
 	}
-	diff := f.arm.TestAccuracy.orNaN().Mean - f.plain.TestAccuracy.orNaN().Mean
+	mine, myPoints := evaluated(f.points, f.arm.Seeds)
+	theirs, theirPoints := evaluated(f.plainPoints, f.plain.Seeds)
+	common := -1
+	for i, step := range mine {
+		if slices.Contains(theirs, step) {
+			common = i
+		}
+	}
+	if common < 0 || mine[common] == 0 {
+		return "It is not compared with the arm without normalization: no step after the first was evaluated in both."
+	}
+	step := mine[common]
+	accuracy, plain := meanAccuracy(myPoints[common]), meanAccuracy(theirPoints[slices.Index(theirs, step)])
+	diff := accuracy - plain
 	if !finite(diff) {
 		return ""
+	}
+	when := "Its test accuracy is "
+	if step < f.run.Steps {
+		when = fmt.Sprintf("At step %s, the last that was evaluated in both, its test accuracy is ", formatInt(step))
 	}
 	points := strconv.FormatFloat(100*math.Abs(diff), 'f', 1, 64)
 	distance := points + " points above"
@@ -322,11 +288,19 @@ func (f *finding) comparison() string {
 	case diff < 0:
 		distance = points + " points below"
 	}
-	s := fmt.Sprintf("Its test accuracy is %s that of the arm without normalization (%s)", distance, formatPercent(f.plain.TestAccuracy.Mean))
+	s := fmt.Sprintf("%s%s that of the arm without normalization (%s)", when, distance, formatPercent(plain))
 	if math.Abs(diff) < spreadLimit && min(f.seeds(), len(f.plain.Seeds)) < enoughSeeds {
 		s += fmt.Sprintf("; differences under half a point need %d or more seeds", enoughSeeds)
 	}
 	return s + "."
+}
+
+func meanAccuracy(ps []Point) float64 {
+	var sum float64
+	for _, p := range ps {
+		sum += p.TestAccuracy
+	}
+	return sum / float64(len(ps))
 }
 
 // joinNonEmpty joins the parts that are not empty.

@@ -1,148 +1,217 @@
 package report
 
 import (
+	"flag"
+	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// armWith returns a run of one arm with three seeds whose largest hidden bias
-// takes the given values at steps 0, 100, 200 and so on.
-func armWith(arm Arm, biases ...float64) Run {
-	run := Run{Classes: 10, Steps: 100 * (len(biases) - 1), Arms: []Arm{arm}}
-	for _, seed := range arm.Seeds {
-		for i, b := range biases {
-			run.Points = append(run.Points, Point{Arm: arm.Name, Seed: seed, Step: 100 * i,
-				Loss: arm.FinalLoss.Mean, TestAccuracy: arm.TestAccuracy.Mean, BiasMaxAbs: []float64{b / 2, b}})
+var update = flag.Bool("update", false, "write testdata anew; read what changed")
+
+// course is how one arm of a run made by hand goes: the same for every seed unless it
+// says otherwise. Losses, accuracies and biases are those of steps 0, 100, 200 and so
+// on; a shorter list ends the arm there.
+type course struct {
+	arm        Arm
+	loss, acc  []float64
+	bias       []float64 // largest of the second hidden layer; nil: no bias was measured
+	spread     float64   // by which accuracies of neighbouring seeds differ
+	diverged   map[int]int
+	reestimate float64
+	from       int // evaluations left out at the start
+}
+
+// made returns the run of some courses, of 400 steps unless it is changed.
+func made(courses ...course) Run {
+	run := Run{Classes: 10, Steps: 400, EvalEvery: 100, Optimizer: "sgd"}
+	for _, c := range courses {
+		a := c.arm
+		if a.Seeds == nil {
+			a.Seeds = []int{1, 2, 3}
 		}
+		a.DivergedAt = make([]*int, len(a.Seeds))
+		for i, seed := range a.Seeds {
+			at, diverges := c.diverged[seed]
+			if diverges {
+				a.DivergedAt[i] = &at
+			}
+			for j := c.from; j < len(c.loss); j++ {
+				if diverges && 100*j > at {
+					break
+				}
+				p := Point{Arm: a.Name, Seed: seed, Step: 100 * j, Loss: c.loss[j] * (1 + c.spread*float64(i)), TestAccuracy: c.acc[j] + c.spread*float64(i)}
+				if c.bias != nil {
+					p.BiasMaxAbs = []float64{c.bias[j] / 2, c.bias[j]}
+				}
+				run.Points = append(run.Points, p)
+			}
+			if c.reestimate > 0 {
+				a.Reestimated = append(a.Reestimated, Number(c.reestimate))
+			}
+		}
+		run.Arms = append(run.Arms, a)
 	}
 	return run
 }
 
-// withPlain adds an arm without normalization.
-func withPlain(run Run, accuracy float64, stepsTo map[string]*int) Run {
-	plain := armWith(Arm{Name: "none", Norm: NormNone, Seeds: []int{1, 2, 3},
-		TestAccuracy: Stat{accuracy, .01}, StepsTo: stepsTo}, 0, .01, .02, .03, .04)
-	run.Arms = append(run.Arms, plain.Arms...)
-	run.Points = append(run.Points, plain.Points...)
+func changed(run Run, change func(*Run)) Run {
+	change(&run)
 	return run
 }
 
-func ptr(n int) *int { return &n }
-
-func TestFinding(t *testing.T) {
-	three := []int{1, 2, 3}
-	naive := Arm{Name: "x", Norm: "center", Grad: GradNaive, Seeds: three,
-		FinalLoss: Stat{11.68, .8}, TestAccuracy: Stat{.097, .001}}
-	learning := naive
-	learning.FinalLoss = Stat{.87, .01}
+// findingCases are runs that together bring out every sentence a finding can print.
+func findingCases() []struct {
+	name string
+	run  Run
+} {
+	naive := Arm{Name: "center:naive", Norm: "center", Grad: GradNaive, CancelsBias: true}
 	affine := naive
-	affine.Affine = true
-	graph := Arm{Name: "x", Norm: "batchnorm", Grad: "graph", Seeds: three,
-		FinalLoss: Stat{.2, .01}, TestAccuracy: Stat{.942, .003},
-		StepsTo: map[string]*int{"0.90": ptr(500), "0.95": ptr(1250), "0.97": nil}}
-	layer := graph
-	layer.Norm = "layernorm"
-	plainArm := Arm{Name: "x", Norm: NormNone, Seeds: three, FinalLoss: Stat{.5, .1}, TestAccuracy: Stat{.9, .01}}
-	lagging := graph
-	lagging.TestAccuracy, lagging.TestAccuracyReestimated = Stat{.7, .02}, Stat{.931, .004}
-	agreeing := graph
-	agreeing.TestAccuracyReestimated = Stat{.9515, .004}
+	affine.Name, affine.Affine = "center:naive:affine", true
+	graph := Arm{Name: "batchnorm", Norm: "batchnorm", Grad: "graph", Affine: true, CancelsBias: true}
+	layer := Arm{Name: "layernorm", Norm: "layernorm", Grad: "graph", Affine: true}
+	compensated := Arm{Name: "prong", Norm: "prong", Grad: GradCompensated, CancelsBias: true}
+	none := Arm{Name: "none", Norm: NormNone}
 	single := graph
-	single.Seeds, single.FinalLoss, single.TestAccuracy = []int{7}, StatOf([]float64{.2}), StatOf([]float64{.942})
-	diverged := naive
-	diverged.FinalLoss, diverged.DivergedAt = Stat{math.NaN(), math.NaN()}, []*int{nil, ptr(1250), ptr(300)}
-	allDiverged := diverged
-	allDiverged.DivergedAt = []*int{ptr(5), ptr(6), ptr(7)}
-	compensated := naive
-	compensated.Grad = GradCompensated
-	compensated.FinalLoss = Stat{.3, .01}
+	single.Seeds = []int{7}
 
-	growing := []float64{.1, 2, 4, 6, 8}
+	learns := []float64{2.31, 1.2, .8, .6, .5}
+	stuck := []float64{2.31, 6, 9, 11, 11.68}
+	chance := []float64{2.31, 2.3, 2.3, 2.3, 2.301}
+	rises := []float64{.1, .6, .85, .91, .942}
+	poor := []float64{.1, .11, .1, .098, .097}
+	growing := []float64{0, 2, 4, 6, 8}
 	settled := []float64{0, .5, .8, .82, .83}
 	rounding := []float64{0, 1e-8, 2e-8, 3e-8, 2.5e-8}
-	interrupted := armWith(naive, growing...)
-	interrupted.Interrupted, interrupted.Steps = true, 5000
-	unclassed := armWith(naive, growing...)
-	unclassed.Classes = 0
+	plainBias := []float64{0, .01, .02, .03, .04}
 
-	for _, c := range []struct {
-		name   string
-		run    Run
-		has    []string
-		hasNot []string
+	plain := course{arm: none, loss: learns, acc: []float64{.1, .5, .8, .88, .9}, bias: plainBias, spread: .004}
+	slow := course{arm: none, loss: learns, acc: []float64{.1, .3, .5, .6, .7}, bias: plainBias}
+	good := course{arm: graph, loss: learns, acc: rises, bias: rounding, spread: .002}
+	blown := course{arm: naive, loss: stuck, acc: poor, bias: growing}
+	with := func(c course, change func(*course)) course { change(&c); return c }
+	cut := func(c course, evaluations int) course {
+		c.loss, c.acc = c.loss[:evaluations], c.acc[:evaluations]
+		if c.bias != nil {
+			c.bias = c.bias[:evaluations]
+		}
+		return c
+	}
+	interrupt := func(r *Run) { r.Interrupted = true }
+
+	return []struct {
+		name string
+		run  Run
 	}{
-		{"naive blow-up", armWith(naive, growing...),
-			[]string{"Ended at loss 11.7 ± 0.8, above chance (2.30), and 9.7 ± 0.1 % test accuracy after 400 steps (mean ± sample standard deviation of 3 seeds).",
-				"The largest hidden bias grew from 0.100 to 8.00 and was still growing at the end, +100 % over the last half, roughly as steps^1.00: the step moves a bias that the next centring removes."},
-			[]string{"loss still fell", "diverged", "stopped", "without normalization"}},
-		{"naive that learns", armWith(learning, growing...),
-			[]string{"The loss still fell, since the weights learn as well."}, []string{"chance"}},
-		{"number of classes unknown", unclassed, []string{"loss 11.7 ± 0.8 and"}, []string{"chance", "loss still fell"}},
-		{"naive with a trained shift, settled", armWith(affine, settled...),
-			[]string{"went from 0 to 0.830 and changed little over the last half (+4 %): a trained shift"}, []string{"growing", "grew", "removes"}},
-		{"naive with a trained shift, growing", armWith(affine, growing...),
-			[]string{"still growing at the end", "had not yet"}, []string{"changed little"}},
-		{"naive without a shift, settled", armWith(naive, settled...),
-			[]string{"changed little over the last half (+4 %)."}, []string{"growing", "grew", "trained shift", "removes"}},
-		{"naive, growth of a fifth is not growth", armWith(naive, 0, .5, 1, 1.1, 1.2),
-			[]string{"(+20 %)"}, []string{"growing"}},
-		{"naive, shrinking", armWith(naive, 0, 2, 4, 3, 2), []string{"(-50 %)"}, []string{"growing", "grew"}},
-		{"naive, two evaluations", armWith(naive, 0, 5), []string{"too short to say"}, []string{"growing at the end", "grew"}},
-		{"naive beside none", withPlain(armWith(naive, growing...), .97, nil),
-			[]string{"grew from 0.100 to 8.00 (0.0400 without normalization)", "87.3 points below that of the arm without normalization (97.0 %)."},
-			[]string{"need 5"}},
-		{"in graph", armWith(graph, rounding...),
-			[]string{"Reached 95 % after 1,250 steps (median of 3 seeds).", "stayed at rounding level (max 3e-8): the normalization cancels a bias exactly"},
-			[]string{"growing", "97 %", "chance"}},
-		{"in graph, biases fixed at zero", armWith(graph, 0, 0, 0), []string{"stayed at zero"}, []string{"cancels"}},
-		{"in graph, from an initial bias", armWith(graph, .1, .1, .1+1e-8), []string{"did not move (max 0.100 throughout): the normalization cancels"}, nil},
-		{"in graph, but the bias moves", armWith(layer, growing...), []string{"went from 0.100 to 8.00."}, []string{"cancels", "removes", "growing"}},
-		{"in graph beside none", withPlain(armWith(graph, rounding...), .939, map[string]*int{"0.90": ptr(2000), "0.95": ptr(5250)}),
-			[]string{"Reached 95 % after 1,250 steps (median of 3 seeds), 4.2 times sooner than without normalization (5,250).",
-				"0.3 points above that of the arm without normalization (93.9 %); differences under half a point need 5 or more seeds."}, nil},
-		{"in graph beside a none that never arrives", withPlain(armWith(graph, rounding...), .8, map[string]*int{"0.95": nil}),
-			[]string{", which fewer than half of the seeds without normalization did."}, []string{"need 5"}},
-		{"in graph beside an equal none", withPlain(armWith(graph, rounding...), .942, map[string]*int{"0.95": ptr(1250)}),
-			[]string{"level with that of", "without normalization after 1,250."}, []string{"0.0 points"}},
-		{"in graph beside a faster none", withPlain(armWith(graph, rounding...), .95, map[string]*int{"0.95": ptr(625)}),
-			[]string{"2.0 times later than without normalization (625)"}, nil},
-		{"none itself", armWith(plainArm, growing...), []string{"a parameter like any other"}, []string{"growing", "removes", "above that"}},
-		{"compensated", armWith(compensated, growing...), []string{"no step is undone"}, []string{"removes", "growing"}},
-		{"lagging statistics", armWith(lagging, settled...),
-			[]string{"70.0 ± 2.0 % test accuracy", "re-estimated over the training set it is 93.1 ± 0.4 %: running statistics lag behind"}, nil},
-		{"agreeing statistics", armWith(agreeing, settled...), nil, []string{"re-estimated"}},
-		{"one seed", armWith(single, rounding...),
-			[]string{"loss 0.200 and 94.2 % test accuracy", "(1 seed, so no spread)", "Reached 95 % after 1,250 steps."}, []string{"±", "median", "NaN", "—"}},
-		{"two of three diverged", armWith(diverged, growing...),
-			[]string{"2 of 3 seeds diverged, the first was seed 3 at step 300", "9.7 ± 0.1 % test accuracy"}, []string{"—", "NaN"}},
-		{"all diverged", armWith(allDiverged, growing...), []string{"3 of 3 seeds diverged, the first was seed 1 at step 5"}, []string{"did not diverge"}},
-		{"interrupted", interrupted, []string{"Interrupted at loss 11.7 ± 0.8", "after 400 of 5,000 steps"}, []string{"Ended"}},
-		{"did not run", Run{Arms: []Arm{naive}}, []string{"Did not run."}, []string{"interrupted"}},
-		{"interrupted before", Run{Arms: []Arm{naive}, Interrupted: true}, []string{"Did not run: the run was interrupted"}, nil},
-		{"unknown", Run{}, []string{`No arm "x"`}, nil},
-	} {
-		got := Finding(c.run, "x")
-		for _, s := range c.has {
-			if !strings.Contains(got, s) {
-				t.Errorf("%s: %q\nlacks %q", c.name, got, s)
-			}
-		}
-		for _, s := range c.hasNot {
-			if strings.Contains(got, s) {
-				t.Errorf("%s: %q\nhas %q", c.name, got, s)
-			}
-		}
+		{"naive, blows up", made(blown)},
+		{"naive, at chance", made(with(blown, func(c *course) { c.loss = chance }))},
+		{"naive, learns", made(with(blown, func(c *course) { c.loss, c.acc = learns, rises }))},
+		{"naive, classes not known", changed(made(blown), func(r *Run) { r.Classes = 0 })},
+		{"naive with a trained shift, settled", made(course{arm: affine, loss: learns, acc: rises, bias: settled})},
+		{"naive with a trained shift, growing", made(course{arm: affine, loss: learns, acc: rises, bias: growing})},
+		{"naive, settled", made(with(blown, func(c *course) { c.bias = settled }))},
+		{"naive, a fifth is no growth", made(with(blown, func(c *course) { c.bias = []float64{0, .5, 1, 1.1, 1.2} }))},
+		{"naive, shrinking", made(with(blown, func(c *course) { c.bias = []float64{0, 2, 4, 3, 2} }))},
+		{"naive, from nothing at half", made(with(blown, func(c *course) { c.bias = []float64{0, 0, 0, 3, 5} }))},
+		{"naive, one evaluation after the start", changed(made(cut(blown, 2)), func(r *Run) { r.Steps = 100 })},
+		{"naive, hardly moves", made(with(blown, func(c *course) { c.bias = []float64{0, 1e-7, 2e-7, 3e-7, 4e-7} }))},
+		{"naive, the start was not evaluated", made(with(blown, func(c *course) { c.from = 1 }))},
+		{"naive beside none", made(plain, blown)},
+		{"in graph", made(good)},
+		{"in graph, biases at zero", made(with(good, func(c *course) { c.bias = []float64{0, 0, 0, 0, 0} }))},
+		{"in graph, from an initial bias", made(with(good, func(c *course) { c.bias = []float64{.1, .1, .1, .1, .1 + 1e-8} }))},
+		{"in graph, Adam", changed(made(with(good, func(c *course) { c.bias = []float64{0, .004, .009, .012, .015} })), func(r *Run) { r.Optimizer, r.Adaptive = "adam", true })},
+		{"in graph, noise at a huge learning rate", made(with(good, func(c *course) { c.bias = []float64{0, .004, .009, .012, .015} }))},
+		{"in graph, biases are not cancelled", made(course{arm: layer, loss: learns, acc: rises, bias: growing})},
+		{"in graph, no hidden bias", made(with(good, func(c *course) { c.bias = nil }))},
+		{"in graph beside none", made(plain, good)},
+		{"in graph beside a none that never arrives", made(slow, good)},
+		{"in graph beside an equal none", made(with(plain, func(c *course) { c.acc = rises }), with(good, func(c *course) { c.spread = .004 }))},
+		{"in graph, a little above none", made(with(plain, func(c *course) { c.acc, c.spread = []float64{.1, .5, .8, .88, .939}, .002 }), good)},
+		{"compensated beside none", made(plain, course{arm: compensated, loss: learns, acc: rises, bias: settled})},
+		{"running statistics apart from re-estimated ones", made(with(good, func(c *course) { c.acc, c.reestimate = []float64{.1, .4, .6, .65, .7}, .931 }))},
+		{"running statistics as re-estimated ones", made(with(good, func(c *course) { c.reestimate = .945 }))},
+		{"one seed", made(course{arm: single, loss: learns, acc: rises, bias: rounding})},
+		{"one seed that does not arrive", made(course{arm: single, loss: learns, acc: slow.acc, bias: rounding})},
+		{"one seed beside a none that does not arrive", made(with(slow, func(c *course) { c.arm.Seeds = []int{7} }), course{arm: single, loss: learns, acc: rises, bias: rounding})},
+		{"one seed, diverged", made(with(blown, func(c *course) { c.arm.Seeds, c.diverged = []int{1}, map[int]int{1: 250} }))},
+		{"one seed, above any sense", made(with(blown, func(c *course) {
+			c.arm.Seeds, c.diverged, c.loss = []int{1}, map[int]int{1: 400}, []float64{2.31, 5, 1e2, 1e5, 4.5e30}
+		}))},
+		{"one seed, diverged at step 0", made(with(blown, func(c *course) { c.arm.Seeds, c.diverged = []int{1}, map[int]int{1: 0} }))},
+		{"one of three diverged beside none", made(plain, with(blown, func(c *course) { c.diverged = map[int]int{2: 250} }))},
+		{"two of three diverged, the third arrives", made(with(good, func(c *course) { c.diverged = map[int]int{1: 7, 3: 19} }))},
+		{"all diverged", made(with(blown, func(c *course) { c.diverged = map[int]int{1: 250, 2: 199, 3: 360} }))},
+		{"all diverged before an evaluation", made(with(blown, func(c *course) { c.diverged = map[int]int{1: 5, 2: 6, 3: 7} }))},
+		{"none diverged, the other did not", made(with(plain, func(c *course) { c.diverged = map[int]int{1: 5, 2: 6, 3: 7} }), good)},
+		{"one seed of none diverged", made(with(plain, func(c *course) { c.diverged = map[int]int{1: 5} }), good, blown)},
+		{"two seeds above any sense", made(with(blown, func(c *course) {
+			c.diverged, c.loss = map[int]int{1: 400, 2: 250}, []float64{2.31, 5, 1e2, 1e5, 4.5e30}
+		}))},
+		{"interrupted at once", changed(made(cut(plain, 1), cut(good, 1)), interrupt)},
+		{"interrupted at unequal steps", changed(made(cut(plain, 3), cut(good, 4), cut(blown, 4)), interrupt)},
+		{"interrupted where no step is common", changed(made(cut(plain, 2), with(good, func(c *course) { c.from = 2 })), interrupt)},
+		{"interrupted, some arms did not run", changed(made(cut(plain, 3), course{arm: graph}), interrupt)},
+		{"interrupted, one seed diverged", changed(made(with(cut(blown, 3), func(c *course) { c.diverged = map[int]int{2: 50} })), interrupt)},
+		{"interrupted, two seeds diverged", changed(made(with(cut(blown, 3), func(c *course) { c.diverged = map[int]int{2: 50, 3: 60} })), interrupt)},
+		{"one arm finished, none was interrupted before its goal", changed(made(cut(slow, 3), good), interrupt)},
+		{"did not run", made(plain, course{arm: graph})},
+		{"evaluated at the start only", made(cut(good, 1))},
+		{"diverged, and nothing was evaluated", made(with(cut(blown, 0), func(c *course) { c.diverged = map[int]int{1: 5, 2: 6, 3: 7} }))},
 	}
 }
 
-func TestFindingOfSurvivors(t *testing.T) {
-	run := fakeRun()
-	got := Finding(run, "center:naive")
-	for _, s := range []string{"1 of 3 seeds diverged (seed 2 at step 3,150)", "The 2 seeds that did not diverge ended at loss 1", "above chance (2.30)."} {
-		if !strings.Contains(got, s) {
-			t.Errorf("%q\nlacks %q", got, s)
+// What findings say of runs made by hand stands in testdata/findings.txt, which a
+// person has read: nothing in it is false.
+func TestFindings(t *testing.T) {
+	var b strings.Builder
+	for _, c := range findingCases() {
+		c.run.Summarize()
+		fmt.Fprintf(&b, "%s\n", c.name)
+		for _, a := range c.run.Arms {
+			if a.Norm == NormNone && len(c.run.Arms) > 1 && c.name != "interrupted at once" {
+				continue // said by the first case that has it alone
+			}
+			fmt.Fprintf(&b, "  %s: %s\n", a.Name, a.Finding)
 		}
+	}
+	plain := made(course{arm: Arm{Name: "none", Norm: NormNone}, loss: []float64{2.3, 1}, acc: []float64{.1, .5}, bias: []float64{0, .2}})
+	plain.Summarize()
+	fmt.Fprintf(&b, "none itself\n  %s\n", plain.Arms[0].Finding)
+	path := filepath.Join("testdata", "findings.txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, wanted := strings.Split(b.String(), "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(got), len(wanted)) {
+		g, w := "", ""
+		if i < len(got) {
+			g = got[i]
+		}
+		if i < len(wanted) {
+			w = wanted[i]
+		}
+		if g != w {
+			t.Fatalf("line %d of %s is\n%s\nnow it is\n%s\n(-update writes the file; read all of it)", i+1, path, w, g)
+		}
+	}
+	if s := b.String(); strings.Contains(s, "NaN") || strings.Contains(s, "Inf") || strings.Contains(s, "—") || strings.Contains(s, " 1 seeds") || strings.Contains(s, " 1 steps") {
+		t.Error("a finding prints a number that is not there, or a wrong plural")
+	}
+}
+
+func TestFindingOfAnUnknownArm(t *testing.T) {
+	if got := Finding(Run{}, "x"); got != `No arm "x" in this run.` {
+		t.Errorf("%q", got)
 	}
 }
 

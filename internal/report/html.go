@@ -41,8 +41,9 @@ type pageData struct {
 	PercentileUnit     int
 	PercentileRows     string
 	Spread             bool // some arm has more than one seed
-	Diverged           bool
-	Thinned            int // largest number of points drawn, 0 if all are
+	Diverged           bool // some seed diverged
+	Survivors          bool // and others of its arm did not
+	Thinned            int  // largest number of points drawn, 0 if all are
 
 	Notes  []string
 	Config string
@@ -137,7 +138,7 @@ func (d *pageData) fillArms(run *Run, points [][]Point) {
 				d.Thresholds = append(d.Thresholds, key)
 			}
 		}
-		d.Reestimate = d.Reestimate || arm.TestAccuracyReestimated != Stat{}
+		d.Reestimate = d.Reestimate || arm.TestAccuracyReestimated.N > 0
 		d.Spread = d.Spread || len(arm.Seeds) > 1
 		d.Diverged = d.Diverged || arm.diverged() > 0
 	}
@@ -157,6 +158,10 @@ func (d *pageData) fillArms(run *Run, points [][]Point) {
 		}
 		if len(arm.MaxAbsBias) > 0 {
 			a.Bias = formatNumber(largest(arm.MaxAbsBias))
+			if arm.diverged() > 0 {
+				a.Bias += "†"
+				d.Survivors = true
+			}
 		}
 		if arm.SecondsPerStep > 0 {
 			a.Speed = formatNumber(1e3 * arm.SecondsPerStep)

@@ -23,7 +23,7 @@ func oddRuns() map[string]Run {
 	step := 0
 	odd := Point{Arm: "a", Loss: nan, TestLoss: inf, TestAccuracy: nan, BiasRMS: []float64{nan, inf}, BiasMaxAbs: []float64{nan},
 		WeightRMS: []float64{-inf}, Percentiles: [3]float64{nan, 0, 0}, Seconds: nan}
-	arm := Arm{Name: "a", Seeds: []int{0}, FinalLoss: Stat{nan, inf}, TestAccuracy: Stat{nan, nan},
+	arm := Arm{Name: "a", Seeds: []int{0}, FinalLoss: Stat{nan, inf, 1}, TestAccuracy: Stat{nan, nan, 1},
 		DivergedAt: []*int{&step}, StepsTo: map[string]*int{"0.90": nil, "odd key": &step}, MaxAbsBias: []float64{nan}, SecondsPerStep: nan}
 	huge := odd
 	huge.Step, huge.Loss, huge.TestAccuracy, huge.Seconds = 1, 1e300, -5, 1e300

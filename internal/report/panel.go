@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // panel is one chart, ready to draw as SVG or as pixels.
@@ -176,7 +177,8 @@ func (p *panel) bounds() (xMax, yMin, yMax float64, ok bool) {
 	return xMax, yMin, yMax, yMin <= yMax
 }
 
-// fit gives the panel axes that hold its lines. The horizontal one starts at 0.
+// fit gives the panel axes that hold its lines. The horizontal one starts at 0, unless
+// arms take such different times that most would be crushed into a corner.
 func (p *panel) fit(c chart) {
 	xMax, yMin, yMax, ok := p.bounds()
 	if !ok || (xMax == 0 && c.xLabel == secondsLabel) {
@@ -186,8 +188,48 @@ func (p *panel) fit(c chart) {
 	if xMax == 0 {
 		xMax = 1
 	}
-	p.x = linearAxis(0, xMax, c.xTicks, true)
 	p.y = c.yAxis(yMin, yMax)
+	if c.xLabel == secondsLabel && p.apart() {
+		p.xLabel += " (log scale)"
+		p.x = logAxis(p.dropStart(), xMax)
+		return
+	}
+	p.x = linearAxis(0, xMax, c.xTicks, true)
+}
+
+// apart reports whether the longest line is several times as long as the shortest.
+func (p *panel) apart() bool {
+	const several = 5
+	shortest, longest := math.Inf(1), 0.0
+	for _, l := range p.lines {
+		end := 0.0
+		for _, x := range l.curve.x {
+			if x > end {
+				end = x
+			}
+		}
+		if end > 0 {
+			shortest, longest = min(shortest, end), max(longest, end)
+		}
+	}
+	return longest > several*shortest
+}
+
+// dropStart takes the points at 0 off the lines, for which a logarithmic axis has no
+// place, and returns the smallest value left.
+func (p *panel) dropStart() float64 {
+	first := math.Inf(1)
+	for i := range p.lines {
+		l := &p.lines[i]
+		for c := &l.curve; len(c.x) > 0 && !(c.x[0] > 0); {
+			c.x, c.mid, c.lo, c.hi = c.x[1:], c.mid[1:], c.lo[1:], c.hi[1:]
+		}
+		l.marks = slices.DeleteFunc(l.marks, func(m mark) bool { return !(m.x > 0) })
+		if len(l.curve.x) > 0 {
+			first = min(first, l.curve.x[0])
+		}
+	}
+	return first
 }
 
 // yAxis covers [lo, hi] on the chart's scale.

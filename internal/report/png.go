@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -60,7 +61,7 @@ func renderPNG(run Run, dpi int) ([]byte, error) {
 		{lossBySteps.panel(&run, points), accuracyBySteps.panel(&run, points)},
 		{largestBiasBySteps.panel(&run, points), accuracyBySeconds.panel(&run, points)},
 	}
-	legend := layOutLegend(&run)
+	legend := layOutLegend(&run, slices.Concat(grid[0][:], grid[1][:]))
 	header := headerLines(&run)
 	headerHeight := vg.Points(float64(20*len(header) + 8))
 	height := headerHeight + legend.height + pngPanels + 2*pngMargin
@@ -154,7 +155,13 @@ const (
 	legendSpace = vg.Length(22)
 )
 
-func layOutLegend(run *Run) pngLegend {
+func layOutLegend(run *Run, panels []panel) pngLegend {
+	crossed := map[int]bool{} // arms with a cross in some panel
+	for _, p := range panels {
+		for _, l := range p.lines {
+			crossed[l.arm] = crossed[l.arm] || len(l.marks) > 0
+		}
+	}
 	style := sans(pngTextSize, imagefont.WeightNormal, ink)
 	styles := armStyles(run.Arms)
 	var l pngLegend
@@ -162,7 +169,11 @@ func layOutLegend(run *Run) pngLegend {
 	for i, arm := range run.Arms {
 		name := oneLine(arm.Name, 60)
 		if n := arm.diverged(); n > 0 {
-			name += fmt.Sprintf(" (%d of %d diverged ×)", n, len(arm.Seeds))
+			cross := ""
+			if crossed[i] {
+				cross = " ×"
+			}
+			name += fmt.Sprintf(" (%d of %d diverged%s)", n, len(arm.Seeds), cross)
 		}
 		width := legendDash + 6 + style.Width(name)
 		if x > 0 && x+width > pngWidth-2*pngMargin {

@@ -16,7 +16,7 @@ type Point struct {
 	Seed int
 	Step int // optimizer steps taken so far; 0 is the initial network
 
-	Loss         float64 // training loss, mean cross-entropy in nats
+	Loss         float64 // training loss, mean cross-entropy in nats, of the steps up to this one; at step 0 of the first batch
 	TestLoss     float64 // the same on the test set
 	TestAccuracy float64 // fraction in [0, 1]
 
@@ -33,51 +33,79 @@ type Point struct {
 	Seconds float64
 }
 
-// number is a float64 whose JSON is null when it is not finite, because JSON has
-// no NaN and no infinities.
-type number float64
+// Number is a float64 that JSON shows as null when it is not finite, because JSON has
+// no NaN and no infinities; null is read as NaN.
+type Number float64
 
-func (n number) MarshalJSON() ([]byte, error) {
+// MarshalJSON implements json.Marshaler.
+func (n Number) MarshalJSON() ([]byte, error) {
 	if !finite(float64(n)) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float64(n))
 }
 
-// numbers converts a list; its JSON is never null, so that a net without hidden
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *Number) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*n = Number(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(data, (*float64)(n))
+}
+
+// Numbers converts a list; its JSON is never null, so that a net without hidden
 // layers has empty lists.
-func numbers(xs []float64) []number {
-	out := make([]number, len(xs))
+func Numbers(xs []float64) []Number {
+	out := make([]Number, len(xs))
 	for i, x := range xs {
-		out[i] = number(x)
+		out[i] = Number(x)
+	}
+	return out
+}
+
+func floats(xs []Number) []float64 {
+	out := make([]float64, len(xs))
+	for i, x := range xs {
+		out[i] = float64(x)
 	}
 	return out
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
+// pointLine is a Point as metrics.jsonl has it.
+type pointLine struct {
+	Arm          string    `json:"arm"`
+	Seed         int       `json:"seed"`
+	Step         int       `json:"step"`
+	Loss         Number    `json:"loss"`
+	TestLoss     Number    `json:"testLoss"`
+	TestAccuracy Number    `json:"testAccuracy"`
+	BiasRMS      []Number  `json:"biasRms"`
+	BiasMaxAbs   []Number  `json:"biasMaxAbs"`
+	WeightRMS    []Number  `json:"weightRms"`
+	Percentiles  [3]Number `json:"percentiles"`
+	Seconds      Number    `json:"seconds"`
+}
+
 // MarshalJSON writes the keys arm, seed, step, loss, testLoss, testAccuracy,
 // biasRms, biasMaxAbs, weightRms, percentiles and seconds, in this order, with
 // null for numbers that are not finite.
 func (p Point) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Arm          string   `json:"arm"`
-		Seed         int      `json:"seed"`
-		Step         int      `json:"step"`
-		Loss         number   `json:"loss"`
-		TestLoss     number   `json:"testLoss"`
-		TestAccuracy number   `json:"testAccuracy"`
-		BiasRMS      []number `json:"biasRms"`
-		BiasMaxAbs   []number `json:"biasMaxAbs"`
-		WeightRMS    []number `json:"weightRms"`
-		Percentiles  []number `json:"percentiles"`
-		Seconds      number   `json:"seconds"`
-	}{
-		p.Arm, p.Seed, p.Step,
-		number(p.Loss), number(p.TestLoss), number(p.TestAccuracy),
-		numbers(p.BiasRMS), numbers(p.BiasMaxAbs), numbers(p.WeightRMS),
-		numbers(p.Percentiles[:]), number(p.Seconds),
-	})
+	return json.Marshal(pointLine{p.Arm, p.Seed, p.Step, Number(p.Loss), Number(p.TestLoss), Number(p.TestAccuracy),
+		Numbers(p.BiasRMS), Numbers(p.BiasMaxAbs), Numbers(p.WeightRMS), [3]Number(Numbers(p.Percentiles[:])), Number(p.Seconds)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *Point) UnmarshalJSON(data []byte) error {
+	var l pointLine
+	if err := json.Unmarshal(data, &l); err != nil {
+		return err
+	}
+	*p = Point{l.Arm, l.Seed, l.Step, float64(l.Loss), float64(l.TestLoss), float64(l.TestAccuracy),
+		floats(l.BiasRMS), floats(l.BiasMaxAbs), floats(l.WeightRMS), [3]float64(floats(l.Percentiles[:])), float64(l.Seconds)}
+	return nil
 }
 
 // encodeMetrics returns the points as JSON lines, ordered by the first appearance

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
-	"reflect"
 	"strings"
 	"testing"
 )
@@ -89,32 +88,5 @@ func TestStatOf(t *testing.T) {
 		if err != nil || string(got) != c.json {
 			t.Errorf("StatOf(%v) = %s, %v, want %s", c.values, got, err, c.json)
 		}
-	}
-}
-
-func TestArmJSON(t *testing.T) {
-	step := 50
-	arm := Arm{Name: "center:naive", Norm: "center", Grad: GradNaive, Seeds: []int{1, 2},
-		FinalLoss: StatOf([]float64{1, math.Inf(1)}), TestAccuracy: Stat{.5, .25}, DivergedAt: []*int{nil, &step},
-		StepsTo: map[string]*int{"0.90": &step, "0.95": nil}, MaxAbsBias: []float64{math.NaN(), 2},
-		SecondsPerStep: math.Inf(1), Finding: "x"}
-	data, err := json.Marshal(arm)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got map[string]any
-	if err := json.Unmarshal(data, &got); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]any{
-		"name": "center:naive", "norm": "center", "grad": "naive", "affine": false, "seeds": []any{1., 2.},
-		"finalLoss":               map[string]any{"mean": nil, "std": nil},
-		"testAccuracy":            map[string]any{"mean": .5, "std": .25},
-		"testAccuracyReestimated": map[string]any{"mean": nil, "std": nil},
-		"divergedAt":              []any{nil, 50.}, "stepsTo": map[string]any{"0.90": 50., "0.95": nil},
-		"maxAbsBias": []any{nil, 2.}, "secondsPerStep": nil, "finding": "x",
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }

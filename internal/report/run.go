@@ -14,48 +14,51 @@ const (
 	GradCompensated = "compensated" // Arm.Grad: outside the graph, but a refresh moves its change into the parameters
 )
 
-// Stat is a mean over seeds with its sample standard deviation (divisor n−1, NaN
-// for one seed). The zero Stat stands for "not measured".
+// Stat is a mean over N seeds with its sample standard deviation (divisor n−1, NaN for
+// one seed). The zero Stat stands for "not measured".
 type Stat struct {
 	Mean, Std float64
+	N         int
 }
 
 // StatOf returns the statistics of xs, one value a seed. A value that is not
 // finite makes the mean so too: a diverged seed is not averaged away.
 func StatOf(xs []float64) Stat {
-	if len(xs) == 0 {
-		return Stat{math.NaN(), math.NaN()}
+	n := len(xs)
+	s := Stat{math.NaN(), math.NaN(), n}
+	if n == 0 {
+		return s
 	}
-	n := float64(len(xs))
 	var sum float64
 	for _, x := range xs {
 		sum += x
 	}
-	mean := sum / n
-	if len(xs) == 1 {
-		return Stat{mean, math.NaN()}
+	s.Mean = sum / float64(n)
+	if n == 1 {
+		return s
 	}
 	var squares float64
 	for _, x := range xs {
-		d := x - mean
+		d := x - s.Mean
 		squares += d * d
 	}
-	return Stat{mean, math.Sqrt(squares / (n - 1))}
+	s.Std = math.Sqrt(squares / float64(n-1))
+	return s
 }
 
 // MarshalJSON writes {mean, std}, null where not finite or not measured.
 func (s Stat) MarshalJSON() ([]byte, error) {
 	s = s.orNaN()
 	return json.Marshal(struct {
-		Mean number `json:"mean"`
-		Std  number `json:"std"`
-	}{number(s.Mean), number(s.Std)})
+		Mean Number `json:"mean"`
+		Std  Number `json:"std"`
+	}{Number(s.Mean), Number(s.Std)})
 }
 
-// orNaN makes the zero Stat a NaN.
+// orNaN makes a Stat of nothing NaN.
 func (s Stat) orNaN() Stat {
-	if s == (Stat{}) {
-		return Stat{math.NaN(), math.NaN()}
+	if s.N == 0 {
+		return Stat{math.NaN(), math.NaN(), 0}
 	}
 	return s
 }
@@ -63,77 +66,84 @@ func (s Stat) orNaN() Stat {
 // Arm is one column of a comparison: a network under one normalization, trained
 // once for each seed.
 type Arm struct {
-	Name   string // unique in the run, for example "center:naive"
-	Norm   string // registered name of the normalization; NormNone for none
-	Grad   string // what the gradient knows of the statistics, for example GradNaive
-	Affine bool   // a trained shift (and scale, if the method has one) follows the normalization
-	Seeds  []int
+	Name   string `json:"name"`   // unique in the run, for example "center:naive"
+	Norm   string `json:"norm"`   // registered name of the normalization; NormNone for none
+	Grad   string `json:"grad"`   // what the gradient knows of the statistics, for example GradNaive
+	Affine bool   `json:"affine"` // a trained shift (and scale, if the method has one) follows the normalization
+	// CancelsBias says that the normalization takes a bias before it out again, so
+	// that its gradient through the statistics is 0.
+	CancelsBias    bool    `json:"cancelsBias"`
+	Seeds          []int   `json:"seeds"`
+	SecondsPerStep float64 `json:"secondsPerStep"` // measured, training only; 0 if unknown
 
-	FinalLoss    Stat // training loss at the end
-	TestAccuracy Stat // test accuracy at the end, fraction in [0, 1]
-	// TestAccuracyReestimated is the test accuracy with the statistics estimated
-	// anew over the training set with the final parameters (the zero Stat if
-	// that was not measured).
-	TestAccuracyReestimated Stat
+	// DivergedAt holds for each of Seeds the step after which its loss was not finite
+	// or above LossLimit, or nil.
+	DivergedAt []*int `json:"divergedAt"`
+	// Reestimated holds for each of Seeds the test accuracy with the statistics
+	// estimated anew over the training set with the final parameters, NaN for one that
+	// diverged; nil if that was not measured.
+	Reestimated []Number `json:"reestimated"`
 
-	DivergedAt []*int          // for each of Seeds, the step at which the loss stopped being finite, or nil
-	StepsTo    map[string]*int // see StepsTo
-	MaxAbsBias []float64       // largest absolute bias of each hidden layer at the end, over seeds
+	// The rest is what Summarize and Finding make of that and of the points.
 
-	SecondsPerStep float64 // measured, training only; 0 if unknown
-	Finding        string  // see Finding; empty makes WriteReport compute it
-}
-
-// MarshalJSON writes the fields in lower camel case, null where a number is not
-// finite.
-func (a Arm) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Name                    string          `json:"name"`
-		Norm                    string          `json:"norm"`
-		Grad                    string          `json:"grad"`
-		Affine                  bool            `json:"affine"`
-		Seeds                   []int           `json:"seeds"`
-		FinalLoss               Stat            `json:"finalLoss"`
-		TestAccuracy            Stat            `json:"testAccuracy"`
-		TestAccuracyReestimated Stat            `json:"testAccuracyReestimated"`
-		DivergedAt              []*int          `json:"divergedAt"`
-		StepsTo                 map[string]*int `json:"stepsTo"`
-		MaxAbsBias              []number        `json:"maxAbsBias"`
-		SecondsPerStep          number          `json:"secondsPerStep"`
-		Finding                 string          `json:"finding"`
-	}{
-		a.Name, a.Norm, a.Grad, a.Affine, a.Seeds,
-		a.FinalLoss, a.TestAccuracy, a.TestAccuracyReestimated,
-		a.DivergedAt, a.StepsTo, numbers(a.MaxAbsBias), number(a.SecondsPerStep), a.Finding,
-	})
+	FinalLoss               Stat            `json:"-"` // training loss of the last evaluation
+	TestAccuracy            Stat            `json:"-"` // of the last evaluation, fraction in [0, 1]
+	TestAccuracyReestimated Stat            `json:"-"`
+	StepsTo                 map[string]*int `json:"-"` // see StepsTo
+	MaxAbsBias              []float64       `json:"-"` // largest absolute bias of each hidden layer at the end, mean over the seeds that did not diverge
+	Finding                 string          `json:"-"` // empty makes WriteReport compute it
 }
 
 // Run is everything a report shows. Empty texts and zero numbers in the header
-// are left out of it.
+// are left out of it. Its JSON is the record of a run directory; Config and Points have
+// files of their own there.
 type Run struct {
-	Title   string    // heading, for example "compare: 4 normalizations"
-	Command string    // the command line, to run it again
-	Version string    // of the program
-	Started time.Time // printed in its own time zone
+	Title   string    `json:"title"`   // heading, for example "compare: 4 normalizations"
+	Command string    `json:"command"` // the command line, to run it again
+	Version string    `json:"version"` // of the program
+	Started time.Time `json:"started"` // printed in its own time zone
 
-	Device      string // as the device names itself, for example "cpu/avx2"
-	Data        string // name and sizes of the data set
-	Synthetic   bool   // the data are generated, marked on every picture
-	Interrupted bool   // stopped before Steps, marked on every picture
+	Device      string `json:"device"`      // as the device names itself, for example "cpu/avx2"
+	Data        string `json:"data"`        // name and sizes of the data set
+	Synthetic   bool   `json:"synthetic"`   // the data are generated, marked on every picture
+	Interrupted bool   `json:"interrupted"` // stopped before Steps, marked on every picture
 
-	Net       string // for example "784-100-100-100-10 sigmoid"
-	Classes   int    // number of classes; guessing has loss ln(Classes)
-	Batch     int    // examples a step
-	Steps     int    // steps that were asked for
-	EvalEvery int    // steps between evaluations
-	LR        float64
-	Optimizer string
+	Net       string  `json:"net"`       // for example "784-100-100-100-10 sigmoid"
+	Classes   int     `json:"classes"`   // number of classes; guessing has loss ln(Classes)
+	Batch     int     `json:"batch"`     // examples a step
+	Steps     int     `json:"steps"`     // steps that were asked for
+	EvalEvery int     `json:"evalEvery"` // steps between evaluations
+	LR        float64 `json:"lr"`
+	Optimizer string  `json:"optimizer"`
+	Adaptive  bool    `json:"adaptive"` // the optimizer divides a gradient by its own size, as Adam does
 
-	PercentileUnit int // the unit of the last hidden layer that Point.Percentiles follow, counting from 0
-	PercentileRows int // leading rows of the test set they are taken over
+	PercentileUnit int `json:"percentileUnit"` // the unit of the last hidden layer that Point.Percentiles follow, counting from 0
+	PercentileRows int `json:"percentileRows"` // leading rows of the test set they are taken over
 
-	Config any // shown as YAML at the end of the report; nil shows none
+	Config any `json:"-"` // shown as YAML at the end of the report; nil shows none
 
-	Arms   []Arm
-	Points []Point // points of an arm that Arms does not hold are not shown
+	Arms   []Arm   `json:"arms"`
+	Points []Point `json:"-"` // points of an arm that Arms does not hold are not shown
+}
+
+// pointsOf returns the points of one arm, in the order of Points.
+func (r *Run) pointsOf(arm string) []Point {
+	var out []Point
+	for _, p := range r.Points {
+		if p.Arm == arm {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Summarize makes of the points and of what each arm did the arms' results and
+// findings.
+func (r *Run) Summarize() {
+	for i := range r.Arms {
+		r.Arms[i].summarize(r.pointsOf(r.Arms[i].Name))
+	}
+	for i := range r.Arms {
+		r.Arms[i].Finding = Finding(*r, r.Arms[i].Name)
+	}
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -9,24 +10,23 @@ import (
 // given none.
 var DefaultThresholds = []float64{0.90, 0.95, 0.97}
 
-// StepsTo returns for each threshold the median over seeds of the first evaluated
-// step at which an arm's test accuracy is at least the threshold. Points are those
-// of one arm. Keys are the thresholds with two decimals ("0.95").
+// StepsTo returns for each threshold the median over an arm's seeds of the first
+// evaluated step at which its test accuracy is at least the threshold. Points are
+// those of one arm. Keys are the thresholds with two decimals ("0.95").
 //
-// A seed that never arrives counts as later than all others: the value is nil if
-// fewer than half of the seeds arrive. With an even number of seeds it is the
-// lower of the two middle ones, so that it is always a step that was evaluated.
-func StepsTo(points []Point, thresholds ...float64) map[string]*int {
+// A seed that never arrives, because it diverged, was never evaluated or did not get
+// that far, counts as later than all others: the value is nil if fewer than half of
+// the seeds arrive. With an even number of seeds it is the lower of the two middle
+// ones, so that it is always a step that was evaluated.
+func StepsTo(seeds []int, points []Point, thresholds ...float64) map[string]*int {
 	if len(thresholds) == 0 {
 		thresholds = DefaultThresholds
 	}
 	out := make(map[string]*int, len(thresholds))
 	for _, threshold := range thresholds {
 		first := make(map[int]int)
-		seeds := make(map[int]bool)
 		for _, p := range points {
-			seeds[p.Seed] = true
-			if !(p.TestAccuracy >= threshold) { // NaN never arrives
+			if !(p.TestAccuracy >= threshold) || !slices.Contains(seeds, p.Seed) { // NaN never arrives
 				continue
 			}
 			if step, ok := first[p.Seed]; !ok || p.Step < step {
@@ -35,11 +35,7 @@ func StepsTo(points []Point, thresholds ...float64) map[string]*int {
 		}
 		key := strconv.FormatFloat(threshold, 'f', 2, 64)
 		out[key] = nil
-		steps := make([]int, 0, len(first))
-		for _, step := range first {
-			steps = append(steps, step)
-		}
-		slices.Sort(steps)
+		steps := slices.Sorted(maps.Values(first))
 		if middle := (len(seeds) - 1) / 2; middle < len(steps) {
 			out[key] = &steps[middle]
 		}

@@ -19,23 +19,30 @@ func TestStepsTo(t *testing.T) {
 	never, nan := -1, math.NaN()
 	for _, c := range []struct {
 		name       string
+		seeds      int
 		points     []Point
 		thresholds []float64
 		want       map[string]int
 	}{
-		{"no points", nil, nil, map[string]int{"0.90": never, "0.95": never, "0.97": never}},
-		{"one seed, at least the threshold", seeds([]float64{.1, .9, .95, .96}), nil,
+		{"no points", 3, nil, nil, map[string]int{"0.90": never, "0.95": never, "0.97": never}},
+		{"one seed, at least the threshold", 1, seeds([]float64{.1, .9, .95, .96}), nil,
 			map[string]int{"0.90": 10, "0.95": 20, "0.97": never}},
-		{"first arrival counts, not the last", seeds([]float64{.1, .98, .5, .98}), []float64{.97}, map[string]int{"0.97": 10}},
-		{"odd number of seeds", seeds([]float64{.9}, []float64{0, 0, 0, .9}, []float64{0, .9}), []float64{.9}, map[string]int{"0.90": 10}},
-		{"two of three arrive", seeds([]float64{.9}, []float64{0, 0, 0, .9}, []float64{0, 0}), []float64{.9}, map[string]int{"0.90": 30}},
-		{"one of three arrives", seeds([]float64{.9}, []float64{0}, []float64{0}), []float64{.9}, map[string]int{"0.90": never}},
-		{"half of four arrive", seeds([]float64{.9}, []float64{0, .9}, []float64{0}, []float64{0}), []float64{.9}, map[string]int{"0.90": 10}},
-		{"even number, lower middle", seeds([]float64{.9}, []float64{0, .9}, []float64{0, 0, .9}, []float64{0, 0, 0, .9}), []float64{.9}, map[string]int{"0.90": 10}},
-		{"NaN never arrives", seeds([]float64{nan, nan}), []float64{.5}, map[string]int{"0.50": never}},
-		{"points out of order", []Point{{Step: 30, TestAccuracy: .9}, {Step: 10, TestAccuracy: .9}}, []float64{.9}, map[string]int{"0.90": 10}},
+		{"first arrival counts, not the last", 1, seeds([]float64{.1, .98, .5, .98}), []float64{.97}, map[string]int{"0.97": 10}},
+		{"odd number of seeds", 3, seeds([]float64{.9}, []float64{0, 0, 0, .9}, []float64{0, .9}), []float64{.9}, map[string]int{"0.90": 10}},
+		{"two of three arrive", 3, seeds([]float64{.9}, []float64{0, 0, 0, .9}, []float64{0, 0}), []float64{.9}, map[string]int{"0.90": 30}},
+		{"one of three arrives", 3, seeds([]float64{.9}, []float64{0}, []float64{0}), []float64{.9}, map[string]int{"0.90": never}},
+		{"half of four arrive", 4, seeds([]float64{.9}, []float64{0, .9}, []float64{0}, []float64{0}), []float64{.9}, map[string]int{"0.90": 10}},
+		{"even number, lower middle", 4, seeds([]float64{.9}, []float64{0, .9}, []float64{0, 0, .9}, []float64{0, 0, 0, .9}), []float64{.9}, map[string]int{"0.90": 10}},
+		{"NaN never arrives", 1, seeds([]float64{nan, nan}), []float64{.5}, map[string]int{"0.50": never}},
+		{"points out of order", 1, []Point{{Seed: 1, Step: 30, TestAccuracy: .9}, {Seed: 1, Step: 10, TestAccuracy: .9}}, []float64{.9}, map[string]int{"0.90": 10}},
+		{"two of three diverged at once", 3, seeds([]float64{.1, .9}), []float64{.9}, map[string]int{"0.90": never}},
+		{"one of three diverged at once", 3, seeds([]float64{.1, .9}, []float64{.1, .8, .9}), []float64{.9}, map[string]int{"0.90": 20}},
 	} {
-		got := StepsTo(c.points, c.thresholds...)
+		var all []int
+		for i := range c.seeds {
+			all = append(all, i+1)
+		}
+		got := StepsTo(all, c.points, c.thresholds...)
 		if len(got) != len(c.want) {
 			t.Errorf("%s: %d thresholds, want %d", c.name, len(got), len(c.want))
 		}

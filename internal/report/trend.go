@@ -6,37 +6,33 @@ import (
 	"strconv"
 )
 
-// trend describes the largest absolute hidden bias of an arm, over layers and
-// seeds, in the course of a run.
+// trend describes the largest hidden bias (see largestBias) of an arm in the course
+// of a run.
 type trend struct {
-	first, mid, last float64 // at the first evaluation, nearest to half of the last step, at the last
+	first, mid, last float64 // before the first step, nearest to half of the last step, at the last
+	lastStep         int
 	most             float64 // the largest of all
 	moved            float64 // the largest distance from first
 	halved           bool    // mid is an evaluation between first and last
 	exponent         float64 // slope of log bias against log step over the last half, NaN if unknown
 }
 
-// biasTrend reads the trend from the points of one arm, sorted by step. It is
-// false if no point has a finite bias.
-func biasTrend(points []Point) (trend, bool) {
+// biasTrend reads the trend of some seeds from the points of one arm. It is false
+// unless there is an evaluation before the first step and one after: what a first
+// evaluation later on has moved by is not known.
+func biasTrend(points []Point, seeds []int) (trend, bool) {
 	var steps, biases []float64
-	for i := 0; i < len(points); {
-		j, most := i, math.NaN()
-		for ; j < len(points) && points[j].Step == points[i].Step; j++ {
-			if b := largest(points[j].BiasMaxAbs); drawable(b) && !(b <= most) {
-				most = b
-			}
+	all, at := evaluated(points, seeds)
+	for i, ps := range at {
+		if b := largestBias(ps); drawable(b) {
+			steps, biases = append(steps, float64(all[i])), append(biases, b)
 		}
-		if !math.IsNaN(most) {
-			steps, biases = append(steps, float64(points[i].Step)), append(biases, most)
-		}
-		i = j
 	}
 	n := len(steps)
-	if n == 0 {
+	if n < 2 || steps[0] != 0 {
 		return trend{}, false
 	}
-	t := trend{first: biases[0], last: biases[n-1], exponent: math.NaN()}
+	t := trend{first: biases[0], last: biases[n-1], lastStep: int(steps[n-1]), exponent: math.NaN()}
 	half, mid := steps[n-1]/2, 0
 	for i, b := range biases {
 		t.most = max(t.most, b)
@@ -70,6 +66,15 @@ func growthExponent(xs, ys []float64) float64 {
 
 // growing reports whether the bias grew by more than a fifth over the last half.
 func (t trend) growing() bool { return t.halved && t.last > growthLimit*t.mid }
+
+// path prints where the bias began and ended.
+func (t trend) path() string {
+	verb := "went"
+	if t.growing() {
+		verb = "grew"
+	}
+	return fmt.Sprintf("%s from %s to %s", verb, formatNumber(t.first), formatNumber(t.last))
+}
 
 // pace prints the change over the last half: "+48 % over the last half, roughly
 // as steps^0.55", or only "+4 %" if that is no growth.

@@ -1,0 +1,112 @@
+package benchmarks
+
+import (
+	"math"
+	"slices"
+
+	"driftless/engine/device"
+	"driftless/internal/report"
+	"driftless/models"
+)
+
+// percentileUnit is the unit of the last hidden layer whose input is followed,
+// over the first percentileRows test rows.
+const (
+	percentileUnit = 7
+	percentileRows = 1000
+)
+
+// lossWindow is the number of steps that a training loss is averaged over.
+const lossWindow = 100
+
+// measure returns the point of a seed after a step, from the evaluation just run. The
+// training loss of step 0 comes later, see firstLosses.
+func (t *training) measure(r, step int) (p report.Point, err error) {
+	p = report.Point{Arm: t.Norm.String(), Seed: int(t.seeds[r]), Step: step, Seconds: float64(step) * t.secondsPerStep}
+	if p.Loss, err = t.trainer.MeanLoss(r, min(step, lossWindow, t.cfg.EvalEvery)); err != nil {
+		return p, err
+	}
+	if p.TestLoss, p.TestAccuracy, err = t.tested(t.session, r); err != nil {
+		return p, err
+	}
+	if err = t.weights(t.session, r, &p); err != nil {
+		return p, err
+	}
+	p.Percentiles, err = t.percentiles(t.session, r)
+	return p, err
+}
+
+// tested reads the sums of the last evaluation.
+func (a *Arm) tested(s device.Session, r int) (loss, accuracy float64, err error) {
+	var l, c [1]float64
+	if err := s.Read(models.StateLossSum, r, l[:]); err != nil {
+		return 0, 0, err
+	}
+	if err := s.Read(models.StateCorrect, r, c[:]); err != nil {
+		return 0, 0, err
+	}
+	n := float64(a.set.Test.N)
+	return l[0] / n, c[0] / n, nil
+}
+
+// weights fills in the norms of the hidden layers' biases and weights.
+func (a *Arm) weights(s device.Session, r int, p *report.Point) error {
+	for i, layer := range a.mlp.Layers()[:len(a.mlp.Hidden)] {
+		in := a.mlp.Inputs
+		if i > 0 {
+			in = a.mlp.Hidden[i-1]
+		}
+		w, b := make([]float32, in*a.mlp.Hidden[i]), make([]float32, a.mlp.Hidden[i])
+		if err := s.Read(layer+".weight", r, w); err != nil {
+			return err
+		}
+		if err := s.Read(layer+".bias", r, b); err != nil {
+			return err
+		}
+		rms, largest := size(b)
+		p.BiasRMS, p.BiasMaxAbs = append(p.BiasRMS, rms), append(p.BiasMaxAbs, largest)
+		rms, _ = size(w)
+		p.WeightRMS = append(p.WeightRMS, rms)
+	}
+	return nil
+}
+
+// size returns the root mean square and the largest absolute value.
+func size(x []float32) (rms, largest float64) {
+	for _, v := range x {
+		f := math.Abs(float64(v))
+		rms += f * f
+		largest = max(largest, f)
+	}
+	return math.Sqrt(rms / float64(len(x))), largest
+}
+
+// percentiles returns the 15th, 50th and 85th percentile of one unit's input.
+func (a *Arm) percentiles(s device.Session, r int) (out [3]float64, err error) {
+	d := a.mlp.Hidden[len(a.mlp.Hidden)-1]
+	rows := min(percentileRows, a.set.Test.N)
+	z := make([]float32, rows*d)
+	if err := s.Read(models.StateProbe, r, z); err != nil {
+		return out, err
+	}
+	unit := min(percentileUnit, d-1)
+	col := make([]float64, rows)
+	for i := range col {
+		col[i] = float64(z[i*d+unit])
+	}
+	slices.Sort(col)
+	for i, q := range []float64{0.15, 0.50, 0.85} {
+		out[i] = quantile(col, q)
+	}
+	return out, nil
+}
+
+// quantile interpolates linearly at position q(n-1) of sorted values.
+func quantile(sorted []float64, q float64) float64 {
+	at := q * float64(len(sorted)-1)
+	i := int(at)
+	if i+1 >= len(sorted) {
+		return sorted[len(sorted)-1]
+	}
+	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+}

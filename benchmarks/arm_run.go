@@ -1,0 +1,358 @@
+package benchmarks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"driftless/engine"
+	"driftless/engine/device"
+	"driftless/engine/program"
+	"driftless/internal/report"
+	"driftless/models"
+)
+
+// stepEvery is the number of steps between signs of life.
+const stepEvery = 100
+
+// open makes a session whose replica r trains seed seeds[r], at step 0.
+func (a *Arm) open(seeds []int64) (device.Session, error) {
+	s, err := a.dev.Open(a.layout, len(seeds))
+	if err != nil {
+		return nil, err
+	}
+	if err := a.start(s, seeds); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (a *Arm) start(s device.Session, seeds []int64) error {
+	for r, seed := range seeds {
+		if err := s.Write(program.StateSeed, r, []int64{seed}); err != nil {
+			return err
+		}
+		if err := a.mlp.Initialize(s, r, seed); err != nil {
+			return err
+		}
+	}
+	if a.first == nil {
+		return nil
+	}
+	if err := s.Run(a.first, 1); err != nil {
+		return fmt.Errorf("first statistics: %w", err)
+	}
+	return nil
+}
+
+// watch is who follows an arm. Its functions may be nil.
+type watch struct {
+	step      func(step int)                                    // every stepEvery steps
+	evaluated func(t *training, step int, fresh []report.Point) // after every evaluation, with its points
+	keep      func(t *training, step int) error                 // at every evaluation after a step of replica 0, and where the run ends, before that
+	rush      context.Context                                   // done when what ran is not to be evaluated any more; nil: never
+}
+
+// training is an arm that trains, or has: one replica of a session for each seed.
+type training struct {
+	*Arm
+	session device.Session
+	trainer *engine.Trainer
+	watch   watch
+
+	seeds       []int64
+	points      [][]report.Point // of each seed
+	divergedAt  []*int           // of each seed, as report.Arm has it
+	reestimated []report.Number
+	complete    bool // every seed has all its steps, or diverged
+}
+
+func (a *Arm) newTraining(w watch) *training {
+	seeds := a.cfg.seeds()
+	return &training{Arm: a, watch: w, seeds: seeds, points: make([][]report.Point, len(seeds)), divergedAt: make([]*int, len(seeds))}
+}
+
+// Run trains the arm for all seeds from the configuration's first on. It evaluates
+// before the first step, after every EvalEvery steps and after the last. When the
+// context ends it returns what ran, with the context's error.
+func (a *Arm) Run(ctx context.Context, w watch) (*training, error) {
+	t := a.newTraining(w)
+	if err := ctx.Err(); err != nil {
+		return t, err
+	}
+	err := t.run(ctx)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("arm %v: %w", a.Norm, err)
+	}
+	return t, err
+}
+
+func (t *training) run(ctx context.Context) error {
+	s, err := t.open(t.seeds)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	t.session, t.trainer = s, engine.NewTrainer(s, t.train)
+	if err := t.evaluate(0); err != nil {
+		return err
+	}
+	runErr := t.trainer.Run(ctx, 1)
+	if runErr == nil {
+		if err := t.firstLosses(); err != nil {
+			return err
+		}
+	}
+	t.tell(0, t.at(0))
+	if runErr == nil && t.cfg.EvalEvery == 1 {
+		runErr = t.evaluateAndTell(1)
+	}
+	if runErr == nil {
+		t.trainer.Every(t.cfg.EvalEvery, t.evaluateAndTell)
+		t.trainer.Every(stepEvery, func(step int) error {
+			if t.watch.step != nil {
+				t.watch.step(step)
+			}
+			return nil
+		})
+		runErr = t.trainer.Run(ctx, t.cfg.Steps-1)
+	}
+	if runErr != nil && !errors.Is(runErr, context.Canceled) {
+		return runErr
+	}
+	// What cannot be made again comes first.
+	if err := t.keep(t.trainer.Step()); err != nil {
+		return err
+	}
+	if t.watch.rush != nil && t.watch.rush.Err() != nil {
+		return runErr
+	}
+	if err := t.evaluateAndTell(t.trainer.Step()); err != nil {
+		return err
+	}
+	t.complete = runErr == nil
+	if runErr != nil || t.cfg.NoReestimate {
+		return runErr
+	}
+	return t.reestimateAll()
+}
+
+// alive reports whether some seed has not diverged.
+func (t *training) alive() bool { return slices.Contains(t.divergedAt, nil) }
+
+// all returns the points of every seed, seed by seed.
+func (t *training) all() []report.Point { return slices.Concat(t.points...) }
+
+// at returns the points of an evaluation.
+func (t *training) at(step int) []report.Point {
+	var out []report.Point
+	for _, p := range t.all() {
+		if p.Step == step {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// last is the step of the last evaluation, -1 before the first.
+func (t *training) last() int {
+	last := -1
+	for _, ps := range t.points {
+		if n := len(ps); n > 0 {
+			last = max(last, ps[n-1].Step)
+		}
+	}
+	return last
+}
+
+func (t *training) tell(step int, fresh []report.Point) {
+	if t.watch.evaluated != nil {
+		t.watch.evaluated(t, step, fresh)
+	}
+}
+
+// keep lets the watch copy replica 0, unless it has diverged or made no step.
+func (t *training) keep(step int) error {
+	at, err := t.trainer.NonFinite(0)
+	if err != nil || at >= 0 || step == 0 || t.watch.keep == nil {
+		return err
+	}
+	return t.watch.keep(t, step)
+}
+
+// evaluateAndTell evaluates after a step, unless that has been done.
+func (t *training) evaluateAndTell(step int) error {
+	if step == t.last() {
+		return nil
+	}
+	if err := t.evaluate(step); err != nil {
+		return err
+	}
+	t.tell(step, t.at(step))
+	return t.keep(step)
+}
+
+// evaluate adds a point to every seed that is still training. A seed whose loss is
+// above any sense ends with it.
+func (t *training) evaluate(step int) error {
+	for _, p := range []*program.Program{t.eval, t.probe} {
+		if err := t.session.Run(p, 1); err != nil {
+			return err
+		}
+	}
+	for r := range t.seeds {
+		at, err := t.trainer.NonFinite(r)
+		if err != nil {
+			return err
+		}
+		if at >= 0 {
+			t.divergedAt[r] = &at
+			continue
+		}
+		p, err := t.measure(r, step)
+		if err != nil {
+			return err
+		}
+		t.points[r] = append(t.points[r], p)
+		if err := t.judge(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// firstLosses gives the points of step 0 their training loss, that of the first batch,
+// which the first step has computed.
+func (t *training) firstLosses() error {
+	for r := range t.seeds {
+		at, err := t.trainer.NonFinite(r)
+		if err != nil {
+			return err
+		}
+		if at >= 0 {
+			t.divergedAt[r] = &at
+			continue
+		}
+		l, err := t.trainer.Losses(r, 1)
+		if err != nil {
+			return err
+		}
+		t.points[r][0].Loss = l[0]
+		if err := t.judge(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judge ends a seed whose last loss is finite and above any sense.
+func (t *training) judge(r int) error {
+	p := t.points[r][len(t.points[r])-1]
+	if !(p.Loss > report.LossLimit) {
+		return nil
+	}
+	t.divergedAt[r] = &p.Step
+	return t.session.Write(program.StateNonFinite, r, []int64{int64(p.Step)})
+}
+
+// reestimateAll evaluates with statistics estimated anew, where there are any.
+func (t *training) reestimateAll() error {
+	if !t.alive() {
+		return nil
+	}
+	if t.reestimate != nil {
+		if err := t.session.Run(t.reestimate, 1); err != nil {
+			return fmt.Errorf("re-estimate statistics: %w", err)
+		}
+		if err := t.session.Run(t.eval, 1); err != nil {
+			return err
+		}
+	}
+	t.reestimated = make([]report.Number, len(t.seeds))
+	for r := range t.seeds {
+		t.reestimated[r] = report.Number(math.NaN())
+		if t.divergedAt[r] != nil {
+			continue
+		}
+		_, accuracy, err := t.tested(t.session, r)
+		if err != nil {
+			return err
+		}
+		t.reestimated[r] = report.Number(accuracy)
+	}
+	return nil
+}
+
+// Time measures SecondsPerStep: the median, over samples of some ten milliseconds,
+// of the mean of their steps, one seed alone. With statistics that are refreshed
+// every T steps a sample is a multiple of T steps, so that the refresh is counted, but
+// no more steps than the run has. Steps so slow that the samples take longer than ten
+// seconds are timed fewer times.
+func (a *Arm) Time(ctx context.Context) (float64, error) {
+	const samples, warm, atLeast, sample, longest = 40, 10, 5, 10 * time.Millisecond, 10 * time.Second
+	s, err := a.openToTime()
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	window := 1
+	if a.Norm.Grad == models.Naive {
+		window = min(a.Norm.Interval, a.cfg.Steps)
+	}
+	t := engine.NewTrainer(s, a.train)
+	begin := time.Now()
+	first := max(warm, window)
+	if err := t.Run(ctx, first); err != nil {
+		return 0, err
+	}
+	if n := int(sample * time.Duration(first) / (time.Since(begin) + 1)); n > window {
+		window = n / window * window
+	}
+	var seconds []float64
+	for len(seconds) < samples {
+		if len(seconds) >= atLeast && time.Since(begin) > longest {
+			break
+		}
+		start := time.Now()
+		if err := t.Run(ctx, window); err != nil {
+			return 0, err
+		}
+		seconds = append(seconds, time.Since(start).Seconds()/float64(window))
+	}
+	slices.Sort(seconds)
+	a.secondsPerStep = seconds[len(seconds)/2]
+	return a.secondsPerStep, nil
+}
+
+// openToTime makes a session of one seed. A step's time does not depend on the
+// learning rate, and at 0 no arm can diverge and time nothing.
+func (a *Arm) openToTime() (device.Session, error) {
+	s, err := a.open([]int64{a.cfg.Seed})
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Write(program.StateLR, 0, []float64{0})
+}
+
+// Plan returns the listing of the compiled training step as the device runs it, with
+// the time of its parts and their share of the machine's peak.
+func (a *Arm) Plan() (string, error) {
+	const steps = 500
+	s, err := a.openToTime()
+	if err != nil {
+		return "", err
+	}
+	defer s.Close()
+	prof, ok := s.(device.Profiler)
+	if !ok {
+		return a.train.String(), nil
+	}
+	plan, err := prof.Profile(a.train, steps)
+	if err != nil {
+		return "", err
+	}
+	return a.train.Listing(plan), nil
+}

@@ -1,0 +1,211 @@
+package benchmarks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"driftless/engine/device"
+	"driftless/engine/optim"
+	"driftless/internal/dataset"
+	"driftless/internal/report"
+)
+
+// Experiment is a configuration compiled for a data set and a device.
+type Experiment struct {
+	// Run is what a report shows: its header and arms from the start, its points and
+	// results as far as the experiment has run.
+	Run report.Run
+
+	cfg    Config
+	arms   []*Arm
+	points [][]report.Point // of each arm
+}
+
+// New compiles an experiment. It fails with a *UsageError where settings, or settings
+// and data, do not go together.
+func New(c Config, set *dataset.Set, dev device.Device) (*Experiment, error) {
+	if c.Batch > set.Train.N {
+		return nil, usage("--batch %d is larger than the training set of %s, which has %d images", c.Batch, set.Name, set.Train.N)
+	}
+	norms, err := c.Arms()
+	if err != nil {
+		return nil, err
+	}
+	config, err := c.Resolved(dev.Name())
+	if err != nil {
+		return nil, err
+	}
+	e := &Experiment{cfg: c, Run: header(c, config, set, dev), points: make([][]report.Point, len(norms))}
+	for _, n := range norms {
+		a, err := NewArm(c, n, set, dev)
+		if err != nil {
+			return nil, err
+		}
+		e.arms = append(e.arms, a)
+		e.Run.Arms = append(e.Run.Arms, report.Arm{Name: n.String(), Norm: n.Method, Grad: string(n.Grad), Affine: n.Affine,
+			CancelsBias: n.CancelsBias(), Seeds: c.reportSeeds(), DivergedAt: make([]*int, c.Seeds)})
+	}
+	return e, nil
+}
+
+// Observer follows an experiment. Its functions may be nil; they are called by one
+// goroutine at a time.
+type Observer struct {
+	Timed func(arm string, secondsPerStep float64)
+	Plan  func(arm, listing string)  // the compiled training step, timed; asked for where it is set
+	Step  func(arm string, step int) // every 100 steps
+
+	// Evaluated is called after every evaluation of an arm, from step 0 on, with the
+	// points that it made: those of the seeds that have not diverged. Run holds all
+	// points so far and which seeds have diverged; it is only valid during the call.
+	Evaluated func(run *report.Run, arm string, step int, fresh []report.Point)
+
+	// Rush, where it is set, is done when an interrupted experiment is to end without
+	// evaluating what ran.
+	Rush context.Context
+}
+
+// Compare trains the arms from identical initial weights on identical batches, as many
+// runs at a time as the device has workers. When the context ends, Run is what ran, and
+// the context's error is returned.
+func (e *Experiment) Compare(ctx context.Context, o Observer) error {
+	return e.run(ctx, o, nil)
+}
+
+func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training, step int) error) error {
+	e.Run.Started = time.Now()
+	if err := e.time(ctx, o); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		errs = make([]error, len(e.arms))
+		cut  bool // some arm did not come to its end
+	)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for i, a := range e.arms {
+		name := a.Norm.String()
+		w := watch{keep: keep, rush: o.Rush}
+		w.step = func(step int) {
+			mu.Lock()
+			defer mu.Unlock()
+			if o.Step != nil {
+				o.Step(name, step)
+			}
+		}
+		w.evaluated = func(t *training, step int, fresh []report.Point) {
+			mu.Lock()
+			defer mu.Unlock()
+			e.collect(i, t)
+			if o.Evaluated != nil {
+				o.Evaluated(&e.Run, name, step, fresh)
+			}
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			t, err := a.runSafely(ctx, w)
+			errs[i] = err
+			if errs[i] != nil && !errors.Is(errs[i], context.Canceled) {
+				cancel() // a failure ends the others; what they have is kept
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			e.collect(i, t)
+			cut = cut || !t.complete && t.alive()
+		}()
+	}
+	wg.Wait()
+	e.Run.Interrupted = cut
+	e.Run.Summarize()
+	return firstError(errs)
+}
+
+// runSafely is Run, of which a panic is an error.
+func (a *Arm) runSafely(ctx context.Context, w watch) (t *training, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			t, err = a.newTraining(w), &PanicError{r, debug.Stack()}
+		}
+	}()
+	return a.Run(ctx, w)
+}
+
+// time times the arms' steps, one arm after another, before anything else runs.
+func (e *Experiment) time(ctx context.Context, o Observer) error {
+	for i, a := range e.arms {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		seconds, err := a.Time(ctx)
+		if err != nil {
+			return fmt.Errorf("arm %v: %w", a.Norm, err)
+		}
+		e.Run.Arms[i].SecondsPerStep = seconds
+		if o.Timed != nil {
+			o.Timed(a.Norm.String(), seconds)
+		}
+		if o.Plan == nil {
+			continue
+		}
+		text, err := a.Plan()
+		if err != nil {
+			return fmt.Errorf("arm %v: %w", a.Norm, err)
+		}
+		o.Plan(a.Norm.String(), text)
+	}
+	return nil
+}
+
+// collect puts what an arm has measured so far into the run.
+func (e *Experiment) collect(i int, t *training) {
+	e.Run.Arms[i].DivergedAt, e.Run.Arms[i].Reestimated = slices.Clone(t.divergedAt), t.reestimated
+	e.points[i] = t.all()
+	e.Run.Points = slices.Concat(e.points...)
+}
+
+// firstError prefers a failure to the cancellation that it caused.
+func firstError(errs []error) error {
+	var first error
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			return err
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// header is a run before anything of it has run: interrupted, until it says otherwise.
+func header(c Config, config any, set *dataset.Set, dev device.Device) report.Run {
+	rule, _ := optim.New(c.Optimizer, c.LR) // validated
+	return report.Run{Version: Version(), Device: dev.Name(),
+		Data:      fmt.Sprintf("%s (%s; %d + %d images)", set.Name, pixelText(c.Binarize), set.Train.N, set.Test.N),
+		Synthetic: set.Synthetic, Interrupted: true, Net: c.net(set.Train.Rows * set.Train.Cols), Classes: classes, Batch: c.Batch, Steps: c.Steps,
+		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, Adaptive: rule.Adaptive(), PercentileUnit: min(percentileUnit, c.Hidden[len(c.Hidden)-1]-1),
+		PercentileRows: min(percentileRows, set.Test.N), Config: config}
+}
+
+func pixelText(binarize bool) string {
+	if binarize {
+		return "binary pixels"
+	}
+	return "grey pixels"
+}
+
+// PanicError is a fault of the program in one of an experiment's goroutines.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprint(e.Value) }
