@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 
 	"driftless/engine/checkpoint"
@@ -127,13 +128,11 @@ func (w *Weights) Eval(set *dataset.Set, dev device.Device, each func(label uint
 		TestLoss: report.Number(loss), TestAccuracy: report.Number(acc)}, nil
 }
 
-// numbers counts the elements of tensors that may hold weights.
+// numbers counts the elements of tensors.
 func numbers(ts []checkpoint.Tensor) int {
 	n := 0
 	for _, t := range ts {
-		if v, ok := t.Data.([]float32); ok {
-			n += len(v)
-		}
+		n += reflect.ValueOf(t.Data).Len()
 	}
 	return n
 }

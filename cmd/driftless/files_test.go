@@ -2,17 +2,22 @@ package main
 
 import (
 	"encoding/binary"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"driftless/benchmarks"
+	"driftless/engine/checkpoint"
 	"driftless/engine/device/cpu"
 )
 
@@ -140,12 +145,117 @@ func TestEvalFiles(t *testing.T) {
 			t.Errorf("message %q", m)
 		}
 	}
-	got := call(t, "eval", weights, "--data", "fashion", "--data-dir", dir)
+	// Weights of no use are no accuracy; the data set that they were not trained on is
+	// named.
+	ts, md, err := checkpoint.Read(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(ts []checkpoint.Tensor) []checkpoint.Tensor
+		meta   func(string) string
+		want   string
+	}{
+		{"NaN", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			named(ts, "fc1.weight").Data.([]float32)[3] = nan
+			return ts
+		}, nil, `tensor "fc1.weight" holds NaN at index 3`},
+		{"infinite", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			named(ts, "fc2.bias").Data.([]float32)[0] = -inf
+			return ts
+		}, nil, "holds -Inf"},
+		{"variance", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			named(ts, "norm1.running_var").Data.([]float32)[2] = -1
+			return ts
+		}, nil, `tensor "norm1.running_var" holds a negative variance`},
+		{"surplus", func(ts []checkpoint.Tensor) []checkpoint.Tensor { return ts },
+			func(s string) string { return strings.Replace(s, `"norm":"batchnorm"`, `"norm":"none"`, 1) }, `a tensor "norm1.bias"`},
+		{"type", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			named(ts, "fc1.weight").Data = make([]int64, 784*16)
+			return ts
+		}, nil, `tensor "fc1.weight" has elements of type []int64`},
+	} {
+		copied := make([]checkpoint.Tensor, len(ts))
+		for i, x := range ts {
+			if v, ok := x.Data.([]float32); ok {
+				x.Data = slices.Clone(v)
+			}
+			copied[i] = x
+		}
+		m := maps.Clone(md)
+		if c.meta != nil {
+			m["driftless"] = c.meta(m["driftless"])
+		}
+		path := filepath.Join(dir, c.name)
+		if err := checkpoint.Write(path, c.change(copied), m); err != nil {
+			t.Fatal(err)
+		}
+		got := call(t, "eval", path, "--data-dir", dataDirOfTests)
+		want(t, got, exitFailed)
+		if m := got.message(t); !strings.Contains(m, path) || !strings.Contains(m, c.want) || got.out != "" {
+			t.Errorf("%s: %q does not contain %q", c.name, m, c.want)
+		}
+	}
+	wide := make([]checkpoint.Tensor, len(ts))
+	for i, x := range ts {
+		if v, ok := x.Data.([]float32); ok {
+			d := make([]float64, len(v))
+			for j := range v {
+				d[j] = float64(v[j])
+			}
+			x.Data = d
+		}
+		wide[i] = x
+	}
+	path := filepath.Join(dir, "float64")
+	if err := checkpoint.Write(path, wide, md); err != nil {
+		t.Fatal(err)
+	}
+	narrow, same := call(t, "eval", weights, "--data-dir", dataDirOfTests), call(t, "eval", path, "--data-dir", dataDirOfTests)
+	want(t, same, exitDone)
+	if same.out != narrow.out {
+		t.Errorf("float64 weights give %q, the float32 ones %q", same.out, narrow.out)
+	}
+	got := call(t, "eval", weights, "--data", "synthetic")
+	want(t, got, exitDone)
+	if !strings.Contains(got.err, "these weights were trained on mnist, not on synthetic") {
+		t.Errorf("evaluated on other data it says %q", got.err)
+	}
+
+	// Predictions are a table whose rows are the test images.
+	table := filepath.Join(dir, "predictions.csv")
+	got = call(t, "eval", weights, "--data-dir", dataDirOfTests, "--predictions", table, "--json")
+	want(t, got, exitDone)
+	rows, err := csv.NewReader(strings.NewReader(read(t, table))).ReadAll()
+	if err != nil || len(rows) != 201 || strings.Join(rows[0][:4], " ") != "row label prediction logit0" || len(rows[0]) != 13 {
+		t.Fatalf("%d rows, %v: %v", len(rows), rows[:1], err)
+	}
+	right := 0
+	for _, r := range rows[1:] {
+		if r[1] == r[2] {
+			right++
+		}
+	}
+	if acc := got.object(t)["testAccuracy"]; acc != float64(right)/200 {
+		t.Errorf("%d of 200 predictions are right, the accuracy is %v", right, acc)
+	}
+
+	got = call(t, "eval", weights, "--data", "fashion", "--data-dir", dir)
 	want(t, got, exitFailed)
 	if m := got.message(t); !strings.Contains(m, "driftless data fetch fashion") {
 		t.Errorf("message %q", m)
 	}
 }
+
+func named(ts []checkpoint.Tensor, name string) *checkpoint.Tensor {
+	return &ts[slices.IndexFunc(ts, func(t checkpoint.Tensor) bool { return t.Name == name })]
+}
+
+var (
+	nan = float32(math.NaN())
+	inf = float32(math.Inf(1))
+)
 
 // start starts driftless and waits until a file is there.
 func start(t *testing.T, until string, args ...string) (*exec.Cmd, *strings.Builder) {
