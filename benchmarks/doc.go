@@ -3,21 +3,31 @@
 //
 // # Experiments
 //
-//	Drift     one layer, float64, against closed forms: the trap of Ioffe &
-//	          Szegedy (2015, section 2) in its smallest form
-//	Compare   several arms from the same weights on the same batches
-//	Train     one arm, whose weights are kept
-//	Eval      a kept network on a test set
+//	Drift                one layer, float64, against closed forms: the trap of Ioffe &
+//	                     Szegedy (2015, section 2) in its smallest form
+//	Experiment.Compare   several arms from the same weights on the same batches
+//	Experiment.Train     one arm, whose weights are kept
+//	Weights.Eval         a kept network on a test set
 //
-// A Config describes Compare and Train; its defaults are the paper's MNIST
-// protocol. An Arm is one normalization with its compiled Programs. The seeds of
+// A Config describes an Experiment; its defaults are the paper's MNIST protocol. New
+// compiles it, Compare or Train runs it, and its field Run is what a report shows:
+//
+//	e, err := benchmarks.New(config, set, cpu.New())
+//	err = e.Compare(ctx, benchmarks.Observer{})
+//	fmt.Println(e.Run.Arms[0].Finding)
+//
+// An Arm is one normalization with its compiled Programs. The seeds of
 // an arm are replicas of one Program; arms run side by side, as many replicas at
 // a time as the device has workers.
 //
 // # What is measured
 //
+// Every run is evaluated before its first step (step 0), after every EvalEvery steps and
+// after the last.
+//
 //	loss                      mean training loss of the last 100 steps (of the last
-//	                          EvalEvery steps where that is less)
+//	                          EvalEvery steps where that is less); at step 0 that of the
+//	                          first batch
 //	testLoss, testAccuracy    all test rows, with running statistics for every norm
 //	                          that has statistics
 //	testAccuracyReestimated   at the end, with statistics estimated anew over the
@@ -34,8 +44,9 @@
 //	seconds                   steps times secondsPerStep: the only value that depends
 //	                          on the machine's speed
 //
-// A training epoch drops its last partial batch; evaluation drops no row. A loss
-// that is not finite ends that seed of that arm; the others go on.
+// A training epoch drops its last partial batch; evaluation drops no row. A seed
+// diverges with the step after which its loss is not finite, or is found above
+// report.LossLimit in an evaluation; that ends it, and the others go on.
 //
 // # JSON
 //
@@ -48,15 +59,18 @@
 //	           name, norm, grad ("none", "naive" or "graph"), affine, seeds: [seed],
 //	           finalLoss, testAccuracy, testAccuracyReestimated: {mean, std},
 //	           divergedAt: [step or null, a seed],
-//	           curve: [{step, loss, testAccuracy}], means over the seeds still training,
-//	           stepsTo: {"0.90", "0.95", "0.97": step or null}, the median over seeds,
-//	           maxAbsBias: [a hidden layer], the largest unit, mean over seeds,
+//	           curve: [{step, seeds, loss, testAccuracy}], means over so many seeds,
+//	           those that were still training,
+//	           stepsTo: {"0.90", "0.95", "0.97": step or null}, the median over all
+//	           seeds, of which one that never arrives comes last,
+//	           maxAbsBias: [a hidden layer], the largest unit, mean over the seeds that
+//	           did not diverge,
 //	           secondsPerStep, finding]
 //	train    runDir, device, data, synthetic, interrupted, net, norm, grad, affine,
 //	         seed, steps (done), seconds (training and evaluation), stepsPerSecond
 //	         (steps / seconds), finalLoss, testAccuracy, testAccuracyReestimated,
-//	         divergedAt, finding
-//	eval     weights, device, data, synthetic, net, norm, testLoss, testAccuracy
+//	         divergedAt, weights (the file, or null), weightsStep, finding
+//	eval     weights, step (of the weights), trainedOn (data set), device, data, synthetic, net, norm, testLoss, testAccuracy
 //	drift    arms: [name, lr, steps, lossFirst and biasFirst before any step, lossLast
 //	         and biasLast after the last, biasPredicted, maxAbsBiasGradient,
 //	         collapseStep (updates after which w has changed sign),

@@ -65,11 +65,16 @@ func (m MLP) Validate() error {
 	return m.Norm.Validate()
 }
 
-// String returns the layer sizes, such as "784-100-100-100-10".
+// String returns the layer sizes, such as "784-100-100-100-10"; of a deep net the first
+// and the last.
 func (m MLP) String() string {
-	s := make([]string, 0, len(m.Hidden)+2)
+	const most, ends = 12, 3
+	var s []string
 	for _, d := range m.sizes() {
 		s = append(s, fmt.Sprint(d))
+	}
+	if n := len(s); n > most {
+		return fmt.Sprintf("%s-…-%s (%d layers)", strings.Join(s[:ends], "-"), strings.Join(s[n-ends:], "-"), n-1)
 	}
 	return strings.Join(s, "-")
 }

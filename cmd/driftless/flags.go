@@ -159,11 +159,20 @@ func sizes(list string) ([]int, error) {
 	for _, part := range strings.Split(list, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(part))
 		if err != nil || n < 1 {
-			return nil, wrong("--hidden %q: %q is not a positive layer size; give sizes such as 100,100,100", list, part)
+			return nil, wrong("--hidden %q: %q is not a positive layer size; give sizes such as 100,100,100", cut(list), cut(part))
 		}
 		out = append(out, n)
 	}
 	return out, nil
+}
+
+// cut shortens what a message quotes.
+func cut(s string) string {
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
 }
 
 // loadData reads a data set from the data directory, or draws the synthetic one.

@@ -4,6 +4,7 @@
 //
 //	config.yaml    the configuration as it was resolved, defaults included
 //	metrics.jsonl  one evaluation a line, ordered by arm, seed and step
+//	run.json       what else a report needs: where seeds diverged, times, the header
 //	curves.png     loss, accuracy and bias against steps, accuracy against seconds
 //	report.html    one file with inline styles and SVG, no scripts
 //
@@ -11,14 +12,17 @@
 //
 //	dir, err := report.Create("runs/first")      // or report.AutoDir("runs", "mnist sgd")
 //	err = dir.WriteConfig(config)
-//	err = dir.WriteMetrics(points)               // as often as wanted; each call replaces the file
-//	run.Arms[i].StepsTo = report.StepsTo(pointsOfArm)
-//	run.Arms[i].Finding = report.Finding(run, run.Arms[i].Name)
+//	err = dir.WriteRecord(run)                   // before it runs: "interrupted" until it says otherwise
+//	err = dir.AppendMetrics(points)              // after each evaluation, in whole lines
+//	run.Summarize()                              // results and findings, from the points
+//	err = dir.WriteMetrics(run.Points)           // all of them, in order
+//	err = dir.WriteRecord(run)
 //	err = dir.WriteReport(run)
 //
 // A run that was interrupted sets Run.Interrupted and calls the same functions
 // with the points it has; arms without points are listed as not run. A training
-// run is a run with one arm.
+// run is a run with one arm. Open and Read give a run back from its directory, also
+// from one whose process was killed.
 //
 // # Promises
 //
@@ -35,9 +39,12 @@
 // # Findings
 //
 // Finding states in plain language what one arm did. Every clause is computed
-// from the numbers of the run: a bias is called growing only if it grew by more
-// than a fifth over the last half of the run, and "cancelled" only if it stayed
-// at rounding level. The mechanism it names for naive arms (the gradient ignores
+// from the numbers of the run, and what they do not show is left out. A bias is
+// followed from step 0, in seeds whose number does not change: those that did not
+// diverge. It is called growing only if it grew by more than a fifth over the last
+// half of the run, and "cancelled" only if it stayed at rounding level. Arms are
+// compared at the last step at which all their seeds were evaluated, and not at all
+// where some diverged. testdata/findings.txt has each sentence. The mechanism it names for naive arms (the gradient ignores
 // that the statistics depend on the parameters, so that the next normalization
 // undoes the step) is that of Ioffe and Szegedy, "Batch Normalization:
 // Accelerating Deep Network Training by Reducing Internal Covariate Shift"

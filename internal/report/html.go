@@ -98,7 +98,15 @@ func renderHTML(run Run) ([]byte, error) {
 	if err := page.Execute(&buf, d); err != nil {
 		return nil, err
 	}
-	return buf.Bytes(), nil
+	return bytes.Map(printable, bytes.ToValidUTF8(buf.Bytes(), []byte("\ufffd"))), nil
+}
+
+// printable replaces what XML has no place for: control characters.
+func printable(r rune) rune {
+	if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r == 0xfffe || r == 0xffff {
+		return '\ufffd'
+	}
+	return r
 }
 
 func (d *pageData) drawCharts(run *Run, points [][]Point) {

@@ -17,6 +17,9 @@ import (
 // them is not escaped.
 const hostile = `</text></svg></title></style><script>alert("1")</script>'&amp;<b onload=x>{{.}}`
 
+// unprintable is no text of XML.
+const unprintable = "\x00\x1b[31m\xff\x7f"
+
 // oddRuns are runs at the edges of what a report must cope with.
 func oddRuns() map[string]Run {
 	nan, inf := math.NaN(), math.Inf(1)
@@ -42,7 +45,7 @@ func oddRuns() map[string]Run {
 		}
 	}
 	names.Title, names.Command, names.Version, names.Device = hostile, hostile, hostile, hostile
-	names.Data, names.Net, names.Optimizer, names.Config = hostile, hostile, hostile, map[string]string{hostile: hostile}
+	names.Data, names.Net, names.Optimizer, names.Config = hostile+unprintable, hostile, hostile, map[string]string{hostile: hostile}
 	noSeeds := Run{Arms: []Arm{{Name: "a"}}, Points: []Point{one}}
 	interrupted := fakeRun()
 	interrupted.Interrupted, interrupted.Synthetic = true, true
