@@ -31,6 +31,7 @@ func bindAs[T kernel](p *program.Program) (*bound, error) {
 			}
 			b.packing = max(b.packing, packingBytes[T](in))
 			b.serial = b.serial || in.Serial
+			b.counts = b.counts || in.Op == program.OpTick
 			if n := len(k.items); in.Strip > 0 && n > 0 && k.items[n-1].Strip == in.Strip {
 				it := &k.items[n-1]
 				it.do = append(it.do, do)

@@ -1,10 +1,13 @@
 package cpu
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,9 +21,10 @@ import (
 // Device is the CPU. Its sessions share the processors: at most one worker
 // each, whichever session it works for.
 type Device struct {
-	slots  chan struct{}
-	active atomic.Int32 // Runs in progress
-	least  float64      // floating-point operations of a step that make a worker of a team worth it
+	slots   chan struct{}
+	waiting atomic.Int32 // replicas that wait for a slot
+	active  atomic.Int32 // Runs in progress
+	least   float64      // floating-point operations of a step that make a worker of a team worth it; 0: always a team
 }
 
 // leastWork is some ten microseconds, in which workers can meet a hundred times.
@@ -92,6 +96,7 @@ func (s *session) Replicas() int { return len(s.replicas) }
 
 // Run implements device.Session.
 func (s *session) Run(p *program.Program, n int) error {
+	ctx := context.Background()
 	b, err := s.bind(p)
 	if err != nil {
 		return err
@@ -99,14 +104,14 @@ func (s *session) Run(p *program.Program, n int) error {
 	active := int(s.dev.active.Add(1))
 	defer s.dev.active.Add(-1)
 	if len(s.replicas) == 1 {
-		s.runReplica(b, 0, n, active, nil)
+		s.runReplica(ctx, b, 0, n, active, nil)
 	} else {
 		var wg sync.WaitGroup
 		for r := range s.replicas {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				s.runReplica(b, r, n, active, nil)
+				s.runReplica(ctx, b, r, n, active, nil)
 			}()
 		}
 		wg.Wait()
@@ -129,11 +134,11 @@ func (s *session) Profile(p *program.Program, n int) (program.Plan, error) {
 	}
 	s.dev.active.Add(1)
 	defer s.dev.active.Add(-1)
-	s.runReplica(b, 0, n/10, 1, nil)
+	s.runReplica(context.Background(), b, 0, n/10, 1, nil)
 	plan.Peak = gemm.Peak(100 * time.Millisecond)
 	c := newClock(b)
 	start := time.Now()
-	plan.Workers = s.runReplica(b, 0, n, 1, c)
+	plan.Workers = s.runReplica(context.Background(), b, 0, n, 1, c)
 	plan.Total = time.Since(start)
 	for i, blk := range p.Blocks {
 		var parts []program.Part
@@ -173,99 +178,101 @@ func (s *session) bind(p *program.Program) (*bound, error) {
 // state between their calls, as Gorgonia's pooling does.
 var serial sync.Mutex
 
-// turns is how often replicas that are more than the workers change places, so
-// that all end at about the same time.
-const turns = 8
-
 // runReplica runs n steps of a replica and returns the size of its team. With
 // nothing else to do, all workers that the work is enough for are one team.
-func (s *session) runReplica(b *bound, r, n, active int, c *clock) (size int) {
+func (s *session) runReplica(ctx context.Context, b *bound, r, n, active int, c *clock) (size int) {
 	if b.serial {
 		serial.Lock()
 		defer serial.Unlock()
 	}
 	workers := cap(s.dev.slots)
-	size, chunk := 1, n
-	if busy := active * len(s.replicas); busy > workers {
-		chunk = (n + turns - 1) / turns
-	} else if s.dev.least == 0 {
+	size = 1
+	if busy := active * len(s.replicas); s.dev.least == 0 && busy <= workers {
 		size = workers
-	} else {
+	} else if busy <= workers {
 		size = max(1, min(workers/busy, int(b.flops/s.dev.least)))
 	}
-	for done := 0; done < n && s.errs[r] == nil; done += chunk {
-		with := size
-		if size > 1 && s.dev.least > 0 && c == nil {
-			with, chunk = b.pace.next(size, n-done)
+	for n > 0 && ctx.Err() == nil {
+		s.dev.acquire()
+		q := s.take(b, size)
+		q.enter(s.replicas[r], s.shared)
+		l := &q.lead
+		*l = leader{ctx: ctx, dev: s.dev, b: b, squad: q, clock: c, left: n, held: time.Now()}
+		l.start = l.held
+		switch {
+		case size == 1:
+		case s.dev.least == 0 || c != nil: // whatever is free, at once
+			if l.team = s.dev.tryAcquire(size - 1); l.team {
+				q.call(0)
+				for i := 0; ; i++ {
+					if all, _ := q.muster(); all {
+						break
+					}
+					rest(i)
+				}
+			}
+		default:
+			l.begin()
 		}
-		start := time.Now()
-		chunk = min(chunk, n-done)
-		s.runTeam(b, r, chunk, with, c)
-		b.pace.add(with > 1, time.Since(start), chunk)
+		l.run()
+		over := l.left == 0 || q.alone.nonFinite[0] >= 0
+		n = l.left
+		s.errs[r] = cmp.Or(q.own.err, q.err)
+		s.give(b, q)
+		<-s.dev.slots
+		if over || s.errs[r] != nil {
+			break
+		}
 	}
 	return size
 }
 
-// runTeam runs n steps of a replica on a team of that size, or of as many as are
-// free.
-func (s *session) runTeam(b *bound, r, n, size int, c *clock) {
-	s.dev.slots <- struct{}{}
-	got := 1
-	for got < size {
-		select {
-		case s.dev.slots <- struct{}{}:
-			got++
-			continue
-		default:
-		}
-		break
+// acquire waits for a processor.
+func (d *Device) acquire() {
+	select {
+	case d.slots <- struct{}{}:
+		return
+	default:
 	}
-	t := &team{size: got}
-	envs, scratch := s.take(b, got)
-	work := func(w int) {
-		e := envs[w]
-		e.enter(b, t, w, scratch, s.replicas[r], s.shared)
-		if e.clock = nil; w == 0 {
-			e.clock = c
-		}
-		b.run(e, n)
-		<-s.dev.slots
-	}
-	var wg sync.WaitGroup
-	for w := 1; w < got; w++ {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			work(w)
-		}()
-	}
-	work(0)
-	wg.Wait()
-	s.errs[r] = t.err
-	s.mu.Lock()
-	b.envs, b.scratch = append(b.envs, envs...), append(b.scratch, scratch)
-	s.mu.Unlock()
+	d.waiting.Add(1)
+	d.slots <- struct{}{}
+	d.waiting.Add(-1)
 }
 
-// take returns the environments of a team's workers and their scratch, used ones
-// if possible.
-func (s *session) take(b *bound, n int) ([]*env, arena) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	envs := make([]*env, n)
-	for i := range envs {
-		if k := len(b.envs); k > 0 {
-			envs[i], b.envs = b.envs[k-1], b.envs[:k-1]
-		} else {
-			envs[i] = &env{packing: newArena(b.packing), room: make([]int32, b.ahead)}
+// tryAcquire takes n processors if so many are nobody's.
+func (d *Device) tryAcquire(n int) bool {
+	for i := range n {
+		select {
+		case d.slots <- struct{}{}:
+		default:
+			for range i {
+				<-d.slots
+			}
+			return false
 		}
 	}
-	if k := len(b.scratch); k > 0 {
-		last := b.scratch[k-1]
-		b.scratch = b.scratch[:k-1]
-		return envs, last
+	return true
+}
+
+// take returns a squad of that size, a used one if possible.
+func (s *session) take(b *bound, size int) *squad {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, q := range b.squads {
+		if q.size == size {
+			b.squads = slices.Delete(b.squads, i, i+1)
+			return q
+		}
 	}
-	return envs, newArena(b.p.Scratch())
+	q := newSquad(b, size)
+	q.slots = s.dev.slots
+	return q
+}
+
+func (s *session) give(b *bound, q *squad) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.squads = append(b.squads, q)
 }
 
 // find returns a state tensor and its memory.

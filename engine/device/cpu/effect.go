@@ -126,7 +126,7 @@ func (b binder[T]) host(in *program.Instr) func(e *env, lo, hi int) {
 		}
 		res := unpack(e.mem(out.Space, out.Off), out)
 		if err := op.Call(vals, res); err != nil {
-			e.team.stop = true
+			e.endTeam()
 			for _, v := range vals {
 				if !program.Finite(v) { // the operation failed on what a diverged replica gave it
 					e.nonFinite[0] = e.step[0]

@@ -20,6 +20,7 @@ type env struct {
 
 	team   *team
 	worker int
+	met    uint64   // meetings of the team so far
 	parts  [][]span // of each block, of each item
 
 	now   int64 // steps done when the block began
@@ -28,7 +29,8 @@ type env struct {
 
 	room, ahead []int32 // rows of the next batch that are still to be asked for
 
-	clock *clock // nil unless the run is timed
+	lead  *leader // of the first worker
+	clock *clock  // nil unless the run is timed
 }
 
 type span struct{ lo, hi int }
@@ -39,7 +41,7 @@ func (e *env) enter(b *bound, t *team, worker int, scratch, replica arena, share
 	if e.team == nil || e.team.size != t.size || e.worker != worker || e.parts == nil {
 		e.parts = b.share(t.size, worker)
 	}
-	e.team, e.worker = t, worker
+	e.team, e.worker, e.met = t, worker, 0
 	l := b.p.Layout
 	e.step = at[int64](replica, l.Lookup(program.StateStep).Off, 1)
 	e.seed = at[int64](replica, l.Lookup(program.StateSeed).Off, 1)
@@ -66,12 +68,12 @@ type bound struct {
 	packing int  // bytes of packing buffer for matrix products
 	ahead   int  // largest batch that is asked for ahead
 	serial  bool // holds an operation that may keep state of its own between calls
+	counts  bool // counts steps: such a Program ends between steps only
 	flops   float64
 	blocks  []boundBlock
 
-	pace    pace
-	envs    []*env // free environments
-	scratch []arena
+	pace   pace
+	squads []*squad // free ones
 }
 
 type boundBlock struct {
@@ -112,13 +114,22 @@ func (b *bound) share(size, worker int) [][]span {
 	return parts
 }
 
-// run runs n steps, fewer when the replica diverges; one that has runs nothing.
-func (b *bound) run(e *env, n int) {
-	for range n {
+// run runs steps until the leader ends them, or the replica diverges or fails; one that
+// has diverged runs nothing.
+func (b *bound) run(e *env) {
+	for {
+		if e.worker == 0 && !e.lead.goOn() {
+			e.endTeam()
+		}
 		for i := range b.blocks {
 			k := &b.blocks[i]
 			for r := int64(0); r < k.rounds; r++ {
-				e.team.wait()
+				if r > 0 && e.worker == 0 && !b.counts && e.lead.ctx.Err() != nil {
+					e.endTeam()
+				}
+				if e.meet() {
+					return
+				}
 				if r == 0 {
 					if e.nonFinite[0] >= 0 {
 						return
@@ -142,12 +153,23 @@ func (b *bound) run(e *env, n int) {
 	}
 }
 
+// meet returns when all workers of the team have come, and reports whether it ends there.
+func (e *env) meet() (over bool) {
+	e.met++
+	e.team.wait()
+	return e.team.end.Load() == e.met
+}
+
+// endTeam has the team end at its next meeting. Which one that is has to be said: a
+// worker may still be on its way from the last.
+func (e *env) endTeam() { e.team.end.Store(e.met + 1) }
+
 // pass runs a block once and reports whether the Program goes on.
 func (k *boundBlock) pass(e *env, parts []span) bool {
 	for j := range k.items {
 		it := &k.items[j]
 		if it.Wait && j > 0 {
-			e.team.wait()
+			e.meet()
 		}
 		if it.every > 1 && e.now%it.every != 0 {
 			continue
@@ -161,7 +183,7 @@ func (k *boundBlock) pass(e *env, parts []span) bool {
 			e.askAhead(k.feeds, k.perItem)
 		}
 		if it.host { // which may have failed
-			if e.team.wait(); e.team.stop {
+			if e.meet() {
 				return false
 			}
 		}

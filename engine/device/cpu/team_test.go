@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"sync"
 	"testing"
-	"time"
 
 	"driftless/engine"
 	"driftless/engine/device"
@@ -286,28 +285,6 @@ func TestReplicasTakeTurns(t *testing.T) {
 		}()
 	}
 	wg.Wait()
-}
-
-// TestPace: steps go where they were faster, with a look at the other way now and
-// then.
-func TestPace(t *testing.T) {
-	var p pace
-	count := map[int]int{}
-	cost := map[int]time.Duration{1: 100 * time.Microsecond, 3: 60 * time.Microsecond}
-	for done := 0; done < 100000; {
-		workers, steps := p.next(3, 100000-done)
-		if steps < 1 || done+steps > 100000 || workers != 1 && workers != 3 {
-			t.Fatalf("%d steps for %d workers at step %d", steps, workers, done)
-		}
-		p.add(workers > 1, time.Duration(steps)*cost[workers], steps)
-		count[workers] += steps
-		if done += steps; done > 50000 {
-			cost[3] = 300 * time.Microsecond // the other processors are busy now
-		}
-	}
-	if count[3] < 45000 || count[3] > 55000 {
-		t.Errorf("the team had %d of 100,000 steps, and was faster for half of them", count[3])
-	}
 }
 
 // BenchmarkWait measures a meeting of two workers.
