@@ -74,23 +74,52 @@ func ColumnVar[T kernels.Float](m, d int, x []T, ldx int, mean, variance []T) {
 		return
 	}
 	for j0 := 0; j0 < d; j0 += block {
+		var lo [block]T
 		w := min(block, d-j0)
-		var centre, sum [block]float64
-		mu, acc := centre[:w], sum[:w]
-		for j, v := range mean[j0:][:w] {
-			mu[j] = float64(v)
+		columnVar(m, x[min(j0, len(x)):], ldx, mean[j0:][:w], lo[:w], variance[j0:][:w])
+	}
+}
+
+// columnVar is ColumnVar of no more than a block of columns, about hi + lo.
+func columnVar[T kernels.Float](m int, x []T, ldx int, hi, lo, variance []T) {
+	var centre, sum [block]float64
+	mu, acc := centre[:len(hi)], sum[:len(hi)]
+	for j, v := range hi {
+		mu[j] = float64(v) + float64(lo[j])
+	}
+	for i := range m {
+		row, acc := x[i*ldx:][:len(mu)], acc[:len(mu)]
+		for j, v := range mu {
+			dev := float64(row[j]) - v
+			acc[j] += float64(dev * dev)
 		}
-		for i := range m {
-			row, acc := x[i*ldx+j0:][:len(mu)], acc[:len(mu)]
-			for j, v := range mu {
-				dev := float64(row[j]) - v
-				acc[j] += float64(dev * dev)
-			}
+	}
+	for j, s := range acc {
+		variance[j] = T(s / float64(m))
+	}
+}
+
+// columnMeans computes the means, hi + lo, of no more than a block of columns.
+func columnMeans[T kernels.Float](m int, x []T, ldx int, hi, lo []T) {
+	var sum [block]float64
+	acc := sum[:len(hi)]
+	addRows(m, x, ldx, acc)
+	split(acc, m, hi, lo)
+}
+
+// split takes means from sums of m rows, each as two T:
+//
+//	mu = sum/m; hi = T(mu); lo = T(mu − float64(hi)), 0 where that is NaN
+func split[T kernels.Float](sum []float64, m int, hi, lo []T) {
+	lo = lo[:len(hi)]
+	for j, s := range sum[:len(hi)] {
+		mu := s / float64(m)
+		hi[j] = T(mu)
+		rest := mu - float64(hi[j])
+		if rest != rest { // Inf - Inf
+			rest = 0
 		}
-		dst := variance[j0:][:w]
-		for j, s := range acc {
-			dst[j] = T(s / float64(m))
-		}
+		lo[j] = T(rest)
 	}
 }
 
