@@ -33,9 +33,9 @@ const maxCols = 128
 // sums holds the accumulators of one kind, one a column.
 type sums [maxCols]float64
 
-// means holds the means of a strip's columns, each hi + lo, and in a gradient those of
-// g·xhat, dot.
-type means struct{ hi, lo, dot [maxCols]float32 }
+// means holds hi and lo of the means of a strip's columns, and in a gradient dot, the
+// means of g·xhat.
+type means [3][maxCols]float32
 
 // kernel names a vector kernel; those of internal/gen say what each does.
 type kernel uint8

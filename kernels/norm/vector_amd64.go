@@ -30,7 +30,7 @@ func (s *sums) take(cols int, n float64, out []float32) {
 // split takes the means of a strip's columns of m rows.
 func (s *sums) split(cols, m int, to *means) {
 	n := float64(m)
-	strip{rows: 1, cols: cols, acc: &s[0], mean: &to.hi[0], f: [3]uint64{double(n), double(1 / n)}}.run(splitMeans)
+	strip{rows: 1, cols: cols, acc: &s[0], mean: &to[0][0], f: [3]uint64{double(n), double(1 / n)}}.run(splitMeans)
 }
 
 func single(x float32) uint64 { return uint64(math.Float32bits(x)) }
@@ -69,8 +69,8 @@ func columnVar32(m, d int, x []float32, ldx int, mean, variance []float32) bool 
 	for j := 0; j < d; j += maxCols {
 		var acc sums
 		var about means
-		w := copy(about.hi[:], mean[j:d])
-		strip{rows: m, cols: w, x: &x[j], ldx: 4 * ldx, mean: &about.hi[0], acc: &acc[0]}.run(addSquares)
+		w := copy(about[0][:], mean[j:d])
+		strip{rows: m, cols: w, x: &x[j], ldx: 4 * ldx, mean: &about[0][0], acc: &acc[0]}.run(addSquares)
 		acc.take(w, float64(m), variance[j:])
 	}
 	return true
@@ -153,10 +153,10 @@ func center32(m, d int, x []float32, ldx int, mean, y []float32, ldy int) bool {
 	for j := 0; j < d; j += step {
 		var acc sums
 		var mu means
-		s := strip{rows: m, cols: min(step, d-j), x: &x[j], ldx: 4 * ldx, y: &y[j], ldy: 4 * ldy, mean: &mu.hi[0], acc: &acc[0]}
+		s := strip{rows: m, cols: min(step, d-j), x: &x[j], ldx: 4 * ldx, y: &y[j], ldy: 4 * ldy, mean: &mu[0][0], acc: &acc[0]}
 		s.run(addSums)
 		acc.split(s.cols, m, &mu)
-		copy(mean[j:], mu.hi[:s.cols])
+		copy(mean[j:], mu[0][:s.cols])
 		s.run(center)
 	}
 	return true
@@ -172,10 +172,10 @@ func standardize32(m, d int, x []float32, ldx int, eps float64, mean, variance, 
 		var first, second sums
 		var mu means
 		s := strip{rows: m, cols: min(step, d-j), x: &x[j], ldx: 4 * ldx, y: &xhat[j], ldy: 4 * ldxh,
-			c: [3]*float32{&invStd[j]}, mean: &mu.hi[0], acc: &first[0]}
+			c: [3]*float32{&invStd[j]}, mean: &mu[0][0], acc: &first[0]}
 		s.run(addSums)
 		first.split(s.cols, m, &mu)
-		copy(mean[j:], mu.hi[:s.cols])
+		copy(mean[j:], mu[0][:s.cols])
 		s.acc = &second[0]
 		s.run(addSquares)
 		strip{rows: 1, cols: s.cols, acc: &second[0], c: [3]*float32{&variance[j], &invStd[j]},
@@ -199,10 +199,10 @@ func standardizeGrad32(m, d int, xhat []float32, ldxh int, g []float32, ldg int,
 		var acc [2]sums
 		var mean means
 		s := strip{rows: m, cols: min(step, d-j), x: &xhat[j], ldx: 4 * ldxh, y: &g[j], ldy: 4 * ldg, z: &dx[j], ldz: 4 * lddx,
-			c: [3]*float32{&invStd[j]}, mean: &mean.hi[0], acc: &acc[0][0]}
+			c: [3]*float32{&invStd[j]}, mean: &mean[0][0], acc: &acc[0][0]}
 		s.run(addGradSums)
 		acc[0].split(s.cols, m, &mean)
-		acc[1].take(s.cols, float64(m), mean.dot[:])
+		acc[1].take(s.cols, float64(m), mean[2][:])
 		s.run(grad)
 	}
 	return true
@@ -217,10 +217,10 @@ func affineGrad32(m, d int, xhat []float32, ldxh int, g []float32, ldg int, gamm
 		var acc [4]sums
 		var mean means
 		s := strip{rows: m, cols: min(step, d-j), x: &xhat[j], ldx: 4 * ldxh, y: &g[j], ldy: 4 * ldg, z: &dx[j], ldz: 4 * lddx,
-			c: [3]*float32{&gamma[j]}, mean: &mean.hi[0], acc: &acc[0][0]}
+			c: [3]*float32{&gamma[j]}, mean: &mean[0][0], acc: &acc[0][0]}
 		s.run(addAffineSums)
 		acc[0].split(s.cols, m, &mean)
-		acc[1].take(s.cols, float64(m), mean.dot[:])
+		acc[1].take(s.cols, float64(m), mean[2][:])
 		acc[2].take(s.cols, 1, dbeta[j:])
 		acc[3].take(s.cols, 1, dgamma[j:])
 		s.c = [3]*float32{&invStd[j], &gamma[j]}
