@@ -14,12 +14,12 @@ func addSumsAVX2(strip *int)
 //go:noescape
 func addSumsAVX512(strip *int)
 
-// addSquaresAVX2 adds (x − (hi + lo))² to acc.
+// addSquaresAVX2 adds (x − mu)² to the first accumulator of acc, of which mu is the second.
 //
 //go:noescape
 func addSquaresAVX2(strip *int)
 
-// addSquaresAVX512 adds (x − (hi + lo))² to acc.
+// addSquaresAVX512 adds (x − mu)² to the first accumulator of acc, of which mu is the second.
 //
 //go:noescape
 func addSquaresAVX512(strip *int)
@@ -64,12 +64,12 @@ func takeMeansAVX2(strip *int)
 //go:noescape
 func takeMeansAVX512(strip *int)
 
-// splitMeansAVX2 sets hi to acc/f0, and lo to what its rounding took, 0 for NaN, where f1 is 1/f0.
+// splitMeansAVX2 sets acc and hi to acc/f0, and lo to what hi's rounding took, 0 for NaN, where f1 is 1/f0.
 //
 //go:noescape
 func splitMeansAVX2(strip *int)
 
-// splitMeansAVX512 sets hi to acc/f0, and lo to what its rounding took, 0 for NaN, where f1 is 1/f0.
+// splitMeansAVX512 sets acc and hi to acc/f0, and lo to what hi's rounding took, 0 for NaN, where f1 is 1/f0.
 //
 //go:noescape
 func splitMeansAVX512(strip *int)

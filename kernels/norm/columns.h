@@ -29,7 +29,6 @@ struct Shared {
 // Mean is a mean as two floats, hi + lo: hi is it rounded, lo what that took.
 struct Mean {
   float hi, lo;
-  METHOD double both() const { return (double)hi + (double)lo; }
   METHOD float left_of(float x) const { return (x - hi) - lo; }
 };
 
@@ -83,7 +82,7 @@ INLINE void each_strip(int m, bool loaded, F fetch, A add) {
 
 // column_means returns the means of the block's columns, to its first group. It leaves
 // the last rows in the strip.
-INLINE Mean column_means(const float *x, int ld, int m, int d, Strip &strip) {
+INLINE double column_means(const float *x, int ld, int m, int d, Strip &strip) {
   const int j = column(), c = lane();
   double sum = 0;
   each_strip(
@@ -98,23 +97,25 @@ INLINE Mean column_means(const float *x, int ld, int m, int d, Strip &strip) {
           sum = add_up(sum, rows, [&](int r) { return (double)strip.v[r][c]; });
         }
       });
-  return split(sum / (double)m);
+  return sum / (double)m;
 }
 
 // centred stores norm.Center's means of a block's columns and what is left of x
 // without them.
 INLINE void centred(Shared &shared, const float *x, float *y, float *mean, int m, int d, int ldx, int ldy) {
+  float(*row)[COLUMNS] = shared.row;
   const int j = column(), c = lane();
-  Mean mu = column_means(x, ldx, m, d, shared.a);
+  const double mu = column_means(x, ldx, m, d, shared.a);
   if (group_of_columns() == 0 && j < d) {
-    mean[j] = shared.row[0][c] = mu.hi;
-    shared.row[1][c] = mu.lo;
+    const Mean a = split(mu);
+    mean[j] = row[0][c] = a.hi;
+    row[1][c] = a.lo;
   }
   barrier();
   if (j < d) {
-    mu = Mean{shared.row[0][c], shared.row[1][c]};
+    const Mean a = {row[0][c], row[1][c]};
     for (int i = group_of_columns(); i < m; i += GROUPS) {
-      *at(y, ldy, i, j) = mu.left_of(*at(x, ldx, i, j));
+      *at(y, ldy, i, j) = a.left_of(*at(x, ldx, i, j));
     }
   }
 }
@@ -128,8 +129,7 @@ INLINE void standardized(Shared &shared, const float *x, float *mean, float *var
   float(*row)[COLUMNS] = shared.row;
   const int j = column(), c = lane();
   const bool first = group_of_columns() == 0 && j < d;
-  Mean mu = column_means(x, ldx, m, d, strip);
-  const double centre = mu.both();
+  const double mu = column_means(x, ldx, m, d, strip);
   double sum = 0;
   each_strip(
       m, true,
@@ -141,24 +141,25 @@ INLINE void standardized(Shared &shared, const float *x, float *mean, float *var
       [&](int rows) {
         if (first) {
           sum = add_up(sum, rows, [&](int r) {
-            const double dev = (double)strip.v[r][c] - centre;
+            const double dev = (double)strip.v[r][c] - mu;
             return dev * dev;
           });
         }
       });
   if (first) {
+    const Mean a = split(mu);
     const float v = float32(sum / (double)m), inv = inverse_std(v, eps);
-    mean[j] = row[0][c] = mu.hi;
-    row[1][c] = mu.lo;
+    mean[j] = row[0][c] = a.hi;
+    row[1][c] = a.lo;
     variance[j] = v;
     invstd[j] = row[2][c] = inv;
   }
   barrier();
   if (j < d) {
-    mu = Mean{row[0][c], row[1][c]};
+    const Mean a = {row[0][c], row[1][c]};
     const float inv = row[2][c];
     for (int i = group_of_columns(); i < m; i += GROUPS) {
-      put(i, j, mu.left_of(*at(x, ldx, i, j)) * inv);
+      put(i, j, a.left_of(*at(x, ldx, i, j)) * inv);
     }
   }
 }

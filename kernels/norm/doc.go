@@ -33,10 +33,9 @@
 //
 // and x − mu is T(T(x − hi) − lo). The first difference is exact where hi/2 ≤ x ≤ 2hi
 // (Sterbenz, 1974), and elsewhere its rounding is small beside it. The variance is that
-// about hi + lo, in float64. So, with u = 2^-24 and δ = (2^-48 + m·2^-53)·|mu|,
-// Standardize in float32 gives xh within 6u·|xh| + δ/s, v within 2u·v + δ², and 1/s
-// within 3u/s of the exact ones. StandardizeGrad takes out mean(g) likewise. In float64
-// lo is 0.
+// about mu, in float64. So, with u = 2^-24 and δ = (2^-48 + m·2^-53)·|mu|, Standardize
+// in float32 gives xh within 6u·|xh| + δ/s, v within 2u·v + δ², and 1/s within 3u/s of
+// the exact ones. StandardizeGrad takes out mean(g) likewise. In float64 lo is 0.
 //
 // These are rounded:
 //

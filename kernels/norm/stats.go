@@ -74,23 +74,23 @@ func ColumnVar[T kernels.Float](m, d int, x []T, ldx int, mean, variance []T) {
 		return
 	}
 	for j0 := 0; j0 < d; j0 += block {
-		var lo [block]T
+		var centre [block]float64
 		w := min(block, d-j0)
-		columnVar(m, x[min(j0, len(x)):], ldx, mean[j0:][:w], lo[:w], variance[j0:][:w])
+		for j, v := range mean[j0:][:w] {
+			centre[j] = float64(v)
+		}
+		columnVar(m, x[min(j0, len(x)):], ldx, centre[:w], variance[j0:][:w])
 	}
 }
 
-// columnVar is ColumnVar of no more than a block of columns, about hi + lo.
-func columnVar[T kernels.Float](m int, x []T, ldx int, hi, lo, variance []T) {
-	var centre, sum [block]float64
-	mu, acc := centre[:len(hi)], sum[:len(hi)]
-	for j, v := range hi {
-		mu[j] = float64(v) + float64(lo[j])
-	}
+// columnVar is ColumnVar of no more than a block of columns.
+func columnVar[T kernels.Float](m int, x []T, ldx int, mean []float64, variance []T) {
+	var sum [block]float64
+	acc := sum[:len(mean)]
 	for i := range m {
-		row, acc := x[i*ldx:][:len(mu)], acc[:len(mu)]
-		for j, v := range mu {
-			dev := float64(row[j]) - v
+		row, acc := x[i*ldx:][:len(mean)], acc[:len(mean)]
+		for j, mu := range mean {
+			dev := float64(row[j]) - mu
 			acc[j] += float64(dev * dev)
 		}
 	}
@@ -99,22 +99,14 @@ func columnVar[T kernels.Float](m int, x []T, ldx int, hi, lo, variance []T) {
 	}
 }
 
-// columnMeans computes the means, hi + lo, of no more than a block of columns.
-func columnMeans[T kernels.Float](m int, x []T, ldx int, hi, lo []T) {
-	var sum [block]float64
-	acc := sum[:len(hi)]
-	addRows(m, x, ldx, acc)
-	split(acc, m, hi, lo)
-}
-
-// split takes means from sums of m rows, each as two T:
+// split makes means mu of the sums of m rows, and of each two T:
 //
 //	mu = sum/m; hi = T(mu); lo = T(mu − float64(hi)), 0 where that is NaN
 func split[T kernels.Float](sum []float64, m int, hi, lo []T) {
 	lo = lo[:len(hi)]
 	for j, s := range sum[:len(hi)] {
 		mu := s / float64(m)
-		hi[j] = T(mu)
+		sum[j], hi[j] = mu, T(mu)
 		rest := mu - float64(hi[j])
 		if rest != rest { // Inf - Inf
 			rest = 0

@@ -12,7 +12,7 @@ center(CONTROL, TENSOR(const float, x), TENSOR(float, y), TENSOR(float, mean), i
   centred(shared, REPLICA(x), REPLICA(y), REPLICA(mean), m, d, ldx, ldy);
 }
 
-// standardize: mean as column_mean, variance as column_var but about hi + lo,
+// standardize: mean as column_mean, variance as column_var but about it unrounded,
 // invstd = 1/√(variance + eps) in float64, xhat = ((x - hi) - lo)·invstd.
 KERNEL(COLUMN_THREADS, 1)
 standardize(CONTROL, TENSOR(const float, x), TENSOR(float, xhat), TENSOR(float, mean), TENSOR(float, variance),

@@ -16,9 +16,11 @@ func Center[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy int)
 	}
 	for j0 := 0; j0 < d; j0 += block {
 		w := min(block, d-j0)
+		var sum [block]float64
 		var buf [block]T
 		hi, lo := mean[j0:][:w], buf[:w]
-		columnMeans(m, x[min(j0, len(x)):], ldx, hi, lo)
+		addRows(m, x[min(j0, len(x)):], ldx, sum[:w])
+		split(sum[:w], m, hi, lo)
 		for i := range m {
 			src, dst, lo := x[i*ldx+j0:][:len(hi)], y[i*ldy+j0:][:len(hi)], lo[:len(hi)]
 			for j, v := range hi {
@@ -50,7 +52,7 @@ func CenterBy[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy in
 // statistics:
 //
 //	mean     = column means, hi
-//	variance = biased column variances about hi + lo
+//	variance = biased column variances about mu
 //	invStd   = 1/√(variance + eps)
 //	y        = ((x − hi) − lo)·invStd
 //
@@ -68,10 +70,13 @@ func Standardize[T kernels.Float](m, d int, x []T, ldx int, eps float64, mean, v
 	}
 	for j0 := 0; j0 < d; j0 += block {
 		w := min(block, d-j0)
+		var sum [block]float64
 		var buf [block]T
 		hi, lo, inv := mean[j0:][:w], buf[:w], invStd[j0:][:w]
-		columnMeans(m, x[min(j0, len(x)):], ldx, hi, lo)
-		columnVar(m, x[min(j0, len(x)):], ldx, hi, lo, variance[j0:][:w])
+		cols := x[min(j0, len(x)):]
+		addRows(m, cols, ldx, sum[:w])
+		split(sum[:w], m, hi, lo)
+		columnVar(m, cols, ldx, sum[:w], variance[j0:][:w])
 		InvStd(w, variance[j0:], eps, inv)
 		normalize(m, j0, x, ldx, hi, lo, inv, y, ldy)
 	}

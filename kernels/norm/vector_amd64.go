@@ -27,7 +27,7 @@ func (s *sums) take(cols int, n float64, out []float32) {
 	strip{rows: 1, cols: cols, acc: &s[0], c: [3]*float32{&out[0]}, f: [3]uint64{double(n), double(1 / n)}}.run(takeMeans)
 }
 
-// split takes the means of a strip's columns of m rows.
+// split makes means of the sums of a strip's columns of m rows, and takes hi and lo.
 func (s *sums) split(cols, m int, to *means) {
 	n := float64(m)
 	strip{rows: 1, cols: cols, acc: &s[0], mean: &to[0][0], f: [3]uint64{double(n), double(1 / n)}}.run(splitMeans)
@@ -67,11 +67,13 @@ func columnVar32(m, d int, x []float32, ldx int, mean, variance []float32) bool 
 		return false
 	}
 	for j := 0; j < d; j += maxCols {
-		var acc sums
-		var about means
-		w := copy(about[0][:], mean[j:d])
-		strip{rows: m, cols: w, x: &x[j], ldx: 4 * ldx, mean: &about[0][0], acc: &acc[0]}.run(addSquares)
-		acc.take(w, float64(m), variance[j:])
+		var acc [2]sums
+		w := min(maxCols, d-j)
+		for i, v := range mean[j:][:w] {
+			acc[1][i] = float64(v)
+		}
+		strip{rows: m, cols: w, x: &x[j], ldx: 4 * ldx, acc: &acc[0][0]}.run(addSquares)
+		acc[0].take(w, float64(m), variance[j:])
 	}
 	return true
 }
@@ -169,16 +171,16 @@ func standardize32(m, d int, x []float32, ldx int, eps float64, mean, variance, 
 	}
 	step := stripCols(m)
 	for j := 0; j < d; j += step {
-		var first, second sums
+		var acc [2]sums
 		var mu means
 		s := strip{rows: m, cols: min(step, d-j), x: &x[j], ldx: 4 * ldx, y: &xhat[j], ldy: 4 * ldxh,
-			c: [3]*float32{&invStd[j]}, mean: &mu[0][0], acc: &first[0]}
+			c: [3]*float32{&invStd[j]}, mean: &mu[0][0], acc: &acc[1][0]}
 		s.run(addSums)
-		first.split(s.cols, m, &mu)
+		acc[1].split(s.cols, m, &mu)
 		copy(mean[j:], mu[0][:s.cols])
-		s.acc = &second[0]
+		s.acc = &acc[0][0]
 		s.run(addSquares)
-		strip{rows: 1, cols: s.cols, acc: &second[0], c: [3]*float32{&variance[j], &invStd[j]},
+		strip{rows: 1, cols: s.cols, acc: &acc[0][0], c: [3]*float32{&variance[j], &invStd[j]},
 			f: [3]uint64{double(float64(m)), double(1 / float64(m)), double(eps)}}.run(takeVariances)
 		if gamma == nil {
 			s.run(standardize)

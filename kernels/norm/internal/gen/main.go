@@ -22,11 +22,10 @@ var kernels = []kernel{
 		element: func(e *element) { VADDPD(e.readWide("x"), e.sum[0], e.sum[0]) },
 	},
 	{
-		name: "addSquares", doc: "adds (x − (hi + lo))² to acc.",
-		matrices: []string{"x"}, sums: 1, wide: true, columns: []string{"hi", "lo"},
-		prepare: func(e *element) { e.c["mean"] = e.Add64(e.c["hi"], e.c["lo"]) },
+		name: "addSquares", doc: "adds (x − mu)² to the first accumulator of acc, of which mu is the second.",
+		matrices: []string{"x"}, sums: 2, wide: true,
 		element: func(e *element) {
-			dev := e.Sub64(e.readWide("x"), e.c["mean"])
+			dev := e.Sub64(e.readWide("x"), e.sum[1])
 			VADDPD(e.Mul64(dev, dev), e.sum[0], e.sum[0])
 		},
 	},
@@ -63,10 +62,11 @@ var kernels = []kernel{
 		element: func(e *element) { e.store(e.half.Narrow(quotient(e)), e.out["c0"]) },
 	},
 	{
-		name: "splitMeans", doc: "sets hi to acc/f0, and lo to what its rounding took, 0 for NaN, where f1 is 1/f0.",
+		name: "splitMeans", doc: "sets acc and hi to acc/f0, and lo to what hi's rounding took, 0 for NaN, where f1 is 1/f0.",
 		sums: 1, wide: true, columns: []string{"hi", "lo"}, scalars: 2, vector: true,
 		element: func(e *element) {
 			mean := quotient(e)
+			e.V.Store(mean, e.acc[0])
 			hi := e.half.Narrow(mean)
 			e.store(hi, e.out["hi"])
 			rest := e.Sub64(mean, e.half.Widen(hi))

@@ -24,15 +24,14 @@ var means = []string{"hi", "lo", "dot"}
 // rows.
 type kernel struct {
 	name, doc string
-	matrices  []string         // those of x, y, z that it has
-	writes    []string         // and writes
-	columns   []string         // those of c0, c1, … and of means: a float32 a column
-	sums      int              // accumulators a column
-	scalars   int              // those of f0, f1, …: float32, or float64 if wide
-	wide      bool             // works on groups of float64
-	narrow    bool             // keeps its columns in float32 though it is wide
-	vector    bool             // has one row; its columns are outputs
-	prepare   func(e *element) // before the rows of a block
+	matrices  []string // those of x, y, z that it has
+	writes    []string // and writes
+	columns   []string // those of c0, c1, … and of means: a float32 a column
+	sums      int      // accumulators a column
+	scalars   int      // those of f0, f1, …: float32, or float64 if wide
+	wide      bool     // works on groups of float64
+	narrow    bool     // keeps its columns in float32 though it is wide
+	vector    bool     // has one row; its columns are outputs
 	element   func(e *element)
 }
 
@@ -51,7 +50,8 @@ type element struct {
 	at  map[string]Mem     // where x, y and z are
 	c   map[string]vec.Reg // columns
 	out map[string]Mem     // columns that are outputs
-	sum []vec.Reg          // accumulators
+	acc []Mem              // where accumulators are
+	sum []vec.Reg          // and what they hold
 	f   []vec.Reg          // scalars
 }
 
@@ -314,11 +314,9 @@ func (e *emitter) group(rows int, l lanes) {
 			x.c[name] = l.load(at)
 		}
 	}
-	if e.k.prepare != nil {
-		e.k.prepare(x)
-	}
 	acc := func(i int) Mem { return Mem{Base: e.acc, Index: e.j, Scale: 2, Disp: 8 * maxCols * i} }
 	for i := range e.k.sums {
+		x.acc = append(x.acc, acc(i))
 		x.sum = append(x.sum, l.Load(acc(i)))
 	}
 	for i := range rows {
@@ -335,8 +333,8 @@ func (e *emitter) group(rows int, l lanes) {
 		e.k.element(x)
 	}
 	if !e.k.vector {
-		for i := range e.k.sums {
-			l.Store(x.sum[i], acc(i))
+		for i, to := range x.acc {
+			l.Store(x.sum[i], to)
 		}
 	}
 }
