@@ -63,7 +63,9 @@
 //	xhat, _ := ops.NormalizeBy(x, mean, variance, 1e-5)
 //
 // differentiates through the statistics and equals Standardize in value and
-// gradient: the gradient of a bias in x is zero, since the mean takes it out.
+// gradient, but for the rounding of the mean to the dtype (at most 2^-24 of it in
+// float32), which Standardize and Center do without: the gradient of a bias in x is
+// zero, since the mean takes it out.
 // If mean and variance are input nodes that somebody else updates between the
 // steps, the gradient takes them for constants: the bias then receives sum(g)/s,
 // its step is undone when the statistics are refreshed, and it drifts without

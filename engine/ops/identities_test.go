@@ -111,6 +111,20 @@ func TestStandardizeFloat32(t *testing.T) {
 	}
 }
 
+// TestStandardizeFarFromZero: no rounding of the mean to float32 shows in what is left
+// without it.
+func TestStandardizeFarFromZero(t *testing.T) {
+	x := []float64{1e6, 1e6 + .0625, 1e6 + .125, 1e6 + .1875}
+	g := []float64{1, 2, 5, 10}
+	s := standardize(t, tensor.Float32, x, g, 4, 1, 1e-5)
+	for i, deviation := range []float64{-.09375, -.03125, .03125, .09375} {
+		want := deviation / math.Sqrt(.0048828125+1e-5)
+		near(t, "xhat", s.xhat[i], want, 4*0x1p-24*math.Abs(want))
+	}
+	sum, _, _ := sums(s.dx, s.dx)
+	near(t, "sum(dx)", sum, 0, 16*0x1p-24*18/math.Sqrt(.0048828125+1e-5))
+}
+
 // TestStandardizeSmallBatches checks one row (nothing is left to normalize) and
 // two (xhat is ±h/sqrt(h²+eps), h half their difference).
 func TestStandardizeSmallBatches(t *testing.T) {

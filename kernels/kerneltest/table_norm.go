@@ -118,7 +118,8 @@ func normalization[T kernels.Float]() []kernel[T] {
 				v, mag := mean1(s.m, func(i int) float64 { return a[0].at(i, j) })
 				a[1].set(0, j, v, mag)
 				for i := range s.m {
-					a[2].set(i, j, a[0].at(i, j)-v, math.Abs(a[0].at(i, j))+mag)
+					dev := a[0].at(i, j) - v
+					a[2].set(i, j, dev, math.Abs(dev)+meanError[T](mag))
 				}
 			}
 		},
@@ -141,7 +142,7 @@ func normalization[T kernels.Float]() []kernel[T] {
 		run: func(s size, a []arg[T]) {
 			norm.Standardize(s.m, s.d, a[0].x, a[0].ld, eps, a[1].x, a[2].x, a[3].x, a[4].x, a[4].ld)
 		},
-		ref:   standardize,
+		ref:   standardize[T],
 		tol:   8,
 		alias: [][2]int{{4, 0}},
 	}, {
@@ -157,8 +158,9 @@ func normalization[T kernels.Float]() []kernel[T] {
 				gx, magGX := mean1(s.m, func(i int) float64 { return a[1].at(i, j) * a[0].at(i, j) })
 				for i := range s.m {
 					xhat, inv := a[0].at(i, j), a[2].at(0, j)
-					v := inv * ((a[1].at(i, j) - g) - xhat*gx)
-					a[3].set(i, j, v, inv*(math.Abs(a[1].at(i, j))+magG+math.Abs(xhat)*magGX))
+					dev, along := a[1].at(i, j)-g, xhat*gx
+					mag := math.Abs(dev) + math.Abs(along) + meanError[T](magG+math.Abs(xhat)*magGX)
+					a[3].set(i, j, inv*(dev-along), inv*mag)
 				}
 			}
 		},
@@ -172,7 +174,7 @@ func normalization[T kernels.Float]() []kernel[T] {
 			norm.StandardizeAffine(s.m, s.d, a[0].x, a[0].ld, eps, a[1].x, a[2].x, a[3].x, a[5].x, a[6].x, a[4].x, a[4].ld, a[7].x, a[7].ld)
 		},
 		ref: func(s size, a []*dense) {
-			standardize(s, a)
+			standardize[T](s, a)
 			a[7].each(func(i, j int) (v, mag float64) {
 				p, beta := a[4].at(i, j)*a[5].at(0, j), a[6].at(0, j)
 				return p + beta, a[4].mag[i*s.d+j]*math.Abs(a[5].at(0, j)) + math.Abs(p) + math.Abs(beta)
@@ -254,22 +256,32 @@ func normalization[T kernels.Float]() []kernel[T] {
 	}}
 }
 
+// meanError is what the error of a mean that is taken out of its column adds to a
+// result's magnitude: for float32 it is kept as two, so all but 2^-44 of it is right.
+func meanError[T kernels.Float](mag float64) float64 {
+	if unitRoundoff[T]() == 0x1p-24 {
+		return 0x1p-20 * mag
+	}
+	return mag
+}
+
 // standardize bounds each result by the roundings of those before it: the mean's
 // enter the variance squared.
-func standardize(s size, a []*dense) {
+func standardize[T kernels.Float](s size, a []*dense) {
 	x := a[0]
 	for j := range s.d {
 		mean, magMean := mean1(s.m, func(i int) float64 { return x.at(i, j) })
 		variance, _ := mean1(s.m, func(i int) float64 { return square(x.at(i, j) - mean) })
-		magVar := variance + 0x1p-22*square(magMean)
+		magVar := variance + 0x1p-22*square(meanError[T](magMean))
 		inv := 1 / math.Sqrt(variance+eps)
 		relative := magVar / (variance + eps)
 		a[1].set(0, j, mean, magMean)
 		a[2].set(0, j, variance, magVar)
 		a[3].set(0, j, inv, inv*(1+relative))
 		for i := range s.m {
-			y := (x.at(i, j) - mean) * inv
-			a[4].set(i, j, y, (math.Abs(x.at(i, j))+magMean)*inv+math.Abs(y)*relative)
+			dev := x.at(i, j) - mean
+			y := dev * inv
+			a[4].set(i, j, y, (math.Abs(dev)+meanError[T](magMean))*inv+math.Abs(y)*relative)
 		}
 	}
 }

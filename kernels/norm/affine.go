@@ -5,7 +5,7 @@ import "driftless/kernels"
 // StandardizeAffine is Standardize into xhat, then Affine into y:
 //
 //	mean, variance, invStd   as Standardize
-//	xhat = (x − mean)·invStd
+//	xhat = ((x − hi) − lo)·invStd
 //	y    = T(xhat·gamma) + beta
 //
 // xhat and y may each be x itself, and y may be xhat, with the same leading

@@ -14,12 +14,12 @@ func addSumsAVX2(strip *int)
 //go:noescape
 func addSumsAVX512(strip *int)
 
-// addSquaresAVX2 adds (x − c0)² to acc.
+// addSquaresAVX2 adds (x − mu)² to the first accumulator of acc, of which mu is the second.
 //
 //go:noescape
 func addSquaresAVX2(strip *int)
 
-// addSquaresAVX512 adds (x − c0)² to acc.
+// addSquaresAVX512 adds (x − mu)² to the first accumulator of acc, of which mu is the second.
 //
 //go:noescape
 func addSquaresAVX512(strip *int)
@@ -64,6 +64,16 @@ func takeMeansAVX2(strip *int)
 //go:noescape
 func takeMeansAVX512(strip *int)
 
+// splitMeansAVX2 sets acc and hi to acc/f0, and lo to what hi's rounding took, 0 for NaN, where f1 is 1/f0.
+//
+//go:noescape
+func splitMeansAVX2(strip *int)
+
+// splitMeansAVX512 sets acc and hi to acc/f0, and lo to what hi's rounding took, 0 for NaN, where f1 is 1/f0.
+//
+//go:noescape
+func splitMeansAVX512(strip *int)
+
 // takeVariancesAVX2 sets c0 to acc/f0 and c1 to 1/√(c0 + f2), where f1 is 1/f0.
 //
 //go:noescape
@@ -94,12 +104,22 @@ func averageAVX2(strip *int)
 //go:noescape
 func averageAVX512(strip *int)
 
-// centerAVX2 sets y to x − c0.
+// subtractAVX2 sets y to x − c0.
+//
+//go:noescape
+func subtractAVX2(strip *int)
+
+// subtractAVX512 sets y to x − c0.
+//
+//go:noescape
+func subtractAVX512(strip *int)
+
+// centerAVX2 sets y to (x − hi) − lo.
 //
 //go:noescape
 func centerAVX2(strip *int)
 
-// centerAVX512 sets y to x − c0.
+// centerAVX512 sets y to (x − hi) − lo.
 //
 //go:noescape
 func centerAVX512(strip *int)
@@ -134,42 +154,52 @@ func affineAVX2(strip *int)
 //go:noescape
 func affineAVX512(strip *int)
 
-// standardizeAVX2 sets y to (x − c0)·c1.
+// normalizeByAVX2 sets y to (x − c0)·c1.
+//
+//go:noescape
+func normalizeByAVX2(strip *int)
+
+// normalizeByAVX512 sets y to (x − c0)·c1.
+//
+//go:noescape
+func normalizeByAVX512(strip *int)
+
+// standardizeAVX2 sets y to ((x − hi) − lo)·c0.
 //
 //go:noescape
 func standardizeAVX2(strip *int)
 
-// standardizeAVX512 sets y to (x − c0)·c1.
+// standardizeAVX512 sets y to ((x − hi) − lo)·c0.
 //
 //go:noescape
 func standardizeAVX512(strip *int)
 
-// standardizeAffineAVX2 sets y to (x − c0)·c1 and z to y·c2 + c3.
+// standardizeAffineAVX2 sets y to ((x − hi) − lo)·c0 and z to y·c1 + c2.
 //
 //go:noescape
 func standardizeAffineAVX2(strip *int)
 
-// standardizeAffineAVX512 sets y to (x − c0)·c1 and z to y·c2 + c3.
+// standardizeAffineAVX512 sets y to ((x − hi) − lo)·c0 and z to y·c1 + c2.
 //
 //go:noescape
 func standardizeAffineAVX512(strip *int)
 
-// gradAVX2 sets z to c0·((y − c1) − x·c2).
+// gradAVX2 sets z to c0·(((y − hi) − lo) − x·dot).
 //
 //go:noescape
 func gradAVX2(strip *int)
 
-// gradAVX512 sets z to c0·((y − c1) − x·c2).
+// gradAVX512 sets z to c0·(((y − hi) − lo) − x·dot).
 //
 //go:noescape
 func gradAVX512(strip *int)
 
-// affineGradAVX2 sets z to c0·((y·c3 − c1) − x·c2).
+// affineGradAVX2 sets z to c0·(((y·c1 − hi) − lo) − x·dot).
 //
 //go:noescape
 func affineGradAVX2(strip *int)
 
-// affineGradAVX512 sets z to c0·((y·c3 − c1) − x·c2).
+// affineGradAVX512 sets z to c0·(((y·c1 − hi) − lo) − x·dot).
 //
 //go:noescape
 func affineGradAVX512(strip *int)

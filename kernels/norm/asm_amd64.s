@@ -382,16 +382,14 @@ TEXT ·addSquaresAVX2(SB), NOSPLIT, $32-8
 	SUBQ    DX, BX
 	SUBQ    DX, BX
 	VMOVUPS 32(BX), Y0
-	MOVQ    64(AX), DX
-	ADDQ    CX, DX
-	MOVQ    96(AX), BX
-	LEAQ    (BX)(CX*2), BX
+	MOVQ    96(AX), DX
+	LEAQ    (DX)(CX*2), DX
 	NEGQ    CX
 	MOVQ    CX, (SP)
 	MOVQ    16(AX), CX
 	MOVQ    CX, 16(SP)
-	MOVQ    24(AX), SI
-	LEAQ    (SI)(SI*2), DI
+	MOVQ    24(AX), BX
+	LEAQ    (BX)(BX*2), SI
 	MOVQ    (AX), AX
 	MOVQ    AX, 24(SP)
 
@@ -399,103 +397,104 @@ rows8:
 	CMPQ  24(SP), $0x08
 	JLT   end8
 	MOVQ  16(SP), CX
-	LEAQ  (CX)(SI*4), R8
+	LEAQ  (CX)(BX*4), DI
 	MOVQ  (SP), AX
 	TESTQ AX, AX
 	JZ    tail8
 
 groups8:
-	VCVTPS2PD (DX)(AX*1), Y1
-	VMOVUPS   (BX)(AX*2), Y2
+	VMOVUPS   (DX)(AX*2), Y1
+	VMOVUPS   1024(DX)(AX*2), Y2
 	VCVTPS2PD (CX), Y3
-	VSUBPD    Y1, Y3, Y3
+	VSUBPD    Y2, Y3, Y3
 	VMULPD    Y3, Y3, Y3
-	VADDPD    Y3, Y2, Y2
+	VADDPD    Y3, Y1, Y1
+	VCVTPS2PD (CX)(BX*1), Y3
+	VSUBPD    Y2, Y3, Y3
+	VMULPD    Y3, Y3, Y3
+	VADDPD    Y3, Y1, Y1
+	VCVTPS2PD (CX)(BX*2), Y3
+	VSUBPD    Y2, Y3, Y3
+	VMULPD    Y3, Y3, Y3
+	VADDPD    Y3, Y1, Y1
 	VCVTPS2PD (CX)(SI*1), Y3
-	VSUBPD    Y1, Y3, Y3
+	VSUBPD    Y2, Y3, Y3
 	VMULPD    Y3, Y3, Y3
-	VADDPD    Y3, Y2, Y2
-	VCVTPS2PD (CX)(SI*2), Y3
-	VSUBPD    Y1, Y3, Y3
+	VADDPD    Y3, Y1, Y1
+	VCVTPS2PD (DI), Y3
+	VSUBPD    Y2, Y3, Y3
 	VMULPD    Y3, Y3, Y3
-	VADDPD    Y3, Y2, Y2
-	VCVTPS2PD (CX)(DI*1), Y3
-	VSUBPD    Y1, Y3, Y3
+	VADDPD    Y3, Y1, Y1
+	VCVTPS2PD (DI)(BX*1), Y3
+	VSUBPD    Y2, Y3, Y3
 	VMULPD    Y3, Y3, Y3
-	VADDPD    Y3, Y2, Y2
-	VCVTPS2PD (R8), Y3
-	VSUBPD    Y1, Y3, Y3
+	VADDPD    Y3, Y1, Y1
+	VCVTPS2PD (DI)(BX*2), Y3
+	VSUBPD    Y2, Y3, Y3
 	VMULPD    Y3, Y3, Y3
-	VADDPD    Y3, Y2, Y2
-	VCVTPS2PD (R8)(SI*1), Y3
-	VSUBPD    Y1, Y3, Y3
+	VADDPD    Y3, Y1, Y1
+	VCVTPS2PD (DI)(SI*1), Y3
+	VSUBPD    Y2, Y3, Y3
 	VMULPD    Y3, Y3, Y3
-	VADDPD    Y3, Y2, Y2
-	VCVTPS2PD (R8)(SI*2), Y3
-	VSUBPD    Y1, Y3, Y3
-	VMULPD    Y3, Y3, Y3
-	VADDPD    Y3, Y2, Y2
-	VCVTPS2PD (R8)(DI*1), Y3
-	VSUBPD    Y1, Y3, Y1
-	VMULPD    Y1, Y1, Y1
-	VADDPD    Y1, Y2, Y2
-	VMOVUPS   Y2, (BX)(AX*2)
+	VADDPD    Y3, Y1, Y1
+	VMOVUPS   Y1, (DX)(AX*2)
+	VMOVUPS   Y2, 1024(DX)(AX*2)
 	ADDQ      $0x10, CX
-	ADDQ      $0x10, R8
+	ADDQ      $0x10, DI
 	ADDQ      $0x10, AX
 	JNZ       groups8
 
 tail8:
 	CMPQ       8(SP), $0x00
 	JEQ        next8
-	VMASKMOVPS (DX)(AX*1), X0, X1
-	VCVTPS2PD  X1, Y1
-	VMOVUPS    (BX)(AX*2), Y2
+	VMOVUPS    (DX)(AX*2), Y1
+	VMOVUPS    1024(DX)(AX*2), Y2
 	VMASKMOVPS (CX), X0, X3
 	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y3
+	VSUBPD     Y2, Y3, Y3
 	VMULPD     Y3, Y3, Y3
-	VADDPD     Y3, Y2, Y2
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPS (CX)(BX*1), X0, X3
+	VCVTPS2PD  X3, Y3
+	VSUBPD     Y2, Y3, Y3
+	VMULPD     Y3, Y3, Y3
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPS (CX)(BX*2), X0, X3
+	VCVTPS2PD  X3, Y3
+	VSUBPD     Y2, Y3, Y3
+	VMULPD     Y3, Y3, Y3
+	VADDPD     Y3, Y1, Y1
 	VMASKMOVPS (CX)(SI*1), X0, X3
 	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y3
+	VSUBPD     Y2, Y3, Y3
 	VMULPD     Y3, Y3, Y3
-	VADDPD     Y3, Y2, Y2
-	VMASKMOVPS (CX)(SI*2), X0, X3
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPS (DI), X0, X3
 	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y3
+	VSUBPD     Y2, Y3, Y3
 	VMULPD     Y3, Y3, Y3
-	VADDPD     Y3, Y2, Y2
-	VMASKMOVPS (CX)(DI*1), X0, X3
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPS (DI)(BX*1), X0, X3
 	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y3
+	VSUBPD     Y2, Y3, Y3
 	VMULPD     Y3, Y3, Y3
-	VADDPD     Y3, Y2, Y2
-	VMASKMOVPS (R8), X0, X3
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPS (DI)(BX*2), X0, X3
 	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y3
+	VSUBPD     Y2, Y3, Y3
 	VMULPD     Y3, Y3, Y3
-	VADDPD     Y3, Y2, Y2
-	VMASKMOVPS (R8)(SI*1), X0, X3
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPS (DI)(SI*1), X0, X3
 	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y3
+	VSUBPD     Y2, Y3, Y3
 	VMULPD     Y3, Y3, Y3
-	VADDPD     Y3, Y2, Y2
-	VMASKMOVPS (R8)(SI*2), X0, X3
-	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y3
-	VMULPD     Y3, Y3, Y3
-	VADDPD     Y3, Y2, Y2
-	VMASKMOVPS (R8)(DI*1), X0, X3
-	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y1
-	VMULPD     Y1, Y1, Y1
-	VADDPD     Y1, Y2, Y2
-	VMOVUPS    Y2, (BX)(AX*2)
+	VADDPD     Y3, Y1, Y1
+	VMOVUPS    Y1, (DX)(AX*2)
+	VMOVUPS    Y2, 1024(DX)(AX*2)
 
 next8:
 	MOVQ 16(SP), CX
-	LEAQ (CX)(SI*8), CX
+	LEAQ (CX)(BX*8), CX
 	MOVQ CX, 16(SP)
 	SUBQ $0x08, 24(SP)
 	JMP  rows8
@@ -510,25 +509,26 @@ rows4:
 	JZ    tail4
 
 groups4:
-	VCVTPS2PD (DX)(AX*1), Y1
-	VMOVUPS   (BX)(AX*2), Y2
+	VMOVUPS   (DX)(AX*2), Y1
+	VMOVUPS   1024(DX)(AX*2), Y2
 	VCVTPS2PD (CX), Y3
-	VSUBPD    Y1, Y3, Y3
+	VSUBPD    Y2, Y3, Y3
 	VMULPD    Y3, Y3, Y3
-	VADDPD    Y3, Y2, Y2
+	VADDPD    Y3, Y1, Y1
+	VCVTPS2PD (CX)(BX*1), Y3
+	VSUBPD    Y2, Y3, Y3
+	VMULPD    Y3, Y3, Y3
+	VADDPD    Y3, Y1, Y1
+	VCVTPS2PD (CX)(BX*2), Y3
+	VSUBPD    Y2, Y3, Y3
+	VMULPD    Y3, Y3, Y3
+	VADDPD    Y3, Y1, Y1
 	VCVTPS2PD (CX)(SI*1), Y3
-	VSUBPD    Y1, Y3, Y3
+	VSUBPD    Y2, Y3, Y3
 	VMULPD    Y3, Y3, Y3
-	VADDPD    Y3, Y2, Y2
-	VCVTPS2PD (CX)(SI*2), Y3
-	VSUBPD    Y1, Y3, Y3
-	VMULPD    Y3, Y3, Y3
-	VADDPD    Y3, Y2, Y2
-	VCVTPS2PD (CX)(DI*1), Y3
-	VSUBPD    Y1, Y3, Y1
-	VMULPD    Y1, Y1, Y1
-	VADDPD    Y1, Y2, Y2
-	VMOVUPS   Y2, (BX)(AX*2)
+	VADDPD    Y3, Y1, Y1
+	VMOVUPS   Y1, (DX)(AX*2)
+	VMOVUPS   Y2, 1024(DX)(AX*2)
 	ADDQ      $0x10, CX
 	ADDQ      $0x10, AX
 	JNZ       groups4
@@ -536,34 +536,34 @@ groups4:
 tail4:
 	CMPQ       8(SP), $0x00
 	JEQ        next4
-	VMASKMOVPS (DX)(AX*1), X0, X1
-	VCVTPS2PD  X1, Y1
-	VMOVUPS    (BX)(AX*2), Y2
+	VMOVUPS    (DX)(AX*2), Y1
+	VMOVUPS    1024(DX)(AX*2), Y2
 	VMASKMOVPS (CX), X0, X3
 	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y3
+	VSUBPD     Y2, Y3, Y3
 	VMULPD     Y3, Y3, Y3
-	VADDPD     Y3, Y2, Y2
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPS (CX)(BX*1), X0, X3
+	VCVTPS2PD  X3, Y3
+	VSUBPD     Y2, Y3, Y3
+	VMULPD     Y3, Y3, Y3
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPS (CX)(BX*2), X0, X3
+	VCVTPS2PD  X3, Y3
+	VSUBPD     Y2, Y3, Y3
+	VMULPD     Y3, Y3, Y3
+	VADDPD     Y3, Y1, Y1
 	VMASKMOVPS (CX)(SI*1), X0, X3
 	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y3
+	VSUBPD     Y2, Y3, Y3
 	VMULPD     Y3, Y3, Y3
-	VADDPD     Y3, Y2, Y2
-	VMASKMOVPS (CX)(SI*2), X0, X3
-	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y3
-	VMULPD     Y3, Y3, Y3
-	VADDPD     Y3, Y2, Y2
-	VMASKMOVPS (CX)(DI*1), X0, X3
-	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y1
-	VMULPD     Y1, Y1, Y1
-	VADDPD     Y1, Y2, Y2
-	VMOVUPS    Y2, (BX)(AX*2)
+	VADDPD     Y3, Y1, Y1
+	VMOVUPS    Y1, (DX)(AX*2)
+	VMOVUPS    Y2, 1024(DX)(AX*2)
 
 next4:
 	MOVQ 16(SP), CX
-	LEAQ (CX)(SI*4), CX
+	LEAQ (CX)(BX*4), CX
 	MOVQ CX, 16(SP)
 	SUBQ $0x04, 24(SP)
 	JMP  rows4
@@ -578,13 +578,14 @@ rows1:
 	JZ    tail1
 
 groups1:
-	VCVTPS2PD (DX)(AX*1), Y1
-	VMOVUPS   (BX)(AX*2), Y2
+	VMOVUPS   (DX)(AX*2), Y1
+	VMOVUPS   1024(DX)(AX*2), Y2
 	VCVTPS2PD (CX), Y3
-	VSUBPD    Y1, Y3, Y1
-	VMULPD    Y1, Y1, Y1
-	VADDPD    Y1, Y2, Y2
-	VMOVUPS   Y2, (BX)(AX*2)
+	VSUBPD    Y2, Y3, Y3
+	VMULPD    Y3, Y3, Y3
+	VADDPD    Y3, Y1, Y1
+	VMOVUPS   Y1, (DX)(AX*2)
+	VMOVUPS   Y2, 1024(DX)(AX*2)
 	ADDQ      $0x10, CX
 	ADDQ      $0x10, AX
 	JNZ       groups1
@@ -592,19 +593,19 @@ groups1:
 tail1:
 	CMPQ       8(SP), $0x00
 	JEQ        next1
-	VMASKMOVPS (DX)(AX*1), X0, X1
-	VCVTPS2PD  X1, Y1
-	VMOVUPS    (BX)(AX*2), Y2
+	VMOVUPS    (DX)(AX*2), Y1
+	VMOVUPS    1024(DX)(AX*2), Y2
 	VMASKMOVPS (CX), X0, X3
 	VCVTPS2PD  X3, Y3
-	VSUBPD     Y1, Y3, Y1
-	VMULPD     Y1, Y1, Y1
-	VADDPD     Y1, Y2, Y2
-	VMOVUPS    Y2, (BX)(AX*2)
+	VSUBPD     Y2, Y3, Y3
+	VMULPD     Y3, Y3, Y3
+	VADDPD     Y3, Y1, Y1
+	VMOVUPS    Y1, (DX)(AX*2)
+	VMOVUPS    Y2, 1024(DX)(AX*2)
 
 next1:
 	MOVQ 16(SP), CX
-	LEAQ (CX)(SI*1), CX
+	LEAQ (CX)(BX*1), CX
 	MOVQ CX, 16(SP)
 	SUBQ $0x01, 24(SP)
 	JMP  rows1
@@ -626,16 +627,14 @@ TEXT ·addSquaresAVX512(SB), NOSPLIT, $32-8
 	MOVQ  $-1, BX
 	BZHIQ DX, BX, BX
 	KMOVW BX, K1
-	MOVQ  64(AX), DX
-	ADDQ  CX, DX
-	MOVQ  96(AX), BX
-	LEAQ  (BX)(CX*2), BX
+	MOVQ  96(AX), DX
+	LEAQ  (DX)(CX*2), DX
 	NEGQ  CX
 	MOVQ  CX, (SP)
 	MOVQ  16(AX), CX
 	MOVQ  CX, 16(SP)
-	MOVQ  24(AX), SI
-	LEAQ  (SI)(SI*2), DI
+	MOVQ  24(AX), BX
+	LEAQ  (BX)(BX*2), SI
 	MOVQ  (AX), AX
 	MOVQ  AX, 24(SP)
 
@@ -643,94 +642,96 @@ rows8:
 	CMPQ  24(SP), $0x08
 	JLT   end8
 	MOVQ  16(SP), CX
-	LEAQ  (CX)(SI*4), R8
+	LEAQ  (CX)(BX*4), DI
 	MOVQ  (SP), AX
 	TESTQ AX, AX
 	JZ    tail8
 
 groups8:
-	VCVTPS2PD (DX)(AX*1), Z0
-	VMOVUPS   (BX)(AX*2), Z1
+	VMOVUPS   (DX)(AX*2), Z0
+	VMOVUPS   1024(DX)(AX*2), Z1
 	VCVTPS2PD (CX), Z2
-	VSUBPD    Z0, Z2, Z2
+	VSUBPD    Z1, Z2, Z2
 	VMULPD    Z2, Z2, Z2
-	VADDPD    Z2, Z1, Z1
+	VADDPD    Z2, Z0, Z0
+	VCVTPS2PD (CX)(BX*1), Z2
+	VSUBPD    Z1, Z2, Z2
+	VMULPD    Z2, Z2, Z2
+	VADDPD    Z2, Z0, Z0
+	VCVTPS2PD (CX)(BX*2), Z2
+	VSUBPD    Z1, Z2, Z2
+	VMULPD    Z2, Z2, Z2
+	VADDPD    Z2, Z0, Z0
 	VCVTPS2PD (CX)(SI*1), Z2
-	VSUBPD    Z0, Z2, Z2
+	VSUBPD    Z1, Z2, Z2
 	VMULPD    Z2, Z2, Z2
-	VADDPD    Z2, Z1, Z1
-	VCVTPS2PD (CX)(SI*2), Z2
-	VSUBPD    Z0, Z2, Z2
+	VADDPD    Z2, Z0, Z0
+	VCVTPS2PD (DI), Z2
+	VSUBPD    Z1, Z2, Z2
 	VMULPD    Z2, Z2, Z2
-	VADDPD    Z2, Z1, Z1
-	VCVTPS2PD (CX)(DI*1), Z2
-	VSUBPD    Z0, Z2, Z2
+	VADDPD    Z2, Z0, Z0
+	VCVTPS2PD (DI)(BX*1), Z2
+	VSUBPD    Z1, Z2, Z2
 	VMULPD    Z2, Z2, Z2
-	VADDPD    Z2, Z1, Z1
-	VCVTPS2PD (R8), Z2
-	VSUBPD    Z0, Z2, Z2
+	VADDPD    Z2, Z0, Z0
+	VCVTPS2PD (DI)(BX*2), Z2
+	VSUBPD    Z1, Z2, Z2
 	VMULPD    Z2, Z2, Z2
-	VADDPD    Z2, Z1, Z1
-	VCVTPS2PD (R8)(SI*1), Z2
-	VSUBPD    Z0, Z2, Z2
+	VADDPD    Z2, Z0, Z0
+	VCVTPS2PD (DI)(SI*1), Z2
+	VSUBPD    Z1, Z2, Z2
 	VMULPD    Z2, Z2, Z2
-	VADDPD    Z2, Z1, Z1
-	VCVTPS2PD (R8)(SI*2), Z2
-	VSUBPD    Z0, Z2, Z2
-	VMULPD    Z2, Z2, Z2
-	VADDPD    Z2, Z1, Z1
-	VCVTPS2PD (R8)(DI*1), Z2
-	VSUBPD    Z0, Z2, Z0
-	VMULPD    Z0, Z0, Z0
-	VADDPD    Z0, Z1, Z1
-	VMOVUPS   Z1, (BX)(AX*2)
+	VADDPD    Z2, Z0, Z0
+	VMOVUPS   Z0, (DX)(AX*2)
+	VMOVUPS   Z1, 1024(DX)(AX*2)
 	ADDQ      $0x20, CX
-	ADDQ      $0x20, R8
+	ADDQ      $0x20, DI
 	ADDQ      $0x20, AX
 	JNZ       groups8
 
 tail8:
 	CMPQ        8(SP), $0x00
 	JEQ         next8
-	VCVTPS2PD.Z (DX)(AX*1), K1, Z0
-	VMOVUPS     (BX)(AX*2), Z1
+	VMOVUPS     (DX)(AX*2), Z0
+	VMOVUPS     1024(DX)(AX*2), Z1
 	VCVTPS2PD.Z (CX), K1, Z2
-	VSUBPD      Z0, Z2, Z2
+	VSUBPD      Z1, Z2, Z2
 	VMULPD      Z2, Z2, Z2
-	VADDPD      Z2, Z1, Z1
+	VADDPD      Z2, Z0, Z0
+	VCVTPS2PD.Z (CX)(BX*1), K1, Z2
+	VSUBPD      Z1, Z2, Z2
+	VMULPD      Z2, Z2, Z2
+	VADDPD      Z2, Z0, Z0
+	VCVTPS2PD.Z (CX)(BX*2), K1, Z2
+	VSUBPD      Z1, Z2, Z2
+	VMULPD      Z2, Z2, Z2
+	VADDPD      Z2, Z0, Z0
 	VCVTPS2PD.Z (CX)(SI*1), K1, Z2
-	VSUBPD      Z0, Z2, Z2
+	VSUBPD      Z1, Z2, Z2
 	VMULPD      Z2, Z2, Z2
-	VADDPD      Z2, Z1, Z1
-	VCVTPS2PD.Z (CX)(SI*2), K1, Z2
-	VSUBPD      Z0, Z2, Z2
+	VADDPD      Z2, Z0, Z0
+	VCVTPS2PD.Z (DI), K1, Z2
+	VSUBPD      Z1, Z2, Z2
 	VMULPD      Z2, Z2, Z2
-	VADDPD      Z2, Z1, Z1
-	VCVTPS2PD.Z (CX)(DI*1), K1, Z2
-	VSUBPD      Z0, Z2, Z2
+	VADDPD      Z2, Z0, Z0
+	VCVTPS2PD.Z (DI)(BX*1), K1, Z2
+	VSUBPD      Z1, Z2, Z2
 	VMULPD      Z2, Z2, Z2
-	VADDPD      Z2, Z1, Z1
-	VCVTPS2PD.Z (R8), K1, Z2
-	VSUBPD      Z0, Z2, Z2
+	VADDPD      Z2, Z0, Z0
+	VCVTPS2PD.Z (DI)(BX*2), K1, Z2
+	VSUBPD      Z1, Z2, Z2
 	VMULPD      Z2, Z2, Z2
-	VADDPD      Z2, Z1, Z1
-	VCVTPS2PD.Z (R8)(SI*1), K1, Z2
-	VSUBPD      Z0, Z2, Z2
+	VADDPD      Z2, Z0, Z0
+	VCVTPS2PD.Z (DI)(SI*1), K1, Z2
+	VSUBPD      Z1, Z2, Z2
 	VMULPD      Z2, Z2, Z2
-	VADDPD      Z2, Z1, Z1
-	VCVTPS2PD.Z (R8)(SI*2), K1, Z2
-	VSUBPD      Z0, Z2, Z2
-	VMULPD      Z2, Z2, Z2
-	VADDPD      Z2, Z1, Z1
-	VCVTPS2PD.Z (R8)(DI*1), K1, Z2
-	VSUBPD      Z0, Z2, Z0
-	VMULPD      Z0, Z0, Z0
-	VADDPD      Z0, Z1, Z1
-	VMOVUPS     Z1, (BX)(AX*2)
+	VADDPD      Z2, Z0, Z0
+	VMOVUPS     Z0, (DX)(AX*2)
+	VMOVUPS     Z1, 1024(DX)(AX*2)
 
 next8:
 	MOVQ 16(SP), CX
-	LEAQ (CX)(SI*8), CX
+	LEAQ (CX)(BX*8), CX
 	MOVQ CX, 16(SP)
 	SUBQ $0x08, 24(SP)
 	JMP  rows8
@@ -745,25 +746,26 @@ rows4:
 	JZ    tail4
 
 groups4:
-	VCVTPS2PD (DX)(AX*1), Z0
-	VMOVUPS   (BX)(AX*2), Z1
+	VMOVUPS   (DX)(AX*2), Z0
+	VMOVUPS   1024(DX)(AX*2), Z1
 	VCVTPS2PD (CX), Z2
-	VSUBPD    Z0, Z2, Z2
+	VSUBPD    Z1, Z2, Z2
 	VMULPD    Z2, Z2, Z2
-	VADDPD    Z2, Z1, Z1
+	VADDPD    Z2, Z0, Z0
+	VCVTPS2PD (CX)(BX*1), Z2
+	VSUBPD    Z1, Z2, Z2
+	VMULPD    Z2, Z2, Z2
+	VADDPD    Z2, Z0, Z0
+	VCVTPS2PD (CX)(BX*2), Z2
+	VSUBPD    Z1, Z2, Z2
+	VMULPD    Z2, Z2, Z2
+	VADDPD    Z2, Z0, Z0
 	VCVTPS2PD (CX)(SI*1), Z2
-	VSUBPD    Z0, Z2, Z2
+	VSUBPD    Z1, Z2, Z2
 	VMULPD    Z2, Z2, Z2
-	VADDPD    Z2, Z1, Z1
-	VCVTPS2PD (CX)(SI*2), Z2
-	VSUBPD    Z0, Z2, Z2
-	VMULPD    Z2, Z2, Z2
-	VADDPD    Z2, Z1, Z1
-	VCVTPS2PD (CX)(DI*1), Z2
-	VSUBPD    Z0, Z2, Z0
-	VMULPD    Z0, Z0, Z0
-	VADDPD    Z0, Z1, Z1
-	VMOVUPS   Z1, (BX)(AX*2)
+	VADDPD    Z2, Z0, Z0
+	VMOVUPS   Z0, (DX)(AX*2)
+	VMOVUPS   Z1, 1024(DX)(AX*2)
 	ADDQ      $0x20, CX
 	ADDQ      $0x20, AX
 	JNZ       groups4
@@ -771,29 +773,30 @@ groups4:
 tail4:
 	CMPQ        8(SP), $0x00
 	JEQ         next4
-	VCVTPS2PD.Z (DX)(AX*1), K1, Z0
-	VMOVUPS     (BX)(AX*2), Z1
+	VMOVUPS     (DX)(AX*2), Z0
+	VMOVUPS     1024(DX)(AX*2), Z1
 	VCVTPS2PD.Z (CX), K1, Z2
-	VSUBPD      Z0, Z2, Z2
+	VSUBPD      Z1, Z2, Z2
 	VMULPD      Z2, Z2, Z2
-	VADDPD      Z2, Z1, Z1
+	VADDPD      Z2, Z0, Z0
+	VCVTPS2PD.Z (CX)(BX*1), K1, Z2
+	VSUBPD      Z1, Z2, Z2
+	VMULPD      Z2, Z2, Z2
+	VADDPD      Z2, Z0, Z0
+	VCVTPS2PD.Z (CX)(BX*2), K1, Z2
+	VSUBPD      Z1, Z2, Z2
+	VMULPD      Z2, Z2, Z2
+	VADDPD      Z2, Z0, Z0
 	VCVTPS2PD.Z (CX)(SI*1), K1, Z2
-	VSUBPD      Z0, Z2, Z2
+	VSUBPD      Z1, Z2, Z2
 	VMULPD      Z2, Z2, Z2
-	VADDPD      Z2, Z1, Z1
-	VCVTPS2PD.Z (CX)(SI*2), K1, Z2
-	VSUBPD      Z0, Z2, Z2
-	VMULPD      Z2, Z2, Z2
-	VADDPD      Z2, Z1, Z1
-	VCVTPS2PD.Z (CX)(DI*1), K1, Z2
-	VSUBPD      Z0, Z2, Z0
-	VMULPD      Z0, Z0, Z0
-	VADDPD      Z0, Z1, Z1
-	VMOVUPS     Z1, (BX)(AX*2)
+	VADDPD      Z2, Z0, Z0
+	VMOVUPS     Z0, (DX)(AX*2)
+	VMOVUPS     Z1, 1024(DX)(AX*2)
 
 next4:
 	MOVQ 16(SP), CX
-	LEAQ (CX)(SI*4), CX
+	LEAQ (CX)(BX*4), CX
 	MOVQ CX, 16(SP)
 	SUBQ $0x04, 24(SP)
 	JMP  rows4
@@ -808,13 +811,14 @@ rows1:
 	JZ    tail1
 
 groups1:
-	VCVTPS2PD (DX)(AX*1), Z0
-	VMOVUPS   (BX)(AX*2), Z1
+	VMOVUPS   (DX)(AX*2), Z0
+	VMOVUPS   1024(DX)(AX*2), Z1
 	VCVTPS2PD (CX), Z2
-	VSUBPD    Z0, Z2, Z0
-	VMULPD    Z0, Z0, Z0
-	VADDPD    Z0, Z1, Z1
-	VMOVUPS   Z1, (BX)(AX*2)
+	VSUBPD    Z1, Z2, Z2
+	VMULPD    Z2, Z2, Z2
+	VADDPD    Z2, Z0, Z0
+	VMOVUPS   Z0, (DX)(AX*2)
+	VMOVUPS   Z1, 1024(DX)(AX*2)
 	ADDQ      $0x20, CX
 	ADDQ      $0x20, AX
 	JNZ       groups1
@@ -822,17 +826,18 @@ groups1:
 tail1:
 	CMPQ        8(SP), $0x00
 	JEQ         next1
-	VCVTPS2PD.Z (DX)(AX*1), K1, Z0
-	VMOVUPS     (BX)(AX*2), Z1
+	VMOVUPS     (DX)(AX*2), Z0
+	VMOVUPS     1024(DX)(AX*2), Z1
 	VCVTPS2PD.Z (CX), K1, Z2
-	VSUBPD      Z0, Z2, Z0
-	VMULPD      Z0, Z0, Z0
-	VADDPD      Z0, Z1, Z1
-	VMOVUPS     Z1, (BX)(AX*2)
+	VSUBPD      Z1, Z2, Z2
+	VMULPD      Z2, Z2, Z2
+	VADDPD      Z2, Z0, Z0
+	VMOVUPS     Z0, (DX)(AX*2)
+	VMOVUPS     Z1, 1024(DX)(AX*2)
 
 next1:
 	MOVQ 16(SP), CX
-	LEAQ (CX)(SI*1), CX
+	LEAQ (CX)(BX*1), CX
 	MOVQ CX, 16(SP)
 	SUBQ $0x01, 24(SP)
 	JMP  rows1
@@ -2814,6 +2819,167 @@ next1:
 	VZEROUPPER
 	RET
 
+// func splitMeansAVX2(strip *int)
+// Requires: AVX, FMA3
+TEXT ·splitMeansAVX2(SB), NOSPLIT, $16-8
+	MOVQ         strip+0(FP), AX
+	MOVQ         8(AX), CX
+	MOVQ         CX, DX
+	ANDQ         $0x03, DX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	MOVQ         DX, 8(SP)
+	LEAQ         tailMasks<>+0(SB), BX
+	SUBQ         DX, BX
+	SUBQ         DX, BX
+	SUBQ         DX, BX
+	SUBQ         DX, BX
+	VMOVUPS      32(BX), Y0
+	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 112(AX), Y2
+	MOVQ         88(AX), DX
+	ADDQ         CX, DX
+	MOVQ         96(AX), AX
+	LEAQ         (AX)(CX*2), AX
+	NEGQ         CX
+	MOVQ         CX, (SP)
+	MOVQ         (SP), CX
+	TESTQ        CX, CX
+	JZ           tail1
+
+groups1:
+	VMOVUPS      (AX)(CX*2), Y3
+	VMULPD       Y2, Y3, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PD Y1, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFMADD231PD  Y2, Y5, Y6
+	VMOVAPS      Y3, Y3
+	VFNMADD231PD Y1, Y6, Y3
+	VMOVAPS      Y6, Y5
+	VFMADD231PD  Y2, Y3, Y5
+	VCMPPD       $0x03, Y5, Y5, Y3
+	VBLENDVPD    Y3, Y4, Y5, Y3
+	VMOVUPS      Y3, (AX)(CX*2)
+	VCVTPD2PSY   Y3, X4
+	VMOVUPS      X4, (DX)(CX*1)
+	VCVTPS2PD    X4, Y4
+	VSUBPD       Y4, Y3, Y3
+	VCMPPD       $0x07, Y3, Y3, Y4
+	VANDPD       Y4, Y3, Y3
+	VCVTPD2PSY   Y3, X3
+	VMOVUPS      X3, 512(DX)(CX*1)
+	ADDQ         $0x10, CX
+	JNZ          groups1
+
+tail1:
+	CMPQ         8(SP), $0x00
+	JEQ          next1
+	VMOVUPS      (AX)(CX*2), Y3
+	VMULPD       Y2, Y3, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PD Y1, Y4, Y5
+	VMOVAPS      Y4, Y6
+	VFMADD231PD  Y2, Y5, Y6
+	VMOVAPS      Y3, Y3
+	VFNMADD231PD Y1, Y6, Y3
+	VMOVAPS      Y6, Y1
+	VFMADD231PD  Y2, Y3, Y1
+	VCMPPD       $0x03, Y1, Y1, Y2
+	VBLENDVPD    Y2, Y4, Y1, Y1
+	VMOVUPS      Y1, (AX)(CX*2)
+	VCVTPD2PSY   Y1, X2
+	VMASKMOVPS   X2, X0, (DX)(CX*1)
+	VCVTPS2PD    X2, Y2
+	VSUBPD       Y2, Y1, Y1
+	VCMPPD       $0x07, Y1, Y1, Y2
+	VANDPD       Y2, Y1, Y1
+	VCVTPD2PSY   Y1, X1
+	VMASKMOVPS   X1, X0, 512(DX)(CX*1)
+
+next1:
+	VZEROUPPER
+	RET
+
+// func splitMeansAVX512(strip *int)
+// Requires: AVX, AVX512F, AVX512VL, BMI2
+TEXT ·splitMeansAVX512(SB), NOSPLIT, $16-8
+	MOVQ         strip+0(FP), AX
+	MOVQ         8(AX), CX
+	MOVQ         CX, DX
+	ANDQ         $0x07, DX
+	SUBQ         DX, CX
+	SHLQ         $0x02, CX
+	MOVQ         DX, 8(SP)
+	MOVQ         $-1, BX
+	BZHIQ        DX, BX, BX
+	KMOVW        BX, K1
+	VBROADCASTSD 104(AX), Z0
+	VBROADCASTSD 112(AX), Z1
+	MOVQ         88(AX), DX
+	ADDQ         CX, DX
+	MOVQ         96(AX), AX
+	LEAQ         (AX)(CX*2), AX
+	NEGQ         CX
+	MOVQ         CX, (SP)
+	MOVQ         (SP), CX
+	TESTQ        CX, CX
+	JZ           tail1
+
+groups1:
+	VMOVUPS      (AX)(CX*2), Z2
+	VMULPD       Z1, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PD Z0, Z3, Z4
+	VMOVAPS      Z3, Z5
+	VFMADD231PD  Z1, Z4, Z5
+	VMOVAPS      Z2, Z2
+	VFNMADD231PD Z0, Z5, Z2
+	VMOVAPS      Z5, Z4
+	VFMADD231PD  Z1, Z2, Z4
+	VCMPPD       $0x03, Z4, Z4, K2
+	VBLENDMPD    Z3, Z4, K2, Z6
+	VMOVUPS      Z6, (AX)(CX*2)
+	VCVTPD2PS    Z6, Y2
+	VMOVUPS      Y2, (DX)(CX*1)
+	VCVTPS2PD    Y2, Z2
+	VSUBPD       Z2, Z6, Z2
+	VCMPPD       $0x07, Z2, Z2, K2
+	VMOVAPD.Z    Z2, K2, Z2
+	VCVTPD2PS    Z2, Y2
+	VMOVUPS      Y2, 512(DX)(CX*1)
+	ADDQ         $0x20, CX
+	JNZ          groups1
+
+tail1:
+	CMPQ         8(SP), $0x00
+	JEQ          next1
+	VMOVUPS      (AX)(CX*2), Z2
+	VMULPD       Z1, Z2, Z3
+	VMOVAPS      Z2, Z4
+	VFNMADD231PD Z0, Z3, Z4
+	VMOVAPS      Z3, Z5
+	VFMADD231PD  Z1, Z4, Z5
+	VMOVAPS      Z2, Z2
+	VFNMADD231PD Z0, Z5, Z2
+	VMOVAPS      Z5, Z0
+	VFMADD231PD  Z1, Z2, Z0
+	VCMPPD       $0x03, Z0, Z0, K2
+	VBLENDMPD    Z3, Z0, K2, Z7
+	VMOVUPS      Z7, (AX)(CX*2)
+	VCVTPD2PS    Z7, Y0
+	VMOVUPS      Y0, K1, (DX)(CX*1)
+	VCVTPS2PD    Y0, Z0
+	VSUBPD       Z0, Z7, Z0
+	VCMPPD       $0x07, Z0, Z0, K2
+	VMOVAPD.Z    Z0, K2, Z0
+	VCVTPD2PS    Z0, Y0
+	VMOVUPS      Y0, K1, 512(DX)(CX*1)
+
+next1:
+	VZEROUPPER
+	RET
+
 // func takeVariancesAVX2(strip *int)
 // Requires: AVX, FMA3
 TEXT ·takeVariancesAVX2(SB), NOSPLIT, $16-8
@@ -3222,9 +3388,9 @@ next1:
 	VZEROUPPER
 	RET
 
-// func centerAVX2(strip *int)
+// func subtractAVX2(strip *int)
 // Requires: AVX, MMX+
-TEXT ·centerAVX2(SB), NOSPLIT, $48-8
+TEXT ·subtractAVX2(SB), NOSPLIT, $48-8
 	MOVQ    strip+0(FP), AX
 	MOVQ    8(AX), CX
 	MOVQ    CX, DX
@@ -3369,9 +3535,9 @@ end1:
 	VZEROUPPER
 	RET
 
-// func centerAVX512(strip *int)
+// func subtractAVX512(strip *int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·centerAVX512(SB), NOSPLIT, $48-8
+TEXT ·subtractAVX512(SB), NOSPLIT, $48-8
 	MOVQ  strip+0(FP), AX
 	MOVQ  8(AX), CX
 	MOVQ  CX, DX
@@ -3497,6 +3663,325 @@ tail1:
 	VMOVUPS.Z (DX)(AX*1), K1, Z0
 	VMOVUPS.Z (CX), K1, Z1
 	VSUBPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DI)
+
+next1:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(BX*1), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), DI
+	LEAQ (DI)(R8*1), DI
+	MOVQ DI, 24(SP)
+	SUBQ $0x01, 32(SP)
+	JMP  rows1
+
+end1:
+	VZEROUPPER
+	RET
+
+// func centerAVX2(strip *int)
+// Requires: AVX, MMX+
+TEXT ·centerAVX2(SB), NOSPLIT, $48-8
+	MOVQ    strip+0(FP), AX
+	MOVQ    8(AX), CX
+	MOVQ    CX, DX
+	ANDQ    $0x07, DX
+	SUBQ    DX, CX
+	SHLQ    $0x02, CX
+	MOVQ    DX, 8(SP)
+	LEAQ    tailMasks<>+0(SB), BX
+	SUBQ    DX, BX
+	SUBQ    DX, BX
+	SUBQ    DX, BX
+	SUBQ    DX, BX
+	VMOVUPS 32(BX), Y0
+	MOVQ    88(AX), DX
+	ADDQ    CX, DX
+	NEGQ    CX
+	MOVQ    CX, (SP)
+	MOVQ    16(AX), CX
+	MOVQ    CX, 16(SP)
+	MOVQ    24(AX), BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	MOVQ    DI, 24(SP)
+	MOVQ    40(AX), R8
+	LEAQ    (R8)(R8*2), R9
+	MOVQ    (AX), CX
+	MOVQ    CX, 32(SP)
+	XORQ    CX, CX
+	CMPQ    8(AX), $0x20
+	JLT     narrow
+	MOVQ    $+8, CX
+
+narrow:
+	MOVQ CX, 40(SP)
+
+rows4:
+	CMPQ  32(SP), $0x04
+	JLT   end4
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), DI
+	MOVQ  40(SP), R10
+	IMULQ R8, R10
+	ADDQ  DI, R10
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail4
+
+groups4:
+	VMOVUPS    (DX)(AX*1), Y1
+	VMOVUPS    512(DX)(AX*1), Y2
+	PREFETCHT0 (R10)
+	VMOVUPS    (CX), Y3
+	VSUBPS     Y1, Y3, Y3
+	VSUBPS     Y2, Y3, Y3
+	VMOVUPS    Y3, (DI)
+	PREFETCHT0 (R10)(R8*1)
+	VMOVUPS    (CX)(BX*1), Y3
+	VSUBPS     Y1, Y3, Y3
+	VSUBPS     Y2, Y3, Y3
+	VMOVUPS    Y3, (DI)(R8*1)
+	PREFETCHT0 (R10)(R8*2)
+	VMOVUPS    (CX)(BX*2), Y3
+	VSUBPS     Y1, Y3, Y3
+	VSUBPS     Y2, Y3, Y3
+	VMOVUPS    Y3, (DI)(R8*2)
+	PREFETCHT0 (R10)(R9*1)
+	VMOVUPS    (CX)(SI*1), Y3
+	VSUBPS     Y1, Y3, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMOVUPS    Y1, (DI)(R9*1)
+	ADDQ       $0x20, CX
+	ADDQ       $0x20, DI
+	ADDQ       $0x20, R10
+	ADDQ       $0x20, AX
+	JNZ        groups4
+
+tail4:
+	CMPQ       8(SP), $0x00
+	JEQ        next4
+	VMASKMOVPS (DX)(AX*1), Y0, Y1
+	VMASKMOVPS 512(DX)(AX*1), Y0, Y2
+	PREFETCHT0 (R10)
+	VMASKMOVPS (CX), Y0, Y3
+	VSUBPS     Y1, Y3, Y3
+	VSUBPS     Y2, Y3, Y3
+	VMASKMOVPS Y3, Y0, (DI)
+	PREFETCHT0 (R10)(R8*1)
+	VMASKMOVPS (CX)(BX*1), Y0, Y3
+	VSUBPS     Y1, Y3, Y3
+	VSUBPS     Y2, Y3, Y3
+	VMASKMOVPS Y3, Y0, (DI)(R8*1)
+	PREFETCHT0 (R10)(R8*2)
+	VMASKMOVPS (CX)(BX*2), Y0, Y3
+	VSUBPS     Y1, Y3, Y3
+	VSUBPS     Y2, Y3, Y3
+	VMASKMOVPS Y3, Y0, (DI)(R8*2)
+	PREFETCHT0 (R10)(R9*1)
+	VMASKMOVPS (CX)(SI*1), Y0, Y3
+	VSUBPS     Y1, Y3, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DI)(R9*1)
+
+next4:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(BX*4), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), DI
+	LEAQ (DI)(R8*4), DI
+	MOVQ DI, 24(SP)
+	SUBQ $0x04, 32(SP)
+	JMP  rows4
+
+end4:
+rows1:
+	CMPQ  32(SP), $0x01
+	JLT   end1
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), DI
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail1
+
+groups1:
+	VMOVUPS (DX)(AX*1), Y1
+	VMOVUPS 512(DX)(AX*1), Y2
+	VMOVUPS (CX), Y3
+	VSUBPS  Y1, Y3, Y1
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, AX
+	JNZ     groups1
+
+tail1:
+	CMPQ       8(SP), $0x00
+	JEQ        next1
+	VMASKMOVPS (DX)(AX*1), Y0, Y1
+	VMASKMOVPS 512(DX)(AX*1), Y0, Y2
+	VMASKMOVPS (CX), Y0, Y3
+	VSUBPS     Y1, Y3, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DI)
+
+next1:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(BX*1), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), DI
+	LEAQ (DI)(R8*1), DI
+	MOVQ DI, 24(SP)
+	SUBQ $0x01, 32(SP)
+	JMP  rows1
+
+end1:
+	VZEROUPPER
+	RET
+
+// func centerAVX512(strip *int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·centerAVX512(SB), NOSPLIT, $48-8
+	MOVQ  strip+0(FP), AX
+	MOVQ  8(AX), CX
+	MOVQ  CX, DX
+	ANDQ  $0x0f, DX
+	SUBQ  DX, CX
+	SHLQ  $0x02, CX
+	MOVQ  DX, 8(SP)
+	MOVQ  $-1, BX
+	BZHIQ DX, BX, BX
+	KMOVW BX, K1
+	MOVQ  88(AX), DX
+	ADDQ  CX, DX
+	NEGQ  CX
+	MOVQ  CX, (SP)
+	MOVQ  16(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  24(AX), BX
+	LEAQ  (BX)(BX*2), SI
+	MOVQ  32(AX), DI
+	MOVQ  DI, 24(SP)
+	MOVQ  40(AX), R8
+	LEAQ  (R8)(R8*2), R9
+	MOVQ  (AX), CX
+	MOVQ  CX, 32(SP)
+	XORQ  CX, CX
+	CMPQ  8(AX), $0x20
+	JLT   narrow
+	MOVQ  $+8, CX
+
+narrow:
+	MOVQ CX, 40(SP)
+
+rows4:
+	CMPQ  32(SP), $0x04
+	JLT   end4
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), DI
+	MOVQ  40(SP), R10
+	IMULQ R8, R10
+	ADDQ  DI, R10
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail4
+
+groups4:
+	VMOVUPS    (DX)(AX*1), Z0
+	VMOVUPS    512(DX)(AX*1), Z1
+	PREFETCHT0 (R10)
+	VMOVUPS    (CX), Z2
+	VSUBPS     Z0, Z2, Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (DI)
+	PREFETCHT0 (R10)(R8*1)
+	VMOVUPS    (CX)(BX*1), Z2
+	VSUBPS     Z0, Z2, Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (DI)(R8*1)
+	PREFETCHT0 (R10)(R8*2)
+	VMOVUPS    (CX)(BX*2), Z2
+	VSUBPS     Z0, Z2, Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, (DI)(R8*2)
+	PREFETCHT0 (R10)(R9*1)
+	VMOVUPS    (CX)(SI*1), Z2
+	VSUBPS     Z0, Z2, Z0
+	VSUBPS     Z1, Z0, Z0
+	VMOVUPS    Z0, (DI)(R9*1)
+	ADDQ       $0x40, CX
+	ADDQ       $0x40, DI
+	ADDQ       $0x40, R10
+	ADDQ       $0x40, AX
+	JNZ        groups4
+
+tail4:
+	CMPQ       8(SP), $0x00
+	JEQ        next4
+	VMOVUPS.Z  (DX)(AX*1), K1, Z0
+	VMOVUPS.Z  512(DX)(AX*1), K1, Z1
+	PREFETCHT0 (R10)
+	VMOVUPS.Z  (CX), K1, Z2
+	VSUBPS     Z0, Z2, Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, K1, (DI)
+	PREFETCHT0 (R10)(R8*1)
+	VMOVUPS.Z  (CX)(BX*1), K1, Z2
+	VSUBPS     Z0, Z2, Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, K1, (DI)(R8*1)
+	PREFETCHT0 (R10)(R8*2)
+	VMOVUPS.Z  (CX)(BX*2), K1, Z2
+	VSUBPS     Z0, Z2, Z2
+	VSUBPS     Z1, Z2, Z2
+	VMOVUPS    Z2, K1, (DI)(R8*2)
+	PREFETCHT0 (R10)(R9*1)
+	VMOVUPS.Z  (CX)(SI*1), K1, Z2
+	VSUBPS     Z0, Z2, Z0
+	VSUBPS     Z1, Z0, Z0
+	VMOVUPS    Z0, K1, (DI)(R9*1)
+
+next4:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(BX*4), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), DI
+	LEAQ (DI)(R8*4), DI
+	MOVQ DI, 24(SP)
+	SUBQ $0x04, 32(SP)
+	JMP  rows4
+
+end4:
+rows1:
+	CMPQ  32(SP), $0x01
+	JLT   end1
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), DI
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail1
+
+groups1:
+	VMOVUPS (DX)(AX*1), Z0
+	VMOVUPS 512(DX)(AX*1), Z1
+	VMOVUPS (CX), Z2
+	VSUBPS  Z0, Z2, Z0
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, AX
+	JNZ     groups1
+
+tail1:
+	CMPQ      8(SP), $0x00
+	JEQ       next1
+	VMOVUPS.Z (DX)(AX*1), K1, Z0
+	VMOVUPS.Z 512(DX)(AX*1), K1, Z1
+	VMOVUPS.Z (CX), K1, Z2
+	VSUBPS    Z0, Z2, Z0
+	VSUBPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (DI)
 
 next1:
@@ -4438,9 +4923,9 @@ end1:
 	VZEROUPPER
 	RET
 
-// func standardizeAVX2(strip *int)
+// func normalizeByAVX2(strip *int)
 // Requires: AVX, MMX+
-TEXT ·standardizeAVX2(SB), NOSPLIT, $48-8
+TEXT ·normalizeByAVX2(SB), NOSPLIT, $48-8
 	MOVQ    strip+0(FP), AX
 	MOVQ    8(AX), CX
 	MOVQ    CX, DX
@@ -4601,9 +5086,9 @@ end1:
 	VZEROUPPER
 	RET
 
-// func standardizeAVX512(strip *int)
+// func normalizeByAVX512(strip *int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·standardizeAVX512(SB), NOSPLIT, $48-8
+TEXT ·normalizeByAVX512(SB), NOSPLIT, $48-8
 	MOVQ  strip+0(FP), AX
 	MOVQ  8(AX), CX
 	MOVQ  CX, DX
@@ -4761,6 +5246,357 @@ end1:
 	VZEROUPPER
 	RET
 
+// func standardizeAVX2(strip *int)
+// Requires: AVX, MMX+
+TEXT ·standardizeAVX2(SB), NOSPLIT, $48-8
+	MOVQ    strip+0(FP), AX
+	MOVQ    8(AX), CX
+	MOVQ    CX, DX
+	ANDQ    $0x07, DX
+	SUBQ    DX, CX
+	SHLQ    $0x02, CX
+	MOVQ    DX, 8(SP)
+	LEAQ    tailMasks<>+0(SB), BX
+	SUBQ    DX, BX
+	SUBQ    DX, BX
+	SUBQ    DX, BX
+	SUBQ    DX, BX
+	VMOVUPS 32(BX), Y0
+	MOVQ    88(AX), DX
+	ADDQ    CX, DX
+	MOVQ    64(AX), BX
+	ADDQ    CX, BX
+	NEGQ    CX
+	MOVQ    CX, (SP)
+	MOVQ    16(AX), CX
+	MOVQ    CX, 16(SP)
+	MOVQ    24(AX), SI
+	LEAQ    (SI)(SI*2), DI
+	MOVQ    32(AX), R8
+	MOVQ    R8, 24(SP)
+	MOVQ    40(AX), R9
+	LEAQ    (R9)(R9*2), R10
+	MOVQ    (AX), CX
+	MOVQ    CX, 32(SP)
+	XORQ    CX, CX
+	CMPQ    8(AX), $0x20
+	JLT     narrow
+	MOVQ    $+8, CX
+
+narrow:
+	MOVQ CX, 40(SP)
+
+rows4:
+	CMPQ  32(SP), $0x04
+	JLT   end4
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), R8
+	MOVQ  40(SP), R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail4
+
+groups4:
+	VMOVUPS    (DX)(AX*1), Y1
+	VMOVUPS    512(DX)(AX*1), Y2
+	VMOVUPS    (BX)(AX*1), Y3
+	PREFETCHT0 (R11)
+	VMOVUPS    (CX), Y4
+	VSUBPS     Y1, Y4, Y4
+	VSUBPS     Y2, Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VMOVUPS    Y4, (R8)
+	PREFETCHT0 (R11)(R9*1)
+	VMOVUPS    (CX)(SI*1), Y4
+	VSUBPS     Y1, Y4, Y4
+	VSUBPS     Y2, Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VMOVUPS    Y4, (R8)(R9*1)
+	PREFETCHT0 (R11)(R9*2)
+	VMOVUPS    (CX)(SI*2), Y4
+	VSUBPS     Y1, Y4, Y4
+	VSUBPS     Y2, Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VMOVUPS    Y4, (R8)(R9*2)
+	PREFETCHT0 (R11)(R10*1)
+	VMOVUPS    (CX)(DI*1), Y4
+	VSUBPS     Y1, Y4, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y3, Y1, Y1
+	VMOVUPS    Y1, (R8)(R10*1)
+	ADDQ       $0x20, CX
+	ADDQ       $0x20, R8
+	ADDQ       $0x20, R11
+	ADDQ       $0x20, AX
+	JNZ        groups4
+
+tail4:
+	CMPQ       8(SP), $0x00
+	JEQ        next4
+	VMASKMOVPS (DX)(AX*1), Y0, Y1
+	VMASKMOVPS 512(DX)(AX*1), Y0, Y2
+	VMASKMOVPS (BX)(AX*1), Y0, Y3
+	PREFETCHT0 (R11)
+	VMASKMOVPS (CX), Y0, Y4
+	VSUBPS     Y1, Y4, Y4
+	VSUBPS     Y2, Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R8)
+	PREFETCHT0 (R11)(R9*1)
+	VMASKMOVPS (CX)(SI*1), Y0, Y4
+	VSUBPS     Y1, Y4, Y4
+	VSUBPS     Y2, Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R8)(R9*1)
+	PREFETCHT0 (R11)(R9*2)
+	VMASKMOVPS (CX)(SI*2), Y0, Y4
+	VSUBPS     Y1, Y4, Y4
+	VSUBPS     Y2, Y4, Y4
+	VMULPS     Y3, Y4, Y4
+	VMASKMOVPS Y4, Y0, (R8)(R9*2)
+	PREFETCHT0 (R11)(R10*1)
+	VMASKMOVPS (CX)(DI*1), Y0, Y4
+	VSUBPS     Y1, Y4, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y3, Y1, Y1
+	VMASKMOVPS Y1, Y0, (R8)(R10*1)
+
+next4:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(SI*4), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), R8
+	LEAQ (R8)(R9*4), R8
+	MOVQ R8, 24(SP)
+	SUBQ $0x04, 32(SP)
+	JMP  rows4
+
+end4:
+rows1:
+	CMPQ  32(SP), $0x01
+	JLT   end1
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), R8
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail1
+
+groups1:
+	VMOVUPS (DX)(AX*1), Y1
+	VMOVUPS 512(DX)(AX*1), Y2
+	VMOVUPS (BX)(AX*1), Y3
+	VMOVUPS (CX), Y4
+	VSUBPS  Y1, Y4, Y1
+	VSUBPS  Y2, Y1, Y1
+	VMULPS  Y3, Y1, Y1
+	VMOVUPS Y1, (R8)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, R8
+	ADDQ    $0x20, AX
+	JNZ     groups1
+
+tail1:
+	CMPQ       8(SP), $0x00
+	JEQ        next1
+	VMASKMOVPS (DX)(AX*1), Y0, Y1
+	VMASKMOVPS 512(DX)(AX*1), Y0, Y2
+	VMASKMOVPS (BX)(AX*1), Y0, Y3
+	VMASKMOVPS (CX), Y0, Y4
+	VSUBPS     Y1, Y4, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y3, Y1, Y1
+	VMASKMOVPS Y1, Y0, (R8)
+
+next1:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(SI*1), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), R8
+	LEAQ (R8)(R9*1), R8
+	MOVQ R8, 24(SP)
+	SUBQ $0x01, 32(SP)
+	JMP  rows1
+
+end1:
+	VZEROUPPER
+	RET
+
+// func standardizeAVX512(strip *int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·standardizeAVX512(SB), NOSPLIT, $48-8
+	MOVQ  strip+0(FP), AX
+	MOVQ  8(AX), CX
+	MOVQ  CX, DX
+	ANDQ  $0x0f, DX
+	SUBQ  DX, CX
+	SHLQ  $0x02, CX
+	MOVQ  DX, 8(SP)
+	MOVQ  $-1, BX
+	BZHIQ DX, BX, BX
+	KMOVW BX, K1
+	MOVQ  88(AX), DX
+	ADDQ  CX, DX
+	MOVQ  64(AX), BX
+	ADDQ  CX, BX
+	NEGQ  CX
+	MOVQ  CX, (SP)
+	MOVQ  16(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  24(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	MOVQ  32(AX), R8
+	MOVQ  R8, 24(SP)
+	MOVQ  40(AX), R9
+	LEAQ  (R9)(R9*2), R10
+	MOVQ  (AX), CX
+	MOVQ  CX, 32(SP)
+	XORQ  CX, CX
+	CMPQ  8(AX), $0x20
+	JLT   narrow
+	MOVQ  $+8, CX
+
+narrow:
+	MOVQ CX, 40(SP)
+
+rows4:
+	CMPQ  32(SP), $0x04
+	JLT   end4
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), R8
+	MOVQ  40(SP), R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail4
+
+groups4:
+	VMOVUPS    (DX)(AX*1), Z0
+	VMOVUPS    512(DX)(AX*1), Z1
+	VMOVUPS    (BX)(AX*1), Z2
+	PREFETCHT0 (R11)
+	VMOVUPS    (CX), Z3
+	VSUBPS     Z0, Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMULPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (R8)
+	PREFETCHT0 (R11)(R9*1)
+	VMOVUPS    (CX)(SI*1), Z3
+	VSUBPS     Z0, Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMULPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (R8)(R9*1)
+	PREFETCHT0 (R11)(R9*2)
+	VMOVUPS    (CX)(SI*2), Z3
+	VSUBPS     Z0, Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMULPS     Z2, Z3, Z3
+	VMOVUPS    Z3, (R8)(R9*2)
+	PREFETCHT0 (R11)(R10*1)
+	VMOVUPS    (CX)(DI*1), Z3
+	VSUBPS     Z0, Z3, Z0
+	VSUBPS     Z1, Z0, Z0
+	VMULPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (R8)(R10*1)
+	ADDQ       $0x40, CX
+	ADDQ       $0x40, R8
+	ADDQ       $0x40, R11
+	ADDQ       $0x40, AX
+	JNZ        groups4
+
+tail4:
+	CMPQ       8(SP), $0x00
+	JEQ        next4
+	VMOVUPS.Z  (DX)(AX*1), K1, Z0
+	VMOVUPS.Z  512(DX)(AX*1), K1, Z1
+	VMOVUPS.Z  (BX)(AX*1), K1, Z2
+	PREFETCHT0 (R11)
+	VMOVUPS.Z  (CX), K1, Z3
+	VSUBPS     Z0, Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMULPS     Z2, Z3, Z3
+	VMOVUPS    Z3, K1, (R8)
+	PREFETCHT0 (R11)(R9*1)
+	VMOVUPS.Z  (CX)(SI*1), K1, Z3
+	VSUBPS     Z0, Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMULPS     Z2, Z3, Z3
+	VMOVUPS    Z3, K1, (R8)(R9*1)
+	PREFETCHT0 (R11)(R9*2)
+	VMOVUPS.Z  (CX)(SI*2), K1, Z3
+	VSUBPS     Z0, Z3, Z3
+	VSUBPS     Z1, Z3, Z3
+	VMULPS     Z2, Z3, Z3
+	VMOVUPS    Z3, K1, (R8)(R9*2)
+	PREFETCHT0 (R11)(R10*1)
+	VMOVUPS.Z  (CX)(DI*1), K1, Z3
+	VSUBPS     Z0, Z3, Z0
+	VSUBPS     Z1, Z0, Z0
+	VMULPS     Z2, Z0, Z0
+	VMOVUPS    Z0, K1, (R8)(R10*1)
+
+next4:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(SI*4), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), R8
+	LEAQ (R8)(R9*4), R8
+	MOVQ R8, 24(SP)
+	SUBQ $0x04, 32(SP)
+	JMP  rows4
+
+end4:
+rows1:
+	CMPQ  32(SP), $0x01
+	JLT   end1
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), R8
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail1
+
+groups1:
+	VMOVUPS (DX)(AX*1), Z0
+	VMOVUPS 512(DX)(AX*1), Z1
+	VMOVUPS (BX)(AX*1), Z2
+	VMOVUPS (CX), Z3
+	VSUBPS  Z0, Z3, Z0
+	VSUBPS  Z1, Z0, Z0
+	VMULPS  Z2, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, R8
+	ADDQ    $0x40, AX
+	JNZ     groups1
+
+tail1:
+	CMPQ      8(SP), $0x00
+	JEQ       next1
+	VMOVUPS.Z (DX)(AX*1), K1, Z0
+	VMOVUPS.Z 512(DX)(AX*1), K1, Z1
+	VMOVUPS.Z (BX)(AX*1), K1, Z2
+	VMOVUPS.Z (CX), K1, Z3
+	VSUBPS    Z0, Z3, Z0
+	VSUBPS    Z1, Z0, Z0
+	VMULPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K1, (R8)
+
+next1:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(SI*1), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), R8
+	LEAQ (R8)(R9*1), R8
+	MOVQ R8, 24(SP)
+	SUBQ $0x01, 32(SP)
+	JMP  rows1
+
+end1:
+	VZEROUPPER
+	RET
+
 // func standardizeAffineAVX2(strip *int)
 // Requires: AVX, MMX+
 TEXT ·standardizeAffineAVX2(SB), NOSPLIT, $56-8
@@ -4777,13 +5613,13 @@ TEXT ·standardizeAffineAVX2(SB), NOSPLIT, $56-8
 	SUBQ    DX, BX
 	SUBQ    DX, BX
 	VMOVUPS 32(BX), Y0
-	MOVQ    64(AX), DX
+	MOVQ    88(AX), DX
 	ADDQ    CX, DX
-	MOVQ    72(AX), BX
+	MOVQ    64(AX), BX
 	ADDQ    CX, BX
-	MOVQ    80(AX), SI
+	MOVQ    72(AX), SI
 	ADDQ    CX, SI
-	MOVQ    88(AX), DI
+	MOVQ    80(AX), DI
 	ADDQ    CX, DI
 	NEGQ    CX
 	MOVQ    CX, (SP)
@@ -4824,26 +5660,29 @@ rows2:
 
 groups2:
 	VMOVUPS    (DX)(AX*1), Y1
-	VMOVUPS    (BX)(AX*1), Y2
-	VMOVUPS    (SI)(AX*1), Y3
-	VMOVUPS    (DI)(AX*1), Y4
+	VMOVUPS    512(DX)(AX*1), Y2
+	VMOVUPS    (BX)(AX*1), Y3
+	VMOVUPS    (SI)(AX*1), Y4
+	VMOVUPS    (DI)(AX*1), Y5
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R14)
-	VMOVUPS    (CX), Y5
-	VSUBPS     Y1, Y5, Y5
-	VMULPS     Y2, Y5, Y5
-	VMOVUPS    Y5, (R9)
-	VMULPS     Y3, Y5, Y5
-	VADDPS     Y4, Y5, Y5
-	VMOVUPS    Y5, (R11)
+	VMOVUPS    (CX), Y6
+	VSUBPS     Y1, Y6, Y6
+	VSUBPS     Y2, Y6, Y6
+	VMULPS     Y3, Y6, Y6
+	VMOVUPS    Y6, (R9)
+	VMULPS     Y4, Y6, Y6
+	VADDPS     Y5, Y6, Y6
+	VMOVUPS    Y6, (R11)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R14)(R12*1)
-	VMOVUPS    (CX)(R8*1), Y5
-	VSUBPS     Y1, Y5, Y1
-	VMULPS     Y2, Y1, Y1
-	VMOVUPS    Y1, (R9)(R10*1)
+	VMOVUPS    (CX)(R8*1), Y6
+	VSUBPS     Y1, Y6, Y1
+	VSUBPS     Y2, Y1, Y1
 	VMULPS     Y3, Y1, Y1
-	VADDPS     Y4, Y1, Y1
+	VMOVUPS    Y1, (R9)(R10*1)
+	VMULPS     Y4, Y1, Y1
+	VADDPS     Y5, Y1, Y1
 	VMOVUPS    Y1, (R11)(R12*1)
 	ADDQ       $0x20, CX
 	ADDQ       $0x20, R9
@@ -4857,26 +5696,29 @@ tail2:
 	CMPQ       8(SP), $0x00
 	JEQ        next2
 	VMASKMOVPS (DX)(AX*1), Y0, Y1
-	VMASKMOVPS (BX)(AX*1), Y0, Y2
-	VMASKMOVPS (SI)(AX*1), Y0, Y3
-	VMASKMOVPS (DI)(AX*1), Y0, Y4
+	VMASKMOVPS 512(DX)(AX*1), Y0, Y2
+	VMASKMOVPS (BX)(AX*1), Y0, Y3
+	VMASKMOVPS (SI)(AX*1), Y0, Y4
+	VMASKMOVPS (DI)(AX*1), Y0, Y5
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R14)
-	VMASKMOVPS (CX), Y0, Y5
-	VSUBPS     Y1, Y5, Y5
-	VMULPS     Y2, Y5, Y5
-	VMASKMOVPS Y5, Y0, (R9)
-	VMULPS     Y3, Y5, Y5
-	VADDPS     Y4, Y5, Y5
-	VMASKMOVPS Y5, Y0, (R11)
+	VMASKMOVPS (CX), Y0, Y6
+	VSUBPS     Y1, Y6, Y6
+	VSUBPS     Y2, Y6, Y6
+	VMULPS     Y3, Y6, Y6
+	VMASKMOVPS Y6, Y0, (R9)
+	VMULPS     Y4, Y6, Y6
+	VADDPS     Y5, Y6, Y6
+	VMASKMOVPS Y6, Y0, (R11)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R14)(R12*1)
-	VMASKMOVPS (CX)(R8*1), Y0, Y5
-	VSUBPS     Y1, Y5, Y1
-	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (R9)(R10*1)
+	VMASKMOVPS (CX)(R8*1), Y0, Y6
+	VSUBPS     Y1, Y6, Y1
+	VSUBPS     Y2, Y1, Y1
 	VMULPS     Y3, Y1, Y1
-	VADDPS     Y4, Y1, Y1
+	VMASKMOVPS Y1, Y0, (R9)(R10*1)
+	VMULPS     Y4, Y1, Y1
+	VADDPS     Y5, Y1, Y1
 	VMASKMOVPS Y1, Y0, (R11)(R12*1)
 
 next2:
@@ -4905,15 +5747,17 @@ rows1:
 
 groups1:
 	VMOVUPS (DX)(AX*1), Y1
-	VMOVUPS (BX)(AX*1), Y2
-	VMOVUPS (SI)(AX*1), Y3
-	VMOVUPS (DI)(AX*1), Y4
-	VMOVUPS (CX), Y5
-	VSUBPS  Y1, Y5, Y1
-	VMULPS  Y2, Y1, Y1
-	VMOVUPS Y1, (R9)
+	VMOVUPS 512(DX)(AX*1), Y2
+	VMOVUPS (BX)(AX*1), Y3
+	VMOVUPS (SI)(AX*1), Y4
+	VMOVUPS (DI)(AX*1), Y5
+	VMOVUPS (CX), Y6
+	VSUBPS  Y1, Y6, Y1
+	VSUBPS  Y2, Y1, Y1
 	VMULPS  Y3, Y1, Y1
-	VADDPS  Y4, Y1, Y1
+	VMOVUPS Y1, (R9)
+	VMULPS  Y4, Y1, Y1
+	VADDPS  Y5, Y1, Y1
 	VMOVUPS Y1, (R11)
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, R9
@@ -4925,15 +5769,17 @@ tail1:
 	CMPQ       8(SP), $0x00
 	JEQ        next1
 	VMASKMOVPS (DX)(AX*1), Y0, Y1
-	VMASKMOVPS (BX)(AX*1), Y0, Y2
-	VMASKMOVPS (SI)(AX*1), Y0, Y3
-	VMASKMOVPS (DI)(AX*1), Y0, Y4
-	VMASKMOVPS (CX), Y0, Y5
-	VSUBPS     Y1, Y5, Y1
-	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (R9)
+	VMASKMOVPS 512(DX)(AX*1), Y0, Y2
+	VMASKMOVPS (BX)(AX*1), Y0, Y3
+	VMASKMOVPS (SI)(AX*1), Y0, Y4
+	VMASKMOVPS (DI)(AX*1), Y0, Y5
+	VMASKMOVPS (CX), Y0, Y6
+	VSUBPS     Y1, Y6, Y1
+	VSUBPS     Y2, Y1, Y1
 	VMULPS     Y3, Y1, Y1
-	VADDPS     Y4, Y1, Y1
+	VMASKMOVPS Y1, Y0, (R9)
+	VMULPS     Y4, Y1, Y1
+	VADDPS     Y5, Y1, Y1
 	VMASKMOVPS Y1, Y0, (R11)
 
 next1:
@@ -4966,13 +5812,13 @@ TEXT ·standardizeAffineAVX512(SB), NOSPLIT, $56-8
 	MOVQ  $-1, BX
 	BZHIQ DX, BX, BX
 	KMOVW BX, K1
-	MOVQ  64(AX), DX
+	MOVQ  88(AX), DX
 	ADDQ  CX, DX
-	MOVQ  72(AX), BX
+	MOVQ  64(AX), BX
 	ADDQ  CX, BX
-	MOVQ  80(AX), SI
+	MOVQ  72(AX), SI
 	ADDQ  CX, SI
-	MOVQ  88(AX), DI
+	MOVQ  80(AX), DI
 	ADDQ  CX, DI
 	NEGQ  CX
 	MOVQ  CX, (SP)
@@ -5013,26 +5859,29 @@ rows2:
 
 groups2:
 	VMOVUPS    (DX)(AX*1), Z0
-	VMOVUPS    (BX)(AX*1), Z1
-	VMOVUPS    (SI)(AX*1), Z2
-	VMOVUPS    (DI)(AX*1), Z3
+	VMOVUPS    512(DX)(AX*1), Z1
+	VMOVUPS    (BX)(AX*1), Z2
+	VMOVUPS    (SI)(AX*1), Z3
+	VMOVUPS    (DI)(AX*1), Z4
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R14)
-	VMOVUPS    (CX), Z4
-	VSUBPS     Z0, Z4, Z4
-	VMULPS     Z1, Z4, Z4
-	VMOVUPS    Z4, (R9)
-	VMULPS     Z2, Z4, Z4
-	VADDPS     Z3, Z4, Z4
-	VMOVUPS    Z4, (R11)
+	VMOVUPS    (CX), Z5
+	VSUBPS     Z0, Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMULPS     Z2, Z5, Z5
+	VMOVUPS    Z5, (R9)
+	VMULPS     Z3, Z5, Z5
+	VADDPS     Z4, Z5, Z5
+	VMOVUPS    Z5, (R11)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R14)(R12*1)
-	VMOVUPS    (CX)(R8*1), Z4
-	VSUBPS     Z0, Z4, Z0
-	VMULPS     Z1, Z0, Z0
-	VMOVUPS    Z0, (R9)(R10*1)
+	VMOVUPS    (CX)(R8*1), Z5
+	VSUBPS     Z0, Z5, Z0
+	VSUBPS     Z1, Z0, Z0
 	VMULPS     Z2, Z0, Z0
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    Z0, (R9)(R10*1)
+	VMULPS     Z3, Z0, Z0
+	VADDPS     Z4, Z0, Z0
 	VMOVUPS    Z0, (R11)(R12*1)
 	ADDQ       $0x40, CX
 	ADDQ       $0x40, R9
@@ -5046,26 +5895,29 @@ tail2:
 	CMPQ       8(SP), $0x00
 	JEQ        next2
 	VMOVUPS.Z  (DX)(AX*1), K1, Z0
-	VMOVUPS.Z  (BX)(AX*1), K1, Z1
-	VMOVUPS.Z  (SI)(AX*1), K1, Z2
-	VMOVUPS.Z  (DI)(AX*1), K1, Z3
+	VMOVUPS.Z  512(DX)(AX*1), K1, Z1
+	VMOVUPS.Z  (BX)(AX*1), K1, Z2
+	VMOVUPS.Z  (SI)(AX*1), K1, Z3
+	VMOVUPS.Z  (DI)(AX*1), K1, Z4
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R14)
-	VMOVUPS.Z  (CX), K1, Z4
-	VSUBPS     Z0, Z4, Z4
-	VMULPS     Z1, Z4, Z4
-	VMOVUPS    Z4, K1, (R9)
-	VMULPS     Z2, Z4, Z4
-	VADDPS     Z3, Z4, Z4
-	VMOVUPS    Z4, K1, (R11)
+	VMOVUPS.Z  (CX), K1, Z5
+	VSUBPS     Z0, Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMULPS     Z2, Z5, Z5
+	VMOVUPS    Z5, K1, (R9)
+	VMULPS     Z3, Z5, Z5
+	VADDPS     Z4, Z5, Z5
+	VMOVUPS    Z5, K1, (R11)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R14)(R12*1)
-	VMOVUPS.Z  (CX)(R8*1), K1, Z4
-	VSUBPS     Z0, Z4, Z0
-	VMULPS     Z1, Z0, Z0
-	VMOVUPS    Z0, K1, (R9)(R10*1)
+	VMOVUPS.Z  (CX)(R8*1), K1, Z5
+	VSUBPS     Z0, Z5, Z0
+	VSUBPS     Z1, Z0, Z0
 	VMULPS     Z2, Z0, Z0
-	VADDPS     Z3, Z0, Z0
+	VMOVUPS    Z0, K1, (R9)(R10*1)
+	VMULPS     Z3, Z0, Z0
+	VADDPS     Z4, Z0, Z0
 	VMOVUPS    Z0, K1, (R11)(R12*1)
 
 next2:
@@ -5094,15 +5946,17 @@ rows1:
 
 groups1:
 	VMOVUPS (DX)(AX*1), Z0
-	VMOVUPS (BX)(AX*1), Z1
-	VMOVUPS (SI)(AX*1), Z2
-	VMOVUPS (DI)(AX*1), Z3
-	VMOVUPS (CX), Z4
-	VSUBPS  Z0, Z4, Z0
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, (R9)
+	VMOVUPS 512(DX)(AX*1), Z1
+	VMOVUPS (BX)(AX*1), Z2
+	VMOVUPS (SI)(AX*1), Z3
+	VMOVUPS (DI)(AX*1), Z4
+	VMOVUPS (CX), Z5
+	VSUBPS  Z0, Z5, Z0
+	VSUBPS  Z1, Z0, Z0
 	VMULPS  Z2, Z0, Z0
-	VADDPS  Z3, Z0, Z0
+	VMOVUPS Z0, (R9)
+	VMULPS  Z3, Z0, Z0
+	VADDPS  Z4, Z0, Z0
 	VMOVUPS Z0, (R11)
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, R9
@@ -5114,15 +5968,17 @@ tail1:
 	CMPQ      8(SP), $0x00
 	JEQ       next1
 	VMOVUPS.Z (DX)(AX*1), K1, Z0
-	VMOVUPS.Z (BX)(AX*1), K1, Z1
-	VMOVUPS.Z (SI)(AX*1), K1, Z2
-	VMOVUPS.Z (DI)(AX*1), K1, Z3
-	VMOVUPS.Z (CX), K1, Z4
-	VSUBPS    Z0, Z4, Z0
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (R9)
+	VMOVUPS.Z 512(DX)(AX*1), K1, Z1
+	VMOVUPS.Z (BX)(AX*1), K1, Z2
+	VMOVUPS.Z (SI)(AX*1), K1, Z3
+	VMOVUPS.Z (DI)(AX*1), K1, Z4
+	VMOVUPS.Z (CX), K1, Z5
+	VSUBPS    Z0, Z5, Z0
+	VSUBPS    Z1, Z0, Z0
 	VMULPS    Z2, Z0, Z0
-	VADDPS    Z3, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)
+	VMULPS    Z3, Z0, Z0
+	VADDPS    Z4, Z0, Z0
 	VMOVUPS   Z0, K1, (R11)
 
 next1:
@@ -5158,11 +6014,458 @@ TEXT ·gradAVX2(SB), NOSPLIT, $56-8
 	SUBQ    DX, BX
 	SUBQ    DX, BX
 	VMOVUPS 32(BX), Y0
-	MOVQ    64(AX), DX
+	MOVQ    88(AX), DX
 	ADDQ    CX, DX
-	MOVQ    72(AX), BX
+	MOVQ    64(AX), BX
 	ADDQ    CX, BX
-	MOVQ    80(AX), SI
+	NEGQ    CX
+	MOVQ    CX, (SP)
+	MOVQ    16(AX), CX
+	MOVQ    CX, 16(SP)
+	MOVQ    24(AX), SI
+	LEAQ    (SI)(SI*2), DI
+	MOVQ    32(AX), R8
+	MOVQ    R8, 24(SP)
+	MOVQ    40(AX), R9
+	LEAQ    (R9)(R9*2), R10
+	MOVQ    48(AX), R11
+	MOVQ    R11, 32(SP)
+	MOVQ    56(AX), R12
+	LEAQ    (R12)(R12*2), R13
+	MOVQ    (AX), CX
+	MOVQ    CX, 40(SP)
+	XORQ    CX, CX
+	CMPQ    8(AX), $0x20
+	JLT     narrow
+	MOVQ    $+8, CX
+
+narrow:
+	MOVQ CX, 48(SP)
+
+rows4:
+	CMPQ  40(SP), $0x04
+	JLT   end4
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), R8
+	MOVQ  32(SP), R11
+	MOVQ  48(SP), R14
+	IMULQ R12, R14
+	ADDQ  R11, R14
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail4
+
+groups4:
+	VMOVUPS    (DX)(AX*1), Y1
+	VMOVUPS    512(DX)(AX*1), Y2
+	VMOVUPS    1024(DX)(AX*1), Y3
+	VMOVUPS    (BX)(AX*1), Y4
+	PREFETCHT0 (R14)
+	VMOVUPS    (R8), Y5
+	VSUBPS     Y1, Y5, Y5
+	VSUBPS     Y2, Y5, Y5
+	VMOVUPS    (CX), Y6
+	VMULPS     Y3, Y6, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMULPS     Y5, Y4, Y5
+	VMOVUPS    Y5, (R11)
+	PREFETCHT0 (R14)(R12*1)
+	VMOVUPS    (R8)(R9*1), Y5
+	VSUBPS     Y1, Y5, Y5
+	VSUBPS     Y2, Y5, Y5
+	VMOVUPS    (CX)(SI*1), Y6
+	VMULPS     Y3, Y6, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMULPS     Y5, Y4, Y5
+	VMOVUPS    Y5, (R11)(R12*1)
+	PREFETCHT0 (R14)(R12*2)
+	VMOVUPS    (R8)(R9*2), Y5
+	VSUBPS     Y1, Y5, Y5
+	VSUBPS     Y2, Y5, Y5
+	VMOVUPS    (CX)(SI*2), Y6
+	VMULPS     Y3, Y6, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMULPS     Y5, Y4, Y5
+	VMOVUPS    Y5, (R11)(R12*2)
+	PREFETCHT0 (R14)(R13*1)
+	VMOVUPS    (R8)(R10*1), Y5
+	VSUBPS     Y1, Y5, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMOVUPS    (CX)(DI*1), Y2
+	VMULPS     Y3, Y2, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y1, Y4, Y1
+	VMOVUPS    Y1, (R11)(R13*1)
+	ADDQ       $0x20, CX
+	ADDQ       $0x20, R8
+	ADDQ       $0x20, R11
+	ADDQ       $0x20, R14
+	ADDQ       $0x20, AX
+	JNZ        groups4
+
+tail4:
+	CMPQ       8(SP), $0x00
+	JEQ        next4
+	VMASKMOVPS (DX)(AX*1), Y0, Y1
+	VMASKMOVPS 512(DX)(AX*1), Y0, Y2
+	VMASKMOVPS 1024(DX)(AX*1), Y0, Y3
+	VMASKMOVPS (BX)(AX*1), Y0, Y4
+	PREFETCHT0 (R14)
+	VMASKMOVPS (R8), Y0, Y5
+	VSUBPS     Y1, Y5, Y5
+	VSUBPS     Y2, Y5, Y5
+	VMASKMOVPS (CX), Y0, Y6
+	VMULPS     Y3, Y6, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMULPS     Y5, Y4, Y5
+	VMASKMOVPS Y5, Y0, (R11)
+	PREFETCHT0 (R14)(R12*1)
+	VMASKMOVPS (R8)(R9*1), Y0, Y5
+	VSUBPS     Y1, Y5, Y5
+	VSUBPS     Y2, Y5, Y5
+	VMASKMOVPS (CX)(SI*1), Y0, Y6
+	VMULPS     Y3, Y6, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMULPS     Y5, Y4, Y5
+	VMASKMOVPS Y5, Y0, (R11)(R12*1)
+	PREFETCHT0 (R14)(R12*2)
+	VMASKMOVPS (R8)(R9*2), Y0, Y5
+	VSUBPS     Y1, Y5, Y5
+	VSUBPS     Y2, Y5, Y5
+	VMASKMOVPS (CX)(SI*2), Y0, Y6
+	VMULPS     Y3, Y6, Y6
+	VSUBPS     Y6, Y5, Y5
+	VMULPS     Y5, Y4, Y5
+	VMASKMOVPS Y5, Y0, (R11)(R12*2)
+	PREFETCHT0 (R14)(R13*1)
+	VMASKMOVPS (R8)(R10*1), Y0, Y5
+	VSUBPS     Y1, Y5, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS (CX)(DI*1), Y0, Y2
+	VMULPS     Y3, Y2, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y1, Y4, Y1
+	VMASKMOVPS Y1, Y0, (R11)(R13*1)
+
+next4:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(SI*4), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), R8
+	LEAQ (R8)(R9*4), R8
+	MOVQ R8, 24(SP)
+	MOVQ 32(SP), R11
+	LEAQ (R11)(R12*4), R11
+	MOVQ R11, 32(SP)
+	SUBQ $0x04, 40(SP)
+	JMP  rows4
+
+end4:
+rows1:
+	CMPQ  40(SP), $0x01
+	JLT   end1
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), R8
+	MOVQ  32(SP), R11
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail1
+
+groups1:
+	VMOVUPS (DX)(AX*1), Y1
+	VMOVUPS 512(DX)(AX*1), Y2
+	VMOVUPS 1024(DX)(AX*1), Y3
+	VMOVUPS (BX)(AX*1), Y4
+	VMOVUPS (R8), Y5
+	VSUBPS  Y1, Y5, Y1
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS (CX), Y2
+	VMULPS  Y3, Y2, Y2
+	VSUBPS  Y2, Y1, Y1
+	VMULPS  Y1, Y4, Y1
+	VMOVUPS Y1, (R11)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, R8
+	ADDQ    $0x20, R11
+	ADDQ    $0x20, AX
+	JNZ     groups1
+
+tail1:
+	CMPQ       8(SP), $0x00
+	JEQ        next1
+	VMASKMOVPS (DX)(AX*1), Y0, Y1
+	VMASKMOVPS 512(DX)(AX*1), Y0, Y2
+	VMASKMOVPS 1024(DX)(AX*1), Y0, Y3
+	VMASKMOVPS (BX)(AX*1), Y0, Y4
+	VMASKMOVPS (R8), Y0, Y5
+	VSUBPS     Y1, Y5, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y3, Y2, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y1, Y4, Y1
+	VMASKMOVPS Y1, Y0, (R11)
+
+next1:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(SI*1), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), R8
+	LEAQ (R8)(R9*1), R8
+	MOVQ R8, 24(SP)
+	MOVQ 32(SP), R11
+	LEAQ (R11)(R12*1), R11
+	MOVQ R11, 32(SP)
+	SUBQ $0x01, 40(SP)
+	JMP  rows1
+
+end1:
+	VZEROUPPER
+	RET
+
+// func gradAVX512(strip *int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·gradAVX512(SB), NOSPLIT, $56-8
+	MOVQ  strip+0(FP), AX
+	MOVQ  8(AX), CX
+	MOVQ  CX, DX
+	ANDQ  $0x0f, DX
+	SUBQ  DX, CX
+	SHLQ  $0x02, CX
+	MOVQ  DX, 8(SP)
+	MOVQ  $-1, BX
+	BZHIQ DX, BX, BX
+	KMOVW BX, K1
+	MOVQ  88(AX), DX
+	ADDQ  CX, DX
+	MOVQ  64(AX), BX
+	ADDQ  CX, BX
+	NEGQ  CX
+	MOVQ  CX, (SP)
+	MOVQ  16(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  24(AX), SI
+	LEAQ  (SI)(SI*2), DI
+	MOVQ  32(AX), R8
+	MOVQ  R8, 24(SP)
+	MOVQ  40(AX), R9
+	LEAQ  (R9)(R9*2), R10
+	MOVQ  48(AX), R11
+	MOVQ  R11, 32(SP)
+	MOVQ  56(AX), R12
+	LEAQ  (R12)(R12*2), R13
+	MOVQ  (AX), CX
+	MOVQ  CX, 40(SP)
+	XORQ  CX, CX
+	CMPQ  8(AX), $0x20
+	JLT   narrow
+	MOVQ  $+8, CX
+
+narrow:
+	MOVQ CX, 48(SP)
+
+rows4:
+	CMPQ  40(SP), $0x04
+	JLT   end4
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), R8
+	MOVQ  32(SP), R11
+	MOVQ  48(SP), R14
+	IMULQ R12, R14
+	ADDQ  R11, R14
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail4
+
+groups4:
+	VMOVUPS    (DX)(AX*1), Z0
+	VMOVUPS    512(DX)(AX*1), Z1
+	VMOVUPS    1024(DX)(AX*1), Z2
+	VMOVUPS    (BX)(AX*1), Z3
+	PREFETCHT0 (R14)
+	VMOVUPS    (R8), Z4
+	VSUBPS     Z0, Z4, Z4
+	VSUBPS     Z1, Z4, Z4
+	VMOVUPS    (CX), Z5
+	VMULPS     Z2, Z5, Z5
+	VSUBPS     Z5, Z4, Z4
+	VMULPS     Z4, Z3, Z4
+	VMOVUPS    Z4, (R11)
+	PREFETCHT0 (R14)(R12*1)
+	VMOVUPS    (R8)(R9*1), Z4
+	VSUBPS     Z0, Z4, Z4
+	VSUBPS     Z1, Z4, Z4
+	VMOVUPS    (CX)(SI*1), Z5
+	VMULPS     Z2, Z5, Z5
+	VSUBPS     Z5, Z4, Z4
+	VMULPS     Z4, Z3, Z4
+	VMOVUPS    Z4, (R11)(R12*1)
+	PREFETCHT0 (R14)(R12*2)
+	VMOVUPS    (R8)(R9*2), Z4
+	VSUBPS     Z0, Z4, Z4
+	VSUBPS     Z1, Z4, Z4
+	VMOVUPS    (CX)(SI*2), Z5
+	VMULPS     Z2, Z5, Z5
+	VSUBPS     Z5, Z4, Z4
+	VMULPS     Z4, Z3, Z4
+	VMOVUPS    Z4, (R11)(R12*2)
+	PREFETCHT0 (R14)(R13*1)
+	VMOVUPS    (R8)(R10*1), Z4
+	VSUBPS     Z0, Z4, Z0
+	VSUBPS     Z1, Z0, Z0
+	VMOVUPS    (CX)(DI*1), Z1
+	VMULPS     Z2, Z1, Z1
+	VSUBPS     Z1, Z0, Z0
+	VMULPS     Z0, Z3, Z0
+	VMOVUPS    Z0, (R11)(R13*1)
+	ADDQ       $0x40, CX
+	ADDQ       $0x40, R8
+	ADDQ       $0x40, R11
+	ADDQ       $0x40, R14
+	ADDQ       $0x40, AX
+	JNZ        groups4
+
+tail4:
+	CMPQ       8(SP), $0x00
+	JEQ        next4
+	VMOVUPS.Z  (DX)(AX*1), K1, Z0
+	VMOVUPS.Z  512(DX)(AX*1), K1, Z1
+	VMOVUPS.Z  1024(DX)(AX*1), K1, Z2
+	VMOVUPS.Z  (BX)(AX*1), K1, Z3
+	PREFETCHT0 (R14)
+	VMOVUPS.Z  (R8), K1, Z4
+	VSUBPS     Z0, Z4, Z4
+	VSUBPS     Z1, Z4, Z4
+	VMOVUPS.Z  (CX), K1, Z5
+	VMULPS     Z2, Z5, Z5
+	VSUBPS     Z5, Z4, Z4
+	VMULPS     Z4, Z3, Z4
+	VMOVUPS    Z4, K1, (R11)
+	PREFETCHT0 (R14)(R12*1)
+	VMOVUPS.Z  (R8)(R9*1), K1, Z4
+	VSUBPS     Z0, Z4, Z4
+	VSUBPS     Z1, Z4, Z4
+	VMOVUPS.Z  (CX)(SI*1), K1, Z5
+	VMULPS     Z2, Z5, Z5
+	VSUBPS     Z5, Z4, Z4
+	VMULPS     Z4, Z3, Z4
+	VMOVUPS    Z4, K1, (R11)(R12*1)
+	PREFETCHT0 (R14)(R12*2)
+	VMOVUPS.Z  (R8)(R9*2), K1, Z4
+	VSUBPS     Z0, Z4, Z4
+	VSUBPS     Z1, Z4, Z4
+	VMOVUPS.Z  (CX)(SI*2), K1, Z5
+	VMULPS     Z2, Z5, Z5
+	VSUBPS     Z5, Z4, Z4
+	VMULPS     Z4, Z3, Z4
+	VMOVUPS    Z4, K1, (R11)(R12*2)
+	PREFETCHT0 (R14)(R13*1)
+	VMOVUPS.Z  (R8)(R10*1), K1, Z4
+	VSUBPS     Z0, Z4, Z0
+	VSUBPS     Z1, Z0, Z0
+	VMOVUPS.Z  (CX)(DI*1), K1, Z1
+	VMULPS     Z2, Z1, Z1
+	VSUBPS     Z1, Z0, Z0
+	VMULPS     Z0, Z3, Z0
+	VMOVUPS    Z0, K1, (R11)(R13*1)
+
+next4:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(SI*4), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), R8
+	LEAQ (R8)(R9*4), R8
+	MOVQ R8, 24(SP)
+	MOVQ 32(SP), R11
+	LEAQ (R11)(R12*4), R11
+	MOVQ R11, 32(SP)
+	SUBQ $0x04, 40(SP)
+	JMP  rows4
+
+end4:
+rows1:
+	CMPQ  40(SP), $0x01
+	JLT   end1
+	MOVQ  16(SP), CX
+	MOVQ  24(SP), R8
+	MOVQ  32(SP), R11
+	MOVQ  (SP), AX
+	TESTQ AX, AX
+	JZ    tail1
+
+groups1:
+	VMOVUPS (DX)(AX*1), Z0
+	VMOVUPS 512(DX)(AX*1), Z1
+	VMOVUPS 1024(DX)(AX*1), Z2
+	VMOVUPS (BX)(AX*1), Z3
+	VMOVUPS (R8), Z4
+	VSUBPS  Z0, Z4, Z0
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS (CX), Z1
+	VMULPS  Z2, Z1, Z1
+	VSUBPS  Z1, Z0, Z0
+	VMULPS  Z0, Z3, Z0
+	VMOVUPS Z0, (R11)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, R8
+	ADDQ    $0x40, R11
+	ADDQ    $0x40, AX
+	JNZ     groups1
+
+tail1:
+	CMPQ      8(SP), $0x00
+	JEQ       next1
+	VMOVUPS.Z (DX)(AX*1), K1, Z0
+	VMOVUPS.Z 512(DX)(AX*1), K1, Z1
+	VMOVUPS.Z 1024(DX)(AX*1), K1, Z2
+	VMOVUPS.Z (BX)(AX*1), K1, Z3
+	VMOVUPS.Z (R8), K1, Z4
+	VSUBPS    Z0, Z4, Z0
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z2, Z1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMULPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K1, (R11)
+
+next1:
+	MOVQ 16(SP), CX
+	LEAQ (CX)(SI*1), CX
+	MOVQ CX, 16(SP)
+	MOVQ 24(SP), R8
+	LEAQ (R8)(R9*1), R8
+	MOVQ R8, 24(SP)
+	MOVQ 32(SP), R11
+	LEAQ (R11)(R12*1), R11
+	MOVQ R11, 32(SP)
+	SUBQ $0x01, 40(SP)
+	JMP  rows1
+
+end1:
+	VZEROUPPER
+	RET
+
+// func affineGradAVX2(strip *int)
+// Requires: AVX, MMX+
+TEXT ·affineGradAVX2(SB), NOSPLIT, $56-8
+	MOVQ    strip+0(FP), AX
+	MOVQ    8(AX), CX
+	MOVQ    CX, DX
+	ANDQ    $0x07, DX
+	SUBQ    DX, CX
+	SHLQ    $0x02, CX
+	MOVQ    DX, 8(SP)
+	LEAQ    tailMasks<>+0(SB), BX
+	SUBQ    DX, BX
+	SUBQ    DX, BX
+	SUBQ    DX, BX
+	SUBQ    DX, BX
+	VMOVUPS 32(BX), Y0
+	MOVQ    88(AX), DX
+	ADDQ    CX, DX
+	MOVQ    64(AX), BX
+	ADDQ    CX, BX
+	MOVQ    72(AX), SI
 	ADDQ    CX, SI
 	NEGQ    CX
 	MOVQ    CX, (SP)
@@ -5203,39 +6506,49 @@ rows4:
 
 groups4:
 	VMOVUPS    (DX)(AX*1), Y1
-	VMOVUPS    (BX)(AX*1), Y2
-	VMOVUPS    (SI)(AX*1), Y3
+	VMOVUPS    512(DX)(AX*1), Y2
+	VMOVUPS    1024(DX)(AX*1), Y3
+	VMOVUPS    (BX)(AX*1), Y4
+	VMOVUPS    (SI)(AX*1), Y5
 	PREFETCHT0 (R15)
-	VMOVUPS    (R9), Y4
-	VSUBPS     Y2, Y4, Y4
-	VMOVUPS    (CX), Y5
-	VMULPS     Y3, Y5, Y5
-	VSUBPS     Y5, Y4, Y4
-	VMULPS     Y4, Y1, Y4
-	VMOVUPS    Y4, (R12)
+	VMOVUPS    (R9), Y6
+	VMULPS     Y5, Y6, Y6
+	VSUBPS     Y1, Y6, Y6
+	VSUBPS     Y2, Y6, Y6
+	VMOVUPS    (CX), Y7
+	VMULPS     Y3, Y7, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     Y6, Y4, Y6
+	VMOVUPS    Y6, (R12)
 	PREFETCHT0 (R15)(R13*1)
-	VMOVUPS    (R9)(R10*1), Y4
-	VSUBPS     Y2, Y4, Y4
-	VMOVUPS    (CX)(DI*1), Y5
-	VMULPS     Y3, Y5, Y5
-	VSUBPS     Y5, Y4, Y4
-	VMULPS     Y4, Y1, Y4
-	VMOVUPS    Y4, (R12)(R13*1)
+	VMOVUPS    (R9)(R10*1), Y6
+	VMULPS     Y5, Y6, Y6
+	VSUBPS     Y1, Y6, Y6
+	VSUBPS     Y2, Y6, Y6
+	VMOVUPS    (CX)(DI*1), Y7
+	VMULPS     Y3, Y7, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     Y6, Y4, Y6
+	VMOVUPS    Y6, (R12)(R13*1)
 	PREFETCHT0 (R15)(R13*2)
-	VMOVUPS    (R9)(R10*2), Y4
-	VSUBPS     Y2, Y4, Y4
-	VMOVUPS    (CX)(DI*2), Y5
-	VMULPS     Y3, Y5, Y5
-	VSUBPS     Y5, Y4, Y4
-	VMULPS     Y4, Y1, Y4
-	VMOVUPS    Y4, (R12)(R13*2)
+	VMOVUPS    (R9)(R10*2), Y6
+	VMULPS     Y5, Y6, Y6
+	VSUBPS     Y1, Y6, Y6
+	VSUBPS     Y2, Y6, Y6
+	VMOVUPS    (CX)(DI*2), Y7
+	VMULPS     Y3, Y7, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     Y6, Y4, Y6
+	VMOVUPS    Y6, (R12)(R13*2)
 	PREFETCHT0 (R15)(R14*1)
-	VMOVUPS    (R9)(R11*1), Y4
-	VSUBPS     Y2, Y4, Y2
-	VMOVUPS    (CX)(R8*1), Y4
-	VMULPS     Y3, Y4, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMULPS     Y2, Y1, Y1
+	VMOVUPS    (R9)(R11*1), Y6
+	VMULPS     Y5, Y6, Y5
+	VSUBPS     Y1, Y5, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMOVUPS    (CX)(R8*1), Y2
+	VMULPS     Y3, Y2, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y1, Y4, Y1
 	VMOVUPS    Y1, (R12)(R14*1)
 	ADDQ       $0x20, CX
 	ADDQ       $0x20, R9
@@ -5248,39 +6561,49 @@ tail4:
 	CMPQ       8(SP), $0x00
 	JEQ        next4
 	VMASKMOVPS (DX)(AX*1), Y0, Y1
-	VMASKMOVPS (BX)(AX*1), Y0, Y2
-	VMASKMOVPS (SI)(AX*1), Y0, Y3
+	VMASKMOVPS 512(DX)(AX*1), Y0, Y2
+	VMASKMOVPS 1024(DX)(AX*1), Y0, Y3
+	VMASKMOVPS (BX)(AX*1), Y0, Y4
+	VMASKMOVPS (SI)(AX*1), Y0, Y5
 	PREFETCHT0 (R15)
-	VMASKMOVPS (R9), Y0, Y4
-	VSUBPS     Y2, Y4, Y4
-	VMASKMOVPS (CX), Y0, Y5
-	VMULPS     Y3, Y5, Y5
-	VSUBPS     Y5, Y4, Y4
-	VMULPS     Y4, Y1, Y4
-	VMASKMOVPS Y4, Y0, (R12)
+	VMASKMOVPS (R9), Y0, Y6
+	VMULPS     Y5, Y6, Y6
+	VSUBPS     Y1, Y6, Y6
+	VSUBPS     Y2, Y6, Y6
+	VMASKMOVPS (CX), Y0, Y7
+	VMULPS     Y3, Y7, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     Y6, Y4, Y6
+	VMASKMOVPS Y6, Y0, (R12)
 	PREFETCHT0 (R15)(R13*1)
-	VMASKMOVPS (R9)(R10*1), Y0, Y4
-	VSUBPS     Y2, Y4, Y4
-	VMASKMOVPS (CX)(DI*1), Y0, Y5
-	VMULPS     Y3, Y5, Y5
-	VSUBPS     Y5, Y4, Y4
-	VMULPS     Y4, Y1, Y4
-	VMASKMOVPS Y4, Y0, (R12)(R13*1)
+	VMASKMOVPS (R9)(R10*1), Y0, Y6
+	VMULPS     Y5, Y6, Y6
+	VSUBPS     Y1, Y6, Y6
+	VSUBPS     Y2, Y6, Y6
+	VMASKMOVPS (CX)(DI*1), Y0, Y7
+	VMULPS     Y3, Y7, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     Y6, Y4, Y6
+	VMASKMOVPS Y6, Y0, (R12)(R13*1)
 	PREFETCHT0 (R15)(R13*2)
-	VMASKMOVPS (R9)(R10*2), Y0, Y4
-	VSUBPS     Y2, Y4, Y4
-	VMASKMOVPS (CX)(DI*2), Y0, Y5
-	VMULPS     Y3, Y5, Y5
-	VSUBPS     Y5, Y4, Y4
-	VMULPS     Y4, Y1, Y4
-	VMASKMOVPS Y4, Y0, (R12)(R13*2)
+	VMASKMOVPS (R9)(R10*2), Y0, Y6
+	VMULPS     Y5, Y6, Y6
+	VSUBPS     Y1, Y6, Y6
+	VSUBPS     Y2, Y6, Y6
+	VMASKMOVPS (CX)(DI*2), Y0, Y7
+	VMULPS     Y3, Y7, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     Y6, Y4, Y6
+	VMASKMOVPS Y6, Y0, (R12)(R13*2)
 	PREFETCHT0 (R15)(R14*1)
-	VMASKMOVPS (R9)(R11*1), Y0, Y4
-	VSUBPS     Y2, Y4, Y2
-	VMASKMOVPS (CX)(R8*1), Y0, Y4
-	VMULPS     Y3, Y4, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS (R9)(R11*1), Y0, Y6
+	VMULPS     Y5, Y6, Y5
+	VSUBPS     Y1, Y5, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS (CX)(R8*1), Y0, Y2
+	VMULPS     Y3, Y2, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y1, Y4, Y1
 	VMASKMOVPS Y1, Y0, (R12)(R14*1)
 
 next4:
@@ -5309,14 +6632,18 @@ rows1:
 
 groups1:
 	VMOVUPS (DX)(AX*1), Y1
-	VMOVUPS (BX)(AX*1), Y2
-	VMOVUPS (SI)(AX*1), Y3
-	VMOVUPS (R9), Y4
-	VSUBPS  Y2, Y4, Y2
-	VMOVUPS (CX), Y4
-	VMULPS  Y3, Y4, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMULPS  Y2, Y1, Y1
+	VMOVUPS 512(DX)(AX*1), Y2
+	VMOVUPS 1024(DX)(AX*1), Y3
+	VMOVUPS (BX)(AX*1), Y4
+	VMOVUPS (SI)(AX*1), Y5
+	VMOVUPS (R9), Y6
+	VMULPS  Y5, Y6, Y5
+	VSUBPS  Y1, Y5, Y1
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS (CX), Y2
+	VMULPS  Y3, Y2, Y2
+	VSUBPS  Y2, Y1, Y1
+	VMULPS  Y1, Y4, Y1
 	VMOVUPS Y1, (R12)
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, R9
@@ -5328,14 +6655,18 @@ tail1:
 	CMPQ       8(SP), $0x00
 	JEQ        next1
 	VMASKMOVPS (DX)(AX*1), Y0, Y1
-	VMASKMOVPS (BX)(AX*1), Y0, Y2
-	VMASKMOVPS (SI)(AX*1), Y0, Y3
-	VMASKMOVPS (R9), Y0, Y4
-	VSUBPS     Y2, Y4, Y2
-	VMASKMOVPS (CX), Y0, Y4
-	VMULPS     Y3, Y4, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS 512(DX)(AX*1), Y0, Y2
+	VMASKMOVPS 1024(DX)(AX*1), Y0, Y3
+	VMASKMOVPS (BX)(AX*1), Y0, Y4
+	VMASKMOVPS (SI)(AX*1), Y0, Y5
+	VMASKMOVPS (R9), Y0, Y6
+	VMULPS     Y5, Y6, Y5
+	VSUBPS     Y1, Y5, Y1
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y3, Y2, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y1, Y4, Y1
 	VMASKMOVPS Y1, Y0, (R12)
 
 next1:
@@ -5355,9 +6686,9 @@ end1:
 	VZEROUPPER
 	RET
 
-// func gradAVX512(strip *int)
+// func affineGradAVX512(strip *int)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·gradAVX512(SB), NOSPLIT, $56-8
+TEXT ·affineGradAVX512(SB), NOSPLIT, $56-8
 	MOVQ  strip+0(FP), AX
 	MOVQ  8(AX), CX
 	MOVQ  CX, DX
@@ -5368,11 +6699,11 @@ TEXT ·gradAVX512(SB), NOSPLIT, $56-8
 	MOVQ  $-1, BX
 	BZHIQ DX, BX, BX
 	KMOVW BX, K1
-	MOVQ  64(AX), DX
+	MOVQ  88(AX), DX
 	ADDQ  CX, DX
-	MOVQ  72(AX), BX
+	MOVQ  64(AX), BX
 	ADDQ  CX, BX
-	MOVQ  80(AX), SI
+	MOVQ  72(AX), SI
 	ADDQ  CX, SI
 	NEGQ  CX
 	MOVQ  CX, (SP)
@@ -5413,39 +6744,49 @@ rows4:
 
 groups4:
 	VMOVUPS    (DX)(AX*1), Z0
-	VMOVUPS    (BX)(AX*1), Z1
-	VMOVUPS    (SI)(AX*1), Z2
+	VMOVUPS    512(DX)(AX*1), Z1
+	VMOVUPS    1024(DX)(AX*1), Z2
+	VMOVUPS    (BX)(AX*1), Z3
+	VMOVUPS    (SI)(AX*1), Z4
 	PREFETCHT0 (R15)
-	VMOVUPS    (R9), Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    (CX), Z4
-	VMULPS     Z2, Z4, Z4
-	VSUBPS     Z4, Z3, Z3
-	VMULPS     Z3, Z0, Z3
-	VMOVUPS    Z3, (R12)
+	VMOVUPS    (R9), Z5
+	VMULPS     Z4, Z5, Z5
+	VSUBPS     Z0, Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    (CX), Z6
+	VMULPS     Z2, Z6, Z6
+	VSUBPS     Z6, Z5, Z5
+	VMULPS     Z5, Z3, Z5
+	VMOVUPS    Z5, (R12)
 	PREFETCHT0 (R15)(R13*1)
-	VMOVUPS    (R9)(R10*1), Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    (CX)(DI*1), Z4
-	VMULPS     Z2, Z4, Z4
-	VSUBPS     Z4, Z3, Z3
-	VMULPS     Z3, Z0, Z3
-	VMOVUPS    Z3, (R12)(R13*1)
+	VMOVUPS    (R9)(R10*1), Z5
+	VMULPS     Z4, Z5, Z5
+	VSUBPS     Z0, Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    (CX)(DI*1), Z6
+	VMULPS     Z2, Z6, Z6
+	VSUBPS     Z6, Z5, Z5
+	VMULPS     Z5, Z3, Z5
+	VMOVUPS    Z5, (R12)(R13*1)
 	PREFETCHT0 (R15)(R13*2)
-	VMOVUPS    (R9)(R10*2), Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS    (CX)(DI*2), Z4
-	VMULPS     Z2, Z4, Z4
-	VSUBPS     Z4, Z3, Z3
-	VMULPS     Z3, Z0, Z3
-	VMOVUPS    Z3, (R12)(R13*2)
+	VMOVUPS    (R9)(R10*2), Z5
+	VMULPS     Z4, Z5, Z5
+	VSUBPS     Z0, Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS    (CX)(DI*2), Z6
+	VMULPS     Z2, Z6, Z6
+	VSUBPS     Z6, Z5, Z5
+	VMULPS     Z5, Z3, Z5
+	VMOVUPS    Z5, (R12)(R13*2)
 	PREFETCHT0 (R15)(R14*1)
-	VMOVUPS    (R9)(R11*1), Z3
-	VSUBPS     Z1, Z3, Z1
-	VMOVUPS    (CX)(R8*1), Z3
-	VMULPS     Z2, Z3, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMULPS     Z1, Z0, Z0
+	VMOVUPS    (R9)(R11*1), Z5
+	VMULPS     Z4, Z5, Z4
+	VSUBPS     Z0, Z4, Z0
+	VSUBPS     Z1, Z0, Z0
+	VMOVUPS    (CX)(R8*1), Z1
+	VMULPS     Z2, Z1, Z1
+	VSUBPS     Z1, Z0, Z0
+	VMULPS     Z0, Z3, Z0
 	VMOVUPS    Z0, (R12)(R14*1)
 	ADDQ       $0x40, CX
 	ADDQ       $0x40, R9
@@ -5458,39 +6799,49 @@ tail4:
 	CMPQ       8(SP), $0x00
 	JEQ        next4
 	VMOVUPS.Z  (DX)(AX*1), K1, Z0
-	VMOVUPS.Z  (BX)(AX*1), K1, Z1
-	VMOVUPS.Z  (SI)(AX*1), K1, Z2
+	VMOVUPS.Z  512(DX)(AX*1), K1, Z1
+	VMOVUPS.Z  1024(DX)(AX*1), K1, Z2
+	VMOVUPS.Z  (BX)(AX*1), K1, Z3
+	VMOVUPS.Z  (SI)(AX*1), K1, Z4
 	PREFETCHT0 (R15)
-	VMOVUPS.Z  (R9), K1, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS.Z  (CX), K1, Z4
-	VMULPS     Z2, Z4, Z4
-	VSUBPS     Z4, Z3, Z3
-	VMULPS     Z3, Z0, Z3
-	VMOVUPS    Z3, K1, (R12)
+	VMOVUPS.Z  (R9), K1, Z5
+	VMULPS     Z4, Z5, Z5
+	VSUBPS     Z0, Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS.Z  (CX), K1, Z6
+	VMULPS     Z2, Z6, Z6
+	VSUBPS     Z6, Z5, Z5
+	VMULPS     Z5, Z3, Z5
+	VMOVUPS    Z5, K1, (R12)
 	PREFETCHT0 (R15)(R13*1)
-	VMOVUPS.Z  (R9)(R10*1), K1, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS.Z  (CX)(DI*1), K1, Z4
-	VMULPS     Z2, Z4, Z4
-	VSUBPS     Z4, Z3, Z3
-	VMULPS     Z3, Z0, Z3
-	VMOVUPS    Z3, K1, (R12)(R13*1)
+	VMOVUPS.Z  (R9)(R10*1), K1, Z5
+	VMULPS     Z4, Z5, Z5
+	VSUBPS     Z0, Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS.Z  (CX)(DI*1), K1, Z6
+	VMULPS     Z2, Z6, Z6
+	VSUBPS     Z6, Z5, Z5
+	VMULPS     Z5, Z3, Z5
+	VMOVUPS    Z5, K1, (R12)(R13*1)
 	PREFETCHT0 (R15)(R13*2)
-	VMOVUPS.Z  (R9)(R10*2), K1, Z3
-	VSUBPS     Z1, Z3, Z3
-	VMOVUPS.Z  (CX)(DI*2), K1, Z4
-	VMULPS     Z2, Z4, Z4
-	VSUBPS     Z4, Z3, Z3
-	VMULPS     Z3, Z0, Z3
-	VMOVUPS    Z3, K1, (R12)(R13*2)
+	VMOVUPS.Z  (R9)(R10*2), K1, Z5
+	VMULPS     Z4, Z5, Z5
+	VSUBPS     Z0, Z5, Z5
+	VSUBPS     Z1, Z5, Z5
+	VMOVUPS.Z  (CX)(DI*2), K1, Z6
+	VMULPS     Z2, Z6, Z6
+	VSUBPS     Z6, Z5, Z5
+	VMULPS     Z5, Z3, Z5
+	VMOVUPS    Z5, K1, (R12)(R13*2)
 	PREFETCHT0 (R15)(R14*1)
-	VMOVUPS.Z  (R9)(R11*1), K1, Z3
-	VSUBPS     Z1, Z3, Z1
-	VMOVUPS.Z  (CX)(R8*1), K1, Z3
-	VMULPS     Z2, Z3, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMULPS     Z1, Z0, Z0
+	VMOVUPS.Z  (R9)(R11*1), K1, Z5
+	VMULPS     Z4, Z5, Z4
+	VSUBPS     Z0, Z4, Z0
+	VSUBPS     Z1, Z0, Z0
+	VMOVUPS.Z  (CX)(R8*1), K1, Z1
+	VMULPS     Z2, Z1, Z1
+	VSUBPS     Z1, Z0, Z0
+	VMULPS     Z0, Z3, Z0
 	VMOVUPS    Z0, K1, (R12)(R14*1)
 
 next4:
@@ -5519,14 +6870,18 @@ rows1:
 
 groups1:
 	VMOVUPS (DX)(AX*1), Z0
-	VMOVUPS (BX)(AX*1), Z1
-	VMOVUPS (SI)(AX*1), Z2
-	VMOVUPS (R9), Z3
-	VSUBPS  Z1, Z3, Z1
-	VMOVUPS (CX), Z3
-	VMULPS  Z2, Z3, Z2
-	VSUBPS  Z2, Z1, Z1
-	VMULPS  Z1, Z0, Z0
+	VMOVUPS 512(DX)(AX*1), Z1
+	VMOVUPS 1024(DX)(AX*1), Z2
+	VMOVUPS (BX)(AX*1), Z3
+	VMOVUPS (SI)(AX*1), Z4
+	VMOVUPS (R9), Z5
+	VMULPS  Z4, Z5, Z4
+	VSUBPS  Z0, Z4, Z0
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS (CX), Z1
+	VMULPS  Z2, Z1, Z1
+	VSUBPS  Z1, Z0, Z0
+	VMULPS  Z0, Z3, Z0
 	VMOVUPS Z0, (R12)
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, R9
@@ -5538,14 +6893,18 @@ tail1:
 	CMPQ      8(SP), $0x00
 	JEQ       next1
 	VMOVUPS.Z (DX)(AX*1), K1, Z0
-	VMOVUPS.Z (BX)(AX*1), K1, Z1
-	VMOVUPS.Z (SI)(AX*1), K1, Z2
-	VMOVUPS.Z (R9), K1, Z3
-	VSUBPS    Z1, Z3, Z1
-	VMOVUPS.Z (CX), K1, Z3
-	VMULPS    Z2, Z3, Z2
-	VSUBPS    Z2, Z1, Z1
-	VMULPS    Z1, Z0, Z0
+	VMOVUPS.Z 512(DX)(AX*1), K1, Z1
+	VMOVUPS.Z 1024(DX)(AX*1), K1, Z2
+	VMOVUPS.Z (BX)(AX*1), K1, Z3
+	VMOVUPS.Z (SI)(AX*1), K1, Z4
+	VMOVUPS.Z (R9), K1, Z5
+	VMULPS    Z4, Z5, Z4
+	VSUBPS    Z0, Z4, Z0
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z2, Z1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMULPS    Z0, Z3, Z0
 	VMOVUPS   Z0, K1, (R12)
 
 next1:
@@ -5558,461 +6917,6 @@ next1:
 	MOVQ 32(SP), R12
 	LEAQ (R12)(R13*1), R12
 	MOVQ R12, 32(SP)
-	SUBQ $0x01, 40(SP)
-	JMP  rows1
-
-end1:
-	VZEROUPPER
-	RET
-
-// func affineGradAVX2(strip *int)
-// Requires: AVX, MMX+
-TEXT ·affineGradAVX2(SB), NOSPLIT, $56-8
-	MOVQ    strip+0(FP), AX
-	MOVQ    8(AX), CX
-	MOVQ    CX, DX
-	ANDQ    $0x07, DX
-	SUBQ    DX, CX
-	SHLQ    $0x02, CX
-	MOVQ    DX, 8(SP)
-	LEAQ    tailMasks<>+0(SB), BX
-	SUBQ    DX, BX
-	SUBQ    DX, BX
-	SUBQ    DX, BX
-	SUBQ    DX, BX
-	VMOVUPS 32(BX), Y0
-	MOVQ    64(AX), DX
-	ADDQ    CX, DX
-	MOVQ    72(AX), BX
-	ADDQ    CX, BX
-	MOVQ    80(AX), SI
-	ADDQ    CX, SI
-	MOVQ    88(AX), DI
-	ADDQ    CX, DI
-	NEGQ    CX
-	MOVQ    CX, (SP)
-	MOVQ    16(AX), CX
-	MOVQ    CX, 16(SP)
-	MOVQ    24(AX), R8
-	LEAQ    (R8)(R8*2), R9
-	MOVQ    32(AX), R10
-	MOVQ    R10, 24(SP)
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R11*2), R12
-	MOVQ    48(AX), R13
-	MOVQ    R13, 32(SP)
-	MOVQ    56(AX), R14
-	LEAQ    (R14)(R14*2), R15
-	MOVQ    (AX), CX
-	MOVQ    CX, 40(SP)
-	XORQ    CX, CX
-	CMPQ    8(AX), $0x20
-	JLT     narrow
-	MOVQ    $+8, CX
-
-narrow:
-	MOVQ CX, 48(SP)
-
-rows4:
-	CMPQ  40(SP), $0x04
-	JLT   end4
-	MOVQ  16(SP), CX
-	MOVQ  24(SP), R10
-	MOVQ  32(SP), R13
-	MOVQ  48(SP), BP
-	IMULQ R14, BP
-	ADDQ  R13, BP
-	MOVQ  (SP), AX
-	TESTQ AX, AX
-	JZ    tail4
-
-groups4:
-	VMOVUPS    (DX)(AX*1), Y1
-	VMOVUPS    (BX)(AX*1), Y2
-	VMOVUPS    (SI)(AX*1), Y3
-	VMOVUPS    (DI)(AX*1), Y4
-	PREFETCHT0 (BP)
-	VMOVUPS    (R10), Y5
-	VMULPS     Y4, Y5, Y5
-	VSUBPS     Y2, Y5, Y5
-	VMOVUPS    (CX), Y6
-	VMULPS     Y3, Y6, Y6
-	VSUBPS     Y6, Y5, Y5
-	VMULPS     Y5, Y1, Y5
-	VMOVUPS    Y5, (R13)
-	PREFETCHT0 (BP)(R14*1)
-	VMOVUPS    (R10)(R11*1), Y5
-	VMULPS     Y4, Y5, Y5
-	VSUBPS     Y2, Y5, Y5
-	VMOVUPS    (CX)(R8*1), Y6
-	VMULPS     Y3, Y6, Y6
-	VSUBPS     Y6, Y5, Y5
-	VMULPS     Y5, Y1, Y5
-	VMOVUPS    Y5, (R13)(R14*1)
-	PREFETCHT0 (BP)(R14*2)
-	VMOVUPS    (R10)(R11*2), Y5
-	VMULPS     Y4, Y5, Y5
-	VSUBPS     Y2, Y5, Y5
-	VMOVUPS    (CX)(R8*2), Y6
-	VMULPS     Y3, Y6, Y6
-	VSUBPS     Y6, Y5, Y5
-	VMULPS     Y5, Y1, Y5
-	VMOVUPS    Y5, (R13)(R14*2)
-	PREFETCHT0 (BP)(R15*1)
-	VMOVUPS    (R10)(R12*1), Y5
-	VMULPS     Y4, Y5, Y4
-	VSUBPS     Y2, Y4, Y2
-	VMOVUPS    (CX)(R9*1), Y4
-	VMULPS     Y3, Y4, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMULPS     Y2, Y1, Y1
-	VMOVUPS    Y1, (R13)(R15*1)
-	ADDQ       $0x20, CX
-	ADDQ       $0x20, R10
-	ADDQ       $0x20, R13
-	ADDQ       $0x20, BP
-	ADDQ       $0x20, AX
-	JNZ        groups4
-
-tail4:
-	CMPQ       8(SP), $0x00
-	JEQ        next4
-	VMASKMOVPS (DX)(AX*1), Y0, Y1
-	VMASKMOVPS (BX)(AX*1), Y0, Y2
-	VMASKMOVPS (SI)(AX*1), Y0, Y3
-	VMASKMOVPS (DI)(AX*1), Y0, Y4
-	PREFETCHT0 (BP)
-	VMASKMOVPS (R10), Y0, Y5
-	VMULPS     Y4, Y5, Y5
-	VSUBPS     Y2, Y5, Y5
-	VMASKMOVPS (CX), Y0, Y6
-	VMULPS     Y3, Y6, Y6
-	VSUBPS     Y6, Y5, Y5
-	VMULPS     Y5, Y1, Y5
-	VMASKMOVPS Y5, Y0, (R13)
-	PREFETCHT0 (BP)(R14*1)
-	VMASKMOVPS (R10)(R11*1), Y0, Y5
-	VMULPS     Y4, Y5, Y5
-	VSUBPS     Y2, Y5, Y5
-	VMASKMOVPS (CX)(R8*1), Y0, Y6
-	VMULPS     Y3, Y6, Y6
-	VSUBPS     Y6, Y5, Y5
-	VMULPS     Y5, Y1, Y5
-	VMASKMOVPS Y5, Y0, (R13)(R14*1)
-	PREFETCHT0 (BP)(R14*2)
-	VMASKMOVPS (R10)(R11*2), Y0, Y5
-	VMULPS     Y4, Y5, Y5
-	VSUBPS     Y2, Y5, Y5
-	VMASKMOVPS (CX)(R8*2), Y0, Y6
-	VMULPS     Y3, Y6, Y6
-	VSUBPS     Y6, Y5, Y5
-	VMULPS     Y5, Y1, Y5
-	VMASKMOVPS Y5, Y0, (R13)(R14*2)
-	PREFETCHT0 (BP)(R15*1)
-	VMASKMOVPS (R10)(R12*1), Y0, Y5
-	VMULPS     Y4, Y5, Y4
-	VSUBPS     Y2, Y4, Y2
-	VMASKMOVPS (CX)(R9*1), Y0, Y4
-	VMULPS     Y3, Y4, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (R13)(R15*1)
-
-next4:
-	MOVQ 16(SP), CX
-	LEAQ (CX)(R8*4), CX
-	MOVQ CX, 16(SP)
-	MOVQ 24(SP), R10
-	LEAQ (R10)(R11*4), R10
-	MOVQ R10, 24(SP)
-	MOVQ 32(SP), R13
-	LEAQ (R13)(R14*4), R13
-	MOVQ R13, 32(SP)
-	SUBQ $0x04, 40(SP)
-	JMP  rows4
-
-end4:
-rows1:
-	CMPQ  40(SP), $0x01
-	JLT   end1
-	MOVQ  16(SP), CX
-	MOVQ  24(SP), R10
-	MOVQ  32(SP), R13
-	MOVQ  (SP), AX
-	TESTQ AX, AX
-	JZ    tail1
-
-groups1:
-	VMOVUPS (DX)(AX*1), Y1
-	VMOVUPS (BX)(AX*1), Y2
-	VMOVUPS (SI)(AX*1), Y3
-	VMOVUPS (DI)(AX*1), Y4
-	VMOVUPS (R10), Y5
-	VMULPS  Y4, Y5, Y4
-	VSUBPS  Y2, Y4, Y2
-	VMOVUPS (CX), Y4
-	VMULPS  Y3, Y4, Y3
-	VSUBPS  Y3, Y2, Y2
-	VMULPS  Y2, Y1, Y1
-	VMOVUPS Y1, (R13)
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, R10
-	ADDQ    $0x20, R13
-	ADDQ    $0x20, AX
-	JNZ     groups1
-
-tail1:
-	CMPQ       8(SP), $0x00
-	JEQ        next1
-	VMASKMOVPS (DX)(AX*1), Y0, Y1
-	VMASKMOVPS (BX)(AX*1), Y0, Y2
-	VMASKMOVPS (SI)(AX*1), Y0, Y3
-	VMASKMOVPS (DI)(AX*1), Y0, Y4
-	VMASKMOVPS (R10), Y0, Y5
-	VMULPS     Y4, Y5, Y4
-	VSUBPS     Y2, Y4, Y2
-	VMASKMOVPS (CX), Y0, Y4
-	VMULPS     Y3, Y4, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (R13)
-
-next1:
-	MOVQ 16(SP), CX
-	LEAQ (CX)(R8*1), CX
-	MOVQ CX, 16(SP)
-	MOVQ 24(SP), R10
-	LEAQ (R10)(R11*1), R10
-	MOVQ R10, 24(SP)
-	MOVQ 32(SP), R13
-	LEAQ (R13)(R14*1), R13
-	MOVQ R13, 32(SP)
-	SUBQ $0x01, 40(SP)
-	JMP  rows1
-
-end1:
-	VZEROUPPER
-	RET
-
-// func affineGradAVX512(strip *int)
-// Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·affineGradAVX512(SB), NOSPLIT, $56-8
-	MOVQ  strip+0(FP), AX
-	MOVQ  8(AX), CX
-	MOVQ  CX, DX
-	ANDQ  $0x0f, DX
-	SUBQ  DX, CX
-	SHLQ  $0x02, CX
-	MOVQ  DX, 8(SP)
-	MOVQ  $-1, BX
-	BZHIQ DX, BX, BX
-	KMOVW BX, K1
-	MOVQ  64(AX), DX
-	ADDQ  CX, DX
-	MOVQ  72(AX), BX
-	ADDQ  CX, BX
-	MOVQ  80(AX), SI
-	ADDQ  CX, SI
-	MOVQ  88(AX), DI
-	ADDQ  CX, DI
-	NEGQ  CX
-	MOVQ  CX, (SP)
-	MOVQ  16(AX), CX
-	MOVQ  CX, 16(SP)
-	MOVQ  24(AX), R8
-	LEAQ  (R8)(R8*2), R9
-	MOVQ  32(AX), R10
-	MOVQ  R10, 24(SP)
-	MOVQ  40(AX), R11
-	LEAQ  (R11)(R11*2), R12
-	MOVQ  48(AX), R13
-	MOVQ  R13, 32(SP)
-	MOVQ  56(AX), R14
-	LEAQ  (R14)(R14*2), R15
-	MOVQ  (AX), CX
-	MOVQ  CX, 40(SP)
-	XORQ  CX, CX
-	CMPQ  8(AX), $0x20
-	JLT   narrow
-	MOVQ  $+8, CX
-
-narrow:
-	MOVQ CX, 48(SP)
-
-rows4:
-	CMPQ  40(SP), $0x04
-	JLT   end4
-	MOVQ  16(SP), CX
-	MOVQ  24(SP), R10
-	MOVQ  32(SP), R13
-	MOVQ  48(SP), BP
-	IMULQ R14, BP
-	ADDQ  R13, BP
-	MOVQ  (SP), AX
-	TESTQ AX, AX
-	JZ    tail4
-
-groups4:
-	VMOVUPS    (DX)(AX*1), Z0
-	VMOVUPS    (BX)(AX*1), Z1
-	VMOVUPS    (SI)(AX*1), Z2
-	VMOVUPS    (DI)(AX*1), Z3
-	PREFETCHT0 (BP)
-	VMOVUPS    (R10), Z4
-	VMULPS     Z3, Z4, Z4
-	VSUBPS     Z1, Z4, Z4
-	VMOVUPS    (CX), Z5
-	VMULPS     Z2, Z5, Z5
-	VSUBPS     Z5, Z4, Z4
-	VMULPS     Z4, Z0, Z4
-	VMOVUPS    Z4, (R13)
-	PREFETCHT0 (BP)(R14*1)
-	VMOVUPS    (R10)(R11*1), Z4
-	VMULPS     Z3, Z4, Z4
-	VSUBPS     Z1, Z4, Z4
-	VMOVUPS    (CX)(R8*1), Z5
-	VMULPS     Z2, Z5, Z5
-	VSUBPS     Z5, Z4, Z4
-	VMULPS     Z4, Z0, Z4
-	VMOVUPS    Z4, (R13)(R14*1)
-	PREFETCHT0 (BP)(R14*2)
-	VMOVUPS    (R10)(R11*2), Z4
-	VMULPS     Z3, Z4, Z4
-	VSUBPS     Z1, Z4, Z4
-	VMOVUPS    (CX)(R8*2), Z5
-	VMULPS     Z2, Z5, Z5
-	VSUBPS     Z5, Z4, Z4
-	VMULPS     Z4, Z0, Z4
-	VMOVUPS    Z4, (R13)(R14*2)
-	PREFETCHT0 (BP)(R15*1)
-	VMOVUPS    (R10)(R12*1), Z4
-	VMULPS     Z3, Z4, Z3
-	VSUBPS     Z1, Z3, Z1
-	VMOVUPS    (CX)(R9*1), Z3
-	VMULPS     Z2, Z3, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVUPS    Z0, (R13)(R15*1)
-	ADDQ       $0x40, CX
-	ADDQ       $0x40, R10
-	ADDQ       $0x40, R13
-	ADDQ       $0x40, BP
-	ADDQ       $0x40, AX
-	JNZ        groups4
-
-tail4:
-	CMPQ       8(SP), $0x00
-	JEQ        next4
-	VMOVUPS.Z  (DX)(AX*1), K1, Z0
-	VMOVUPS.Z  (BX)(AX*1), K1, Z1
-	VMOVUPS.Z  (SI)(AX*1), K1, Z2
-	VMOVUPS.Z  (DI)(AX*1), K1, Z3
-	PREFETCHT0 (BP)
-	VMOVUPS.Z  (R10), K1, Z4
-	VMULPS     Z3, Z4, Z4
-	VSUBPS     Z1, Z4, Z4
-	VMOVUPS.Z  (CX), K1, Z5
-	VMULPS     Z2, Z5, Z5
-	VSUBPS     Z5, Z4, Z4
-	VMULPS     Z4, Z0, Z4
-	VMOVUPS    Z4, K1, (R13)
-	PREFETCHT0 (BP)(R14*1)
-	VMOVUPS.Z  (R10)(R11*1), K1, Z4
-	VMULPS     Z3, Z4, Z4
-	VSUBPS     Z1, Z4, Z4
-	VMOVUPS.Z  (CX)(R8*1), K1, Z5
-	VMULPS     Z2, Z5, Z5
-	VSUBPS     Z5, Z4, Z4
-	VMULPS     Z4, Z0, Z4
-	VMOVUPS    Z4, K1, (R13)(R14*1)
-	PREFETCHT0 (BP)(R14*2)
-	VMOVUPS.Z  (R10)(R11*2), K1, Z4
-	VMULPS     Z3, Z4, Z4
-	VSUBPS     Z1, Z4, Z4
-	VMOVUPS.Z  (CX)(R8*2), K1, Z5
-	VMULPS     Z2, Z5, Z5
-	VSUBPS     Z5, Z4, Z4
-	VMULPS     Z4, Z0, Z4
-	VMOVUPS    Z4, K1, (R13)(R14*2)
-	PREFETCHT0 (BP)(R15*1)
-	VMOVUPS.Z  (R10)(R12*1), K1, Z4
-	VMULPS     Z3, Z4, Z3
-	VSUBPS     Z1, Z3, Z1
-	VMOVUPS.Z  (CX)(R9*1), K1, Z3
-	VMULPS     Z2, Z3, Z2
-	VSUBPS     Z2, Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VMOVUPS    Z0, K1, (R13)(R15*1)
-
-next4:
-	MOVQ 16(SP), CX
-	LEAQ (CX)(R8*4), CX
-	MOVQ CX, 16(SP)
-	MOVQ 24(SP), R10
-	LEAQ (R10)(R11*4), R10
-	MOVQ R10, 24(SP)
-	MOVQ 32(SP), R13
-	LEAQ (R13)(R14*4), R13
-	MOVQ R13, 32(SP)
-	SUBQ $0x04, 40(SP)
-	JMP  rows4
-
-end4:
-rows1:
-	CMPQ  40(SP), $0x01
-	JLT   end1
-	MOVQ  16(SP), CX
-	MOVQ  24(SP), R10
-	MOVQ  32(SP), R13
-	MOVQ  (SP), AX
-	TESTQ AX, AX
-	JZ    tail1
-
-groups1:
-	VMOVUPS (DX)(AX*1), Z0
-	VMOVUPS (BX)(AX*1), Z1
-	VMOVUPS (SI)(AX*1), Z2
-	VMOVUPS (DI)(AX*1), Z3
-	VMOVUPS (R10), Z4
-	VMULPS  Z3, Z4, Z3
-	VSUBPS  Z1, Z3, Z1
-	VMOVUPS (CX), Z3
-	VMULPS  Z2, Z3, Z2
-	VSUBPS  Z2, Z1, Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, (R13)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, R10
-	ADDQ    $0x40, R13
-	ADDQ    $0x40, AX
-	JNZ     groups1
-
-tail1:
-	CMPQ      8(SP), $0x00
-	JEQ       next1
-	VMOVUPS.Z (DX)(AX*1), K1, Z0
-	VMOVUPS.Z (BX)(AX*1), K1, Z1
-	VMOVUPS.Z (SI)(AX*1), K1, Z2
-	VMOVUPS.Z (DI)(AX*1), K1, Z3
-	VMOVUPS.Z (R10), K1, Z4
-	VMULPS    Z3, Z4, Z3
-	VSUBPS    Z1, Z3, Z1
-	VMOVUPS.Z (CX), K1, Z3
-	VMULPS    Z2, Z3, Z2
-	VSUBPS    Z2, Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (R13)
-
-next1:
-	MOVQ 16(SP), CX
-	LEAQ (CX)(R8*1), CX
-	MOVQ CX, 16(SP)
-	MOVQ 24(SP), R10
-	LEAQ (R10)(R11*1), R10
-	MOVQ R10, 24(SP)
-	MOVQ 32(SP), R13
-	LEAQ (R13)(R14*1), R13
-	MOVQ R13, 32(SP)
 	SUBQ $0x01, 40(SP)
 	JMP  rows1
 

@@ -23,8 +23,20 @@ struct Strip {
 // Shared is the memory that a block's threads share.
 struct Shared {
   Strip a, b;
-  float row[2][COLUMNS];
+  float row[3][COLUMNS];
 };
+
+// Mean is a mean as two floats, hi + lo: hi is it rounded, lo what that took.
+struct Mean {
+  float hi, lo;
+  METHOD float left_of(float x) const { return (x - hi) - lo; }
+};
+
+INLINE Mean split(double mean) {
+  const float hi = float32(mean);
+  const double rest = mean - (double)hi;
+  return Mean{hi, rest == rest ? float32(rest) : 0.0f}; // Inf - Inf
+}
 
 // add_up returns s plus term(0), term(1), … term(m-1), in order. Eight terms are
 // fetched at a time.
@@ -68,9 +80,9 @@ INLINE void each_strip(int m, bool loaded, F fetch, A add) {
   }
 }
 
-// column_means returns norm.ColumnMean of the block's columns, to its first group.
-// It leaves the last rows in the strip.
-INLINE float column_means(const float *x, int ld, int m, int d, Strip &strip) {
+// column_means returns the means of the block's columns, to its first group. It leaves
+// the last rows in the strip.
+INLINE double column_means(const float *x, int ld, int m, int d, Strip &strip) {
   const int j = column(), c = lane();
   double sum = 0;
   each_strip(
@@ -85,21 +97,25 @@ INLINE float column_means(const float *x, int ld, int m, int d, Strip &strip) {
           sum = add_up(sum, rows, [&](int r) { return (double)strip.v[r][c]; });
         }
       });
-  return float32(sum / (double)m);
+  return sum / (double)m;
 }
 
 // centred stores norm.Center's means of a block's columns and what is left of x
 // without them.
 INLINE void centred(Shared &shared, const float *x, float *y, float *mean, int m, int d, int ldx, int ldy) {
-  const int j = column();
-  const float mu = column_means(x, ldx, m, d, shared.a);
+  float(*row)[COLUMNS] = shared.row;
+  const int j = column(), c = lane();
+  const double mu = column_means(x, ldx, m, d, shared.a);
   if (group_of_columns() == 0 && j < d) {
-    mean[j] = shared.row[0][lane()] = mu;
+    const Mean a = split(mu);
+    mean[j] = row[0][c] = a.hi;
+    row[1][c] = a.lo;
   }
   barrier();
   if (j < d) {
+    const Mean a = {row[0][c], row[1][c]};
     for (int i = group_of_columns(); i < m; i += GROUPS) {
-      *at(y, ldy, i, j) = *at(x, ldx, i, j) - shared.row[0][lane()];
+      *at(y, ldy, i, j) = a.left_of(*at(x, ldx, i, j));
     }
   }
 }
@@ -110,10 +126,10 @@ template <class F>
 INLINE void standardized(Shared &shared, const float *x, float *mean, float *variance, float *invstd, int m, int d,
                          int ldx, double eps, F put) {
   Strip &strip = shared.a;
-  float *centre = shared.row[0], *inverse = shared.row[1];
+  float(*row)[COLUMNS] = shared.row;
   const int j = column(), c = lane();
   const bool first = group_of_columns() == 0 && j < d;
-  const float mu = column_means(x, ldx, m, d, strip);
+  const double mu = column_means(x, ldx, m, d, strip);
   double sum = 0;
   each_strip(
       m, true,
@@ -125,22 +141,25 @@ INLINE void standardized(Shared &shared, const float *x, float *mean, float *var
       [&](int rows) {
         if (first) {
           sum = add_up(sum, rows, [&](int r) {
-            const double dev = (double)strip.v[r][c] - (double)mu;
+            const double dev = (double)strip.v[r][c] - mu;
             return dev * dev;
           });
         }
       });
   if (first) {
+    const Mean a = split(mu);
     const float v = float32(sum / (double)m), inv = inverse_std(v, eps);
-    mean[j] = centre[c] = mu;
+    mean[j] = row[0][c] = a.hi;
+    row[1][c] = a.lo;
     variance[j] = v;
-    invstd[j] = inverse[c] = inv;
+    invstd[j] = row[2][c] = inv;
   }
   barrier();
   if (j < d) {
-    const float shift = centre[c], inv = inverse[c];
+    const Mean a = {row[0][c], row[1][c]};
+    const float inv = row[2][c];
     for (int i = group_of_columns(); i < m; i += GROUPS) {
-      put(i, j, (*at(x, ldx, i, j) - shift) * inv);
+      put(i, j, a.left_of(*at(x, ldx, i, j)) * inv);
     }
   }
 }
@@ -157,7 +176,7 @@ template <bool AFFINE>
 INLINE void standardized_grad(Shared &shared, const float *xhat, int ldxhat, const float *g, int ldg,
                               const float *gamma, const float *invstd, const Gradient &to, int m, int d) {
   Strip &gs = shared.a, &xs = shared.b;
-  float(*mean)[COLUMNS] = shared.row;
+  float(*row)[COLUMNS] = shared.row;
   const int j = column(), c = lane(), part = group_of_columns();
   const float ga = AFFINE && j < d ? gamma[j] : 1.0f; // times 1 is exact
   double sum = 0;
@@ -190,8 +209,13 @@ INLINE void standardized_grad(Shared &shared, const float *xhat, int ldxhat, con
       });
   if (j < d) {
     switch (part) {
-    case 0: mean[0][c] = float32(sum / (double)m); break;
-    case 2: mean[1][c] = float32(sum / (double)m); break;
+    case 0: {
+      const Mean a = split(sum / (double)m);
+      row[0][c] = a.hi;
+      row[1][c] = a.lo;
+      break;
+    }
+    case 2: row[2][c] = float32(sum / (double)m); break;
     case 4:
       if (AFFINE) {
         to.dgamma[j] = float32(sum);
@@ -206,9 +230,10 @@ INLINE void standardized_grad(Shared &shared, const float *xhat, int ldxhat, con
   }
   barrier();
   if (j < d) {
-    const float a = mean[0][c], b = mean[1][c], inv = invstd[j];
+    const Mean a = {row[0][c], row[1][c]};
+    const float b = row[2][c], inv = invstd[j];
     for (int i = part; i < m; i += GROUPS) {
-      *at(to.dx, to.lddx, i, j) = inv * ((*at(g, ldg, i, j) * ga - a) - *at(xhat, ldxhat, i, j) * b);
+      *at(to.dx, to.lddx, i, j) = inv * (a.left_of(*at(g, ldg, i, j) * ga) - *at(xhat, ldxhat, i, j) * b);
     }
   }
 }

@@ -21,12 +21,38 @@
 // variance and stores the unbiased one; these kernels give the biased one, and
 // EMA has a scale argument for the m/(m−1).
 //
+// # Means
+//
+// A mean that is taken out of its own column is not rounded to T before, which would
+// lose the digits of values that differ little compared with their mean: of a column
+// at 1e6, where float32 goes by sixteenths, all of them. It is two T,
+//
+//	mu = Σ x_i / m                  in float64
+//	hi = T(mu)                      what functions return as the mean
+//	lo = T(mu − float64(hi))        0 where that is NaN
+//
+// and x − mu is T(T(x − hi) − lo). The first difference is exact where hi/2 ≤ x ≤ 2hi
+// (Sterbenz, 1974), and elsewhere its rounding is small beside it. The variance is that
+// about mu, in float64. So, with u = 2^-24 and δ = (2^-48 + m·2^-53)·|mu|, Standardize
+// in float32 gives xh within 6u·|xh| + δ/s, v within 2u·v + δ², and 1/s within 3u/s of
+// the exact ones. StandardizeGrad takes out mean(g) likewise. In float64 lo is 0.
+//
+// These are rounded:
+//
+//   - the mean that CenterBy, NormalizeBy, SquaredDeviation and ColumnVar are given: it
+//     is state, or somebody's operand, of type T. What its rounding took, at most
+//     u·|mu|, stays in the deviations: evaluation in float32 is as good as its running
+//     mean;
+//   - v, before 1/s: it costs u/2 of 1/s whatever the mean is, and lets NormalizeBy
+//     have Standardize's bits where T holds the mean;
+//   - mean(g·xh), before it is multiplied by xh: the product's own rounding is as large.
+//
 // # Transforms
 //
 // The elementwise part is done in T with one rounding an operation, from
-// statistics rounded to T; each function states its sequence. Unless stated
-// otherwise the output may be the input of the same shape itself, with the same
-// leading dimension.
+// statistics rounded to T and means as above; each function states its sequence.
+// Unless stated otherwise the output may be the input of the same shape itself, with
+// the same leading dimension.
 //
 // # Gradients
 //

@@ -4,8 +4,8 @@
 
 // standardize_grad, of the gradient g of standardize's xhat:
 //
-//	a = (Σ g)/m, b = (Σ g·xhat)/m      in float64, rounded
-//	dx = invstd·((g - a) - xhat·b)
+//	hi + lo = (Σ g)/m, b = (Σ g·xhat)/m      in float64, rounded
+//	dx = invstd·(((g - hi) - lo) - xhat·b)
 //
 // dx may be g or xhat. scratch is not used.
 KERNEL(COLUMN_THREADS, 1)
@@ -19,10 +19,10 @@ standardize_grad(CONTROL, TENSOR(const float, xhat), TENSOR(const float, g), TEN
 
 // affine_grad, of the gradient g of standardize_affine's y:
 //
-//	dgamma = Σ g·xhat, dbeta = Σ g     in float64, rounded
+//	dgamma = Σ g·xhat, dbeta = Σ g           in float64, rounded
 //	h = g·gamma, rounded
-//	a = (Σ h)/m, b = (Σ h·xhat)/m      in float64, rounded
-//	dx = invstd·((h - a) - xhat·b)
+//	hi + lo = (Σ h)/m, b = (Σ h·xhat)/m      in float64, rounded
+//	dx = invstd·(((h - hi) - lo) - xhat·b)
 //
 // dx may be g. scratch is not used.
 KERNEL(COLUMN_THREADS, 1)

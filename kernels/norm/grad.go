@@ -10,9 +10,9 @@ import "driftless/kernels"
 // for m×d matrices (Ioffe and Szegedy 2015, section 3, simplified). Summed over
 // a column it is 0 up to rounding. The sequence is
 //
-//	a = 0; a += float64(g)                 for each row; a = T(a/m)
+//	a = 0; a += float64(g)                 for each row; hi + lo = a/m
 //	b = 0; b += float64(g)·float64(xhat)   for each row; b = T(b/m)
-//	dx = invStd·(T(g − a) − T(xhat·b))
+//	dx = invStd·(((g − hi) − lo) − T(xhat·b))
 //
 // scratch has length 2d or more. dx may be g or xhat itself, with the same
 // leading dimension.
@@ -37,17 +37,17 @@ func StandardizeGrad[T kernels.Float](m, d int, xhat []T, ldxh int, g []T, ldg i
 	}
 	for j0 := 0; j0 < d; j0 += block {
 		w := min(block, d-j0)
-		var bufG, bufGX [block]T
-		meanG, meanGX := bufG[:w], bufGX[:w]
-		for j := range w {
-			meanG[j] = T(sumG[j0+j] / float64(m))
-			meanGX[j] = T(sumGX[j0+j] / float64(m))
+		var bufHi, bufLo, bufDot [block]T
+		hi, lo, dot := bufHi[:w], bufLo[:w], bufDot[:w]
+		split(sumG[j0:], m, hi, lo)
+		for j := range dot {
+			dot[j] = T(sumGX[j0+j] / float64(m))
 		}
 		for i := range m {
-			rg, rx, dst := g[i*ldg+j0:][:len(meanG)], xhat[i*ldxh+j0:][:len(meanG)], dx[i*lddx+j0:][:len(meanG)]
-			meanGX, inv := meanGX[:len(meanG)], invStd[j0:][:len(meanG)]
-			for j, a := range meanG {
-				dst[j] = inv[j] * ((rg[j] - a) - T(rx[j]*meanGX[j]))
+			rg, rx, dst := g[i*ldg+j0:][:len(hi)], xhat[i*ldxh+j0:][:len(hi)], dx[i*lddx+j0:][:len(hi)]
+			lo, dot, inv := lo[:len(hi)], dot[:len(hi)], invStd[j0:][:len(hi)]
+			for j, a := range hi {
+				dst[j] = inv[j] * (((rg[j] - a) - lo[j]) - T(rx[j]*dot[j]))
 			}
 		}
 	}

@@ -74,23 +74,44 @@ func ColumnVar[T kernels.Float](m, d int, x []T, ldx int, mean, variance []T) {
 		return
 	}
 	for j0 := 0; j0 < d; j0 += block {
+		var centre [block]float64
 		w := min(block, d-j0)
-		var centre, sum [block]float64
-		mu, acc := centre[:w], sum[:w]
 		for j, v := range mean[j0:][:w] {
-			mu[j] = float64(v)
+			centre[j] = float64(v)
 		}
-		for i := range m {
-			row, acc := x[i*ldx+j0:][:len(mu)], acc[:len(mu)]
-			for j, v := range mu {
-				dev := float64(row[j]) - v
-				acc[j] += float64(dev * dev)
-			}
+		columnVar(m, x[min(j0, len(x)):], ldx, centre[:w], variance[j0:][:w])
+	}
+}
+
+// columnVar is ColumnVar of no more than a block of columns.
+func columnVar[T kernels.Float](m int, x []T, ldx int, mean []float64, variance []T) {
+	var sum [block]float64
+	acc := sum[:len(mean)]
+	for i := range m {
+		row, acc := x[i*ldx:][:len(mean)], acc[:len(mean)]
+		for j, mu := range mean {
+			dev := float64(row[j]) - mu
+			acc[j] += float64(dev * dev)
 		}
-		dst := variance[j0:][:w]
-		for j, s := range acc {
-			dst[j] = T(s / float64(m))
+	}
+	for j, s := range acc {
+		variance[j] = T(s / float64(m))
+	}
+}
+
+// split makes means mu of the sums of m rows, and of each two T:
+//
+//	mu = sum/m; hi = T(mu); lo = T(mu − float64(hi)), 0 where that is NaN
+func split[T kernels.Float](sum []float64, m int, hi, lo []T) {
+	lo = lo[:len(hi)]
+	for j, s := range sum[:len(hi)] {
+		mu := s / float64(m)
+		sum[j], hi[j] = mu, T(mu)
+		rest := mu - float64(hi[j])
+		if rest != rest { // Inf - Inf
+			rest = 0
 		}
+		lo[j] = T(rest)
 	}
 }
 

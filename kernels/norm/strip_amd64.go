@@ -20,7 +20,8 @@ type strip struct {
 	ldy        int
 	z          *float32
 	ldz        int
-	c          [4]*float32 // vectors with an element a column
+	c          [3]*float32 // vectors with an element a column
+	mean       *float32    // hi, lo and dot of a table of means
 	acc        *float64    // one a column, of one kind after the other
 	f          [3]uint64   // the bits of scalars
 }
@@ -32,6 +33,10 @@ const maxCols = 128
 // sums holds the accumulators of one kind, one a column.
 type sums [maxCols]float64
 
+// means holds hi and lo of the means of a strip's columns, and in a gradient dot, the
+// means of g·xhat.
+type means [3][maxCols]float32
+
 // kernel names a vector kernel; those of internal/gen say what each does.
 type kernel uint8
 
@@ -42,13 +47,16 @@ const (
 	addGradSums
 	addAffineSums
 	takeMeans
+	splitMeans
 	takeVariances
 	takeInvStds
 	average
+	subtract
 	center
 	squareDeviate
 	scale
 	affine
+	normalizeBy
 	standardize
 	standardizeAffine
 	grad
@@ -99,12 +107,16 @@ func avx512(k kernel, strip *int) {
 		addAffineSumsAVX512(strip)
 	case takeMeans:
 		takeMeansAVX512(strip)
+	case splitMeans:
+		splitMeansAVX512(strip)
 	case takeVariances:
 		takeVariancesAVX512(strip)
 	case takeInvStds:
 		takeInvStdsAVX512(strip)
 	case average:
 		averageAVX512(strip)
+	case subtract:
+		subtractAVX512(strip)
 	case center:
 		centerAVX512(strip)
 	case squareDeviate:
@@ -113,6 +125,8 @@ func avx512(k kernel, strip *int) {
 		scaleAVX512(strip)
 	case affine:
 		affineAVX512(strip)
+	case normalizeBy:
+		normalizeByAVX512(strip)
 	case standardize:
 		standardizeAVX512(strip)
 	case standardizeAffine:
@@ -138,12 +152,16 @@ func avx2(k kernel, strip *int) {
 		addAffineSumsAVX2(strip)
 	case takeMeans:
 		takeMeansAVX2(strip)
+	case splitMeans:
+		splitMeansAVX2(strip)
 	case takeVariances:
 		takeVariancesAVX2(strip)
 	case takeInvStds:
 		takeInvStdsAVX2(strip)
 	case average:
 		averageAVX2(strip)
+	case subtract:
+		subtractAVX2(strip)
 	case center:
 		centerAVX2(strip)
 	case squareDeviate:
@@ -152,6 +170,8 @@ func avx2(k kernel, strip *int) {
 		scaleAVX2(strip)
 	case affine:
 		affineAVX2(strip)
+	case normalizeBy:
+		normalizeByAVX2(strip)
 	case standardize:
 		standardizeAVX2(strip)
 	case standardizeAffine:

@@ -3,7 +3,8 @@
 // the rest goes four columns a thread. Outputs may be the input of their shape.
 #include "columns.h"
 
-// center: mean as column_mean, y = x - mean.
+// center: mean as column_mean, y = (x - hi) - lo, of which hi is the mean and lo what
+// its rounding took.
 KERNEL(COLUMN_THREADS, 1)
 center(CONTROL, TENSOR(const float, x), TENSOR(float, y), TENSOR(float, mean), int m, int d, int ldx, int ldy) {
   RETURN_IF_DIVERGED
@@ -11,8 +12,8 @@ center(CONTROL, TENSOR(const float, x), TENSOR(float, y), TENSOR(float, mean), i
   centred(shared, REPLICA(x), REPLICA(y), REPLICA(mean), m, d, ldx, ldy);
 }
 
-// standardize: mean and variance as column_mean and column_var,
-// invstd = 1/√(variance + eps) in float64, xhat = (x - mean)·invstd.
+// standardize: mean as column_mean, variance as column_var but about it unrounded,
+// invstd = 1/√(variance + eps) in float64, xhat = ((x - hi) - lo)·invstd.
 KERNEL(COLUMN_THREADS, 1)
 standardize(CONTROL, TENSOR(const float, x), TENSOR(float, xhat), TENSOR(float, mean), TENSOR(float, variance),
             TENSOR(float, invstd), int m, int d, int ldx, int ldxhat, double eps) {

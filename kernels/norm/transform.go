@@ -2,15 +2,37 @@ package norm
 
 import "driftless/kernels"
 
-// Center computes the column means into mean and y = x − mean in T, for m×d
-// matrices. y may be x itself, with the same leading dimension.
+// Center computes the column means into mean, as ColumnMean does, and what is left
+// of x without them before their rounding, for m×d matrices:
+//
+//	y = (x − hi) − lo   in T
+//
+// y may be x itself, with the same leading dimension.
 func Center[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy int) {
-	ColumnMean(m, d, x, ldx, mean)
-	CenterBy(m, d, x, ldx, mean, y, ldy)
+	checkPair(m, d, len(x), ldx, len(y), ldy)
+	kernels.CheckVector(d, len(mean), "norm: mean is shorter than d")
+	if kernels.IsFloat32[T]() && center32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(mean), kernels.AsFloat32(y), ldy) {
+		return
+	}
+	for j0 := 0; j0 < d; j0 += block {
+		w := min(block, d-j0)
+		var sum [block]float64
+		var buf [block]T
+		hi, lo := mean[j0:][:w], buf[:w]
+		addRows(m, x[min(j0, len(x)):], ldx, sum[:w])
+		split(sum[:w], m, hi, lo)
+		for i := range m {
+			src, dst, lo := x[i*ldx+j0:][:len(hi)], y[i*ldy+j0:][:len(hi)], lo[:len(hi)]
+			for j, v := range hi {
+				dst[j] = (src[j] - v) - lo[j]
+			}
+		}
+	}
 }
 
-// CenterBy computes y = x − mean in T with a given mean of length d. y may be x
-// itself, with the same leading dimension.
+// CenterBy computes y = x − mean in T with a given mean of length d. Of a mean of x
+// that was rounded to T, what the rounding took stays in y. y may be x itself, with
+// the same leading dimension.
 func CenterBy[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy int) {
 	checkPair(m, d, len(x), ldx, len(y), ldy)
 	kernels.CheckVector(d, len(mean), "norm: mean is shorter than d")
@@ -29,10 +51,10 @@ func CenterBy[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy in
 // Standardize normalizes the columns of the m×d matrix x by their own
 // statistics:
 //
-//	mean     = column means
-//	variance = biased column variances about mean
+//	mean     = column means, hi
+//	variance = biased column variances about mu
 //	invStd   = 1/√(variance + eps)
-//	y        = (x − mean)·invStd
+//	y        = ((x − hi) − lo)·invStd
 //
 // The three vectors have length d and are outputs; invStd is computed in
 // float64 from the rounded variance, the last line in T. A constant column
@@ -46,22 +68,27 @@ func Standardize[T kernels.Float](m, d int, x []T, ldx int, eps float64, mean, v
 		kernels.AsFloat32(invStd), nil, nil, kernels.AsFloat32(y), ldy, nil, 0) {
 		return
 	}
-	ColumnMean(m, d, x, ldx, mean)
-	ColumnVar(m, d, x, ldx, mean, variance)
-	InvStd(d, variance, eps, invStd)
-	normalize(rows(m, d), 0, x, ldx, mean[:d], invStd[:d], y, ldy)
+	for j0 := 0; j0 < d; j0 += block {
+		w := min(block, d-j0)
+		var sum [block]float64
+		var buf [block]T
+		hi, lo, inv := mean[j0:][:w], buf[:w], invStd[j0:][:w]
+		cols := x[min(j0, len(x)):]
+		addRows(m, cols, ldx, sum[:w])
+		split(sum[:w], m, hi, lo)
+		columnVar(m, cols, ldx, sum[:w], variance[j0:][:w])
+		InvStd(w, variance[j0:], eps, inv)
+		normalize(m, j0, x, ldx, hi, lo, inv, y, ldy)
+	}
 }
 
-// normalize computes y = (x − mean)·inv in the len(mean) columns from j0 on.
-func normalize[T kernels.Float](m, j0 int, x []T, ldx int, mean, inv []T, y []T, ldy int) {
-	if kernels.IsFloat32[T]() && m > 0 && normalize32(m, len(mean), kernels.AsFloat32(x[j0:]), ldx, kernels.AsFloat32(mean), kernels.AsFloat32(inv), kernels.AsFloat32(y[j0:]), ldy) {
-		return
-	}
-	inv = inv[:len(mean)]
+// normalize computes y = ((x − hi) − lo)·inv in the len(hi) columns from j0 on.
+func normalize[T kernels.Float](m, j0 int, x []T, ldx int, hi, lo, inv []T, y []T, ldy int) {
+	lo, inv = lo[:len(hi)], inv[:len(hi)]
 	for i := range m {
-		src, dst := x[i*ldx+j0:][:len(mean)], y[i*ldy+j0:][:len(mean)]
-		for j, v := range mean {
-			dst[j] = (src[j] - v) * inv[j]
+		src, dst := x[i*ldx+j0:][:len(hi)], y[i*ldy+j0:][:len(hi)]
+		for j, v := range hi {
+			dst[j] = ((src[j] - v) - lo[j]) * inv[j]
 		}
 	}
 }
@@ -75,9 +102,12 @@ func NormalizeBy[T kernels.Float](m, d int, x []T, ldx int, mean, variance []T, 
 	kernels.CheckVector(d, len(variance), "norm: variance is shorter than d")
 	for j0 := 0; j0 < d; j0 += block {
 		w := min(block, d-j0)
-		var buf [block]T
-		InvStd(w, variance[j0:], eps, buf[:])
-		normalize(m, j0, x, ldx, mean[j0:][:w], buf[:w], y, ldy)
+		var inv, lo [block]T
+		InvStd(w, variance[j0:], eps, inv[:])
+		if kernels.IsFloat32[T]() && m > 0 && normalizeBy32(m, w, kernels.AsFloat32(x[j0:]), ldx, kernels.AsFloat32(mean[j0:]), kernels.AsFloat32(inv[:]), kernels.AsFloat32(y[j0:]), ldy) {
+			continue
+		}
+		normalize(m, j0, x, ldx, mean[j0:][:w], lo[:w], inv[:w], y, ldy)
 	}
 }
 

@@ -24,7 +24,13 @@ func stripCols(m int) int { return max(16, min(maxCols, resident/m&^15)) }
 
 // take rounds the sums of a strip's columns, divided by n: a mean.
 func (s *sums) take(cols int, n float64, out []float32) {
-	strip{rows: 1, cols: cols, acc: &s[0], c: [4]*float32{&out[0]}, f: [3]uint64{double(n), double(1 / n)}}.run(takeMeans)
+	strip{rows: 1, cols: cols, acc: &s[0], c: [3]*float32{&out[0]}, f: [3]uint64{double(n), double(1 / n)}}.run(takeMeans)
+}
+
+// split makes means of the sums of a strip's columns of m rows, and takes hi and lo.
+func (s *sums) split(cols, m int, to *means) {
+	n := float64(m)
+	strip{rows: 1, cols: cols, acc: &s[0], mean: &to[0][0], f: [3]uint64{double(n), double(1 / n)}}.run(splitMeans)
 }
 
 func single(x float32) uint64 { return uint64(math.Float32bits(x)) }
@@ -61,10 +67,13 @@ func columnVar32(m, d int, x []float32, ldx int, mean, variance []float32) bool 
 		return false
 	}
 	for j := 0; j < d; j += maxCols {
-		var acc sums
+		var acc [2]sums
 		w := min(maxCols, d-j)
-		strip{rows: m, cols: w, x: &x[j], ldx: 4 * ldx, c: [4]*float32{&mean[j]}, acc: &acc[0]}.run(addSquares)
-		acc.take(w, float64(m), variance[j:])
+		for i, v := range mean[j:][:w] {
+			acc[1][i] = float64(v)
+		}
+		strip{rows: m, cols: w, x: &x[j], ldx: 4 * ldx, acc: &acc[0][0]}.run(addSquares)
+		acc[0].take(w, float64(m), variance[j:])
 	}
 	return true
 }
@@ -109,7 +118,7 @@ func columns32(k kernel, m, d int, x []float32, ldx int, c0, c1 []float32, y []f
 	if !fast(m, d) {
 		return false
 	}
-	s := strip{rows: m, x: &x[0], ldx: 4 * ldx, y: &y[0], ldy: 4 * ldy, c: [4]*float32{&c0[0]}}
+	s := strip{rows: m, x: &x[0], ldx: 4 * ldx, y: &y[0], ldy: 4 * ldy, c: [3]*float32{&c0[0]}}
 	if c1 != nil {
 		s.c[1] = &c1[0]
 	}
@@ -119,7 +128,7 @@ func columns32(k kernel, m, d int, x []float32, ldx int, c0, c1 []float32, y []f
 }
 
 func centerBy32(m, d int, x []float32, ldx int, mean, y []float32, ldy int) bool {
-	return columns32(center, m, d, x, ldx, mean, nil, y, ldy)
+	return columns32(subtract, m, d, x, ldx, mean, nil, y, ldy)
 }
 
 func squaredDeviation32(m, d int, x []float32, ldx int, mean, y []float32, ldy int) bool {
@@ -134,8 +143,25 @@ func affine32(m, d int, x []float32, ldx int, gamma, beta, y []float32, ldy int)
 	return columns32(affine, m, d, x, ldx, gamma, beta, y, ldy)
 }
 
-func normalize32(m, d int, x []float32, ldx int, mean, inv, y []float32, ldy int) bool {
-	return columns32(standardize, m, d, x, ldx, mean, inv, y, ldy)
+func normalizeBy32(m, d int, x []float32, ldx int, mean, inv, y []float32, ldy int) bool {
+	return columns32(normalizeBy, m, d, x, ldx, mean, inv, y, ldy)
+}
+
+func center32(m, d int, x []float32, ldx int, mean, y []float32, ldy int) bool {
+	if !fast(m, d) {
+		return false
+	}
+	step := stripCols(m)
+	for j := 0; j < d; j += step {
+		var acc sums
+		var mu means
+		s := strip{rows: m, cols: min(step, d-j), x: &x[j], ldx: 4 * ldx, y: &y[j], ldy: 4 * ldy, mean: &mu[0][0], acc: &acc[0]}
+		s.run(addSums)
+		acc.split(s.cols, m, &mu)
+		copy(mean[j:], mu[0][:s.cols])
+		s.run(center)
+	}
+	return true
 }
 
 // standardize32 is Standardize, and StandardizeAffine if gamma is not nil.
@@ -145,20 +171,22 @@ func standardize32(m, d int, x []float32, ldx int, eps float64, mean, variance, 
 	}
 	step := stripCols(m)
 	for j := 0; j < d; j += step {
-		var first, second sums
+		var acc [2]sums
+		var mu means
 		s := strip{rows: m, cols: min(step, d-j), x: &x[j], ldx: 4 * ldx, y: &xhat[j], ldy: 4 * ldxh,
-			c: [4]*float32{&mean[j], &invStd[j]}, acc: &first[0]}
+			c: [3]*float32{&invStd[j]}, mean: &mu[0][0], acc: &acc[1][0]}
 		s.run(addSums)
-		first.take(s.cols, float64(m), mean[j:])
-		s.acc = &second[0]
+		acc[1].split(s.cols, m, &mu)
+		copy(mean[j:], mu[0][:s.cols])
+		s.acc = &acc[0][0]
 		s.run(addSquares)
-		strip{rows: 1, cols: s.cols, acc: &second[0], c: [4]*float32{&variance[j], &invStd[j]},
+		strip{rows: 1, cols: s.cols, acc: &acc[0][0], c: [3]*float32{&variance[j], &invStd[j]},
 			f: [3]uint64{double(float64(m)), double(1 / float64(m)), double(eps)}}.run(takeVariances)
 		if gamma == nil {
 			s.run(standardize)
 			continue
 		}
-		s.z, s.ldz, s.c[2], s.c[3] = &y[j], 4*ldy, &gamma[j], &beta[j]
+		s.z, s.ldz, s.c[1], s.c[2] = &y[j], 4*ldy, &gamma[j], &beta[j]
 		s.run(standardizeAffine)
 	}
 	return true
@@ -171,12 +199,12 @@ func standardizeGrad32(m, d int, xhat []float32, ldxh int, g []float32, ldg int,
 	step := stripCols(2 * m)
 	for j := 0; j < d; j += step {
 		var acc [2]sums
-		var mean [2][maxCols]float32
+		var mean means
 		s := strip{rows: m, cols: min(step, d-j), x: &xhat[j], ldx: 4 * ldxh, y: &g[j], ldy: 4 * ldg, z: &dx[j], ldz: 4 * lddx,
-			c: [4]*float32{&invStd[j], &mean[0][0], &mean[1][0]}, acc: &acc[0][0]}
+			c: [3]*float32{&invStd[j]}, mean: &mean[0][0], acc: &acc[0][0]}
 		s.run(addGradSums)
-		acc[0].take(s.cols, float64(m), mean[0][:])
-		acc[1].take(s.cols, float64(m), mean[1][:])
+		acc[0].split(s.cols, m, &mean)
+		acc[1].take(s.cols, float64(m), mean[2][:])
 		s.run(grad)
 	}
 	return true
@@ -189,15 +217,15 @@ func affineGrad32(m, d int, xhat []float32, ldxh int, g []float32, ldg int, gamm
 	step := stripCols(2 * m)
 	for j := 0; j < d; j += step {
 		var acc [4]sums
-		var mean [2][maxCols]float32
+		var mean means
 		s := strip{rows: m, cols: min(step, d-j), x: &xhat[j], ldx: 4 * ldxh, y: &g[j], ldy: 4 * ldg, z: &dx[j], ldz: 4 * lddx,
-			c: [4]*float32{&gamma[j]}, acc: &acc[0][0]}
+			c: [3]*float32{&gamma[j]}, mean: &mean[0][0], acc: &acc[0][0]}
 		s.run(addAffineSums)
-		acc[0].take(s.cols, float64(m), mean[0][:])
-		acc[1].take(s.cols, float64(m), mean[1][:])
+		acc[0].split(s.cols, m, &mean)
+		acc[1].take(s.cols, float64(m), mean[2][:])
 		acc[2].take(s.cols, 1, dbeta[j:])
 		acc[3].take(s.cols, 1, dgamma[j:])
-		s.c = [4]*float32{&invStd[j], &mean[0][0], &mean[1][0], &gamma[j]}
+		s.c = [3]*float32{&invStd[j], &gamma[j]}
 		s.run(affineGrad)
 	}
 	return true

@@ -24,7 +24,9 @@ func scaleColumns32(_, _ int, _ []float32, _ int, _, _ []float32, _ int) bool { 
 
 func affine32(_, _ int, _ []float32, _ int, _, _, _ []float32, _ int) bool { return false }
 
-func normalize32(_, _ int, _ []float32, _ int, _, _, _ []float32, _ int) bool { return false }
+func normalizeBy32(_, _ int, _ []float32, _ int, _, _, _ []float32, _ int) bool { return false }
+
+func center32(_, _ int, _ []float32, _ int, _, _ []float32, _ int) bool { return false }
 
 func standardize32(_, _ int, _ []float32, _ int, _ float64, _, _, _, _, _, _ []float32, _ int, _ []float32, _ int) bool {
 	return false

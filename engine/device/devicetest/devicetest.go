@@ -24,6 +24,7 @@ func RunAll(t *testing.T, open func() device.Device, types ...program.DType) {
 		types = []program.DType{program.Float32, program.Float64}
 	}
 	for _, dt := range types {
+		t.Run(fmt.Sprintf("%v/columns far from 0", dt), func(t *testing.T) { farFromZero(t, open(), dt) })
 		for _, o := range []optim.Optimizer{optim.SGD(0.2), optim.Momentum(0.1, 0.9), optim.Adam(0.01)} {
 			t.Run(fmt.Sprintf("%v/%s", dt, o.Kind), func(t *testing.T) {
 				t.Run("replicas do not depend on each other", func(t *testing.T) { replicas(t, open(), dt, o) })
@@ -75,15 +76,23 @@ func compile(t *testing.T, dt program.DType, o optim.Optimizer) *regression {
 }
 
 func values(dt program.DType, n int, shape tensor.Shape) G.Value {
-	v64, v32 := make([]float64, n), make([]float32, n)
-	for i := range v64 {
-		v64[i] = math.Cos(float64(3 * i))
-		v32[i] = float32(v64[i])
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = math.Cos(float64(3 * i))
 	}
+	return toValue(dt, v, shape...)
+}
+
+// toValue makes a tensor of a float type.
+func toValue(dt program.DType, v []float64, shape ...int) G.Value {
 	if dt == program.Float64 {
-		return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v64))
+		return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))
 	}
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v32))
+	narrow := make([]float32, len(v))
+	for i, x := range v {
+		narrow[i] = float32(x)
+	}
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(narrow))
 }
 
 func (r *regression) open(t *testing.T, dev device.Device, seeds ...int64) device.Session {
@@ -114,6 +123,11 @@ func (r *regression) read(t *testing.T, s device.Session, name string, replica i
 	}
 	v := make([]float32, st.Len())
 	must(t, s.Read(name, replica, v))
+	return widened(v)
+}
+
+func widened(v []float32) []float64 {
+	out := make([]float64, len(v))
 	for i, x := range v {
 		out[i] = float64(x)
 	}

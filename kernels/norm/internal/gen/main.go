@@ -22,10 +22,10 @@ var kernels = []kernel{
 		element: func(e *element) { VADDPD(e.readWide("x"), e.sum[0], e.sum[0]) },
 	},
 	{
-		name: "addSquares", doc: "adds (x − c0)² to acc.",
-		matrices: []string{"x"}, sums: 1, wide: true, columns: 1,
+		name: "addSquares", doc: "adds (x − mu)² to the first accumulator of acc, of which mu is the second.",
+		matrices: []string{"x"}, sums: 2, wide: true,
 		element: func(e *element) {
-			dev := e.Sub64(e.readWide("x"), e.c[0])
+			dev := e.Sub64(e.readWide("x"), e.sum[1])
 			VADDPD(e.Mul64(dev, dev), e.sum[0], e.sum[0])
 		},
 	},
@@ -45,10 +45,10 @@ var kernels = []kernel{
 	},
 	{
 		name: "addAffineSums", doc: "adds h, x·h, y and x·y, with h = y·c0, to the four accumulators of acc.",
-		matrices: []string{"x", "y"}, sums: 4, wide: true, columns: 1, narrow: true,
+		matrices: []string{"x", "y"}, sums: 4, wide: true, columns: []string{"c0"}, narrow: true,
 		element: func(e *element) {
 			g := e.read("y")
-			h := e.half.Widen(e.half.Mul(g, e.c[0]))
+			h := e.half.Widen(e.half.Mul(g, e.c["c0"]))
 			wide, x := e.half.Widen(g), e.readWide("x")
 			VADDPD(h, e.sum[0], e.sum[0])
 			VFMADD231PD(x, h, e.sum[1])
@@ -58,16 +58,28 @@ var kernels = []kernel{
 	},
 	{
 		name: "takeMeans", doc: "sets c0 to acc/f0, where f1 is 1/f0.",
-		sums: 1, wide: true, columns: 1, scalars: 2, vector: true,
-		element: func(e *element) { e.store(e.half.Narrow(e.DivBy64(e.sum[0], e.f[0], e.f[1])), e.out[0]) },
+		sums: 1, wide: true, columns: []string{"c0"}, scalars: 2, vector: true,
+		element: func(e *element) { e.store(e.half.Narrow(quotient(e)), e.out["c0"]) },
+	},
+	{
+		name: "splitMeans", doc: "sets acc and hi to acc/f0, and lo to what hi's rounding took, 0 for NaN, where f1 is 1/f0.",
+		sums: 1, wide: true, columns: []string{"hi", "lo"}, scalars: 2, vector: true,
+		element: func(e *element) {
+			mean := quotient(e)
+			e.V.Store(mean, e.acc[0])
+			hi := e.half.Narrow(mean)
+			e.store(hi, e.out["hi"])
+			rest := e.Sub64(mean, e.half.Widen(hi))
+			e.store(e.half.Narrow(e.Keep64(e.Compare64(vec.Ordered, rest, rest), rest)), e.out["lo"])
+		},
 	},
 	{
 		name: "takeVariances", doc: "sets c0 to acc/f0 and c1 to 1/√(c0 + f2), where f1 is 1/f0.",
-		sums: 1, wide: true, columns: 2, scalars: 3, vector: true,
+		sums: 1, wide: true, columns: []string{"c0", "c1"}, scalars: 3, vector: true,
 		element: func(e *element) {
-			v := e.half.Narrow(e.DivBy64(e.sum[0], e.f[0], e.f[1]))
-			e.store(v, e.out[0])
-			e.store(e.half.Narrow(invStd(e, e.half.Widen(v), e.f[2])), e.out[1])
+			v := e.half.Narrow(quotient(e))
+			e.store(v, e.out["c0"])
+			e.store(e.half.Narrow(invStd(e, e.half.Widen(v), e.f[2])), e.out["c1"])
 		},
 	},
 	{
@@ -87,58 +99,74 @@ var kernels = []kernel{
 		},
 	},
 	{
-		name: "center", doc: "sets y to x − c0.",
-		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: 1,
-		element: func(e *element) { e.write(e.Sub(e.read("x"), e.c[0]), "y") },
+		name: "subtract", doc: "sets y to x − c0.",
+		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: []string{"c0"},
+		element: func(e *element) { e.write(e.Sub(e.read("x"), e.c["c0"]), "y") },
+	},
+	{
+		name: "center", doc: "sets y to (x − hi) − lo.",
+		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: []string{"hi", "lo"},
+		element: func(e *element) { e.write(centered(e, e.read("x")), "y") },
 	},
 	{
 		name: "squareDeviate", doc: "sets y to (x − c0)².",
-		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: 1,
+		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: []string{"c0"},
 		element: func(e *element) {
-			dev := e.Sub(e.read("x"), e.c[0])
+			dev := e.Sub(e.read("x"), e.c["c0"])
 			e.write(e.Mul(dev, dev), "y")
 		},
 	},
 	{
 		name: "scale", doc: "sets y to x·c0.",
-		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: 1,
-		element: func(e *element) { e.write(e.Mul(e.read("x"), e.c[0]), "y") },
+		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: []string{"c0"},
+		element: func(e *element) { e.write(e.Mul(e.read("x"), e.c["c0"]), "y") },
 	},
 	{
 		name: "affine", doc: "sets y to x·c0 + c1, product and sum rounded apart.",
-		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: 2,
-		element: func(e *element) { e.write(e.Add(e.Mul(e.read("x"), e.c[0]), e.c[1]), "y") },
+		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: []string{"c0", "c1"},
+		element: func(e *element) { e.write(e.Add(e.Mul(e.read("x"), e.c["c0"]), e.c["c1"]), "y") },
 	},
 	{
-		name: "standardize", doc: "sets y to (x − c0)·c1.",
-		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: 2,
-		element: func(e *element) { e.write(e.Mul(e.Sub(e.read("x"), e.c[0]), e.c[1]), "y") },
+		name: "normalizeBy", doc: "sets y to (x − c0)·c1.",
+		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: []string{"c0", "c1"},
+		element: func(e *element) { e.write(e.Mul(e.Sub(e.read("x"), e.c["c0"]), e.c["c1"]), "y") },
 	},
 	{
-		name: "standardizeAffine", doc: "sets y to (x − c0)·c1 and z to y·c2 + c3.",
-		matrices: []string{"x", "y", "z"}, writes: []string{"y", "z"}, columns: 4,
+		name: "standardize", doc: "sets y to ((x − hi) − lo)·c0.",
+		matrices: []string{"x", "y"}, writes: []string{"y"}, columns: []string{"hi", "lo", "c0"},
+		element: func(e *element) { e.write(e.Mul(centered(e, e.read("x")), e.c["c0"]), "y") },
+	},
+	{
+		name: "standardizeAffine", doc: "sets y to ((x − hi) − lo)·c0 and z to y·c1 + c2.",
+		matrices: []string{"x", "y", "z"}, writes: []string{"y", "z"}, columns: []string{"hi", "lo", "c0", "c1", "c2"},
 		element: func(e *element) {
-			xhat := e.Mul(e.Sub(e.read("x"), e.c[0]), e.c[1])
+			xhat := e.Mul(centered(e, e.read("x")), e.c["c0"])
 			e.write(xhat, "y")
-			e.write(e.Add(e.Mul(xhat, e.c[2]), e.c[3]), "z")
+			e.write(e.Add(e.Mul(xhat, e.c["c1"]), e.c["c2"]), "z")
 		},
 	},
 	{
-		name: "grad", doc: "sets z to c0·((y − c1) − x·c2).",
-		matrices: []string{"x", "y", "z"}, writes: []string{"z"}, columns: 3,
+		name: "grad", doc: "sets z to c0·(((y − hi) − lo) − x·dot).",
+		matrices: []string{"x", "y", "z"}, writes: []string{"z"}, columns: []string{"hi", "lo", "dot", "c0"},
 		element: func(e *element) { e.write(gradient(e, e.read("y")), "z") },
 	},
 	{
-		name: "affineGrad", doc: "sets z to c0·((y·c3 − c1) − x·c2).",
-		matrices: []string{"x", "y", "z"}, writes: []string{"z"}, columns: 4,
-		element: func(e *element) { e.write(gradient(e, e.Mul(e.read("y"), e.c[3])), "z") },
+		name: "affineGrad", doc: "sets z to c0·(((y·c1 − hi) − lo) − x·dot).",
+		matrices: []string{"x", "y", "z"}, writes: []string{"z"}, columns: []string{"hi", "lo", "dot", "c0", "c1"},
+		element: func(e *element) { e.write(gradient(e, e.Mul(e.read("y"), e.c["c1"])), "z") },
 	},
 }
+
+// quotient returns acc/f0, correctly rounded.
+func quotient(e *element) vec.Reg { return e.DivBy64(e.sum[0], e.f[0], e.f[1]) }
+
+// centered takes a column's mean out of x.
+func centered(e *element, x vec.Reg) vec.Reg { return e.Sub(e.Sub(x, e.c["hi"]), e.c["lo"]) }
 
 func invStd(e *element, v, eps vec.Reg) vec.Reg {
 	return e.Div64(vec.Float64("one", 1), e.Sqrt64(e.Add64(v, eps)))
 }
 
 func gradient(e *element, g vec.Reg) vec.Reg {
-	return e.Mul(e.c[0], e.Sub(e.Sub(g, e.c[1]), e.Mul(e.read("x"), e.c[2])))
+	return e.Mul(e.c["c0"], e.Sub(centered(e, g), e.Mul(e.read("x"), e.c["dot"])))
 }

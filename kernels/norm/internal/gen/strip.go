@@ -11,11 +11,14 @@ import (
 )
 
 // fields are the words of the Go type strip, in order.
-var fields = []string{"rows", "cols", "x", "ldx", "y", "ldy", "z", "ldz", "c0", "c1", "c2", "c3", "acc", "f0", "f1", "f2"}
+var fields = []string{"rows", "cols", "x", "ldx", "y", "ldy", "z", "ldz", "c0", "c1", "c2", "mean", "acc", "f0", "f1", "f2"}
 
-// spacing is the distance of a strip's accumulators of one kind from those of the
-// next, in bytes: maxCols of the Go times 8.
-const spacing = 8 * 128
+// maxCols is that of the Go: a strip's accumulators of one kind are so far from those
+// of the next, and its means from the next vector of them.
+const maxCols = 128
+
+// means are the vectors at mean, in order.
+var means = []string{"hi", "lo", "dot"}
 
 // kernel describes what is done to each element of a strip: a few columns of some
 // rows.
@@ -23,7 +26,7 @@ type kernel struct {
 	name, doc string
 	matrices  []string // those of x, y, z that it has
 	writes    []string // and writes
-	columns   int      // those of c0, c1, …: a float32 a column
+	columns   []string // those of c0, c1, … and of means: a float32 a column
 	sums      int      // accumulators a column
 	scalars   int      // those of f0, f1, …: float32, or float64 if wide
 	wide      bool     // works on groups of float64
@@ -32,14 +35,24 @@ type kernel struct {
 	element   func(e *element)
 }
 
+// column returns the field that points to columns, and their distance from there in
+// bytes.
+func column(name string) (field string, disp int) {
+	if i := slices.Index(means, name); i >= 0 {
+		return "mean", 4 * maxCols * i
+	}
+	return name, 0
+}
+
 // element is a group of columns in one row.
 type element struct {
 	lanes
-	at  map[string]Mem // where x, y and z are
-	c   []vec.Reg      // columns
-	out []Mem          // columns that are outputs
-	sum []vec.Reg      // accumulators
-	f   []vec.Reg      // scalars
+	at  map[string]Mem     // where x, y and z are
+	c   map[string]vec.Reg // columns
+	out map[string]Mem     // columns that are outputs
+	acc []Mem              // where accumulators are
+	sum []vec.Reg          // and what they hold
+	f   []vec.Reg          // scalars
 }
 
 func (e *element) read(m string) vec.Reg     { return e.load(e.at[m]) }
@@ -107,9 +120,9 @@ func (m matrix) row(base vec.GP, i int) Mem {
 type emitter struct {
 	k        kernel
 	strip    vec.GP
-	j        vec.GP   // minus the bytes of full groups to do
-	columns  []vec.GP // where the full groups of c0, c1, … end
-	acc      vec.GP   // and those of acc
+	j        vec.GP            // minus the bytes of full groups to do
+	columns  map[string]vec.GP // where the full groups of c0, c1, … and mean end
+	acc      vec.GP            // and those of acc
 	matrices []matrix
 	scalars  []vec.Reg
 
@@ -139,7 +152,7 @@ func (e *emitter) word(name string) vec.GP {
 // the full groups of columns, then what is left of them.
 func (k kernel) emit(v vec.V) {
 	vec.Text(k.name+v.Name, "func(strip *int)", k.name+v.Name+" "+k.doc)
-	e := &emitter{k: k, strip: vec.Arg("strip"), j: GP64(), full: AllocLocal(8), tail: AllocLocal(8)}
+	e := &emitter{k: k, strip: vec.Arg("strip"), j: GP64(), columns: map[string]vec.GP{}, full: AllocLocal(8), tail: AllocLocal(8)}
 
 	l := lanes{V: v, half: v.Half(), wide: k.wide}
 	full, rest := e.word("cols"), GP64()
@@ -168,10 +181,13 @@ func (k kernel) emit(v vec.V) {
 		}
 		e.scalars = append(e.scalars, x)
 	}
-	for i := range k.columns {
-		c := e.word(fmt.Sprint("c", i))
-		ADDQ(full, c)
-		e.columns = append(e.columns, c)
+	for _, name := range k.columns {
+		field, _ := column(name)
+		if _, ok := e.columns[field]; !ok {
+			c := e.word(field)
+			ADDQ(full, c)
+			e.columns[field] = c
+		}
 	}
 	if k.sums > 0 {
 		e.acc = e.word("acc")
@@ -285,20 +301,22 @@ func (e *emitter) prefetches(m matrix, rows int) bool {
 
 // group emits the work on a group of columns in a block of rows.
 func (e *emitter) group(rows int, l lanes) {
-	x := &element{lanes: l, at: map[string]Mem{}, f: e.scalars}
-	for _, c := range e.columns {
-		at := Mem{Base: c, Index: e.j, Scale: 1}
+	x := &element{lanes: l, at: map[string]Mem{}, c: map[string]vec.Reg{}, out: map[string]Mem{}, f: e.scalars}
+	for _, name := range e.k.columns {
+		field, disp := column(name)
+		at := Mem{Base: e.columns[field], Index: e.j, Scale: 1, Disp: disp}
 		switch {
 		case e.k.vector:
-			x.out = append(x.out, at)
+			x.out[name] = at
 		case e.k.wide && !e.k.narrow:
-			x.c = append(x.c, l.half.LoadWide(at))
+			x.c[name] = l.half.LoadWide(at)
 		default:
-			x.c = append(x.c, l.load(at))
+			x.c[name] = l.load(at)
 		}
 	}
-	acc := func(i int) Mem { return Mem{Base: e.acc, Index: e.j, Scale: 2, Disp: spacing * i} }
+	acc := func(i int) Mem { return Mem{Base: e.acc, Index: e.j, Scale: 2, Disp: 8 * maxCols * i} }
 	for i := range e.k.sums {
+		x.acc = append(x.acc, acc(i))
 		x.sum = append(x.sum, l.Load(acc(i)))
 	}
 	for i := range rows {
@@ -315,8 +333,8 @@ func (e *emitter) group(rows int, l lanes) {
 		e.k.element(x)
 	}
 	if !e.k.vector {
-		for i := range e.k.sums {
-			l.Store(x.sum[i], acc(i))
+		for i, to := range x.acc {
+			l.Store(x.sum[i], to)
 		}
 	}
 }
