@@ -71,7 +71,8 @@ type recorder struct {
 	arms   int
 	steps  int // of an arm
 
-	last  time.Time // of metrics.jsonl
+	last  time.Time     // of metrics.jsonl
+	pause time.Duration // until the next, at least
 	at    map[string]int
 	state map[string]string // loss and accuracy
 	start time.Time
@@ -160,13 +161,15 @@ func (r *recorder) line(format string, args ...any) {
 }
 
 func (r *recorder) points(all []report.Point) {
-	if time.Since(r.last) < flushEvery {
+	if time.Since(r.last) < max(flushEvery, r.pause) {
 		return
 	}
+	start := time.Now()
 	if err := r.dir.WriteMetrics(all); err != nil {
 		r.cancel(err)
 	}
 	r.last = time.Now()
+	r.pause = 20 * r.last.Sub(start) // the file is written whole: 60,000 points take a second
 }
 
 // finish writes what ran and returns the error that matters: a file that could
