@@ -21,7 +21,7 @@ func newEval(t *terminal) *cobra.Command {
 		Example: "  driftless eval runs/train-mnist-batchnorm-lr0.1/weights.safetensors",
 		Args:    oneArgument("the path of a weights file"),
 	}
-	dataFlags(cmd.Flags(), &data, &dir, "mnist")
+	dataFlags(cmd, &data, &dir, "mnist")
 	deviceFlag(cmd.Flags(), &dev)
 	jsonFlag(cmd.Flags(), &asJSON)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

@@ -30,7 +30,7 @@ type settings struct {
 func (s *settings) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	s.flags = f
-	dataFlags(f, &s.Data, &s.dataDir, s.Data)
+	dataFlags(cmd, &s.Data, &s.dataDir, s.Data)
 	f.BoolVar(&s.Binarize, "binarize", s.Binarize, "pixels above 127 are 1, others 0; off: pixel / 255")
 	f.StringVar(&s.Grad, "grad", s.Grad, "how the gradient treats statistics where an arm does not say: naive (constants) or graph")
 	f.BoolVar(&s.affine, "affine", false, "train gamma and beta after the normalization (default: batchnorm only)")
@@ -55,8 +55,10 @@ func (s *settings) register(cmd *cobra.Command) {
 	}
 }
 
-func dataFlags(f *pflag.FlagSet, data, dir *string, def string) {
+func dataFlags(cmd *cobra.Command, data, dir *string, def string) {
+	f := cmd.Flags()
 	f.StringVar(data, "data", def, "data set: "+strings.Join(dataset.Names(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("data", cobra.FixedCompletions(dataset.Names(), cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	f.StringVar(dir, "data-dir", "", "folder of the data sets (default: driftless in the user's cache folder)")
 }
 
@@ -113,12 +115,12 @@ func sizes(list string) ([]int, error) {
 
 // loadData reads a data set from the data directory, or draws the synthetic one.
 func loadData(name, dir string) (*dataset.Set, error) {
+	if name == "synthetic" { // needs no directory
+		return dataset.Synthetic(1), nil
+	}
 	dir, err := dataDir(dir)
 	if err != nil {
 		return nil, err
-	}
-	if name == "synthetic" {
-		return dataset.Synthetic(1), nil
 	}
 	set, err := dataset.Load(dir, name)
 	if errors.Is(err, fs.ErrNotExist) {

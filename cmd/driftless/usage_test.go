@@ -20,7 +20,7 @@ func TestWrongUsage(t *testing.T) {
 		{"help trian", `unknown command "trian" (did you mean "train"?)`},
 		{"data fecth mnist", `unknown command "fecth" (did you mean "fetch"?): driftless data has fetch`},
 		{"data fetch", "driftless data fetch needs one argument, the name of a data set, and got 0"},
-		{"data fetch mnits", `unknown data set "mnits": choose one of mnist, fashion, synthetic`},
+		{"data fetch mnits", `unknown data set "mnits": choose one of mnist, fashion`},
 		{"data fetch synthetic", "use --data synthetic"},
 		{"data fetch mnist fashion", "needs one argument, the name of a data set, and got 2"},
 		{"eval", "driftless eval needs one argument, the path of a weights file, and got 0"},
