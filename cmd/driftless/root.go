@@ -30,7 +30,7 @@ func newRoot(t *terminal) *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newData(t), newDrift(t), newCompare(t), newTrain(t), newEval(t), newEnv(t))
+	root.AddCommand(newData(t), newDrift(t), newCompare(t), newTrain(t), newEval(t), newEnv(t), newLicences(t))
 	group(root)
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [command]",

@@ -15,7 +15,7 @@ func TestWrongUsage(t *testing.T) {
 		args string // --out is added to commands that have it
 		want string // part of the message
 	}{
-		{"trian", `unknown command "trian" (did you mean "train"?): driftless has compare, data, drift, env, eval, train`},
+		{"trian", `unknown command "trian" (did you mean "train"?): driftless has compare, data, drift, env, eval, licences, train`},
 		{"version", `unknown command "version": driftless has`},
 		{"help trian", `unknown command "trian" (did you mean "train"?)`},
 		{"data fecth mnist", `unknown command "fecth" (did you mean "fetch"?): driftless data has fetch`},
@@ -27,6 +27,7 @@ func TestWrongUsage(t *testing.T) {
 		{"eval w --data mnits", `unknown data set "mnits": choose one of mnist, fashion, synthetic`},
 		{"eval w --data synthetic --device tpu", `--device "tpu" is not available`},
 		{"drift extra", `driftless drift takes no arguments but flags, and got "extra"`},
+		{"licences MIT", `driftless licences takes no arguments but flags, and got "MIT"`},
 		{"drift --device x", `--device "x" is not available`},
 		{"drift --explain --json", "leave out --json"},
 		{"train batchnorm", `driftless train takes no arguments but flags, and got "batchnorm"`},
@@ -131,7 +132,7 @@ func TestOutIsNotEmpty(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "--help", "help", "help train", "help data fetch", "data", "data --help", "data fetch --help", "drift --help", "compare --help", "train --help", "eval --help", "env --help"} {
+	for _, args := range []string{"", "--help", "help", "help train", "help data fetch", "data", "data --help", "data fetch --help", "drift --help", "compare --help", "train --help", "eval --help", "env --help", "licences --help"} {
 		got := call(t, strings.Fields(args)...)
 		want(t, got, exitDone)
 		if !strings.Contains(got.out, "Usage:") || got.err != "" {
