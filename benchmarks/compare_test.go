@@ -156,10 +156,11 @@ func TestDivergedKeepsTheLastFiniteWeights(t *testing.T) {
 	if out.WeightsStep == nil || *out.WeightsStep != diverged.Step-1 || *out.Weights != path {
 		t.Fatalf("diverged at %d, weights kept: %+v", diverged.Step, out)
 	}
-	w, err := ReadWeights(path)
+	w, err := OpenWeights(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer w.Close()
 	got, err := w.Eval(set, dev, nil)
 	if err != nil || got.Step != *out.WeightsStep {
 		t.Fatalf("%+v, %v", got, err)
@@ -209,10 +210,11 @@ func TestInterruptedKeepsWhatRan(t *testing.T) {
 	if !e.Run.Interrupted || !out.Interrupted || out.Steps != steps || len(points) != 3 || points[1].Step != 250 || points[2].Step != steps {
 		t.Errorf("interrupted at %d: %+v with %d points", steps, out, len(points))
 	}
-	w, err := ReadWeights(path)
+	w, err := OpenWeights(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer w.Close()
 	eval, err := w.Eval(set, dev, nil)
 	if err != nil || eval.TestAccuracy != out.TestAccuracy || eval.Step != steps {
 		t.Errorf("the weights give %+v, %v; the run gave %v", eval, err, out.TestAccuracy)

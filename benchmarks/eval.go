@@ -2,9 +2,9 @@ package benchmarks
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 
 	"driftless/engine/checkpoint"
@@ -29,31 +29,69 @@ type EvalOutput struct {
 	TestAccuracy report.Number `json:"testAccuracy"`
 }
 
-// Weights is a weights file, read and found sound.
+// Weights is an open weights file of driftless train, of which the description has
+// been read.
 type Weights struct {
-	path    string
-	tensors []checkpoint.Tensor
-	about   description
-	norm    models.Norm
+	path  string
+	file  *checkpoint.File
+	about description
+	norm  models.Norm
 }
 
-// ReadWeights reads a weights file as driftless train writes it.
-func ReadWeights(path string) (*Weights, error) {
-	ts, md, err := checkpoint.Read(path)
+// OpenWeights opens a weights file and reads what it says of its network. The caller
+// closes it.
+func OpenWeights(path string) (*Weights, error) {
+	f, err := checkpoint.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	w := &Weights{path: path, tensors: ts}
-	if err := json.Unmarshal([]byte(md[metadataKey]), &w.about); err != nil || md[metadataKey] == "" {
-		return nil, fmt.Errorf("%s does not say which network its weights belong to: it was not written by driftless train", path)
-	}
-	if w.norm, err = models.Parse(w.about.Norm, models.Graph); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if w.norm.Eps = w.about.Eps; math.IsNaN(w.norm.Eps) {
-		return nil, fmt.Errorf("%s: eps is not a number", path)
+	w := &Weights{path: path, file: f}
+	if err := w.describe(); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return w, nil
+}
+
+func (w *Weights) describe() error {
+	text := w.file.Metadata()[metadataKey]
+	if err := json.Unmarshal([]byte(text), &w.about); err != nil || text == "" {
+		return fmt.Errorf("%s does not say which network its weights belong to: it was not written by driftless train", w.path)
+	}
+	var err error
+	if w.norm, err = models.Parse(w.about.Norm, models.Graph); err != nil {
+		return fmt.Errorf("%s: %w", w.path, err)
+	}
+	if w.norm.Eps = w.about.Eps; math.IsNaN(w.norm.Eps) {
+		return fmt.Errorf("%s: eps is not a number", w.path)
+	}
+	return nil
+}
+
+// Close closes the file.
+func (w *Weights) Close() error { return w.file.Close() }
+
+// tensors reads the tensors that a network expects, of a file that holds these and no
+// others. Names and sizes are judged before anything is read.
+func (w *Weights) tensors(m models.MLP, l *program.Layout) ([]checkpoint.Tensor, error) {
+	expected := m.Expects(l)
+	for _, i := range w.file.Tensors() {
+		n, ok := expected[i.Name]
+		if !ok {
+			return nil, fmt.Errorf("%s holds a tensor %.80q, which the network %v with %v does not have", w.path, i.Name, m, w.norm)
+		}
+		if i.Len() != n {
+			return nil, fmt.Errorf("%s: tensor %q has shape %v, the network %v needs %d numbers there", w.path, i.Name, i.Shape, m, n)
+		}
+	}
+	var out []checkpoint.Tensor
+	for _, i := range w.file.Tensors() {
+		t, err := w.file.Tensor(i.Name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
 }
 
 // Data returns the name of the data set that the weights were trained on, "" where the
@@ -75,7 +113,7 @@ func (w *Weights) Eval(set *dataset.Set, dev device.Device, each func(label uint
 	if err := a.mlp.Validate(); err != nil {
 		return out, fmt.Errorf("%s: %w", w.path, err)
 	}
-	if have, need := numbers(w.tensors), weights(a.mlp); have < need { // before anything of that size is allocated
+	if have, need := w.numbers(), weights(a.mlp); have < need { // before anything of that size is allocated
 		return out, fmt.Errorf("%s holds %d numbers, the network %v that it describes has %d weights", w.path, have, a.mlp, need)
 	}
 	if err := a.addData(); err != nil {
@@ -91,12 +129,16 @@ func (w *Weights) Eval(set *dataset.Set, dev device.Device, each func(label uint
 			return out, err
 		}
 	}
+	tensors, err := w.tensors(a.mlp, a.layout)
+	if err != nil {
+		return out, err
+	}
 	s, err := dev.Open(a.layout, 1)
 	if err != nil {
 		return out, err
 	}
 	defer s.Close()
-	if err := a.mlp.SetWeights(s, a.layout, 0, w.tensors); err != nil {
+	if err := a.mlp.SetWeights(s, a.layout, 0, tensors); err != nil {
 		return out, fmt.Errorf("%s: %w", w.path, err)
 	}
 	if err := s.Run(a.eval, 1); err != nil {
@@ -128,11 +170,11 @@ func (w *Weights) Eval(set *dataset.Set, dev device.Device, each func(label uint
 		TestLoss: report.Number(loss), TestAccuracy: report.Number(acc)}, nil
 }
 
-// numbers counts the elements of tensors.
-func numbers(ts []checkpoint.Tensor) int {
+// numbers counts the elements of all tensors.
+func (w *Weights) numbers() int {
 	n := 0
-	for _, t := range ts {
-		n += reflect.ValueOf(t.Data).Len()
+	for _, i := range w.file.Tensors() {
+		n += i.Len()
 	}
 	return n
 }

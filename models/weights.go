@@ -3,7 +3,7 @@ package models
 import (
 	"fmt"
 	"maps"
-	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -88,10 +88,10 @@ func (m MLP) SetWeights(s device.Session, l *program.Layout, replica int, ts []c
 			return fmt.Errorf("the weights hold no tensor %q, which the network %v needs", name, m)
 		}
 		delete(byName, name)
-		if v, wide := t.Data.([]float64); wide && st.DType == program.Float32 {
-			narrow := make([]float32, len(v))
-			for i, x := range v {
-				narrow[i] = float32(x)
+		if st.DType == program.Float32 {
+			narrow, err := t.Float32s()
+			if err != nil {
+				return err
 			}
 			t.Data = narrow
 		}
@@ -101,13 +101,11 @@ func (m MLP) SetWeights(s device.Session, l *program.Layout, replica int, ts []c
 			n = len(v)
 		case []float64:
 			n = len(v)
-		default:
-			return fmt.Errorf("tensor %q has elements of type %T, the network %v computes in %v", name, t.Data, m, st.DType)
 		}
 		if _, wide := t.Data.([]float64); wide != (st.DType == program.Float64) {
 			return fmt.Errorf("tensor %q has elements of type %T, the network %v computes in %v", name, t.Data, m, st.DType)
 		}
-		if err := sound(name, t.Data); err != nil {
+		if err := sound(t); err != nil {
 			return err
 		}
 		want := st.Shape
@@ -146,36 +144,45 @@ func (m MLP) SetWeights(s device.Session, l *program.Layout, replica int, ts []c
 }
 
 // sound reports, as an error, the first value of a tensor that no training leaves.
-func sound(name string, data any) error {
-	least := math.Inf(-1)
-	if strings.HasSuffix(name, ".running_var") {
-		least = 0
+func sound(t checkpoint.Tensor) error {
+	if i := t.NonFinite(); i >= 0 {
+		return fmt.Errorf("tensor %q holds %v at index %d: the weights are of no use", t.Name, reflect.ValueOf(t.Data).Index(i), i)
 	}
-	var err error
-	check := func(i int, v float64) bool {
-		switch {
-		case math.IsNaN(v) || math.IsInf(v, 0):
-			err = fmt.Errorf("tensor %q holds %v at index %d: the weights are of no use", name, v, i)
-		case v < least:
-			err = fmt.Errorf("tensor %q holds a negative variance, %v, at index %d: the weights are of no use", name, v, i)
-		}
-		return err == nil
+	if !strings.HasSuffix(t.Name, ".running_var") {
+		return nil
 	}
-	switch v := data.(type) {
-	case []float32:
-		for i, x := range v {
-			if !check(i, float64(x)) {
-				break
-			}
-		}
-	case []float64:
-		for i, x := range v {
-			if !check(i, x) {
-				break
-			}
+	values := reflect.ValueOf(t.Data)
+	for i := range values.Len() {
+		if v := values.Index(i).Float(); v < 0 {
+			return fmt.Errorf("tensor %q holds a negative variance, %v, at index %d: the weights are of no use", t.Name, v, i)
 		}
 	}
-	return err
+	return nil
+}
+
+// Expects returns the number of elements of the tensors that SetWeights takes, by name.
+func (m MLP) Expects(l *program.Layout) map[string]int {
+	out := map[string]int{}
+	add := func(name string) {
+		if st := l.Lookup(name); st != nil {
+			out[name] = st.Len()
+		}
+	}
+	for i, layer := range m.Layers() {
+		add(layer + ".weight")
+		add(layer + ".bias")
+		if i == len(m.Hidden) {
+			break
+		}
+		norm := fmt.Sprintf("norm%d.", i+1)
+		for _, k := range kept {
+			add(norm + k)
+		}
+		if l.Lookup(norm+"running_mean") != nil {
+			out[norm+tracked] = 1
+		}
+	}
+	return out
 }
 
 // transposed returns the cols × rows transpose of a rows × cols matrix.

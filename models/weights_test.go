@@ -1,6 +1,7 @@
 package models
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -144,7 +145,19 @@ func TestSetWeightsRefuses(t *testing.T) {
 		{"missing", func(ts []checkpoint.Tensor) []checkpoint.Tensor { return ts[1:] }, `no tensor "fc1.weight", which the network 3-4-2 needs`},
 		{"shape", func(ts []checkpoint.Tensor) []checkpoint.Tensor { ts[0].Shape = []int{3, 4}; return ts }, `"fc1.weight" has shape [3 4], the network 3-4-2 needs [4 3]`},
 		{"short", func(ts []checkpoint.Tensor) []checkpoint.Tensor { ts[1].Data = []float32{1}; return ts }, `"fc1.bias" has shape`},
-		{"type", func(ts []checkpoint.Tensor) []checkpoint.Tensor { ts[0].Data = make([]float64, 12); return ts }, `"fc1.weight" is float64, the network`},
+		{"type", func(ts []checkpoint.Tensor) []checkpoint.Tensor { ts[0].Data = make([]int64, 12); return ts }, `"fc1.weight" holds I64 elements`},
+		{"surplus", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			return append(ts, checkpoint.Tensor{Name: "fc9.weight", Shape: []int{1}, Data: []float32{1}})
+		}, `a tensor "fc9.weight", which the network 3-4-2 with batchnorm does not have`},
+		{"not a number", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			ts[0].Data.([]float32)[7] = float32(math.NaN())
+			return ts
+		}, `"fc1.weight" holds NaN at index 7`},
+		{"negative variance", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			i := slices.IndexFunc(ts, func(t checkpoint.Tensor) bool { return t.Name == "norm1.running_var" })
+			ts[i].Data.([]float32)[2] = -0.5
+			return ts
+		}, `"norm1.running_var" holds a negative variance, -0.5, at index 2`},
 	} {
 		ts, err := m.Weights(s, l, 0)
 		if err != nil {

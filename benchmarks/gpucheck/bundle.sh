@@ -11,6 +11,7 @@ flags=(-tags gpu -ldflags "-s -w" "$@")
 
 rm -rf "$out"
 mkdir -p "$out/bin" "$out/data"
+cp LICENSE THIRD_PARTY.txt "$out/"
 $go build "${flags[@]}" -o "$out/bin/gpucheck" ./benchmarks/gpucheck
 $go build "${flags[@]}" -o "$out/bin/driftless" ./cmd/driftless
 $go test -c "${flags[@]}" -o "$out/bin/cuda.test" ./engine/device/cuda

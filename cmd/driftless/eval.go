@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 
 	"driftless/benchmarks"
+	"driftless/internal/atomicfile"
 	"driftless/internal/dataset"
 
 	"github.com/spf13/cobra"
@@ -46,10 +48,11 @@ trained on, or of another.`,
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			path = filepath.Join(path, benchmarks.WeightsFile)
 		}
-		w, err := benchmarks.ReadWeights(path)
+		w, err := benchmarks.OpenWeights(path)
 		if err != nil {
 			return err
 		}
+		defer w.Close()
 		switch trained := w.Data(); {
 		case data != "" && trained != "" && data != trained:
 			fmt.Fprintf(t.err, "data: these weights were trained on %s, not on %s\n", trained, data)
@@ -117,8 +120,8 @@ func (p *predictionTable) write(path string) error {
 	if err := w.WriteAll(append([][]string{head}, p.rows...)); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("cannot write predictions: %w", err)
-	}
-	return nil
+	return atomicfile.Write(path, func(to io.Writer) error {
+		_, err := b.WriteTo(to)
+		return err
+	})
 }

@@ -177,12 +177,12 @@ func cut(s string) string {
 
 // loadData reads a data set from the data directory, or draws the synthetic one.
 func loadData(name, dir string) (*dataset.Set, error) {
+	if name == syntheticData { // needs no directory
+		return dataset.Synthetic(1), nil
+	}
 	dir, err := dataDir(dir)
 	if err != nil {
 		return nil, err
-	}
-	if name == syntheticData {
-		return dataset.Synthetic(1), nil
 	}
 	set, err := dataset.Load(dir, name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -57,7 +57,7 @@ func TestIntervalLongerThanTheRun(t *testing.T) {
 	}
 }
 
-func TestCompletion(t *testing.T) {
+func TestFlagCompletion(t *testing.T) {
 	for args, values := range map[string]string{
 		"train --norm ":             "none center:naive center:graph standardize:naive batchnorm",
 		"compare --norms none,":     "none,center:naive none,batchnorm",

@@ -8,6 +8,7 @@
 //	driftless eval weights          evaluate a trained network
 //	driftless report run            write the page of a run anew
 //	driftless env                   what there is to run on
+//	driftless licences              of Driftless and of what it contains
 //
 // Results go to standard output, progress and messages to standard error. The
 // exit code is 0 when done, 1 when the run failed, 2 for wrong usage, 3 for a fault of

@@ -15,17 +15,18 @@ func TestWrongUsage(t *testing.T) {
 		args string // --out is added to commands that have it
 		want string // part of the message
 	}{
-		{"trian", `unknown command "trian" (did you mean "train"?): driftless has compare, data, drift, env, eval, report, train`},
+		{"trian", `unknown command "trian" (did you mean "train"?): driftless has compare, data, drift, env, eval, licences, report, train`},
 		{"version", `unknown command "version": driftless has`},
 		{"help trian", `unknown command "trian" (did you mean "train"?)`},
 		{"data fecth mnist", `unknown command "fecth" (did you mean "fetch"?): driftless data has fetch`},
 		{"data fetch", "driftless data fetch needs one argument, the name of a data set, and got 0"},
-		{"data fetch mnits", `unknown data set "mnits": choose one of mnist, fashion, synthetic`},
+		{"data fetch mnits", `unknown data set "mnits": choose one of mnist, fashion`},
 		{"data fetch synthetic", "use --data synthetic"},
 		{"data fetch mnist fashion", "needs one argument, the name of a data set, and got 2"},
 		{"eval", "driftless eval needs one argument, the path of a weights file or of a run directory, and got 0"},
 		{"eval w --data mnits", `unknown data set "mnits": choose one of mnist, fashion, synthetic`},
 		{"drift extra", `driftless drift takes no arguments but flags, and got "extra"`},
+		{"licences MIT", `driftless licences takes no arguments but flags, and got "MIT"`},
 		{"drift --device x", `--device "x" is not available`},
 		{"drift --explain --json", "leave out --json"},
 		{"train batchnorm", `driftless train takes no arguments but flags, and got "batchnorm"`},
@@ -134,7 +135,7 @@ func TestOutIsNotEmpty(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "--help", "help", "help train", "help data fetch", "data", "data --help", "data fetch --help", "drift --help", "compare --help", "train --help", "eval --help", "report --help", "env --help", "--version"} {
+	for _, args := range []string{"", "--help", "help", "help train", "help data fetch", "data", "data --help", "data fetch --help", "drift --help", "compare --help", "train --help", "eval --help", "report --help", "licences --help", "env --help", "--version"} {
 		got := call(t, strings.Fields(args)...)
 		want(t, got, exitDone)
 		if !strings.Contains(got.out, "Usage:") && args != "--version" || got.err != "" {

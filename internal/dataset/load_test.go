@@ -172,7 +172,7 @@ func TestNames(t *testing.T) {
 		t.Errorf("Names() = %v, want %v", got, want)
 	}
 	for _, test := range []struct{ name, part string }{
-		{"cifar", "known are mnist, fashion, synthetic"},
+		{"cifar", "known are mnist, fashion"},
 		{"", "known are"},
 		{"../mnist", "known are"},
 		{"synthetic", "built in"},

@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +16,8 @@ import (
 
 // A source is a place that files can be fetched from.
 type source struct {
-	name string // for log lines and errors
+	name  string // for log lines and errors
+	limit string // when it is given up, for log lines; "" where it answers at once
 	// prepare makes the source ready, once, before the first file.
 	prepare func(ctx context.Context) (opener, error)
 }
@@ -30,7 +28,7 @@ type opener func(ctx context.Context, name string) (io.ReadCloser, error)
 
 // folder is a source: the files in a folder of this machine.
 func folder(path string) source {
-	return source{path, func(context.Context) (opener, error) {
+	return source{name: path, prepare: func(context.Context) (opener, error) {
 		if _, err := os.Stat(path); err != nil {
 			return nil, errors.New("there is no such folder")
 		}
@@ -49,10 +47,16 @@ func inFolder(path string) opener {
 }
 
 // goModule is a source: the folder sub of a Go module, given as path@version,
-// that download puts into the module cache.
-func goModule(module, sub string, download func(ctx context.Context, module string) (dir string, err error)) source {
-	return source{"the Go module " + module, func(ctx context.Context) (opener, error) {
-		dir, err := download(ctx, module)
+// that download puts into the module cache within the time limit.
+func goModule(module, sub string, limit time.Duration, download func(ctx context.Context, module string) (dir string, err error)) source {
+	given := fmt.Sprintf("given up after %v", limit)
+	return source{"the Go module " + module, given, func(ctx context.Context) (opener, error) {
+		timed, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		dir, err := download(timed, module)
+		if err != nil && timed.Err() != nil && ctx.Err() == nil {
+			return nil, errors.New(given)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -100,79 +104,3 @@ func goModDownload(ctx context.Context, module string) (string, error) {
 
 // oneLine puts a message of several lines on one.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// stallAfter is how long a download may go without a byte.
-const stallAfter = 30 * time.Second
-
-// httpClient has limits on connecting and on the first byte of an answer; the
-// body is limited by mirror. It honours HTTPS_PROXY.
-var httpClient = &http.Client{Transport: &http.Transport{
-	Proxy:                 http.ProxyFromEnvironment,
-	DialContext:           (&net.Dialer{Timeout: 15 * time.Second}).DialContext,
-	TLSHandshakeTimeout:   15 * time.Second,
-	ResponseHeaderTimeout: stallAfter,
-	IdleConnTimeout:       stallAfter,
-	ForceAttemptHTTP2:     true,
-}}
-
-// mirror is a source: the files below the URL base, which ends with a slash. A
-// body that delivers nothing for the duration stall is given up.
-func mirror(base string, client *http.Client, stall time.Duration) source {
-	return source{base, func(context.Context) (opener, error) {
-		return func(ctx context.Context, name string) (io.ReadCloser, error) {
-			ctx, cancel := context.WithCancelCause(ctx)
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+name, nil)
-			if err != nil {
-				cancel(nil)
-				return nil, err
-			}
-			resp, err := client.Do(req)
-			if err != nil {
-				cancel(nil)
-				if u := (*url.Error)(nil); errors.As(err, &u) {
-					err = u.Err // less the method and the URL
-				}
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			if resp.StatusCode != http.StatusOK {
-				resp.Body.Close()
-				cancel(nil)
-				return nil, fmt.Errorf("%s: the server answered %s", name, resp.Status)
-			}
-			timer := time.AfterFunc(stall, func() {
-				cancel(fmt.Errorf("the server sent nothing for %v", stall))
-			})
-			return &stallingBody{ctx, cancel, resp.Body, timer, stall}, nil
-		}, nil
-	}}
-}
-
-// stallingBody is the body of a response whose reads fail after stall without
-// data.
-type stallingBody struct {
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	body   io.ReadCloser
-	timer  *time.Timer
-	stall  time.Duration
-}
-
-func (b *stallingBody) Read(p []byte) (int, error) {
-	n, err := b.body.Read(p)
-	if n > 0 {
-		b.timer.Reset(b.stall)
-	}
-	// Even io.EOF: a server that notices the cancelling may end its answer as
-	// if it were complete.
-	if err != nil && b.ctx.Err() != nil {
-		err = context.Cause(b.ctx)
-	}
-	return n, err
-}
-
-func (b *stallingBody) Close() error {
-	b.timer.Stop()
-	err := b.body.Close()
-	b.cancel(nil)
-	return err
-}

@@ -2,19 +2,13 @@ package dataset
 
 import (
 	ziparchive "archive/zip"
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -82,7 +76,7 @@ func TestGoModDownload(t *testing.T) {
 	t.Chdir(user)
 
 	dir := t.TempDir()
-	src := goModule(testModule+"@"+testVersion, "data", goModDownload)
+	src := goModule(testModule+"@"+testVersion, "data", time.Minute, goModDownload)
 	from, err := small(src, forbidden(t)).fetch(t.Context(), dir, func(string) {})
 	if err != nil {
 		t.Fatal(err)
@@ -111,10 +105,10 @@ func TestGoModDownloadErrors(t *testing.T) {
 		}
 	})
 	t.Run("a module without the files", func(t *testing.T) {
-		src := goModule(testModule+"@"+testVersion, "elsewhere", goModDownload)
+		src := goModule(testModule+"@"+testVersion, "elsewhere", time.Minute, goModDownload)
 		dir := t.TempDir()
 		_, err := small(src).fetch(t.Context(), dir, func(string) {})
-		if err == nil || !strings.Contains(err.Error(), fileNames[0]+".gz: no such file") {
+		if err == nil || !strings.Contains(err.Error(), fileNames[3]+".gz: no such file") {
 			t.Errorf("error %v, want one that names the file", err)
 		}
 	})
@@ -123,6 +117,19 @@ func TestGoModDownloadErrors(t *testing.T) {
 		cancel()
 		if _, err := goModDownload(ctx, testModule+"@"+testVersion); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want context.Canceled", err)
+		}
+	})
+	t.Run("a proxy that never answers", func(t *testing.T) {
+		t.Setenv("GOPROXY", "http://"+silent(t))
+		t.Setenv("GOMODCACHE", t.TempDir())
+		src := goModule(testModule+"@"+testVersion, "data", 200*time.Millisecond, goModDownload)
+		start := time.Now()
+		_, err := small(src).fetch(t.Context(), t.TempDir(), func(string) {})
+		if err == nil || !strings.Contains(err.Error(), src.name+": given up after 200ms") {
+			t.Errorf("error %v, want one that says when it was given up", err)
+		}
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("it took %v", took)
 		}
 	})
 	t.Run("bad setting", func(t *testing.T) {
@@ -149,134 +156,4 @@ func TestFolder(t *testing.T) {
 		t.Errorf("from %q, error %v, want %q and none", from, err, shelf)
 	}
 	checkFolder(t, filepath.Join(dir, "mnist"), fileNames...)
-}
-
-// serve starts a server and returns a mirror of it that gives up after stall.
-func serve(t *testing.T, stall time.Duration, handler http.HandlerFunc) source {
-	t.Helper()
-	server := httptest.NewTLSServer(handler)
-	t.Cleanup(server.Close)
-	return mirror(server.URL+"/digits/", server.Client(), stall)
-}
-
-func TestMirror(t *testing.T) {
-	for _, encoding := range []string{"", "gzip"} { // with "gzip" the client unpacks it
-		src := serve(t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
-			name, ok := strings.CutPrefix(r.URL.Path, "/digits/")
-			if content, there := zipped()[name]; ok && there && r.Method == http.MethodGet {
-				if encoding != "" {
-					w.Header().Set("Content-Encoding", encoding)
-				}
-				w.Write(content)
-				return
-			}
-			http.NotFound(w, r)
-		})
-		dir := t.TempDir()
-		from, err := small(src, forbidden(t)).fetch(t.Context(), dir, func(string) {})
-		if err != nil || from != src.name {
-			t.Errorf("from %q, error %v, want %q and none", from, err, src.name)
-		}
-		checkFolder(t, filepath.Join(dir, "mnist"), fileNames...)
-	}
-}
-
-func TestMirrorErrors(t *testing.T) {
-	name := fileNames[0] + ".gz"
-	content := zipped()[name]
-	for _, test := range []struct {
-		what    string
-		stall   time.Duration
-		handler http.HandlerFunc
-		err     string
-	}{
-		{"not found", time.Minute, http.NotFound, name + ": the server answered 404 Not Found"},
-		{"server error", time.Minute, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, name + ": the server answered 503 Service Unavailable"},
-		{"cut short", time.Minute, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", fmt.Sprint(len(content)))
-			w.Write(content[:len(content)/2])
-		}, name + ": it is truncated"},
-		{"stalled", 50 * time.Millisecond, func(w http.ResponseWriter, r *http.Request) {
-			w.Write(content[:len(content)/2])
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		}, name + ": the server sent nothing for 50ms"},
-		{"endless", time.Minute, func(w http.ResponseWriter, _ *http.Request) {
-			for err := error(nil); err == nil; {
-				_, err = w.Write(make([]byte, 1<<16))
-			}
-		}, name + ": it is longer than"},
-	} {
-		t.Run(test.what, func(t *testing.T) {
-			src := serve(t, test.stall, test.handler)
-			dir := t.TempDir()
-			_, err := small(src).fetch(t.Context(), dir, func(string) {})
-			if err == nil || !strings.Contains(err.Error(), src.name+": "+test.err) {
-				t.Errorf("error %v, want one with %q", err, test.err)
-			}
-			checkFolder(t, filepath.Join(dir, "mnist"))
-		})
-	}
-}
-
-func TestMirrorUnreachable(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	url := server.URL + "/"
-	server.Close()
-	_, err := small(mirror(url, http.DefaultClient, time.Minute)).fetch(t.Context(), t.TempDir(), func(string) {})
-	if err == nil || !strings.Contains(err.Error(), url+": "+fileNames[0]+".gz: dial tcp") {
-		t.Errorf("error %v, want one that says that the connection failed", err)
-	}
-}
-
-// Cancelling stops a download that waits for its server.
-func TestMirrorCancelled(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	src := serve(t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, "\x1f\x8b")
-		w.(http.Flusher).Flush()
-		cancel()
-		<-r.Context().Done()
-	})
-	dir := t.TempDir()
-	_, err := small(src, forbidden(t)).fetch(ctx, dir, func(string) {})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want context.Canceled", err)
-	}
-	checkFolder(t, filepath.Join(dir, "mnist"))
-}
-
-// roundTrip is a client's transport that answers by itself.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// slowReader delivers a byte at a time, each after a wait.
-type slowReader struct {
-	io.Reader
-	wait time.Duration
-}
-
-func (s slowReader) Read(p []byte) (int, error) {
-	time.Sleep(s.wait)
-	return s.Reader.Read(p[:1])
-}
-
-// A slow server is waited for as long as it sends something.
-func TestMirrorSlow(t *testing.T) {
-	content := idx([]byte{1, 2, 3, 4, 5, 6, 7, 8}, 8)
-	synctest.Test(t, func(t *testing.T) { // on a clock of its own
-		client := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
-			body := slowReader{bytes.NewReader(content), stallAfter - time.Second}
-			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(body)}, nil
-		})}
-		open, err := mirror("https://digits.example/", client, stallAfter).prepare(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := download(t.Context(), open, describe("labels", content))
-		if err != nil || !bytes.Equal(got, content) {
-			t.Errorf("read %v, error %v, want %v and none", got, err, content)
-		}
-	})
 }

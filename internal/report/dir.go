@@ -4,17 +4,20 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode"
 
+	"driftless/internal/atomicfile"
+
 	"go.yaml.in/yaml/v3"
 )
 
 // ErrNotEmpty is what Create returns, wrapped, for a directory that holds
-// anything.
+// anything or that another run has taken.
 var ErrNotEmpty = errors.New("output directory is not empty")
 
 // Names of the files in a run directory.
@@ -26,36 +29,37 @@ const (
 )
 
 // Dir is a run directory. Its methods may be called repeatedly, by one goroutine
-// at a time: each call replaces the file it writes.
+// at a time: each call replaces the file it writes. Their errors name the file that
+// was not written and those that the directory keeps.
 type Dir struct {
-	path  string
-	files filesystem
+	path string
+	// claim is held until the first file is there, which from then on says that the
+	// directory is taken; nil afterwards.
+	claim *os.File
 }
 
 // Create makes the directory dir with its parents, or takes an existing empty
-// one. It refuses a directory that holds anything with an error that is
-// ErrNotEmpty, and changes nothing there.
+// one: one that holds nothing, or only what runs left there that were killed before
+// their first file was complete, which it removes. Of runs that ask for the same
+// directory at the same time one gets it. A directory that holds anything or is
+// taken gives an error that is ErrNotEmpty, and nothing there is changed.
 func Create(dir string) (*Dir, error) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("cannot create output directory %s: %w", dir, plainCause(err))
+			return nil, fmt.Errorf("cannot create output directory %s: %w", dir, atomicfile.Cause(err))
 		}
 	case err != nil:
-		return nil, fmt.Errorf("cannot use output directory %s: %w", dir, plainCause(err))
+		return nil, fmt.Errorf("cannot use output directory %s: %w", dir, atomicfile.Cause(err))
 	case !info.IsDir():
 		return nil, fmt.Errorf("output directory %s is a file; name another directory", dir)
 	}
-	entries, err := os.ReadDir(dir)
+	f, err := claim(dir)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read output directory %s: %w", dir, plainCause(err))
+		return nil, err
 	}
-	if len(entries) > 0 {
-		return nil, fmt.Errorf("%w: %s already holds %q; name another directory, nothing was overwritten",
-			ErrNotEmpty, dir, entries[0].Name())
-	}
-	return &Dir{path: dir, files: osFiles{}}, nil
+	return &Dir{path: dir, claim: f}, nil
 }
 
 // AutoDir makes a new directory under root, which it creates as needed, named
@@ -64,17 +68,22 @@ func Create(dir string) (*Dir, error) {
 // Runs that start at the same time get different directories.
 func AutoDir(root, name string) (*Dir, error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
-		return nil, fmt.Errorf("cannot create output directory %s: %w", root, plainCause(err))
+		return nil, fmt.Errorf("cannot create output directory %s: %w", root, atomicfile.Cause(err))
 	}
 	base := filepath.Join(root, readableName(name))
 	path := base
 	for n := 2; ; n++ {
 		err := os.Mkdir(path, 0o755)
 		if err == nil {
-			return &Dir{path: path, files: osFiles{}}, nil
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("cannot create output directory %s: %w", path, plainCause(err))
+			f, err := claim(path)
+			if err == nil {
+				return &Dir{path: path, claim: f}, nil
+			}
+			if !errors.Is(err, ErrNotEmpty) { // a run that names this very directory was faster
+				return nil, err
+			}
+		} else if !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("cannot create output directory %s: %w", path, atomicfile.Cause(err))
 		}
 		path = fmt.Sprintf("%s-%d", base, n)
 	}
@@ -141,7 +150,21 @@ func (d *Dir) WriteReport(run Run) error {
 
 // WriteFile writes a file of that name: it is complete or as it was.
 func (d *Dir) WriteFile(name string, data []byte) error {
-	return writeAtomic(d.files, filepath.Join(d.path, name), data)
+	err := atomicfile.Write(filepath.Join(d.path, name), func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+	if err != nil {
+		if kept, _ := held(d.path); len(kept) > 0 {
+			return fmt.Errorf("%w; %s keeps %s", err, d.path, strings.Join(kept, ", "))
+		}
+		return err
+	}
+	if d.claim != nil {
+		release(d.claim)
+		d.claim = nil
+	}
+	return nil
 }
 
 func encodeYAML(v any) ([]byte, error) {

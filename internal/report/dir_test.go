@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -21,8 +21,19 @@ func TestCreate(t *testing.T) {
 	if d.Path() != fresh {
 		t.Errorf("Path() = %q, want %q", d.Path(), fresh)
 	}
+	if _, err := Create(fresh); !errors.Is(err, ErrNotEmpty) || !strings.Contains(err.Error(), fresh) {
+		t.Errorf("a directory that was just taken gives %v, want ErrNotEmpty", err)
+	}
+	fresh = filepath.Join(root, "empty")
+	if err := os.Mkdir(fresh, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := Create(fresh); err != nil {
 		t.Errorf("an existing empty directory is refused: %v", err)
+	}
+	fresh = filepath.Join(root, "full")
+	if err := os.Mkdir(fresh, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	for _, name := range []string{"precious", ".hidden"} {
 		path := filepath.Join(fresh, name)
@@ -38,6 +49,9 @@ func TestCreate(t *testing.T) {
 		}
 		if data, err := os.ReadFile(path); err != nil || string(data) != "keep" {
 			t.Errorf("content after refusal: %q, %v", data, err)
+		}
+		if entries, err := os.ReadDir(fresh); err != nil || len(entries) != 1 {
+			t.Errorf("after refusal the directory holds %v, %v", entries, err)
 		}
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
@@ -129,121 +143,52 @@ func TestFilesOfARun(t *testing.T) {
 	}
 }
 
-// failingFiles fails one call with err and passes the others on.
-type failingFiles struct {
-	osFiles
-	fail string
-	err  error
-}
-
-func (f failingFiles) create(path string) (file, error) {
-	if f.fail == "create" {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: f.err}
-	}
-	inner, err := f.osFiles.create(path)
-	return failingFile{inner, f}, err
-}
-
-func (f failingFiles) rename(from, to string) error {
-	if f.fail == "rename" {
-		return &os.LinkError{Op: "rename", Old: from, New: to, Err: f.err}
-	}
-	return f.osFiles.rename(from, to)
-}
-
-func (f failingFiles) syncDir(path string) error {
-	if f.fail == "syncDir" {
-		return &fs.PathError{Op: "sync", Path: path, Err: f.err}
-	}
-	return f.osFiles.syncDir(path)
-}
-
-type failingFile struct {
-	file
-	owner failingFiles
-}
-
-func (f failingFile) Write(data []byte) (int, error) {
-	switch f.owner.fail {
-	case "write":
-		n, _ := f.file.Write(data[:len(data)/2])
-		return n, &fs.PathError{Op: "write", Path: "temporary", Err: f.owner.err}
-	case "short write":
-		return f.file.Write(data[:len(data)/2])
-	}
-	return f.file.Write(data)
-}
-
-func (f failingFile) Sync() error {
-	if f.owner.fail == "sync" {
-		return f.owner.err
-	}
-	return f.file.Sync()
-}
-
-func (f failingFile) Close() error {
-	err := f.file.Close()
-	if f.owner.fail == "close" {
-		return f.owner.err
-	}
-	return err
-}
-
-func TestFailedWriteKeepsThePreviousFile(t *testing.T) {
-	old, fresh := fakeRun().Points[:5], fakeRun().Points[:9]
-	oldBytes, _ := encodeMetrics(old)
-	freshBytes, _ := encodeMetrics(fresh)
-	for _, step := range []string{"create", "write", "short write", "sync", "close", "rename", "syncDir"} {
-		for _, hasOld := range []bool{false, true} {
-			d, err := Create(t.TempDir())
-			if err != nil {
-				t.Fatal(err)
+// A file that cannot be written is named, and so is what the directory keeps. Each
+// file of the report in turn cannot be written, since a directory has its name.
+func TestErrorsSayWhatIsKept(t *testing.T) {
+	run := fakeRun()
+	run.Points = run.Points[:20]
+	files := []string{ConfigFile, MetricsFile, CurvesFile, ReportFile}
+	for i, bad := range files {
+		d, err := Create(filepath.Join(t.TempDir(), "run"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(d.Path(), bad)
+		if err := os.MkdirAll(filepath.Join(path, "inside"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, write := range []func() error{func() error { return d.WriteConfig(1) }, func() error { return d.WriteMetrics(run.Points) }, func() error { return d.WriteReport(run) }} {
+			if err = write(); err != nil {
+				break
 			}
-			if hasOld {
-				if err := d.WriteMetrics(old); err != nil {
-					t.Fatal(err)
-				}
-			}
-			d.files = failingFiles{fail: step, err: syscall.ENOSPC}
-			err = d.WriteMetrics(fresh)
-			if err == nil {
-				t.Errorf("%s: no error", step)
-				continue
-			}
-			path := filepath.Join(d.Path(), MetricsFile)
-			text := err.Error()
-			if !strings.Contains(text, path) || strings.Contains(text, ".tmp") || strings.Contains(text, "\n") {
-				t.Errorf("%s: %q does not name the file in one sentence", step, text)
-			}
-			if step != "short write" && (!errors.Is(err, syscall.ENOSPC) || !strings.Contains(text, "free some space")) {
-				t.Errorf("%s: %q does not say that the disk is full", step, text)
-			}
-			want := []byte(nil)
-			switch {
-			case step == "syncDir": // the rename is done: the new file is complete
-				want = freshBytes
-			case hasOld:
-				want = oldBytes
-			}
-			got, err := os.ReadFile(path)
-			if want == nil && !errors.Is(err, fs.ErrNotExist) || want != nil && string(got) != string(want) {
-				t.Errorf("%s, previous file %v: file holds %d bytes, %v; want %d bytes", step, hasOld, len(got), err, len(want))
-			}
-			entries, err := os.ReadDir(d.Path())
-			if err != nil || len(entries) > 1 {
-				t.Errorf("%s: left behind %v, %v", step, entries, err)
-			}
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), "cannot write "+path) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s cannot be written: %v", bad, err)
+			continue
+		}
+		kept := append(slices.Clone(files[:i]), bad) // the directory in the way
+		slices.Sort(kept)
+		if want := "; " + d.Path() + " keeps " + strings.Join(kept, ", "); !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%q does not end with %q", err, want)
 		}
 	}
 }
 
-func TestFailedConfigNamesItsFile(t *testing.T) {
-	d, err := Create(t.TempDir())
+// A run directory that was removed while the run went on is named.
+func TestRemovedDirectory(t *testing.T) {
+	d, err := Create(filepath.Join(t.TempDir(), "run"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.files = failingFiles{fail: "write", err: syscall.ENOSPC}
-	if err := d.WriteConfig(map[string]int{"a": 1}); err == nil || !strings.Contains(err.Error(), ConfigFile) {
-		t.Errorf("got %v", err)
+	if err := errors.Join(d.WriteConfig(1), os.RemoveAll(d.Path())); err != nil {
+		t.Fatal(err)
+	}
+	err = d.WriteMetrics(nil)
+	if err == nil || !strings.Contains(err.Error(), "the folder "+d.Path()+" is not there") {
+		t.Errorf("error %v, want one that says that the directory is gone", err)
+	}
+	if _, err := os.Stat(d.Path()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the directory is there again: %v", err)
 	}
 }

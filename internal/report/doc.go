@@ -27,9 +27,10 @@
 // # Promises
 //
 // A directory that holds anything is refused (ErrNotEmpty) and nothing in it is
-// touched. Every file is complete or absent: it is written beside its final name,
-// flushed to the disk and renamed, and a write that fails leaves the previous
-// complete file. The same Run gives the same bytes.
+// touched. Of runs that start on one directory at the same time one gets it. Every
+// file is complete or absent (package atomicfile), so metrics.jsonl holds complete
+// lines at any time, and a write that fails leaves the previous complete file and
+// says what is kept. The same Run gives the same bytes.
 //
 // Numbers that are not finite are null in JSON, a dash in tables and a gap in
 // curves. Where some seeds of an arm diverged, the curve goes on as the mean of

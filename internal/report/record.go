@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"driftless/internal/atomicfile"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -32,11 +34,11 @@ func Open(dir string) (*Dir, error) {
 	info, err := os.Stat(dir)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("cannot open run directory %s: %w", dir, plainCause(err))
+		return nil, fmt.Errorf("cannot open run directory %s: %w", dir, atomicfile.Cause(err))
 	case !info.IsDir():
 		return nil, fmt.Errorf("%s is a file; name a run directory", dir)
 	}
-	return &Dir{path: dir, files: osFiles{}}, nil
+	return &Dir{path: dir}, nil
 }
 
 // mostRecord bounds what is read of run.json and config.yaml, and of one line of
@@ -77,12 +79,12 @@ func (d *Dir) readFile(name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is missing: %s holds no run of driftless train or compare", path, d.path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", path, plainCause(err))
+		return nil, fmt.Errorf("cannot read %s: %w", path, atomicfile.Cause(err))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, mostRecord+1))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", path, plainCause(err))
+		return nil, fmt.Errorf("cannot read %s: %w", path, atomicfile.Cause(err))
 	}
 	if len(data) > mostRecord {
 		return nil, fmt.Errorf("%s has more than %d bytes: it is not a file of driftless", path, mostRecord)
@@ -97,7 +99,7 @@ func (d *Dir) readMetrics() ([]Point, error) {
 		return nil, nil // the run ended before its first evaluation
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", path, plainCause(err))
+		return nil, fmt.Errorf("cannot read %s: %w", path, atomicfile.Cause(err))
 	}
 	defer f.Close()
 	var out []Point
@@ -112,7 +114,7 @@ func (d *Dir) readMetrics() ([]Point, error) {
 		out = append(out, p)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", path, plainCause(err))
+		return nil, fmt.Errorf("cannot read %s: %w", path, atomicfile.Cause(err))
 	}
 	return out, nil
 }
@@ -138,14 +140,14 @@ func (d *Dir) AppendMetrics(points []Point) error {
 	path := filepath.Join(d.path, MetricsFile)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, plainCause(err))
+		return fmt.Errorf("cannot write %s: %w", path, atomicfile.Cause(err))
 	}
 	_, err = f.Write(data)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
 	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, plainCause(err))
+		return fmt.Errorf("cannot write %s: %w", path, atomicfile.Cause(err))
 	}
 	return nil
 }
