@@ -13,7 +13,7 @@ DEMO     := --norms none,center:naive,standardize:naive,whiten:naive,standardize
 .PHONY: help demo test bench peers bench-peers build env check race test-gpu gpu-check gpu-bundle ptx ptx-check sass
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/[$$][$$]/$$/g' | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 demo: build ## get MNIST, run the worked example, compare six normalizations
 	@data=mnist; \

@@ -63,7 +63,7 @@ func Create(dir string) (*Dir, error) {
 }
 
 // AutoDir makes a new directory under root, which it creates as needed, named
-// after name: letters, digits, '.', '_' and '-' stay, any other run of characters
+// after name: letters, digits, '.', '_', '+' and '-' stay, any other run of characters
 // becomes one '-', and "-2", "-3" and so on is appended while the name is taken.
 // Runs that start at the same time get different directories.
 func AutoDir(root, name string) (*Dir, error) {
@@ -94,7 +94,7 @@ func AutoDir(root, name string) (*Dir, error) {
 func readableName(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool {
 		return r == '-' || r == unicode.ReplacementChar ||
-			!(unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' || r == '_')
+			!(unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' || r == '_' || r == '+')
 	})
 	s := strings.Trim(strings.Join(words, "-"), ".-")
 	const longest = 100 // bytes; file systems allow 255
