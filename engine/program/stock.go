@@ -85,16 +85,6 @@ func symbol(n *G.Node) string {
 	return f[0]
 }
 
-// Children returns the operands of a node, in order.
-func Children(n *G.Node) []*G.Node {
-	it := n.Graph().From(n.ID())
-	out := make([]*G.Node, 0, it.Len())
-	for it.Next() {
-		out = append(out, it.Node().(*G.Node))
-	}
-	return out
-}
-
 func is(n *G.Node, t reflect.Type) bool {
 	return n.Op() != nil && t != nil && reflect.TypeOf(n.Op()) == t
 }
