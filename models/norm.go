@@ -282,12 +282,14 @@ func Normalize(x *G.Node, n Norm, opts ...Option) (*G.Node, error) {
 
 // freeName returns the first of norm1, norm2, … that no node's name starts with.
 func freeName(g *G.ExprGraph) string {
-	for i := 1; ; i++ {
-		name, taken := fmt.Sprintf("norm%d", i), false
-		for _, n := range g.AllNodes() {
-			taken = taken || (n.IsVar() && strings.HasPrefix(n.Name(), name+"."))
+	taken := map[string]bool{}
+	for _, n := range g.AllNodes() {
+		if layer, _, ok := strings.Cut(n.Name(), "."); ok && n.IsVar() {
+			taken[layer] = true
 		}
-		if !taken {
+	}
+	for i := 1; ; i++ {
+		if name := fmt.Sprintf("norm%d", i); !taken[name] {
 			return name
 		}
 	}

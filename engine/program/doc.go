@@ -31,6 +31,9 @@
 //	order.go      statistics due every T steps are computed every T steps; updates
 //	              move up to their gradient
 //
+// Passes find instructions through an index (index.go), so that compiling takes time in
+// proportion to the graph. CompileEach compiles many sums over one graph as fast as one.
+//
 // # Schedule
 //
 // schedule.go says for each instruction along which axis workers share it, rows
