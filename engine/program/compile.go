@@ -127,6 +127,9 @@ type compiler struct {
 	rows         *Tensor // row numbers of the batch
 	dataRows     int     // of the data sets that feed it
 	feeds        map[*G.Node]Feed
+	wrong        map[*G.Node][]derivative // what nodes of Gorgonia's derivatives should hold
+	given        map[*G.Node]*G.Node      // an operation whose derivative is wrong → that derivative
+	kept         map[*G.Node]*Tensor      // Dropout → its mask
 }
 
 // stats are the by-products of a normalization's forward pass.
@@ -135,7 +138,8 @@ type stats struct{ mean, variance, invStd *Tensor }
 func newCompiler(l *Layout, s Spec) *compiler {
 	return &compiler{l: l, spec: s, stock: stock(), b: &Block{Name: s.Name, Rounds: max(1, s.Rounds)},
 		vals: map[*G.Node]value{}, early: map[*G.Node]*G.Node{}, consts: map[float64]*Tensor{},
-		standardized: map[*G.Node]*G.Node{}, stats: map[*G.Node]*stats{}, feeds: map[*G.Node]Feed{}}
+		standardized: map[*G.Node]*G.Node{}, stats: map[*G.Node]*stats{}, feeds: map[*G.Node]Feed{},
+		wrong: map[*G.Node][]derivative{}, given: map[*G.Node]*G.Node{}, kept: map[*G.Node]*Tensor{}}
 }
 
 // compile lowers the graph and joins what follows one another.
@@ -151,7 +155,7 @@ func (c *compiler) compile() error {
 	for _, n := range c.spec.Graph.AllNodes() {
 		switch op := n.Op().(type) {
 		case ops.AssignOp:
-			state := Children(n)[0]
+			state := Bound(n)
 			if !state.IsVar() || c.feeds[state].Node != nil {
 				return fmt.Errorf("assign to %q: it is not an input node bound to state", state.Name())
 			}
@@ -172,11 +176,20 @@ func (c *compiler) compile() error {
 			}
 		}
 	}
+	if err := c.checkLabels(); err != nil {
+		return err
+	}
+	if err := c.findWrong(); err != nil {
+		return err
+	}
+	if c.spec.Loss != nil && c.spec.Loss.Shape().TotalSize() != 1 {
+		return fmt.Errorf("the loss %q has shape %v, not a scalar: take its mean", c.spec.Loss.Name(), c.spec.Loss.Shape())
+	}
+	if err := c.lowerForeign(roots, late); err != nil {
+		return err
+	}
 	// Order: what the loss and the gradients need, then the writes.
 	if c.spec.Loss != nil {
-		if c.spec.Loss.Shape().TotalSize() != 1 {
-			return fmt.Errorf("the loss %q has shape %v, not a scalar: take its mean", c.spec.Loss.Name(), c.spec.Loss.Shape())
-		}
 		roots = append([]*G.Node{c.spec.Loss}, roots...)
 	}
 	for _, n := range roots {
@@ -360,7 +373,7 @@ func (c *compiler) assign(state, a *G.Node) error {
 func (c *compiler) lateAssigns(late []*G.Node) error {
 	var writes []*Instr
 	for _, a := range late {
-		state := Children(a)[0]
+		state := Bound(a)
 		v, err := c.tensor(Children(a)[1])
 		if err != nil {
 			return err
