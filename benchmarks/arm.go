@@ -257,6 +257,9 @@ func (a *Arm) Run(ctx context.Context, progress func(step int, points []report.P
 		return nil
 	})
 	runErr := t.Run(ctx, a.cfg.Steps)
+	if errors.Is(runErr, engine.ErrDiverged) { // the runs say so
+		runErr = nil
+	}
 	if runErr == nil || errors.Is(runErr, context.Canceled) { // an interrupted run too ends with an evaluation
 		if err := evaluate(t.Step()); err != nil {
 			return runs, fmt.Errorf("arm %v: %w", a.Norm, err)
