@@ -360,3 +360,17 @@ func TestVMRemovedOperand(t *testing.T) {
 		t.Errorf("error %v, and the product is %v", err, both.Value())
 	}
 }
+
+// TestVMSecondDerivative: what Gorgonia derives from a derivative that is wrong cannot be
+// mended, and is refused.
+func TestVMSecondDerivative(t *testing.T) {
+	g := G.NewGraph()
+	x := input64(g, "x", []float64{1, 4}, 2)
+	first := derivativesOf(t, G.Must(G.Sum(G.Must(G.InverseSqrt(x)))), x)[0]
+	if _, err := G.Grad(G.Must(G.Sum(G.Must(G.Square(first)))), x); err != nil {
+		t.Skip(err)
+	}
+	if err := engine.NewVM(g, cpu.New()).RunAll(); err == nil || !strings.Contains(err.Error(), "second derivative") {
+		t.Errorf("error %v, want one about a second derivative", err)
+	}
+}

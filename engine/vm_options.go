@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -75,43 +76,62 @@ func readOptions(opts []G.VMOpt) (o vmOptions, err error) {
 	return o, nil
 }
 
-// tryOption applies an option and looks at the fields that it must leave alone.
+// honoured are the fields of a TapeMachine that options may change: they are read, or say
+// how a log is written that there is not.
+var honoured = map[string]bool{"evalMode": true, "runFlags": true, "watchNodes": true, "bindNodesDV": true, "valueFmt": true, "logFlags": true, "buf": true}
+
+// unsupported says what options that change other fields are.
+var unsupported = map[string]string{
+	"logger":       "WithLogger is not supported: a compiled step has no log; Program.Listing shows it",
+	"p":            "WithPrecompiled is not supported: the graph is compiled for the device",
+	"Engine":       "WithEngine is not supported: the device computes",
+	"watchRegs":    "WithWatchlist of registers is not supported: name nodes",
+	"watchNodeIDs": "WithWatchlist of node IDs is not supported: name nodes",
+}
+
+// tryOption applies an option, which may change none but the honoured fields.
 func tryOption(m G.VM, opt G.VMOpt) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("gorgonia's TapeMachine does not take it: %v", r)
 		}
 	}()
-	unsupported := []struct{ field, sentence string }{
-		{"logger", "WithLogger is not supported: a compiled step has no log; Program.Listing shows it"},
-		{"p", "WithPrecompiled is not supported: the graph is compiled for the device"},
-		{"Engine", "WithEngine is not supported: the device computes"},
-		{"watchRegs", "WithWatchlist of registers is not supported: name nodes"},
-		{"watchNodeIDs", "WithWatchlist of node IDs is not supported: name nodes"},
-	}
-	print := func() (s []string) {
-		for _, u := range unsupported {
-			switch v := tapeField(m, u.field); v.Kind() {
-			case reflect.Pointer:
-				s = append(s, fmt.Sprint(v.Pointer()))
-			case reflect.Slice:
-				s = append(s, fmt.Sprint(v.Len()))
-			case reflect.Interface:
-				s = append(s, fmt.Sprint(v.Elem().Type()))
-			default:
-				s = append(s, "")
-			}
-		}
-		return s
-	}
-	before := print()
+	before := map[string]string{}
+	look(reflect.ValueOf(m).Elem(), func(field, content string) { before[field] = content })
 	opt(m)
-	for i, now := range print() {
-		if now != before[i] {
-			return fmt.Errorf("%s", unsupported[i].sentence)
+	look(reflect.ValueOf(m).Elem(), func(field, content string) {
+		if content == before[field] || honoured[field] || err != nil {
+			return
+		}
+		if err = fmt.Errorf("it changes %q of a TapeMachine, which there is not here", field); unsupported[field] != "" {
+			err = errors.New(unsupported[field])
+		}
+	})
+	return err
+}
+
+// look calls f with the name of each field of a struct, and of structs in it, and what
+// tells whether it has changed.
+func look(v reflect.Value, f func(field, content string)) {
+	for i := range v.NumField() {
+		name, x := v.Type().Field(i).Name, v.Field(i)
+		switch x.Kind() {
+		case reflect.Struct:
+			look(x, f)
+		case reflect.Slice:
+			f(name, fmt.Sprint(x.Len()))
+		case reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func:
+			f(name, fmt.Sprint(x.Pointer()))
+		case reflect.Interface:
+			if x.IsNil() {
+				f(name, "nil")
+			} else {
+				f(name, x.Elem().Type().String())
+			}
+		default:
+			f(name, fmt.Sprint(x))
 		}
 	}
-	return nil
 }
 
 // notFinite returns what is watched for and found in a slice of numbers, or "".
