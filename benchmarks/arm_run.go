@@ -100,7 +100,7 @@ func (t *training) run(ctx context.Context) error {
 	if err := t.evaluate(0); err != nil {
 		return err
 	}
-	runErr := t.trainer.Run(ctx, 1)
+	runErr := t.advance(ctx, 1)
 	if runErr == nil {
 		if err := t.firstLosses(); err != nil {
 			return err
@@ -118,7 +118,7 @@ func (t *training) run(ctx context.Context) error {
 			}
 			return nil
 		})
-		runErr = t.trainer.Run(ctx, t.cfg.Steps-1)
+		runErr = t.advance(ctx, t.cfg.Steps-1)
 	}
 	if runErr != nil && !errors.Is(runErr, context.Canceled) {
 		return runErr
@@ -138,6 +138,15 @@ func (t *training) run(ctx context.Context) error {
 		return runErr
 	}
 	return t.reestimateAll()
+}
+
+// advance trains n more steps; that every seed diverges is no error here.
+func (t *training) advance(ctx context.Context, n int) error {
+	err := t.trainer.Run(ctx, n)
+	if errors.Is(err, engine.ErrDiverged) {
+		return nil
+	}
+	return err
 }
 
 // alive reports whether some seed has not diverged.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"driftless/engine/program"
 	"driftless/kernels/gather"
@@ -9,7 +10,11 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// Data feeds an input node of shape [batch, …] with rows of a data set.
+// Data feeds an input node of shape [batch, …] with rows of a data set. Train and
+// Compile keep a copy of Values, so the slice is the caller's again when they return; a
+// set that many trainings share without copies goes into a Layout with AddData first.
+//
+// The labels of a cross-entropy are checked: each must be a class.
 type Data struct {
 	Node   *G.Node
 	Name   string     // name of the data set; default "data." and the node's name
@@ -39,7 +44,7 @@ func addData(l *program.Layout, data []Data) ([]program.Feed, error) {
 			return nil, fmt.Errorf("data for %q: there is a data set %q already; leave Values out to use it, or set Name", d.Node.Name(), name)
 		}
 		if d.Values != nil {
-			n, dt, err := describe(d.Values)
+			values, n, dt, err := own(d.Values)
 			if err != nil {
 				return nil, fmt.Errorf("data for %q: %w", d.Node.Name(), err)
 			}
@@ -47,7 +52,7 @@ func addData(l *program.Layout, data []Data) ([]program.Feed, error) {
 			if n == 0 || n%width != 0 {
 				return nil, fmt.Errorf("data for %q: %d values are not whole rows of %d", d.Node.Name(), n, width)
 			}
-			if _, err := l.AddData(name, dt, n/width, width, d.Values); err != nil {
+			if _, err := l.AddData(name, dt, n/width, width, values); err != nil {
 				return nil, err
 			}
 		}
@@ -64,14 +69,15 @@ func addData(l *program.Layout, data []Data) ([]program.Feed, error) {
 	return feeds, nil
 }
 
-func describe(values any) (n int, dt program.DType, err error) {
+// own copies values.
+func own(values any) (copied any, n int, dt program.DType, err error) {
 	switch v := values.(type) {
 	case []uint8:
-		return len(v), program.Uint8, nil
+		return slices.Clone(v), len(v), program.Uint8, nil
 	case []float32:
-		return len(v), program.Float32, nil
+		return slices.Clone(v), len(v), program.Float32, nil
 	case []float64:
-		return len(v), program.Float64, nil
+		return slices.Clone(v), len(v), program.Float64, nil
 	}
-	return 0, 0, fmt.Errorf("values of type %T are not supported: pass []uint8, []float32 or []float64", values)
+	return nil, 0, 0, fmt.Errorf("values of type %T are not supported: pass []uint8, []float32 or []float64", values)
 }

@@ -15,7 +15,8 @@
 //	err = tr.Read("w1", dst)
 //
 // The parameters are the input nodes that have a value and that the loss
-// depends on, unless Params names them. Train differentiates the loss, compiles
+// depends on, unless Params names them; state (ops.State, ops.Assign), such as a
+// normalization's statistics, is never among them. Train differentiates the loss, compiles
 // one Program (forward, backward, optimizer) and puts data and parameters on the
 // device. Nothing crosses to the host until a hook is due or a tensor is read.
 //
@@ -30,4 +31,36 @@
 // NewVM runs a graph as Gorgonia's own machines do: values in by Let, RunAll,
 // values out at the roots and gradients for a solver. It is for code that has a
 // VM already; it copies values in and out at every RunAll, which Train does not.
+//
+// # What Gorgonia gets wrong
+//
+// A graph means what its operations say, and its gradient is theirs, also where
+// gorgonia v0.9.18 has it otherwise. TestDerivatives holds every public constructor
+// against central differences. Replaced, in graphs that gorgonia.Grad has
+// differentiated before too, are the derivatives of
+//
+//	Log2                       multiplies by ln 2 instead of dividing
+//	InverseSqrt                divides by the cube of the result instead of multiplying
+//	OuterProd                  takes each operand for the other
+//	SoftMax, LogSoftMax        of a column [n, 1] along the other axis than the result
+//	Sparsemax                  of more than two axes
+//	ByIndices                  along the last axis, or with more indices than elements
+//	Dropout                    divides by the probability to drop; wrong in evaluation
+//	BatchNorm                  of images in evaluation: takes a batch's variance
+//	CTCLoss                    takes a mean for a sum; without LogSoftMax before it
+//
+// Refused, with a sentence, are operations whose result is not what they say:
+//
+//	AveragePool2D              divides by the width of the image
+//	MaxPool2D                  with a padding that differs from side to side
+//	GroupNorm                  of more than 256 elements a group
+//	Sparsemax                  along an axis other than the last
+//	ByIndices                  along a middle axis
+//
+// GlobalAveragePool2D, At and DiagFlat have no derivative, Tensordot one that fails for
+// some axes: an error says so. AveragePool1D takes the maximum, LogSumExp adds the
+// maximum before the logarithm, a Norm of odd order takes no absolute values, and where
+// several elements tie Max gives each the whole gradient: these are computed as Gorgonia
+// has them. Two losses cannot be differentiated in one graph, since a node keeps one
+// derivative.
 package engine

@@ -27,7 +27,9 @@ type hook struct {
 	do    func(step int) error
 }
 
-// Train compiles a training, puts it on the device and returns its Trainer.
+// Train compiles a training, puts it on the device and returns its Trainer. As
+// Gorgonia's machines do, it puts the graph's BatchNorm and Dropout into training mode,
+// which clears the running statistics of the former.
 func Train(t Training, dev device.Device) (*Trainer, error) {
 	if t.Loss == nil {
 		return nil, fmt.Errorf("train: no loss: set Training.Loss to a scalar node")
@@ -39,6 +41,9 @@ func Train(t Training, dev device.Device) (*Trainer, error) {
 	l := program.NewLayout(dt)
 	p, err := Compile(l, t)
 	if err != nil {
+		return nil, err
+	}
+	if err := setTraining(t.Loss.Graph(), true); err != nil {
 		return nil, err
 	}
 	s, err := dev.Open(l, max(1, t.Replicas))
@@ -65,12 +70,26 @@ func (t *Trainer) Every(n int, f func(step int) error) {
 	t.hooks = append(t.hooks, hook{max(1, n), f})
 }
 
+// ErrDiverged is what the error of a run matches, by errors.Is, that ended because no
+// replica has a finite loss any more. The error itself is a *Diverged.
+var ErrDiverged = errors.New("training diverged")
+
+// Diverged says which replica was the last to diverge, and where.
+type Diverged struct{ Replica, Step int }
+
+func (d *Diverged) Error() string {
+	return fmt.Sprintf("training diverged: the loss of replica %d is not finite at step %d: try a smaller learning rate", d.Replica, d.Step)
+}
+
+// Is reports whether target is ErrDiverged.
+func (d *Diverged) Is(target error) bool { return target == ErrDiverged }
+
 // interval is about how long steps run without a look at the context.
 const interval = 100 * time.Millisecond
 
 // Run trains n more steps. It ends early with the context's error, between
-// steps, or when every replica has met a non-finite loss; then, and when some
-// have, NonFinite tells. Hooks that are due at the last step done still run.
+// steps, or with a *Diverged when every replica has met a non-finite loss; whether
+// some have, NonFinite tells. Hooks that are due at the last step done still run.
 func (t *Trainer) Run(ctx context.Context, n int) error {
 	end := t.step + n
 	for chunk := 1; t.step < end; {
@@ -98,21 +117,26 @@ func (t *Trainer) Run(ctx context.Context, n int) error {
 				}
 			}
 		}
-		if stopped, err := t.stopped(); err != nil || stopped {
+		if err := t.diverged(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// stopped tells whether every replica has diverged.
-func (t *Trainer) stopped() (bool, error) {
+// diverged returns a *Diverged if every replica has.
+func (t *Trainer) diverged() error {
+	last := &Diverged{Step: -1}
 	for r := range t.session.Replicas() {
-		if at, err := t.NonFinite(r); err != nil || at < 0 {
-			return false, err
+		at, err := t.NonFinite(r)
+		if err != nil || at < 0 {
+			return err
+		}
+		if at > last.Step {
+			last = &Diverged{Replica: r, Step: at}
 		}
 	}
-	return true, nil
+	return last
 }
 
 // Step returns the number of steps asked for so far.

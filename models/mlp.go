@@ -144,7 +144,7 @@ func (m MLP) Build(mode Mode, batch int) (*Built, error) {
 		}
 		b.scopes = append(b.scopes, s)
 		if m.Norm.Affine {
-			b.Params = append(b.Params, s.Vector("weight", 1), s.Vector("bias", 0))
+			b.Params = append(b.Params, s.Parameter("weight", 1), s.Parameter("bias", 0))
 		}
 		b.Before = append(b.Before, z)
 		if h, err = m.activate(z); err != nil {

@@ -218,24 +218,30 @@ type Scope struct {
 	made  map[string]*G.Node
 }
 
-// Vector returns the layer's state vector of that name, filled with v at the
+// Parameter returns the layer's trained vector of that name, filled with v at the
 // start: an input node, unique in its graph.
-func (s *Scope) Vector(name string, v float64) *G.Node {
-	return s.state(name, tensor.Shape{s.Width}, func(int) float64 { return v })
+func (s *Scope) Parameter(name string, v float64) *G.Node {
+	return s.input(name, tensor.Shape{s.Width}, func(int) float64 { return v })
 }
 
-// Matrix returns the layer's width×width state matrix of that name, the identity
-// at the start.
+// Vector returns the layer's statistic of that name, filled with v at the start: a
+// State node, so that no graph trains it.
+func (s *Scope) Vector(name string, v float64) *G.Node {
+	return G.Must(ops.State(s.Parameter(name, v)))
+}
+
+// Matrix returns the layer's width×width statistic of that name, the identity at
+// the start, in the same way.
 func (s *Scope) Matrix(name string) *G.Node {
-	return s.state(name, tensor.Shape{s.Width, s.Width}, func(i int) float64 {
+	return G.Must(ops.State(s.input(name, tensor.Shape{s.Width, s.Width}, func(i int) float64 {
 		if i%(s.Width+1) == 0 {
 			return 1
 		}
 		return 0
-	})
+	})))
 }
 
-func (s *Scope) state(name string, shape tensor.Shape, at func(i int) float64) *G.Node {
+func (s *Scope) input(name string, shape tensor.Shape, at func(i int) float64) *G.Node {
 	if n := s.made[name]; n != nil {
 		return n
 	}
@@ -296,12 +302,14 @@ func Normalize(x *G.Node, n Norm, opts ...Option) (*G.Node, error) {
 
 // freeName returns the first of norm1, norm2, … that no node's name starts with.
 func freeName(g *G.ExprGraph) string {
-	for i := 1; ; i++ {
-		name, taken := fmt.Sprintf("norm%d", i), false
-		for _, n := range g.AllNodes() {
-			taken = taken || (n.IsVar() && strings.HasPrefix(n.Name(), name+"."))
+	taken := map[string]bool{}
+	for _, n := range g.AllNodes() {
+		if layer, _, ok := strings.Cut(n.Name(), "."); ok && n.IsVar() {
+			taken[layer] = true
 		}
-		if !taken {
+	}
+	for i := 1; ; i++ {
+		if name := fmt.Sprintf("norm%d", i); !taken[name] {
 			return name
 		}
 	}
@@ -324,7 +332,7 @@ func (s *Scope) normalize(x *G.Node) (*G.Node, error) {
 		return nil, fmt.Errorf("layer %s: %w", s.Name, err)
 	}
 	if s.Norm.Affine {
-		y, err = ops.Affine(y, s.Vector("weight", 1), s.Vector("bias", 0))
+		y, err = ops.Affine(y, s.Parameter("weight", 1), s.Parameter("bias", 0))
 	}
 	return y, err
 }

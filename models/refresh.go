@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"fmt"
 
 	"driftless/engine/program"
@@ -11,8 +12,9 @@ import (
 
 // Source says which rows of the data sets a Program reads.
 type Source struct {
-	Images, Labels string     // data sets of the layout
-	Map            gather.Map // of the images
+	Context        context.Context // ends compiling early; nil: nothing does
+	Images, Labels string          // data sets of the layout
+	Map            gather.Map      // of the images
 	Order          program.Order
 	Total          int // rows: all of the set, or with program.Sample of the sample
 	Batch          int // rows of a training batch; what goes over all rows takes 500 at a time
@@ -38,40 +40,42 @@ func (m MLP) Statistics(l *program.Layout, s Source) (*program.Program, error) {
 		s.Order = program.Sequential
 	}
 	s.Batch = min(s.Total, evalBatch)
-	var steps []*program.Program
-	add := func(p *program.Program, err error) error {
-		steps = append(steps, p)
-		return err
+	b, err := m.Build(Evaluating, s.Batch)
+	if err != nil {
+		return nil, err
 	}
-	for i := range m.Hidden {
+	spec := program.Spec{Context: s.Context, Name: "estimate", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order, Total: s.Total, Rounds: s.rounds()}
+	for i, sc := range b.scopes {
 		for _, pass := range method.Passes() {
-			b, err := m.Build(Evaluating, s.Batch)
-			if err != nil {
-				return nil, err
-			}
-			sc, x := b.scopes[i], b.Linear[i]
+			x := b.Linear[i]
 			if pass.Node != nil {
 				if x, err = pass.Node(sc, x); err != nil {
 					return nil, err
 				}
 			}
+			spec.Sums = append(spec.Sums, program.Sum{Node: x, Into: sc.Name + "." + pass.Into + ".sum", Outer: pass.Outer})
+		}
+	}
+	sums, err := program.CompileEach(l, spec)
+	if err != nil {
+		return nil, err
+	}
+	var steps []*program.Program
+	add := func(p *program.Program, err error) error {
+		steps = append(steps, p)
+		return err
+	}
+	for i, sc := range b.scopes {
+		for _, pass := range method.Passes() {
 			name := sc.Name + "." + pass.Into
 			acc := name + ".sum"
-			spec := program.Spec{Name: "estimate " + name, Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order, Total: s.Total, Rounds: s.rounds(),
-				Sums: []program.Sum{{Node: x, Into: acc, Outer: pass.Outer}}}
-			sum, err := program.Compile(l, spec)
-			if err != nil {
-				return nil, err
-			}
 			if _, err := l.Add(statistic(m, name, sc.Width, pass.Outer)); err != nil {
 				return nil, err
 			}
 			if err := add(program.Zero(l, acc)); err != nil {
 				return nil, err
 			}
-			if err := add(sum, nil); err != nil {
-				return nil, err
-			}
+			steps, sums = append(steps, sums[0]), sums[1:]
 			if err := add(program.Scale(l, acc, name, 1/float64(s.Total))); err != nil {
 				return nil, err
 			}
@@ -113,7 +117,7 @@ func (m MLP) refreshed(l *program.Layout, s Source, alpha float64) (*program.Pro
 	if err != nil {
 		return nil, err
 	}
-	return program.Compile(l, program.Spec{Name: "refresh", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order, Total: s.Total})
+	return program.Compile(l, program.Spec{Context: s.Context, Name: "refresh", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order, Total: s.Total})
 }
 
 // SampleRows is the size of the fixed sample that whitening's covariance comes
@@ -184,7 +188,7 @@ func (m MLP) Evaluate(l *program.Layout, s Source) (*program.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := program.Compile(l, program.Spec{Name: "evaluate", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order, Total: s.Total, Rounds: s.rounds(),
+	p, err := program.Compile(l, program.Spec{Context: s.Context, Name: "evaluate", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order, Total: s.Total, Rounds: s.rounds(),
 		Sums: []program.Sum{{Node: b.RowLoss, Into: StateLossSum}, {Node: b.Correct, Into: StateCorrect}}})
 	if err != nil {
 		return nil, err
@@ -205,7 +209,7 @@ func (m MLP) Probe(l *program.Layout, s Source, rows int) (*program.Program, err
 	if err != nil {
 		return nil, err
 	}
-	return program.Compile(l, program.Spec{Name: "probe", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order,
+	return program.Compile(l, program.Spec{Context: s.Context, Name: "probe", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order,
 		Outputs: []program.Output{{Node: b.Before[len(b.Before)-1], Name: StateProbe}}})
 }
 

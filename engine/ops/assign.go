@@ -31,12 +31,15 @@ type AssignOp struct {
 var _ G.SDOp = AssignOp{}
 
 // Assign returns value, to be written into the state tensor of the input node
-// state every so many steps. The two have one shape and dtype.
+// state, or of the one that a State node reads, every so many steps. The two have
+// one shape and dtype.
 func Assign(state, value *G.Node, every int, late bool) (*G.Node, error) {
 	op := AssignOp{Every: every, Late: late}
 	if state != nil && !state.IsVar() {
-		return nil, fmt.Errorf("ops: %s: state is no input node, so no tensor can be written; pass the node that the state tensor is bound to",
-			describe(op, []*G.Node{state, value}))
+		if _, ok := state.Op().(StateOp); !ok {
+			return nil, fmt.Errorf("ops: %s: state is no input node, so no tensor can be written; pass the node that the state tensor is bound to",
+				describe(op, []*G.Node{state, value}))
+		}
 	}
 	return apply(op, state, value)
 }

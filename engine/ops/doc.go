@@ -1,6 +1,6 @@
 // Package ops holds Driftless's own Gorgonia operations: centring,
 // standardization, the affine transform, column statistics, ReLU, softmax
-// cross-entropy, moving averages, whitening, and the assignment of state.
+// cross-entropy, moving averages, whitening, and the reading and assignment of state.
 //
 // Gorgonia can express most of these with its stock operations, as chains of
 // ten nodes with broadcasts and reshapes in between. Here each is one node, so
@@ -45,6 +45,7 @@
 //	Covariance(x, mean)           (x - mean)ᵀ(x - mean)/m
 //	ZCA(cov, relEps)              (cov + εI)^(-1/2)
 //	EMA(old, new, alpha, scale)   (1-alpha)*old + alpha*scale*new
+//	State(n)                      n, as a constant that training does not change
 //	Assign(state, value, every, late)
 //	ReLU(x)                       max(x, 0)
 //	CrossEntropy(logits, labels), CrossEntropyRows(logits, labels)

@@ -160,6 +160,9 @@ var opCases = []opCase{
 		bad:   [][]tensor.Shape{each(sMat), each(sCol), each(sNone)},
 		build: func(n []*G.Node) (*G.Node, error) { return ZCA(n[0], 1e-3) },
 	}, {
+		name: "State", args: []arg{constant(matrixArg("n"))},
+		build: func(n []*G.Node) (*G.Node, error) { return State(n[0]) },
+	}, {
 		name: "Assign", args: []arg{constant(matrixArg("state")), constant(matrixArg("value"))},
 		bad:   [][]tensor.Shape{each(sMat, sCol), each(sMat, sLog)},
 		build: func(n []*G.Node) (*G.Node, error) { return Assign(n[0], n[1], 2, true) },

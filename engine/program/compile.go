@@ -1,6 +1,7 @@
 package program
 
 import (
+	"context"
 	"fmt"
 
 	"driftless/engine/ops"
@@ -40,6 +41,7 @@ type Output struct {
 // needed for it is dead and left out. Assign nodes (ops.AssignOp) in the graph
 // are effects and always kept.
 type Spec struct {
+	Context   context.Context // ends the compilation early; nil: nothing does
 	Name      string
 	Graph     *G.ExprGraph
 	Feeds     []Feed
@@ -53,17 +55,19 @@ type Spec struct {
 	Outputs   []Output
 }
 
-// Compile turns a graph into a Program of one block over the Layout. Input
+// Compile turns a graph into a Program of one block over the Layout, in time
+// proportional to the graph's size. Input
 // nodes that are not fed become state tensors of their name; their values, where
 // they have one, are the initial content. It fails with a sentence that names
 // the node when the graph has an input without name, value or feed, when shapes
 // and data disagree, or when an element type is not supported.
 func Compile(l *Layout, s Spec) (*Program, error) {
-	c := &compiler{l: l, spec: s, stock: stock(), vals: map[*G.Node]value{}, early: map[*G.Node]*G.Node{}, consts: map[float64]*Tensor{},
-		b: &Block{Name: s.Name, Rounds: max(1, s.Rounds)}}
+	c := newCompiler(l, s)
 	if err := c.compile(); err != nil {
 		return nil, fmt.Errorf("compile %s: %w", s.Name, err)
 	}
+	plan(c.b)
+	schedule(c.b)
 	return &Program{Layout: l, Blocks: []*Block{c.b}}, nil
 }
 
@@ -123,13 +127,23 @@ type compiler struct {
 	rows         *Tensor // row numbers of the batch
 	dataRows     int     // of the data sets that feed it
 	feeds        map[*G.Node]Feed
+	wrong        map[*G.Node][]derivative // what nodes of Gorgonia's derivatives should hold
+	given        map[*G.Node]*G.Node      // an operation whose derivative is wrong → that derivative
+	kept         map[*G.Node]*Tensor      // Dropout → its mask
 }
 
 // stats are the by-products of a normalization's forward pass.
 type stats struct{ mean, variance, invStd *Tensor }
 
+func newCompiler(l *Layout, s Spec) *compiler {
+	return &compiler{l: l, spec: s, stock: stock(), b: &Block{Name: s.Name, Rounds: max(1, s.Rounds)},
+		vals: map[*G.Node]value{}, early: map[*G.Node]*G.Node{}, consts: map[float64]*Tensor{},
+		standardized: map[*G.Node]*G.Node{}, stats: map[*G.Node]*stats{}, feeds: map[*G.Node]Feed{},
+		wrong: map[*G.Node][]derivative{}, given: map[*G.Node]*G.Node{}, kept: map[*G.Node]*Tensor{}}
+}
+
+// compile lowers the graph and joins what follows one another.
 func (c *compiler) compile() error {
-	c.standardized, c.stats, c.feeds = map[*G.Node]*G.Node{}, map[*G.Node]*stats{}, map[*G.Node]Feed{}
 	var late, roots []*G.Node
 	assigned := map[*G.Node]bool{}
 	if c.spec.Graph == nil {
@@ -141,7 +155,7 @@ func (c *compiler) compile() error {
 	for _, n := range c.spec.Graph.AllNodes() {
 		switch op := n.Op().(type) {
 		case ops.AssignOp:
-			state := Children(n)[0]
+			state := Bound(n)
 			if !state.IsVar() || c.feeds[state].Node != nil {
 				return fmt.Errorf("assign to %q: it is not an input node bound to state", state.Name())
 			}
@@ -162,11 +176,20 @@ func (c *compiler) compile() error {
 			}
 		}
 	}
+	if err := c.checkLabels(); err != nil {
+		return err
+	}
+	if err := c.findWrong(); err != nil {
+		return err
+	}
+	if c.spec.Loss != nil && c.spec.Loss.Shape().TotalSize() != 1 {
+		return fmt.Errorf("the loss %q has shape %v, not a scalar: take its mean", c.spec.Loss.Name(), c.spec.Loss.Shape())
+	}
+	if err := c.lowerForeign(roots, late); err != nil {
+		return err
+	}
 	// Order: what the loss and the gradients need, then the writes.
 	if c.spec.Loss != nil {
-		if c.spec.Loss.Shape().TotalSize() != 1 {
-			return fmt.Errorf("the loss %q has shape %v, not a scalar: take its mean", c.spec.Loss.Name(), c.spec.Loss.Shape())
-		}
 		roots = append([]*G.Node{c.spec.Loss}, roots...)
 	}
 	for _, n := range roots {
@@ -208,16 +231,13 @@ func (c *compiler) compile() error {
 		}
 		c.emit(&Instr{Op: OpTick, In: []*Tensor{loss}, Nodes: []string{"loss"}})
 	}
-	fuseEpilogues(c.b)
-	fuseNorms(c.b)
-	fuseLoss(c.b)
-	predicate(c.b)
-	fuseAverages(c.b)
-	hoist(c.b)
-	fuseUpdates(c.b)
+	for _, pass := range []func(*Block){fuseEpilogues, fuseNorms, fuseLoss, predicate, fuseAverages, hoist, fuseUpdates} {
+		if err := c.interrupted(); err != nil {
+			return err
+		}
+		pass(c.b)
+	}
 	mask(c.b, c.l)
-	plan(c.b)
-	schedule(c.b)
 	return nil
 }
 
@@ -307,6 +327,9 @@ func (c *compiler) lower(n *G.Node) (value, error) {
 	if v, ok := c.vals[n]; ok {
 		return v, nil
 	}
+	if err := c.interrupted(); err != nil {
+		return value{}, err
+	}
 	if a := c.early[n]; a != nil {
 		// The state is written before its readers, but what computes its new
 		// value reads the old one.
@@ -322,6 +345,14 @@ func (c *compiler) lower(n *G.Node) (value, error) {
 	v.shape = n.Shape()
 	c.vals[n] = v
 	return v, nil
+}
+
+// interrupted returns the context's error.
+func (c *compiler) interrupted() error {
+	if c.spec.Context == nil {
+		return nil
+	}
+	return c.spec.Context.Err()
 }
 
 // assign lowers the value of an Assign node and writes it.
@@ -342,7 +373,7 @@ func (c *compiler) assign(state, a *G.Node) error {
 func (c *compiler) lateAssigns(late []*G.Node) error {
 	var writes []*Instr
 	for _, a := range late {
-		state := Children(a)[0]
+		state := Bound(a)
 		v, err := c.tensor(Children(a)[1])
 		if err != nil {
 			return err

@@ -11,8 +11,10 @@
 // the operation's own Do, on the host: correct, slow, and visible in the listing
 // (Program.String) as "host". Such operations allocate. They may keep state of
 // their own between calls, as pooling does, so replicas take turns running a
-// Program that holds one; and they do not know the replica's seed, so random
-// operations such as Dropout draw from Gorgonia's source.
+// Program that holds one, and run in the order in which the graph was written, as
+// Gorgonia runs them; and they do not know the replica's seed, so random operations
+// such as Dropout draw from Gorgonia's source. upstream.go replaces derivatives that
+// Gorgonia gets wrong, and refuses operations that do not compute what they say.
 //
 // Sizes, repetitions and constants fold away, and the statistics that a
 // normalization computes anyway are shared with whoever asks for the column mean
@@ -30,6 +32,9 @@
 //	mask.go       a batch of bytes that is mostly zeros: its products skip them
 //	order.go      statistics due every T steps are computed every T steps; updates
 //	              move up to their gradient
+//
+// Passes find instructions through an index (index.go), so that compiling takes time in
+// proportion to the graph. CompileEach compiles many sums over one graph as fast as one.
 //
 // # Schedule
 //

@@ -26,10 +26,10 @@ func readers(b *Block) map[*Tensor]int {
 // row, then an activation.
 func fuseEpilogues(b *Block) {
 	uses := readers(b)
-	producer := map[*Tensor]*Instr{} // of a whole scratch buffer
-	kept := b.Instrs[:0]
-	for _, in := range b.Instrs {
-		if p := fusable(in, producer, uses); p != nil {
+	producer := map[*Tensor]int{} // position of what makes a whole scratch buffer
+	for i, in := range b.Instrs {
+		if at, ok := fusable(b, in, producer, uses); ok {
+			p := b.Instrs[at]
 			if in.Op == OpAddRow {
 				p.In = append(p.In, in.In[1])
 			} else {
@@ -38,35 +38,30 @@ func fuseEpilogues(b *Block) {
 			p.Out[0] = in.Out[0]
 			p.Nodes = append(p.Nodes, in.Nodes...)
 			// The product moves to where its last operand exists.
-			i := slices.Index(kept, p)
-			kept = append(append(kept[:i], kept[i+1:]...), p)
-			producer[p.Out[0].Base()] = p
-			continue
+			b.Instrs[at], b.Instrs[i] = nil, p
+			in = p
 		}
 		for _, t := range in.Out {
 			if t.Space == SpaceScratch && t.root == nil {
-				producer[t] = in
+				producer[t] = i
 			}
 		}
-		kept = append(kept, in)
 	}
-	b.Instrs = kept
+	b.Instrs = slices.DeleteFunc(b.Instrs, func(in *Instr) bool { return in == nil })
 }
 
-// fusable returns the matrix product whose epilogue can take in.
-func fusable(in *Instr, producer map[*Tensor]*Instr, uses map[*Tensor]int) *Instr {
+// fusable returns the position of the matrix product whose epilogue can take in.
+func fusable(b *Block, in *Instr, producer map[*Tensor]int, uses map[*Tensor]int) (int, bool) {
 	if in.Op != OpAddRow && in.Op != OpActivate {
-		return nil
+		return 0, false
 	}
 	x := in.In[0]
-	p := producer[x.Base()]
-	if p == nil || p.Op != OpGEMM || x.root != nil || uses[x] != 1 || p.Act != activation.Identity {
-		return nil
+	at, ok := producer[x.Base()]
+	if !ok || x.root != nil || uses[x] != 1 {
+		return 0, false
 	}
-	if in.Op == OpAddRow && len(p.In) > 2 {
-		return nil
-	}
-	return p
+	p := b.Instrs[at]
+	return at, p.Op == OpGEMM && p.Act == activation.Identity && (in.Op == OpActivate || len(p.In) == 2)
 }
 
 // maxUpdateRows is the longest sum of a matrix product that is formed in one
@@ -76,27 +71,26 @@ const maxUpdateRows = 1024
 // fuseUpdates makes the step of plain SGD the epilogue of the product that is
 // its gradient, so that the gradient is never stored.
 func fuseUpdates(b *Block) {
-	uses := readers(b)
-	for i := 0; i < len(b.Instrs); i++ {
-		u := b.Instrs[i]
+	uses, x := readers(b), newIndex(b)
+	for i, u := range b.Instrs {
 		if u.Op != OpUpdate || u.Rule.Kind != optim.KindSGD {
 			continue
 		}
 		g := u.In[0]
-		j := slices.IndexFunc(b.Instrs[:i], func(in *Instr) bool { return len(in.Out) > 0 && in.Out[0] == g })
-		if j < 0 || g.root != nil || uses[g] != 1 {
+		j := x.producer(g, i)
+		if j < 0 || uses[g] != 1 {
 			continue
 		}
 		p := b.Instrs[j]
 		if p.Op != OpGEMM || len(p.In) > 2 || p.Act != activation.Identity || max(1, p.Every) != max(1, u.Every) || sumLength(p) > maxUpdateRows ||
-			slices.ContainsFunc(b.Instrs[j+1:i], func(in *Instr) bool { return writes(in, p.In[0]) || writes(in, p.In[1]) }) {
+			x.isWritten(p.In[0], j+1, i) || x.isWritten(p.In[1], j+1, i) {
 			continue
 		}
 		p.Update, p.Out[0], p.Nodes = true, u.Out[0], append(p.Nodes, u.Nodes...)
-		b.Instrs[i] = p
-		b.Instrs = slices.Delete(b.Instrs, j, j+1)
-		i--
+		x.remove(j)
+		x.set(i, p)
 	}
+	x.sweep()
 }
 
 // sumLength is the number of products in a sum of a matrix product.

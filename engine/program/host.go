@@ -28,6 +28,72 @@ func (d DType) Dtype() tensor.Dtype {
 	panic("program: unknown element type")
 }
 
+// lowerForeign lowers the operations that may keep state between their calls, as far as
+// they are needed, in the order in which the graph was written. Gorgonia's machines run
+// them so: batch normalization, say, before its derivative, which reads what it kept.
+func (c *compiler) lowerForeign(early, late []*G.Node) error {
+	needed := map[*G.Node]bool{}
+	var visit func(n *G.Node)
+	visit = func(n *G.Node) {
+		if n == nil || needed[n] {
+			return
+		}
+		needed[n] = true
+		visit(c.early[n])
+		for _, k := range Children(n) {
+			visit(k)
+		}
+		for _, d := range c.wrong[n] {
+			visit(d.of)
+			visit(d.of.Deriv())
+		}
+	}
+	visit(c.spec.Loss)
+	for _, n := range append(early, late...) {
+		visit(n)
+	}
+	for _, u := range c.spec.Updates {
+		visit(u.Grad)
+	}
+	for _, s := range c.spec.Sums {
+		visit(s.Node)
+	}
+	for _, o := range c.spec.Outputs {
+		visit(o.Node)
+	}
+	for _, n := range c.spec.Graph.AllNodes() {
+		if needed[n] && c.stock.foreign(n) {
+			if _, err := c.lower(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lowerHost leaves a node to its own Do.
+func (c *compiler) lowerHost(n *G.Node) (value, error) {
+	if _, ok := dtypeOf(n.Dtype()); !ok {
+		return value{}, fmt.Errorf("node %q (%v) has element type %v, which is not supported", n.Name(), n.Op(), n.Dtype())
+	}
+	if n.Op() == nil {
+		return value{}, fmt.Errorf("node %q has no operation", n.Name())
+	}
+	ch := Children(n)
+	in, err := c.tensors(ch)
+	if err != nil {
+		return value{}, err
+	}
+	h, err := newHost(n, ch)
+	if err != nil {
+		return value{}, err
+	}
+	out := c.scratch(n.Shape(), n.Name())
+	out.DType, _ = dtypeOf(n.Dtype())
+	c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: !Own(n), Nodes: []string{n.Name()}})
+	return value{t: out}, nil
+}
+
 // hostOp runs a Gorgonia operation through its own Do. It allocates: it is the
 // way out for what the compiler does not know, and for work that belongs on the
 // host, such as an eigen-decomposition.

@@ -9,6 +9,7 @@ import (
 	"driftless/kernels/elem"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // lowerNode recognises one node and emits its instruction. What is not
@@ -16,6 +17,17 @@ import (
 func (c *compiler) lowerNode(n *G.Node) (value, error) {
 	if n.IsVar() {
 		return c.input(n)
+	}
+	for _, k := range Children(n) {
+		if k.Graph() != n.Graph() || k.ID() >= n.ID() { // it is used again for another node
+			return value{}, fmt.Errorf("an operand of node %q is no longer in the graph: gorgonia's Log takes out the 1 - a or 1 + a that it is given; build that anew for other uses", n.Name())
+		}
+	}
+	if ds := c.wrong[n]; ds != nil {
+		return c.right(n, ds)
+	}
+	if err := c.stock.refuse(n); err != nil {
+		return value{}, err
 	}
 	if v, ok, err := c.lowerOwn(n); ok || err != nil {
 		return v, err
@@ -26,8 +38,8 @@ func (c *compiler) lowerNode(n *G.Node) (value, error) {
 	return c.lowerHost(n)
 }
 
-// own tells whether a node's operation is one of package ops.
-func own(n *G.Node) bool {
+// Own reports whether a node's operation is one of package ops.
+func Own(n *G.Node) bool {
 	return n.Op() != nil && reflect.TypeOf(n.Op()).PkgPath() == reflect.TypeFor[ops.CenterOp]().PkgPath()
 }
 
@@ -69,7 +81,7 @@ func simple(op G.Op) (in *Instr, ok bool) {
 // lowerOwn recognises the operations of package ops.
 func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 	name := n.Name()
-	if dt, _ := dtypeOf(n.Dtype()); own(n) && dt != c.l.DType {
+	if dt, _ := dtypeOf(n.Dtype()); Own(n) && dt != c.l.DType {
 		return value{}, true, fmt.Errorf("node %q is %v, but the layout computes in %v: build both in one type", name, n.Dtype(), c.l.DType)
 	}
 	if in, ok := simple(n.Op()); ok {
@@ -199,6 +211,10 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		c.emit(&Instr{Op: OpBinary, Bin: elem.Mul, In: []*Tensor{product, c.constant(1 / float64(in[0].Rows))}, Out: []*Tensor{out}, Nodes: []string{name}})
 		return value{t: out}, true, nil
 
+	case ops.StateOp:
+		v, err := c.lower(Children(n)[0])
+		return v, true, err
+
 	case ops.AssignOp: // as a value it is what it assigns
 		v, err := c.lower(Children(n)[1])
 		return v, true, err
@@ -275,6 +291,9 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		t := View(c.contiguous(c.dense(v, n.Name())), rows, cols)
 		t.Shape = n.Shape().Clone()
 		return value{t: t}, true, nil
+	case is(n, s.dropout):
+		v, err := c.lowerDropout(n)
+		return v, true, err
 	case is(n, s.repeat):
 		return c.lowerRepeat(n)
 	case is(n, s.linAlg):
@@ -391,22 +410,27 @@ func (c *compiler) lowerBinary(n *G.Node) (value, bool, error) {
 	if err != nil {
 		return value{}, true, err
 	}
+	return c.binary(op, a, b, n.Shape(), n.Name()), true, nil
+}
+
+// binary emits an elementwise operation on operands of the result's shape, or scalars.
+func (c *compiler) binary(op elem.Binary, a, b value, shape tensor.Shape, name string) value {
 	if a.t == nil && b.t == nil {
 		if v, ok := foldBinary(op, a.c, b.c); ok {
-			return value{c: v}, true, nil
+			return value{c: v}
 		}
 	}
-	out := c.scratch(n.Shape(), n.Name())
+	out := c.scratch(shape, name)
 	if op == elem.Add && a.t != nil && a.bcast == dense && a.t.Len() == out.Len() && b.t != nil && b.bcast == byRow {
-		c.emit(&Instr{Op: OpAddRow, In: []*Tensor{a.t, b.t}, Out: []*Tensor{out}, Nodes: []string{n.Name()}})
-		return value{t: out}, true, nil
+		c.emit(&Instr{Op: OpAddRow, In: []*Tensor{a.t, b.t}, Out: []*Tensor{out}, Nodes: []string{name}})
+		return value{t: out}
 	}
-	in := []*Tensor{c.operand(a, n.Name()), c.operand(b, n.Name())}
+	in := []*Tensor{c.operand(a, name), c.operand(b, name)}
 	if in[0].Len() != out.Len() && in[1].Len() != out.Len() { // both scalars
-		in[0] = c.dense(value{t: a.t, c: a.c, bcast: byConstant, shape: n.Shape()}, n.Name())
+		in[0] = c.dense(value{t: a.t, c: a.c, bcast: byConstant, shape: shape}, name)
 	}
-	c.emit(&Instr{Op: OpBinary, Bin: op, In: in, Out: []*Tensor{out}, Nodes: []string{n.Name()}})
-	return value{t: out}, true, nil
+	c.emit(&Instr{Op: OpBinary, Bin: op, In: in, Out: []*Tensor{out}, Nodes: []string{name}})
+	return value{t: out}
 }
 
 // operand is a dense buffer or a scalar.
@@ -450,27 +474,4 @@ func (c *compiler) lowerUnary(n *G.Node) (value, bool, error) {
 	}
 	v, err := c.emitSimple(n, in)
 	return v, true, err
-}
-
-// lowerHost leaves a node to its own Do.
-func (c *compiler) lowerHost(n *G.Node) (value, error) {
-	if _, ok := dtypeOf(n.Dtype()); !ok {
-		return value{}, fmt.Errorf("node %q (%v) has element type %v, which is not supported", n.Name(), n.Op(), n.Dtype())
-	}
-	if n.Op() == nil {
-		return value{}, fmt.Errorf("node %q has no operation", n.Name())
-	}
-	ch := Children(n)
-	in, err := c.tensors(ch)
-	if err != nil {
-		return value{}, err
-	}
-	h, err := newHost(n, ch)
-	if err != nil {
-		return value{}, err
-	}
-	out := c.scratch(n.Shape(), n.Name())
-	out.DType, _ = dtypeOf(n.Dtype())
-	c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: !own(n), Nodes: []string{n.Name()}})
-	return value{t: out}, nil
 }

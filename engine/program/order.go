@@ -5,21 +5,25 @@ import "slices"
 // predicate makes an instruction conditional where everything that reads its
 // results is so: statistics refreshed every T steps are computed every T steps.
 func predicate(b *Block) {
+	x := newIndex(b)
 	for i := len(b.Instrs) - 1; i >= 0; i-- {
 		in := b.Instrs[i]
 		if in.Every > 1 || !scratchOnly(in) {
 			continue
 		}
 		every := 0
-		for _, r := range b.Instrs[i+1:] {
-			if !reads(r, in.Out) {
-				continue
-			}
-			if r.Every <= 1 || (every != 0 && every != r.Every) {
-				every = -1
+		for _, t := range in.Out {
+			x.readers(t, i+1, len(b.Instrs), func(_ int, r *Instr) bool {
+				if r.Every <= 1 || (every != 0 && every != r.Every) {
+					every = -1
+				} else {
+					every = r.Every
+				}
+				return every > 0
+			})
+			if every < 0 {
 				break
 			}
-			every = r.Every
 		}
 		if every > 1 {
 			in.Every = every
@@ -47,43 +51,37 @@ func reads(in *Instr, ts []*Tensor) bool {
 	return false
 }
 
-func writes(in *Instr, t *Tensor) bool {
-	for _, o := range in.Out {
-		if o.Base() == t.Base() || (o.Space == SpaceReplica && t.Space == SpaceReplica && o.Off == t.Off) {
-			return true
-		}
-	}
-	return false
-}
-
-func writesAny(in *Instr, ts []*Tensor) bool {
-	return slices.ContainsFunc(ts, func(t *Tensor) bool { return writes(in, t) })
-}
-
-func readsState(in *Instr, t *Tensor) bool {
-	for _, x := range in.In {
-		if b := x.Base(); b.Space == SpaceReplica && b.Off == t.Off {
-			return true
-		}
-	}
-	return false
-}
-
 // hoist moves each parameter's update up to where its gradient exists and every
 // read of the parameter is past, so that gradients are short-lived and the
 // update can become the epilogue of the product that makes the gradient.
 func hoist(b *Block) {
+	x := newIndex(b)
+	after := make([][]*Instr, len(b.Instrs)+1) // updates that go before a position, the last first
 	for i, in := range b.Instrs {
 		if in.Op != OpUpdate {
 			continue
 		}
 		at := 0
-		for j, k := range b.Instrs[:i] {
-			if writesAny(k, in.In) || readsState(k, in.Out[0]) || writes(k, in.Out[0]) {
-				at = j + 1
-			}
+		last := func(k int, _ *Instr) bool {
+			at = max(at, k+1)
+			return true
 		}
-		copy(b.Instrs[at+1:i+1], b.Instrs[at:i])
-		b.Instrs[at] = in
+		for _, t := range in.In {
+			x.writers(t, 0, i, last)
+		}
+		x.readers(in.Out[0], 0, i, last)
+		x.writers(in.Out[0], 0, i, last)
+		after[at] = append(after[at], in)
+		x.remove(i)
 	}
+	var out []*Instr
+	for i := range after {
+		for _, u := range slices.Backward(after[i]) {
+			out = append(out, u)
+		}
+		if i < len(b.Instrs) && b.Instrs[i] != nil {
+			out = append(out, b.Instrs[i])
+		}
+	}
+	b.Instrs = out
 }

@@ -1,6 +1,10 @@
 package program
 
-import "driftless/kernels/gemm"
+import (
+	"slices"
+
+	"driftless/kernels/gemm"
+)
 
 // Axis says how the workers of a team share an instruction.
 type Axis uint8
@@ -46,19 +50,19 @@ func (s Schedule) Share(p, w int) (lo, hi int) {
 // the workers have to meet: before an instruction that touches what another
 // worker may have written, or may still be reading, since they last met.
 func schedule(b *Block) {
-	var since []use // what was touched since the workers met
+	x, since := newIndex(b), newTouched(b)
 	prev := &Instr{}
 	strips := 0
 	for i, in := range b.Instrs {
 		axes := axesOf(in)
 		if len(axes) > 1 {
-			axes = preferred(b, i, prev.Axis, axes)
+			axes = preferred(x, i, prev.Axis, axes)
 		}
 		var mine []use
 		in.Wait = true
 		for _, a := range axes {
 			in.Axis, in.Extent = a, extent(in, a)
-			if mine = uses(in); !clash(since, mine) {
+			if mine = uses(in); !since.clash(mine) {
 				in.Wait = false
 				break
 			}
@@ -68,9 +72,10 @@ func schedule(b *Block) {
 		}
 		if in.Wait {
 			in.Axis, in.Extent = axes[0], extent(in, axes[0])
-			mine, since = uses(in), since[:0]
+			mine = uses(in)
+			since.clear()
 		}
-		since = append(since, mine...)
+		since.add(mine)
 		if strippable(in) && strippable(prev) && !in.Wait && in.Extent == prev.Extent {
 			if prev.Strip == 0 {
 				strips++
@@ -118,15 +123,16 @@ func axesOf(in *Instr) []Axis {
 
 // preferred puts first the axis of the instruction before, or where that has
 // none the axis of the next that reads the result.
-func preferred(b *Block, i int, last Axis, axes []Axis) []Axis {
-	want := last
-	for _, in := range b.Instrs[i+1:] {
-		if reads(in, b.Instrs[i].Out) {
-			if next := axesOf(in); len(next) == 1 {
-				want = next[0]
-				break
+func preferred(x *index, i int, last Axis, axes []Axis) []Axis {
+	want, at := last, len(x.b.Instrs)
+	for _, t := range x.b.Instrs[i].Out {
+		x.readers(t, i+1, at, func(k int, in *Instr) bool {
+			next := axesOf(in)
+			if len(next) == 1 {
+				want, at = next[0], k
 			}
-		}
+			return len(next) != 1
+		})
 	}
 	if axes[0] != want && want != Alone {
 		axes[0], axes[1] = axes[1], axes[0]
@@ -240,11 +246,43 @@ func howUsed(in *Instr, k int, t *Tensor, write bool) how {
 	return anyPart
 }
 
-// clash tells whether two workers may touch the same bytes, one of them writing.
-func clash(before, now []use) bool {
-	for _, a := range before {
-		for _, b := range now {
-			if (a.write || b.write) && overlap(a.t, b.t) && !ownPart(a, b) {
+// touched holds what was touched since the workers met: scratch by stretches of its
+// memory, so that only what lies near is compared, state by its place. What was
+// touched in the same way before is not kept again.
+type touched struct {
+	stretch int // bytes
+	scratch [][]use
+	used    []int // stretches that hold something
+	states  map[int][]use
+}
+
+const stretches = 1024
+
+func newTouched(b *Block) *touched {
+	n := b.Scratch/stretches + 1
+	return &touched{stretch: n, scratch: make([][]use, b.Scratch/n+1), states: map[int][]use{}}
+}
+
+// span returns the stretches that a tensor touches.
+func (s *touched) span(t *Tensor) (lo, hi int) {
+	return t.Off / s.stretch, (t.Off + max(1, t.Bytes()) - 1) / s.stretch
+}
+
+// clash reports whether two workers may touch the same bytes, one of them writing.
+func (s *touched) clash(now []use) bool {
+	for _, u := range now {
+		hit := func(before use) bool {
+			return (before.write || u.write) && overlap(before.t, u.t) && !ownPart(before, u)
+		}
+		if u.t.Space == SpaceReplica {
+			if slices.ContainsFunc(s.states[u.t.Off], hit) {
+				return true
+			}
+			continue
+		}
+		lo, hi := s.span(u.t)
+		for i := lo; i <= hi; i++ {
+			if slices.ContainsFunc(s.scratch[i], hit) {
 				return true
 			}
 		}
@@ -252,13 +290,47 @@ func clash(before, now []use) bool {
 	return false
 }
 
+func (s *touched) add(now []use) {
+	for _, u := range now {
+		same := func(o use) bool {
+			return o.write == u.write && o.how == u.how && o.n == u.n && sameMemory(o.t, u.t)
+		}
+		if u.t.Space == SpaceReplica {
+			if at := s.states[u.t.Off]; !slices.ContainsFunc(at, same) {
+				s.states[u.t.Off] = append(at, u)
+			}
+			continue
+		}
+		lo, hi := s.span(u.t)
+		for i := lo; i <= hi; i++ {
+			if at := s.scratch[i]; !slices.ContainsFunc(at, same) {
+				if len(at) == 0 {
+					s.used = append(s.used, i)
+				}
+				s.scratch[i] = append(at, u)
+			}
+		}
+	}
+}
+
+func (s *touched) clear() {
+	for _, i := range s.used {
+		s.scratch[i] = s.scratch[i][:0]
+	}
+	s.used = s.used[:0]
+	clear(s.states)
+}
+
 // ownPart tells whether a worker touches only what it touched itself before.
 func ownPart(a, b use) bool {
 	if a.how != b.how || a.how == anyPart {
 		return false
 	}
-	x, y := a.t, b.t
-	return a.how == leaderPart || a.n == b.n && x.Off == y.Off && x.Rows == y.Rows && x.Cols == y.Cols && x.LD == y.LD && x.DType == y.DType
+	return a.how == leaderPart || a.n == b.n && sameMemory(a.t, b.t)
+}
+
+func sameMemory(x, y *Tensor) bool {
+	return x.Off == y.Off && x.Rows == y.Rows && x.Cols == y.Cols && x.LD == y.LD && x.DType == y.DType
 }
 
 func overlap(x, y *Tensor) bool {

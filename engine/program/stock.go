@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"driftless/engine/ops"
 	"driftless/kernels/elem"
 
 	G "gorgonia.org/gorgonia"
@@ -16,7 +17,9 @@ import (
 // from exemplar nodes built through the public API, their unexported fields are
 // read by reflection, and whatever does not match is left to Op.Do.
 type stockOps struct {
-	linAlg, binary, unary, sum, repeat, reshape, size, scalar, read reflect.Type
+	linAlg, binary, unary, sum, repeat, reshape, size, scalar, read       reflect.Type // keep nothing between calls
+	softmax, sparsemax, byIndices, dropout, ctcLoss, averagePool, maxPool reflect.Type
+	log2, outer                                                           string // a unary operation, one of linear algebra
 
 	binaries map[string]elem.Binary
 	unaries  map[string]elem.Unary
@@ -73,6 +76,17 @@ var stock = sync.OnceValue(func() *stockOps {
 	s.scalar = kind(G.NewConstant(1.0))
 	var into G.Value
 	s.read = kind(G.Read(a, &into))
+	s.log2, s.outer = G.Must(G.Log2(a)).Op().String(), G.Must(G.OuterProd(v, v)).Op().String()
+	s.softmax, s.sparsemax, s.dropout = kind(G.Must(G.SoftMax(a))), kind(G.Must(G.Sparsemax(a))), kind(G.Must(G.Dropout(a, 0.5)))
+	ints := func(name string, shape ...int) *G.Node {
+		return G.NewTensor(g, tensor.Int, len(shape), G.WithShape(shape...), G.WithName(name))
+	}
+	s.byIndices = kind(G.Must(G.ByIndices(a, ints("indices", 2), 0)))
+	logp := G.NewTensor(g, tensor.Float64, 3, G.WithShape(1, 1, 2), G.WithName("logp"))
+	s.ctcLoss = kind(G.Must(G.CTCLoss(logp, ints("targets", 1, 1), ints("lengths", 1), ints("targetLengths", 1), G.ReductionMean)))
+	image := G.NewTensor(g, tensor.Float64, 4, G.WithShape(1, 1, 2, 2), G.WithName("image"))
+	s.averagePool = kind(G.Must(G.AveragePool2D(image, tensor.Shape{1, 1}, []int{0, 0}, []int{1, 1})))
+	s.maxPool = kind(G.Must(G.MaxPool2D(image, tensor.Shape{1, 1}, []int{0, 0}, []int{1, 1})))
 	return s
 })
 
@@ -85,14 +99,17 @@ func symbol(n *G.Node) string {
 	return f[0]
 }
 
-// Children returns the operands of a node, in order.
-func Children(n *G.Node) []*G.Node {
-	it := n.Graph().From(n.ID())
-	out := make([]*G.Node, 0, it.Len())
-	for it.Next() {
-		out = append(out, it.Node().(*G.Node))
+// foreign reports whether a node's operation is Gorgonia's, or somebody else's, and may
+// keep state between calls.
+func (s *stockOps) foreign(n *G.Node) bool {
+	if n.Op() == nil || Own(n) {
+		return false
 	}
-	return out
+	switch reflect.TypeOf(n.Op()) {
+	case s.linAlg, s.binary, s.unary, s.sum, s.repeat, s.reshape, s.size, s.scalar, s.read:
+		return false
+	}
+	return true
 }
 
 func is(n *G.Node, t reflect.Type) bool {
@@ -221,6 +238,22 @@ func (s *stockOps) productOf(n *G.Node, match func(p *G.Node) (*G.Node, bool)) (
 	return nil, nil, false
 }
 
+// Bound returns the input node that an Assign node writes or a State node reads, nil for
+// any other node.
+func Bound(n *G.Node) *G.Node {
+	switch n.Op().(type) {
+	case ops.AssignOp:
+		state := Children(n)[0]
+		if read := Bound(state); read != nil {
+			return read
+		}
+		return state
+	case ops.StateOp:
+		return Children(n)[0]
+	}
+	return nil
+}
+
 // scalarConst reads a scalar constant.
 func (s *stockOps) scalarConst(n *G.Node) (float64, bool) {
 	if !is(n, s.scalar) || n.Value() == nil {
@@ -235,15 +268,15 @@ func (s *stockOps) scalarConst(n *G.Node) (float64, bool) {
 	return 0, false
 }
 
-// IsRead tells whether a node is gorgonia.Read's statement.
-func IsRead(n *G.Node) bool { return is(n, stock().read) }
+// IsStatement reports whether a node computes nothing: gorgonia.Read's and Set's.
+func IsStatement(n *G.Node) bool { return n.Type() == nil }
 
 // Reads maps the nodes that gorgonia.Read asks for to its statements. Gorgonia
 // keeps those as parents, which can only be found by a search.
 func Reads(g *G.ExprGraph) map[*G.Node][]*G.Node {
 	out := map[*G.Node][]*G.Node{}
 	for _, n := range g.AllNodes() {
-		if IsRead(n) {
+		if is(n, stock().read) {
 			c := Children(n)[0]
 			out[c] = append(out[c], n)
 		}

@@ -19,15 +19,20 @@ func bind(p *program.Program) (*bound, error) {
 
 func bindAs[T kernel](p *program.Program) (*bound, error) {
 	b := &bound{p: p}
+	made := map[*program.Instr]func(*env, int, int){} // blocks may share instructions
 	for _, blk := range p.Blocks {
 		k := boundBlock{every: int64(blk.Every), rounds: int64(blk.Rounds), batch: blk.Batch, total: blk.Total, consts: newArena(len(blk.Consts) * program.Align)}
 		for i, v := range blk.Consts {
 			at[T](k.consts, i*program.Align, 1)[0] = T(v)
 		}
 		for i, in := range blk.Instrs {
-			do, err := binder[T]{p.Layout}.instr(in)
-			if err != nil {
-				return nil, fmt.Errorf("block %s: %w", blk.Name, err)
+			do := made[in]
+			if do == nil {
+				var err error
+				if do, err = (binder[T]{p.Layout}).instr(in); err != nil {
+					return nil, fmt.Errorf("block %s: %w", blk.Name, err)
+				}
+				made[in] = do
 			}
 			b.packing = max(b.packing, packingBytes[T](in))
 			b.serial = b.serial || in.Serial

@@ -1,0 +1,380 @@
+package program
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+
+	"driftless/kernels/elem"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// This file holds what Gorgonia v0.9.18 gets wrong: derivatives, which are replaced, and
+// operations that do not compute what they say, which are refused. Package engine lists
+// them; its TestDerivatives holds every operation against central differences.
+
+// rule returns the derivative in one operand of a node, given the gradient of its result.
+type rule func(c *compiler, n *G.Node, operand int, g value) (value, error)
+
+// derivative is what a node that gorgonia.Grad added should hold.
+type derivative struct {
+	of      *G.Node
+	operand int
+	rule    rule
+}
+
+// ruleOf returns the rule for a node whose derivative Gorgonia gets wrong, or nil.
+func (s *stockOps) ruleOf(n *G.Node) rule {
+	switch {
+	case is(n, s.unary) && n.Op().String() == s.log2: // g·x/ln 2, where g/(x ln 2) is right
+		return func(c *compiler, n *G.Node, _ int, g value) (value, error) {
+			x, err := c.lower(Children(n)[0])
+			if err != nil {
+				return x, err
+			}
+			x = c.binary(elem.Mul, x, value{c: math.Ln2}, n.Shape(), n.Name())
+			return c.binary(elem.Div, g, x, n.Shape(), n.Name()), nil
+		}
+	case s.isUnary(n, elem.InverseSqrt): // -g/(2y³), where -g·y³/2 is right
+		return func(c *compiler, n *G.Node, _ int, g value) (value, error) {
+			y, err := c.lower(n)
+			if err != nil {
+				return y, err
+			}
+			cube := c.scratch(n.Shape(), n.Name())
+			c.emit(&Instr{Op: OpUnary, Un: elem.Cube, In: []*Tensor{c.dense(y, n.Name())}, Out: []*Tensor{cube}, Nodes: []string{n.Name()}})
+			d := c.binary(elem.Mul, value{t: cube}, value{c: -0.5}, n.Shape(), n.Name())
+			return c.binary(elem.Mul, g, d, n.Shape(), n.Name()), nil
+		}
+	case is(n, s.linAlg) && n.Op().String() == s.outer: // x·g and y·g
+		return onHost(func(n *G.Node, operand int, in [][]float64) ([]float64, error) {
+			x, y, g := in[0], in[1], in[3]
+			d := make([]float64, len(in[operand]))
+			for i := range x {
+				for j := range y {
+					if k := i*len(y) + j; operand == 0 {
+						d[i] += g[k] * y[j]
+					} else {
+						d[j] += g[k] * x[i]
+					}
+				}
+			}
+			return d, nil
+		})
+	case is(n, s.softmax) && n.Dims() == 2 && n.Shape()[1] == 1 && intOf(n, "axis") < 0: // along the columns, of one element
+		log := field(n, "isLog").Bool()
+		return onHost(func(_ *G.Node, _ int, in [][]float64) ([]float64, error) {
+			y, g := in[1], in[2]
+			sum, d := 0.0, make([]float64, len(y))
+			for i := range y {
+				if log {
+					sum += g[i]
+				} else {
+					sum += g[i] * y[i]
+				}
+			}
+			for i := range y {
+				if log {
+					d[i] = g[i] - math.Exp(y[i])*sum
+				} else {
+					d[i] = y[i] * (g[i] - sum)
+				}
+			}
+			return d, nil
+		})
+	case is(n, s.sparsemax): // of the rows of a matrix alone
+		return onHost(func(n *G.Node, _ int, in [][]float64) ([]float64, error) {
+			shape, y, g := n.Shape(), in[1], in[2]
+			width, d := shape[len(shape)-1], make([]float64, len(y))
+			for lo := 0; lo < len(y); lo += width {
+				sum, support := 0.0, 0.0
+				for i := lo; i < lo+width; i++ {
+					if y[i] > 0 {
+						sum, support = sum+g[i], support+1
+					}
+				}
+				for i := lo; i < lo+width; i++ {
+					if y[i] > 0 {
+						d[i] = g[i] - sum/support
+					}
+				}
+			}
+			return d, nil
+		})
+	case is(n, s.byIndices): // confuses the strides of its operands
+		return onHost(func(n *G.Node, _ int, in [][]float64) ([]float64, error) {
+			shape, axis := Children(n)[0].Shape(), intOf(n, "axis")
+			inner := shape[axis+1:].TotalSize()
+			d := make([]float64, len(in[0]))
+			for o := range shape[:axis].TotalSize() {
+				for k, at := range in[1] {
+					if at < 0 || int(at) >= shape[axis] {
+						return nil, fmt.Errorf("index %v is outside an axis of %d", at, shape[axis])
+					}
+					from, to := (o*len(in[1])+k)*inner, (o*shape[axis]+int(at))*inner
+					for i := range inner {
+						d[to+i] += in[3][from+i]
+					}
+				}
+			}
+			return d, nil
+		})
+	case is(n, s.dropout): // divides by the probability to drop, not to keep, also in evaluation
+		return func(c *compiler, n *G.Node, _ int, g value) (value, error) {
+			if _, err := c.lower(n); err != nil {
+				return value{}, err
+			}
+			return c.binary(elem.Mul, g, value{t: c.kept[n]}, n.Shape(), n.Name()), nil
+		}
+	case is(n, s.ctcLoss): // takes a mean for a sum, assumes LogSoftMax before, leaves -Inf behind a sequence's end
+		mean := intOf(n, "reduction") == int(G.ReductionMean)
+		return withGiven(func(n *G.Node, in [][]float64) ([]float64, error) {
+			shape := Children(n)[0].Shape() // time, sequence, class
+			logp, length, targets, g, d := in[0], in[2], in[3], in[5][0], in[6]
+			for i := range d {
+				t, b := i/(shape[1]*shape[2]), i/shape[2]%shape[1]
+				switch {
+				case t >= int(length[b]):
+					d[i] = 0
+				case mean:
+					d[i] = (d[i] - g*math.Exp(logp[i])) / (max(1, targets[b]) * float64(shape[1]))
+				default:
+					d[i] -= g * math.Exp(logp[i])
+				}
+			}
+			return d, nil
+		})
+	}
+	if op, ok := n.Op().(*G.BatchNormOp); ok && n.Dims() == 4 { // in evaluation takes the variance of a batch that it has not seen
+		eps, shape := field(n, "epsilon").Float(), n.Shape()
+		return withGiven(func(_ *G.Node, in [][]float64) ([]float64, error) {
+			if field(n, "training").Bool() {
+				return in[3], nil
+			}
+			_, v := op.Stats()
+			variance, err := widen(v.Data())
+			if err != nil {
+				return nil, err
+			}
+			d, inner := in[2], shape[2]*shape[3]
+			for i := range d {
+				d[i] /= math.Sqrt(variance[i/inner%shape[1]] + eps)
+			}
+			return d, nil
+		})
+	}
+	return nil
+}
+
+// findWrong finds the nodes that gorgonia.Grad added for operations whose derivative it
+// gets wrong: asked again, the operation names the same nodes, since Gorgonia merges
+// equal ones.
+func (c *compiler) findWrong() error {
+	g := c.spec.Graph
+	for _, n := range g.AllNodes() {
+		if n.Deriv() == nil {
+			continue
+		}
+		r := c.stock.ruleOf(n)
+		if r == nil {
+			continue
+		}
+		size := len(g.AllNodes())
+		given, err := symDiff(n)
+		if err != nil {
+			return err
+		}
+		if len(g.AllNodes()) != size {
+			return fmt.Errorf("gorgonia's derivative of %v (node %q) is wrong, and the graph was changed so that it cannot be replaced: call gorgonia.Grad last, once", n.Op(), n.Name())
+		}
+		for i := range Children(n) {
+			d := given[i]
+			if d == nil {
+				continue
+			}
+			if d.Deriv() != nil {
+				return fmt.Errorf("gorgonia's second derivative of %v (node %q) is wrong: use another operation there", n.Op(), n.Name())
+			}
+			c.wrong[d] = append(c.wrong[d], derivative{n, i, r})
+			c.given[n] = d
+		}
+	}
+	return nil
+}
+
+func symDiff(n *G.Node) (given G.Nodes, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("derivative of %v (node %q): %v", n.Op(), n.Name(), r)
+		}
+	}()
+	return n.Op().(G.SDOp).SymDiff(Children(n), n, n.Deriv())
+}
+
+// right lowers a node of wrong content to what it should hold. A node that stands for
+// several derivatives is added that many times, so it holds their mean.
+func (c *compiler) right(n *G.Node, ds []derivative) (value, error) {
+	var sum value
+	shape := Children(ds[0].of)[ds[0].operand].Shape() // Gorgonia's may be another
+	for i, d := range ds {
+		if dt, _ := dtypeOf(n.Dtype()); dt != c.l.DType {
+			return value{}, fmt.Errorf("the derivative of node %q is %v, but the layout computes in %v: build both in one type", d.of.Name(), n.Dtype(), c.l.DType)
+		}
+		g, err := c.lower(d.of.Deriv())
+		if err != nil {
+			return value{}, err
+		}
+		v, err := d.rule(c, d.of, d.operand, g)
+		if err != nil {
+			return value{}, err
+		}
+		if i == 0 {
+			sum = v
+		} else {
+			sum = c.binary(elem.Add, sum, v, shape, n.Name())
+		}
+	}
+	if len(ds) > 1 {
+		sum = c.binary(elem.Mul, sum, value{c: 1 / float64(len(ds))}, shape, n.Name())
+	}
+	return sum, nil
+}
+
+// onHost makes a rule of a function of the operands, the result and its gradient, and
+// whatever else is given.
+func onHost(f func(n *G.Node, operand int, in [][]float64) ([]float64, error), more ...*Tensor) rule {
+	return func(c *compiler, n *G.Node, operand int, g value) (value, error) {
+		in, err := c.tensors(append(append([]*G.Node(nil), Children(n)...), n))
+		if err != nil {
+			return value{}, err
+		}
+		in = append(append(in, c.dense(g, n.Name())), more...)
+		out := c.scratch(Children(n)[operand].Shape(), n.Name())
+		h := hostFunc(func(in [][]float64) ([]float64, error) { return f(n, operand, in) })
+		c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: true, Nodes: []string{n.Name()}})
+		return value{t: out}, nil
+	}
+}
+
+// withGiven is onHost of a derivative in the first operand, with what Gorgonia's own
+// operation gives for it behind the gradient.
+func withGiven(f func(n *G.Node, in [][]float64) ([]float64, error)) rule {
+	return func(c *compiler, n *G.Node, operand int, g value) (value, error) {
+		given, err := c.lowerHost(c.given[n])
+		if err != nil {
+			return given, err
+		}
+		return onHost(func(n *G.Node, _ int, in [][]float64) ([]float64, error) { return f(n, in) }, given.t)(c, n, operand, g)
+	}
+}
+
+// hostFunc computes in float64.
+type hostFunc func(in [][]float64) ([]float64, error)
+
+// Call implements Host.
+func (f hostFunc) Call(in []any, out any) error {
+	wide := make([][]float64, len(in))
+	for i, x := range in {
+		var err error
+		if wide[i], err = widen(x); err != nil {
+			return err
+		}
+	}
+	res, err := f(wide)
+	if err != nil {
+		return err
+	}
+	o := reflect.ValueOf(out)
+	for i, v := range res {
+		o.Index(i).SetFloat(v)
+	}
+	return nil
+}
+
+// widen returns a copy of a slice of numbers.
+func widen(data any) ([]float64, error) {
+	switch x := data.(type) {
+	case []float64:
+		return append([]float64(nil), x...), nil
+	case []float32:
+		return convert(x), nil
+	case []int:
+		return convert(x), nil
+	}
+	return nil, fmt.Errorf("elements of type %T are not supported", data)
+}
+
+func convert[T float32 | int](x []T) []float64 {
+	w := make([]float64, len(x))
+	for i, v := range x {
+		w[i] = float64(v)
+	}
+	return w
+}
+
+// lowerDropout multiplies by a mask of its own, which the gradient shares: what the
+// operation makes of ones.
+func (c *compiler) lowerDropout(n *G.Node) (value, error) {
+	x, err := c.lower(Children(n)[0])
+	if err != nil {
+		return x, err
+	}
+	m := c.scratch(n.Shape(), n.Name())
+	op, shape := n.Op(), n.Shape()
+	h := hostFunc(func([][]float64) ([]float64, error) {
+		ones := make([]float64, shape.TotalSize())
+		for i := range ones {
+			ones[i] = 1
+		}
+		v, err := op.Do(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(ones)))
+		if err != nil {
+			return nil, err
+		}
+		return widen(v.Data())
+	})
+	c.emit(&Instr{Op: OpHost, Out: []*Tensor{m}, Host: h, Serial: true, Nodes: []string{n.Name()}})
+	c.kept[n] = m
+	return c.binary(elem.Mul, x, value{t: m}, shape, n.Name()), nil
+}
+
+// refuse reports an operation that does not compute what it says.
+func (s *stockOps) refuse(n *G.Node) error {
+	why := ""
+	switch {
+	case is(n, s.averagePool):
+		why = "divides by the width of the image instead of the size of the window: use Conv2d with a constant filter"
+	case is(n, s.maxPool) && field(n, "explicitPadding").Bool() && (intOf(n, "padNorth") != intOf(n, "padSouth") || intOf(n, "padWest") != intOf(n, "padEast")):
+		why = "confuses the sides of a padding that differs from side to side: pad before it, or alike"
+	case is(n, s.sparsemax) && intOf(n, "axis") >= 0 && intOf(n, "axis") != n.Dims()-1:
+		why = "along an axis other than the last leaves its result transposed: use Transpose around it"
+	case is(n, s.byIndices):
+		x, axis := Children(n)[0].Shape(), intOf(n, "axis")
+		if axis > 0 && axis < len(x)-1 && x[axis] != 2 && x[:axis].TotalSize() > 1 {
+			why = "along a middle axis takes elements from wrong places: use Transpose around it"
+		}
+	}
+	if _, ok := n.Op().(*G.GroupNormOp); ok {
+		x, groups := n.Shape(), intOf(n, "numGroups")
+		if groups > 0 && x.TotalSize()/(x[0]*groups)/8 > 32 {
+			why = "of more than 256 elements a group adds its statistics up wrongly: use more groups"
+		}
+	}
+	if why == "" {
+		return nil
+	}
+	return fmt.Errorf("node %q: gorgonia's %v %s", n.Name(), n.Op(), why)
+}
+
+// intOf reads an unexported integer of a node's operation.
+func intOf(n *G.Node, name string) int {
+	v := field(n, name)
+	switch {
+	case v.IsValid() && v.CanInt():
+		return int(v.Int())
+	case v.IsValid() && v.CanUint():
+		return int(v.Uint())
+	}
+	return 0
+}

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// vmOptions are what Gorgonia's options ask of a machine. An option is a function on
+// Gorgonia's own machines, so it is tried on a TapeMachine, whose fields then tell.
+type vmOptions struct {
+	eval, trace, nan, inf bool
+	watch                 []*G.Node // trace these alone
+	bind                  bool      // add gradients up in dual values
+	bindTo                []*G.Node // of these alone
+}
+
+// tape is a TapeMachine of a graph of its own, for options to be tried on.
+func tape() G.VM {
+	g := G.NewGraph()
+	x := G.NewScalar(g, tensor.Float64, G.WithName("x"), G.WithValue(1.0))
+	G.Must(G.Neg(x))
+	return G.NewTapeMachine(g)
+}
+
+// tapeField reads a field of a machine, which is unexported.
+func tapeField(m G.VM, name string) reflect.Value { return reflect.ValueOf(m).Elem().FieldByName(name) }
+
+// tapeFlags are the bits by which a TapeMachine remembers options, learned from it; ok is
+// false where its fields are not those that are known.
+var tapeFlags = sync.OnceValue(func() (f struct {
+	trace, nan, inf, bind uint16
+	ok                    bool
+}) {
+	m := tape()
+	for name, want := range map[string]reflect.Type{"evalMode": reflect.TypeFor[bool](), "runFlags": reflect.TypeFor[uint16](),
+		"watchNodes": reflect.TypeFor[G.Nodes](), "bindNodesDV": reflect.TypeFor[G.Nodes]()} {
+		if v := tapeField(m, name); !v.IsValid() || v.Type() != want {
+			return f
+		}
+	}
+	bit := func(o G.VMOpt) uint16 {
+		m := tape()
+		before := tapeField(m, "runFlags").Uint()
+		o(m)
+		return uint16(tapeField(m, "runFlags").Uint() ^ before)
+	}
+	f.trace, f.nan, f.inf, f.bind = bit(G.TraceExec()), bit(G.WithNaNWatch()), bit(G.WithInfWatch()), bit(G.BindDualValues())
+	f.ok = true
+	return f
+})
+
+// readOptions returns what options ask for, or an error that says which of them a VM
+// cannot do.
+func readOptions(opts []G.VMOpt) (o vmOptions, err error) {
+	if len(opts) == 0 {
+		return o, nil
+	}
+	f := tapeFlags()
+	if !f.ok {
+		return o, fmt.Errorf("the machine options of this version of gorgonia cannot be read: leave them out")
+	}
+	m := tape()
+	for i, opt := range opts {
+		if err := tryOption(m, opt); err != nil {
+			return o, fmt.Errorf("option %d: %w", i+1, err)
+		}
+	}
+	flags := uint16(tapeField(m, "runFlags").Uint())
+	o = vmOptions{eval: tapeField(m, "evalMode").Bool(), trace: flags&f.trace != 0, nan: flags&f.nan != 0, inf: flags&f.inf != 0,
+		bind: flags&f.bind != 0, watch: nodesOf(tapeField(m, "watchNodes")), bindTo: nodesOf(tapeField(m, "bindNodesDV"))}
+	return o, nil
+}
+
+// honoured are the fields of a TapeMachine that options may change: they are read, or say
+// how a log is written that there is not.
+var honoured = map[string]bool{"evalMode": true, "runFlags": true, "watchNodes": true, "bindNodesDV": true, "valueFmt": true, "logFlags": true, "buf": true}
+
+// unsupported says what options that change other fields are.
+var unsupported = map[string]string{
+	"logger":       "WithLogger is not supported: a compiled step has no log; Program.Listing shows it",
+	"p":            "WithPrecompiled is not supported: the graph is compiled for the device",
+	"Engine":       "WithEngine is not supported: the device computes",
+	"watchRegs":    "WithWatchlist of registers is not supported: name nodes",
+	"watchNodeIDs": "WithWatchlist of node IDs is not supported: name nodes",
+}
+
+// tryOption applies an option, which may change none but the honoured fields.
+func tryOption(m G.VM, opt G.VMOpt) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("gorgonia's TapeMachine does not take it: %v", r)
+		}
+	}()
+	before := map[string]string{}
+	look(reflect.ValueOf(m).Elem(), func(field, content string) { before[field] = content })
+	opt(m)
+	look(reflect.ValueOf(m).Elem(), func(field, content string) {
+		if content == before[field] || honoured[field] || err != nil {
+			return
+		}
+		if err = fmt.Errorf("it changes %q of a TapeMachine, which there is not here", field); unsupported[field] != "" {
+			err = errors.New(unsupported[field])
+		}
+	})
+	return err
+}
+
+// look calls f with the name of each field of a struct, and of structs in it, and what
+// tells whether it has changed.
+func look(v reflect.Value, f func(field, content string)) {
+	for i := range v.NumField() {
+		name, x := v.Type().Field(i).Name, v.Field(i)
+		switch x.Kind() {
+		case reflect.Struct:
+			look(x, f)
+		case reflect.Slice:
+			f(name, fmt.Sprint(x.Len()))
+		case reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func:
+			f(name, fmt.Sprint(x.Pointer()))
+		case reflect.Interface:
+			if x.IsNil() {
+				f(name, "nil")
+			} else {
+				f(name, x.Elem().Type().String())
+			}
+		default:
+			f(name, fmt.Sprint(x))
+		}
+	}
+}
+
+// notFinite returns what is watched for and found in a slice of numbers, or "".
+func (o vmOptions) notFinite(data any) string {
+	if !o.nan && !o.inf {
+		return ""
+	}
+	switch x := data.(type) {
+	case []float32:
+		return notFinite(o, x)
+	case []float64:
+		return notFinite(o, x)
+	}
+	return ""
+}
+
+func notFinite[T float32 | float64](o vmOptions, x []T) string {
+	for _, v := range x {
+		switch {
+		case o.nan && v != v:
+			return "NaN"
+		case o.inf && v == v && v-v != 0:
+			return "Inf"
+		}
+	}
+	return ""
+}
+
+func nodesOf(v reflect.Value) []*G.Node {
+	out := make([]*G.Node, v.Len())
+	for i := range out {
+		out[i] = (*G.Node)(v.Index(i).UnsafePointer())
+	}
+	return out
+}
+
+// setTraining puts Gorgonia's operations that behave in training otherwise than in
+// evaluation, such as its Dropout, into the one mode or the other.
+func setTraining(g *G.ExprGraph, on bool) error {
+	for _, n := range g.AllNodes() {
+		if op, ok := n.Op().(G.TrainModeOp); ok {
+			if err := op.SetTraining(on); err != nil {
+				return fmt.Errorf("node %q: %w", n.Name(), err)
+			}
+		}
+	}
+	return nil
+}
