@@ -299,7 +299,7 @@ func (t *training) reestimateAll() error {
 // of the mean of their steps, one seed alone. With statistics that are refreshed
 // every T steps a sample is a multiple of T steps, so that the refresh is counted, but
 // no more steps than the run has. Steps so slow that the samples take longer than ten
-// seconds are timed fewer times.
+// seconds are timed fewer times. It is 0 where the initial weights have no finite loss.
 func (a *Arm) Time(ctx context.Context) (float64, error) {
 	const samples, warm, atLeast, sample, longest = 40, 10, 5, 10 * time.Millisecond, 10 * time.Second
 	s, err := a.openToTime()
@@ -314,7 +314,9 @@ func (a *Arm) Time(ctx context.Context) (float64, error) {
 	t := engine.NewTrainer(s, a.train)
 	begin := time.Now()
 	first := max(warm, window)
-	if err := t.Run(ctx, first); err != nil {
+	if err := t.Run(ctx, first); errors.Is(err, engine.ErrDiverged) { // before its first step, and then there is nothing to time
+		return 0, nil
+	} else if err != nil {
 		return 0, err
 	}
 	if n := int(sample * time.Duration(first) / (time.Since(begin) + 1)); n > window {

@@ -160,7 +160,11 @@ func summarize(w io.Writer, run report.Run, files string) error {
 			fmt.Fprintf(&b, "%s\n", name)
 			name = ""
 		}
-		fmt.Fprintf(&b, "%-26s %15s %17s %10s %8.2f\n", name, loss, accuracy, bias, 1000*a.SecondsPerStep)
+		speed := "-"
+		if a.SecondsPerStep > 0 {
+			speed = fmt.Sprintf("%.2f", 1000*a.SecondsPerStep)
+		}
+		fmt.Fprintf(&b, "%-26s %15s %17s %10s %8s\n", name, loss, accuracy, bias, speed)
 	}
 	note := "max |b|: of each hidden layer"
 	if slices.ContainsFunc(run.Arms, func(a report.Arm) bool { return len(a.Seeds) > 1 }) {

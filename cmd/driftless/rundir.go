@@ -94,7 +94,9 @@ func (r *recorder) observer() benchmarks.Observer {
 }
 
 func (r *recorder) timed(arm string, sec float64) {
-	r.line("%-18s %.2f ms a step, alone", arm, 1000*sec)
+	if sec > 0 {
+		r.line("%-18s %.2f ms a step, alone", arm, 1000*sec)
+	}
 	r.start = time.Now() // the last one's: training starts
 }
 
