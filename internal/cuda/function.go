@@ -53,7 +53,9 @@ func LoadPTX(name, src string) (cu.Module, error) {
 // LoadCubin loads machine code, as ptxas writes it, into the current context. It is for
 // devices of one major compute capability, from a minor one on. The name stands for it in
 // messages.
-func LoadCubin(name string, code []byte) (cu.Module, error) { return load(name, C.CBytes(code)) }
+func LoadCubin(name string, code []byte) (cu.Module, error) {
+	return load(name, unsafe.Pointer(C.CString(string(code)))) // with a 0 at its end, which ends the PTX that the virtual driver takes for it
+}
 
 // load loads an image, which it frees.
 func load(name string, image unsafe.Pointer) (cu.Module, error) {
