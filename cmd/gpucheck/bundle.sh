@@ -11,7 +11,7 @@ flags=(-tags gpu -ldflags "-s -w" "$@")
 
 rm -rf "$out"
 mkdir -p "$out/bin" "$out/data"
-$go build "${flags[@]}" -o "$out/bin/gpucheck" ./benchmarks/gpucheck
+$go build "${flags[@]}" -o "$out/bin/gpucheck" ./cmd/gpucheck
 $go build "${flags[@]}" -o "$out/bin/driftless" ./cmd/driftless
 $go test -c "${flags[@]}" -o "$out/bin/cuda.test" ./engine/device/cuda
 
@@ -32,7 +32,7 @@ else
 fi
 gzip -n "$out/bin/driftless" "$out/bin/cuda.test" # gpucheck unpacks them
 
-sed "s/@GLIBC@/${glibc#GLIBC_}/" benchmarks/gpucheck/run.sh >"$out/run.sh"
+sed "s/@GLIBC@/${glibc#GLIBC_}/" cmd/gpucheck/run.sh >"$out/run.sh"
 chmod +x "$out/run.sh"
 size=$(du -sb "$out" | cut -f 1)
 echo "$out: $((size / 1000000)) MB, for x86-64 Linux with glibc ${glibc#GLIBC_} or later; run.sh is all there is to call"
