@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"driftless/engine/device"
@@ -26,7 +27,7 @@ type timing struct {
 	replicas []int
 	rounds   int
 	sample   time.Duration // of one row in one round, about
-	whole    int           // steps are a multiple of it: a graph holds as many
+	whole    int           // steps of a row of graphs are a multiple of it: a graph holds as many
 	least    int           // steps that are run before the clock, for the loss
 }
 
@@ -42,149 +43,49 @@ func (o options) timing() timing {
 	return timing{replicas: []int{1, 10, 50}, rounds: 9, sample: 300 * time.Millisecond, whole: 50, least: lossAt}
 }
 
+// A group is what several contenders do: training so many networks at once.
+type group struct {
+	shape
+	norm     models.Norm
+	replicas int
+}
+
+func (g group) String() string {
+	return fmt.Sprintf("%s, %v, %s", g.name, g.norm, plural(g.replicas, "network"))
+}
+
+// groups are those of a run, in the order of their worth. The virtual device would take
+// minutes for a step of the wide network.
+func (o options) groups() (out []group) {
+	paper, _ := o.shapes()
+	norms := []models.Norm{models.None, models.BatchNorm}
+	for i, replicas := range o.timing().replicas {
+		for _, norm := range norms {
+			out = append(out, group{paper, norm, replicas})
+		}
+		if i == 0 && (o.quick || !o.virtual()) {
+			for _, norm := range norms {
+				out = append(out, group{o.wide(), norm, 1})
+			}
+		}
+	}
+	return out
+}
+
 // A runner runs n steps of a row of the benchmark and returns what they took.
 type runner func(ctx context.Context, n int) (time.Duration, error)
 
 // A contender is a row of the benchmark.
 type contender struct {
-	norm     models.Norm
-	replicas int
+	group
 	impl     string
 	run      runner
 	launches func() string
-	loss     float64 // of step lossAt, first replica
+	loss     float64 // of step timing.least, first replica
+	whole    int     // a sample's steps are a multiple of it
 	steps    int     // of a sample
 	micros   []float64
 	failed   string
-}
-
-// bench times a step of ours and of PyTorch's.
-func bench(ctx context.Context, o options, t *teller) error {
-	tm := o.timing()
-	large, _ := o.shapes()
-	set := load(o, t)
-	var all []*contender
-	var closers []func()
-	defer func() {
-		for _, f := range closers {
-			f()
-		}
-	}()
-	// Ours come first: PyTorch compiles for minutes, and gets half the time at most.
-	until := time.Now().Add(o.limit / 2)
-	torch := newTorch(ctx, o, large, set, tm, t)
-	if torch != nil {
-		defer torch.close()
-	}
-	norms := []models.Norm{models.None, models.BatchNorm}
-	ours := map[string][]*contender{}
-	group := func(n models.Norm, replicas int) string { return fmt.Sprint(n, replicas) }
-	for _, norm := range norms {
-		for _, replicas := range tm.replicas {
-			cs, done, err := driftlessContenders(ctx, o, large, norm, replicas, set, tm)
-			closers = append(closers, done)
-			if err != nil {
-				return err
-			}
-			ours[group(norm, replicas)] = cs
-		}
-	}
-	for _, norm := range norms {
-		for _, replicas := range tm.replicas {
-			all = append(all, ours[group(norm, replicas)]...)
-			if torch != nil {
-				all = append(all, torch.contenders(ctx, until, norm, replicas, tm.least)...)
-			}
-		}
-	}
-	t.note("%s, batch %d, SGD, float32, %d rounds; µs are of one step of all networks; the range is that of the rounds.", large.name, large.batch, tm.rounds)
-	warm(ctx, all, tm)
-	for round := range tm.rounds {
-		for i := range all {
-			c := all[(round*7+i)%len(all)]
-			if c.failed != "" {
-				continue
-			}
-			if ctx.Err() != nil {
-				break
-			}
-			took, err := c.run(ctx, c.steps)
-			if err != nil {
-				c.failed = err.Error()
-				continue
-			}
-			c.micros = append(c.micros, float64(took.Nanoseconds())/1e3/float64(c.steps))
-		}
-	}
-	tellBench(all, tm, t)
-	return ctx.Err()
-}
-
-// warm finds how many steps a sample of each takes.
-func warm(ctx context.Context, all []*contender, tm timing) {
-	for _, c := range all {
-		if c.failed != "" || ctx.Err() != nil {
-			continue
-		}
-		n := tm.whole
-		for range 2 { // the first captures, or compiles
-			took, err := c.run(ctx, n)
-			if err != nil {
-				c.failed = err.Error()
-				break
-			}
-			c.steps = max(1, int(float64(tm.sample)/(float64(took)/float64(n)+1))/tm.whole) * tm.whole
-			n = min(c.steps, 40*tm.whole)
-		}
-	}
-}
-
-// tellBench writes the table, and checks that all trained alike.
-func tellBench(all []*contender, tm timing, t *teller) {
-	t.table("norm", "networks", "implementation", "µs a step", "range", "µs a network", "× Driftless", "launches a step", fmt.Sprintf("loss of step %d", tm.least))
-	var base, loss float64
-	for _, c := range all {
-		first := c.impl == implGraphs
-		if first {
-			base, loss = 0, c.loss
-		}
-		if c.failed != "" {
-			t.row(c.norm, c.replicas, c.impl, "failed", "", "", "", "", "")
-			if c.ours() {
-				t.check(false, fmt.Sprintf("%s, %v, %d networks", c.impl, c.norm, c.replicas), "%s", c.failed)
-			} else {
-				t.note("%s, %v, %d networks does not run: %s", c.impl, c.norm, c.replicas, lastLines(c.failed, 1))
-			}
-			continue
-		}
-		if len(c.micros) == 0 { // interrupted
-			continue
-		}
-		m := median(c.micros)
-		if first {
-			base = m
-		}
-		times := ""
-		if base > 0 {
-			times = fmt.Sprintf("%.2f", m/base)
-		}
-		t.row(c.norm, c.replicas, c.impl, fmt.Sprintf("%.2f", m), fmt.Sprintf("%.2f–%.2f", slices.Min(c.micros), slices.Max(c.micros)),
-			fmt.Sprintf("%.3f", m/float64(c.replicas)), times, c.launches(), fmt.Sprintf("%.6f", c.loss))
-		if !first && loss > 0 && !near(c.loss, loss) {
-			t.note("**%s, %v, %d networks comes to another loss than Driftless**: %v and %v: its time is not that of the same training.", c.impl, c.norm, c.replicas, c.loss, loss)
-		}
-	}
-}
-
-// near allows for rounding, that of TF32 included.
-func near(x, y float64) bool { return x-y < 0.01*y && y-x < 0.01*y }
-
-func median(x []float64) float64 {
-	s := slices.Sorted(slices.Values(x))
-	if n := len(s); n%2 == 0 {
-		return (s[n/2-1] + s[n/2]) / 2
-	}
-	return s[len(s)/2]
 }
 
 // Ways of running of ours.
@@ -194,63 +95,231 @@ const (
 	implCPU    = "Driftless, CPU"
 )
 
-func (c *contender) ours() bool {
-	return slices.Contains([]string{implGraphs, implPlain, implCPU}, c.impl)
+// bench times a step of ours. Each group has its rows in the report as soon as they have
+// been timed once; the rounds that follow make them better.
+func bench(ctx context.Context, o options, t *teller) error {
+	b := newBenchmark(o, t, load(o, t))
+	defer b.close()
+	groups := o.groups()
+	for i, g := range groups {
+		if err := b.own(ctx, g, implGraphs, implPlain, implCPU); err != nil {
+			t.note("The time was up before these were timed: %s.", words(groups[i:]))
+			return err
+		}
+	}
+	for round := 1; round < b.rounds; round++ {
+		for i := range b.all {
+			b.sample(ctx, b.all[(round*7+i)%len(b.all)])
+			if ctx.Err() != nil {
+				t.note("The time was up in round %d of %d.", round+1, b.rounds)
+				return ctx.Err()
+			}
+		}
+		b.tellAll()
+	}
+	tellClocks(ctx, o, t)
+	return ctx.Err()
 }
 
-// driftlessContenders opens sessions of our ways of running. done closes them.
-func driftlessContenders(ctx context.Context, o options, sh shape, norm models.Norm, replicas int, set *dataSet, tm timing) (out []*contender, done func(), err error) {
-	var sessions []device.Session
-	done = func() {
-		for _, s := range sessions {
-			_ = s.Close()
+// words lists things by their names.
+func words[T fmt.Stringer](list []T) string {
+	var out []string
+	for _, x := range list {
+		out = append(out, x.String())
+	}
+	return orNone(out)
+}
+
+func orNone(list []string) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, "; ")
+}
+
+// benchmark is a table of contenders.
+type benchmark struct {
+	timing
+	o       options
+	t       *teller
+	set     *dataSet
+	nets    map[string]*compiled // of our contenders
+	all     []*contender
+	closers []func() error
+}
+
+func newBenchmark(o options, t *teller, set *dataSet) *benchmark {
+	b := &benchmark{timing: o.timing(), o: o, t: t, set: set, nets: map[string]*compiled{}}
+	t.note("SGD, float32, up to %d rounds; µs are of one step of all networks; the range is that of the rounds.", b.rounds)
+	t.table("network", "batch", "norm", "networks", "implementation", "µs a step", "range", "rounds", "µs a network", "× Driftless", "launches a step", fmt.Sprintf("loss of step %d", b.least))
+	return b
+}
+
+func (b *benchmark) close() {
+	for _, f := range b.closers {
+		_ = f()
+	}
+	b.closers = nil
+}
+
+// own opens our contenders of a group, times each once and tells their rows. They have to
+// come to the same loss. Its error is that the time is up.
+func (b *benchmark) own(ctx context.Context, g group, impls ...string) error {
+	first := len(b.all)
+	for _, impl := range impls {
+		c := &contender{group: g, impl: impl, launches: func() string { return "" }, whole: 1}
+		if impl == implGraphs {
+			c.whole = b.whole
+		}
+		b.all = append(b.all, c)
+		if err := b.open(ctx, c); err != nil {
+			if ctx.Err() != nil {
+				b.all = b.all[:len(b.all)-1]
+				return ctx.Err()
+			}
+			c.failed = err.Error()
+			b.t.check(false, c.impl+", "+g.String(), "%v", err)
+		}
+		b.warm(ctx, c)
+		b.sample(ctx, c)
+		b.tell(c)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 	}
-	net, err := sh.compile(kind{norm, optim.SGD(benchLR)}, set)
+	for _, c := range b.all[first:] {
+		if base := b.all[first]; c != base && c.failed == "" && base.failed == "" {
+			b.t.check(c.loss == base.loss, fmt.Sprintf("%v: %s comes to the loss of %s", g, c.impl, base.impl), "%v and %v", c.loss, base.loss)
+		}
+	}
+	return nil
+}
+
+// open opens a session of ours and runs the steps before the clock.
+func (b *benchmark) open(ctx context.Context, c *contender) error {
+	key := c.name + " " + c.norm.String()
+	net := b.nets[key]
+	var err error
+	if net == nil {
+		if net, err = c.compile(kind{c.norm, optim.SGD(benchLR)}, b.set); err != nil {
+			return err
+		}
+		b.nets[key] = net
+	}
+	var dev device.Device = cpu.New()
+	switch c.impl {
+	case implGraphs:
+		dev, err = openDevice(b.o.device, b.t.options(cuda.Keep())...)
+	case implPlain:
+		dev, err = openDevice(b.o.device, b.t.options(cuda.Keep(), cuda.PlainLaunches())...)
+	}
 	if err != nil {
-		return nil, done, err
+		return err
 	}
-	for _, way := range []struct {
-		name string
-		open func() (device.Device, error)
-	}{
-		{implGraphs, func() (device.Device, error) { return openDevice(o.device, cuda.Keep()) }},
-		{implPlain, func() (device.Device, error) { return openDevice(o.device, cuda.Keep(), cuda.PlainLaunches()) }},
-		{implCPU, func() (device.Device, error) { return cpu.New(), nil }},
-	} {
-		c := &contender{norm: norm, replicas: replicas, impl: way.name, launches: func() string { return "" }}
-		out = append(out, c)
-		dev, err := way.open()
+	s, err := net.open(dev, seeds(c.replicas)...)
+	if err != nil {
+		return err
+	}
+	b.closers = append(b.closers, s.Close)
+	if c.loss, err = firstLoss(ctx, s, net, b.least); err != nil {
+		return err
+	}
+	c.run = func(ctx context.Context, n int) (time.Duration, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		before, began := counters(s), time.Now()
+		err := s.Run(net.train, n) // which waits for the steps' end
+		took := time.Since(began)
+		if after := counters(s); c.impl != implCPU {
+			each := float64(after.Launches-before.Launches+after.GraphLaunches-before.GraphLaunches) / float64(n)
+			kernels := float64(after.Launches-before.Launches+after.GraphKernels-before.GraphKernels) / float64(n)
+			c.launches = func() string { return fmt.Sprintf("%.2f of %.0f kernels", each, kernels) }
+		}
+		return took, err
+	}
+	return nil
+}
+
+// warm finds how many steps a sample of a contender takes.
+func (b *benchmark) warm(ctx context.Context, c *contender) {
+	n := c.whole
+	for range 2 { // the first captures, or compiles
+		if c.failed != "" || ctx.Err() != nil {
+			return
+		}
+		took, err := c.run(ctx, n)
 		if err != nil {
-			c.failed = err.Error()
-			continue
+			c.fail(ctx, err)
+			return
 		}
-		s, err := net.open(dev, seeds(replicas)...)
-		if err != nil {
-			c.failed = err.Error()
-			continue
-		}
-		sessions = append(sessions, s)
-		if c.loss, err = firstLoss(ctx, s, net, tm.least); err != nil {
-			c.failed = err.Error()
-			continue
-		}
-		c.run = func(ctx context.Context, n int) (time.Duration, error) {
-			if err := ctx.Err(); err != nil {
-				return 0, err
-			}
-			before, began := counters(s), time.Now()
-			err := s.Run(net.train, n) // which waits for the steps' end
-			took := time.Since(began)
-			if after := counters(s); way.name != implCPU {
-				each := float64(after.Launches-before.Launches+after.GraphLaunches-before.GraphLaunches) / float64(n)
-				kernels := float64(after.Launches-before.Launches+after.GraphKernels-before.GraphKernels) / float64(n)
-				c.launches = func() string { return fmt.Sprintf("%.2f of %.0f kernels", each, kernels) }
-			}
-			return took, err
+		c.steps = max(1, int(float64(b.timing.sample)/(float64(took)/float64(n)+1))/c.whole) * c.whole
+		n = min(c.steps, 40*c.whole)
+	}
+}
+
+// sample times a contender once.
+func (b *benchmark) sample(ctx context.Context, c *contender) {
+	if c.failed != "" || c.steps == 0 || ctx.Err() != nil {
+		return
+	}
+	took, err := c.run(ctx, c.steps)
+	if err != nil {
+		c.fail(ctx, err)
+		return
+	}
+	c.micros = append(c.micros, float64(took.Nanoseconds())/1e3/float64(c.steps))
+}
+
+// fail notes why a contender is out, which is not that the time is up.
+func (c *contender) fail(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		c.failed = err.Error()
+	}
+}
+
+// find returns a contender of a group, or nil.
+func (b *benchmark) find(g group, impl string) *contender {
+	for _, c := range b.all {
+		if c.impl == impl && c.group.String() == g.String() {
+			return c
 		}
 	}
-	return out, done, nil
+	return nil
+}
+
+// tellAll tells the rows of all.
+func (b *benchmark) tellAll() {
+	for _, c := range b.all {
+		b.tell(c)
+	}
+}
+
+// tell tells a contender's row, in the place of the one it had.
+func (b *benchmark) tell(c *contender) {
+	key := fmt.Sprintf("%v, %s", c.group, c.impl)
+	row := []any{c.name, c.batch, c.norm, c.replicas, c.impl}
+	switch {
+	case c.failed != "":
+		b.t.keyed(key, append(row, "failed", "", "", "", "", "", "")...)
+		return
+	case len(c.micros) == 0: // the time was up
+		return
+	}
+	m, times := median(c.micros), ""
+	if base := b.find(c.group, implGraphs); base != nil && len(base.micros) > 0 {
+		times = fmt.Sprintf("%.2f", m/median(base.micros))
+	}
+	b.t.keyed(key, append(row, fmt.Sprintf("%.2f", m), fmt.Sprintf("%.2f–%.2f", slices.Min(c.micros), slices.Max(c.micros)), len(c.micros),
+		fmt.Sprintf("%.3f", m/float64(c.replicas)), times, c.launches(), fmt.Sprintf("%.6f", c.loss))...)
+}
+
+func median(x []float64) float64 {
+	s := slices.Sorted(slices.Values(x))
+	if n := len(s); n%2 == 0 {
+		return (s[n/2-1] + s[n/2]) / 2
+	}
+	return s[len(s)/2]
 }
 
 // firstLoss runs the first steps and returns the loss of the last of them.
@@ -267,7 +336,7 @@ func firstLoss(ctx context.Context, s device.Session, net *compiled, steps int) 
 
 // plan lists the launches of a step of one network, as driftless train --plan does.
 func plan(ctx context.Context, o options, t *teller) error {
-	dev, err := openDevice(o.device, cuda.Keep())
+	dev, err := openDevice(o.device, t.options(cuda.Keep())...)
 	if err != nil {
 		return err
 	}
@@ -275,13 +344,16 @@ func plan(ctx context.Context, o options, t *teller) error {
 	if o.quick {
 		steps = 50
 	}
-	large, _ := o.shapes()
 	set := load(o, t)
-	for _, norm := range []models.Norm{models.None, models.BatchNorm} {
+	for i, g := range o.groups() {
+		if g.replicas > 1 {
+			break
+		}
 		if err := ctx.Err(); err != nil {
+			t.note("The time was up before these were listed: %s.", words(o.groups()[i:]))
 			return err
 		}
-		net, err := large.compile(kind{norm, optim.SGD(benchLR)}, set)
+		net, err := g.compile(kind{g.norm, optim.SGD(benchLR)}, set)
 		if err != nil {
 			return err
 		}
@@ -295,9 +367,9 @@ func plan(ctx context.Context, o options, t *teller) error {
 		}
 		listing, err := p.Profile(net.train, steps)
 		if err = errors.Join(err, s.Close()); err != nil {
-			return fmt.Errorf("%s, %v: %w", large.name, norm, err)
+			return fmt.Errorf("%v: %w", g, err)
 		}
-		t.note("%s, %v, batch %d:\n\n%s", large.name, norm, large.batch, fenced(net.train.Listing(listing)))
+		t.note("%v, batch %d:\n\n%s", g, g.batch, fenced(net.train.Listing(listing)))
 	}
 	return nil
 }
@@ -310,5 +382,3 @@ func seeds(n int) []int64 {
 	}
 	return out
 }
-
-var errTorchEnded = errors.New("the process of PyTorch has ended")

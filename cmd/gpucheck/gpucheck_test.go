@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,30 +15,6 @@ import (
 	"driftless/engine/device/cpu"
 	"driftless/engine/program"
 )
-
-// TestMain lets this test binary be the process of a part.
-func TestMain(m *testing.M) {
-	switch os.Getenv("GPUCHECK_TEST_PROCESS") {
-	case "":
-		os.Exit(m.Run())
-	case "crash":
-		newTeller(os.Stdout).check(true, "before the crash", "")
-		panic("the device is lost")
-	case "hang":
-		newTeller(os.Stdout).check(true, "before the hang", "")
-		time.Sleep(time.Minute)
-	case "stubborn": // so are what it starts
-		signal.Ignore(os.Interrupt)
-		cmd := exec.Command("sleep", "8")
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-		_ = cmd.Start()
-		time.Sleep(time.Minute)
-	case "error":
-		os.Stdout.WriteString("a stray line\n")
-		os.Stderr.WriteString("no such device\n")
-		os.Exit(exitFailed)
-	}
-}
 
 // collect runs a part in this process and returns what it tells.
 func collect(t *testing.T, f func(ctx context.Context, o options, t *teller) error, o options) *section {
@@ -58,7 +32,7 @@ func collect(t *testing.T, f func(ctx context.Context, o options, t *teller) err
 }
 
 func quick(device string) options {
-	return options{device: device, quick: true, steps: []int{1, 3}, limit: time.Minute, out: "gpu-check.md", python: "no-such-interpreter"}
+	return options{device: device, quick: true, steps: []int{1, 3}, out: "gpu-check.md", python: "no-such-interpreter", budget: time.Hour, time: time.Minute}
 }
 
 // TestPartsOnCPU runs the comparisons with the CPU as the device: all are equal.
@@ -67,7 +41,7 @@ func TestPartsOnCPU(t *testing.T) {
 		name   string
 		run    func(context.Context, options, *teller) error
 		checks int
-	}{{"bits", bits, 24}, {"replicas", replicas, 6}, {"steps", someSteps, 0}, {"bench", bench, 0}, {"plan", plan, 0}} {
+	}{{"bits", bits, 24}, {"replicas", replicas, 6}, {"steps", someSteps, 0}, {"launches", someLaunches, 0}, {"bench", bench, 12}, {"plan", plan, 0}} {
 		s := collect(t, c.run, quick("cpu"))
 		if passed, all := s.checks(); s.err != nil || passed != all || all != c.checks {
 			t.Errorf("%s: %d of %d checks passed, want all of %d; error %v", c.name, passed, all, c.checks, s.err)
@@ -131,39 +105,10 @@ func TestDifferencesAreFound(t *testing.T) {
 	}
 }
 
-// TestProcesses: a part that crashes, hangs or fails keeps what it told, and its
-// reason.
-func TestProcesses(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func(d time.Duration) { patience = d }(patience)
-	patience = time.Second
-	for _, c := range []struct {
-		how, want string
-		limit     time.Duration
-		events    int
-	}{{"crash", "the device is lost", time.Minute, 1}, {"hang", "did not end within 1s", time.Second, 1}, {"stubborn", "did not end within 1s", time.Second, 0}, {"error", "a stray line\nno such device", time.Minute, 0}} {
-		t.Setenv("GPUCHECK_TEST_PROCESS", c.how)
-		var s section
-		s.err = runProcess(t.Context(), c.limit, self, nil, s.add)
-		if s.err == nil || !strings.Contains(s.err.Error(), c.want) || len(s.events) != c.events || !s.failed() {
-			t.Errorf("%s: %d events, error %v", c.how, len(s.events), s.err)
-		}
-	}
-	t.Setenv("GPUCHECK_TEST_PROCESS", "hang")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if err := runProcess(ctx, time.Minute, self, nil, func(event) {}); err == nil || err.Error() != "interrupted" {
-		t.Errorf("interrupted: %v", err)
-	}
-}
-
 func TestFlags(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"-device gpu", "cuda:N or virtual"}, {"-device cuda:x", "cuda:N"}, {"-steps 10,1", "rising"}, {"-steps x", "rising"}, {"-only benches", "unknown part"},
-		{"-skip machine", "unknown part"}, {"-limit 0s", "not positive"}, {"now", "unknown argument"},
+		{"-skip machine", "unknown part"}, {"-budget 0s", "not positive"}, {"-limit 1m", "not defined"}, {"now", "unknown argument"},
 	} {
 		if _, err := parseFlags(strings.Fields(c.args), &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.args, err, c.want)
@@ -177,21 +122,25 @@ func TestFlags(t *testing.T) {
 		if err != nil || !slices.Equal(o.steps, c.steps) {
 			t.Errorf("%q: steps %v, error %v, want %v", c.args, o.steps, err, c.steps)
 		}
-		again, err := parseFlags(o.args("bits"), &bytes.Buffer{})
-		if o.part = "bits"; err != nil || !slices.Equal(again.steps, o.steps) || again.device != o.device || again.quick != o.quick || again.limit != o.limit || again.part != o.part {
+		o.work = "/work"
+		again, err := parseFlags(o.args("bits", 7*time.Second), &bytes.Buffer{})
+		if err != nil || !slices.Equal(again.steps, o.steps) || again.device != o.device || again.quick != o.quick || again.part != "bits" || again.time != 7*time.Second || again.work != o.work {
 			t.Errorf("%q: a part's process gets %+v, error %v", c.args, again, err)
 		}
 	}
 }
 
 func TestReport(t *testing.T) {
-	r := &report{began: time.Unix(0, 0), device: "cuda", title: "GPU X, driver 1.2", sections: []*section{
-		{title: "A", events: []event{{Head: []string{"a", "b"}}, {Row: []string{"1", "x|y"}}, {Check: "c1", OK: true, Text: "fine"}, {Text: "a note"}}},
+	r := &report{began: time.Unix(0, 0), finished: true, budget: time.Minute, device: "cuda", title: "GPU X, driver 1.2", sections: []*section{
+		{title: "A", events: []event{{Head: []string{"a", "b"}}, {Text: "a note"}, {Row: []string{"1", "x|y"}}, {Check: "c1", OK: true, Text: "fine"}, {Row: []string{"2", ""}}, {Head: []string{"c"}}, {Row: []string{"3"}}}},
 		{title: "B", events: []event{{Check: "c2", Text: "off by\n```1"}}},
 		{title: "C", err: errors.New("killed\nlast words")},
+		{title: "D", left: "there is no ncu."},
+		{title: "E", events: []event{{Check: "c3", OK: true}}, cut: true, given: 15 * time.Second},
 	}}
 	text := r.markdown()
-	for _, want := range []string{"device: **GPU X, driver 1.2**", "**FAIL: 1 of 2 checks, 1 part did not come to its end**", "| A | PASS: 1 check |", "| a | b |\n|---|---|\n| 1 | x\\|y |",
+	for _, want := range []string{"device: **GPU X, driver 1.2**", "**FAIL: 1 of 3 checks, 1 part did not come to its end, 1 part left out, 1 part cut short**", "budget 1m0s",
+		"| A | PASS: 1 check |", "| a | b |\n|---|---|\n| 1 | x\\|y |\n| 2 |  |\n\na note\n\n| c |\n|---|\n| 3 |\n", "| D | left out |", "\nLeft out: there is no ncu.\n", "| E | PASS: 1 check, then its 15 s were up |",
 		"a note", "- PASS c1: fine", "**FAIL c2**\n\n```\noff by\n'''1\n```", "killed\nlast words"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
@@ -204,14 +153,77 @@ func TestReport(t *testing.T) {
 	if text := r.markdown(); !strings.Contains(text, "Verified on a virtual PTX device, not on NVIDIA hardware") {
 		t.Error("the report does not say that the device is virtual")
 	}
-	path := filepath.Join(t.TempDir(), "r.md")
-	if err := r.write(path); err != nil {
+	r.path = filepath.Join(t.TempDir(), "r.md")
+	if err := r.write(); err != nil {
 		t.Fatal(err)
 	}
-	if data, err := os.ReadFile(path); err != nil || string(data) != r.markdown() {
+	if data, err := os.ReadFile(r.path); err != nil || string(data) != r.markdown() {
 		t.Errorf("the file has %d bytes, error %v", len(data), err)
 	}
-	if err := r.write(filepath.Join(path, "r.md")); err == nil || !strings.Contains(err.Error(), "-out") {
+	r.path = filepath.Join(r.path, "r.md")
+	if err := r.write(); err == nil || !strings.Contains(err.Error(), "-out") {
 		t.Errorf("error %v, want one that names -out", err)
 	}
+
+	// What was left out or cut short has not failed; what has not finished has not passed.
+	r = &report{finished: true, sections: []*section{r.sections[0], r.sections[3], r.sections[4]}}
+	if text := r.summary(); r.failed() || text != "PASS: 2 checks, 1 part left out, 1 part cut short" {
+		t.Errorf("failed %v: %s", r.failed(), text)
+	}
+	r.finished = false
+	if text := r.summary(); !strings.HasPrefix(text, "not finished: 2 checks passed so far") {
+		t.Error(text)
+	}
+}
+
+// TestKeyedRows: a row takes the place of the one that its key had.
+func TestKeyedRows(t *testing.T) {
+	var s section
+	for _, e := range []event{{Row: []string{"1"}, Key: "a"}, {Row: []string{"2"}, Key: "b"}, {Row: []string{"3"}, Key: "a"}, {Row: []string{"4"}}} {
+		s.add(e)
+	}
+	var got []string
+	for _, e := range s.events {
+		got = append(got, e.Row...)
+	}
+	if strings.Join(got, " ") != "3 2 4" {
+		t.Errorf("rows %q", got)
+	}
+}
+
+// TestCutShort: a part whose time is up keeps what it told, and says what it lacks.
+func TestCutShort(t *testing.T) {
+	for _, c := range []struct {
+		name, at, note string // it is cut short when it has told this
+		times          int    // so often
+		run            func(context.Context, options, *teller) error
+	}{
+		{"bits", `"Check"`, "The time was up before these were done: 784-12-12-10, none, sgd; 784-12-12-10, batchnorm, sgd; ", 1, bits},
+		{"bench", `"Row"`, "The time was up before these were timed: 784-12-12-10, none, 1 network; ", 1, bench},
+		{"bench, in a later round", "Driftless, CPU\"}", "The time was up in round 3 of 3.", 12, bench},
+		{"plan", "784-12-12-10, none, 1 network, batch", "The time was up before these were listed: 784-12-12-10, batchnorm, 1 network; ", 1, plan},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &trigger{at: c.at, times: c.times, do: cancel}
+		err := c.run(ctx, quick("cpu"), newTeller(w))
+		if !errors.Is(err, context.Canceled) || !strings.Contains(w.String(), c.note) || strings.Count(w.String(), c.at) != c.times {
+			t.Errorf("%s: error %v\n%s", c.name, err, w.String())
+		}
+	}
+}
+
+// trigger does something when it has been written something so often.
+type trigger struct {
+	bytes.Buffer
+	at    string
+	times int
+	do    func()
+}
+
+func (w *trigger) Write(p []byte) (int, error) {
+	n, err := w.Buffer.Write(p)
+	if strings.Count(w.String(), w.at) == w.times {
+		w.do()
+	}
+	return n, err
 }

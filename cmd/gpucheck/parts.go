@@ -1,46 +1,45 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 )
 
 // A part is one section of the report.
 type part struct {
-	name, title string
-	run         func(ctx context.Context, o options, t *teller) error
+	name, title   string
+	weight, least time.Duration // see allot
+	run           func(ctx context.Context, o options, t *teller) error
 }
 
-// allParts are the parts in their order; the last is what the sanitizer watches.
+// allParts are the parts in the order of their worth. The last two are what other
+// programs watch.
 func allParts() []part {
+	const s = time.Second
 	return []part{
-		{"machine", "Machine", machine},
-		{"conformance", "Conformance suite", conformance},
-		{"bits", "CPU against GPU", bits},
-		{"graphs", "Graph replay against plain launches", graphs},
-		{"replicas", "Replicas", replicas},
-		{"sanitizer", "compute-sanitizer", sanitizer},
-		{"cli", "The command line", cli},
-		{"bench", "Step benchmark", bench},
-		{"plan", "Where a step's time goes", plan},
-		{"steps", "", someSteps},
+		{"machine", "Machine", 5 * s, 30 * s, machine},
+		{"graphs", "Graph replay against plain launches", 15 * s, 10 * s, graphs},
+		{"bits", "CPU against GPU", 15 * s, 10 * s, bits},
+		{"replicas", "Replicas", 15 * s, 10 * s, replicas},
+		{"plan", "Where a step's time goes", 15 * s, 10 * s, plan},
+		{"bench", "Step benchmark", 100 * s, 20 * s, bench},
+		{"conformance", "Conformance suite", 110 * s, 20 * s, conformance},
+		{"ncu", "Nsight Compute", 60 * s, 20 * s, ncu},
+		{"cli", "The command line", 15 * s, 10 * s, cli},
+		{"sanitizer", "compute-sanitizer", 25 * s, 15 * s, sanitizer},
+		{"pytorch", "Beside PyTorch", 25 * s, 30 * s, pytorch},
+		{"steps", "", 0, 0, someSteps},
+		{"launches", "", 0, 0, someLaunches},
 	}
 }
 
 // reported are the parts that have a section.
 func reported() []part {
 	all := allParts()
-	return all[:len(all)-1]
+	return all[:len(all)-2]
 }
 
 // partNames are what -only and -skip take.
@@ -52,21 +51,63 @@ func partNames() []string {
 	return out
 }
 
-// runAll runs the parts, writes the report after each, and returns the exit code.
+// asked are the parts that the flags ask for.
+func (o options) asked() []part {
+	return slices.DeleteFunc(reported(), func(p part) bool {
+		return p.name != "machine" && (len(o.only) > 0 && !slices.Contains(o.only, p.name) || slices.Contains(o.skip, p.name))
+	})
+}
+
+// allot is the time for the first of the parts out of what is left for all of them: its
+// share by weight, but at least what it needs to find anything. It is 0 if that is not
+// left. What a part does not use is there for those after it.
+func allot(left time.Duration, parts []part) time.Duration {
+	var sum time.Duration
+	for _, p := range parts {
+		sum += p.weight
+	}
+	p := parts[0]
+	if left < p.least {
+		return 0
+	}
+	return max(p.least, time.Duration(float64(left)*float64(p.weight)/float64(sum)))
+}
+
+// runAll runs the parts, writes the report as they tell, and returns the exit code.
 func (r *report) runAll(ctx context.Context, o options, self string, stdout, stderr io.Writer) int {
-	for i, p := range reported() {
-		if i > 0 && (len(o.only) > 0 && !slices.Contains(o.only, p.name) || slices.Contains(o.skip, p.name)) {
-			continue
-		}
+	env := environment(o)
+	parts := o.asked()
+	for i, p := range parts {
 		s := &section{title: p.title}
 		r.sections = append(r.sections, s)
 		fmt.Fprintf(stderr, "%s … ", p.title)
-		began := time.Now()
-		s.err = runProcess(ctx, o.limit, self, o.args(p.name), s.add)
-		s.took = time.Since(began)
+		// What stopping a part takes that does not stop is kept back.
+		left := o.budget - time.Since(r.began) - 2*patience
+		given := allot(left, parts[i:])
+		if i == 0 {
+			given = max(given, p.least)
+		}
+		if given == 0 {
+			s.left = fmt.Sprintf("of the budget of %v there are %.0f s left, and it takes %.0f at least", o.budget, max(0, left.Seconds()), p.least.Seconds())
+			fmt.Fprintf(stderr, "%s: %s\n", s.verdict(), s.left)
+			continue
+		}
+		s.running = true
+		began, wrote := time.Now(), time.Now()
+		s.err = runProcess(ctx, given, self, append(o.args(p.name, given), "-leash"), env, func(e event) {
+			s.add(e)
+			if time.Since(wrote) > time.Second {
+				_ = r.write() // at the part's end an error is said
+				wrote = time.Now()
+			}
+		})
+		s.running, s.took, s.given = false, time.Since(began), given
 		r.interrupted = ctx.Err() != nil
 		s.interrupted = r.interrupted
 		fmt.Fprintf(stderr, "%s (%.1f s)\n", s.verdict(), s.took.Seconds())
+		if s.left != "" {
+			fmt.Fprintln(stderr, "  "+s.left)
+		}
 		for _, f := range s.failures() {
 			fmt.Fprintln(stderr, "  "+f)
 		}
@@ -74,118 +115,26 @@ func (r *report) runAll(ctx context.Context, o options, self string, stdout, std
 			o.device = s.device.Device
 			r.device, r.title, r.virtual = s.device.Device, s.device.Title, s.device.Virtual
 		}
-		none := i == 0 && s.device.Device == ""
-		if none {
-			r.none = true
-		}
-		if err := r.write(o.out); err != nil {
+		r.none = r.none || i == 0 && s.device.Device == ""
+		if err := r.write(); err != nil {
 			fmt.Fprintln(stderr, "gpucheck:", err)
-			return exitFailed
 		}
-		if r.interrupted || none {
+		if r.interrupted || r.none {
 			break
 		}
 	}
-	fmt.Fprintf(stdout, "%s\nreport: %s\n", r.summary(), o.out)
+	r.finished = true
+	err := r.write()
+	if err != nil { // the results are all the same worth having
+		fmt.Fprintf(stderr, "gpucheck: %v\n", err)
+		fmt.Fprintln(stdout, r.markdown())
+	}
+	fmt.Fprintf(stdout, "%s\nreport: %s\n", r.summary(), r.path)
 	switch {
 	case r.interrupted:
 		return exitInterrupted
-	case r.failed():
+	case r.failed() || err != nil:
 		return exitFailed
 	}
 	return exitOK
-}
-
-// patience is how long a process that is asked to end may take.
-var patience = 10 * time.Second
-
-// runProcess runs a part's process and hands its events on. Its error has the reason
-// for which the process did not come to its end.
-func runProcess(ctx context.Context, limit time.Duration, self string, args []string, add func(event)) error {
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	cmd := exec.CommandContext(limited, self, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = patience // then it is killed
-	out, errs := &listener{add: add}, &tail{}
-	cmd.Stdout, cmd.Stderr = out, errs
-	err := cmd.Run()
-	reason := strings.TrimSpace(out.rest() + errs.String())
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return errors.New("interrupted")
-	case limited.Err() != nil:
-		return fmt.Errorf("it did not end within %v and was stopped (-limit allows more)\n%s", limit, reason)
-	case reason == "":
-		return err
-	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == exitFailed {
-		return errors.New(reason)
-	}
-	return fmt.Errorf("%w\n%s", err, reason)
-}
-
-// listener hands the events among what is written to it on, line by line, and keeps
-// the rest.
-type listener struct {
-	add   func(event)
-	part  []byte // of a line
-	stray strings.Builder
-}
-
-func (l *listener) Write(p []byte) (int, error) {
-	l.part = append(l.part, p...)
-	for {
-		line, rest, ok := bytes.Cut(l.part, []byte("\n"))
-		if !ok {
-			return len(p), nil
-		}
-		l.part = rest
-		var e event
-		if json.Unmarshal(line, &e) == nil {
-			l.add(e)
-		} else if len(bytes.TrimSpace(line)) > 0 {
-			l.stray.Write(append(line, '\n'))
-		}
-	}
-}
-
-// rest is what was no event.
-func (l *listener) rest() string { return l.stray.String() + string(l.part) }
-
-// tail keeps the beginning and the end of what is written to it: Go prints a
-// crash's reason first, Python last.
-type tail struct {
-	mu         sync.Mutex
-	head, last []byte
-	cut        bool
-}
-
-const tailBytes = 3000
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n := len(p)
-	if room := tailBytes - len(t.head); room > 0 {
-		take := min(room, len(p))
-		t.head, p = append(t.head, p[:take]...), p[take:]
-	}
-	t.last = append(t.last, p...)
-	if over := len(t.last) - tailBytes; over > 0 {
-		t.last, t.cut = append([]byte(nil), t.last[over:]...), true
-	}
-	return n, nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.cut {
-		return string(t.head) + "\n…\n" + string(t.last)
-	}
-	return string(t.head) + string(t.last)
 }
