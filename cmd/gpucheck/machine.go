@@ -30,7 +30,7 @@ func openDevice(name string, opts ...cuda.Option) (device.Device, error) {
 	}
 	n, ok := ordinal(name)
 	if !ok {
-		return nil, fmt.Errorf("%q is no device", name)
+		return nil, fmt.Errorf("%q names no device: use cuda:N", name)
 	}
 	return cuda.New(n, opts...)
 }
@@ -195,7 +195,7 @@ func tellSMI(ctx context.Context, d driver.DeviceInfo, t *teller) {
 // is not known.
 func tellClocks(ctx context.Context, o options, t *teller) {
 	n, ok := ordinal(o.device)
-	if !ok || o.virtual() {
+	if !ok {
 		return
 	}
 	info, err := driver.Status()

@@ -20,7 +20,7 @@ type part struct {
 func allParts() []part {
 	const s = time.Second
 	return []part{
-		{"machine", "Machine", 5 * s, 30 * s, machine},
+		{"machine", "Machine", 5 * s, 60 * s, machine},
 		{"graphs", "Graph replay against plain launches", 15 * s, 10 * s, graphs},
 		{"bits", "CPU against GPU", 15 * s, 10 * s, bits},
 		{"replicas", "Replicas", 15 * s, 10 * s, replicas},

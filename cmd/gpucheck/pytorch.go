@@ -138,8 +138,11 @@ func pytorch(ctx context.Context, o options, t *teller) error {
 // taken reports whether a process keeps all others from the device.
 func taken(o options) bool {
 	n, ok := ordinal(o.device)
+	if !ok { // the virtual device has to be chosen before the driver is asked
+		return false
+	}
 	info, err := driver.Status()
-	return ok && !o.virtual() && err == nil && n < len(info.Devices) && info.Devices[n].Mode == driver.Exclusive
+	return err == nil && n < len(info.Devices) && info.Devices[n].Mode == driver.Exclusive
 }
 
 // beside times one of PyTorch's ways of running a group beside ours.
@@ -165,8 +168,11 @@ func (b *benchmark) beside(ctx context.Context, g group, impl string, process fu
 		b.sample(ctx, ours)
 		b.sample(ctx, c)
 	}
-	b.tell(ours)
-	b.tell(c)
+	for _, row := range b.all { // whose times are told against ours, which has been timed again
+		if row.group.String() == g.String() {
+			b.tell(row)
+		}
+	}
 	if c.failed != "" {
 		return errors.New(c.failed)
 	}

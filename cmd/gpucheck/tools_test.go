@@ -440,8 +440,19 @@ read line; echo "lost the device" >&2; exit 1`)
 // TestPyTorchPart times what stands for PyTorch beside ours: by its worth, each row told
 // as soon as it is there, without torch.compile where there is no C compiler.
 func TestPyTorchPart(t *testing.T) {
+	for _, device := range []string{"cpu", "virtual"} {
+		t.Run(device, func(t *testing.T) {
+			if device == "virtual" && !driver.Built {
+				t.Skip("this build has no virtual device")
+			}
+			besideTorch(t, device)
+		})
+	}
+}
+
+func besideTorch(t *testing.T, device string) {
 	dir := t.TempDir()
-	o := quick("cpu")
+	o := quick(device)
 	o.python = filepath.Join(dir, "python")
 	server := `echo '{"Torch":"2.0","Device":"X","Impls":["eager","compile","graph50","compile-graph50"]}'
 while read -r line; do case "$line" in
