@@ -67,8 +67,7 @@ func TestBudget(t *testing.T) {
 	}
 	for _, budget := range []time.Duration{s, 45 * s, 180 * s, 300 * s, 400 * s, time.Hour} {
 		_, given := spend(budget, nil)
-		all := sum(names...)
-		all = 0
+		var all time.Duration
 		for _, p := range reported() {
 			if d := given[p.name]; d != 0 && d < p.least {
 				t.Errorf("of %v %s has %v, and needs %v", budget, p.name, d, p.least)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -346,55 +345,6 @@ func TestReportPath(t *testing.T) {
 	o := options{out: filepath.Join(dir, "a.b", "gpu-check.md")}
 	if got := o.file("ncu.csv"); got != filepath.Join(dir, "a.b", "gpu-check-ncu.csv") {
 		t.Error(got)
-	}
-}
-
-// TestRunScript: a bundle's run.sh goes by its own folder, not by the variable OUT, and
-// where that cannot be written to, by the present one; what is said on the command line
-// comes last, and so counts.
-func TestRunScript(t *testing.T) {
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("there is no shell")
-	}
-	text, err := os.ReadFile("run.sh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "a bundle")
-	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "run.sh"), text, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	script(t, filepath.Join(dir, "bin", "gpucheck"), `for a; do echo "$a"; done`+"\n")
-	run := func(user func(*exec.Cmd)) string {
-		t.Helper()
-		cmd := exec.Command(sh, filepath.Join(dir, "run.sh"), "-out", "mine")
-		cmd.Env, cmd.Dir = []string{"PATH=/usr/bin:/bin", "OUT=" + t.TempDir()}, "/"
-		user(cmd)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	lines := func(out string) string {
-		return strings.Join([]string{"-suite", dir + "/bin", "-data", dir + "/data", "-out", out, "-budget", "5m", "-out", "mine"}, "\n")
-	}
-	if got := run(func(*exec.Cmd) {}); got != lines(dir) {
-		t.Errorf("arguments\n%s", got)
-	}
-	if os.Geteuid() == 0 {
-		return // whom no folder refuses
-	}
-	if err := os.Chmod(dir, 0o555); err != nil {
-		t.Fatal(err)
-	}
-	defer os.Chmod(dir, 0o755)
-	if got := run(func(*exec.Cmd) {}); got != lines(".") {
-		t.Errorf("from a folder that cannot be written to, arguments\n%s", got)
 	}
 }
 
