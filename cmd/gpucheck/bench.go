@@ -178,7 +178,6 @@ func (b *benchmark) own(ctx context.Context, g group, impls ...string) error {
 				return ctx.Err()
 			}
 			c.failed = err.Error()
-			b.t.check(false, c.impl+", "+g.String(), "%v", err)
 		}
 		b.warm(ctx, c)
 		b.sample(ctx, c)
@@ -302,6 +301,9 @@ func (b *benchmark) tell(c *contender) {
 	switch {
 	case c.failed != "":
 		b.t.keyed(key, append(row, "failed", "", "", "", "", "", "")...)
+		if strings.HasPrefix(c.impl, "Driftless") {
+			b.t.tell(event{Check: key, Text: c.failed, Key: key + " failed"})
+		}
 		return
 	case len(c.micros) == 0: // the time was up
 		return

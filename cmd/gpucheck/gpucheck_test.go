@@ -14,6 +14,7 @@ import (
 
 	"driftless/engine/device/cpu"
 	"driftless/engine/program"
+	"driftless/models"
 )
 
 // collect runs a part in this process and returns what it tells.
@@ -226,4 +227,29 @@ func (w *trigger) Write(p []byte) (int, error) {
 		w.do()
 	}
 	return n, err
+}
+
+// TestContenderFails: one of ours that fails, at whatever time, is a failed check, once;
+// one of PyTorch's is not.
+func TestContenderFails(t *testing.T) {
+	s := collect(t, func(ctx context.Context, o options, tell *teller) error {
+		b := newBenchmark(o, tell, synthetic())
+		for _, impl := range []string{implPlain, "PyTorch, eager"} {
+			calls := 0
+			c := &contender{group: group{tiny, models.None, 1}, impl: impl, launches: func() string { return "" }, steps: 1, run: func(context.Context, int) (time.Duration, error) {
+				if calls++; calls == 2 {
+					return 0, errors.New("the device is lost")
+				}
+				return time.Millisecond, nil
+			}}
+			for range 3 {
+				b.sample(ctx, c)
+				b.tell(c)
+			}
+		}
+		return nil
+	}, quick("cpu"))
+	if passed, all := s.checks(); passed != 0 || all != 1 || !strings.Contains(strings.Join(s.failures(), ""), "plain launches: the device is lost") {
+		t.Errorf("%d of %d checks passed: %q", passed, all, s.failures())
+	}
 }
