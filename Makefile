@@ -50,13 +50,13 @@ test-gpu: needs-go ## the tests of the build with CUDA support, on the virtual d
 	$(CUDA_ENV) && $(GO) vet -tags gpu ./... && $(GO) tool staticcheck -tags gpu ./... && $(GO) test -tags gpu $$($(GO) list ./... | grep -v /kernels)
 
 gpu-check: needs-go needs-cc ## checks and times this machine's CUDA device: gpu-check.md (ARGS="-device virtual": without one)
-	@$(CUDA_ENV) && mkdir -p build/gpu-check && CGO_ENABLED=1 $(GO) build -tags gpu -o build/gpu-check/ ./benchmarks/gpucheck ./cmd/driftless && \
+	@$(CUDA_ENV) && mkdir -p build/gpu-check && CGO_ENABLED=1 $(GO) build -tags gpu -o build/gpu-check/ ./cmd/gpucheck ./cmd/driftless && \
 	  CGO_ENABLED=1 $(GO) test -c -tags gpu -o build/gpu-check/cuda.test ./engine/device/cuda
 	@build/gpu-check/driftless data fetch mnist >/dev/null || echo "MNIST could not be fetched: going on with SYNTHETIC images drawn by the program"
 	build/gpu-check/gpucheck $(ARGS)
 
 gpu-bundle: needs-go needs-cc ## the same as a folder for another machine, which needs nothing but a driver: build/gpu-bundle
-	@$(CUDA_ENV) && GO="$(GO)" CGO_ENABLED=1 benchmarks/gpucheck/bundle.sh $(BUNDLE_FLAGS)
+	@$(CUDA_ENV) && GO="$(GO)" CGO_ENABLED=1 cmd/gpucheck/bundle.sh $(BUNDLE_FLAGS)
 
 ptx: ## rebuilds the CUDA kernels' PTX with clang 19
 	kernels/cuda/build.sh

@@ -4,7 +4,7 @@ package driftless
 
 import _ "embed"
 
-//go:generate go run ./internal/licences -test ./engine/device/cuda ./cmd/driftless ./benchmarks/gpucheck
+//go:generate go run ./internal/licences -test ./engine/device/cuda ./cmd/driftless ./cmd/gpucheck
 
 // Licence is Driftless's own licence.
 //

@@ -22,7 +22,8 @@
 // cu calls C functions such as cuMemAlloc. trampolines.h, which gen writes and
 // "go generate" renews, lists all that cu and this package call; shim.c defines
 // each as a hidden function that jumps to the driver's. The first call of any
-// opens libcuda.so.1. A binary therefore starts everywhere, names no libcuda in
+// opens libcuda.so.1, from where the system's loader looks or else from the folders
+// that vendors use (loader.go lists them). A binary therefore starts everywhere, names no libcuda in
 // its dynamic section, and costs nothing until it uses the driver. cuInit, which
 // cu calls as its package is initialised, does nothing; the driver's own is
 // called at first use.
@@ -61,7 +62,11 @@
 //
 // cuda adds: BeginCapture, EndCapture, Instantiate, LaunchGraph; AllocPinned;
 // Attribute and SetAttribute of kernels; LoadPTX, whose error has the compiler's
-// log; Explain, which puts an error of cu into the driver's words.
+// log, and LoadCubin; Explain, which puts an error of cu into the driver's words.
+//
+// After a fault of a kernel, such as an access to an illegal address, NVIDIA's driver
+// fails every call of the process: the process must be restarted, as the error then
+// says. The virtual driver recovers when the context is released.
 //
 // # Virtual driver
 //

@@ -29,10 +29,27 @@ func (e *Error) Error() string {
 	if e.Text != "" {
 		s += ": " + e.Text
 	}
+	if e.Sticky() {
+		s += " (the process must be restarted)"
+	}
 	if e.Detail != "" {
 		s += ": " + e.Detail
 	}
 	return s
+}
+
+// Sticky reports whether the error is one after which, as NVIDIA documents it, all that
+// the process asks of the device fails alike, until the process is ended and started anew.
+func (e *Error) Sticky() bool {
+	switch e.Code {
+	case C.CUDA_ERROR_ILLEGAL_ADDRESS, C.CUDA_ERROR_LAUNCH_TIMEOUT, C.CUDA_ERROR_ASSERT, C.CUDA_ERROR_HARDWARE_STACK_ERROR,
+		C.CUDA_ERROR_ILLEGAL_INSTRUCTION, C.CUDA_ERROR_MISALIGNED_ADDRESS, C.CUDA_ERROR_INVALID_ADDRESS_SPACE,
+		C.CUDA_ERROR_INVALID_PC, C.CUDA_ERROR_LAUNCH_FAILED,
+		// What cu's header is too old for: CONTAINED, TENSOR_MEMORY_LEAK, MPS_CLIENT_TERMINATED, EXTERNAL_DEVICE.
+		226, 721, 810, 911:
+		return true
+	}
+	return false
 }
 
 // Unwrap returns the error as cu returns it, so that errors.Is(err,

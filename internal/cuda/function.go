@@ -42,10 +42,25 @@ func SetAttribute(f cu.Function, a FunctionAttribute, v int) error {
 // LoadPTX loads PTX into the current context. The name stands for the source in
 // messages. The error contains what the driver's compiler has written.
 func LoadPTX(name, src string) (cu.Module, error) {
-	var m cu.Module
 	nameVirtual(name, src)
-	image := C.CString(src)
-	defer C.free(unsafe.Pointer(image))
+	m, err := load(name, unsafe.Pointer(C.CString(src)))
+	if e, ok := err.(*Error); ok && e.Code == C.CUDA_ERROR_JIT_COMPILER_NOT_FOUND {
+		e.Detail = "the driver's libnvidia-ptxjitcompiler.so.1 is missing: install it, or have machine code beside the program (make gpu-bundle)"
+	}
+	return m, err
+}
+
+// LoadCubin loads machine code, as ptxas writes it, into the current context. It is for
+// devices of one major compute capability, from a minor one on. The name stands for it in
+// messages.
+func LoadCubin(name string, code []byte) (cu.Module, error) {
+	return load(name, unsafe.Pointer(C.CString(string(code)))) // with a 0 at its end, which ends the PTX that the virtual driver takes for it
+}
+
+// load loads an image, which it frees.
+func load(name string, image unsafe.Pointer) (cu.Module, error) {
+	defer C.free(image)
+	var m cu.Module
 	const size = 8 << 10
 	log := C.calloc(1, size)
 	defer C.free(log)
@@ -54,7 +69,7 @@ func LoadPTX(name, src string) (cu.Module, error) {
 	values := (*[2]uintptr)(C.calloc(2, C.size_t(unsafe.Sizeof(uintptr(0)))))
 	defer C.free(unsafe.Pointer(values))
 	values[0], values[1] = uintptr(log), size
-	r := C.cuModuleLoadDataEx((*C.CUmodule)(unsafe.Pointer(&m)), unsafe.Pointer(image), 2, &options[0], (*unsafe.Pointer)(unsafe.Pointer(values)))
+	r := C.cuModuleLoadDataEx((*C.CUmodule)(unsafe.Pointer(&m)), image, 2, &options[0], (*unsafe.Pointer)(unsafe.Pointer(values)))
 	runtime.KeepAlive(options)
 	if r == C.CUDA_SUCCESS {
 		return m, nil

@@ -3,6 +3,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The reasons for which Status finds no device, to be told apart with
@@ -60,8 +61,20 @@ type DeviceInfo struct {
 	Memory          int64 // in bytes
 	Major, Minor    int   // compute capability
 	Multiprocessors int
-	SharedPerBlock  int // bytes of shared memory that a block may opt in to
+	SharedPerBlock  int    // bytes of shared memory that a block may opt in to
+	PCI             string // where it is, as nvidia-smi takes it: 00000000:65:00.0
+	Mode            ComputeMode
 }
+
+// ComputeMode says how many processes may have a context on a device.
+type ComputeMode int
+
+// The modes that nvidia-smi sets today.
+const (
+	AnyProcess ComputeMode = 0
+	Prohibited ComputeMode = 2
+	Exclusive  ComputeMode = 3 // one process at a time
+)
 
 // String returns one line, such as "NVIDIA A100-SXM4-40GB, compute capability
 // 8.0, 39.4 GiB".
@@ -73,9 +86,18 @@ func (d DeviceInfo) String() string {
 // project are compiled for; drivers translate them for later devices.
 const MinMajor, MinMinor = 7, 5
 
-// Usable tells whether the device can run the kernels of this project.
-func (d DeviceInfo) Usable() bool {
-	return d.Major > MinMajor || d.Major == MinMajor && d.Minor >= MinMinor
+// Usable reports whether the device can run the kernels of this project.
+func (d DeviceInfo) Usable() bool { return d.problem() == "" }
+
+// problem is why a device is not usable, or "".
+func (d DeviceInfo) problem() string {
+	switch {
+	case d.Major < MinMajor || d.Major == MinMajor && d.Minor < MinMinor:
+		return fmt.Sprintf("is too old: compute capability %d.%d or later is needed", MinMajor, MinMinor)
+	case d.Mode == Prohibited:
+		return "is closed to all: nvidia-smi shows its compute mode as Prohibited"
+	}
+	return ""
 }
 
 // Device returns device n if there is one and it is Usable, else an error that
@@ -85,8 +107,7 @@ func (i Info) Device(n int) (DeviceInfo, error) {
 		return DeviceInfo{}, fmt.Errorf("no CUDA device %d: the driver has %s", n, i.list())
 	}
 	if d := i.Devices[n]; !d.Usable() {
-		return DeviceInfo{}, fmt.Errorf("CUDA device %d (%s) is too old: compute capability %d.%d or later is needed; the driver has %s",
-			n, d, MinMajor, MinMinor, i.list())
+		return DeviceInfo{}, fmt.Errorf("CUDA device %d (%s) %s; the driver has %s", n, d, d.problem(), i.list())
 	}
 	return i.Devices[n], nil
 }
@@ -109,11 +130,12 @@ func Require() error {
 	if err != nil {
 		return err
 	}
+	why := ""
 	for _, d := range info.Devices {
 		if d.Usable() {
 			return nil
 		}
+		why += fmt.Sprintf("; %d (%s) %s", d.Ordinal, d, d.problem())
 	}
-	return &Unavailable{Reason: ErrNoDevice, Detail: fmt.Sprintf("none has compute capability %d.%d or later: %s", MinMajor, MinMinor, info.list()),
-		Advice: "use --device cpu, or a machine with a newer GPU"}
+	return &Unavailable{Reason: ErrNoDevice, Detail: "none is usable: " + strings.TrimPrefix(why, "; "), Advice: "use --device cpu, or a machine with a newer GPU"}
 }

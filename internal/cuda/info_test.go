@@ -16,6 +16,13 @@ func TestInfo(t *testing.T) {
 	if d, err := info.Device(1); err != nil || d.Name != "new" {
 		t.Error(d, err)
 	}
+	closed := Info{Devices: []DeviceInfo{{Name: "closed", Major: 9, Mode: Prohibited}, {Name: "taken", Major: 9, Mode: Exclusive}}}
+	if _, err := closed.Device(0); err == nil || !strings.Contains(err.Error(), "CUDA device 0 (closed, compute capability 9.0, 0.0 GiB) is closed to all: nvidia-smi") {
+		t.Error(err)
+	}
+	if _, err := closed.Device(1); err != nil {
+		t.Error(err)
+	}
 	for _, n := range []int{-1, 2} {
 		if _, err := info.Device(n); err == nil || !strings.Contains(err.Error(), "no CUDA device") {
 			t.Error(n, err)

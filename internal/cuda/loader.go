@@ -19,6 +19,20 @@ import (
 // Built tells whether this binary has CUDA support: build tag gpu.
 const Built = true
 
+// folders are where drivers are installed that the system's loader need not know of: those
+// of distributions, of the container toolkit and cluster plug-ins, of Windows' subsystem,
+// of NixOS, and last the toolkit's libraries for older drivers.
+var folders = []string{
+	"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib64/nvidia", "/usr/lib/nvidia", "/usr/lib",
+	"/usr/local/nvidia/lib64", "/usr/local/nvidia/lib", "/usr/lib/wsl/lib", "/run/opengl-driver/lib", "/usr/local/cuda/compat", "/opt/cuda/compat",
+}
+
+func init() { search(folders) }
+
+// search says where the driver is looked for besides the loader's path, before that
+// happens.
+func search(folders []string) { C.shim_search(C.CString(strings.Join(folders, ":"))) }
+
 // Status opens the driver, if nothing has yet, and describes it. If there is no
 // device, the error is an *Unavailable, and the Info is what is known besides.
 func Status() (Info, error) {
@@ -113,5 +127,11 @@ func describe(i int) (d DeviceInfo, err error) {
 	attribute(&d.Minor, cu.ComputeCapabilityMinor, "compute capability")
 	attribute(&d.Multiprocessors, cu.MultiprocessorCount, "number of multiprocessors")
 	attribute(&d.SharedPerBlock, cu.DeviceAttribute(C.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN), "shared memory")
+	var mode, domain, bus, slot int
+	attribute(&mode, cu.ComputeMode, "compute mode")
+	attribute(&domain, cu.PciDomainID, "place")
+	attribute(&bus, cu.PciBusID, "place")
+	attribute(&slot, cu.PciDeviceID, "place")
+	d.Mode, d.PCI = ComputeMode(mode), fmt.Sprintf("%08X:%02X:%02X.0", domain, bus, slot)
 	return d, err
 }

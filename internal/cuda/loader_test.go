@@ -36,8 +36,11 @@ var children = map[string]func(){
 		fmt.Println("alloc:", memErr)
 		fmt.Println("require:", Require())
 		for i := range 3 {
-			_, err := info.Device(i)
+			d, err := info.Device(i)
 			fmt.Println("device:", i, err)
+			if err == nil {
+				fmt.Printf("place: %s, mode %d\n", d.PCI, d.Mode)
+			}
 		}
 	},
 	"calls": func() {
@@ -68,6 +71,9 @@ var children = map[string]func(){
 }
 
 func TestMain(m *testing.M) {
+	if list, ok := os.LookupEnv("CUDA_TEST_FOLDERS"); ok {
+		search(filepath.SplitList(list))
+	}
 	if child := children[os.Getenv("CUDA_TEST_CHILD")]; child != nil {
 		child()
 		os.Exit(0)
@@ -85,7 +91,8 @@ func runChild(t *testing.T, name, dir string) (out string, calls []string) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "calls")
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "CUDA_TEST_CHILD="+name, "LD_LIBRARY_PATH="+dir, "FAKE_LOG="+log, "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append([]string{"CUDA_TEST_FOLDERS="}, os.Environ()...) // none, where a test says nothing else
+	cmd.Env = append(cmd.Env, "CUDA_TEST_CHILD="+name, "LD_LIBRARY_PATH="+dir, "FAKE_LOG="+log, "GORACE=atexit_sleep_ms=0")
 	b, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, b)
@@ -209,6 +216,58 @@ func TestBrokenLibraries(t *testing.T) {
 	}
 }
 
+// TestDriverInAVendorsFolder: a driver that the system's loader does not find is taken
+// from the folders that vendors use, in their order; of a library there that does not
+// load, the reason is said.
+func TestDriverInAVendorsFolder(t *testing.T) {
+	if !slices.Contains(folders, "/usr/local/nvidia/lib64") || !slices.Contains(folders, "/usr/lib/wsl/lib") {
+		t.Errorf("the folders are %q", folders)
+	}
+	broken := t.TempDir()
+	if err := os.WriteFile(filepath.Join(broken, "libcuda.so.1"), []byte("this is no library, but long enough to be looked at as if it were one"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	driver := fakeDriver(t, true, nil)
+	for _, c := range []struct {
+		name    string
+		folders []string
+		want    string
+	}{
+		{"the second has it", []string{t.TempDir(), driver, broken}, "Library:" + driver + "/libcuda.so.1"},
+		{"the first is broken", []string{broken, driver}, "Library:" + driver + "/libcuda.so.1"},
+		{"all are broken", []string{t.TempDir(), broken}, "error: no CUDA driver: it is there and cannot be loaded: " + broken + "/libcuda.so.1: invalid ELF header"},
+		{"there is none", []string{t.TempDir(), "/no/such/folder"}, "error: no CUDA driver: libcuda.so.1: cannot open shared object file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("CUDA_TEST_FOLDERS", strings.Join(c.folders, ":"))
+			out, _ := runChild(t, "status", t.TempDir())
+			if strings.Contains(out, "Library:/") && !strings.Contains(out, driver) {
+				t.Skip("this machine has a driver")
+			}
+			contains(t, out, c.want)
+		})
+	}
+	t.Setenv("CUDA_TEST_FOLDERS", driver)
+	loaders := fakeDriver(t, true, nil)
+	out, _ := runChild(t, "status", loaders)
+	contains(t, out, "Library:"+loaders+"/libcuda.so.1")
+}
+
+// TestStickyErrors: after what leaves the process in an inconsistent state, as NVIDIA's
+// documentation has it, the message says what to do.
+func TestStickyErrors(t *testing.T) {
+	for _, code := range []int{226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721, 810, 911} {
+		if err := newError("launch", code); !err.Sticky() || !strings.Contains(err.Error(), "the process must be restarted") {
+			t.Errorf("%d: %v", code, err)
+		}
+	}
+	for _, code := range []int{2, 46, 100, 200, 218, 400, 600, 701, 801, 900} {
+		if err := newError("launch", code); err.Sticky() || strings.Contains(err.Error(), "restarted") {
+			t.Errorf("%d: %v", code, err)
+		}
+	}
+}
+
 func TestDriverIsOpenedAtFirstUse(t *testing.T) {
 	dir := fakeDriver(t, true, nil)
 	if _, calls := runChild(t, "init", dir); len(calls) > 0 {
@@ -216,7 +275,7 @@ func TestDriverIsOpenedAtFirstUse(t *testing.T) {
 	}
 	out, calls := runChild(t, "status", dir)
 	contains(t, out, "Virtual:false Version:12.4 Library:"+dir+"/libcuda.so.1", "error: <nil>",
-		"fake device 0, compute capability 6.1, 1.0 GiB", "fake device 1, compute capability 9.0, 2.0 GiB",
+		"fake device 0, compute capability 6.1, 1.0 GiB", "fake device 1, compute capability 9.0, 2.0 GiB", "place: 00000032:21:22.0, mode 20",
 		"cu: 2 <nil> 12040", "require: <nil>", "device: 0 CUDA device 0 (fake device 0, compute capability 6.1, 1.0 GiB) is too old: compute capability 7.5",
 		"device: 1 <nil>", "device: 2 no CUDA device 2: the driver has 0: fake device 0")
 	if n := len(slices.DeleteFunc(calls, func(s string) bool { return s != "cuInit" })); n != 1 {

@@ -13,8 +13,9 @@ import (
 )
 
 // Pinned is memory of the host that the device copies from and to by itself:
-// only with it are cu.MemcpyHtoDAsync and cu.MemcpyDtoHAsync asynchronous, and
-// only it may take part in a capture. Go's collector does not know of it.
+// with it cu.MemcpyHtoDAsync and cu.MemcpyDtoHAsync are asynchronous, with other
+// memory they may be or not, and only it may take part in a capture. Go's collector
+// does not know of it.
 type Pinned struct {
 	p unsafe.Pointer
 	n int

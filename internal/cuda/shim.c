@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 /* The headers of the system are not hidden, and those that cuda.h includes are
    therefore above. */
 #pragma GCC visibility push(hidden)
@@ -42,11 +43,39 @@ static atomic_int loaded_state = SHIM_UNLOADED;
 static atomic_int want_virtual;
 static _Atomic(const char *) missing;
 
-static void load_real(void) {
+static const char *folders = "";
+
+void shim_search(const char *list) { folders = list; }
+
+/* The library from the loader's path, or else from the first of the folders that has
+   one; NULL with the reason in the report, which is that of a file rather than that
+   there is none. */
+static void *open_library(void) {
   void *lib = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  if (lib) return lib;
+  const char *why = dlerror();
+  snprintf(report.detail, sizeof report.detail, "%s", why ? why : "dlopen gave no reason");
+  int missing = strstr(report.detail, "No such file") != NULL;
+  for (const char *at = folders; *at;) {
+    char path[1024];
+    size_t n = strcspn(at, ":");
+    snprintf(path, sizeof path, "%.*s/" LIBRARY, (int)n, at);
+    at += n + (at[n] == ':');
+    if (access(path, F_OK)) continue;
+    if ((lib = dlopen(path, RTLD_NOW | RTLD_LOCAL))) {
+      report.detail[0] = 0;
+      return lib;
+    }
+    why = dlerror();
+    if (missing && why) snprintf(report.detail, sizeof report.detail, "%s", why);
+    missing = 0;
+  }
+  return NULL;
+}
+
+static void load_real(void) {
+  void *lib = open_library();
   if (!lib) {
-    const char *why = dlerror();
-    snprintf(report.detail, sizeof report.detail, "%s", why ? why : "dlopen gave no reason");
     report.state = SHIM_NO_LIBRARY;
     return;
   }

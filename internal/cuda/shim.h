@@ -27,7 +27,11 @@ struct shim_report {
 /* Loads the driver if that has not been tried, and returns how it went. */
 const struct shim_report *shim_load(void);
 
-/* The same without loading it. */
+/* Where else than on the loader's path the driver may be: folders with ":" between
+   them, which have to stay in memory. Before the driver is loaded. */
+void shim_search(const char *folders);
+
+/* Its state without loading it. */
 enum shim_state shim_state(void);
 
 /* Makes the virtual driver the driver; 0 if another was loaded before. */

@@ -307,7 +307,7 @@ func TestVirtualFault(t *testing.T) {
 	x, y := d.upload([]float32{1, 2, 3}), d.upload([]float32{1, 2})
 	d.launch(cu.NoStream, x, y, 3) // y has 2
 	err := Explain("add", cu.Synchronize())
-	for _, part := range []string{"add: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access was encountered: kernel add, grid 1,1,1, block 32,1,1, on the legacy stream, launched at virtual_test.go:",
+	for _, part := range []string{"add: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access was encountered (the process must be restarted): kernel add, grid 1,1,1, block 32,1,1, on the legacy stream, launched at virtual_test.go:",
 		"(add.ptx:30): out of bounds", "thread (2,0,0)", "allocated at virtual_test.go:"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("no %q in\n%v", part, err)

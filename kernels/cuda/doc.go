@@ -54,6 +54,7 @@
 //	scalar.h      package scalar
 //	build.sh      source to PTX, by the one compiler whose bytes are committed (--check: compare)
 //	check.sh      assembles the PTX for every architecture: no spills; registers.md (--update: write it)
+//	cubins.sh     assembles the PTX to the machine code that bundles have beside it
 //	sass.sh       looks into the machine code of the matrix products; sass.md (--update: write it)
 //	control/      the kernels that begin and end a step
 //	fused/        several instructions in one launch

@@ -172,7 +172,7 @@ func (s *session) bindBlock(blk *program.Block) (block, error) {
 // begin copies a replica's words for the instructions of a block.
 func (b *binder) begin() (*launch, error) {
 	k := catalogue["begin"]
-	fn, err := b.s.dev.function(k)
+	fn, err := b.s.dev.context.function(k, b.s.dev.options.warn)
 	l := &launch{kernel: k, fn: fn, rows: 1, cols: 1, round: -1, valid: -1, operands: []operand{
 		b.stateOperand(program.StateNonFinite), b.stateOperand(program.StateStep), word(controlHalted), word(controlNow)}}
 	for i := range l.operands {

@@ -14,13 +14,17 @@ import (
 	"gorgonia.org/cu"
 )
 
-// toDevice copies to the device, behind what the stream does. The driver takes the
-// bytes before it returns.
+// toDevice copies to the device, behind what the stream does, and waits: where a device
+// reads the host's pageable memory by itself, the driver need not have taken the bytes
+// when the call returns.
 func (s *session) toDevice(to uint64, from []byte) error {
 	if len(from) == 0 {
 		return nil
 	}
 	err := cu.MemcpyHtoDAsync(cu.DevicePtr(to), unsafe.Pointer(&from[0]), int64(len(from)), s.stream)
+	if err == nil {
+		err = s.stream.Synchronize()
+	}
 	runtime.KeepAlive(from)
 	return driver.Explain("copy to the device", err)
 }

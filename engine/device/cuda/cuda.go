@@ -5,7 +5,6 @@ package cuda
 import (
 	"fmt"
 	"os"
-	"sync"
 
 	"driftless/engine/device"
 	"driftless/engine/program"
@@ -16,18 +15,12 @@ import (
 
 // Device is a CUDA device, or the virtual one.
 type Device struct {
-	handle  cu.Device
+	context *context
 	name    string
 	virtual bool
 	peak    float64 // in GFLOP/s, 0 if not known
 	options options
 	apart   bool // nothing is fused, for tests
-
-	mu        sync.Mutex
-	sessions  int
-	kept      bool
-	modules   map[string]cu.Module // by file, while there are sessions
-	functions map[string]cu.Function
 }
 
 // New returns device n of the driver. The error says why there is none.
@@ -44,8 +37,7 @@ func New(n int, opts ...Option) (device.Device, error) {
 	if err != nil {
 		return nil, driver.Explain(fmt.Sprintf("device %d", n), err)
 	}
-	dev := &Device{handle: handle, virtual: info.Virtual, name: fmt.Sprintf("cuda:%d %s", n, d.Name),
-		modules: map[string]cu.Module{}, functions: map[string]cu.Function{}}
+	dev := &Device{context: contextOf(handle, d), virtual: info.Virtual, name: fmt.Sprintf("cuda:%d %s", n, d.Name)}
 	if info.Virtual {
 		dev.name = "virtual"
 	} else {
@@ -89,71 +81,4 @@ func (d *Device) Open(l *program.Layout, replicas int) (device.Session, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-// attach makes the device's context current on the calling thread.
-func (d *Device) attach() error {
-	ctx, err := d.handle.RetainPrimaryCtx()
-	if err != nil {
-		return driver.Explain("context of "+d.name, err)
-	}
-	if err := cu.SetCurrentContext(ctx); err != nil {
-		_ = d.handle.ReleasePrimaryCtx()
-		return driver.Explain("context of "+d.name, err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.sessions++
-	if d.options.keep && !d.kept { // as a session that is never closed
-		if _, err := d.handle.RetainPrimaryCtx(); err == nil {
-			d.kept = true
-			d.sessions++
-		}
-	}
-	return nil
-}
-
-// detach undoes attach. With the last session go the kernels, and what the driver
-// holds for them.
-func (d *Device) detach() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var err error
-	if d.sessions--; d.sessions == 0 {
-		for _, m := range d.modules {
-			if e := m.Unload(); err == nil {
-				err = driver.Explain("unloading of kernels", e)
-			}
-		}
-		clear(d.modules)
-		clear(d.functions)
-	}
-	_ = cu.SetCurrentContext(cu.CUContext{})
-	if e := d.handle.ReleasePrimaryCtx(); err == nil {
-		err = driver.Explain("release of "+d.name, e)
-	}
-	return err
-}
-
-// function returns a kernel, and loads its file where that is not done.
-func (d *Device) function(k *entry) (cu.Function, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if f, ok := d.functions[k.Name]; ok {
-		return f, nil
-	}
-	m, ok := d.modules[k.file]
-	if !ok {
-		var err error
-		if m, err = driver.LoadPTX(k.file, k.ptx); err != nil {
-			return cu.Function{}, err
-		}
-		d.modules[k.file] = m
-	}
-	f, err := m.Function(k.Name)
-	if err != nil {
-		return f, driver.Explain("kernel "+k.Name, err)
-	}
-	d.functions[k.Name] = f
-	return f, nil
 }

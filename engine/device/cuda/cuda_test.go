@@ -20,7 +20,8 @@ const testDevice = "DRIFTLESS_TEST_DEVICE"
 // hardware tells whether the tests run on a device of the driver.
 func hardware() bool { name := os.Getenv(testDevice); return name != "" && name != "virtual" }
 
-// open returns the virtual device, or the one that testDevice names.
+// open returns the virtual device, or the one that testDevice names. That keeps its
+// context and kernels for all tests: making them takes a device longer than the tests do.
 func open(t testing.TB, opts ...Option) device.Device {
 	t.Helper()
 	if !hardware() {
@@ -32,7 +33,7 @@ func open(t testing.TB, opts ...Option) device.Device {
 	if _, err := fmt.Sscanf(os.Getenv(testDevice), "cuda:%d", &n); err != nil {
 		t.Fatalf("%s is %q: want cuda:N or virtual", testDevice, os.Getenv(testDevice))
 	}
-	d, err := New(n, opts...)
+	d, err := New(n, append(opts, Keep())...)
 	must(t, err)
 	return d
 }

@@ -75,12 +75,31 @@
 // # Driver
 //
 // The calls of a session come from one goroutine, locked to its thread, that has the
-// device's primary context. Work and copies are on one non-blocking stream. Close
-// waits for it and frees everything; the kernels go with the device's last session,
-// unless Keep says otherwise.
-// After an error that the driver does not recover from, every call fails until all
-// sessions of the device are closed. Errors have the driver's name and text, and on
-// the virtual device the fault: kernel, line, thread, address.
+// device's primary context, which all Devices of the same device share with the kernels
+// in it. Work and copies are on one non-blocking stream; a copy between host and device
+// waits for it, since the host's memory is Go's, and pageable. Close waits too and frees
+// everything; the kernels go with the device's last session, unless Keep says otherwise.
+//
+// After a fault in a kernel NVIDIA's driver fails every call of the process: the process
+// must be restarted, and the error says so. Only the virtual device recovers, when all
+// sessions are closed. Errors have the driver's name and text, and on the virtual device
+// the fault: kernel, line, thread, address.
+//
+// # Machine code
+//
+// The kernels are in the binary as PTX, which the driver compiles when they are loaded:
+// seconds, and a library that not every machine has. Where there is machine code for the
+// device, made of the same PTX by NVIDIA's ptxas, it is loaded in place of the PTX. It is
+// looked for in the folder cubins beside the program, or in the one that the environment
+// variable DRIFTLESS_CUBINS names, as
+//
+//	sm_90/gemm-0123456789abcdef.cubin.gz
+//
+// with the architecture, the PTX's file and the beginning of its SHA-256, so that code of
+// other PTX is never taken. A device takes the newest architecture of its own major number
+// that is not newer than itself. Code that the driver refuses, or that cannot be read, is
+// said (Warn), and the PTX compiled. kernels/cuda/cubins.sh makes the folder, "make
+// gpu-bundle" has it beside its binaries, and MachineCode tells what is there.
 //
 // # Bits
 //
@@ -92,7 +111,9 @@
 //
 // # Files
 //
-//	cuda.go     Device: the context and the kernels, shared by its sessions
+//	cuda.go     Device, and its options in options.go
+//	context.go  the context and the kernels, shared by all sessions
+//	code.go     machine code beside the PTX
 //	session.go  session: its goroutine, memory, reading and writing
 //	copy.go     copies, and how rows lie in memory
 //	bind.go     Programs into launches

@@ -62,7 +62,7 @@ func (b *binder) launch(s shape) (*launch, error) {
 	}
 	l := &launch{kernel: k, rows: s.over.Rows, cols: s.over.Cols, round: -1, valid: -1, floats: s.floats}
 	var err error
-	if l.fn, err = b.s.dev.function(k); err != nil {
+	if l.fn, err = b.s.dev.context.function(k, b.s.dev.options.warn); err != nil {
 		return nil, err
 	}
 	if !k.NoControl {

@@ -14,14 +14,22 @@ type options struct {
 func PlainLaunches() Option { return func(o *options) { o.plain = true } }
 
 // Keep keeps the device's context and the kernels loaded when no session is open, for
-// the life of the process: the next session opens faster. Without it the last session
-// that closes leaves nothing behind.
+// the life of the process and for all Devices of the same device: the next session opens
+// faster. Without it the last session that closes leaves nothing behind.
 func Keep() Option { return func(o *options) { o.keep = true } }
 
 // Warn has f told, once for each Program of a session, which of its instructions
-// run on the host, and of a driver that cannot capture graphs. It is called from a
-// goroutine of the session's.
+// run on the host, and of a driver that cannot capture graphs or takes no machine code.
+// It is called from a goroutine of the session's.
 func Warn(f func(message string)) Option { return func(o *options) { o.warn = f } }
+
+// Code describes the machine code of the kernels: see the package comment.
+type Code struct {
+	Folder  string   // where it is looked for
+	Archs   []string // for which architectures there is some, such as sm_90
+	Missing []string // files that one of them lacks, or has of other PTX only
+	Chosen  string   // which of them the device takes, "" if the driver compiles the PTX
+}
 
 // Counters is what a session has done so far. Its sessions implement
 //

@@ -87,7 +87,7 @@ func (s *session) start() error {
 func (s *session) serve(failed chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := s.dev.attach()
+	err := driver.Explain("context of "+s.dev.name, s.dev.context.attach(s.dev.options.keep))
 	failed <- err
 	if err != nil {
 		return
@@ -142,7 +142,7 @@ func (s *session) free() error {
 		keep("release of memory", cu.MemFree(p))
 	}
 	s.allocs, s.bound = nil, nil
-	if err := s.dev.detach(); first == nil {
+	if err := s.dev.context.detach(); first == nil {
 		first = err
 	}
 	return first
@@ -198,7 +198,7 @@ func (s *session) upload() error {
 			return err
 		}
 	}
-	return s.wait()
+	return nil
 }
 
 // initial puts a state's initial content into the image of a replica's part, or
@@ -307,6 +307,6 @@ func (s *session) Write(name string, replica int, src any) error {
 			return fmt.Errorf("state %q: %w", name, err)
 		}
 		s.count.written(name)
-		return s.wait()
+		return nil
 	})
 }

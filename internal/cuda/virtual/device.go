@@ -91,6 +91,7 @@ func (d *Driver) PrimaryRetain(dev int) (h Handle, r Result) {
 			c.legacy = &stream{c: c}
 			d.ctx = c
 			d.fault, d.leaks = nil, nil
+			d.counters.Contexts++
 		}
 		d.ctx.refs++
 		h = d.ctx.handle

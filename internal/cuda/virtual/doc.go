@@ -11,13 +11,14 @@
 //     needs nothing else, nothing else is done. With [Driver.SetSeed] the order
 //     is drawn instead, from all that could be done. Only the order of a stream,
 //     events, graph edges and the legacy stream's rules are respected.
-//   - A copy from pageable memory of the host takes the data at the call, and is
-//     then work of its stream as any other, also where the call is the
-//     synchronous cuMemcpyHtoD, whose stream is the legacy one. cuMemcpyDtoD and
-//     the synchronous memsets only queue. A stream made with NonBlocking does not
-//     wait for them: synchronise first.
-//   - An asynchronous copy to or from pinned memory touches it when it is done,
-//     not at the call. In a capture, memory of the host has to be pinned.
+//   - A copy from pageable memory of the host by the synchronous cuMemcpyHtoD takes
+//     the data at the call, and is then work of the legacy stream as any other.
+//     cuMemcpyDtoD and the synchronous memsets only queue. A stream made with
+//     NonBlocking does not wait for them: synchronise first.
+//   - An asynchronous copy from memory of the host, or to pinned memory, touches it
+//     when it is done, not at the call: NVIDIA's driver may stage pageable memory
+//     before it returns, and need not where the device reads it by itself. In a
+//     capture, memory of the host has to be pinned.
 //   - Freeing memory, of the device or pinned, waits for nothing: work in a queue
 //     that uses it fails.
 //

@@ -48,6 +48,8 @@ type Driver struct {
 // Counters is what a driver has been asked to do since it was made. What a graph
 // repeats besides kernels is counted once, at the capture.
 type Counters struct {
+	Contexts      int // contexts made
+	Modules       int // modules loaded
 	Launches      int // kernels launched by themselves
 	GraphLaunches int
 	GraphKernels  int // kernels launched by graphs

@@ -190,14 +190,15 @@ func (d *Driver) ToDevice(t Thread, to uint64, from []byte, async bool, h Handle
 			}
 			return c.do(func(q *queue) error { return q.finish(s.tail) })
 		}
-		// Pageable: the data are taken now, the synchronous call behind what the
-		// stream does, and reach the device when the stream gets there.
+		// Pageable: the synchronous call takes the data behind what the stream does, and
+		// they reach the device when the stream gets there; the other takes them then.
+		data := from
 		if !async {
 			if err := c.do(func(q *queue) error { return q.finish(s.tail) }); err != nil {
 				return err
 			}
+			data = bytes.Clone(from)
 		}
-		data := bytes.Clone(from)
 		return c.enqueue(s, what, false, func() error { return moved(what, c.memory.Write(to, data)) })
 	})
 }

@@ -41,6 +41,7 @@ func (d *Driver) ModuleLoad(t Thread, source, site string) (h Handle, r Result) 
 			return fail(InvalidPTX, "%v", err)
 		}
 		h = c.newHandle(&module{m: m, functions: map[string]Handle{}}, "a module, "+name)
+		d.counters.Modules++
 		return nil
 	})
 	return h, r

@@ -89,7 +89,8 @@ func TestUploadIsWorkOfTheLegacyStream(t *testing.T) {
 	}
 }
 
-func TestPinnedMemoryIsTouchedLate(t *testing.T) {
+// TestMemoryOfTheHostIsTouchedLate: asynchronous copies use it when they are done.
+func TestMemoryOfTheHostIsTouchedLate(t *testing.T) {
 	b := newBench(t, 2)
 	s := b.stream(StreamNonBlocking)
 	p, r := b.HostAlloc(1, 8, "here")
@@ -101,9 +102,9 @@ func TestPinnedMemoryIsTouchedLate(t *testing.T) {
 	if p[4] != 0 {
 		t.Error("the copy to the host was not asynchronous")
 	}
-	pageable := []byte{8, 0, 0, 0}
+	pageable := []byte{0, 0, 0, 0}
 	b.ok(b.ToDevice(1, b.mem+4, pageable, true, s, "here"))
-	pageable[0] = 0
+	pageable[0] = 8 // too early as well
 	b.ok(b.StreamSynchronize(1, s))
 	if got := b.words(2); p[4] != 2 || !slices.Equal(got, []uint32{6, 8}) {
 		t.Errorf("%v, pinned %v", got, p)

@@ -4,17 +4,21 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
 
 // report is what becomes the Markdown file.
 type report struct {
+	path          string
 	began         time.Time
+	budget        time.Duration
 	quick         bool
 	device, title string // as -device takes it, and in words
 	virtual, none bool
 	interrupted   bool
+	finished      bool
 	sections      []*section
 }
 
@@ -22,20 +26,35 @@ type report struct {
 type section struct {
 	title       string
 	events      []event
-	device      event // of the part machine
+	device      event  // of the part machine
+	left        string // why it is left out
+	cut         bool   // its time was up
+	running     bool
 	err         error
 	interrupted bool
-	took        time.Duration
+	given, took time.Duration
 }
 
 func newReport(o options, now time.Time) *report {
-	return &report{began: now, quick: o.quick, virtual: o.virtual(), device: o.device}
+	return &report{path: o.out, began: now, budget: o.budget, quick: o.quick, virtual: o.virtual(), device: o.device}
 }
 
 func (s *section) add(e event) {
-	if e.Device != "" {
+	switch {
+	case e.Device != "":
 		s.device = e
 		return
+	case e.Left != "":
+		s.left = e.Left
+		return
+	case e.Cut:
+		s.cut = true
+		return
+	case e.Key != "":
+		if i := slices.IndexFunc(s.events, func(old event) bool { return old.Key == e.Key }); i >= 0 {
+			s.events[i] = e
+			return
+		}
 	}
 	s.events = append(s.events, e)
 }
@@ -56,6 +75,7 @@ func (s *section) checks() (passed, all int) {
 // verdict is a section's result in a word or two.
 func (s *section) verdict() string {
 	passed, all := s.checks()
+	text := fmt.Sprintf("PASS: %s", plural(all, "check"))
 	switch {
 	case passed < all:
 		return fmt.Sprintf("FAIL: %d of %d checks", all-passed, all)
@@ -63,10 +83,17 @@ func (s *section) verdict() string {
 		return "interrupted"
 	case s.err != nil:
 		return "FAIL: did not come to its end"
+	case s.running:
+		return "running"
+	case s.left != "" && all == 0:
+		return "left out"
 	case all == 0:
-		return "no check"
+		text = "no check"
 	}
-	return fmt.Sprintf("PASS: %s", plural(all, "check"))
+	if s.cut {
+		text += fmt.Sprintf(", then its %.0f s were up", s.given.Seconds())
+	}
+	return text
 }
 
 func plural(n int, what string) string {
@@ -111,12 +138,18 @@ func (r *report) failed() bool {
 
 // summary is the result in one line.
 func (r *report) summary() string {
-	passed, all, broken := 0, 0, 0
+	passed, all, broken, left, cut := 0, 0, 0, 0, 0
 	for _, s := range r.sections {
 		p, a := s.checks()
 		passed, all = passed+p, all+a
 		if s.err != nil && !s.interrupted {
 			broken++
+		}
+		if s.left != "" {
+			left++
+		}
+		if s.cut {
+			cut++
 		}
 	}
 	text := fmt.Sprintf("PASS: %s", plural(all, "check"))
@@ -129,9 +162,17 @@ func (r *report) summary() string {
 		text = fmt.Sprintf("FAIL: %s passed", plural(all, "check"))
 	case r.interrupted:
 		text = fmt.Sprintf("interrupted: %s passed until then", plural(all, "check"))
+	case !r.finished:
+		text = fmt.Sprintf("not finished: %s passed so far", plural(all, "check"))
 	}
 	if broken > 0 && !r.none {
 		text += fmt.Sprintf(", %s did not come to its end", plural(broken, "part"))
+	}
+	if left > 0 {
+		text += fmt.Sprintf(", %s left out", plural(left, "part"))
+	}
+	if cut > 0 {
+		text += fmt.Sprintf(", %s cut short", plural(cut, "part"))
 	}
 	if r.virtual {
 		text += ", on a virtual PTX device"
@@ -140,12 +181,12 @@ func (r *report) summary() string {
 }
 
 // write writes the report; the file is never half written.
-func (r *report) write(path string) error {
-	tmp := path + ".tmp"
+func (r *report) write() error {
+	tmp := r.path + ".tmp"
 	if err := os.WriteFile(tmp, []byte(r.markdown()), 0o644); err != nil {
 		return fmt.Errorf("-out: the report cannot be written: %w", err)
 	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := os.Rename(tmp, r.path); err != nil {
 		return fmt.Errorf("-out: the report cannot be written: %w", err)
 	}
 	return nil
@@ -162,8 +203,8 @@ func (r *report) markdown() string {
 	if title == "" {
 		title = "none (" + r.device + " asked for)"
 	}
-	fmt.Fprintf(&b, "- device: **%s**\n- result: **%s**\n- date: %s\n- build: %s, %s/%s\n", title, r.summary(),
-		r.began.UTC().Format("2006-01-02 15:04 UTC"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(&b, "- device: **%s**\n- result: **%s**\n- date: %s, budget %v\n- build: %s, %s/%s\n", title, r.summary(),
+		r.began.UTC().Format("2006-01-02 15:04 UTC"), r.budget, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	if r.quick {
 		b.WriteString("- quick: tiny networks and few steps, which show that everything runs and no more\n")
 	}
@@ -181,10 +222,13 @@ func (r *report) markdown() string {
 	return b.String()
 }
 
-// markdown writes a section: failures first, then tables and notes as they came,
-// and the checks that passed.
+// markdown writes a section: failures first, then tables and notes as they came, what was
+// told amid a table's rows behind them, and the checks that passed.
 func (s *section) markdown(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## %s\n\n%s\n", s.title, s.verdict())
+	if s.left != "" {
+		fmt.Fprintf(b, "\nLeft out: %s.\n", strings.TrimSuffix(s.left, "."))
+	}
 	if s.err != nil {
 		fmt.Fprintf(b, "\n**The part did not come to its end:**\n\n%s", fenced(s.err.Error()))
 	}
@@ -193,12 +237,18 @@ func (s *section) markdown(b *strings.Builder) {
 			fmt.Fprintf(b, "\n**FAIL %s**\n\n%s", e.Check, fenced(e.Text))
 		}
 	}
-	for _, e := range s.events {
+	for i, e := range s.events {
 		switch {
 		case e.Head != nil:
 			fmt.Fprintf(b, "\n%s|%s\n", line(e.Head), strings.Repeat("---|", len(e.Head)))
-		case e.Row != nil:
-			b.WriteString(line(e.Row))
+			for _, row := range s.events[i+1:] {
+				if row.Head != nil {
+					break
+				}
+				if row.Row != nil {
+					b.WriteString(line(row.Row))
+				}
+			}
 		case e.Check == "" && e.Text != "":
 			fmt.Fprintf(b, "\n%s\n", e.Text)
 		}

@@ -3,43 +3,55 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 )
 
-// sanitizer runs some steps under each of compute-sanitizer's tools.
+// sanitizer runs some steps under each of compute-sanitizer's tools. What they print is in
+// a file beside the report as it comes.
 func sanitizer(ctx context.Context, o options, t *teller) error {
 	path := findSanitizer()
 	switch {
-	case path == "":
-		t.note("Not run: compute-sanitizer is neither on the PATH nor in a toolkit's usual place.")
-		return nil
 	case o.virtual():
-		t.note("Not run: the virtual device itself reports races, stray and uninitialised accesses, and the other parts would have failed.")
+		t.leave("the virtual device itself reports races, stray and uninitialised accesses")
+		return nil
+	case path == "":
+		t.leave(noSanitizer)
 		return nil
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	if out, err := command(ctx, path, "--version").Output(); err == nil {
-		t.note("%s: %s", path, lastLines(string(out), 1))
+	log, err := os.Create(o.file("sanitizer.txt"))
+	if err != nil {
+		return err
 	}
-	for _, tool := range []string{"memcheck", "racecheck", "initcheck", "synccheck"} {
-		// Graph nodes and few steps: racecheck makes a step a hundred times slower.
-		cmd := command(ctx, path, append([]string{"--tool", tool, self}, o.args("steps")...)...)
+	defer log.Close()
+	if out, err := command(ctx, path, "--version").Output(); err == nil {
+		t.note("%s: %s. What it printed is in %s.", path, lastLines(string(out), 1), filepath.Base(log.Name()))
+	}
+	// memcheck finds most, racecheck makes a step a hundred times slower.
+	tools := []string{"memcheck", "initcheck", "synccheck", "racecheck"}
+	for i, tool := range tools {
+		cmd := command(ctx, path, append([]string{"--tool", tool, self}, o.args("steps", o.time)...)...)
 		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
+		cmd.Stdout = io.MultiWriter(log, &out)
+		cmd.Stderr = cmd.Stdout
 		err := cmd.Run()
 		if ctx.Err() != nil {
+			t.note("The time was up in %s; not run: %s.", tool, orNone(tools[i+1:]))
 			return ctx.Err()
 		}
 		found := parseSanitizer(out.String())
 		switch {
+		case strings.Contains(out.String(), "Device not supported"):
+			t.leave("compute-sanitizer says that it does not support the device here")
+			return nil
 		case !found.complete || err != nil && found.errors == 0:
 			t.check(false, tool, "it did not come to its end: %v\n%s", err, lastLines(out.String(), 40))
 		case found.errors > 0:
@@ -49,25 +61,6 @@ func sanitizer(ctx context.Context, o options, t *teller) error {
 		}
 	}
 	return nil
-}
-
-// findSanitizer returns the path of compute-sanitizer, or nothing.
-func findSanitizer() string {
-	if path, err := exec.LookPath("compute-sanitizer"); err == nil {
-		return path
-	}
-	for _, dir := range []string{os.Getenv("CUDA_HOME"), os.Getenv("CUDA_PATH"), "/usr/local/cuda", "/opt/cuda"} {
-		if dir == "" {
-			continue
-		}
-		for _, sub := range []string{"bin", "compute-sanitizer"} {
-			path := filepath.Join(dir, sub, "compute-sanitizer")
-			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-				return path
-			}
-		}
-	}
-	return ""
 }
 
 // findings are what a tool of compute-sanitizer printed.

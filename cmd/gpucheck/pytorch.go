@@ -12,12 +12,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
 	"driftless/engine/device"
 	"driftless/engine/device/cpu"
 	"driftless/engine/optim"
+	driver "driftless/internal/cuda"
 	"driftless/internal/dataset"
 	"driftless/kernels/order"
 	"driftless/models"
@@ -40,6 +43,8 @@ type torch struct {
 	ended error
 }
 
+var errTorchEnded = errors.New("the process of PyTorch has ended")
+
 // answer is what the process says.
 type answer struct {
 	Error   string
@@ -52,23 +57,137 @@ type answer struct {
 }
 
 // torchPatience is the longest that an answer may take: compiling takes a minute.
-const torchPatience = 8 * time.Minute
+const torchPatience = 3 * time.Minute
 
-// newTorch starts PyTorch with the data, weights and order of rows that Driftless has.
-// Where there is none it says why and returns nil.
-func newTorch(ctx context.Context, o options, sh shape, set *dataSet, tm timing, t *teller) *torch {
-	p, err := startTorch(ctx, o, sh, set, tm)
-	if err != nil {
-		t.note("PyTorch is not in the comparison: %s", lastLines(err.Error(), 1))
+// torchOrder are PyTorch's ways of running in the order of their worth: what most need to
+// see is what it takes at its best.
+var torchOrder = []string{"graph50", "compile-graph50", "eager", "compile-graph50+tf32", "graph", "compile"}
+
+// torchRounds is how often a row is timed, each time beside ours.
+const torchRounds = 3
+
+// pytorch times steps of PyTorch beside ours. Each row is in the report as soon as it has
+// been timed.
+func pytorch(ctx context.Context, o options, t *teller) error {
+	if find(o.python) == "" {
+		t.leave("%s, which would have PyTorch, is not on the PATH: -python names another interpreter", o.python)
 		return nil
+	}
+	if taken(o) {
+		t.leave("the device is for one process at a time, and so PyTorch's cannot have it beside ours")
+		return nil
+	}
+	set, groups := load(o, t), o.groups()
+	processes := map[string]*torch{} // by network
+	defer func() {
+		for _, p := range processes {
+			p.close()
+		}
+	}()
+	process := func(g group) (*torch, error) {
+		if p := processes[g.name]; p != nil {
+			return p, nil
+		}
+		most := 0
+		for _, other := range groups {
+			if other.name == g.name {
+				most = max(most, other.replicas)
+			}
+		}
+		p, err := startTorch(ctx, o, g.shape, set, most)
+		if err == nil {
+			processes[g.name] = p
+		}
+		return p, err
+	}
+	p, err := process(groups[0])
+	if err != nil {
+		if ctx.Err() == nil {
+			t.leave("PyTorch does not start: %s", lastLines(err.Error(), 1))
+			return nil
+		}
+		return err
 	}
 	t.note("%s. It has the same images, initial weights and order of rows. "+
 		"Several networks are batched products with a dimension for the network. "+
 		"graph50 is fifty steps in a CUDA graph; products are in float32 but in +tf32.", p.about)
-	return p
+	compiler := findCompiler()
+	if compiler == "" {
+		t.note("torch.compile is left out: it builds with a C compiler, and there is none.")
+	}
+	b := newBenchmark(o, t, set)
+	defer b.close()
+	for _, impl := range torchOrder {
+		if !slices.Contains(p.impls, impl) || compiler == "" && strings.HasPrefix(impl, "compile") {
+			continue
+		}
+		for i, g := range groups {
+			err := b.beside(ctx, g, impl, process)
+			if ctx.Err() != nil {
+				t.note("The time was up in %s: not timed with it: %s.", impl, words(groups[i:]))
+				return ctx.Err()
+			}
+			if err != nil {
+				t.note("PyTorch, %s, %v does not run: %s", impl, g, lastLines(err.Error(), 1))
+			}
+		}
+	}
+	return nil
 }
 
-func startTorch(ctx context.Context, o options, sh shape, set *dataSet, tm timing) (*torch, error) {
+// taken reports whether a process keeps all others from the device.
+func taken(o options) bool {
+	n, ok := ordinal(o.device)
+	if !ok { // the virtual device has to be chosen before the driver is asked
+		return false
+	}
+	info, err := driver.Status()
+	return err == nil && n < len(info.Devices) && info.Devices[n].Mode == driver.Exclusive
+}
+
+// beside times one of PyTorch's ways of running a group beside ours.
+func (b *benchmark) beside(ctx context.Context, g group, impl string, process func(group) (*torch, error)) error {
+	p, err := process(g)
+	if err != nil {
+		return err
+	}
+	ours := b.find(g, implGraphs)
+	if ours == nil {
+		if err := b.own(ctx, g, implGraphs); err != nil {
+			return err
+		}
+		ours = b.find(g, implGraphs)
+	}
+	c, err := p.open(ctx, g, impl, b.least)
+	if err != nil {
+		return err
+	}
+	b.all = append(b.all, c)
+	b.warm(ctx, c)
+	for range torchRounds {
+		b.sample(ctx, ours)
+		b.sample(ctx, c)
+	}
+	for _, row := range b.all { // whose times are told against ours, which has been timed again
+		if row.group.String() == g.String() {
+			b.tell(row)
+		}
+	}
+	if c.failed != "" {
+		return errors.New(c.failed)
+	}
+	if ours.failed == "" && !near(c.loss, ours.loss) {
+		b.t.note("**%s, %v comes to another loss than Driftless**: %v and %v: its time is not that of the same training.", c.impl, g, c.loss, ours.loss)
+	}
+	return nil
+}
+
+// near allows for rounding, that of TF32 included.
+func near(x, y float64) bool { return x-y < 0.01*y && y-x < 0.01*y }
+
+// startTorch starts PyTorch with the data, weights and order of rows that Driftless has, for
+// so many networks at most.
+func startTorch(ctx context.Context, o options, sh shape, set *dataSet, replicas int) (*torch, error) {
 	dir, err := os.MkdirTemp("", "gpucheck-torch-")
 	if err != nil {
 		return nil, err
@@ -84,7 +203,7 @@ func startTorch(ctx context.Context, o options, sh shape, set *dataSet, tm timin
 		dev = "cpu"
 	}
 	rows := min(sh.rows, set.Train.N)
-	if err := writeTask(dir, sh, rows, set, tm.replicas[len(tm.replicas)-1]); err != nil {
+	if err := writeTask(dir, sh, rows, set, replicas); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -124,7 +243,7 @@ func startTorch(ctx context.Context, o options, sh shape, set *dataSet, tm timin
 func (p *torch) close() {
 	if p.cmd != nil {
 		_ = p.in.Close()
-		kill := time.AfterFunc(5*time.Second, func() { _ = p.cmd.Process.Kill() })
+		kill := time.AfterFunc(patience/2, func() { _ = p.cmd.Process.Kill() })
 		go func() {
 			for range p.lines { // which nobody asks for any more
 			}
@@ -177,32 +296,25 @@ func (p *torch) answer(ctx context.Context) (a answer, err error) {
 	return a, p.ended
 }
 
-// contenders opens PyTorch's ways of running, as many as there is time for.
-func (p *torch) contenders(ctx context.Context, until time.Time, norm models.Norm, replicas, steps int) []*contender {
-	var out []*contender
-	for _, impl := range p.impls {
-		c := &contender{norm: norm, replicas: replicas, impl: "PyTorch, " + impl, launches: func() string { return "" }}
-		out = append(out, c)
-		if time.Now().After(until) {
-			c.failed = "compiling the others took half the part's time: -limit allows more"
-			continue
-		}
-		key := fmt.Sprintf("%v/%d/%s", norm, replicas, impl)
-		a, err := p.ask(ctx, map[string]any{"open": key, "norm": norm.Method, "replicas": replicas, "impl": impl, "steps": steps})
-		if err != nil {
-			c.failed = err.Error()
-			continue
-		}
-		if a.How != "" {
-			c.impl += " (" + a.How + ")"
-		}
-		c.loss = a.Loss
-		c.run = func(ctx context.Context, n int) (time.Duration, error) {
-			a, err := p.ask(ctx, map[string]any{"run": key, "steps": n})
-			return time.Duration(a.Seconds * float64(time.Second)), err
-		}
+// open opens one of PyTorch's ways of running.
+func (p *torch) open(ctx context.Context, g group, impl string, steps int) (*contender, error) {
+	key := fmt.Sprintf("%v/%s", g, impl)
+	a, err := p.ask(ctx, map[string]any{"open": key, "norm": g.norm.Method, "replicas": g.replicas, "impl": impl, "steps": steps})
+	if err != nil {
+		return nil, err
 	}
-	return out
+	c := &contender{group: g, impl: "PyTorch, " + impl, launches: func() string { return "" }, loss: a.Loss, whole: 50}
+	if a.How != "" {
+		c.impl += " (" + a.How + ")"
+	}
+	if !strings.Contains(impl, "graph") {
+		c.whole = 1
+	}
+	c.run = func(ctx context.Context, n int) (time.Duration, error) {
+		a, err := p.ask(ctx, map[string]any{"run": key, "steps": n})
+		return time.Duration(a.Seconds * float64(time.Second)), err
+	}
+	return c, nil
 }
 
 // writeTask writes what PyTorch trains on: pixels, labels and, of each replica,

@@ -28,7 +28,13 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A closed terminal or pipe ends nothing that has begun: the report is the result.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -36,16 +42,24 @@ func main() {
 // options are the flags.
 type options struct {
 	device     string
-	out        string
+	out        string // the report: a file
 	steps      []int
 	suite      string
 	data       string
 	python     string
 	quick      bool
 	only, skip []string
-	limit      time.Duration
-	part       string
+	budget     time.Duration
+
+	// Of the process of a part.
+	part  string
+	time  time.Duration // that it has
+	work  string        // folder of what is not to stay
+	leash bool          // it ends when its standard input does
 }
+
+// reportName is the report's name in a folder.
+const reportName = "gpu-check.md"
 
 // After how many steps CPU and GPU are compared; fewer with -quick and on the virtual
 // device.
@@ -60,16 +74,19 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	f.SetOutput(stderr)
 	var o options
 	f.StringVar(&o.device, "device", "cuda", "cuda (the first that is usable), cuda:N or virtual")
-	f.StringVar(&o.out, "out", "gpu-check.md", "the report")
+	f.StringVar(&o.out, "out", reportName, "the report; in a folder, "+reportName)
 	steps := f.String("steps", "", "after how many steps CPU and GPU are compared (default "+defaultSteps+"; virtual "+virtualSteps+"; -quick "+quickSteps+")")
-	f.StringVar(&o.suite, "suite", "", "folder of the binaries cuda.test and driftless, plain or gzipped (default: that of this binary)")
+	f.StringVar(&o.suite, "suite", "", "folder of the binaries cuda.test and driftless, plain or gzipped, and of cubins (default: that of this binary)")
 	f.StringVar(&o.data, "data", "", "folder of the data sets (default: driftless in the user's cache folder)")
 	f.StringVar(&o.python, "python", "python3", "interpreter that has PyTorch")
 	f.BoolVar(&o.quick, "quick", false, "tiny networks and few steps: does everything run?")
 	only := f.String("only", "", "these parts only, besides machine: "+strings.Join(partNames(), ","))
 	skip := f.String("skip", "", "all parts but these")
-	f.DurationVar(&o.limit, "limit", 30*time.Minute, "the longest that a part may take")
-	f.StringVar(&o.part, "part", "", "run this part alone and print what it finds as lines of JSON: for gpucheck itself")
+	f.DurationVar(&o.budget, "budget", time.Hour, "the time for all parts, which is shared out by their worth")
+	f.StringVar(&o.part, "part", "", "for gpucheck itself: run this part alone and print what it finds as lines of JSON")
+	f.DurationVar(&o.time, "time", time.Hour, "for gpucheck itself: the time of that part")
+	f.StringVar(&o.work, "work", "", "for gpucheck itself: folder of what is not to stay")
+	f.BoolVar(&o.leash, "leash", false, "for gpucheck itself: end when standard input does")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -85,7 +102,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 		switch *steps = defaultSteps; {
 		case o.quick:
 			*steps = quickSteps
-		case o.device == "virtual":
+		case o.virtual():
 			*steps = virtualSteps
 		}
 	}
@@ -96,8 +113,8 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 		}
 		o.steps = append(o.steps, n)
 	}
-	if o.limit <= 0 {
-		return o, fmt.Errorf("-limit %v is not positive", o.limit)
+	if o.budget <= 0 {
+		return o, fmt.Errorf("-budget %v is not positive: give a time such as 5m", o.budget)
 	}
 	for _, list := range []struct {
 		flag, value string
@@ -121,17 +138,33 @@ func isNumber(s string) bool {
 	return err == nil && n >= 0
 }
 
-// virtual tells whether the device is the virtual one.
+// reportPath is the file that -out means.
+func reportPath(out string) (string, error) {
+	if info, err := os.Stat(out); err == nil && info.IsDir() || strings.HasSuffix(out, string(filepath.Separator)) {
+		out = filepath.Join(out, reportName)
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return "", fmt.Errorf("-out: %w", err)
+	}
+	return filepath.Abs(out)
+}
+
+// virtual reports whether the device is the virtual one.
 func (o options) virtual() bool { return o.device == "virtual" }
 
-// args are the flags that give a part's process the same options.
-func (o options) args(part string) []string {
+// args are the flags that give a part's process the same options, and so much time.
+func (o options) args(part string, time time.Duration) []string {
 	steps := make([]string, len(o.steps))
 	for i, n := range o.steps {
 		steps[i] = strconv.Itoa(n)
 	}
-	return []string{"-part", part, "-device", o.device, "-steps", strings.Join(steps, ","), "-suite", o.suite, "-data", o.data, "-out", o.out,
-		"-python", o.python, "-limit", o.limit.String(), "-quick=" + strconv.FormatBool(o.quick)}
+	return []string{"-part", part, "-time", time.String(), "-work", o.work, "-device", o.device, "-steps", strings.Join(steps, ","), "-suite", o.suite,
+		"-data", o.data, "-out", o.out, "-python", o.python, "-quick=" + strconv.FormatBool(o.quick)}
+}
+
+// file is the path of what a part writes beside the report.
+func (o options) file(what string) string {
+	return strings.TrimSuffix(o.out, filepath.Ext(o.out)) + "-" + what
 }
 
 // run is the command: it returns the exit code.
@@ -148,38 +181,64 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil && o.suite == "" {
 		o.suite = filepath.Dir(self)
 	}
-	if err == nil && o.data == "" {
-		o.data, err = dataset.DefaultDir()
+	if o.data == "" {
+		o.data, _ = dataset.DefaultDir() // without a home: no data set, which the parts say
 	}
 	if err == nil && !cuda.Built {
 		err = cuda.Require()
+	}
+	if err == nil && o.part == "" {
+		o.out, err = reportPath(o.out)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "gpucheck:", err)
 		return exitFailed
 	}
 	if o.part != "" {
-		return runPart(ctx, o, stdout, stderr)
+		return runPart(ctx, o, allParts(), stdout, stderr)
 	}
 	r := newReport(o, time.Now())
-	if err := r.write(o.out); err != nil { // before anything has taken long
+	if err := r.write(); err != nil { // before anything has taken long
 		fmt.Fprintln(stderr, "gpucheck:", err)
 		return exitFailed
 	}
+	if o.work, err = workFolder(os.TempDir(), filepath.Dir(o.out), filepath.Dir(self), "/dev/shm"); err != nil {
+		fmt.Fprintln(stderr, "gpucheck:", err)
+		return exitFailed
+	}
+	defer os.RemoveAll(o.work)
 	return r.runAll(ctx, o, self, stdout, stderr)
 }
 
 // runPart is the process of one part.
-func runPart(ctx context.Context, o options, stdout, stderr io.Writer) int {
-	for _, p := range allParts() {
+func runPart(ctx context.Context, o options, parts []part, stdout, stderr io.Writer) int {
+	if o.leash {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			endGroup(os.Getpid())
+			os.Exit(exitFailed)
+		}()
+	}
+	for _, p := range parts {
 		if p.name != o.part {
 			continue
 		}
-		if err := p.run(ctx, o, newTeller(stdout)); err != nil {
-			fmt.Fprintln(stderr, err)
-			return exitFailed
+		limited, cancel := context.WithTimeout(ctx, o.time)
+		defer cancel()
+		t := newTeller(stdout)
+		err := p.run(limited, o, t)
+		if err == nil {
+			return exitOK
 		}
-		return exitOK
+		if timeUp := errors.Is(err, context.DeadlineExceeded); ctx.Err() == nil && (timeUp || limited.Err() != nil) {
+			if !timeUp {
+				t.note("When the time was up: %v", err)
+			}
+			t.tell(event{Cut: true})
+			return exitOK
+		}
+		fmt.Fprintln(stderr, err)
+		return exitFailed
 	}
 	fmt.Fprintf(stderr, "gpucheck: -part: unknown part %q\n", o.part)
 	return exitUsage

@@ -22,12 +22,15 @@ type shape struct {
 }
 
 // paper is the network of Ioffe & Szegedy (2015, section 4.1). narrow is for
-// whitening, whose eigen-decomposition is the host's work; tiny for the virtual
-// device and -quick.
+// whitening, whose eigen-decomposition is the host's work; tiny for -quick. wide has
+// products that are large enough to fill a device, and in place of it, with -quick, broad
+// has a batch that is too large for fused steps.
 var (
 	paper  = shape{"784-100-100-100-10", []int{100, 100, 100}, 60, 60000}
 	narrow = shape{"784-32-32-10", []int{32, 32}, 60, 6000}
 	tiny   = shape{"784-12-12-10", []int{12, 12}, 12, 240}
+	wide   = shape{"784-1024-1024-1024-10", []int{1024, 1024, 1024}, 512, 60000}
+	broad  = shape{"784-16-10", []int{16}, 136, 272}
 )
 
 // shapes are the networks that a run of these options trains. The rows of whitening's
@@ -41,6 +44,14 @@ func (o options) shapes() (paperNet, narrowNet shape) {
 		n.rows = 600
 	}
 	return p, n
+}
+
+// wide is the network of large products.
+func (o options) wide() shape {
+	if o.quick {
+		return broad
+	}
+	return wide
 }
 
 // kind is what a network is trained with.

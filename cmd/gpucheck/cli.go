@@ -23,11 +23,10 @@ type trained struct {
 
 // cli trains with the command line on the device and on the CPU.
 func cli(ctx context.Context, o options, t *teller) error {
-	path, done, err := suiteBinary(o, "driftless")
+	path, err := suiteBinary(o, "driftless")
 	if err != nil {
 		return err
 	}
-	defer done()
 	dir, err := os.MkdirTemp("", "gpucheck-")
 	if err != nil {
 		return err

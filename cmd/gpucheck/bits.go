@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"driftless/engine/device"
 	"driftless/engine/device/cpu"
@@ -20,8 +21,8 @@ type trial struct {
 
 func (c trial) String() string { return c.name + ", " + c.kind.String() }
 
-// trials are the networks that are compared: those of the paper, with each way of
-// normalizing, and each with SGD and Adam.
+// trials are the networks that are compared, by their worth: those of the paper, with
+// each way of normalizing, and each with SGD and Adam.
 func (o options) trials() []trial {
 	large, small := o.shapes()
 	var out []trial
@@ -36,24 +37,24 @@ func (o options) trials() []trial {
 
 // bits trains each network on the CPU and on the device.
 func bits(ctx context.Context, o options, t *teller) error {
-	dev, err := openDevice(o.device, cuda.Keep())
+	dev, err := openDevice(o.device, t.options(cuda.Keep())...)
 	if err != nil {
 		return err
 	}
 	set := load(o, t)
 	t.table("network", "norm, optimizer", "steps", "states", "elements", "differ", "largest difference", "NMSE")
-	for _, c := range o.trials() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	trials := o.trials()
+	for i, c := range trials {
 		net, err := c.compile(c.kind, set)
 		if err != nil {
 			return err
 		}
-		if err := c.against(ctx, net, dev, o.steps, t); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
+		err = c.against(ctx, net, dev, o.steps, t)
+		if ctx.Err() != nil {
+			t.note("The time was up before these were done: %s.", words(trials[i:]))
+			return ctx.Err()
+		}
+		if err != nil {
 			t.check(false, c.String(), "%v", err)
 		}
 	}
@@ -101,17 +102,20 @@ func (c trial) against(ctx context.Context, net *compiled, dev device.Device, st
 	return compare(fmt.Sprintf("%d, evaluated", done))
 }
 
-// runSteps runs steps so that an interruption ends it, and asks that none diverged.
+// runSteps runs steps so that an interruption ends it, and asks that none diverged. It
+// asks for as many at once as take a second, and no more than a graph holds.
 func runSteps(ctx context.Context, s device.Session, p *program.Program, n int) error {
-	const piece = 250
-	for n > 0 {
+	for piece := 1; n > 0; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.Run(p, min(n, piece)); err != nil {
+		began := time.Now()
+		if err := s.Run(p, piece); err != nil {
 			return err
 		}
-		n -= min(n, piece)
+		n -= piece
+		each := time.Since(began)/time.Duration(piece) + 1
+		piece = max(1, min(n, 50, int(time.Second/each)))
 	}
 	for r := range s.Replicas() {
 		at := make([]int64, 1)
@@ -135,12 +139,11 @@ func counters(s device.Session) cuda.Counters {
 
 // graphs compares replayed graphs with kernels launched one by one.
 func graphs(ctx context.Context, o options, t *teller) error {
-	var said []string
-	replayed, err := openDevice(o.device, cuda.Keep(), cuda.Warn(func(m string) { said = append(said, m) }))
+	replayed, err := openDevice(o.device, t.options(cuda.Keep())...)
 	if err != nil {
 		return err
 	}
-	plain, err := openDevice(o.device, cuda.Keep(), cuda.PlainLaunches())
+	plain, err := openDevice(o.device, t.options(cuda.Keep(), cuda.PlainLaunches())...)
 	if err != nil {
 		return err
 	}
@@ -192,15 +195,12 @@ func graphs(ctx context.Context, o options, t *teller) error {
 		t.check(x.GraphLaunches > 0 && y.GraphLaunches == 0, c.String()+": graphs are replayed where they are asked for", "%d and, with plain launches, %d graphs", x.GraphLaunches, y.GraphLaunches)
 		t.check(x.Launches+x.GraphKernels == y.Launches, c.String()+": graphs hold the kernels of plain launches", "%d and %d kernels", x.Launches+x.GraphKernels, y.Launches)
 	}
-	for _, m := range said {
-		t.note("the device said: %s", m)
-	}
 	return nil
 }
 
 // replicas compares three networks at once with the same three alone.
 func replicas(ctx context.Context, o options, t *teller) error {
-	dev, err := openDevice(o.device, cuda.Keep())
+	dev, err := openDevice(o.device, t.options(cuda.Keep())...)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// testDevice is the environment variable by which the tests of package
+// engine/device/cuda learn on which device they run.
+const testDevice = "DRIFTLESS_TEST_DEVICE"
+
+// enoughForAll is the time from which the tests run in their long form.
+const enoughForAll = 5 * time.Minute
+
+// conformance runs the tests of package engine/device/cuda. What they print is in a file
+// beside the report as it comes; the report has a row for each test that has ended.
+func conformance(ctx context.Context, o options, t *teller) error {
+	path, err := suiteBinary(o, "cuda.test")
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(o.file("conformance.txt"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	t.note("What the tests printed is in %s.", filepath.Base(log.Name()))
+
+	// The tests stop themselves, and so print what they were at; the part ends after them.
+	left := o.time
+	if deadline, ok := ctx.Deadline(); ok {
+		left = time.Until(deadline)
+	}
+	limit := max(time.Second, left-2*time.Second)
+	args := []string{"-test.v", "-test.timeout", limit.String()}
+	if o.virtual() || left < enoughForAll {
+		args = append(args, "-test.short")
+	}
+	if o.quick {
+		args = append(args, "-test.run", "^(TestConformance|TestTwice)$")
+	}
+	t.table("test", "result", "seconds")
+	passed, skipped, failed := 0, 0, 0
+	tests := &testLog{ended: func(test *test) {
+		if !strings.Contains(test.name, "/") {
+			t.row(test.name, strings.TrimSpace(test.result+" "+test.why()), test.seconds)
+		}
+		switch test.result {
+		case "PASS":
+			passed++
+		case "SKIP":
+			skipped++
+		default:
+			failed++
+			t.check(false, test.name, "%s", test.text())
+		}
+	}}
+	cmd := command(ctx, path, args...)
+	cmd.Env = append(os.Environ(), testDevice+"="+o.device)
+	cmd.Stdout = io.MultiWriter(log, tests)
+	cmd.Stderr = cmd.Stdout
+	runErr := cmd.Run()
+	if ctx.Err() != nil || strings.Contains(tests.fatal, "panic: test timed out") {
+		t.note("The time was up in %s: %d tests and subtests had passed.", tests.current, passed)
+		if passed > 0 && failed == 0 {
+			t.check(true, "conformance suite and tests of the device, as far as they came", "%d tests and subtests passed, %d skipped", passed, skipped)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return context.DeadlineExceeded
+	}
+	tests.unfinished(func(test *test) {
+		failed++
+		t.check(false, test.name, "%s", test.text())
+	})
+	if runErr != nil && (failed == 0 || tests.fatal != "") {
+		return fmt.Errorf("cuda.test: %w\n%s", runErr, tests.last.String())
+	}
+	if failed == 0 {
+		t.check(passed > 0, "conformance suite and tests of the device", "%d tests and subtests passed, %d skipped", passed, skipped)
+	}
+	return nil
+}
+
+// test is what a test binary says of one test.
+type test struct {
+	name, result string // PASS, FAIL, SKIP; "" if it did not end
+	seconds      string
+	log          []string
+}
+
+// why is the reason of a test that was skipped.
+func (t *test) why() string {
+	if t.result != "SKIP" || len(t.log) == 0 {
+		return ""
+	}
+	_, why, _ := strings.Cut(t.log[len(t.log)-1], ": ")
+	return "(" + why + ")"
+}
+
+// text is what a failed test printed.
+func (t *test) text() string {
+	if t.result == "" {
+		return strings.Join(append([]string{"it did not end"}, t.log...), "\n")
+	}
+	if len(t.log) == 0 {
+		return "see its subtests"
+	}
+	return strings.Join(t.log, "\n")
+}
+
+// testLog reads the output of a test binary run with -test.v as it comes.
+type testLog struct {
+	ended   func(*test) // of each test, when it has
+	begun   []*test
+	current string // the test whose output comes
+	fatal   string // the line with which the binary ended itself
+	line    []byte // that has no end yet
+	last    tail
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
+	_, _ = l.last.Write(p)
+	l.line = append(l.line, p...)
+	for {
+		line, rest, ok := bytes.Cut(l.line, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		l.line = rest
+		l.read(strings.TrimSpace(string(line)))
+	}
+}
+
+func (l *testLog) read(line string) {
+	word, rest, _ := strings.Cut(line, "   ")
+	switch word {
+	case "=== RUN", "=== NAME", "=== CONT", "=== PAUSE":
+		l.current = strings.TrimSpace(rest)
+		l.get(l.current)
+		return
+	}
+	if fields := strings.Fields(line); len(fields) >= 4 && fields[0] == "---" {
+		t := l.get(strings.Join(fields[2:len(fields)-1], " "))
+		t.result = strings.TrimSuffix(fields[1], ":")
+		t.seconds = strings.Trim(fields[len(fields)-1], "(s)")
+		l.ended(t)
+		return
+	}
+	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "SIG") {
+		l.fatal = line
+	}
+	const most = 200 // lines in the report; the file has all
+	if t := l.get(l.current); l.current != "" && line != "" && line != "PASS" && line != "FAIL" && len(t.log) < most {
+		t.log = append(t.log, line)
+	}
+}
+
+// get returns a test by its name.
+func (l *testLog) get(name string) *test {
+	for _, t := range l.begun {
+		if t.name == name {
+			return t
+		}
+	}
+	t := &test{name: name}
+	if name != "" {
+		l.begun = append(l.begun, t)
+	}
+	return t
+}
+
+// unfinished calls f for each test that began and did not end.
+func (l *testLog) unfinished(f func(*test)) {
+	for _, t := range l.begun {
+		if t.result == "" {
+			f(t)
+		}
+	}
+}

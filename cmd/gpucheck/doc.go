@@ -1,0 +1,77 @@
+// Command gpucheck checks and times the CUDA device of the machine that it runs on,
+// and writes one Markdown report.
+//
+//	make gpu-check                         # builds and runs it: needs Go and a C compiler
+//	make gpu-check ARGS="-device virtual"  # the same on the virtual PTX device, small
+//	make gpu-bundle                        # a folder that needs neither, for another machine
+//
+// # Parts
+//
+// In the order of their worth, in which they run:
+//
+//	machine      the driver, the devices, which of them is checked, which tools there are,
+//	             and what nvidia-smi tells
+//	graphs       CUDA graphs replayed against kernels launched one by one
+//	bits         networks trained on the CPU and on the device, one after the other: every
+//	             state after 1, 10 and 1,000 steps, and an evaluation at the end
+//	replicas     three networks at once against the same three alone
+//	plan         the launches of a step, with their times
+//	bench        a training step of 1, 10 and 50 networks, and of a wide one: graphs, plain
+//	             launches and the CPU
+//	conformance  the tests of package engine/device/cuda on that device: the device
+//	             conformance suite, every normalization, optimizer and activation
+//	             against the CPU
+//	ncu          Nsight Compute's sections SpeedOfLight, LaunchStats and
+//	             MemoryWorkloadAnalysis of 24 launches
+//	cli          driftless train on the device and on the CPU: the same weights file
+//	sanitizer    compute-sanitizer's memcheck, initcheck, synccheck and racecheck over
+//	             some steps
+//	pytorch      the steps of bench beside PyTorch's
+//
+// The demand is equality of every bit; that a NaN is a NaN is enough. Where it is
+// not met, the report says by how much.
+//
+// # Budget
+//
+// -budget is the time for all parts: an hour, and five minutes for a bundle's run.sh. Each
+// part in its turn gets a share, by its weight, of what is left, but at least what it takes
+// to find anything; where that is not left, it is left out, and the report says so. What a
+// part does not use is there for the others. With 400 s graphs, bits, replicas and plan
+// have 60 s between them, bench 100, conformance 110 in its short form and ncu 60.
+//
+// Each part runs in a process of its own, of this very binary (flag -part), and tells what
+// it finds line by line. The report is written anew every second that something is told.
+// So a part that crashes, hangs or loses the device ends alone, with what it had found and
+// the reason in the report. One whose time is up keeps what it has, and says what is
+// missing, which is no failure; one that does not notice that its time is up is stopped,
+// and has failed. The processes that a part starts end with it, and it ends with gpucheck,
+// however that ends.
+//
+// The exit code is 0 if every check that ran passed, 1 if one failed or a part did not
+// come to its end, 2 for wrong flags, 130 if it was interrupted. What is not installed
+// (nvidia-smi, compute-sanitizer, ncu, PyTorch, a C compiler for torch.compile) is no
+// failure: the report says what is missing and what is left out for it.
+//
+// # Bench
+//
+// A group of rows is timed once as soon as it is ready, then all round by round, each
+// round beginning with another one. A row is the median of the rounds, and their range. A
+// step is a batch taken by index from the rows that lie on the device, forward, backward,
+// SGD. PyTorch (see pytorch_cuda.py) gets the same images, initial weights and order of
+// rows, and shows that it comes to the same loss; each of its rows is timed in turn with
+// ours.
+//
+// # Files
+//
+// -out names the report, or a folder for gpu-check.md. Beside it is what programs printed,
+// as it came: gpu-check-conformance.txt, -ncu.csv, -sanitizer.txt. What is not to stay is in
+// a folder of TMPDIR, /tmp or else beside the report, where programs can be run; it is
+// removed in the end. Parts have it as TMPDIR and, unless these are set, for the driver's
+// cache of compiled PTX (CUDA_CACHE_PATH), PyTorch's caches and HOME.
+//
+// -suite names the folder with the binaries cuda.test and driftless, plain or
+// gzipped, and with the kernels' machine code, cubins (see package engine/device/cuda);
+// without it they are looked for beside this binary. -data is the folder of
+// the data sets; without MNIST there the images are drawn by the program, and the
+// report says so.
+package main

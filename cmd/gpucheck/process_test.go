@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain lets this test binary be the process of a part, or one that starts such.
+func TestMain(m *testing.M) {
+	how := os.Getenv("GPUCHECK_TEST_PROCESS")
+	switch how {
+	case "":
+		os.Exit(m.Run())
+	case "crash":
+		newTeller(os.Stdout).check(true, "before the crash", "")
+		panic("the device is lost")
+	case "error":
+		os.Stdout.WriteString("a stray line\n")
+		os.Stderr.WriteString("no such device\n")
+		os.Exit(exitFailed)
+	case "parent":
+		self, _ := os.Executable()
+		_ = os.Setenv("GPUCHECK_TEST_PROCESS", "stubborn")
+		_ = runProcess(context.Background(), time.Minute, self, []string{"-part", "stubborn", "-leash"}, os.Environ(), func(e event) { fmt.Println(e.Text) })
+	default: // a part
+		o, err := parseFlags(os.Args[1:], os.Stderr)
+		if err != nil {
+			os.Exit(exitUsage)
+		}
+		o.device = "cpu"
+		os.Exit(runPart(context.Background(), o, testParts(), os.Stdout, os.Stderr))
+	}
+}
+
+// testParts are the real ones, on the CPU, and some that do not end as they should.
+func testParts() []part {
+	parts := allParts()
+	parts[0].run = func(ctx context.Context, o options, t *teller) error {
+		tellTools(o, t)
+		t.check(true, "there is one", "")
+		t.tell(event{Device: "cuda:0", Title: "a CPU"})
+		return nil
+	}
+	return append(parts,
+		part{name: "slow", run: func(ctx context.Context, o options, t *teller) error {
+			t.check(true, "before its time was up", "")
+			<-ctx.Done()
+			return fmt.Errorf("step 7: %w", ctx.Err())
+		}},
+		part{name: "hang", run: func(ctx context.Context, o options, t *teller) error {
+			t.check(true, "before it hung", "")
+			time.Sleep(time.Minute)
+			return nil
+		}},
+		part{name: "stubborn", run: func(ctx context.Context, o options, t *teller) error { // so is what it starts
+			signal.Ignore(os.Interrupt)
+			cmd := exec.Command("sleep", "60")
+			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+			if err := cmd.Start(); err != nil {
+				return err
+			}
+			t.note("%d %d", os.Getpid(), cmd.Process.Pid)
+			time.Sleep(time.Minute)
+			return nil
+		}})
+}
+
+// TestProcesses: a part that crashes, hangs or fails keeps what it told, and its
+// reason.
+func TestProcesses(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(d time.Duration) { patience = d }(patience)
+	patience = time.Second
+	args := func(part string, given time.Duration) []string {
+		return append(quick("cuda:0").args(part, given), "-leash")
+	}
+	for _, c := range []struct {
+		how, want string
+		given     time.Duration
+		events    int
+	}{{"crash", "the device is lost", time.Minute, 1}, {"hang", "did not end within its 1.0 s", time.Second, 1}, {"stubborn", "did not end within its 1.0 s", time.Second, 1},
+		{"error", "a stray line\nno such device", time.Minute, 0}, {"no such part", `unknown part "no such part"`, time.Minute, 0}} {
+		t.Setenv("GPUCHECK_TEST_PROCESS", c.how)
+		var s section
+		s.err = runProcess(t.Context(), c.given, self, args(c.how, c.given), os.Environ(), s.add)
+		if s.err == nil || !strings.Contains(s.err.Error(), c.want) || len(s.events) != c.events || !s.failed() {
+			t.Errorf("%s: %d events, error %v", c.how, len(s.events), s.err)
+		}
+		if c.how == "stubborn" {
+			gone(t, s.events[0].Text)
+		}
+	}
+
+	// One that ends when its time is up has not failed.
+	patience = 10 * time.Second // the race detector's exit takes one
+	t.Setenv("GPUCHECK_TEST_PROCESS", "slow")
+	s := section{given: time.Second}
+	s.err = runProcess(t.Context(), time.Second, self, args("slow", time.Second), os.Environ(), s.add)
+	if s.err != nil || s.failed() || s.verdict() != "PASS: 1 check, then its 1 s were up" {
+		t.Errorf("slow: %s, error %v", s.verdict(), s.err)
+	}
+
+	patience = time.Second
+	t.Setenv("GPUCHECK_TEST_PROCESS", "hang")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := runProcess(ctx, time.Minute, self, args("hang", time.Minute), os.Environ(), func(event) {}); err == nil || err.Error() != "interrupted" {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
+// TestParentDies: the processes of a part do not outlive gpucheck, even one that is killed.
+func TestParentDies(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("it reads /proc")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GPUCHECK_TEST_PROCESS", "parent")
+	cmd := exec.Command(self)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 100)
+	n, err := out.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	gone(t, string(buf[:n]))
+}
+
+// gone demands that processes end, soon.
+func gone(t *testing.T, pids string) {
+	t.Helper()
+	if len(strings.Fields(pids)) != 2 {
+		t.Fatalf("%q names not two processes", pids)
+	}
+	for _, pid := range strings.Fields(pids) {
+		for wait := range 50 {
+			stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+			if err != nil || strings.Contains(string(stat), ") Z ") { // dead, and perhaps nobody asked
+				break
+			}
+			if wait == 49 {
+				t.Errorf("process %s is alive: %s", pid, stat)
+				if n, err := strconv.Atoi(pid); err == nil {
+					if p, err := os.FindProcess(n); err == nil {
+						_ = p.Kill()
+					}
+				}
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+}
