@@ -28,11 +28,11 @@ test: needs-go ## all tests; needs nothing beyond Go
 bench: needs-go ## all benchmarks, beside stock Gorgonia's
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 3h ./...
 
-peers: ## PyTorch and JAX, to compare with: into benchmarks/peers/.venv (6 GB)
-	benchmarks/peers/install.sh
+peers: ## PyTorch and JAX, to compare with: into cmd/peers/.venv (6 GB)
+	cmd/peers/install.sh
 
 bench-peers: needs-go ## training steps beside Gorgonia and the peers: one table (half an hour)
-	$(GO) run ./benchmarks/peers $(ARGS)
+	$(GO) run ./cmd/peers $(ARGS)
 
 build: needs-go ## the command line, in bin/; with CUDA support where there is a C compiler
 ifeq ($(GPU),gpu)

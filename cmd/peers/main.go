@@ -2,7 +2,7 @@
 // the installed ones among PyTorch and JAX, and writes one table.
 //
 //	make peers          # once: installs PyTorch and JAX into .venv
-//	make bench-peers    # or: go run ./benchmarks/peers -rounds 3 -nets paper
+//	make bench-peers    # or: go run ./cmd/peers -rounds 3 -nets paper
 //
 // Every round runs all of them, each as its own process, one after the other,
 // each round beginning with another one: what disturbs the machine hits all
@@ -12,7 +12,7 @@
 //
 // The folder out gets the lines of each as a text file for benchstat
 //
-//	benchstat -col /impl benchmarks/peers/out/*.txt
+//	benchstat -col /impl cmd/peers/out/*.txt
 //
 // and the table as table.md: for each way of running its best number of threads,
 // the median and range over the rounds, and the median and range of its time over
@@ -107,7 +107,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	here := filepath.Join(root, "benchmarks", "peers")
+	here := filepath.Join(root, "cmd", "peers")
 	out := filepath.Join(here, "out")
 	if o.python == "" {
 		o.python = filepath.Join(here, ".venv", "bin", "python")
