@@ -19,18 +19,18 @@ import (
 const stepEvery = 100
 
 // open makes a session whose replica r trains seed seeds[r], at step 0.
-func (a *Arm) open(seeds []int64) (device.Session, error) {
+func (a *Arm) open(ctx context.Context, seeds []int64) (device.Session, error) {
 	s, err := a.dev.Open(a.layout, len(seeds))
 	if err != nil {
 		return nil, err
 	}
-	if err := a.start(s, seeds); err != nil {
+	if err := a.start(ctx, s, seeds); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (a *Arm) start(s device.Session, seeds []int64) error {
+func (a *Arm) start(ctx context.Context, s device.Session, seeds []int64) error {
 	for r, seed := range seeds {
 		if err := s.Write(program.StateSeed, r, []int64{seed}); err != nil {
 			return err
@@ -42,7 +42,7 @@ func (a *Arm) start(s device.Session, seeds []int64) error {
 	if a.first == nil {
 		return nil
 	}
-	if err := s.Run(a.first, 1); err != nil {
+	if err := s.Run(ctx, a.first, 1); err != nil {
 		return fmt.Errorf("first statistics: %w", err)
 	}
 	return nil
@@ -91,13 +91,13 @@ func (a *Arm) Run(ctx context.Context, w watch) (*training, error) {
 }
 
 func (t *training) run(ctx context.Context) error {
-	s, err := t.open(t.seeds)
+	s, err := t.open(ctx, t.seeds)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	t.session, t.trainer = s, engine.NewTrainer(s, t.train)
-	if err := t.evaluate(0); err != nil {
+	if err := t.evaluate(ctx, 0); err != nil {
 		return err
 	}
 	runErr := t.advance(ctx, 1)
@@ -108,10 +108,10 @@ func (t *training) run(ctx context.Context) error {
 	}
 	t.tell(0, t.at(0))
 	if runErr == nil && t.cfg.EvalEvery == 1 {
-		runErr = t.evaluateAndTell(1)
+		runErr = t.evaluateAndTell(ctx, 1)
 	}
 	if runErr == nil {
-		t.trainer.Every(t.cfg.EvalEvery, t.evaluateAndTell)
+		t.trainer.Every(t.cfg.EvalEvery, func(step int) error { return t.evaluateAndTell(ctx, step) })
 		t.trainer.Every(stepEvery, func(step int) error {
 			if t.watch.step != nil {
 				t.watch.step(step)
@@ -127,17 +127,18 @@ func (t *training) run(ctx context.Context) error {
 	if err := t.keep(t.trainer.Step()); err != nil {
 		return err
 	}
-	if t.watch.rush != nil && t.watch.rush.Err() != nil {
-		return runErr
+	rush := t.watch.rush
+	if rush == nil {
+		rush = context.WithoutCancel(ctx)
 	}
-	if err := t.evaluateAndTell(t.trainer.Step()); err != nil {
+	if err := t.evaluateAndTell(rush, t.trainer.Step()); err != nil {
 		return err
 	}
 	t.complete = runErr == nil
 	if runErr != nil || t.cfg.NoReestimate {
 		return runErr
 	}
-	return t.reestimateAll()
+	return t.reestimateAll(ctx)
 }
 
 // advance trains n more steps; that every seed diverges is no error here.
@@ -193,11 +194,11 @@ func (t *training) keep(step int) error {
 }
 
 // evaluateAndTell evaluates after a step, unless that has been done.
-func (t *training) evaluateAndTell(step int) error {
+func (t *training) evaluateAndTell(ctx context.Context, step int) error {
 	if step == t.last() {
 		return nil
 	}
-	if err := t.evaluate(step); err != nil {
+	if err := t.evaluate(ctx, step); err != nil {
 		return err
 	}
 	t.tell(step, t.at(step))
@@ -206,9 +207,9 @@ func (t *training) evaluateAndTell(step int) error {
 
 // evaluate adds a point to every seed that is still training. A seed whose loss is
 // above any sense ends with it.
-func (t *training) evaluate(step int) error {
+func (t *training) evaluate(ctx context.Context, step int) error {
 	for _, p := range []*program.Program{t.eval, t.probe} {
-		if err := t.session.Run(p, 1); err != nil {
+		if err := t.session.Run(ctx, p, 1); err != nil {
 			return err
 		}
 	}
@@ -268,15 +269,15 @@ func (t *training) judge(r int) error {
 }
 
 // reestimateAll evaluates with statistics estimated anew, where there are any.
-func (t *training) reestimateAll() error {
+func (t *training) reestimateAll(ctx context.Context) error {
 	if !t.alive() {
 		return nil
 	}
 	if t.reestimate != nil {
-		if err := t.session.Run(t.reestimate, 1); err != nil {
+		if err := t.session.Run(ctx, t.reestimate, 1); err != nil {
 			return fmt.Errorf("re-estimate statistics: %w", err)
 		}
-		if err := t.session.Run(t.eval, 1); err != nil {
+		if err := t.session.Run(ctx, t.eval, 1); err != nil {
 			return err
 		}
 	}
@@ -302,7 +303,7 @@ func (t *training) reestimateAll() error {
 // seconds are timed fewer times. It is 0 where the initial weights have no finite loss.
 func (a *Arm) Time(ctx context.Context) (float64, error) {
 	const samples, warm, atLeast, sample, longest = 40, 10, 5, 10 * time.Millisecond, 10 * time.Second
-	s, err := a.openToTime()
+	s, err := a.openToTime(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -340,8 +341,8 @@ func (a *Arm) Time(ctx context.Context) (float64, error) {
 
 // openToTime makes a session of one seed. A step's time does not depend on the
 // learning rate, and at 0 no arm can diverge and time nothing.
-func (a *Arm) openToTime() (device.Session, error) {
-	s, err := a.open([]int64{a.cfg.Seed})
+func (a *Arm) openToTime(ctx context.Context) (device.Session, error) {
+	s, err := a.open(ctx, []int64{a.cfg.Seed})
 	if err != nil {
 		return nil, err
 	}
@@ -350,9 +351,13 @@ func (a *Arm) openToTime() (device.Session, error) {
 
 // Plan returns the listing of the compiled training step as the device runs it, with
 // the time of its parts and their share of the machine's peak.
-func (a *Arm) Plan() (string, error) {
-	const steps = 500
-	s, err := a.openToTime()
+func (a *Arm) Plan(ctx context.Context) (string, error) {
+	const most, least, about = 500, 5, 0.5 // seconds
+	steps := most
+	if a.secondsPerStep > 0 {
+		steps = max(least, min(most, int(about/a.secondsPerStep)))
+	}
+	s, err := a.openToTime(ctx)
 	if err != nil {
 		return "", err
 	}

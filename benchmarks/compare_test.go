@@ -161,7 +161,7 @@ func TestDivergedKeepsTheLastFiniteWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	got, err := w.Eval(set, dev, nil)
+	got, err := w.Eval(t.Context(), set, dev, nil)
 	if err != nil || got.Step != *out.WeightsStep {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -215,7 +215,7 @@ func TestInterruptedKeepsWhatRan(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	eval, err := w.Eval(set, dev, nil)
+	eval, err := w.Eval(t.Context(), set, dev, nil)
 	if err != nil || eval.TestAccuracy != out.TestAccuracy || eval.Step != steps {
 		t.Errorf("the weights give %+v, %v; the run gave %v", eval, err, out.TestAccuracy)
 	}

@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -100,7 +101,7 @@ func (w *Weights) Data() string { return w.about.Data }
 
 // Eval evaluates the network on a data set's test images with the running statistics
 // of the file. Where each is not nil, it gets the logits of every test image in turn.
-func (w *Weights) Eval(set *dataset.Set, dev device.Device, each func(label uint8, logits []float32) error) (EvalOutput, error) {
+func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device, each func(label uint8, logits []float32) error) (EvalOutput, error) {
 	var out EvalOutput
 	d := w.about
 	if d.Inputs != set.Test.Rows*set.Test.Cols {
@@ -141,7 +142,7 @@ func (w *Weights) Eval(set *dataset.Set, dev device.Device, each func(label uint
 	if err := a.mlp.SetWeights(s, a.layout, 0, tensors); err != nil {
 		return out, fmt.Errorf("%s: %w", w.path, err)
 	}
-	if err := s.Run(a.eval, 1); err != nil {
+	if err := s.Run(ctx, a.eval, 1); err != nil {
 		return out, err
 	}
 	loss, acc, err := a.tested(s, 0)
@@ -152,7 +153,7 @@ func (w *Weights) Eval(set *dataset.Set, dev device.Device, each func(label uint
 		return out, fmt.Errorf("%s: the test loss is not finite: the weights are of no use", w.path)
 	}
 	if each != nil {
-		if err := s.Run(predict, 1); err != nil {
+		if err := s.Run(ctx, predict, 1); err != nil {
 			return out, err
 		}
 		logits := make([]float32, set.Test.N*classes)

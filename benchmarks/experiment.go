@@ -155,7 +155,7 @@ func (e *Experiment) time(ctx context.Context, o Observer) error {
 		if o.Plan == nil {
 			continue
 		}
-		text, err := a.Plan()
+		text, err := a.Plan(ctx)
 		if err != nil {
 			return fmt.Errorf("arm %v: %w", a.Norm, err)
 		}

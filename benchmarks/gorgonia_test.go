@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"testing"
@@ -202,7 +203,7 @@ func TestStockNetTrainsTheSameNetwork(t *testing.T) {
 				}
 				defer peer.close()
 
-				if err := s.Run(step, steps); err != nil {
+				if err := s.Run(context.Background(), step, steps); err != nil {
 					t.Fatal(err)
 				}
 				want, err := engine.NewTrainer(s, step).Losses(0, steps)

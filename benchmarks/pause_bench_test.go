@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"context"
 	"runtime"
 	"runtime/debug"
 	"testing"
@@ -29,7 +30,7 @@ func BenchmarkPause(b *testing.B) {
 						return
 					default:
 					}
-					if err := s.Run(step, 10); err != nil {
+					if err := s.Run(context.Background(), step, 10); err != nil {
 						done <- err
 						return
 					}

@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -164,13 +165,13 @@ func benchDriftless(b *testing.B, net stepNet, norm models.Norm, in stepInput, w
 		b.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.Run(step, net.warm); err != nil {
+	if err := s.Run(context.Background(), step, net.warm); err != nil {
 		b.Fatal(err)
 	}
 	steps := (b.N + replicas - 1) / replicas // of each replica
 	b.ReportAllocs()
 	b.ResetTimer()
-	err = s.Run(step, steps)
+	err = s.Run(context.Background(), step, steps)
 	b.StopTimer()
 	if err != nil {
 		b.Fatal(err)
@@ -236,7 +237,7 @@ func openStep(m models.MLP, in stepInput, batch, replicas int, lr float64) (devi
 		}
 	}
 	if first != nil {
-		err = s.Run(first, 1)
+		err = s.Run(context.Background(), first, 1)
 	}
 	return s, step, err
 }

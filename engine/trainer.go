@@ -101,7 +101,7 @@ func (t *Trainer) Run(ctx context.Context, n int) error {
 			next = min(next, (t.step/h.every+1)*h.every)
 		}
 		start := time.Now()
-		if err := t.session.Run(t.program, next-t.step); err != nil {
+		if err := t.session.Run(ctx, t.program, next-t.step); err != nil {
 			return fmt.Errorf("steps %d to %d: %w", t.step, next, err)
 		}
 		if took := time.Since(start); took < interval/2 && next-t.step == chunk { // else a hook was the bound

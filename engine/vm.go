@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -89,7 +90,7 @@ func (m *VM) run() error {
 			return err
 		}
 	}
-	if err := m.session.Run(m.program, 1); err != nil {
+	if err := m.session.Run(context.Background(), m.program, 1); err != nil {
 		return err
 	}
 	var diverged [1]int64

@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"context"
 	"math"
 	"testing"
 
@@ -75,7 +76,7 @@ func TestFullStatistics(t *testing.T) {
 		} else {
 			close(t, "running_mean between refreshes", got, kept, 0)
 		}
-		must(t, r.session.Run(r.train, 1))
+		must(t, r.session.Run(context.Background(), r.train, 1))
 	}
 }
 
@@ -87,7 +88,7 @@ func TestEMAStatistics(t *testing.T) {
 	r := newRig(t, small(n), cpu.New(), 1)
 	for step := range 5 {
 		before := r.read(t, "norm1.running_mean", 0)
-		must(t, r.session.Run(r.train, 1))
+		must(t, r.session.Run(context.Background(), r.train, 1))
 		batch, _ := moments(r.linear(t, r.read(t, "batch.x", 0)), 6)
 		if step == 0 { // the first statistics are the first batch's, under the initial weights
 			first := newRig(t, small(n), cpu.New(), 1)
@@ -108,7 +109,7 @@ func TestRunningStatistics(t *testing.T) {
 	for _, n := range []models.Norm{models.BatchNorm, models.StandardizeNaive, models.StandardizeGraph} {
 		r := newRig(t, small(n), cpu.New(), 1)
 		before := newRig(t, small(n), cpu.New(), 1)
-		must(t, r.session.Run(r.train, 1))
+		must(t, r.session.Run(context.Background(), r.train, 1))
 		mean, variance := moments(before.linear(t, r.read(t, "batch.x", 0)), 6)
 		for j := range mean {
 			mean[j] *= 0.1
@@ -132,7 +133,7 @@ func TestWhitening(t *testing.T) {
 	must(t, err)
 	r.session = s
 	must(t, r.mlp.Initialize(s, 0, 1))
-	must(t, s.Run(all, 1))
+	must(t, s.Run(context.Background(), all, 1))
 	x := r.linear(t, r.x)
 	mean, a := r.read(t, "norm1.running_mean", 0), r.read(t, "norm1.whitening", 0)
 	for i := range x {
@@ -171,9 +172,9 @@ func TestEvaluate(t *testing.T) {
 		must(t, r.mlp.Initialize(s, i, seed))
 	}
 	for range 2 { // a second evaluation starts from zero again
-		must(t, s.Run(eval, 1))
+		must(t, s.Run(context.Background(), eval, 1))
 	}
-	must(t, s.Run(probe, 1))
+	must(t, s.Run(context.Background(), probe, 1))
 	for rep := range 2 {
 		h, in := r.x, 7
 		var before []float64
@@ -219,9 +220,9 @@ func TestStepsAllocateNothing(t *testing.T) {
 		m := small(n)
 		m.DType = program.Float32
 		r := newRig(t, m, cpu.New(), 1)
-		must(t, r.session.Run(r.train, 3))
+		must(t, r.session.Run(context.Background(), r.train, 3))
 		allocs := func(steps int) float64 {
-			return testing.AllocsPerRun(3, func() { must(t, r.session.Run(r.train, steps)) })
+			return testing.AllocsPerRun(3, func() { must(t, r.session.Run(context.Background(), r.train, steps)) })
 		}
 		if one, many := allocs(1), allocs(60); many > one {
 			t.Errorf("%s: %v allocations in 60 steps, %v in one", label(n), many, one)
@@ -239,7 +240,7 @@ func TestWhiteningRefresh(t *testing.T) {
 	must(t, err)
 	must(t, r.mlp.Initialize(s, 0, 1))
 	must(t, s.Write(program.StateSeed, 0, []int64{1}))
-	must(t, s.Run(sweeps, 1))
+	must(t, s.Run(context.Background(), sweeps, 1))
 	swept := &rig{layout: r.layout, session: s}
 	for _, name := range []string{"norm1.running_mean", "norm1.whitening", "norm2.running_mean", "norm2.whitening"} {
 		close(t, name, r.read(t, name, 0), swept.read(t, name, 0), 1e-9)
@@ -253,12 +254,12 @@ func TestOneSeedDiverges(t *testing.T) {
 	for _, n := range []models.Norm{models.WhitenNaive, models.BatchNorm} {
 		n.Interval = 2
 		sound, r := newRig(t, small(n), cpu.New(), 1), newRig(t, small(n), cpu.New(), 1, 2)
-		must(t, sound.session.Run(sound.train, 6))
-		must(t, r.session.Run(r.train, 2))
+		must(t, sound.session.Run(context.Background(), sound.train, 6))
+		must(t, r.session.Run(context.Background(), r.train, 2))
 		w := r.read(t, "fc1.weight", 1)
 		w[3] = math.Inf(1)
 		must(t, r.session.Write("fc1.weight", 1, w))
-		must(t, r.session.Run(r.train, 4))
+		must(t, r.session.Run(context.Background(), r.train, 4))
 		close(t, "fc1.weight", r.read(t, "fc1.weight", 0), sound.read(t, "fc1.weight", 0), 0)
 		var at [2][1]int64
 		for i := range at {
@@ -273,7 +274,7 @@ func TestOneSeedDiverges(t *testing.T) {
 // TestWeightsInFloat64: a float64 network's weights make the round trip too.
 func TestWeightsInFloat64(t *testing.T) {
 	r := newRig(t, small(models.BatchNorm), cpu.New(), 1, 2)
-	must(t, r.session.Run(r.train, 3))
+	must(t, r.session.Run(context.Background(), r.train, 3))
 	ts, err := r.mlp.Weights(r.session, r.layout, 0)
 	must(t, err)
 	must(t, r.mlp.SetWeights(r.session, r.layout, 1, ts))

@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -93,7 +94,7 @@ func newRig(t testing.TB, m models.MLP, dev device.Device, seeds ...int64) *rig 
 		must(t, r.session.Write(program.StateSeed, i, []int64{s}))
 	}
 	if first != nil {
-		must(t, r.session.Run(first, 1))
+		must(t, r.session.Run(context.Background(), first, 1))
 	}
 	return r
 }
@@ -260,7 +261,7 @@ func againstTape(t *testing.T, m models.MLP) {
 				before[s.Name] = r.read(t, s.Name, 0)
 			}
 		}
-		must(t, r.session.Run(r.train, 1))
+		must(t, r.session.Run(context.Background(), r.train, 1))
 		k.run(t, m, func(name string) []float64 {
 			switch name {
 			case "batch.x", "batch.y", "norm1.mean", "norm2.mean", "norm1.var", "norm2.var":
@@ -329,7 +330,7 @@ func TestStatisticsAreTheBatchs(t *testing.T) {
 				before[s.Name] = r.read(t, s.Name, 0)
 			}
 		}
-		must(t, r.session.Run(r.train, 1))
+		must(t, r.session.Run(context.Background(), r.train, 1))
 		mean, variance := r.read(t, "norm1.mean", 0), r.read(t, "norm1.var", 0)
 		if step%3 != 0 {
 			if distance(mean, before["norm1.mean"]) != 0 || distance(variance, before["norm1.var"]) != 0 {
@@ -373,7 +374,7 @@ func TestGradients(t *testing.T) {
 					at[s.Name] = r.read(t, s.Name, 0)
 				}
 			}
-			must(t, r.session.Run(r.train, 1))
+			must(t, r.session.Run(context.Background(), r.train, 1))
 			for _, name := range []string{"batch.x", "batch.y", "norm1.mean", "norm2.mean", "norm1.var", "norm2.var"} {
 				if r.layout.Lookup(name) != nil {
 					at[name] = r.read(t, name, 0)

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"math"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ func session(t *testing.T, norm Norm, seed int64) (MLP, device.Session, *program
 		}
 	}
 	if p != nil {
-		if err := s.Run(p, 1); err != nil {
+		if err := s.Run(context.Background(), p, 1); err != nil {
 			t.Fatal(err)
 		}
 	}

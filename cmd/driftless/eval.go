@@ -36,7 +36,7 @@ trained on, or of another.`,
 	cmd.Flags().StringVar(&predictions, "predictions", "", "CSV file to write: of each test image the row, label, prediction and logits")
 	deviceFlag(cmd, &dev)
 	jsonFlag(cmd.Flags(), &asJSON)
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if data != "" && !slices.Contains(dataset.Names(), data) {
 			return unknownData(data)
 		}
@@ -70,7 +70,7 @@ trained on, or of another.`,
 		if predictions == "" {
 			each = nil
 		}
-		out, err := w.Eval(set, d, each)
+		out, err := w.Eval(cmd.Context(), set, d, each)
 		if err != nil {
 			return err
 		}

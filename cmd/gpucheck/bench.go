@@ -228,7 +228,7 @@ func (b *benchmark) open(ctx context.Context, c *contender) error {
 			return 0, err
 		}
 		before, began := counters(s), time.Now()
-		err := s.Run(net.train, n) // which waits for the steps' end
+		err := s.Run(context.Background(), net.train, n) // which waits for the steps' end
 		took := time.Since(began)
 		if after := counters(s); c.impl != implCPU {
 			each := float64(after.Launches-before.Launches+after.GraphLaunches-before.GraphLaunches) / float64(n)

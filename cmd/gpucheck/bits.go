@@ -95,7 +95,7 @@ func (c trial) against(ctx context.Context, net *compiled, dev device.Device, st
 		}
 	}
 	for _, s := range []device.Session{a, b} {
-		if err := s.Run(net.eval, 1); err != nil {
+		if err := s.Run(context.Background(), net.eval, 1); err != nil {
 			return fmt.Errorf("evaluation: %w", err)
 		}
 	}
@@ -110,7 +110,7 @@ func runSteps(ctx context.Context, s device.Session, p *program.Program, n int) 
 			return err
 		}
 		began := time.Now()
-		if err := s.Run(p, piece); err != nil {
+		if err := s.Run(context.Background(), p, piece); err != nil {
 			return err
 		}
 		n -= piece
@@ -270,7 +270,7 @@ func someSteps(ctx context.Context, o options, t *teller) error {
 			}
 		}
 		if err == nil {
-			err = s.Run(net.eval, 1)
+			err = s.Run(context.Background(), net.eval, 1)
 		}
 		if e := s.Close(); err == nil {
 			err = e

@@ -82,7 +82,7 @@ func TestDifferencesAreFound(t *testing.T) {
 	if d := compare(0, 1); d.differ != 1 || len(d.lines) != 1 || !strings.HasPrefix(d.lines[0], "seed: 1 of 1 elements") {
 		t.Errorf("one other element: %v", d)
 	}
-	if err := s.Run(net.train, 1); err != nil {
+	if err := s.Run(context.Background(), net.train, 1); err != nil {
 		t.Fatal(err)
 	}
 	if d := compare(0, 1); d.differ < 100 {

@@ -133,7 +133,7 @@ func trainsOne(net *compiled, name string) error {
 	if err != nil {
 		return err
 	}
-	err = s.Run(net.train, 1)
+	err = s.Run(context.Background(), net.train, 1)
 	if e := s.Close(); err == nil {
 		err = e
 	}

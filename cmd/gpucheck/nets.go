@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -133,7 +134,7 @@ func (c *compiled) open(d device.Device, seeds ...int64) (device.Session, error)
 		}
 	}
 	if err == nil && c.first != nil {
-		err = s.Run(c.first, 1)
+		err = s.Run(context.Background(), c.first, 1)
 	}
 	if err != nil {
 		_ = s.Close()

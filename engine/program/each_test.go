@@ -1,6 +1,7 @@
 package program_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -62,8 +63,8 @@ func TestCompileEach(t *testing.T) {
 		must(t, err)
 		must(t, m.Initialize(session, 0, 1))
 		run := func(p *program.Program) map[string][]float64 {
-			must(t, session.Run(zero, 1))
-			must(t, session.Run(p, 1))
+			must(t, session.Run(context.Background(), zero, 1))
+			must(t, session.Run(context.Background(), p, 1))
 			out := map[string][]float64{}
 			for _, s := range s.Sums {
 				out[s.Into] = make([]float64, l.Lookup(s.Into).Len())

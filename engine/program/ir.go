@@ -180,6 +180,18 @@ type Program struct {
 	Blocks []*Block
 }
 
+// Counts reports whether the Program counts steps: whether it has a loss.
+func (p *Program) Counts() bool {
+	for _, b := range p.Blocks {
+		for _, in := range b.Instrs {
+			if in.Op == OpTick {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Scratch returns the bytes of scratch memory that a replica in progress needs.
 func (p *Program) Scratch() int {
 	n := 0

@@ -18,7 +18,7 @@ func bind(p *program.Program) (*bound, error) {
 }
 
 func bindAs[T kernel](p *program.Program) (*bound, error) {
-	b := &bound{p: p}
+	b := &bound{p: p, counts: p.Counts()}
 	made := map[*program.Instr]func(*env, int, int){} // blocks may share instructions
 	for _, blk := range p.Blocks {
 		k := boundBlock{every: int64(blk.Every), rounds: int64(blk.Rounds), batch: blk.Batch, total: blk.Total, consts: newArena(len(blk.Consts) * program.Align)}
@@ -36,7 +36,6 @@ func bindAs[T kernel](p *program.Program) (*bound, error) {
 			}
 			b.packing = max(b.packing, packingBytes[T](in))
 			b.serial = b.serial || in.Serial
-			b.counts = b.counts || in.Op == program.OpTick
 			if n := len(k.items); in.Strip > 0 && n > 0 && k.items[n-1].Strip == in.Strip {
 				it := &k.items[n-1]
 				it.do = append(it.do, do)

@@ -95,8 +95,7 @@ var errClosed = errors.New("the session is closed")
 func (s *session) Replicas() int { return len(s.replicas) }
 
 // Run implements device.Session.
-func (s *session) Run(p *program.Program, n int) error {
-	ctx := context.Background()
+func (s *session) Run(ctx context.Context, p *program.Program, n int) error {
 	b, err := s.bind(p)
 	if err != nil {
 		return err
@@ -122,7 +121,10 @@ func (s *session) Run(p *program.Program, n int) error {
 			return fmt.Errorf("replica %d: %w", r, err)
 		}
 	}
-	return nil
+	if b.counts {
+		return nil
+	}
+	return ctx.Err()
 }
 
 // Profile implements device.Profiler. It measures the machine's peak, too.
@@ -192,7 +194,7 @@ func (s *session) runReplica(ctx context.Context, b *bound, r, n, active int, c 
 	} else if busy <= workers {
 		size = max(1, min(workers/busy, int(b.flops/s.dev.least)))
 	}
-	for n > 0 && ctx.Err() == nil {
+	for n > 0 && (b.counts || ctx.Err() == nil) {
 		s.dev.acquire()
 		q := s.take(b, size)
 		q.enter(s.replicas[r], s.shared)

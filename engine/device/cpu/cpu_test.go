@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -31,7 +32,7 @@ func TestUnknownInstruction(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Run(p, 1); err == nil || !strings.Contains(err.Error(), "odd") {
+		if err := s.Run(context.Background(), p, 1); err == nil || !strings.Contains(err.Error(), "odd") {
 			t.Errorf("instruction %d ran: %v", in.Op, err)
 		}
 	}

@@ -32,7 +32,7 @@ const hold = 5 * time.Millisecond
 // goOn reports whether another step begins, and counts it. It is asked before every
 // step; where it says no, the leader sees to what comes next.
 func (l *leader) goOn() bool {
-	if l.left == 0 || l.ctx.Err() != nil {
+	if l.left == 0 || !l.b.counts && l.ctx.Err() != nil {
 		return false
 	}
 	if l.dev.waiting.Load() > 0 && time.Since(l.held) > hold {

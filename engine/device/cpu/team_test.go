@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -92,13 +93,13 @@ func (w *network) states(t testing.TB, dev device.Device, steps int) map[string]
 	defer s.Close()
 	err = w.mlp.Initialize(s, 0, 1)
 	if w.first != nil && err == nil {
-		err = s.Run(w.first, 1)
+		err = s.Run(context.Background(), w.first, 1)
 	}
 	if err == nil {
-		err = s.Run(w.train, steps)
+		err = s.Run(context.Background(), w.train, steps)
 	}
 	if err == nil {
-		err = s.Run(w.test, 1)
+		err = s.Run(context.Background(), w.test, 1)
 	}
 	out := map[string]any{}
 	for _, st := range w.layout.States() {
@@ -210,7 +211,7 @@ func trained(t *testing.T, w *network, bad float32) map[string][]float32 {
 		err = s.Write("fc1.weight", 0, weight)
 	}
 	if err == nil {
-		err = s.Run(w.train, 3)
+		err = s.Run(context.Background(), w.train, 3)
 	}
 	for _, name := range []string{"fc1.weight", "fc1.bias", "fc2.weight", "fc3.weight", program.StateLosses} {
 		st := w.layout.Lookup(name)
@@ -238,7 +239,7 @@ func TestAllocations(t *testing.T) {
 			defer s.Close()
 			of := func(steps int) float64 {
 				return testing.AllocsPerRun(5, func() {
-					if err := s.Run(w.train, steps); err != nil {
+					if err := s.Run(context.Background(), w.train, steps); err != nil {
 						t.Fatal(err)
 					}
 				})
@@ -272,7 +273,7 @@ func TestReplicasTakeTurns(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if err := s.Run(w.train, 20); err != nil {
+			if err := s.Run(context.Background(), w.train, 20); err != nil {
 				t.Error(err)
 			}
 			for r := range 3 {

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -22,11 +23,11 @@ func TestCloseFreesAll(t *testing.T) {
 	n := small(models.WhitenNaive).compile(t)
 	a, b := n.open(t, open(t), 3), n.open(t, open(t), 3, 4)
 	for range 2 { // once for graphs
-		must(t, a.Run(n.train, 4))
+		must(t, a.Run(context.Background(), n.train, 4))
 		must(t, b.Run(n.train, 4))
 	}
 	n.evaluate(t, b) // which needs more scratch memory
-	must(t, a.Run(n.train, 2))
+	must(t, a.Run(context.Background(), n.train, 2))
 	must(t, a.Close())
 	must(t, b.Run(n.train, 1))
 	must(t, b.Close())
@@ -34,7 +35,7 @@ func TestCloseFreesAll(t *testing.T) {
 	for _, leak := range driver.Virtual().Leaks() {
 		t.Error(leak)
 	}
-	if err := a.Run(n.train, 1); err == nil {
+	if err := a.Run(context.Background(), n.train, 1); err == nil {
 		t.Error("a closed session ran")
 	}
 	if err := a.Read(program.StateStep, 0, make([]int64, 1)); err == nil {
@@ -75,7 +76,7 @@ func TestUnknownInstruction(t *testing.T) {
 		p := &program.Program{Layout: l, Blocks: []*program.Block{{Name: "odd", Rounds: 1, Instrs: []*program.Instr{in}}}}
 		s, err := open(t).Open(l, 1)
 		must(t, err)
-		if err := s.Run(p, 1); err == nil || !strings.Contains(err.Error(), "odd") {
+		if err := s.Run(context.Background(), p, 1); err == nil || !strings.Contains(err.Error(), "odd") {
 			t.Errorf("instruction %d ran: %v", in.Op, err)
 		}
 		must(t, s.Close())
@@ -93,7 +94,7 @@ func TestFault(t *testing.T) {
 		Instrs: []*program.Instr{{Op: program.OpCopy, In: []*program.Tensor{far}, Out: []*program.Tensor{&to}}}}}}
 	s, err := open(t).Open(l, 1)
 	must(t, err)
-	err = s.Run(p, 1)
+	err = s.Run(context.Background(), p, 1)
 	var fault *ptx.Fault
 	if !errors.As(driver.LastFault(), &fault) || fault.Kind != ptx.Uninitialised || fault.Kernel != "copy" {
 		t.Fatalf("fault: %v", driver.LastFault())
@@ -101,7 +102,7 @@ func TestFault(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), fault.Error()) {
 		t.Errorf("the error does not have the fault's text: %v", err)
 	}
-	if err := s.Run(p, 1); err == nil {
+	if err := s.Run(context.Background(), p, 1); err == nil {
 		t.Error("a session ran after a fault")
 	}
 	_ = s.Close()

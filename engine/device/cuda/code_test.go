@@ -5,6 +5,7 @@ package cuda
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -62,11 +63,11 @@ func TestMachineCode(t *testing.T) {
 	onlyVirtual(t, "is of compute capability 7.5, and takes PTX for machine code")
 	n := small(models.None).compile(t)
 	ref := n.open(t, cpu.New(), 3)
-	must(t, ref.Run(n.train, 3))
+	must(t, ref.Run(context.Background(), n.train, 3))
 	run := func() (warned []string, marked bool) {
 		t.Helper()
 		s := n.open(t, open(t, Warn(func(m string) { warned = append(warned, m) })), 3).(*session)
-		must(t, s.Run(n.train, 3))
+		must(t, s.Run(context.Background(), n.train, 3))
 		n.same(t, "with machine code", ref, 0, s, 0)
 		must(t, s.do(func() error {
 			_, err := s.dev.context.modules["step.ptx"].Function("marker")
@@ -126,7 +127,7 @@ func TestKeptContext(t *testing.T) {
 	for _, opts := range [][]Option{{Keep()}, {}, {Keep(), PlainLaunches()}, {Warn(func(string) {})}} {
 		for range 2 {
 			s := n.open(t, open(t, opts...), 3)
-			must(t, s.Run(n.train, 2))
+			must(t, s.Run(context.Background(), n.train, 2))
 			must(t, s.Close())
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 // Device is a CUDA device, or the virtual one.
 type Device struct {
-	context *context
+	context *primary
 	name    string
 	virtual bool
 	peak    float64 // in GFLOP/s, 0 if not known

@@ -112,7 +112,7 @@
 // # Files
 //
 //	cuda.go     Device, and its options in options.go
-//	context.go  the context and the kernels, shared by all sessions
+//	primary.go  the context and the kernels, shared by all sessions
 //	code.go     machine code beside the PTX
 //	session.go  session: its goroutine, memory, reading and writing
 //	copy.go     copies, and how rows lie in memory

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"testing"
@@ -82,7 +83,7 @@ func (r *raw) check(steps, launches int) {
 		r.t.Cleanup(func() { _ = s.Close() })
 		p := &program.Program{Layout: r.layout, Blocks: []*program.Block{&r.block}}
 		for range steps {
-			must(r.t, s.Run(p, 1))
+			must(r.t, s.Run(context.Background(), p, 1))
 		}
 		plan := program.Plan{}
 		own := s.(*session)

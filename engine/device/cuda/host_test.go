@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -66,8 +67,8 @@ func TestHost(t *testing.T) {
 				must(t, err)
 				defer s.Close()
 				must(t, s.Write(program.StateSeed, 1, []int64{9}))
-				must(t, s.Run(p, 5))
-				must(t, s.Run(p, 3))
+				must(t, s.Run(context.Background(), p, 5))
+				must(t, s.Run(context.Background(), p, 3))
 				sessions = append(sessions, s)
 			}
 			n := &net{layout: l}
@@ -108,8 +109,8 @@ func TestTransposes(t *testing.T) {
 		must(t, err)
 		y, err := open(t).Open(l, 1)
 		must(t, err)
-		must(t, x.Run(p, 1))
-		must(t, y.Run(p, 1))
+		must(t, x.Run(context.Background(), p, 1))
+		must(t, y.Run(context.Background(), p, 1))
 		n := &net{layout: l}
 		n.same(t, fmt.Sprintf("update %v", update), x, 0, y, 0)
 		must(t, y.Close())
@@ -136,7 +137,7 @@ func TestHostFails(t *testing.T) {
 	defer s.Close()
 	must(t, s.Write("x", 0, []float32{1, float32(math.NaN())}))
 	must(t, s.Write(program.StateNonFinite, 1, []int64{5}))
-	if err := s.Run(p, 4); err == nil || !strings.Contains(err.Error(), "replica 2: it does not work") {
+	if err := s.Run(context.Background(), p, 4); err == nil || !strings.Contains(err.Error(), "replica 2: it does not work") {
 		t.Errorf("%v", err)
 	}
 	if calls != 2 {

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -118,7 +119,7 @@ func (n *net) open(t testing.TB, d device.Device, seeds ...int64) device.Session
 		must(t, n.mlp.Initialize(s, r, seed))
 	}
 	if n.first != nil {
-		must(t, s.Run(n.first, 1))
+		must(t, s.Run(context.Background(), n.first, 1))
 	}
 	return s
 }
@@ -126,11 +127,11 @@ func (n *net) open(t testing.TB, d device.Device, seeds ...int64) device.Session
 // evaluate runs everything but the training.
 func (n *net) evaluate(t testing.TB, s device.Session) {
 	t.Helper()
-	must(t, s.Run(n.eval, 1))
-	must(t, s.Run(n.probe, 1))
+	must(t, s.Run(context.Background(), n.eval, 1))
+	must(t, s.Run(context.Background(), n.probe, 1))
 	if n.reestimation != nil {
-		must(t, s.Run(n.reestimation, 1))
-		must(t, s.Run(n.eval, 1))
+		must(t, s.Run(context.Background(), n.reestimation, 1))
+		must(t, s.Run(context.Background(), n.eval, 1))
 	}
 }
 

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -15,10 +16,16 @@ import (
 var serial sync.Mutex
 
 // Run implements device.Session.
-func (s *session) Run(p *program.Program, n int) error {
+func (s *session) Run(ctx context.Context, p *program.Program, n int) error {
 	return s.with(p, func(b *bound) error {
 		if n <= 0 {
 			return nil
+		}
+		if s.ctx = ctx; p.Counts() {
+			s.ctx = context.Background()
+		}
+		if err := s.ctx.Err(); err != nil {
+			return err
 		}
 		return s.run(b, n)
 	})
@@ -204,6 +211,9 @@ func (s *session) step(b *bound, r *prepared, now int64) error {
 			}
 		}
 		for round := range k.rounds {
+			if round > 0 && s.ctx.Err() != nil {
+				return s.ctx.Err()
+			}
 			valid := k.batch
 			if k.total > 0 {
 				valid = min(k.batch, k.total-round*k.batch)

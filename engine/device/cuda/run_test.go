@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -57,12 +58,12 @@ func TestReplicas(t *testing.T) {
 	n := small(models.BatchNorm).compile(t)
 	d := open(t)
 	many := n.open(t, d, 3, 4, 5)
-	must(t, many.Run(n.train, 10))
+	must(t, many.Run(context.Background(), n.train, 10))
 	n.evaluate(t, many)
 	for r, seed := range []int64{3, 4, 5} {
 		reorder(uint64(seed))
 		one := n.open(t, d, seed)
-		must(t, one.Run(n.train, 10))
+		must(t, one.Run(context.Background(), n.train, 10))
 		n.evaluate(t, one)
 		n.same(t, fmt.Sprintf("replica %d", r), many, r, one, 0)
 	}
@@ -109,7 +110,7 @@ func TestSessionsAtOnce(t *testing.T) {
 func TestTwice(t *testing.T) {
 	n := small(models.StandardizeNaive).compile(t)
 	a, b := n.open(t, open(t), 3), n.open(t, open(t), 3)
-	must(t, a.Run(n.train, 9))
+	must(t, a.Run(context.Background(), n.train, 9))
 	must(t, b.Run(n.train, 9))
 	n.same(t, "two runs", a, 0, b, 0)
 }
@@ -125,7 +126,7 @@ func TestGraphs(t *testing.T) {
 		n := c.compile(t)
 		a, b := n.open(t, open(t), 3, 4), n.open(t, open(t, PlainLaunches()), 3, 4)
 		for _, steps := range []int{1, 7, 7, 100, 3, 150} {
-			must(t, a.Run(n.train, steps))
+			must(t, a.Run(context.Background(), n.train, steps))
 			must(t, b.Run(n.train, steps))
 		}
 		n.same(t, "replayed", a, 0, b, 0)
@@ -137,9 +138,9 @@ func TestGraphs(t *testing.T) {
 	}
 	n := small(models.None).compile(t)
 	s := n.open(t, open(t), 3)
-	must(t, s.Run(n.train, 50))
+	must(t, s.Run(context.Background(), n.train, 50))
 	before := counters(s)
-	must(t, s.Run(n.train, 100))
+	must(t, s.Run(context.Background(), n.train, 100))
 	if after := counters(s); after.GraphLaunches-before.GraphLaunches != 2 || after.Launches != before.Launches {
 		t.Errorf("100 steps took %d graphs and %d launches", after.GraphLaunches-before.GraphLaunches, after.Launches-before.Launches)
 	}
@@ -153,12 +154,12 @@ func TestDiverged(t *testing.T) {
 	n := small(norm).compile(t)
 	sessions := []device.Session{n.open(t, cpu.New(), 1, 2, 3), n.open(t, open(t), 1, 2, 3)}
 	for _, s := range sessions {
-		must(t, s.Run(n.train, 4))
+		must(t, s.Run(context.Background(), n.train, 4))
 		bias := make([]float32, 10)
 		bias[3] = float32(math.Inf(1))
 		name := n.mlp.Layers()[2] + ".bias"
 		must(t, s.Write(name, 1, bias))
-		must(t, s.Run(n.train, 7))
+		must(t, s.Run(context.Background(), n.train, 7))
 		var at [1]int64
 		must(t, s.Read(program.StateNonFinite, 1, at[:]))
 		if at[0] != 4 {
@@ -168,7 +169,7 @@ func TestDiverged(t *testing.T) {
 		bias[3] = 0
 		must(t, s.Write(name, 1, bias))
 		must(t, s.Write(program.StateNonFinite, 1, []int64{-1}))
-		must(t, s.Run(n.train, 5))
+		must(t, s.Run(context.Background(), n.train, 5))
 	}
 	for _, r := range []int{0, 2} {
 		n.same(t, fmt.Sprintf("replica %d", r), sessions[0], r, sessions[1], r)
@@ -190,9 +191,9 @@ func TestDifferentSteps(t *testing.T) {
 	n := small(norm).compile(t)
 	a, b := n.open(t, cpu.New(), 1, 2, 3), n.open(t, open(t), 1, 2, 3)
 	for _, s := range []device.Session{a, b} {
-		must(t, s.Run(n.train, 4))
+		must(t, s.Run(context.Background(), n.train, 4))
 		must(t, s.Write(program.StateStep, 1, []int64{101}))
-		must(t, s.Run(n.train, 7))
+		must(t, s.Run(context.Background(), n.train, 7))
 	}
 	for r := range 3 {
 		n.same(t, fmt.Sprintf("replica %d", r), a, r, b, r)
@@ -204,7 +205,7 @@ func TestAllDiverged(t *testing.T) {
 	n := small(models.None).compile(t)
 	s := n.open(t, open(t), 1)
 	must(t, s.Write(program.StateNonFinite, 0, []int64{0}))
-	must(t, s.Run(n.train, 3))
+	must(t, s.Run(context.Background(), n.train, 3))
 	if c := counters(s); c.Launches+c.GraphKernels != 0 {
 		t.Errorf("%+v", c)
 	}
@@ -217,7 +218,7 @@ func TestLaunches(t *testing.T) {
 	step := func(n *net) int {
 		s := n.open(t, open(t), 1)
 		before := counters(s)
-		must(t, s.Run(n.train, 1))
+		must(t, s.Run(context.Background(), n.train, 1))
 		after := counters(s)
 		if after.HostCalls > before.HostCalls {
 			t.Errorf("work on the host: %+v, then %+v", before, after)

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -32,7 +33,8 @@ type session struct {
 	bound    map[*program.Program]*bound
 	count    steps
 	counters Counters
-	timer    *timer // of a profile
+	timer    *timer          // of a profile
+	ctx      context.Context // that ends the Run in progress between rounds
 }
 
 // arena is memory with an equal part for each replica.

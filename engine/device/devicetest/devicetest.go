@@ -3,6 +3,7 @@
 package devicetest
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"testing"
@@ -147,10 +148,10 @@ func replicas(t *testing.T, dev device.Device, dt program.DType, o optim.Optimiz
 	r := compile(t, dt, o)
 	many := r.open(t, dev, 11, 12, 13)
 	defer many.Close()
-	must(t, many.Run(r.train, 25))
+	must(t, many.Run(context.Background(), r.train, 25))
 	for i, seed := range []int64{11, 12, 13} {
 		one := r.open(t, dev, seed)
-		must(t, one.Run(r.train, 25))
+		must(t, one.Run(context.Background(), r.train, 25))
 		for _, name := range []string{"w", "v", program.StateLosses} {
 			equal(t, name, r.read(t, many, name, i), r.read(t, one, name, 0))
 		}
@@ -166,9 +167,9 @@ func chunks(t *testing.T, dev device.Device, dt program.DType, o optim.Optimizer
 	a, b := r.open(t, dev, 5), r.open(t, dev, 5)
 	defer a.Close()
 	defer b.Close()
-	must(t, a.Run(r.train, 12))
+	must(t, a.Run(context.Background(), r.train, 12))
 	for _, n := range []int{1, 4, 0, 7} {
-		must(t, b.Run(r.train, n))
+		must(t, b.Run(context.Background(), r.train, n))
 	}
 	for _, name := range []string{"w", "v", program.StateLosses} {
 		equal(t, name, r.read(t, a, name, 0), r.read(t, b, name, 0))
@@ -187,7 +188,7 @@ func rule(t *testing.T, dev device.Device, dt program.DType, o optim.Optimizer) 
 		tol = 1e-5
 	}
 	for step := 1; step <= 20; step++ {
-		must(t, s.Run(r.train, 1))
+		must(t, s.Run(context.Background(), r.train, 1))
 		g, got := r.read(t, s, "w.grad", 0), r.read(t, s, "w", 0)
 		for i := range w {
 			switch o.Kind {
@@ -213,11 +214,11 @@ func nonFinite(t *testing.T, dev device.Device) {
 	r := compile(t, program.Float32, optim.SGD(0.1))
 	s := r.open(t, dev, 1, 2)
 	defer s.Close()
-	must(t, s.Run(r.train, 3))
+	must(t, s.Run(context.Background(), r.train, 3))
 	bad := make([]float32, 5)
 	bad[0] = float32(math.NaN())
 	must(t, s.Write("v", 1, bad))
-	must(t, s.Run(r.train, 5))
+	must(t, s.Run(context.Background(), r.train, 5))
 	for i, want := range []struct{ step, at int64 }{{8, -1}, {4, 3}} {
 		var step, at [1]int64
 		must(t, s.Read(program.StateStep, i, step[:]))
@@ -237,7 +238,7 @@ func epochs(t *testing.T, dev device.Device, dt program.DType) {
 		seen := map[float64]int{}
 		order := ""
 		for range rows / batch { // the last partial batch is dropped
-			must(t, s.Run(r.train, 1))
+			must(t, s.Run(context.Background(), r.train, 1))
 			for _, v := range r.read(t, s, "seen", 0) {
 				seen[v]++
 				order += fmt.Sprint(v, " ")
@@ -269,7 +270,7 @@ func wrongUse(t *testing.T, dev device.Device) {
 		"wrong type":     s.Read("v", 0, make([]float64, 5)),
 		"write, no such": s.Write("nothing", 0, make([]float32, 5)),
 		"replica 1 of 1": s.Read("v", 1, make([]float32, 5)),
-		"other layout":   s.Run(compile(t, program.Float32, optim.SGD(0.1)).train, 1),
+		"other layout":   s.Run(context.Background(), compile(t, program.Float32, optim.SGD(0.1)).train, 1),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", name)
@@ -281,7 +282,7 @@ func wrongUse(t *testing.T, dev device.Device) {
 	if _, err := r.layout.Add(program.State{Name: "late", DType: program.Float32, Rows: 1, Cols: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(r.train, 1); err == nil {
+	if err := s.Run(context.Background(), r.train, 1); err == nil {
 		t.Error("the layout grew under an open session and nothing was said")
 	}
 }

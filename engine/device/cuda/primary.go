@@ -11,9 +11,9 @@ import (
 	"gorgonia.org/cu"
 )
 
-// context is the primary context of a device of the driver, with the kernels that are
+// primary is the primary context of a device of the driver, with the kernels that are
 // loaded in it. All Devices of that device share it, whatever their options.
-type context struct {
+type primary struct {
 	handle cu.Device
 	major  int // compute capability
 	minor  int
@@ -27,23 +27,23 @@ type context struct {
 
 var (
 	contextsMu sync.Mutex
-	contexts   = map[cu.Device]*context{}
+	contexts   = map[cu.Device]*primary{}
 )
 
 // contextOf returns the process's one context of a device, which no session holds yet.
-func contextOf(handle cu.Device, d driver.DeviceInfo) *context {
+func contextOf(handle cu.Device, d driver.DeviceInfo) *primary {
 	contextsMu.Lock()
 	defer contextsMu.Unlock()
 	c := contexts[handle]
 	if c == nil {
-		c = &context{handle: handle, major: d.Major, minor: d.Minor, modules: map[string]cu.Module{}, functions: map[string]cu.Function{}}
+		c = &primary{handle: handle, major: d.Major, minor: d.Minor, modules: map[string]cu.Module{}, functions: map[string]cu.Function{}}
 		contexts[handle] = c
 	}
 	return c
 }
 
 // attach makes the context current on the calling thread.
-func (c *context) attach(keep bool) error {
+func (c *primary) attach(keep bool) error {
 	ctx, err := c.handle.RetainPrimaryCtx()
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (c *context) attach(keep bool) error {
 
 // detach undoes attach. With the last session go the kernels, and what the driver
 // holds for them.
-func (c *context) detach() error {
+func (c *primary) detach() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var err error
@@ -88,7 +88,7 @@ func (c *context) detach() error {
 
 // function returns a kernel, and loads its file where that is not done. The context is
 // current.
-func (c *context) function(k *entry, warn func(string)) (cu.Function, error) {
+func (c *primary) function(k *entry, warn func(string)) (cu.Function, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f, ok := c.functions[k.Name]; ok {
@@ -112,7 +112,7 @@ func (c *context) function(k *entry, warn func(string)) (cu.Function, error) {
 
 // load loads a kernel's file: its machine code where there is some for the device, else
 // its PTX, which the driver compiles.
-func (c *context) load(k *entry, warn func(string)) (cu.Module, error) {
+func (c *primary) load(k *entry, warn func(string)) (cu.Module, error) {
 	path, code, err := readCode(codeFolder(), c.major, c.minor, k.file, k.ptx)
 	if code != nil {
 		var m cu.Module
