@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"testing"
 
 	"driftless/engine/device/cpu"
@@ -33,8 +34,8 @@ func equalsCPU(t *testing.T, c config, steps int) {
 	a, b := n.open(t, cpu.New(), 7), n.open(t, open(t), 7)
 	n.same(t, "at the start", a, 0, b, 0)
 	for range 2 {
-		must(t, a.Run(n.train, steps/2))
-		must(t, b.Run(n.train, steps/2))
+		must(t, a.Run(context.Background(), n.train, steps/2))
+		must(t, b.Run(context.Background(), n.train, steps/2))
 	}
 	n.same(t, "trained", a, 0, b, 0)
 	n.evaluate(t, a)

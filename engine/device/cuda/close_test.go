@@ -24,12 +24,12 @@ func TestCloseFreesAll(t *testing.T) {
 	a, b := n.open(t, open(t), 3), n.open(t, open(t), 3, 4)
 	for range 2 { // once for graphs
 		must(t, a.Run(context.Background(), n.train, 4))
-		must(t, b.Run(n.train, 4))
+		must(t, b.Run(context.Background(), n.train, 4))
 	}
 	n.evaluate(t, b) // which needs more scratch memory
 	must(t, a.Run(context.Background(), n.train, 2))
 	must(t, a.Close())
-	must(t, b.Run(n.train, 1))
+	must(t, b.Run(context.Background(), n.train, 1))
 	must(t, b.Close())
 	must(t, b.Close())
 	for _, leak := range driver.Virtual().Leaks() {

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"math"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ func TestProfile(t *testing.T) {
 		t.Error("the virtual device was timed")
 	}
 	if hardware() { // which was timed
-		must(t, same.Run(n.train, 2*graphSteps+500+graphSteps))
+		must(t, same.Run(context.Background(), n.train, 2*graphSteps+500+graphSteps))
 	}
 	text := n.train.Listing(plan)
 	for _, want := range []string{"┌   0 index", "└   2 gather", "⇄", "on the host, ", "┌│└ one launch"} {
@@ -37,7 +38,7 @@ func TestProfile(t *testing.T) {
 
 	own := s.(*session)
 	must(t, own.do(func() error { return own.timed(own.bound[n.train], &plan, 30) }))
-	must(t, same.Run(n.train, 2*graphSteps+30+graphSteps))
+	must(t, same.Run(context.Background(), n.train, 2*graphSteps+30+graphSteps))
 	n.same(t, "profiled", s, 0, same, 0)
 	var sum time.Duration
 	for _, parts := range plan.Parts {

@@ -85,14 +85,14 @@ func TestSessionsAtOnce(t *testing.T) {
 		c.inputs, c.hidden = 9, []int{8}
 		nets[i] = c.compile(t)
 		alone[i], together[i] = nets[i].open(t, d, 3), nets[i].open(t, d, 3)
-		must(t, alone[i].Run(nets[i].train, 40))
+		must(t, alone[i].Run(context.Background(), nets[i].train, 40))
 	}
 	errs := make([]error, len(norms))
 	var wg sync.WaitGroup
 	for i, s := range together {
 		wg.Go(func() {
 			for range 5 {
-				errs[i] = errors.Join(errs[i], s.Run(nets[i].train, 8))
+				errs[i] = errors.Join(errs[i], s.Run(context.Background(), nets[i].train, 8))
 			}
 		})
 	}
@@ -111,7 +111,7 @@ func TestTwice(t *testing.T) {
 	n := small(models.StandardizeNaive).compile(t)
 	a, b := n.open(t, open(t), 3), n.open(t, open(t), 3)
 	must(t, a.Run(context.Background(), n.train, 9))
-	must(t, b.Run(n.train, 9))
+	must(t, b.Run(context.Background(), n.train, 9))
 	n.same(t, "two runs", a, 0, b, 0)
 }
 
@@ -127,7 +127,7 @@ func TestGraphs(t *testing.T) {
 		a, b := n.open(t, open(t), 3, 4), n.open(t, open(t, PlainLaunches()), 3, 4)
 		for _, steps := range []int{1, 7, 7, 100, 3, 150} {
 			must(t, a.Run(context.Background(), n.train, steps))
-			must(t, b.Run(n.train, steps))
+			must(t, b.Run(context.Background(), n.train, steps))
 		}
 		n.same(t, "replayed", a, 0, b, 0)
 		n.same(t, "replayed", a, 1, b, 1)
