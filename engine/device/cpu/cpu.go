@@ -205,11 +205,8 @@ func (s *session) runReplica(ctx context.Context, b *bound, r, n, active int, c 
 		case size == 1:
 		case s.dev.least == 0 || c != nil: // whatever is free, at once
 			if l.team = s.dev.tryAcquire(size - 1); l.team {
-				q.call(0)
-				for i := 0; ; i++ {
-					if all, _ := q.muster(); all {
-						break
-					}
+				q.call()
+				for i := 0; !q.mustered(); i++ {
 					rest(i)
 				}
 			}

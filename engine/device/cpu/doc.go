@@ -10,11 +10,14 @@
 // A device has as many workers as there are processors (runtime.GOMAXPROCS),
 // across all sessions of the process. With at least as many replicas to train as
 // workers, each worker trains one at a time, for many steps, and meets nobody:
-// that is the fastest way to train several. Otherwise the free workers form a
-// team for one replica: the Program's schedule says along which axis each
-// instruction is shared and where the team must meet, which takes some hundred
-// nanoseconds, once or twice a layer. A step too small to gain from a worker does
-// not get one. Workers live as long as a Run, which is asked for many steps.
+// that is the fastest way to train several; replicas that wait for a worker get it
+// after some milliseconds. Otherwise the free workers form a team for one replica:
+// the Program's schedule says along which axis each instruction is shared and where
+// the team must meet, which takes some hundred nanoseconds, once or twice a layer. A
+// step too small to gain from a worker does not get one, and neither does a replica
+// while another program has the processor: pace.go decides from what the last
+// milliseconds took. Workers live as long as the process, and waking one allocates
+// nothing.
 //
 // Runs of column-wise instructions, a normalization with its activation, say, are
 // done strip of columns by strip, so that what one instruction writes is still in
@@ -29,6 +32,9 @@
 // # Files
 //
 //	cpu.go      Device and session: replicas, state, reading and writing
+//	lead.go     a Run's goroutine: alone or as the first of a team
+//	pace.go     … whichever is faster
+//	worker.go   the others: how they are called, dismissed, sent as scouts
 //	team.go     how workers meet
 //	env.go      a worker's view, and the loop over steps, blocks, instructions
 //	bind.go     tensors and rectangles of them

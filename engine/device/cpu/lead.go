@@ -50,11 +50,7 @@ func (l *leader) goOn() bool {
 func (l *leader) keepPace() bool {
 	now := time.Now()
 	if l.asked {
-		switch all, refused := l.squad.muster(); {
-		case refused:
-			l.dismiss()
-			l.b.pace.refused(now.Sub(epoch))
-		case all:
+		if l.squad.mustered() {
 			l.b.pace.formed(now.Sub(epoch))
 			l.asked, l.team, l.start, l.steps = false, true, now, 0
 			return false
@@ -67,6 +63,8 @@ func (l *leader) keepPace() bool {
 	v := l.b.pace.window(now.Sub(epoch), l.team, l.asked, took, l.steps)
 	l.start, l.steps = now, 0
 	switch v {
+	case scout:
+		l.scout()
 	case form:
 		l.ask()
 	case leave:
@@ -82,17 +80,23 @@ func (l *leader) ask() {
 		l.b.pace.refused(time.Since(epoch))
 		return
 	}
-	look := lookTime
-	if l.b.pace.trusts() {
-		look = 0
-	}
-	l.squad.call(look)
+	l.squad.call()
 	l.asked = true
 }
 
-// lookTime is how long a worker looks whether its processor is free: longer than a
-// scheduler lets a program run that shares it.
-const lookTime = 6 * time.Millisecond
+// scout sends scouts to as many processors as a team would need.
+func (l *leader) scout() {
+	n := l.squad.size - 1
+	if !l.dev.tryAcquire(n) {
+		l.b.pace.refused(time.Since(epoch))
+		return
+	}
+	l.b.pace.sent(n)
+	leading := processor()
+	for range n {
+		hire().calls <- call{slots: l.dev.slots, scouts: &l.b.pace, leading: leading}
+	}
+}
 
 // dismiss sends away a team that was asked for.
 func (l *leader) dismiss() {
@@ -137,7 +141,7 @@ func (l *leader) begin() {
 	}
 	l.ask()
 	for i, begin := 0, time.Now(); l.asked && time.Since(begin) < wake; i++ {
-		if all, refused := l.squad.muster(); all || refused {
+		if l.squad.mustered() {
 			return // keepPace sees to it
 		}
 		rest(min(i, looks))

@@ -15,34 +15,41 @@ import (
 //   - a team by the mean of its last windows, since a worker that loses its processor
 //     now and then spoils some of them and leaves the others fast.
 //
-// Trying a team costs next to nothing: its workers look whether their processors are
-// free, and call, while one worker goes on.
+// Before a team is tried, scouts look whether processors are free, while one worker goes
+// on, so that a try where they are not costs next to nothing.
 type pace struct {
-	mu    sync.Mutex
-	alone windows // of one worker
-	team  windows
-	cold  bool          // the team's first window, which does not count, is still to come
-	best  time.Duration // a step in the team's fastest window since it was formed
-	mean  time.Duration // a step of the team when it was last left
-	since time.Duration // when the team was formed, or last left
-	pause time.Duration // for which no team is tried after it was left
-	look  int           // windows for which one worker is still to be measured before a team comes back
-	sure  bool          // the team was left for that alone, and its processors need not be looked at
-	again bool          // the team was at work when the last Run ended
+	mu     sync.Mutex
+	alone  windows // of one worker
+	team   windows
+	cold   bool          // the team's first window, which does not count, is still to come
+	best   time.Duration // a step in the team's fastest window since it was formed
+	mean   time.Duration // a step of the team when it was last left
+	since  time.Duration // when the team was formed, or last left
+	pause  time.Duration // for which no team is tried after it was left
+	failed int           // short stays in a row
+	look   bool          // one worker is to be measured before a team comes back
+	sure   bool          // the team's processors are free, or were a moment ago
+	again  bool          // the team was at work when the last Run ended
+
+	scouts int  // that are out
+	taken  bool // one of them has found its processor taken
 }
 
 const (
 	windowTime = time.Millisecond      // of a window, or one step
 	meanTime   = 8 * time.Millisecond  // that a team's mean goes back
-	firstPause = 15 * time.Millisecond // between two tries
+	firstPause = 10 * time.Millisecond // between two tries
 	longPause  = 500 * time.Millisecond
-	// A team that was left sooner than this is slower for reasons of its own, and is
-	// tried more and more seldom.
+	// A team that is left after less than a short stay, several times in a row although
+	// scouts find its processors free, is slower for reasons of its own, and is tried
+	// more and more seldom.
 	shortStay = 60 * time.Millisecond
+	fewFails  = 5
 	// A team whose mean is so much above its best is compared with one worker anew.
-	worse     = 1.2
-	lookPause = 50 * time.Millisecond
-	// Windows of one worker that make a measurement.
+	worse          = 1.2
+	lookPause      = 50 * time.Millisecond
+	lookPauseSteps = 100
+	// Windows of one worker that make a measurement; one, where a step is that long.
 	lookWindows = 2
 )
 
@@ -98,6 +105,7 @@ type verb uint8
 
 const (
 	goOn  verb = iota
+	scout      // send scouts out
 	form       // ask for a team
 	leave      // send the team away
 )
@@ -122,34 +130,44 @@ func (p *pace) window(now time.Duration, team, asked bool, took time.Duration, s
 	p.mean = p.team.mean()
 	switch {
 	case p.mean == 0: // not known yet
+	case p.alone.n == 0:
+		if p.team.n < len(p.team.ring) {
+			return goOn
+		}
+		p.measureAlone(now)
+		return leave
 	case p.mean > p.alone.fastest():
 		p.slower(now)
 		return leave
-	case float64(p.mean) > worse*float64(p.best) && now-p.since > lookPause: // is one worker faster by now?
-		p.since, p.look, p.sure, p.again = now, lookWindows, true, false
-		p.alone.clear()
+	case float64(p.mean) > worse*float64(p.best) && now-p.since > max(lookPause, lookPauseSteps*p.mean): // is one worker faster by now?
+		p.measureAlone(now)
 		return leave
 	}
 	return goOn
 }
 
+// measureAlone has one worker go on for as long as it takes to measure it.
+func (p *pace) measureAlone(now time.Duration) {
+	p.since, p.look, p.sure, p.again = now, true, true, false
+	p.alone.clear()
+}
+
 // last notes the window that a Run ended in. What to do is up to the next.
 func (p *pace) last(now time.Duration, team bool, took time.Duration, steps int) {
-	switch p.window(now, team, false, took, steps) {
-	case form:
+	if p.window(now, team, false, took, steps) == form {
 		p.mu.Lock()
-		p.again, p.sure = true, true
+		p.again = true
 		p.mu.Unlock()
-	case leave: // window has noted it
 	}
 }
 
 // slower notes that the team is left because one worker is faster.
 func (p *pace) slower(now time.Duration) {
-	if now-p.since > shortStay {
-		p.pause = firstPause
-	} else {
-		p.pause = min(max(firstPause, 2*p.pause), longPause)
+	if p.failed++; now-p.since > shortStay {
+		p.failed = 0
+	}
+	if p.pause = firstPause; p.failed > fewFails {
+		p.pause = min(firstPause<<(p.failed-fewFails), longPause)
 	}
 	p.since, p.sure, p.again = now, false, false
 }
@@ -157,19 +175,49 @@ func (p *pace) slower(now time.Duration) {
 // tryTeam tells one worker whether to ask for a team.
 func (p *pace) tryTeam(now time.Duration, asked bool) verb {
 	switch {
-	case asked || p.alone.n < lookWindows:
+	case asked || p.scouts > 0 || p.alone.n < lookWindows && p.alone.fastest() < meanTime:
 		return goOn
-	case p.look > 0:
-		p.look = 0
+	case p.look:
+		p.look = false
 		if p.alone.fastest() < p.mean {
 			p.slower(now)
 			return goOn
 		}
 		return form
+	case p.sure:
+		return form
 	case now-p.since < p.pause:
 		return goOn
 	}
-	return form
+	return scout
+}
+
+// sent notes that so many scouts are out; scouted, that one is back.
+func (p *pace) sent(scouts int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.scouts, p.taken = scouts, false
+}
+
+func (p *pace) scouted(now time.Duration, free bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.scouts--
+	p.taken = p.taken || !free
+	switch {
+	case p.scouts > 0:
+	case p.taken:
+		p.failed = 0
+		p.shut(now)
+	default:
+		p.sure = true
+	}
+}
+
+// shut notes that a processor is taken.
+func (p *pace) shut(now time.Duration) {
+	p.pause = max(p.pause, firstPause)
+	p.since, p.sure, p.again = now, false, false
 }
 
 // formed notes that a team is at work.
@@ -180,20 +228,11 @@ func (p *pace) formed(now time.Duration) {
 	p.cold, p.best, p.since, p.sure, p.again = true, 0, now, true, true
 }
 
-// refused notes that a processor was not free.
+// refused notes that another session has a processor.
 func (p *pace) refused(now time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pause = max(p.pause, firstPause)
-	p.since, p.sure, p.again = now, false, false
-}
-
-// trusts reports whether the workers of a team may come without looking whether their
-// processors are free.
-func (p *pace) trusts() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.sure
+	p.shut(now)
 }
 
 // atOnce reports whether the last Run ended with a team, so that the next begins by

@@ -26,8 +26,8 @@ func (m machine) stall(now time.Duration) time.Duration {
 // play runs for a time and returns the steps done in each tenth of it.
 func (m machine) play(p *pace, length time.Duration) []int {
 	done := make([]int, 10)
-	var now, start, ready time.Duration
-	team, asked, refused := false, false, false
+	var now, start, ready, back time.Duration
+	team, asked := false, p.atOnce()
 	steps := 0
 	for now < length {
 		if team {
@@ -37,24 +37,23 @@ func (m machine) play(p *pace, length time.Duration) []int {
 		}
 		steps++
 		done[min(9, int(10*now/length))]++
+		if back > 0 && now >= back {
+			back = 0
+			p.scouted(now, !m.busy(now))
+		}
 		if asked && now >= ready {
-			asked = false
-			if refused {
-				p.refused(now)
-			} else {
-				team, start, steps = true, now, 0
-				p.formed(now)
-			}
+			asked, team, start, steps = false, true, now, 0
+			p.formed(now)
 		}
 		if now-start < windowTime || steps == 0 {
 			continue
 		}
 		switch p.window(now, team, asked, now-start, steps) {
+		case scout:
+			p.sent(1)
+			back = now + m.look
 		case form:
-			asked, refused, ready = true, false, now+100*time.Microsecond
-			if !p.trusts() {
-				refused, ready = m.busy(now), ready+m.look
-			}
+			asked, ready = true, now+100*time.Microsecond
 		case leave:
 			team = false
 		}
@@ -92,7 +91,7 @@ func TestPace(t *testing.T) {
 			if m.alone > ms {
 				length = 20 * time.Second
 			}
-			var p pace
+			p := pace{sure: true, again: true}
 			done := m.play(&p, length)
 			var got, want float64
 			for i, n := range done {

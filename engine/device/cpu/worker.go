@@ -10,12 +10,17 @@ import (
 // nobody needs waits, and waking it allocates nothing.
 type worker struct{ calls chan call }
 
-// call asks a worker to be member m of a squad.
+// call asks a worker to be member m of a squad, or a scout. It has a slot, and gives it
+// back.
 type call struct {
+	slots chan struct{}
+
 	squad *squad
 	m     int
 	gen   uint32
-	look  time.Duration // that the worker first looks whether its processor is free
+
+	scouts  *pace // whom a scout tells
+	leading int32 // the processor that is no use to it
 }
 
 // idle are the workers that wait.
@@ -39,7 +44,13 @@ func hire() *worker {
 
 func (w *worker) work() {
 	for c := range w.calls {
-		c.squad.serve(c)
+		if c.squad != nil {
+			c.squad.serve(c)
+		} else {
+			free := free(c.leading)
+			c.scouts.scouted(time.Since(epoch), free)
+		}
+		<-c.slots
 		idle.Lock()
 		idle.workers = append(idle.workers, w)
 		idle.Unlock()
@@ -63,14 +74,12 @@ type squad struct {
 	gen     uint32
 	states  []atomic.Uint64 // of the members but the first: gen<<8 | state
 	out     atomic.Int32    // members that have left the Program
-	leading atomic.Int32    // the leader's processor when it called
 }
 
 // States of a member that was called.
 const (
 	called = 1 + iota
 	ready  // it waits for the team's first meeting
-	busy   // its processor is not free, and it does not come
 	gone   // the leader did not wait for it
 )
 
@@ -98,28 +107,21 @@ func newEnv(b *bound) *env {
 }
 
 // call calls the members, for each of which the caller holds a slot.
-func (q *squad) call(look time.Duration) {
+func (q *squad) call() {
 	q.gen++
 	q.err = nil
 	q.end.Store(0)
 	q.arrive.Store(0)
 	q.out.Store(0)
-	q.leading.Store(processor())
 	for m := 1; m < q.size; m++ {
 		q.states[m].Store(uint64(q.gen)<<8 | called)
-		hire().calls <- call{q, m, q.gen, look}
+		hire().calls <- call{slots: q.slots, squad: q, m: m, gen: q.gen}
 	}
 }
 
 // serve is the work of a member.
 func (q *squad) serve(c call) {
-	slots := q.slots
-	defer func() { <-slots }()
 	mine := uint64(c.gen) << 8
-	if !q.free(c.look) {
-		q.states[c.m].CompareAndSwap(mine|called, mine|busy)
-		return
-	}
 	if !q.states[c.m].CompareAndSwap(mine|called, mine|ready) {
 		return
 	}
@@ -129,39 +131,35 @@ func (q *squad) serve(c call) {
 	q.out.Add(1)
 }
 
-// Gaps in a worker's time that are longer than this are another program's.
-const gap = 300 * time.Microsecond
+// lookTime is how long a scout looks whether its processor is free: longer than a
+// scheduler lets a program run that shares it. A gap in its time is that other program's.
+const (
+	lookTime = 6 * time.Millisecond
+	gap      = 300 * time.Microsecond
+)
 
-// free looks for a time whether the worker has a processor for itself, and one that is
-// not the leader's.
-func (q *squad) free(look time.Duration) bool {
+// free looks whether the caller has a processor for itself, and one that is not the
+// leader's.
+func free(leading int32) bool {
 	begin := time.Now()
-	for last := begin; look > 0; {
+	for last := begin; last.Sub(begin) < lookTime; {
 		now := time.Now()
-		if now.Sub(last) > gap || processor() == q.leading.Load() {
+		if now.Sub(last) > gap || leading >= 0 && processor() == leading {
 			return false
-		}
-		if now.Sub(begin) > look {
-			return true
 		}
 		last = now
 	}
 	return true
 }
 
-// muster returns whether all members wait for the first meeting, and whether some do
-// not come.
-func (q *squad) muster() (all, refused bool) {
-	all = true
+// mustered reports whether all members wait for the first meeting.
+func (q *squad) mustered() bool {
 	for m := 1; m < q.size; m++ {
-		switch q.states[m].Load() & 0xff {
-		case called:
-			all = false
-		case busy:
-			return false, true
+		if q.states[m].Load()&0xff != ready {
+			return false
 		}
 	}
-	return all, false
+	return true
 }
 
 // dismiss sends away the members that were called, whether they have come or not.
