@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -83,6 +84,9 @@ func TestPlan(t *testing.T) {
 			if !strings.Contains(text, w) {
 				t.Errorf("json %v: the plan lacks %q:\n%s", json, w, text)
 			}
+		}
+		if raw := regexp.MustCompile(`%[0-9a-f]+[,)]|\bfalse\b`).FindString(text); raw != "" {
+			t.Errorf("the plan names %q, which nobody wrote:\n%s", raw, text)
 		}
 		for line := range strings.Lines(got.out) {
 			if !json && utf8.RuneCountInString(strings.TrimRight(line, "\n")) > 80 && !strings.Contains(line, t.Name()) {

@@ -183,7 +183,7 @@ func (c *compiler) compile() error {
 		return err
 	}
 	if c.spec.Loss != nil && c.spec.Loss.Shape().TotalSize() != 1 {
-		return fmt.Errorf("the loss %q has shape %v, not a scalar: take its mean", c.spec.Loss.Name(), c.spec.Loss.Shape())
+		return fmt.Errorf("the loss %q has shape %v, not a scalar: take its mean", Label(c.spec.Loss), c.spec.Loss.Shape())
 	}
 	if err := c.lowerForeign(roots, late); err != nil {
 		return err
@@ -305,7 +305,7 @@ func (c *compiler) tensor(n *G.Node) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.dense(v, n.Name()), nil
+	return c.dense(v, Label(n)), nil
 }
 
 func (c *compiler) dense(v value, name string) *Tensor {
@@ -402,7 +402,7 @@ func (c *compiler) sum(s Sum) error {
 		x = View(x, x.Len(), 1)
 	}
 	if c.b.Batch == 0 || x.Rows != c.b.Batch {
-		return fmt.Errorf("cannot sum %q of shape %v over the rows of a batch of %d", s.Node.Name(), s.Node.Shape(), c.b.Batch)
+		return fmt.Errorf("cannot sum %q of shape %v over the rows of a batch of %d", Label(s.Node), s.Node.Shape(), c.b.Batch)
 	}
 	acc := State{Name: s.Into, DType: Float64, Rows: 1, Cols: x.Cols, Shape: []int{x.Cols}, owner: byOutput}
 	in := &Instr{Op: OpAccumulate, In: []*Tensor{x}, Nodes: []string{s.Into}}

@@ -74,10 +74,10 @@ func (c *compiler) lowerForeign(early, late []*G.Node) error {
 // lowerHost leaves a node to its own Do.
 func (c *compiler) lowerHost(n *G.Node) (value, error) {
 	if _, ok := dtypeOf(n.Dtype()); !ok {
-		return value{}, fmt.Errorf("node %q (%v) has element type %v, which is not supported", n.Name(), n.Op(), n.Dtype())
+		return value{}, fmt.Errorf("node %q (%v) has element type %v, which is not supported", Label(n), n.Op(), n.Dtype())
 	}
 	if n.Op() == nil {
-		return value{}, fmt.Errorf("node %q has no operation", n.Name())
+		return value{}, fmt.Errorf("node %q has no operation", Label(n))
 	}
 	ch := Children(n)
 	in, err := c.tensors(ch)
@@ -88,9 +88,9 @@ func (c *compiler) lowerHost(n *G.Node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	out := c.scratch(n.Shape(), n.Name())
+	out := c.scratch(n.Shape(), Label(n))
 	out.DType, _ = dtypeOf(n.Dtype())
-	c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: !Own(n), Nodes: []string{n.Name()}})
+	c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: !Own(n), Nodes: []string{Label(n)}})
 	return value{t: out}, nil
 }
 
@@ -104,10 +104,10 @@ type hostOp struct {
 }
 
 func newHost(n *G.Node, ch []*G.Node) (*hostOp, error) {
-	h := &hostOp{op: n.Op(), name: n.Name()}
+	h := &hostOp{op: n.Op(), name: Label(n)}
 	for _, k := range ch {
 		if _, ok := dtypeOf(k.Dtype()); !ok {
-			return nil, fmt.Errorf("node %q (%v): operand %q has element type %v, which is not supported", n.Name(), n.Op(), k.Name(), k.Dtype())
+			return nil, fmt.Errorf("node %q (%v): operand %q has element type %v, which is not supported", Label(n), n.Op(), Label(k), k.Dtype())
 		}
 		h.shapes = append(h.shapes, k.Shape().Clone())
 	}

@@ -20,7 +20,7 @@ func (c *compiler) lowerNode(n *G.Node) (value, error) {
 	}
 	for _, k := range Children(n) {
 		if k.Graph() != n.Graph() || k.ID() >= n.ID() { // it is used again for another node
-			return value{}, fmt.Errorf("an operand of node %q is no longer in the graph: gorgonia's Log takes out the 1 - a or 1 + a that it is given; build that anew for other uses", n.Name())
+			return value{}, fmt.Errorf("an operand of node %q is no longer in the graph: gorgonia's Log takes out the 1 - a or 1 + a that it is given; build that anew for other uses", Label(n))
 		}
 	}
 	if ds := c.wrong[n]; ds != nil {
@@ -80,7 +80,7 @@ func simple(op G.Op) (in *Instr, ok bool) {
 
 // lowerOwn recognises the operations of package ops.
 func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
-	name := n.Name()
+	name := Label(n)
 	if dt, _ := dtypeOf(n.Dtype()); Own(n) && dt != c.l.DType {
 		return value{}, true, fmt.Errorf("node %q is %v, but the layout computes in %v: build both in one type", name, n.Dtype(), c.l.DType)
 	}
@@ -258,8 +258,8 @@ func (c *compiler) emitSimple(n *G.Node, in *Instr) (value, error) {
 	if in.In, err = c.tensors(Children(n)); err != nil {
 		return value{}, err
 	}
-	out := c.scratch(n.Shape(), n.Name())
-	in.Out, in.Nodes = []*Tensor{out}, []string{n.Name()}
+	out := c.scratch(n.Shape(), Label(n))
+	in.Out, in.Nodes = []*Tensor{out}, []string{Label(n)}
 	c.emit(in)
 	return value{t: out}, nil
 }
@@ -288,7 +288,7 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 			return value{c: v.c}, true, nil
 		}
 		rows, cols := dims(n.Shape())
-		t := View(c.contiguous(c.dense(v, n.Name())), rows, cols)
+		t := View(c.contiguous(c.dense(v, Label(n))), rows, cols)
 		t.Shape = n.Shape().Clone()
 		return value{t: t}, true, nil
 	case is(n, s.dropout):
@@ -387,8 +387,8 @@ func (c *compiler) lowerBinary(n *G.Node) (value, bool, error) {
 			if err != nil {
 				return value{}, true, err
 			}
-			out := c.scratch(n.Shape(), n.Name())
-			c.emit(&Instr{Op: OpActivateGrad, Act: p.act, In: in, Out: []*Tensor{out}, Nodes: []string{n.Name()}})
+			out := c.scratch(n.Shape(), Label(n))
+			c.emit(&Instr{Op: OpActivateGrad, Act: p.act, In: in, Out: []*Tensor{out}, Nodes: []string{Label(n)}})
 			return value{t: out}, true, nil
 		}
 	}
@@ -410,7 +410,7 @@ func (c *compiler) lowerBinary(n *G.Node) (value, bool, error) {
 	if err != nil {
 		return value{}, true, err
 	}
-	return c.binary(op, a, b, n.Shape(), n.Name()), true, nil
+	return c.binary(op, a, b, n.Shape(), Label(n)), true, nil
 }
 
 // binary emits an elementwise operation on operands of the result's shape, or scalars.

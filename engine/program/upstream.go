@@ -34,8 +34,8 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 			if err != nil {
 				return x, err
 			}
-			x = c.binary(elem.Mul, x, value{c: math.Ln2}, n.Shape(), n.Name())
-			return c.binary(elem.Div, g, x, n.Shape(), n.Name()), nil
+			x = c.binary(elem.Mul, x, value{c: math.Ln2}, n.Shape(), Label(n))
+			return c.binary(elem.Div, g, x, n.Shape(), Label(n)), nil
 		}
 	case s.isUnary(n, elem.InverseSqrt): // -g/(2y³), where -g·y³/2 is right
 		return func(c *compiler, n *G.Node, _ int, g value) (value, error) {
@@ -43,10 +43,10 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 			if err != nil {
 				return y, err
 			}
-			cube := c.scratch(n.Shape(), n.Name())
-			c.emit(&Instr{Op: OpUnary, Un: elem.Cube, In: []*Tensor{c.dense(y, n.Name())}, Out: []*Tensor{cube}, Nodes: []string{n.Name()}})
-			d := c.binary(elem.Mul, value{t: cube}, value{c: -0.5}, n.Shape(), n.Name())
-			return c.binary(elem.Mul, g, d, n.Shape(), n.Name()), nil
+			cube := c.scratch(n.Shape(), Label(n))
+			c.emit(&Instr{Op: OpUnary, Un: elem.Cube, In: []*Tensor{c.dense(y, Label(n))}, Out: []*Tensor{cube}, Nodes: []string{Label(n)}})
+			d := c.binary(elem.Mul, value{t: cube}, value{c: -0.5}, n.Shape(), Label(n))
+			return c.binary(elem.Mul, g, d, n.Shape(), Label(n)), nil
 		}
 	case is(n, s.linAlg) && n.Op().String() == s.outer: // x·g and y·g
 		return onHost(func(n *G.Node, operand int, in [][]float64) ([]float64, error) {
@@ -126,7 +126,7 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 			if _, err := c.lower(n); err != nil {
 				return value{}, err
 			}
-			return c.binary(elem.Mul, g, value{t: c.kept[n]}, n.Shape(), n.Name()), nil
+			return c.binary(elem.Mul, g, value{t: c.kept[n]}, n.Shape(), Label(n)), nil
 		}
 	case is(n, s.ctcLoss): // takes a mean for a sum, assumes LogSoftMax before, leaves -Inf behind a sequence's end
 		mean := intOf(n, "reduction") == int(G.ReductionMean)
@@ -187,7 +187,7 @@ func (c *compiler) findWrong() error {
 			return err
 		}
 		if len(g.AllNodes()) != size {
-			return fmt.Errorf("gorgonia's derivative of %v (node %q) is wrong, and the graph was changed so that it cannot be replaced: call gorgonia.Grad last, once", n.Op(), n.Name())
+			return fmt.Errorf("gorgonia's derivative of %v (node %q) is wrong, and the graph was changed so that it cannot be replaced: call gorgonia.Grad last, once", n.Op(), Label(n))
 		}
 		for i := range Children(n) {
 			d := given[i]
@@ -195,7 +195,7 @@ func (c *compiler) findWrong() error {
 				continue
 			}
 			if d.Deriv() != nil {
-				return fmt.Errorf("gorgonia's second derivative of %v (node %q) is wrong: use another operation there", n.Op(), n.Name())
+				return fmt.Errorf("gorgonia's second derivative of %v (node %q) is wrong: use another operation there", n.Op(), Label(n))
 			}
 			c.wrong[d] = append(c.wrong[d], derivative{n, i, r})
 			c.given[n] = d
@@ -207,7 +207,7 @@ func (c *compiler) findWrong() error {
 func symDiff(n *G.Node) (given G.Nodes, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("derivative of %v (node %q): %v", n.Op(), n.Name(), r)
+			err = fmt.Errorf("derivative of %v (node %q): %v", n.Op(), Label(n), r)
 		}
 	}()
 	return n.Op().(G.SDOp).SymDiff(Children(n), n, n.Deriv())
@@ -220,7 +220,7 @@ func (c *compiler) right(n *G.Node, ds []derivative) (value, error) {
 	shape := Children(ds[0].of)[ds[0].operand].Shape() // Gorgonia's may be another
 	for i, d := range ds {
 		if dt, _ := dtypeOf(n.Dtype()); dt != c.l.DType {
-			return value{}, fmt.Errorf("the derivative of node %q is %v, but the layout computes in %v: build both in one type", d.of.Name(), n.Dtype(), c.l.DType)
+			return value{}, fmt.Errorf("the derivative of node %q is %v, but the layout computes in %v: build both in one type", Label(d.of), n.Dtype(), c.l.DType)
 		}
 		g, err := c.lower(d.of.Deriv())
 		if err != nil {
@@ -233,11 +233,11 @@ func (c *compiler) right(n *G.Node, ds []derivative) (value, error) {
 		if i == 0 {
 			sum = v
 		} else {
-			sum = c.binary(elem.Add, sum, v, shape, n.Name())
+			sum = c.binary(elem.Add, sum, v, shape, Label(n))
 		}
 	}
 	if len(ds) > 1 {
-		sum = c.binary(elem.Mul, sum, value{c: 1 / float64(len(ds))}, shape, n.Name())
+		sum = c.binary(elem.Mul, sum, value{c: 1 / float64(len(ds))}, shape, Label(n))
 	}
 	return sum, nil
 }
@@ -250,10 +250,10 @@ func onHost(f func(n *G.Node, operand int, in [][]float64) ([]float64, error), m
 		if err != nil {
 			return value{}, err
 		}
-		in = append(append(in, c.dense(g, n.Name())), more...)
-		out := c.scratch(Children(n)[operand].Shape(), n.Name())
+		in = append(append(in, c.dense(g, Label(n))), more...)
+		out := c.scratch(Children(n)[operand].Shape(), Label(n))
 		h := hostFunc(func(in [][]float64) ([]float64, error) { return f(n, operand, in) })
-		c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: true, Nodes: []string{n.Name()}})
+		c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: true, Nodes: []string{Label(n)}})
 		return value{t: out}, nil
 	}
 }
@@ -321,7 +321,7 @@ func (c *compiler) lowerDropout(n *G.Node) (value, error) {
 	if err != nil {
 		return x, err
 	}
-	m := c.scratch(n.Shape(), n.Name())
+	m := c.scratch(n.Shape(), Label(n))
 	op, shape := n.Op(), n.Shape()
 	h := hostFunc(func([][]float64) ([]float64, error) {
 		ones := make([]float64, shape.TotalSize())
@@ -334,9 +334,9 @@ func (c *compiler) lowerDropout(n *G.Node) (value, error) {
 		}
 		return widen(v.Data())
 	})
-	c.emit(&Instr{Op: OpHost, Out: []*Tensor{m}, Host: h, Serial: true, Nodes: []string{n.Name()}})
+	c.emit(&Instr{Op: OpHost, Out: []*Tensor{m}, Host: h, Serial: true, Nodes: []string{Label(n)}})
 	c.kept[n] = m
-	return c.binary(elem.Mul, x, value{t: m}, shape, n.Name()), nil
+	return c.binary(elem.Mul, x, value{t: m}, shape, Label(n)), nil
 }
 
 // refuse reports an operation that does not compute what it says.
@@ -364,7 +364,7 @@ func (s *stockOps) refuse(n *G.Node) error {
 	if why == "" {
 		return nil
 	}
-	return fmt.Errorf("node %q: gorgonia's %v %s", n.Name(), n.Op(), why)
+	return fmt.Errorf("node %q: gorgonia's %v %s", Label(n), n.Op(), why)
 }
 
 // intOf reads an unexported integer of a node's operation.
