@@ -1,22 +1,25 @@
 package benchmarks
 
 import (
+	"context"
+
 	"driftless/engine"
 	"driftless/engine/device"
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/internal/dataset"
 	"driftless/models"
+	"driftless/models/norm"
 )
 
 // Arm is one normalization on its way through an experiment: its compiled
 // Programs and, while it runs, one replica for each seed.
 type Arm struct {
-	Norm models.Norm
-	cfg  Config
-	set  *dataset.Set
-	mlp  models.MLP
-	dev  device.Device
+	Spec
+	cfg Config
+	set *dataset.Set
+	net *models.Network
+	dev device.Device
 
 	layout                                *program.Layout
 	train, first, eval, probe, reestimate *program.Program
@@ -31,48 +34,50 @@ const (
 
 // NewArm compiles an arm. It fails with a *UsageError where the settings and the
 // data do not go together.
-func NewArm(c Config, n models.Norm, set *dataset.Set, dev device.Device) (*Arm, error) {
-	a := &Arm{Norm: n, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
-	a.mlp = c.mlp(set.Train.Rows*set.Train.Cols, n)
-	if err := a.compile(); err != nil {
+func NewArm(ctx context.Context, c Config, spec Spec, set *dataset.Set, dev device.Device) (*Arm, error) {
+	a := &Arm{Spec: spec, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
+	a.net = c.network(set.Train.Rows*set.Train.Cols, spec.Method)
+	if err := a.compile(ctx); ctx.Err() != nil {
+		return nil, ctx.Err()
+	} else if err != nil {
 		return nil, &UsageError{err} // it names the method where that is at fault
 	}
 	return a, nil
 }
 
-func (a *Arm) compile() error {
+func (a *Arm) compile(ctx context.Context) error {
 	l := a.layout
 	if err := a.addData(); err != nil {
 		return err
 	}
-	b, err := a.mlp.Build(models.Training, a.cfg.Batch)
+	b, err := a.net.Build(norm.Training, a.cfg.Batch)
 	if err != nil {
 		return err
 	}
-	rule, err := optim.New(a.cfg.Optimizer, a.cfg.LR)
+	rule, err := optim.New(a.cfg.Optimizer, a.LR)
 	if err != nil {
 		return err
 	}
-	a.train, err = engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: rule,
+	a.train, err = engine.Compile(l, engine.Training{Context: ctx, Loss: b.Loss, Params: b.Params, Optimizer: rule,
 		Data: []engine.Data{{Node: b.X, Name: trainImages, Map: a.cfg.pixels()}, {Node: b.Labels, Name: trainLabels}}})
 	if err != nil {
 		return err
 	}
-	train := models.Source{Images: trainImages, Labels: trainLabels, Map: a.cfg.pixels(), Total: a.set.Train.N, Batch: a.cfg.Batch}
-	first, every, err := a.mlp.Refresh(l, train)
+	train := models.Source{Context: ctx, Images: trainImages, Labels: trainLabels, Map: a.cfg.pixels(), Total: a.set.Train.N, Batch: a.cfg.Batch}
+	first, every, err := a.net.Refresh(l, train)
 	if err != nil {
 		return err
 	}
 	if every != nil {
 		a.first, a.train = first, program.Join(a.train, every)
 	}
-	if a.eval, err = a.mlp.Evaluate(l, a.test()); err != nil {
+	if a.eval, err = a.net.Evaluate(l, a.test(ctx)); err != nil {
 		return err
 	}
-	if a.probe, err = a.mlp.Probe(l, a.test(), percentileRows); err != nil {
+	if a.probe, err = a.net.Probe(l, a.test(ctx), percentileRows); err != nil {
 		return err
 	}
-	a.reestimate, err = a.mlp.Statistics(l, train)
+	a.reestimate, err = a.net.Statistics(l, train)
 	return err
 }
 
@@ -90,10 +95,10 @@ func (a *Arm) addData() error {
 			return err
 		}
 	}
-	return a.mlp.AddState(l)
+	return a.net.AddState(l)
 }
 
 // test is the test set as a source of rows.
-func (a *Arm) test() models.Source {
-	return models.Source{Images: testImages, Labels: testLabels, Map: a.cfg.pixels(), Total: a.set.Test.N}
+func (a *Arm) test(ctx context.Context) models.Source {
+	return models.Source{Context: ctx, Images: testImages, Labels: testLabels, Map: a.cfg.pixels(), Total: a.set.Test.N}
 }

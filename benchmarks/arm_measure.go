@@ -22,7 +22,7 @@ const lossWindow = 100
 // measure returns the point of a seed after a step, from the evaluation just run. The
 // training loss of step 0 comes later, see firstLosses.
 func (t *training) measure(r, step int) (p report.Point, err error) {
-	p = report.Point{Arm: t.Norm.String(), Seed: int(t.seeds[r]), Step: step, Seconds: float64(step) * t.secondsPerStep}
+	p = report.Point{Arm: t.Name, Seed: int(t.seeds[r]), Step: step, Seconds: float64(step) * t.secondsPerStep}
 	if p.Loss, err = t.trainer.MeanLoss(r, min(step, lossWindow, t.cfg.EvalEvery)); err != nil {
 		return p, err
 	}
@@ -51,12 +51,8 @@ func (a *Arm) tested(s device.Session, r int) (loss, accuracy float64, err error
 
 // weights fills in the norms of the hidden layers' biases and weights.
 func (a *Arm) weights(s device.Session, r int, p *report.Point) error {
-	for i, layer := range a.mlp.Layers()[:len(a.mlp.Hidden)] {
-		in := a.mlp.Inputs
-		if i > 0 {
-			in = a.mlp.Hidden[i-1]
-		}
-		w, b := make([]float32, in*a.mlp.Hidden[i]), make([]float32, a.mlp.Hidden[i])
+	for _, layer := range a.net.Layers()[:len(a.net.Hidden)] {
+		w, b := make([]float32, a.layout.Lookup(layer+".weight").Len()), make([]float32, a.layout.Lookup(layer+".bias").Len())
 		if err := s.Read(layer+".weight", r, w); err != nil {
 			return err
 		}
@@ -83,7 +79,7 @@ func size(x []float32) (rms, largest float64) {
 
 // percentiles returns the 15th, 50th and 85th percentile of one unit's input.
 func (a *Arm) percentiles(s device.Session, r int) (out [3]float64, err error) {
-	d := a.mlp.Hidden[len(a.mlp.Hidden)-1]
+	d := a.net.Hidden[len(a.net.Hidden)-1].Width
 	rows := min(percentileRows, a.set.Test.N)
 	z := make([]float32, rows*d)
 	if err := s.Read(models.StateProbe, r, z); err != nil {

@@ -12,7 +12,7 @@ import (
 	"driftless/engine/device"
 	"driftless/engine/program"
 	"driftless/internal/report"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // stepEvery is the number of steps between signs of life.
@@ -35,7 +35,7 @@ func (a *Arm) start(ctx context.Context, s device.Session, seeds []int64) error 
 		if err := s.Write(program.StateSeed, r, []int64{seed}); err != nil {
 			return err
 		}
-		if err := a.mlp.Initialize(s, r, seed); err != nil {
+		if err := a.net.Initialize(s, r, seed); err != nil {
 			return err
 		}
 	}
@@ -85,7 +85,7 @@ func (a *Arm) Run(ctx context.Context, w watch) (*training, error) {
 	}
 	err := t.run(ctx)
 	if err != nil && ctx.Err() == nil {
-		err = fmt.Errorf("arm %v: %w", a.Norm, err)
+		err = fmt.Errorf("arm %s: %w", a.Name, err)
 	}
 	return t, err
 }
@@ -309,8 +309,8 @@ func (a *Arm) Time(ctx context.Context) (float64, error) {
 	}
 	defer s.Close()
 	window := 1
-	if a.Norm.Grad == models.Naive {
-		window = min(a.Norm.Interval, a.cfg.Steps)
+	if r, ok := a.Method.(norm.Refresher); ok {
+		window = max(1, min(r.Refresh().Every, a.cfg.Steps))
 	}
 	t := engine.NewTrainer(s, a.train)
 	begin := time.Now()

@@ -45,7 +45,7 @@ func TestReplicasAndArmsAreIndependent(t *testing.T) {
 // compared returns an experiment that has run.
 func compared(t *testing.T, c Config, set *dataset.Set, dev device.Device) *Experiment {
 	t.Helper()
-	e, err := New(c, set, dev)
+	e, err := New(t.Context(), c, set, dev)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestLossAboveAnySense(t *testing.T) {
 		}
 	}
 	c.Seeds = 1
-	e, err := New(c, set, dev)
+	e, err := New(t.Context(), c, set, dev)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestLossAboveAnySense(t *testing.T) {
 	}
 	c.InitSD = 1e15
 	c.Activation = "relu"
-	if e, err = New(c, set, dev); err != nil {
+	if e, err = New(t.Context(), c, set, dev); err != nil {
 		t.Fatal(err)
 	}
 	if _, err = e.Train(t.Context(), Observer{}, ""); !errors.As(err, &diverged) || diverged.Step != 0 || strings.Contains(err.Error(), "--lr") {
@@ -143,7 +143,7 @@ func TestDivergedKeepsTheLastFiniteWeights(t *testing.T) {
 	set, dev := tiny(60), cpu.New()
 	c := quick("none")
 	c.Seeds, c.Activation, c.LR, c.Steps, c.EvalEvery = 1, "relu", 1000, 100, 1
-	e, err := New(c, set, dev)
+	e, err := New(t.Context(), c, set, dev)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestDivergedKeepsTheLastFiniteWeights(t *testing.T) {
 	}
 
 	c.InitSD = 1e15
-	if e, err = New(c, set, dev); err != nil {
+	if e, err = New(t.Context(), c, set, dev); err != nil {
 		t.Fatal(err)
 	}
 	none := filepath.Join(t.TempDir(), WeightsFile)
@@ -198,7 +198,7 @@ func TestInterruptedKeepsWhatRan(t *testing.T) {
 		}
 	}}
 	path := filepath.Join(t.TempDir(), WeightsFile)
-	e, err := New(c, set, dev)
+	e, err := New(t.Context(), c, set, dev)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestInterruptedKeepsWhatRan(t *testing.T) {
 	// Before the first step there is nothing, no weights either, and it is said in
 	// valid JSON.
 	none := filepath.Join(t.TempDir(), WeightsFile)
-	if e, err = New(c, set, dev); err != nil {
+	if e, err = New(t.Context(), c, set, dev); err != nil {
 		t.Fatal(err)
 	}
 	out, err = e.Train(ctx, Observer{}, none)

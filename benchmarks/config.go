@@ -3,8 +3,10 @@ package benchmarks
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"driftless/engine/optim"
@@ -12,6 +14,9 @@ import (
 	"driftless/internal/dataset"
 	"driftless/kernels/gather"
 	"driftless/models"
+	"driftless/models/norm"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Config is one experiment: what is trained, on what, under which protocol.
@@ -19,20 +24,18 @@ import (
 type Config struct {
 	Data     string   // name of a data set
 	Binarize bool     // pixel > 127 is 1, else 0; off: pixel / 255
-	Norms    []string // arms, as models.Parse reads them
+	Norms    []string // arms, as norm.Parse reads them, with the key lr besides the method's
 	Grad     string   // treatment where an arm does not say
-	Affine   *bool    // gamma and beta for every arm; unset: as the method does
-	Stats    string   // batch, ema or full; "" is the method's default
-	Alpha    float64  // rate of ema statistics
-	Eps      float64  // negative: the method's default
-	Interval int      // 0: the method's default
+	// Settings are values of the normalizations' settings, by key, for every arm whose
+	// method has the key and whose name does not give it.
+	Settings map[string]string
 
 	Hidden     []int
 	Activation string
 	InitSD     float64
 
 	Optimizer string
-	LR        float64
+	LR        float64 // of arms that do not give their own
 	Batch     int
 	Steps     int
 	EvalEvery int
@@ -42,6 +45,16 @@ type Config struct {
 
 	NoReestimate bool // leave out the statistics re-estimated at the end, which take a pass over all training rows
 }
+
+// Spec is an arm as a configuration resolves it.
+type Spec struct {
+	Name   string // as reports have it, and norm.Parse reads it
+	Method norm.Method
+	LR     float64
+}
+
+// keyLR is the key of an arm's own learning rate.
+const keyLR = "lr"
 
 // resolved is a configuration as config.yaml keeps it, with nothing left to
 // defaults.
@@ -62,14 +75,10 @@ type resolved struct {
 }
 
 type resolvedArm struct {
-	Norm     string  `yaml:"norm"`
-	Grad     string  `yaml:"grad"`
-	Affine   bool    `yaml:"affine"`
-	Stats    string  `yaml:"stats,omitempty"`
-	Alpha    float64 `yaml:"alpha,omitempty"`
-	Interval int     `yaml:"interval,omitempty"`
-	Eps      float64 `yaml:"eps,omitempty"`
-	Running  float64 `yaml:"running-momentum,omitempty"` // rate of the statistics that evaluation uses
+	Arm      string    `yaml:"arm"`
+	Norm     string    `yaml:"norm"`
+	LR       float64   `yaml:"lr"`
+	Settings yaml.Node `yaml:"settings,omitempty"`
 }
 
 // Resolved returns the configuration for config.yaml: every arm with the
@@ -81,25 +90,22 @@ func (c Config) Resolved(device string) (any, error) {
 	}
 	r := resolved{Data: c.Data, Binarize: c.Binarize, Hidden: c.Hidden, Activation: c.Activation, InitSD: c.InitSD, Optimizer: c.Optimizer,
 		LR: c.LR, Batch: c.Batch, Steps: c.Steps, EvalEvery: c.EvalEvery, Seeds: c.seeds(), Device: device}
-	r.Arms = resolvedArms(arms)
-	return r, nil
-}
-
-func resolvedArms(arms []models.Norm) []resolvedArm {
-	var out []resolvedArm
-	for _, n := range arms {
-		a := resolvedArm{Norm: n.Method, Grad: string(n.Grad), Affine: n.Affine, Interval: n.Interval, Running: n.Momentum}
-		if n.UsesEps() {
-			a.Eps = n.Eps
-		}
-		if n.Grad == models.Naive && n.Method != models.WhitenNaive.Method {
-			if a.Stats = string(n.Stats); n.Stats == models.EMA {
-				a.Alpha = n.Alpha
+	for _, a := range arms {
+		arm := resolvedArm{Arm: a.Name, Norm: a.Method.Name(), LR: a.LR}
+		if settings := norm.Settings(a.Method); len(settings) > 0 {
+			arm.Settings.Kind = yaml.MappingNode
+			for _, s := range settings {
+				var key, value yaml.Node
+				key.SetString(s.Key)
+				if err := value.Encode(s.Value()); err != nil {
+					return nil, err
+				}
+				arm.Settings.Content = append(arm.Settings.Content, &key, &value)
 			}
 		}
-		out = append(out, a)
+		r.Arms = append(r.Arms, arm)
 	}
-	return out
+	return r, nil
 }
 
 // seeds lists the seeds of every arm.
@@ -123,7 +129,7 @@ func (c Config) reportSeeds() []int {
 // Defaults returns the paper's net and protocol for one seed: sigmoid, batch 60,
 // SGD with learning rate 0.1, 10,000 steps.
 func Defaults() Config {
-	return Config{Data: "mnist", Binarize: true, Norms: []string{"batchnorm"}, Grad: "graph", Alpha: 0.1, Eps: -1,
+	return Config{Data: "mnist", Binarize: true, Norms: []string{"batchnorm"}, Grad: "graph",
 		Hidden: []int{100, 100, 100}, Activation: "sigmoid", InitSD: 0.05,
 		Optimizer: "sgd", LR: 0.1, Batch: 60, Steps: 10000, EvalEvery: 500, Seed: 1, Seeds: 1, Device: "auto"}
 }
@@ -171,24 +177,20 @@ func (c Config) validate() error {
 	if c.Seed > math.MaxInt64-int64(c.Seeds-1) {
 		return usage("--seed %d with %d seeds goes past the largest whole number: take a smaller one", c.Seed, c.Seeds)
 	}
-	if c.Interval < 0 {
-		return usage("--interval %d is not a positive number of steps", c.Interval)
-	}
-	if math.IsNaN(c.Eps) {
-		return usage("--eps %v is not a number of at least 0", c.Eps)
-	}
-	if !(c.Alpha > 0 && c.Alpha <= 1) {
-		return usage("--alpha %v is outside (0, 1]", c.Alpha)
-	}
-	if c.Stats != "" && !slices.Contains([]models.Stats{models.Batch, models.EMA, models.Full}, models.Stats(c.Stats)) {
-		return usage("unknown --stats %q: choose one of batch, ema, full", c.Stats)
+	for _, key := range slices.Sorted(maps.Keys(c.Settings)) {
+		err := norm.Check(key, c.Settings[key])
+		if e := (*norm.SettingError)(nil); errors.As(err, &e) {
+			return usage("--%s", e.Reason)
+		} else if err != nil {
+			return err
+		}
 	}
 	arms, err := c.Arms()
 	if err != nil {
 		return err
 	}
 	for _, a := range arms {
-		if err := c.mlp(784, a).Validate(); err != nil {
+		if err := c.network(784, a.Method).Validate(); err != nil {
 			return err
 		}
 	}
@@ -202,71 +204,99 @@ const maxValues = 1 << 29
 // fitsMemory refuses nets whose training would need more memory than machines
 // have. Validate has bounded each factor already.
 func (c Config) fitsMemory(arms int) error {
-	values, in := 0, 784
-	for _, d := range append(slices.Clone(c.Hidden), classes) {
-		values += in*d + c.Batch*d
-		in = d
+	net := c.network(784, &norm.None{})
+	values := net.Weights() + c.Batch*classes
+	for _, d := range c.Hidden {
+		values += c.Batch * d
 	}
 	if n := float64(values) * float64(arms) * float64(c.Seeds); n > maxValues {
 		return usage("%d arms with %d seeds of a net %s with batch %d need %.2g numbers in memory, more than the limit of %.2g: take fewer or smaller ones",
-			arms, c.Seeds, c.mlp(784, models.None), c.Batch, n, float64(maxValues))
+			arms, c.Seeds, net, c.Batch, n, float64(maxValues))
 	}
 	return nil
 }
 
 // Arms resolves the arms with the settings that apply to each.
-func (c Config) Arms() ([]models.Norm, error) {
+func (c Config) Arms() ([]Spec, error) {
 	if len(c.Norms) == 0 {
 		return nil, usage("no arm to train: name at least one norm")
 	}
-	var out []models.Norm
+	if c.Grad != string(norm.Naive) && c.Grad != string(norm.Graph) {
+		return nil, usage("--grad %q is neither naive nor graph", c.Grad)
+	}
+	var out []Spec
 	seen := map[string]bool{}
 	for _, name := range c.Norms {
-		n, err := models.Parse(name, models.Grad(c.Grad))
+		s, err := c.spec(name)
 		if err != nil {
 			return nil, &UsageError{err}
 		}
-		n = c.settings(n, name)
-		if err := n.Validate(); err != nil {
-			return nil, &UsageError{err}
+		if seen[s.Name] {
+			return nil, usage("arm %q is named twice", s.Name)
 		}
-		if seen[n.String()] {
-			return nil, usage("arm %q is named twice", n)
-		}
-		seen[n.String()] = true
-		out = append(out, n)
+		seen[s.Name] = true
+		out = append(out, s)
 	}
 	return out, nil
 }
 
-// settings applies the flags that hold for every arm to one.
-func (c Config) settings(n models.Norm, name string) models.Norm {
-	if n.Method == models.None.Method {
-		return n
+// spec resolves one arm.
+func (c Config) spec(name string) (Spec, error) {
+	a, err := norm.Parse(name, norm.Treatment(c.Grad), keyLR)
+	if err != nil {
+		return Spec{}, err
 	}
-	if c.Affine != nil && !models.SetsAffine(name) {
-		n.Affine = *c.Affine
-	}
-	if c.Eps >= 0 {
-		n.Eps = c.Eps
-	}
-	if n.Grad != models.Naive {
-		return n
-	}
-	if c.Interval > 0 {
-		n.Interval = c.Interval
-	}
-	if n.Method != models.WhitenNaive.Method {
-		n.Alpha = c.Alpha
-		if c.Stats != "" {
-			n.Stats = models.Stats(c.Stats)
+	for _, key := range slices.Sorted(maps.Keys(c.Settings)) {
+		if !norm.Has(a.Method, key) || slices.Contains(a.Given, key) {
+			continue
+		}
+		if err := norm.Set(a.Method, key, c.Settings[key]); err != nil {
+			return Spec{}, err
 		}
 	}
-	return n
+	s := Spec{Name: norm.String(a.Method), Method: a.Method, LR: c.LR}
+	if text, own := a.Rest[keyLR]; own {
+		if s.LR, err = strconv.ParseFloat(text, 64); err != nil {
+			return Spec{}, fmt.Errorf("arm %q: lr=%s is not a number", name, text)
+		}
+		if _, err := optim.New(c.Optimizer, s.LR); err != nil {
+			return Spec{}, fmt.Errorf("arm %q: %w", name, err)
+		}
+		s.Name += ":" + keyLR + "=" + strconv.FormatFloat(s.LR, 'g', -1, 64)
+	}
+	return s, a.Method.Validate()
 }
 
-func (c Config) mlp(inputs int, n models.Norm) models.MLP {
-	return models.MLP{Inputs: inputs, Hidden: c.Hidden, Classes: classes, Activation: c.Activation, InitSD: c.InitSD, Norm: n, DType: program.Float32}
+// Unused names the keys of Settings that no arm uses, and "grad" where every arm says
+// itself how the gradient treats its statistics, or has no choice.
+func (c Config) Unused() []string {
+	used := map[string]bool{}
+	for _, name := range c.Norms {
+		a, err := norm.Parse(name, norm.Treatment(c.Grad), keyLR)
+		if err != nil {
+			continue // which is said elsewhere
+		}
+		s, err := c.spec(name)
+		if err != nil {
+			continue
+		}
+		for _, t := range norm.Settings(s.Method) {
+			used[t.Key] = used[t.Key] || !slices.Contains(a.Given, t.Key)
+		}
+	}
+	used["grad"] = used["treatment"]
+	var out []string
+	for _, key := range append(slices.Sorted(maps.Keys(c.Settings)), "grad") {
+		if !used[key] {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// network is the one that is trained under a normalization.
+func (c Config) network(inputs int, m norm.Method) *models.Network {
+	return models.MLP{Inputs: inputs, Hidden: c.Hidden, Classes: classes, Activation: c.Activation, InitSD: c.InitSD, Norm: m, DType: program.Float32}.Network()
 }
 
 // classes is the number of classes of every data set here.
@@ -281,5 +311,5 @@ func (c Config) pixels() gather.Map {
 
 // net describes the network for reports.
 func (c Config) net(inputs int) string {
-	return c.mlp(inputs, models.None).String() + " " + c.Activation
+	return c.network(inputs, &norm.None{}).String() + " " + c.Activation
 }

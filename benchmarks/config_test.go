@@ -3,13 +3,14 @@ package benchmarks
 import (
 	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"driftless/engine/device/cpu"
 	"driftless/internal/dataset"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // tiny is a data set of n training and test images with something to learn.
@@ -47,9 +48,10 @@ func TestValidateRefuses(t *testing.T) {
 	nan := math.NaN()
 	for name, spoil := range map[string]func(*Config){
 		"data": func(c *Config) { c.Data = "mnits" }, "no norm": func(c *Config) { c.Norms = nil }, "norm": func(c *Config) { c.Norms[0] = "x" },
-		"twice": func(c *Config) { c.Norms = []string{"whiten", "whiten:naive"} }, "stats": func(c *Config) { c.Stats = "x" },
-		"alpha": func(c *Config) { c.Alpha = nan }, "alpha 0": func(c *Config) { c.Alpha = 0 }, "eps": func(c *Config) { c.Eps = nan },
-		"interval": func(c *Config) { c.Interval = -1 }, "no layer": func(c *Config) { c.Hidden = nil }, "layer": func(c *Config) { c.Hidden[0] = 0 },
+		"twice": func(c *Config) { c.Norms = []string{"whiten", "whiten:naive"} }, "stats": func(c *Config) { c.Settings = map[string]string{"stats": "x"} },
+		"alpha": func(c *Config) { c.Settings = map[string]string{"stats": "ema", "alpha": "NaN"} }, "alpha 0": func(c *Config) { c.Norms[0] = "center:naive:stats=ema:alpha=0" },
+		"eps": func(c *Config) { c.Norms[0] = "batchnorm:eps=NaN" }, "interval": func(c *Config) { c.Settings = map[string]string{"interval": "-1"} },
+		"grad": func(c *Config) { c.Grad = "x" }, "arm's lr": func(c *Config) { c.Norms[0] = "none:lr=0" }, "arm's key": func(c *Config) { c.Norms[0] = "none:eps=1" }, "no layer": func(c *Config) { c.Hidden = nil }, "layer": func(c *Config) { c.Hidden[0] = 0 },
 		"wide": func(c *Config) { c.Hidden[0] = math.MaxInt }, "deep": func(c *Config) { c.Hidden = slices.Repeat([]int{10000}, 40) },
 		"memory": func(c *Config) { c.Hidden, c.Seeds = []int{4000, 4000}, 1000 }, "activation": func(c *Config) { c.Activation = "x" },
 		"init-sd": func(c *Config) { c.InitSD = nan }, "optimizer": func(c *Config) { c.Optimizer = "x" }, "lr": func(c *Config) { c.LR = nan },
@@ -67,24 +69,27 @@ func TestValidateRefuses(t *testing.T) {
 
 // Settings reach the arms that they concern, and an arm's own word goes first.
 func TestArms(t *testing.T) {
-	c := quick("none", "center", "standardize:graph", "whiten", "batchnorm", "batchnorm:affine")
-	off := false
-	c.Grad, c.Affine, c.Stats, c.Alpha, c.Eps, c.Interval = "naive", &off, "ema", 0.25, 0.5, 3
+	c := quick("none:lr=0.25", "center", "standardize:graph:eps=0.25", "whiten", "batchnorm", "batchnorm:affine")
+	c.Grad = "naive"
+	c.Settings = map[string]string{"affine": "off", "stats": "full", "alpha": "0.25", "eps": "0.5", "interval": "3"}
 	got, err := c.Arms()
 	if err != nil {
 		t.Fatal(err)
 	}
-	center, standardize, whiten, bn := models.CenterNaive, models.StandardizeGraph, models.WhitenNaive, models.BatchNorm
-	center.Stats, center.Alpha, center.Eps, center.Interval = models.EMA, 0.25, 0.5, 3
-	standardize.Eps = 0.5
-	whiten.Eps, whiten.Interval = 0.5, 3
-	bn.Eps = 0.5
-	plain := bn
-	plain.Affine = false
-	for i, want := range []models.Norm{models.None, center, standardize, whiten, plain, bn} {
-		if got[i] != want {
-			t.Errorf("arm %d: %+v, want %+v", i, got[i], want)
+	for i, want := range []Spec{
+		{"none:lr=0.25", &norm.None{}, 0.25},
+		{"center:naive:stats=full:interval=3", norm.Must("center:naive:stats=full:alpha=0.25:interval=3"), c.LR},
+		{"standardize:graph:eps=0.25", norm.Must("standardize:graph:stats=full:alpha=0.25:interval=3:eps=0.25"), c.LR},
+		{"whiten:naive:stats=full:interval=3:eps=0.5", norm.Must("whiten:stats=full:alpha=0.25:interval=3:eps=0.5"), c.LR},
+		{"batchnorm:noaffine:eps=0.5", norm.Must("batchnorm:noaffine:eps=0.5"), c.LR},
+		{"batchnorm:eps=0.5", norm.Must("batchnorm:eps=0.5"), c.LR},
+	} {
+		if !reflect.DeepEqual(got[i], want) {
+			t.Errorf("arm %d: %+v with %+v, want %+v with %+v", i, got[i], got[i].Method, want, want.Method)
 		}
+	}
+	if got := c.Unused(); !slices.Equal(got, []string{"alpha"}) {
+		t.Errorf("unused are %v", got)
 	}
 }
 
@@ -99,14 +104,14 @@ func TestSettingsThatDoNotFit(t *testing.T) {
 		{func(c *Config) { c.Batch = 1 }, "needs a batch of at least 2 rows: one row has no variance"},
 		{func(c *Config) { c.Norms, c.Batch = []string{"center:graph"}, 1 }, "center:graph needs a batch of at least 2 rows: one row less its own mean is 0"},
 		{func(c *Config) { c.Norms, c.Batch = []string{"center:naive"}, 1 }, "center:naive needs a batch of at least 2 rows"},
-		{func(c *Config) { c.Norms, c.Batch, c.Stats = []string{"center:naive"}, 1, "ema" }, ""},
+		{func(c *Config) { c.Norms, c.Batch = []string{"center:naive:stats=ema"}, 1 }, ""},
 		{func(c *Config) { c.Norms, c.Batch = []string{"none"}, 1 }, ""},
 		{func(c *Config) { c.Norms = []string{"whiten"}; c.Hidden = []int{20} }, ""},
-		{func(c *Config) { c.Norms = []string{"whiten"}; c.Hidden = []int{21} }, "(21 wide) needs at least 42 rows, and the sample has 40"},
+		{func(c *Config) { c.Norms = []string{"whiten"}; c.Hidden = []int{21} }, "(21 wide) need at least 42 rows, and there are 40"},
 	} {
 		config := quick("batchnorm")
 		c.change(&config)
-		_, err := New(config, tiny(40), cpu.New())
+		_, err := New(t.Context(), config, tiny(40), cpu.New())
 		var u *UsageError
 		if (err == nil) != (c.want == "") || err != nil && (!errors.As(err, &u) || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%v, want %q", err, c.want)

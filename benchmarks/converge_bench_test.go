@@ -10,7 +10,7 @@ import (
 	"driftless/engine/device/cpu"
 	"driftless/internal/dataset"
 	"driftless/internal/report"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // Stops of BenchmarkConverge.
@@ -37,8 +37,8 @@ func BenchmarkConverge(b *testing.B) {
 		b.Fatal(err)
 	}
 	printDevice(cpu.New())
-	for _, norm := range models.Forms() {
-		name := "norm=" + benchName(norm)
+	for _, m := range norm.Forms() {
+		name := "norm=" + norm.String(m)
 		if set.Synthetic {
 			name += "/data=synthetic"
 		}
@@ -46,7 +46,7 @@ func BenchmarkConverge(b *testing.B) {
 			var run *training
 			for range b.N {
 				var err error
-				if run, err = converge(set, norm); err != nil {
+				if run, err = converge(set, m); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -70,10 +70,10 @@ func convergeData() (*dataset.Set, error) {
 	return set, err
 }
 
-func converge(set *dataset.Set, norm models.Norm) (*training, error) {
+func converge(set *dataset.Set, m norm.Method) (*training, error) {
 	c := Defaults()
 	c.Data, c.LR, c.Steps, c.EvalEvery = set.Name, 0.5, convergeSteps, 250
-	a, err := NewArm(c, norm, set, cpu.New())
+	a, err := NewArm(context.Background(), c, Spec{norm.String(m), m, c.LR}, set, cpu.New())
 	if err != nil {
 		return nil, err
 	}

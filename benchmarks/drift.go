@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"driftless/engine/device"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // DriftArm is one arm of the worked example: what happened, and what the closed
@@ -72,13 +72,12 @@ type driftCase struct {
 
 // driftCases returns the arms in the order of the output.
 func driftCases() []driftCase {
-	center := driftLayer{u: centerU, y: centerY, w: weightStart, b: biasStart, norm: models.CenterNaive, lr: centerLR, train: []string{"b"}}
+	center := driftLayer{u: centerU, y: centerY, w: weightStart, b: biasStart, norm: norm.Must("center:naive"), lr: centerLR, train: []string{"b"}}
 	centerW := center
 	centerW.train = []string{"w", "b"}
 	graph := centerW
-	graph.norm = models.CenterGraph
-	scale := driftLayer{u: scaleU, y: scaleY, w: weightStart, b: biasStart, norm: models.StandardizeNaive, lr: scaleLR, train: []string{"w", "b"}}
-	scale.norm.Eps = scaleEps
+	graph.norm = norm.Must("center:graph")
+	scale := driftLayer{u: scaleU, y: scaleY, w: weightStart, b: biasStart, norm: norm.Must(fmt.Sprintf("standardize:naive:eps=%v", scaleEps)), lr: scaleLR, train: []string{"w", "b"}}
 	return []driftCase{
 		{armCenter, center, centerSteps},
 		{armCenterW, centerW, centerSteps},

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // driftLaw is the closed form of an arm: its path as a function of the number of
@@ -51,12 +51,12 @@ func (l driftLayer) moments() driftMoments {
 // gradient is linear in w, and the distance shrinks by a constant factor a step.
 func (l driftLayer) law() driftLaw {
 	s := l.moments()
-	if l.norm.Method == models.StandardizeNaive.Method {
+	if _, scales := l.norm.(*norm.Standardize); scales {
 		return l.scalingLaw(s)
 	}
 	force, goal, factor := 0.0, s.cov/s.varU, 1-l.lr*s.varU
 	law := driftLaw{biasText: "b = b_0", lossText: "loss constant"}
-	if l.norm.Grad == models.Naive {
+	if norm.ClassOf(l.norm) == norm.Uncompensated {
 		force = -s.y
 		goal -= force * s.u / s.varU
 		law.biasText = fmt.Sprintf("b = b_0 - lr·t·G, G = %.3g", force)
@@ -136,7 +136,7 @@ func (a *DriftArm) check(l driftLayer) {
 		a.checks = []driftCheck{{a.law.biasText, bias, scaleBound}, {a.law.squareText, square, scaleBound},
 			{a.law.lossText, loss, lossBound}, a.collapseCheck()}
 	}
-	if l.norm.Grad == models.Graph {
+	if norm.ClassOf(l.norm) == norm.InGraph {
 		a.checks = append(a.checks, driftCheck{"∂l/∂b = 0", float64(a.MaxAbsBiasGradient), gradientBound})
 	}
 	a.Agrees = true

@@ -12,6 +12,7 @@ import (
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/models"
+	"driftless/models/norm"
 
 	G "gorgonia.org/gorgonia"
 )
@@ -19,14 +20,14 @@ import (
 // wide is x = u·W + b with several inputs and units on one fixed random batch,
 // normalized, with the loss of the drift experiment.
 type wide struct {
-	norm       models.Norm
+	norm       norm.Method
 	lr         float64
 	params     []string
 	m, n, d    int
 	u, y, w, b []float64
 }
 
-func newWide(norm models.Norm, lr float64, params ...string) wide {
+func newWide(norm norm.Method, lr float64, params ...string) wide {
 	l := wide{norm: norm, lr: lr, params: params, m: 8, n: 3, d: 2}
 	r := rand.New(rand.NewPCG(7, 1))
 	normals := func(n int) []float64 {
@@ -47,7 +48,7 @@ type state map[string][]float64
 // run returns the states of steps 0 … steps.
 func (l wide) run(t *testing.T, steps int) []state {
 	t.Helper()
-	loss, params, err := models.Layer{Rows: l.m, Inputs: l.n, Width: l.d, U: l.u, Y: l.y, W: l.w, B: l.b, Norm: l.norm}.Build(l.params...)
+	loss, params, err := models.OneLayer{Rows: l.m, Inputs: l.n, Width: l.d, U: l.u, Y: l.y, W: l.w, B: l.b, Norm: l.norm}.Build(l.params...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,17 +104,21 @@ func columnOf(x []float64, d, j int) []float64 {
 	return out
 }
 
-func withEps(n models.Norm, eps float64) models.Norm {
-	n.Eps = eps
-	return n
+// withEps returns the arm's method with that eps.
+func withEps(arm string, eps float64) norm.Method {
+	m := norm.Must(arm)
+	if err := norm.Set(m, "eps", fmt.Sprint(eps)); err != nil {
+		panic(err)
+	}
+	return m
 }
 
 // TestNormBookkeeping: standardized in the graph with eps 0, the gradient is
 // orthogonal to each unit's weights, so that SGD adds lr²‖∂l/∂w‖² to ‖w‖² and
 // nothing else. The naive gradient is not orthogonal.
 func TestNormBookkeeping(t *testing.T) {
-	gap := func(norm models.Norm) (worst float64, grows bool) {
-		l := newWide(withEps(norm, 0), 0.05, "w", "b")
+	gap := func(arm string) (worst float64, grows bool) {
+		l := newWide(withEps(arm, 0), 0.05, "w", "b")
 		states := l.run(t, 1000)
 		grows = true
 		for i, s := range states[:1000] {
@@ -126,10 +131,10 @@ func TestNormBookkeeping(t *testing.T) {
 		}
 		return worst, grows
 	}
-	if worst, grows := gap(models.StandardizeGraph); !(worst <= 1e-12) || !grows {
+	if worst, grows := gap("standardize:graph"); !(worst <= 1e-12) || !grows {
 		t.Errorf("in graph ‖w‖² is off by %v, never decreases: %t", worst, grows)
 	}
-	if worst, _ := gap(models.StandardizeNaive); !(worst > 1e-4) {
+	if worst, _ := gap("standardize:naive"); !(worst > 1e-4) {
 		t.Errorf("naive, ‖w‖² is off by %v only: the test tells nothing", worst)
 	}
 }
@@ -139,7 +144,7 @@ func TestNormBookkeeping(t *testing.T) {
 // beta has found the mean of y. Without it b moves on.
 func TestTrainedShiftStopsTheDrift(t *testing.T) {
 	l := driftCases()[1].layer
-	l.norm.Affine = true
+	l.norm = norm.Must("center:naive:affine")
 	l.train = []string{"w", "b", "norm1.bias"}
 	loss, params, err := l.model().Build(l.train...)
 	if err != nil {
@@ -168,7 +173,7 @@ func TestScaleAccounting(t *testing.T) {
 		for _, eps := range []float64{1e-12, 1e-5, 0.5} {
 			t.Run(fmt.Sprint(u, eps), func(t *testing.T) {
 				l := driftCases()[2].layer
-				l.u, l.norm.Eps = u, eps
+				l.u, l.norm = u, withEps("standardize:naive", eps)
 				s := l.moments()
 				force := func(w float64) (G, gamma, v, sd float64) {
 					v = w * w * s.varU
@@ -191,7 +196,7 @@ func TestScaleAccounting(t *testing.T) {
 						t.Fatalf("step %d: w² becomes %v, want %v", i, next*next, square)
 					}
 				}
-				l.norm = withEps(models.StandardizeGraph, eps)
+				l.norm = withEps("standardize:graph", eps)
 				graph, err := l.run(cpu.New(), 300)
 				if err != nil {
 					t.Fatal(err)
@@ -214,29 +219,29 @@ func TestStepAccounting(t *testing.T) {
 	parameters := []string{"w", "b"}
 	for _, c := range []struct {
 		name         string
-		naive, graph models.Norm
+		naive, graph norm.Method
 		params       []string
 	}{
-		{"center, b alone", models.CenterNaive, models.CenterGraph, []string{"b"}},
-		{"center", models.CenterNaive, models.CenterGraph, parameters},
-		{"standardize", models.StandardizeNaive, models.StandardizeGraph, parameters},
+		{"center, b alone", norm.Must("center:naive"), norm.Must("center:graph"), []string{"b"}},
+		{"center", norm.Must("center:naive"), norm.Must("center:graph"), parameters},
+		{"standardize", norm.Must("standardize:naive"), norm.Must("standardize:graph"), parameters},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			gradient := func(norm models.Norm) (p []float64) {
-				s := newWide(norm, 1e-3, c.params...).run(t, 0)[0]
+			gradient := func(n norm.Method) (p []float64) {
+				s := newWide(n, 1e-3, c.params...).run(t, 0)[0]
 				for _, name := range c.params {
 					p = append(p, s[name+".grad"]...)
 				}
 				return p
 			}
-			ratio := func(norm models.Norm, lr float64) float64 {
-				s := newWide(norm, lr, c.params...).run(t, 1)
-				p := gradient(norm)
+			ratio := func(n norm.Method, lr float64) float64 {
+				s := newWide(n, lr, c.params...).run(t, 1)
+				p := gradient(n)
 				return (s[0]["loss"][0] - s[1]["loss"][0]) / (lr * dotOf(p, p))
 			}
-			limit := func(norm models.Norm) float64 { // linear extrapolation, error O(lr²)
+			limit := func(n norm.Method) float64 { // linear extrapolation, error O(lr²)
 				const lr = 1e-4
-				return 2*ratio(norm, lr/2) - ratio(norm, lr)
+				return 2*ratio(n, lr/2) - ratio(n, lr)
 			}
 			const tolerance = 1e-7
 			naive, graph := gradient(c.naive), gradient(c.graph)

@@ -9,6 +9,7 @@ import (
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/models"
+	"driftless/models/norm"
 )
 
 // driftLayer is one layer with one unit and one input, as small as the trap
@@ -17,7 +18,7 @@ import (
 type driftLayer struct {
 	u, y  []float64 // one value a row
 	w, b  float64   // at the start
-	norm  models.Norm
+	norm  norm.Method
 	lr    float64
 	train []string // trained input nodes, of "w", "b" and those of the normalization
 }
@@ -30,8 +31,8 @@ type driftPoint struct {
 }
 
 // model is the layer as a network.
-func (l driftLayer) model() models.Layer {
-	return models.Layer{Rows: len(l.u), Inputs: 1, Width: 1, U: l.u, Y: l.y, W: []float64{l.w}, B: []float64{l.b}, Norm: l.norm}
+func (l driftLayer) model() models.OneLayer {
+	return models.OneLayer{Rows: len(l.u), Inputs: 1, Width: 1, U: l.u, Y: l.y, W: []float64{l.w}, B: []float64{l.b}, Norm: l.norm}
 }
 
 // run trains for a number of steps and returns every state on the way, the

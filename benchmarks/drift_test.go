@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"driftless/engine/device/cpu"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // drift runs the experiment once for all tests that only look at it.
@@ -154,8 +154,8 @@ func TestDriftCanDisagree(t *testing.T) {
 		fails  string
 	}{
 		{"another rate", 0, func(l *driftLayer) { l.lr *= 1.0001 }, whole, "b ="},
-		{"in graph for naive", 0, func(l *driftLayer) { l.norm = models.CenterGraph }, whole, "b ="},
-		{"naive for in graph", 3, func(l *driftLayer) { l.norm = models.CenterNaive }, whole, "∂l/∂b"},
+		{"in graph for naive", 0, func(l *driftLayer) { l.norm = norm.Must("center:graph") }, whole, "b ="},
+		{"naive for in graph", 3, func(l *driftLayer) { l.norm = norm.Must("center:naive") }, whole, "∂l/∂b"},
 		{"w trained", 0, func(l *driftLayer) { l.train = []string{"w", "b"} }, whole, "loss"},
 		{"another w", 2, func(l *driftLayer) { l.w = 1.02 }, whole, "w²"},
 		{"no collapse", 2, same, func(p []driftPoint) []driftPoint { return p[:900] }, "never"},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"driftless/engine/checkpoint"
 	"driftless/engine/device"
@@ -14,6 +13,7 @@ import (
 	"driftless/internal/dataset"
 	"driftless/internal/report"
 	"driftless/models"
+	"driftless/models/norm"
 )
 
 // EvalOutput is what `driftless eval --json` prints.
@@ -33,10 +33,10 @@ type EvalOutput struct {
 // Weights is an open weights file of driftless train, of which the description has
 // been read.
 type Weights struct {
-	path  string
-	file  *checkpoint.File
-	about description
-	norm  models.Norm
+	path   string
+	file   *checkpoint.File
+	about  description
+	method norm.Method
 }
 
 // OpenWeights opens a weights file and reads what it says of its network. The caller
@@ -58,13 +58,11 @@ func (w *Weights) describe() error {
 	if err := json.Unmarshal([]byte(text), &w.about); err != nil || text == "" {
 		return fmt.Errorf("%s does not say which network its weights belong to: it was not written by driftless train", w.path)
 	}
-	var err error
-	if w.norm, err = models.Parse(w.about.Norm, models.Graph); err != nil {
+	arm, err := norm.Parse(w.about.Norm, norm.Graph)
+	if err != nil {
 		return fmt.Errorf("%s: %w", w.path, err)
 	}
-	if w.norm.Eps = w.about.Eps; math.IsNaN(w.norm.Eps) {
-		return fmt.Errorf("%s: eps is not a number", w.path)
-	}
+	w.method = arm.Method
 	return nil
 }
 
@@ -73,12 +71,15 @@ func (w *Weights) Close() error { return w.file.Close() }
 
 // tensors reads the tensors that a network expects, of a file that holds these and no
 // others. Names and sizes are judged before anything is read.
-func (w *Weights) tensors(m models.MLP, l *program.Layout) ([]checkpoint.Tensor, error) {
-	expected := m.Expects(l)
+func (w *Weights) tensors(m *models.Network) ([]checkpoint.Tensor, error) {
+	expected, err := m.Expects()
+	if err != nil {
+		return nil, err
+	}
 	for _, i := range w.file.Tensors() {
 		n, ok := expected[i.Name]
 		if !ok {
-			return nil, fmt.Errorf("%s holds a tensor %.80q, which the network %v with %v does not have", w.path, i.Name, m, w.norm)
+			return nil, fmt.Errorf("%s holds a tensor %.80q, which the network %v with %s does not have", w.path, i.Name, m, norm.String(w.method))
 		}
 		if i.Len() != n {
 			return nil, fmt.Errorf("%s: tensor %q has shape %v, the network %v needs %d numbers there", w.path, i.Name, i.Shape, m, n)
@@ -109,28 +110,28 @@ func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device,
 	}
 	c := Defaults()
 	c.Hidden, c.Activation, c.Binarize = d.Hidden, d.Activation, d.Binarize
-	a := &Arm{Norm: w.norm, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
-	a.mlp = c.mlp(d.Inputs, w.norm)
-	if err := a.mlp.Validate(); err != nil {
+	a := &Arm{Spec: Spec{Method: w.method}, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
+	a.net = c.network(d.Inputs, w.method)
+	if err := a.net.Validate(); err != nil {
 		return out, fmt.Errorf("%s: %w", w.path, err)
 	}
-	if have, need := w.numbers(), weights(a.mlp); have < need { // before anything of that size is allocated
-		return out, fmt.Errorf("%s holds %d numbers, the network %v that it describes has %d weights", w.path, have, a.mlp, need)
+	if have, need := w.numbers(), a.net.Weights(); have < need { // before anything of that size is allocated
+		return out, fmt.Errorf("%s holds %d numbers, the network %v that it describes has %d weights", w.path, have, a.net, need)
 	}
 	if err := a.addData(); err != nil {
 		return out, err
 	}
 	var err error
-	if a.eval, err = a.mlp.Evaluate(a.layout, a.test()); err != nil {
+	if a.eval, err = a.net.Evaluate(a.layout, a.test(ctx)); err != nil {
 		return out, err
 	}
 	var predict *program.Program
 	if each != nil {
-		if predict, err = a.mlp.Predict(a.layout, a.test()); err != nil {
+		if predict, err = a.net.Predict(a.layout, a.test(ctx)); err != nil {
 			return out, err
 		}
 	}
-	tensors, err := w.tensors(a.mlp, a.layout)
+	tensors, err := w.tensors(a.net)
 	if err != nil {
 		return out, err
 	}
@@ -139,7 +140,7 @@ func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device,
 		return out, err
 	}
 	defer s.Close()
-	if err := a.mlp.SetWeights(s, a.layout, 0, tensors); err != nil {
+	if err := a.net.Load(s, 0, tensors); err != nil {
 		return out, fmt.Errorf("%s: %w", w.path, err)
 	}
 	if err := s.Run(ctx, a.eval, 1); err != nil {
@@ -167,7 +168,7 @@ func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device,
 		}
 	}
 	h := header(c, nil, set, dev)
-	return EvalOutput{Weights: w.path, Step: d.Step, TrainedOn: d.Data, Device: h.Device, Data: h.Data, Synthetic: h.Synthetic, Net: h.Net, Norm: w.norm.String(),
+	return EvalOutput{Weights: w.path, Step: d.Step, TrainedOn: d.Data, Device: h.Device, Data: h.Data, Synthetic: h.Synthetic, Net: h.Net, Norm: norm.String(w.method),
 		TestLoss: report.Number(loss), TestAccuracy: report.Number(acc)}, nil
 }
 
@@ -176,16 +177,6 @@ func (w *Weights) numbers() int {
 	n := 0
 	for _, i := range w.file.Tensors() {
 		n += i.Len()
-	}
-	return n
-}
-
-// weights counts the weights of a network's linear layers.
-func weights(m models.MLP) int {
-	n, in := 0, m.Inputs
-	for _, d := range append(slices.Clone(m.Hidden), m.Classes) {
-		n += in * d
-		in = d
 	}
 	return n
 }

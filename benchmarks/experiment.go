@@ -13,6 +13,7 @@ import (
 	"driftless/engine/optim"
 	"driftless/internal/dataset"
 	"driftless/internal/report"
+	"driftless/models/norm"
 )
 
 // Experiment is a configuration compiled for a data set and a device.
@@ -28,11 +29,11 @@ type Experiment struct {
 
 // New compiles an experiment. It fails with a *UsageError where settings, or settings
 // and data, do not go together.
-func New(c Config, set *dataset.Set, dev device.Device) (*Experiment, error) {
+func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*Experiment, error) {
 	if c.Batch > set.Train.N {
 		return nil, usage("--batch %d is larger than the training set of %s, which has %d images", c.Batch, set.Name, set.Train.N)
 	}
-	norms, err := c.Arms()
+	specs, err := c.Arms()
 	if err != nil {
 		return nil, err
 	}
@@ -40,15 +41,16 @@ func New(c Config, set *dataset.Set, dev device.Device) (*Experiment, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Experiment{cfg: c, Run: header(c, config, set, dev), points: make([][]report.Point, len(norms))}
-	for _, n := range norms {
-		a, err := NewArm(c, n, set, dev)
+	e := &Experiment{cfg: c, Run: header(c, config, set, dev), points: make([][]report.Point, len(specs))}
+	for _, spec := range specs {
+		a, err := NewArm(ctx, c, spec, set, dev)
 		if err != nil {
 			return nil, err
 		}
 		e.arms = append(e.arms, a)
-		e.Run.Arms = append(e.Run.Arms, report.Arm{Name: n.String(), Norm: n.Method, Grad: string(n.Grad), Affine: n.Affine,
-			CancelsBias: n.CancelsBias(), Seeds: c.reportSeeds(), DivergedAt: make([]*int, c.Seeds)})
+		m := spec.Method
+		e.Run.Arms = append(e.Run.Arms, report.Arm{Name: spec.Name, Norm: m.Name(), Grad: string(norm.ClassOf(m)), Affine: norm.HasAffine(m),
+			CancelsBias: norm.CancelsBias(m), Seeds: c.reportSeeds(), DivergedAt: make([]*int, c.Seeds)})
 	}
 	return e, nil
 }
@@ -91,7 +93,7 @@ func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training,
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for i, a := range e.arms {
-		name := a.Norm.String()
+		name := a.Name
 		w := watch{keep: keep, rush: o.Rush}
 		w.step = func(step int) {
 			mu.Lock()
@@ -146,20 +148,20 @@ func (e *Experiment) time(ctx context.Context, o Observer) error {
 		}
 		seconds, err := a.Time(ctx)
 		if err != nil {
-			return fmt.Errorf("arm %v: %w", a.Norm, err)
+			return fmt.Errorf("arm %s: %w", a.Name, err)
 		}
 		e.Run.Arms[i].SecondsPerStep = seconds
 		if o.Timed != nil {
-			o.Timed(a.Norm.String(), seconds)
+			o.Timed(a.Name, seconds)
 		}
 		if o.Plan == nil {
 			continue
 		}
 		text, err := a.Plan(ctx)
 		if err != nil {
-			return fmt.Errorf("arm %v: %w", a.Norm, err)
+			return fmt.Errorf("arm %s: %w", a.Name, err)
 		}
-		o.Plan(a.Norm.String(), text)
+		o.Plan(a.Name, text)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"driftless/engine"
-	"driftless/models"
+	"driftless/models/norm"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -168,9 +168,9 @@ func filled(n int, v float32) []float32 {
 func TestStockNetTrainsTheSameNetwork(t *testing.T) {
 	const batch, steps, lr = 24, 5, 0.5
 	for _, activation := range []string{"sigmoid", "relu"} {
-		for _, norm := range []models.Norm{models.None, models.BatchNorm} {
-			t.Run(activation+"/"+norm.String(), func(t *testing.T) {
-				m := stepNet{hidden: []int{33, 24, 17}, activation: activation}.mlp(norm)
+		for _, arm := range []string{"none", "batchnorm"} {
+			t.Run(activation+"/"+arm, func(t *testing.T) {
+				m := stepNet{hidden: []int{33, 24, 17}, activation: activation}.mlp(norm.Must(arm))
 				m.Inputs, m.InitSD = 50, 0.2
 
 				// The engine has one batch and no more, the peer finds the same
@@ -189,7 +189,7 @@ func TestStockNetTrainsTheSameNetwork(t *testing.T) {
 					peerLabels[rows[i]] = labels[i]
 				}
 				peer, err := newStockNet(stockSpec{
-					sizes: append(append([]int{m.Inputs}, m.Hidden...), m.Classes), activation: activation, batchNorm: norm == models.BatchNorm, batch: batch, lr: lr,
+					sizes: []int{50, 33, 24, 17, classes}, activation: activation, batchNorm: arm == "batchnorm", batch: batch, lr: lr,
 					weights: func(layer, size int) []float32 {
 						w := make([]float32, size)
 						if err := s.Read(m.Layers()[layer]+".weight", 0, w); err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // BenchmarkPause measures how long the garbage collector stops the program while
@@ -16,7 +16,7 @@ import (
 func BenchmarkPause(b *testing.B) {
 	for _, net := range stepNets() {
 		b.Run("net="+net.name, func(b *testing.B) {
-			s, step, err := openStep(net.mlp(models.BatchNorm), denseInput(), net.batch, 1, stepLR)
+			s, step, err := openStep(net.mlp(norm.Must("batchnorm")), denseInput(), net.batch, 1, stepLR)
 			if err != nil {
 				b.Fatal(err)
 			}

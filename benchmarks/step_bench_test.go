@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 
@@ -16,6 +15,7 @@ import (
 	"driftless/engine/program"
 	"driftless/kernels/gather"
 	"driftless/models"
+	"driftless/models/norm"
 )
 
 // stepNet is a network of BenchmarkStep with its batch.
@@ -24,21 +24,29 @@ type stepNet struct {
 	hidden     []int
 	activation string
 	batch      int
-	warm       int           // steps before the clock starts
-	norms      []models.Norm // what driftless runs
+	warm       int      // steps before the clock starts
+	arms       []string // what driftless runs
 }
 
 // stepNets are the networks of BenchmarkStep. Whitening is left out of the wide
 // one: the covariance of 1,024 units needs more rows than its sample has.
 func stepNets() []stepNet {
 	return []stepNet{
-		{"paper", []int{100, 100, 100}, "sigmoid", 60, 10, models.Forms()},
-		{"wide", []int{1024, 1024, 1024}, "relu", 512, 2, []models.Norm{models.None, models.StandardizeNaive, models.BatchNorm}},
+		{"paper", []int{100, 100, 100}, "sigmoid", 60, 10, forms()},
+		{"wide", []int{1024, 1024, 1024}, "relu", 512, 2, []string{"none", "standardize:naive", "batchnorm"}},
 	}
 }
 
-func (n stepNet) mlp(norm models.Norm) models.MLP {
-	return models.MLP{Inputs: stepInputs, Hidden: n.hidden, Classes: classes, Activation: n.activation, InitSD: 0.05, Norm: norm, DType: program.Float32}
+// forms are the arms of every registered method.
+func forms() (out []string) {
+	for _, m := range norm.Forms() {
+		out = append(out, norm.String(m))
+	}
+	return out
+}
+
+func (n stepNet) mlp(m norm.Method) *models.Network {
+	return models.MLP{Inputs: stepInputs, Hidden: n.hidden, Classes: classes, Activation: n.activation, InitSD: 0.05, Norm: m, DType: program.Float32}.Network()
 }
 
 // Inputs of the benchmarks: stepRows resident rows of stepInputs values. The time
@@ -110,17 +118,17 @@ func randomData(rows, inputs int) (images []float32, labels []uint8) {
 func BenchmarkStep(b *testing.B) {
 	printDevice(cpu.New())
 	for _, net := range stepNets() {
-		for _, norm := range net.norms {
+		for _, arm := range net.arms {
 			for _, in := range stepIn() {
-				name := fmt.Sprintf("net=%s/norm=%s/input=%s", net.name, benchName(norm), in.name)
+				name := fmt.Sprintf("net=%s/norm=%s/input=%s", net.name, arm, in.name)
 				for _, workers := range []int{1, 2} {
 					if workers > runtime.GOMAXPROCS(0) {
 						continue
 					}
-					b.Run(fmt.Sprintf("%s/impl=driftless/workers=%d", name, workers), func(b *testing.B) { benchDriftless(b, net, norm, in, workers, 1) })
+					b.Run(fmt.Sprintf("%s/impl=driftless/workers=%d", name, workers), func(b *testing.B) { benchDriftless(b, net, arm, in, workers, 1) })
 				}
-				if in.name == "dense" && (norm == models.None || norm == models.BatchNorm) {
-					b.Run(name+"/impl=gorgonia", func(b *testing.B) { benchGorgonia(b, net, norm == models.BatchNorm) })
+				if in.name == "dense" && (arm == "none" || arm == "batchnorm") {
+					b.Run(name+"/impl=gorgonia", func(b *testing.B) { benchGorgonia(b, net, arm == "batchnorm") })
 				}
 			}
 		}
@@ -134,21 +142,12 @@ func BenchmarkCompare(b *testing.B) {
 	printDevice(cpu.New())
 	net := stepNets()[0]
 	const replicas = 6
-	for _, norm := range []models.Norm{models.None, models.BatchNorm} {
+	for _, arm := range []string{"none", "batchnorm"} {
 		for _, in := range stepIn() {
-			name := fmt.Sprintf("net=%s/replicas=%d/norm=%s/input=%s/impl=driftless", net.name, replicas, benchName(norm), in.name)
-			b.Run(name, func(b *testing.B) { benchDriftless(b, net, norm, in, runtime.GOMAXPROCS(0), replicas) })
+			name := fmt.Sprintf("net=%s/replicas=%d/norm=%s/input=%s/impl=driftless", net.name, replicas, arm, in.name)
+			b.Run(name, func(b *testing.B) { benchDriftless(b, net, arm, in, runtime.GOMAXPROCS(0), replicas) })
 		}
 	}
-}
-
-// benchName always says naive, also of a method that has no other form.
-func benchName(n models.Norm) string {
-	name := n.String()
-	if n.Grad == models.Naive && !strings.Contains(name, ":") {
-		name += ":" + string(models.Naive)
-	}
-	return name
 }
 
 // printDevice writes the device as a configuration line of the benchmark format,
@@ -158,9 +157,9 @@ var printDevice = func() func(device.Device) {
 	return func(dev device.Device) { once.Do(func() { fmt.Println("device:", dev.Name()) }) }
 }()
 
-func benchDriftless(b *testing.B, net stepNet, norm models.Norm, in stepInput, workers, replicas int) {
+func benchDriftless(b *testing.B, net stepNet, arm string, in stepInput, workers, replicas int) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
-	s, step, err := openStep(net.mlp(norm), in, net.batch, replicas, stepLR)
+	s, step, err := openStep(net.mlp(norm.Must(arm)), in, net.batch, replicas, stepLR)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -192,7 +191,7 @@ func reportRate(b *testing.B) { b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(
 
 // openStep compiles the training step of a network, statistics outside the graph
 // included, and opens replicas with initial weights over resident rows.
-func openStep(m models.MLP, in stepInput, batch, replicas int, lr float64) (device.Session, *program.Program, error) {
+func openStep(m *models.Network, in stepInput, batch, replicas int, lr float64) (device.Session, *program.Program, error) {
 	const x, y = "images", "labels"
 	l := program.NewLayout(m.DType)
 	dt := program.Float32
@@ -208,7 +207,7 @@ func openStep(m models.MLP, in stepInput, batch, replicas int, lr float64) (devi
 	if err := m.AddState(l); err != nil {
 		return nil, nil, err
 	}
-	net, err := m.Build(models.Training, batch)
+	net, err := m.Build(norm.Training, batch)
 	if err != nil {
 		return nil, nil, err
 	}

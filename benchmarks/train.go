@@ -8,6 +8,7 @@ import (
 
 	"driftless/engine/checkpoint"
 	"driftless/internal/report"
+	"driftless/models/norm"
 )
 
 // WeightsFile is the name of the weights in a training run's directory.
@@ -18,12 +19,11 @@ const metadataKey = "driftless"
 
 // description is what a weights file says of its network and of how it was trained.
 type description struct {
-	Inputs     int     `json:"inputs"`
-	Hidden     []int   `json:"hidden"`
-	Activation string  `json:"activation"`
-	Norm       string  `json:"norm"`
-	Eps        float64 `json:"eps"`
-	Binarize   bool    `json:"binarize"`
+	Inputs     int    `json:"inputs"`
+	Hidden     []int  `json:"hidden"`
+	Activation string `json:"activation"`
+	Norm       string `json:"norm"` // as norm.Parse reads it
+	Binarize   bool   `json:"binarize"`
 
 	Data    string `json:"data"` // name of the data set
 	Seed    int64  `json:"seed"`
@@ -111,11 +111,11 @@ func (e *DivergedError) Error() string {
 
 // save writes the weights of the first seed.
 func (t *training) save(path string, step int) error {
-	ts, err := t.mlp.Weights(t.session, t.layout, 0)
+	ts, err := t.net.Save(t.session, 0)
 	if err != nil {
 		return err
 	}
-	d, err := json.Marshal(description{Inputs: t.mlp.Inputs, Hidden: t.mlp.Hidden, Activation: t.mlp.Activation, Norm: t.Norm.String(), Eps: t.Norm.Eps,
+	d, err := json.Marshal(description{Inputs: t.net.Inputs, Hidden: t.cfg.Hidden, Activation: t.cfg.Activation, Norm: norm.String(t.Method),
 		Binarize: t.cfg.Binarize, Data: t.set.Name, Seed: t.seeds[0], Step: step, Version: Version()})
 	if err != nil {
 		return err

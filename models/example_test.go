@@ -10,6 +10,7 @@ import (
 	"driftless/engine/ops"
 	"driftless/engine/optim"
 	"driftless/models"
+	"driftless/models/norm"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -36,7 +37,7 @@ func ExampleNormalize() {
 		x = G.NewMatrix(g, tensor.Float32, G.WithShape(50, 2), G.WithName("x"))
 		w1 := G.NewMatrix(g, tensor.Float32, G.WithShape(2, 16), G.WithName("w1"), G.WithInit(G.Gaussian(0, 0.5)))
 		w2 := G.NewMatrix(g, tensor.Float32, G.WithShape(16, 2), G.WithName("w2"), G.WithInit(G.Gaussian(0, 0.5)))
-		h := G.Must(models.Normalize(G.Must(G.Mul(x, w1)), models.BatchNorm, opts...))
+		h := G.Must(models.Normalize(G.Must(G.Mul(x, w1)), norm.Must("batchnorm"), opts...))
 		return x, G.Must(G.Mul(G.Must(G.Tanh(h)), w2))
 	}
 	x, logits := network()

@@ -13,6 +13,7 @@ import (
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/models"
+	"driftless/models/norm"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -24,10 +25,10 @@ import (
 func TestStatisticsAreNotTrained(t *testing.T) {
 	for _, n := range arms() {
 		for _, frozen := range []bool{true, false} {
-			if n.External() || n.Method == "none" {
+			if outside(n) || norm.ClassOf(n) == norm.Plain {
 				continue // Normalize refuses what Programs of their own refresh: see below
 			}
-			t.Run(fmt.Sprintf("%s frozen=%v", label(n), frozen), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s frozen=%v", norm.String(n), frozen), func(t *testing.T) {
 				g := G.NewGraph()
 				x := G.NewMatrix(g, tensor.Float32, G.WithShape(4, 2), G.WithName("x"))
 				y := G.NewVector(g, tensor.Float32, G.WithShape(4), G.WithName("y"))
@@ -42,7 +43,7 @@ func TestStatisticsAreNotTrained(t *testing.T) {
 				data := []engine.Data{{Node: x, Values: []float32{1, 2, -1, .5, 3, -2, .25, -.75}}, {Node: y, Values: []uint8{0, 1, 0, 1}}}
 
 				want := []string{"w"}
-				if n.Affine {
+				if norm.HasAffine(n) {
 					want = append(want, "norm1.weight", "norm1.bias")
 				}
 				var got []string
@@ -86,13 +87,13 @@ func TestStatisticsAreNotTrained(t *testing.T) {
 // TestNetworksStatisticsAreState: nor are they parameters in any graph of a network.
 func TestNetworksStatisticsAreState(t *testing.T) {
 	for _, n := range arms() {
-		for _, mode := range []models.Mode{models.Training, models.Evaluating, models.Refreshing} {
-			m := models.MLP{Inputs: 3, Hidden: []int{4, 4}, Classes: 2, Activation: "tanh", Norm: n}
+		for _, mode := range []norm.Mode{norm.Training, norm.Evaluating, norm.Refreshing} {
+			m := models.MLP{Inputs: 3, Hidden: []int{4, 4}, Classes: 2, Activation: "tanh", Norm: n}.Network()
 			b, err := m.Build(mode, 9)
 			must(t, err)
 			for _, p := range engine.Learnables(b.Loss) {
 				if name := p.Name(); !strings.HasSuffix(name, ".weight") && !strings.HasSuffix(name, ".bias") {
-					t.Errorf("%s: %q is learnable in mode %v", label(n), name, mode)
+					t.Errorf("%s: %q is learnable in mode %v", norm.String(n), name, mode)
 				}
 			}
 		}

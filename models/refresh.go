@@ -6,6 +6,7 @@ import (
 
 	"driftless/engine/program"
 	"driftless/kernels/gather"
+	"driftless/models/norm"
 
 	G "gorgonia.org/gorgonia"
 )
@@ -31,21 +32,21 @@ func (s Source) feeds(b *Built) []program.Feed {
 // statistics of the layers before give. Order Sample takes them from a sample of
 // Total rows, any other from all Total rows in sequence. Without statistics it
 // returns nil.
-func (m MLP) Statistics(l *program.Layout, s Source) (*program.Program, error) {
-	method, err := m.Norm.normalizer()
-	if err != nil || len(method.Passes()) == 0 {
-		return nil, err
+func (n *Network) Statistics(l *program.Layout, s Source) (*program.Program, error) {
+	method, ok := n.Norm.(norm.Estimator)
+	if !ok {
+		return nil, nil
 	}
 	if s.Order != program.Sample {
 		s.Order = program.Sequential
 	}
 	s.Batch = min(s.Total, evalBatch)
-	b, err := m.Build(Evaluating, s.Batch)
+	b, err := n.Build(norm.Evaluating, s.Batch)
 	if err != nil {
 		return nil, err
 	}
 	spec := program.Spec{Context: s.Context, Name: "estimate", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order, Total: s.Total, Rounds: s.rounds()}
-	for i, sc := range b.scopes {
+	for i, sc := range b.norms {
 		for _, pass := range method.Passes() {
 			x := b.Linear[i]
 			if pass.Node != nil {
@@ -65,11 +66,15 @@ func (m MLP) Statistics(l *program.Layout, s Source) (*program.Program, error) {
 		steps = append(steps, p)
 		return err
 	}
-	for i, sc := range b.scopes {
+	for _, sc := range b.norms {
 		for _, pass := range method.Passes() {
 			name := sc.Name + "." + pass.Into
 			acc := name + ".sum"
-			if _, err := l.Add(statistic(m, name, sc.Width, pass.Outer)); err != nil {
+			shape := []int{sc.Width}
+			if pass.Outer {
+				shape = []int{sc.Width, sc.Width}
+			}
+			if _, err := l.Add(n.state(norm.State{Name: name, Shape: shape})); err != nil {
 				return nil, err
 			}
 			if err := add(program.Zero(l, acc)); err != nil {
@@ -80,90 +85,91 @@ func (m MLP) Statistics(l *program.Layout, s Source) (*program.Program, error) {
 				return nil, err
 			}
 		}
-		if err := m.finish(l, method, i, add); err != nil {
+		if err := n.finish(l, method, sc, add); err != nil {
 			return nil, err
 		}
 	}
 	return program.Join(steps...), nil
 }
 
-// statistic is the state that a pass fills.
-func statistic(m MLP, name string, d int, square bool) program.State {
-	s := program.State{Name: name, DType: m.DType, Rows: 1, Cols: d, Shape: []int{d}}
-	if square {
-		s.Rows, s.Shape = d, []int{d, d}
-	}
-	return s
-}
-
-// finish compiles what derives further state from layer i's passes, if anything.
-func (m MLP) finish(l *program.Layout, method Normalizer, i int, add func(*program.Program, error) error) error {
-	sc := &Scope{Name: fmt.Sprintf("norm%d", i+1), Mode: Evaluating, Norm: m.Norm, Width: m.Hidden[i],
-		graph: G.NewGraph(), dtype: m.DType.Dtype(), made: map[string]*G.Node{}}
+// finish compiles what derives further state from a layer's passes, if anything.
+func (n *Network) finish(l *program.Layout, method norm.Estimator, like *norm.Scope, add func(*program.Program, error) error) error {
+	g := G.NewGraph()
+	sc := norm.NewScope(n.Norm, norm.Scope{Name: like.Name, Mode: norm.Evaluating, Width: like.Width, Graph: g, DType: like.DType})
 	if err := method.Finish(sc); err != nil {
 		return err
 	}
-	if len(sc.graph.AllNodes()) == 0 {
+	if len(g.AllNodes()) == 0 {
 		return nil
 	}
-	return add(program.Compile(l, program.Spec{Name: "finish " + sc.Name, Graph: sc.graph}))
+	return add(program.Compile(l, program.Spec{Name: "finish " + sc.Name, Graph: g}))
 }
 
-// refreshed compiles the forward pass that refreshes statistics, layer after
-// layer, from one batch of the source; EMA statistics move by alpha.
-func (m MLP) refreshed(l *program.Layout, s Source, alpha float64) (*program.Program, error) {
-	m.Norm.Alpha = alpha
-	b, err := m.Build(Refreshing, s.Batch)
+// refreshed compiles the forward pass that refreshes statistics, layer after layer, from
+// one batch of the source.
+func (n *Network) refreshed(l *program.Layout, s Source, mode norm.Mode) (*program.Program, error) {
+	b, err := n.Build(mode, s.Batch)
 	if err != nil {
 		return nil, err
 	}
 	return program.Compile(l, program.Spec{Context: s.Context, Name: "refresh", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order, Total: s.Total})
 }
 
-// SampleRows is the size of the fixed sample that whitening's covariance comes
-// from.
-const SampleRows = 1000
-
 // Refresh compiles what a method that keeps its statistics outside the graph
 // does between steps: first once, before the first step, so that every arm
-// starts from statistics of its data; then what runs after every Norm.Interval
-// steps. Both are nil for other methods. The source is the training set with the
+// starts from statistics of its data; then what runs after every so many steps, as its
+// Schedule says. Both are nil for other methods. The source is the training set with the
 // training batch.
 //
-// It fails when the covariance of whitening would have fewer rows than twice the
-// width.
-func (m MLP) Refresh(l *program.Layout, s Source) (first, every *program.Program, err error) {
-	if !m.Norm.External() {
+// It fails when there are fewer rows than the method needs.
+func (n *Network) Refresh(l *program.Layout, s Source) (first, every *program.Program, err error) {
+	r, ok := n.Norm.(norm.Refresher)
+	if !ok {
 		return nil, nil, nil
 	}
-	switch {
-	case m.Norm.Method == WhitenNaive.Method:
-		rows := min(SampleRows, s.Total)
-		for i, d := range m.Hidden {
-			if rows < 2*d {
-				return nil, nil, fmt.Errorf("whiten: the covariance of layer norm%d (%d wide) needs at least %d rows, and the sample has %d: use narrower layers or another norm", i+1, d, 2*d, rows)
-			}
-		}
-		s.Order, s.Total, s.Batch = program.Sample, rows, rows
-		first, err = m.refreshed(l, s, 1)
-	case m.Norm.Stats == Full:
-		first, err = m.Statistics(l, s)
-	default:
-		s.Order = program.Shuffled
-		if first, err = m.refreshed(l, s, 1); err != nil {
-			return nil, nil, err
-		}
-		s.Order = program.Previous
-		every, err = m.refreshed(l, s, m.Norm.Alpha)
-		if err != nil {
-			return nil, nil, err
-		}
-		return first, every.After(m.Norm.Interval), nil
+	sched := r.Refresh()
+	if sched.Rows == norm.RowsOfSample {
+		s.Total = min(sched.Sample, s.Total)
+		s.Order, s.Batch = program.Sample, s.Total
 	}
-	if err != nil {
+	if err := n.enough(sched, s.Total); err != nil {
 		return nil, nil, err
 	}
-	return first, first.After(m.Norm.Interval), nil
+	switch sched.Rows {
+	case norm.RowsNone:
+		return nil, nil, nil
+	case norm.RowsOfAll:
+		if first, err = n.Statistics(l, s); err != nil {
+			return nil, nil, err
+		}
+		return first, first.After(sched.Every), nil
+	case norm.RowsOfBatch:
+		s.Order = program.Shuffled
+	}
+	if first, err = n.refreshed(l, s, norm.Starting); err != nil {
+		return nil, nil, err
+	}
+	if sched.Rows == norm.RowsOfSample { // the same anew
+		return first, first.After(sched.Every), nil
+	}
+	s.Order = program.Previous
+	if every, err = n.refreshed(l, s, norm.Refreshing); err != nil {
+		return nil, nil, err
+	}
+	return first, every.After(sched.Every), nil
+}
+
+// enough reports, as an error, a layer too wide for the rows that there are.
+func (n *Network) enough(sched norm.Schedule, rows int) error {
+	if sched.LeastRows == nil {
+		return nil
+	}
+	for i, h := range n.Hidden {
+		if need := sched.LeastRows(h.Width); rows < need {
+			return fmt.Errorf("%s: the statistics of layer norm%d (%d wide) need at least %d rows, and there are %d: use narrower layers or another norm", norm.String(n.Norm), i+1, h.Width, need, rows)
+		}
+	}
+	return nil
 }
 
 // evalBatch is the number of rows that evaluation and full statistics take at a
@@ -171,7 +177,7 @@ func (m MLP) Refresh(l *program.Layout, s Source) (first, every *program.Program
 const evalBatch = 500
 
 // Names of the accumulators that Evaluate's Program fills: the sum of the
-// cross-entropy and the number of correct rows.
+// cross-entropy and the number of correct rows; and of what Probe and Predict keep.
 const (
 	StateLossSum = "eval.loss"
 	StateCorrect = "eval.correct"
@@ -182,9 +188,9 @@ const (
 // Evaluate compiles the evaluation of all the source's rows with running
 // statistics; no row is dropped. Read StateLossSum and StateCorrect, one float64
 // each, and divide by the source's Total.
-func (m MLP) Evaluate(l *program.Layout, s Source) (*program.Program, error) {
+func (n *Network) Evaluate(l *program.Layout, s Source) (*program.Program, error) {
 	s.Order, s.Batch = program.Sequential, min(s.Total, evalBatch)
-	b, err := m.Build(Evaluating, s.Batch)
+	b, err := n.Build(norm.Evaluating, s.Batch)
 	if err != nil {
 		return nil, err
 	}
@@ -203,24 +209,25 @@ func (m MLP) Evaluate(l *program.Layout, s Source) (*program.Program, error) {
 // Probe compiles the input of the last hidden layer's activation for the first
 // rows of the source, with running statistics, into the state StateProbe
 // [rows, width].
-func (m MLP) Probe(l *program.Layout, s Source, rows int) (*program.Program, error) {
-	s.Order, s.Batch = program.Sequential, min(rows, s.Total)
-	b, err := m.Build(Evaluating, s.Batch)
-	if err != nil {
-		return nil, err
-	}
-	return program.Compile(l, program.Spec{Context: s.Context, Name: "probe", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order,
-		Outputs: []program.Output{{Node: b.Before[len(b.Before)-1], Name: StateProbe}}})
+func (n *Network) Probe(l *program.Layout, s Source, rows int) (*program.Program, error) {
+	s.Total = min(rows, s.Total)
+	return n.keep(l, s, "probe", StateProbe, func(b *Built) *G.Node { return b.Before[len(b.Before)-1] })
 }
 
 // Predict compiles the logits of all the source's rows, with running statistics, into
 // the state StateLogits [rows, classes].
-func (m MLP) Predict(l *program.Layout, s Source) (*program.Program, error) {
+func (n *Network) Predict(l *program.Layout, s Source) (*program.Program, error) {
+	return n.keep(l, s, "predict", StateLogits, func(b *Built) *G.Node { return b.Logits })
+}
+
+// keep compiles a node of the evaluation's graph for all the source's rows at once, into
+// a state.
+func (n *Network) keep(l *program.Layout, s Source, name, into string, node func(*Built) *G.Node) (*program.Program, error) {
 	s.Order, s.Batch = program.Sequential, s.Total
-	b, err := m.Build(Evaluating, s.Batch)
+	b, err := n.Build(norm.Evaluating, s.Batch)
 	if err != nil {
 		return nil, err
 	}
-	return program.Compile(l, program.Spec{Name: "predict", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order,
-		Outputs: []program.Output{{Node: b.Logits, Name: StateLogits}}})
+	return program.Compile(l, program.Spec{Context: s.Context, Name: name, Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order,
+		Outputs: []program.Output{{Node: node(b), Name: into}}})
 }

@@ -8,11 +8,12 @@ import (
 	"driftless/engine/device/cpu"
 	"driftless/engine/program"
 	"driftless/models"
+	"driftless/models/norm"
 )
 
 // small is the network of these tests, in float64.
-func small(n models.Norm) models.MLP {
-	return models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: n, DType: program.Float64}
+func small(n norm.Method) *models.Network {
+	return models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: n, DType: program.Float64}.Network()
 }
 
 // linear computes rows·W + b of the first layer from the parameters as they are.
@@ -62,8 +63,7 @@ func close(t *testing.T, what string, got, want []float64, tol float64) {
 // statistics are those of all rows under the weights as they are; in between
 // they stay.
 func TestFullStatistics(t *testing.T) {
-	n := models.StandardizeNaive
-	n.Stats, n.Interval = models.Full, 3
+	n := norm.Must("standardize:naive:stats=full:interval=3")
 	r := newRig(t, small(n), cpu.New(), 1)
 	var kept []float64
 	for step := range 8 {
@@ -83,8 +83,7 @@ func TestFullStatistics(t *testing.T) {
 // TestEMAStatistics: after each update the statistics move by alpha towards those
 // of the same batch under the new weights.
 func TestEMAStatistics(t *testing.T) {
-	n := models.CenterNaive
-	n.Stats, n.Alpha = models.EMA, 0.3
+	n := norm.Must("center:naive:stats=ema:alpha=0.3")
 	r := newRig(t, small(n), cpu.New(), 1)
 	for step := range 5 {
 		before := r.read(t, "norm1.running_mean", 0)
@@ -106,7 +105,7 @@ func TestEMAStatistics(t *testing.T) {
 // TestRunningStatistics: batch normalization's running statistics follow
 // PyTorch's convention, with the unbiased variance.
 func TestRunningStatistics(t *testing.T) {
-	for _, n := range []models.Norm{models.BatchNorm, models.StandardizeNaive, models.StandardizeGraph} {
+	for _, n := range []norm.Method{norm.Must("batchnorm"), norm.Must("standardize:naive"), norm.Must("standardize:graph")} {
 		r := newRig(t, small(n), cpu.New(), 1)
 		before := newRig(t, small(n), cpu.New(), 1)
 		must(t, r.session.Run(context.Background(), r.train, 1))
@@ -124,8 +123,7 @@ func TestRunningStatistics(t *testing.T) {
 // eps, covariance I over the sample; with all rows as sample that can be checked
 // against the data.
 func TestWhitening(t *testing.T) {
-	n := models.WhitenNaive
-	n.Eps = 1e-9
+	n := norm.Must("whiten:naive:eps=1e-9")
 	r := newRig(t, small(n), cpu.New(), 1)
 	all, err := r.mlp.Statistics(r.layout, models.Source{Images: "x", Labels: "y", Order: program.Sequential, Total: rigRows, Batch: 200})
 	must(t, err)
@@ -160,7 +158,7 @@ func TestWhitening(t *testing.T) {
 // TestEvaluate holds the evaluation of all rows, the partial last round
 // included, against a plain forward pass.
 func TestEvaluate(t *testing.T) {
-	r := newRig(t, small(models.None), cpu.New(), 1)
+	r := newRig(t, small(norm.Must("none")), cpu.New(), 1)
 	eval, err := r.mlp.Evaluate(r.layout, models.Source{Images: "x", Labels: "y", Total: rigRows})
 	must(t, err)
 	probe, err := r.mlp.Probe(r.layout, models.Source{Images: "x", Labels: "y", Total: rigRows}, 20)
@@ -214,8 +212,12 @@ func TestEvaluate(t *testing.T) {
 // TestStepsAllocateNothing: a run of many steps allocates what a run of one does.
 func TestStepsAllocateNothing(t *testing.T) {
 	for _, n := range arms() {
-		if n.Interval = 1 << 20; n.Method != "whiten" && n.Stats != models.Full { // eigen-decompositions do allocate
-			n.Interval = 2
+		if norm.Has(n, "interval") {
+			every := "2"
+			if n.Name() == "whiten" { // eigen-decompositions do allocate
+				every = "1000000"
+			}
+			check(norm.Set(n, "interval", every))
 		}
 		m := small(n)
 		m.DType = program.Float32
@@ -225,7 +227,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 			return testing.AllocsPerRun(3, func() { must(t, r.session.Run(context.Background(), r.train, steps)) })
 		}
 		if one, many := allocs(1), allocs(60); many > one {
-			t.Errorf("%s: %v allocations in 60 steps, %v in one", label(n), many, one)
+			t.Errorf("%s: %v allocations in 60 steps, %v in one", norm.String(n), many, one)
 		}
 	}
 }
@@ -233,8 +235,8 @@ func TestStepsAllocateNothing(t *testing.T) {
 // TestWhiteningRefresh: the refresh between steps, one forward pass, finds what
 // the sweeps over the same sample find.
 func TestWhiteningRefresh(t *testing.T) {
-	r := newRig(t, small(models.WhitenNaive), cpu.New(), 1) // has run the first refresh
-	sweeps, err := r.mlp.Statistics(r.layout, models.Source{Images: "x", Labels: "y", Order: program.Sample, Total: models.SampleRows, Batch: 300})
+	r := newRig(t, small(norm.Must("whiten:naive")), cpu.New(), 1) // has run the first refresh
+	sweeps, err := r.mlp.Statistics(r.layout, models.Source{Images: "x", Labels: "y", Order: program.Sample, Total: norm.SampleRows, Batch: 300})
 	must(t, err)
 	s, err := cpu.New().Open(r.layout, 1)
 	must(t, err)
@@ -251,8 +253,7 @@ func TestWhiteningRefresh(t *testing.T) {
 // refresh meets an operation that fails on what is not finite, and whatever runs
 // on the session afterwards leaves the others their results.
 func TestOneSeedDiverges(t *testing.T) {
-	for _, n := range []models.Norm{models.WhitenNaive, models.BatchNorm} {
-		n.Interval = 2
+	for _, n := range []norm.Method{norm.Must("whiten:naive:interval=2"), norm.Must("batchnorm")} {
 		sound, r := newRig(t, small(n), cpu.New(), 1), newRig(t, small(n), cpu.New(), 1, 2)
 		must(t, sound.session.Run(context.Background(), sound.train, 6))
 		must(t, r.session.Run(context.Background(), r.train, 2))
@@ -266,18 +267,18 @@ func TestOneSeedDiverges(t *testing.T) {
 			must(t, r.session.Read(program.StateNonFinite, i, at[i][:]))
 		}
 		if at[0][0] != -1 || at[1][0] < 2 || at[1][0] > 4 {
-			t.Errorf("%v: replicas diverged at %d and %d, want -1 and 2 to 4", n, at[0][0], at[1][0])
+			t.Errorf("%s: replicas diverged at %d and %d, want -1 and 2 to 4", norm.String(n), at[0][0], at[1][0])
 		}
 	}
 }
 
 // TestWeightsInFloat64: a float64 network's weights make the round trip too.
 func TestWeightsInFloat64(t *testing.T) {
-	r := newRig(t, small(models.BatchNorm), cpu.New(), 1, 2)
+	r := newRig(t, small(norm.Must("batchnorm")), cpu.New(), 1, 2)
 	must(t, r.session.Run(context.Background(), r.train, 3))
-	ts, err := r.mlp.Weights(r.session, r.layout, 0)
+	ts, err := r.mlp.Save(r.session, 0)
 	must(t, err)
-	must(t, r.mlp.SetWeights(r.session, r.layout, 1, ts))
+	must(t, r.mlp.Load(r.session, 1, ts))
 	for _, name := range []string{"fc1.weight", "fc3.bias", "norm2.weight", "norm2.running_var"} {
 		close(t, name, r.read(t, name, 1), r.read(t, name, 0), 0)
 	}

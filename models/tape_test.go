@@ -14,41 +14,42 @@ import (
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/models"
+	"driftless/models/norm"
 
 	G "gorgonia.org/gorgonia"
 )
 
 // arms is the registry, with the variants that settings make.
-func arms() []models.Norm {
-	out := models.Forms()
-	for _, n := range models.Forms() {
-		if n.Method == "none" {
-			continue
+func arms() []norm.Method {
+	out := norm.Forms()
+	for _, n := range norm.Forms() {
+		if norm.Has(n, "affine") {
+			check(norm.Set(n, "affine", map[bool]string{true: "off", false: "on"}[norm.HasAffine(n)]))
+			out = append(out, n)
 		}
-		n.Affine = !n.Affine
-		out = append(out, n)
 	}
-	for _, stats := range []models.Stats{models.EMA, models.Full} {
-		n := models.StandardizeNaive
-		n.Stats, n.Interval = stats, 3
-		out = append(out, n)
+	for _, stats := range []norm.Stats{norm.EMA, norm.Sample, norm.Full} {
+		out = append(out, norm.Must(fmt.Sprintf("standardize:naive:stats=%s:interval=3", stats)))
 	}
-	n := models.CenterNaive
-	n.Interval = 4
-	return append(out, n)
+	return append(out, norm.Must("center:naive:interval=4"))
 }
 
-// label names an arm with the settings that its name does not hold.
-func label(n models.Norm) string {
-	if n.Grad == models.Naive && n.Method != "whiten" {
-		return fmt.Sprintf("%v/%s/T=%d", n, n.Stats, n.Interval)
+// check is for settings that a method has.
+func check(err error) {
+	if err != nil {
+		panic(err)
 	}
-	return n.String()
+}
+
+// outside reports whether a method's statistics are refreshed by Programs of their own.
+func outside(n norm.Method) bool {
+	r, ok := n.(norm.Refresher)
+	return ok && r.Refresh().Rows != norm.RowsNone
 }
 
 // rig is a small network in training, whose every quantity can be read.
 type rig struct {
-	mlp     models.MLP
+	mlp     *models.Network
 	built   *models.Built
 	layout  *program.Layout
 	session device.Session
@@ -60,7 +61,7 @@ type rig struct {
 const rigBatch, rigRows = 12, 1130
 
 // newRig compiles the network for random data and opens it with the given seeds.
-func newRig(t testing.TB, m models.MLP, dev device.Device, seeds ...int64) *rig {
+func newRig(t testing.TB, m *models.Network, dev device.Device, seeds ...int64) *rig {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(3, 4))
 	x, y := make([]float64, rigRows*m.Inputs), make([]uint8, rigRows)
@@ -76,7 +77,7 @@ func newRig(t testing.TB, m models.MLP, dev device.Device, seeds ...int64) *rig 
 	must(t, err)
 	_, err = r.layout.AddData("y", program.Uint8, rigRows, 1, y)
 	must(t, err)
-	r.built, err = m.Build(models.Training, rigBatch)
+	r.built, err = m.Build(norm.Training, rigBatch)
 	must(t, err)
 	r.train, err = engine.Compile(r.layout, engine.Training{Loss: r.built.Loss, Params: r.built.Params, Gradients: r.built.Params, Optimizer: optim.SGD(0.01),
 		Data:    []engine.Data{{Node: r.built.X, Name: "x"}, {Node: r.built.Labels, Name: "y"}},
@@ -134,9 +135,9 @@ type tape struct {
 	read  map[*G.Node]*G.Value
 }
 
-func newTape(t testing.TB, m models.MLP) *tape {
+func newTape(t testing.TB, m *models.Network) *tape {
 	t.Helper()
-	b, err := m.Build(models.Training, rigBatch)
+	b, err := m.Build(norm.Training, rigBatch)
 	must(t, err)
 	grads, err := G.Grad(b.Loss, b.Params...)
 	must(t, err)
@@ -157,15 +158,15 @@ func newTape(t testing.TB, m models.MLP) *tape {
 }
 
 // normalized is hidden layer i's normalized value, before gamma and beta.
-func (k *tape) normalized(m models.MLP, i int) *G.Node {
-	if m.Norm.Affine {
+func (k *tape) normalized(m *models.Network, i int) *G.Node {
+	if norm.HasAffine(m.Norm) {
 		return program.Children(k.b.Before[i])[0]
 	}
 	return k.b.Before[i]
 }
 
 // run sets every input and runs the machine.
-func (k *tape) run(t testing.TB, m models.MLP, value func(name string) []float64) {
+func (k *tape) run(t testing.TB, m *models.Network, value func(name string) []float64) {
 	t.Helper()
 	for _, n := range k.b.Graph.AllNodes() {
 		if n.IsVar() {
@@ -209,7 +210,7 @@ func (k *tape) value(t testing.TB, n *G.Node) []float64 {
 	return nil
 }
 
-func norm(x []float64) float64 {
+func length(x []float64) float64 {
 	s := 0.0
 	for _, v := range x {
 		s += v * v
@@ -225,9 +226,9 @@ func distance(a, b []float64) float64 {
 	return math.Sqrt(s)
 }
 
-// cancels tells whether a normalization in the graph makes a bias's gradient 0.
-func cancels(n models.Norm, param string) bool {
-	return n.Grad == models.Graph && (param == "fc1.bias" || param == "fc2.bias")
+// cancels reports whether a normalization in the graph makes a bias's gradient 0.
+func cancels(n norm.Method, param string) bool {
+	return norm.CancelsBias(n) && norm.ClassOf(n) == norm.InGraph && (param == "fc1.bias" || param == "fc2.bias")
 }
 
 // TestAgainstTapeMachine holds the gradients of whole networks against
@@ -238,8 +239,8 @@ func TestAgainstTapeMachine(t *testing.T) {
 	for _, dt := range []program.DType{program.Float64, program.Float32} {
 		for _, act := range models.Activations {
 			for _, n := range arms() {
-				t.Run(fmt.Sprintf("%v/%s/%s", dt, act, label(n)), func(t *testing.T) {
-					m := models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: act, InitSD: 0.5, Norm: n, DType: dt}
+				t.Run(fmt.Sprintf("%v/%s/%s", dt, act, norm.String(n)), func(t *testing.T) {
+					m := models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: act, InitSD: 0.5, Norm: n, DType: dt}.Network()
 					againstTape(t, m)
 				})
 			}
@@ -247,7 +248,7 @@ func TestAgainstTapeMachine(t *testing.T) {
 	}
 }
 
-func againstTape(t *testing.T, m models.MLP) {
+func againstTape(t *testing.T, m *models.Network) {
 	r := newRig(t, m, cpu.New(), 1)
 	k := newTape(t, m)
 	tol, unit := 1e-10, 1e-13
@@ -277,7 +278,7 @@ func againstTape(t *testing.T, m models.MLP) {
 			got, want := r.read(t, p.Name()+".grad", 0), k.value(t, k.grads[i])
 			if cancels(m.Norm, p.Name()) {
 				layer := int(p.Name()[2] - '1')
-				bound := rounding(k.value(t, k.b.Linear[layer]), k.value(t, k.normalized(m, layer).Deriv()), m.Hidden[layer], m.Norm)
+				bound := rounding(k.value(t, k.b.Linear[layer]), k.value(t, k.normalized(m, layer).Deriv()), m.Hidden[layer].Width, m.Norm)
 				for j, g := range got {
 					if math.Abs(g) > unit*bound[j] {
 						t.Fatalf("step %d: gradient of %s[%d] is %g, rounding allows %g", step, p.Name(), j, g, unit*bound[j])
@@ -285,15 +286,25 @@ func againstTape(t *testing.T, m models.MLP) {
 				}
 				continue
 			}
-			if d := distance(got, want); !(d <= tol*norm(want)) || norm(want) == 0 {
-				t.Fatalf("step %d: gradient of %s differs from TapeMachine's by %g of %g", step, p.Name(), d, norm(want))
+			if d := distance(got, want); !(d <= tol*length(want)) || length(want) == 0 {
+				t.Fatalf("step %d: gradient of %s differs from TapeMachine's by %g of %g", step, p.Name(), d, length(want))
 			}
 		}
 	}
 }
 
+// epsOf returns the eps that a method adds to variances.
+func epsOf(n norm.Method) (float64, bool) {
+	for _, s := range norm.Settings(n) {
+		if s.Key == "eps" {
+			return s.Value().(float64), true
+		}
+	}
+	return 0, false
+}
+
 // rounding returns Σ|g|/s for each column, the scale of the bound on |Σ dx|.
-func rounding(x, g []float64, d int, n models.Norm) []float64 {
+func rounding(x, g []float64, d int, n norm.Method) []float64 {
 	out := make([]float64, d)
 	m := float64(len(x) / d)
 	for j := range out {
@@ -306,8 +317,8 @@ func rounding(x, g []float64, d int, n models.Norm) []float64 {
 			v += (x[i] - mean) * (x[i] - mean) / m
 		}
 		s := 1.0
-		if n.Method != "center" {
-			s = math.Sqrt(v + n.Eps)
+		if eps, ok := epsOf(n); ok {
+			s = math.Sqrt(v + eps)
 		}
 		out[j] = sum / s
 	}
@@ -318,9 +329,8 @@ func rounding(x, g []float64, d int, n models.Norm) []float64 {
 // given: that a naive arm's statistics are those of the batch, at the steps at
 // which they are due and at no other.
 func TestStatisticsAreTheBatchs(t *testing.T) {
-	n := models.StandardizeNaive
-	n.Interval = 3
-	m := models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: n, DType: program.Float64}
+	n := norm.Must("standardize:naive:interval=3")
+	m := models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: n, DType: program.Float64}.Network()
 	r := newRig(t, m, cpu.New(), 1)
 	k := newTape(t, m)
 	for step := range 7 {
@@ -364,8 +374,8 @@ func TestStatisticsAreTheBatchs(t *testing.T) {
 // naive statistics held at what they are.
 func TestGradients(t *testing.T) {
 	for _, n := range arms() {
-		t.Run(label(n), func(t *testing.T) {
-			m := models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: n, DType: program.Float64}
+		t.Run(norm.String(n), func(t *testing.T) {
+			m := models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: n, DType: program.Float64}.Network()
 			r := newRig(t, m, cpu.New(), 1)
 			k := newTape(t, m)
 			at := map[string][]float64{}
@@ -387,7 +397,7 @@ func TestGradients(t *testing.T) {
 			rng := rand.New(rand.NewPCG(5, 6))
 			for _, p := range k.b.Params {
 				got := r.read(t, p.Name()+".grad", 0)
-				scale := norm(got) / math.Sqrt(float64(len(got)))
+				scale := length(got) / math.Sqrt(float64(len(got)))
 				for range 4 {
 					i := rng.IntN(len(got))
 					const h = 1e-5
@@ -412,15 +422,15 @@ func TestGradients(t *testing.T) {
 func TestNothingOnTheHost(t *testing.T) {
 	for _, act := range models.Activations {
 		for _, n := range arms() {
-			m := models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: act, InitSD: 0.5, Norm: n}
+			m := models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: act, InitSD: 0.5, Norm: n}.Network()
 			r := newRig(t, m, cpu.New(), 1)
 			for _, b := range r.train.Blocks {
 				for _, in := range b.Instrs {
-					if zca := n.Method == "whiten" && b.Name == "refresh" && strings.HasPrefix(in.Nodes[0], "ZCA"); in.Op == program.OpHost && !zca {
-						t.Errorf("%v, %s: block %s runs %v on the host", label(n), act, b.Name, in.Nodes)
+					if zca := n.Name() == "whiten" && b.Name == "refresh" && strings.HasPrefix(in.Nodes[0], "ZCA"); in.Op == program.OpHost && !zca {
+						t.Errorf("%v, %s: block %s runs %v on the host", norm.String(n), act, b.Name, in.Nodes)
 					}
 					if in.Op == program.OpGEMM && in.TransB && in.Out[0].Cols == m.Inputs && in.Out[0].Rows == rigBatch {
-						t.Errorf("%v, %s: the gradient of the input is computed: %v", label(n), act, in.Nodes)
+						t.Errorf("%v, %s: the gradient of the input is computed: %v", norm.String(n), act, in.Nodes)
 					}
 				}
 			}

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -10,179 +11,166 @@ import (
 	"driftless/engine/checkpoint"
 	"driftless/engine/device"
 	"driftless/engine/program"
-)
+	"driftless/models/norm"
 
-// kept lists the statistics of a layer that a weight file holds.
-var kept = []string{"weight", "bias", "running_mean", "running_var", "whitening"}
+	"gorgonia.org/tensor"
+)
 
 // tracked is PyTorch's count of the batches that running statistics have seen.
 const tracked = "num_batches_tracked"
 
-// Weights copies a replica's parameters and running statistics, under PyTorch's
-// names and in its orientation: fc1.weight is out × in, norm1.weight and
-// norm1.bias are gamma and beta, and each normalization with statistics has
-// num_batches_tracked.
-func (m MLP) Weights(s device.Session, l *program.Layout, replica int) ([]checkpoint.Tensor, error) {
-	var out []checkpoint.Tensor
-	add := func(name string) error {
-		st := l.Lookup(name)
-		if st == nil {
-			return nil
-		}
-		t := checkpoint.Tensor{Name: name, Shape: st.Shape, Data: make([]float32, st.Len())}
-		if st.DType == program.Float64 {
-			t.Data = make([]float64, st.Len())
-		}
-		if err := s.Read(name, replica, t.Data); err != nil {
-			return err
-		}
-		if len(st.Shape) == 2 && strings.HasPrefix(name, "fc") {
-			t.Shape, t.Data = []int{st.Cols, st.Rows}, transposed(t.Data, st.Rows, st.Cols)
-		}
-		out = append(out, t)
-		return nil
+// kept lists the state that a weights file holds: of each layer the parameters first.
+func (n *Network) kept() ([]norm.State, error) {
+	states, err := n.states()
+	if err != nil {
+		return nil, err
 	}
-	for i, layer := range m.Layers() {
-		if err := add(layer + ".weight"); err != nil {
+	states = slices.DeleteFunc(states, func(t norm.State) bool { return !t.Kept })
+	layer := map[string]int{}
+	for _, t := range states {
+		if name, _, _ := strings.Cut(t.Name, "."); layer[name] == 0 {
+			layer[name] = len(layer) + 1
+		}
+	}
+	later := map[bool]int{true: 0, false: 1}
+	slices.SortStableFunc(states, func(a, b norm.State) int {
+		x, _, _ := strings.Cut(a.Name, ".")
+		y, _, _ := strings.Cut(b.Name, ".")
+		return cmp.Or(layer[x]-layer[y], later[a.Trained]-later[b.Trained])
+	})
+	return states, nil
+}
+
+// countOf is the name of the count of batches beside a state.
+func countOf(t norm.State) string {
+	layer, _, _ := strings.Cut(t.Name, ".")
+	return layer + "." + tracked
+}
+
+// shapeOf is the shape that a weights file has for a state.
+func shapeOf(t norm.State) []int {
+	if t.Transposed {
+		return []int{t.Shape[1], t.Shape[0]}
+	}
+	return t.Shape
+}
+
+// Save copies a replica's parameters and running statistics, under PyTorch's names and
+// in its orientation: fc1.weight is out × in, norm1.weight and norm1.bias are gamma and
+// beta, and each normalization with running statistics has num_batches_tracked.
+func (n *Network) Save(s device.Session, replica int) ([]checkpoint.Tensor, error) {
+	states, err := n.kept()
+	if err != nil {
+		return nil, err
+	}
+	var out []checkpoint.Tensor
+	for i, t := range states {
+		v := checkpoint.Tensor{Name: t.Name, Shape: shapeOf(t), Data: t.Values()}
+		if err := s.Read(t.Name, replica, v.Data); err != nil {
 			return nil, err
 		}
-		if err := add(layer + ".bias"); err != nil {
-			return nil, err
+		if t.Transposed {
+			v.Data = transposed(v.Data, t.Shape[0], t.Shape[1])
 		}
-		if i == len(m.Hidden) {
-			break
-		}
-		norm := fmt.Sprintf("norm%d.", i+1)
-		for _, k := range kept {
-			if err := add(norm + k); err != nil {
-				return nil, err
-			}
-		}
-		if l.Lookup(norm+"running_mean") != nil {
+		out = append(out, v)
+		if last := i+1 == len(states) || countOf(states[i+1]) != countOf(t); last && counted(states[:i+1], t) {
 			var step [1]int64
 			if err := s.Read(program.StateStep, replica, step[:]); err != nil {
 				return nil, err
 			}
-			out = append(out, checkpoint.Tensor{Name: norm + tracked, Data: []int64{step[0]}})
+			out = append(out, checkpoint.Tensor{Name: countOf(t), Data: []int64{step[0]}})
 		}
 	}
 	return out, nil
 }
 
-// SetWeights writes tensors, as Weights returns them, into a replica; of float64 ones
-// for a float32 network the nearest float32. It fails when one that the layout holds is
-// missing or has another shape, when there is one that it does not hold, and when a
-// value is not finite or a variance is negative.
-func (m MLP) SetWeights(s device.Session, l *program.Layout, replica int, ts []checkpoint.Tensor) error {
+// counted reports whether a state of the same layer as t has a count beside it.
+func counted(states []norm.State, t norm.State) bool {
+	return slices.ContainsFunc(states, func(o norm.State) bool { return o.Counted && countOf(o) == countOf(t) })
+}
+
+// Expects returns the number of elements of the tensors that Load takes, by name.
+func (n *Network) Expects() (map[string]int, error) {
+	states, err := n.kept()
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int{}
+	for _, t := range states {
+		out[t.Name] = tensor.Shape(t.Shape).TotalSize()
+		if t.Counted {
+			out[countOf(t)] = 1
+		}
+	}
+	return out, nil
+}
+
+// Load writes tensors, as Save returns them, into a replica; of float64 ones for a
+// float32 network the nearest float32. It fails when one that the network has is missing
+// or has another shape, when there is one that it does not have, and when a value is not
+// finite or a variance is negative.
+func (n *Network) Load(s device.Session, replica int, ts []checkpoint.Tensor) error {
+	states, err := n.kept()
+	if err != nil {
+		return err
+	}
 	byName := map[string]checkpoint.Tensor{}
 	for _, t := range ts {
 		byName[t.Name] = t
 	}
-	set := func(name string) error {
-		st := l.Lookup(name)
-		if st == nil {
-			return nil
-		}
-		t, ok := byName[name]
+	for _, t := range states {
+		v, ok := byName[t.Name]
 		if !ok {
-			return fmt.Errorf("the weights hold no tensor %q, which the network %v needs", name, m)
+			return fmt.Errorf("the weights hold no tensor %q, which the network %v needs", t.Name, n)
 		}
-		delete(byName, name)
-		if st.DType == program.Float32 {
-			narrow, err := t.Float32s()
-			if err != nil {
-				return err
-			}
-			t.Data = narrow
+		delete(byName, t.Name)
+		if t.Counted {
+			delete(byName, countOf(t))
 		}
-		n := 0
-		switch v := t.Data.(type) {
-		case []float32:
-			n = len(v)
-		case []float64:
-			n = len(v)
-		}
-		if _, wide := t.Data.([]float64); wide != (st.DType == program.Float64) {
-			return fmt.Errorf("tensor %q has elements of type %T, the network %v computes in %v", name, t.Data, m, st.DType)
-		}
-		if err := sound(t); err != nil {
+		if err := n.fit(&v, t); err != nil {
 			return err
 		}
-		want := st.Shape
-		linear := len(st.Shape) == 2 && strings.HasPrefix(name, "fc")
-		if linear {
-			want = []int{st.Cols, st.Rows}
-		}
-		if fmt.Sprint(t.Shape) != fmt.Sprint(want) || n != st.Len() {
-			return fmt.Errorf("tensor %q has shape %v, the network %v needs %v", name, t.Shape, m, want)
-		}
-		if linear {
-			t.Data = transposed(t.Data, st.Cols, st.Rows)
-		}
-		return s.Write(name, replica, t.Data)
-	}
-	for i, layer := range m.Layers() {
-		names := []string{layer + ".weight", layer + ".bias"}
-		if i < len(m.Hidden) {
-			for _, k := range kept {
-				names = append(names, fmt.Sprintf("norm%d.%s", i+1, k))
-			}
-		}
-		for _, n := range names {
-			if err := set(n); err != nil {
-				return err
-			}
-		}
-		if norm := fmt.Sprintf("norm%d.", i+1); l.Lookup(norm+"running_mean") != nil {
-			delete(byName, norm+tracked)
+		if err := s.Write(t.Name, replica, v.Data); err != nil {
+			return err
 		}
 	}
 	if len(byName) > 0 {
-		return fmt.Errorf("the weights hold a tensor %q, which the network %v with %v does not have", slices.Min(slices.Collect(maps.Keys(byName))), m, m.Norm)
+		return fmt.Errorf("the weights hold a tensor %q, which the network %v with %s does not have", slices.Min(slices.Collect(maps.Keys(byName))), n, norm.String(n.Norm))
 	}
 	return nil
 }
 
-// sound reports, as an error, the first value of a tensor that no training leaves.
-func sound(t checkpoint.Tensor) error {
-	if i := t.NonFinite(); i >= 0 {
-		return fmt.Errorf("tensor %q holds %v at index %d: the weights are of no use", t.Name, reflect.ValueOf(t.Data).Index(i), i)
-	}
-	if !strings.HasSuffix(t.Name, ".running_var") {
-		return nil
-	}
-	values := reflect.ValueOf(t.Data)
-	for i := range values.Len() {
-		if v := values.Index(i).Float(); v < 0 {
-			return fmt.Errorf("tensor %q holds a negative variance, %v, at index %d: the weights are of no use", t.Name, v, i)
+// fit checks a tensor and gives its data the type and orientation of the state.
+func (n *Network) fit(v *checkpoint.Tensor, t norm.State) error {
+	if n.DType == program.Float32 {
+		narrow, err := v.Float32s()
+		if err != nil {
+			return err
 		}
+		v.Data = narrow
+	}
+	want := t.Values()
+	if reflect.TypeOf(v.Data) != reflect.TypeOf(want) {
+		return fmt.Errorf("tensor %q has elements of type %T, the network %v computes in %v", v.Name, v.Data, n, n.DType)
+	}
+	if !slices.Equal(v.Shape, shapeOf(t)) || reflect.ValueOf(v.Data).Len() != reflect.ValueOf(want).Len() {
+		return fmt.Errorf("tensor %q has shape %v, the network %v needs %v", v.Name, v.Shape, n, shapeOf(t))
+	}
+	if i := v.NonFinite(); i >= 0 {
+		return fmt.Errorf("tensor %q holds %v at index %d: the weights are of no use", v.Name, reflect.ValueOf(v.Data).Index(i), i)
+	}
+	if t.NonNegative {
+		values := reflect.ValueOf(v.Data)
+		for i := range values.Len() {
+			if x := values.Index(i).Float(); x < 0 {
+				return fmt.Errorf("tensor %q holds a negative variance, %v, at index %d: the weights are of no use", v.Name, x, i)
+			}
+		}
+	}
+	if t.Transposed {
+		v.Data = transposed(v.Data, t.Shape[1], t.Shape[0])
 	}
 	return nil
-}
-
-// Expects returns the number of elements of the tensors that SetWeights takes, by name.
-func (m MLP) Expects(l *program.Layout) map[string]int {
-	out := map[string]int{}
-	add := func(name string) {
-		if st := l.Lookup(name); st != nil {
-			out[name] = st.Len()
-		}
-	}
-	for i, layer := range m.Layers() {
-		add(layer + ".weight")
-		add(layer + ".bias")
-		if i == len(m.Hidden) {
-			break
-		}
-		norm := fmt.Sprintf("norm%d.", i+1)
-		for _, k := range kept {
-			add(norm + k)
-		}
-		if l.Lookup(norm+"running_mean") != nil {
-			out[norm+tracked] = 1
-		}
-	}
-	return out
 }
 
 // transposed returns the cols × rows transpose of a rows × cols matrix.

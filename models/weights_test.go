@@ -11,13 +11,14 @@ import (
 	"driftless/engine/device"
 	"driftless/engine/device/cpu"
 	"driftless/engine/program"
+	"driftless/models/norm"
 )
 
 // session opens two replicas of a 3-4-2 net with statistics of a data set of 20
 // rows.
-func session(t *testing.T, norm Norm, seed int64) (MLP, device.Session, *program.Layout) {
+func session(t *testing.T, n norm.Method, seed int64) (*Network, device.Session) {
 	t.Helper()
-	m := MLP{Inputs: 3, Hidden: []int{4}, Classes: 2, Activation: "sigmoid", InitSD: 1, Norm: norm, DType: program.Float32}
+	m := MLP{Inputs: 3, Hidden: []int{4}, Classes: 2, Activation: "sigmoid", InitSD: 1, Norm: n, DType: program.Float32}.Network()
 	l := program.NewLayout(program.Float32)
 	rows := make([]byte, 60)
 	for i := range rows {
@@ -61,7 +62,7 @@ func session(t *testing.T, norm Norm, seed int64) (MLP, device.Session, *program
 			t.Fatal(err)
 		}
 	}
-	return m, s, l
+	return m, s
 }
 
 // A replica's weights, written into another session, are there again; the names
@@ -69,17 +70,17 @@ func session(t *testing.T, norm Norm, seed int64) (MLP, device.Session, *program
 func TestWeightsAreKept(t *testing.T) {
 	linear := "fc1.weight[4 3] fc1.bias[4] %sfc2.weight[2 4] fc2.bias[2]"
 	for _, c := range []struct {
-		norm  Norm
+		norm  norm.Method
 		extra string
 	}{
-		{None, ""},
-		{CenterGraph, "norm1.running_mean[4] norm1.num_batches_tracked[] "},
-		{StandardizeNaive, "norm1.running_mean[4] norm1.running_var[4] norm1.num_batches_tracked[] "},
-		{BatchNorm, "norm1.weight[4] norm1.bias[4] norm1.running_mean[4] norm1.running_var[4] norm1.num_batches_tracked[] "},
-		{WhitenNaive, "norm1.running_mean[4] norm1.whitening[4 4] norm1.num_batches_tracked[] "},
+		{norm.Must("none"), ""},
+		{norm.Must("center:graph"), "norm1.running_mean[4] norm1.num_batches_tracked[] "},
+		{norm.Must("standardize:naive"), "norm1.running_mean[4] norm1.running_var[4] norm1.num_batches_tracked[] "},
+		{norm.Must("batchnorm"), "norm1.weight[4] norm1.bias[4] norm1.running_mean[4] norm1.running_var[4] norm1.num_batches_tracked[] "},
+		{norm.Must("whiten:naive"), "norm1.running_mean[4] norm1.whitening[4 4] norm1.num_batches_tracked[] "},
 	} {
-		m, s, l := session(t, c.norm, 1)
-		ts, err := m.Weights(s, l, 1)
+		m, s := session(t, c.norm, 1)
+		ts, err := m.Save(s, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +89,7 @@ func TestWeightsAreKept(t *testing.T) {
 			got = append(got, x.Name+shape(x.Shape))
 		}
 		if want := strings.Replace(linear, "%s", c.extra, 1); strings.Join(got, " ") != want {
-			t.Errorf("%v: %v, want %s", c.norm, got, want)
+			t.Errorf("%s: %v, want %s", norm.String(c.norm), got, want)
 		}
 
 		// fc1.weight is the transpose of what the device holds.
@@ -99,31 +100,31 @@ func TestWeightsAreKept(t *testing.T) {
 		for i := range 3 {
 			for o := range 4 {
 				if w[i*4+o] != kept[o*3+i] {
-					t.Fatalf("%v: weight of input %d, output %d is %v, kept is %v", c.norm, i, o, w[i*4+o], kept[o*3+i])
+					t.Fatalf("%s: weight of input %d, output %d is %v, kept is %v", norm.String(c.norm), i, o, w[i*4+o], kept[o*3+i])
 				}
 			}
 		}
 
-		m2, other, l2 := session(t, c.norm, 100)
-		if err := m2.SetWeights(other, l2, 0, ts); err != nil {
+		m2, other := session(t, c.norm, 100)
+		if err := m2.Load(other, 0, ts); err != nil {
 			t.Fatal(err)
 		}
-		again, err := m2.Weights(other, l2, 0)
+		again, err := m2.Save(other, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		untouched, err := m2.Weights(other, l2, 1)
+		untouched, err := m2.Save(other, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, x := range again {
 			v, ok := x.Data.([]float32)
 			if ok && !slices.Equal(v, ts[i].Data.([]float32)) {
-				t.Errorf("%v: %s is %v, want %v", c.norm, x.Name, v, ts[i].Data)
+				t.Errorf("%s: %s is %v, want %v", norm.String(c.norm), x.Name, v, ts[i].Data)
 			}
 		}
 		if slices.Equal(untouched[0].Data.([]float32), kept) {
-			t.Errorf("%v: the other replica was written too", c.norm)
+			t.Errorf("%s: the other replica was written too", norm.String(c.norm))
 		}
 	}
 }
@@ -136,8 +137,8 @@ func shape(s []int) string {
 	return "[" + strings.Join(digits, " ") + "]"
 }
 
-func TestSetWeightsRefuses(t *testing.T) {
-	m, s, l := session(t, BatchNorm, 1)
+func TestLoadRefuses(t *testing.T) {
+	m, s := session(t, norm.Must("batchnorm"), 1)
 	for _, c := range []struct {
 		name  string
 		spoil func(ts []checkpoint.Tensor) []checkpoint.Tensor
@@ -160,11 +161,11 @@ func TestSetWeightsRefuses(t *testing.T) {
 			return ts
 		}, `"norm1.running_var" holds a negative variance, -0.5, at index 2`},
 	} {
-		ts, err := m.Weights(s, l, 0)
+		ts, err := m.Save(s, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := m.SetWeights(s, l, 0, c.spoil(ts)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := m.Load(s, 0, c.spoil(ts)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}

@@ -45,7 +45,7 @@ whiten:naive, batchnorm; standardize:naive:affine, …`,
 }
 
 func compare(cmd *cobra.Command, s *settings, t *terminal) error {
-	e, dir, err := s.prepare(t, func() string { return fmt.Sprintf("compare-%s-lr%v-%darms", s.Data, s.LR, len(s.Norms)) })
+	e, dir, err := s.prepare(cmd.Context(), t, func() string { return fmt.Sprintf("compare-%s-lr%v-%darms", s.Data, s.LR, len(s.Norms)) })
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func TestEvalFiles(t *testing.T) {
 	}
 	c := benchmarks.Defaults()
 	c.Hidden, c.Batch, c.Steps = []int{16, 8}, 20, 20
-	e, err := benchmarks.New(c, set, cpu.New())
+	e, err := benchmarks.New(t.Context(), c, set, cpu.New())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"driftless/engine/optim"
 	"driftless/internal/dataset"
 	"driftless/models"
+	"driftless/models/norm"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -35,11 +36,15 @@ func (s *settings) register(cmd *cobra.Command) {
 	dataFlags(cmd, &s.Data, &s.dataDir, s.Data)
 	f.BoolVar(&s.Binarize, "binarize", s.Binarize, "pixels above 127 are 1, others 0; off: pixel / 255")
 	f.StringVar(&s.Grad, "grad", s.Grad, "how the gradient treats statistics where an arm does not say: naive (constants) or graph")
-	f.BoolVar(&s.affine, "affine", false, "train gamma and beta after the normalization (default: batchnorm only)")
-	f.StringVar(&s.Stats, "stats", s.Stats, "statistics of naive center and standardize: batch, ema or full (default batch)")
-	f.Float64Var(&s.Alpha, "alpha", s.Alpha, "rate of ema statistics, in (0, 1]")
-	f.Float64Var(&s.Eps, "eps", s.Eps, "added to the variance; for whiten a fraction of the mean variance (default 1e-5, whiten 1e-3)")
-	f.IntVar(&s.Interval, "interval", s.Interval, "steps between refreshes of naive statistics (default 1, whiten 10)")
+	f.BoolVar(&s.affine, "affine", false, "train gamma and beta after the normalization (default: the norm's)")
+	for _, k := range []setting{
+		{"stats", "source", "where naive statistics come from: batch, ema, sample or full (default batch)"},
+		{"alpha", "rate", "rate of ema statistics, in (0, 1] (default 0.1)"},
+		{"eps", "number", "added to the variance (default: the norm's)"},
+		{"interval", "steps", "steps between refreshes of naive statistics (default: the norm's)"},
+	} {
+		f.Var(settingFlag{k, s}, k.key, k.help)
+	}
 	f.StringVar(&s.hidden, "hidden", "100,100,100", "sizes of the hidden layers")
 	f.StringVar(&s.Activation, "activation", s.Activation, "sigmoid, relu or tanh")
 	f.Float64Var(&s.InitSD, "init-sd", s.InitSD, "standard deviation of the initial weights")
@@ -52,13 +57,35 @@ func (s *settings) register(cmd *cobra.Command) {
 	deviceFlag(cmd, &s.Device)
 	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
 	jsonFlag(f, &s.json)
-	for _, name := range []string{"eps", "interval"} { // their defaults depend on the norm
-		f.Lookup(name).DefValue = "0" // pflag prints no zero
-	}
 	offer(cmd, "grad", "naive", "graph")
-	offer(cmd, "stats", string(models.Batch), string(models.EMA), string(models.Full))
+	offer(cmd, "stats", string(norm.Batch), string(norm.EMA), string(norm.Sample), string(norm.Full))
 	offer(cmd, "activation", models.Activations...)
 	offer(cmd, "optimizer", optim.Names()...)
+}
+
+// setting is a setting of several normalizations, as a flag for all arms that have it.
+type setting struct{ key, kind, help string }
+
+// settingFlag takes any text: whether it fits, the normalizations know.
+type settingFlag struct {
+	setting
+	to *settings
+}
+
+func (f settingFlag) String() string { return f.to.Settings[f.key] }
+func (f settingFlag) Type() string   { return f.kind }
+
+// Set implements pflag.Value.
+func (f settingFlag) Set(text string) error {
+	f.to.set(f.key, text)
+	return nil
+}
+
+func (s *settings) set(key, text string) {
+	if s.Settings == nil {
+		s.Settings = map[string]string{}
+	}
+	s.Settings[key] = text
 }
 
 // offer completes a flag's value in the shell.
@@ -77,8 +104,8 @@ func offerArms(cmd *cobra.Command, flag string, several bool) {
 			before = typed[:i+1]
 		}
 		var out []string
-		for _, n := range models.Forms() {
-			out = append(out, before+n.String())
+		for _, n := range norm.Forms() {
+			out = append(out, before+norm.String(n))
 		}
 		return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
@@ -126,13 +153,7 @@ const syntheticData = "synthetic"
 // resolve turns flags into a valid configuration.
 func (s *settings) resolve() error {
 	if s.flags.Changed("affine") {
-		s.Affine = &s.affine
-	}
-	if s.flags.Changed("eps") && !(s.Eps >= 0) {
-		return wrong("--eps %v is not a number of at least 0", s.Eps)
-	}
-	if s.flags.Changed("interval") && s.Interval < 1 {
-		return wrong("--interval %d is not a positive number of steps", s.Interval)
+		s.set("affine", map[bool]string{true: "on", false: "off"}[s.affine])
 	}
 	if s.flags.Lookup("norm") != nil {
 		s.Norms = []string{s.norm}

@@ -16,7 +16,7 @@ import (
 // prepare does what comes before a training: it resolves the flags, opens the
 // device, loads the data, compiles, which shows whether all go together, and makes the
 // run directory, which is called name unless --out says otherwise.
-func (s *settings) prepare(t *terminal, name func() string) (*benchmarks.Experiment, *report.Dir, error) {
+func (s *settings) prepare(ctx context.Context, t *terminal, name func() string) (*benchmarks.Experiment, *report.Dir, error) {
 	if err := s.resolve(); err != nil {
 		return nil, nil, err
 	}
@@ -32,7 +32,7 @@ func (s *settings) prepare(t *terminal, name func() string) (*benchmarks.Experim
 		fmt.Fprintln(t.err, "data: SYNTHETIC images drawn by the program, not real data")
 	}
 	s.sparing(dev, set, t)
-	e, err := benchmarks.New(s.Config, set, dev)
+	e, err := benchmarks.New(ctx, s.Config, set, dev)
 	if err != nil {
 		return nil, nil, err
 	}

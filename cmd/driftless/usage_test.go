@@ -42,9 +42,9 @@ func TestWrongUsage(t *testing.T) {
 		{"compare --seed 9223372036854775806 --seeds 3", "--seed 9223372036854775806 with 3 seeds goes past the largest whole number"},
 		{"train --norm center:graph --batch 1", "center:graph needs a batch of at least 2 rows"},
 		{"report", "driftless report needs one argument, a run directory, and got 0"},
-		{"train --norm none --affine --norm none:affine", "there is no gamma and beta"},
+		{"train --norm none --affine --norm none:affine", "none has no gamma and beta"},
 		{"train --grad foo", `--grad "foo" is neither naive nor graph`},
-		{"train --stats foo", `unknown --stats "foo": choose one of batch, ema, full`},
+		{"train --stats foo", `--stats "foo" is unknown: choose batch, ema, sample or full`},
 		{"train --alpha 2", "--alpha 2 is outside (0, 1]"},
 		{"train --alpha NaN", "--alpha NaN is outside (0, 1]"},
 		{"train --eps -1", "--eps -1 is not a number of at least 0"},
@@ -84,7 +84,7 @@ func TestWrongUsage(t *testing.T) {
 		{"compare --seeds 0", "--seeds 0 is outside 1 …"},
 		{"compare --seeds 9999", "--seeds 9999 is outside 1 …"},
 		{"compare --hidden 4000,4000 --seeds 100", "6 arms with 100 seeds of a net 784-4000-4000-10 with batch 60 need"},
-		{"compare --norms whiten:naive --hidden 600", "whiten: the covariance of layer norm1 (600 wide) needs at least 1200 rows, and the sample has 1000"},
+		{"compare --norms whiten:naive --hidden 600", "the statistics of layer norm1 (600 wide) need at least 1200 rows, and there are 1000"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "run")

@@ -13,7 +13,7 @@ import (
 	"driftless/engine/device/cuda"
 	"driftless/engine/optim"
 	"driftless/engine/program"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // benchLR is the learning rate: the time of a step does not depend on it.
@@ -46,19 +46,19 @@ func (o options) timing() timing {
 // A group is what several contenders do: training so many networks at once.
 type group struct {
 	shape
-	norm     models.Norm
+	norm     norm.Method
 	replicas int
 }
 
 func (g group) String() string {
-	return fmt.Sprintf("%s, %v, %s", g.name, g.norm, plural(g.replicas, "network"))
+	return fmt.Sprintf("%s, %s, %s", g.name, norm.String(g.norm), plural(g.replicas, "network"))
 }
 
 // groups are those of a run, in the order of their worth. The virtual device would take
 // minutes for a step of the wide network.
 func (o options) groups() (out []group) {
 	paper, _ := o.shapes()
-	norms := []models.Norm{models.None, models.BatchNorm}
+	norms := []norm.Method{norm.Must("none"), norm.Must("batchnorm")}
 	for i, replicas := range o.timing().replicas {
 		for _, norm := range norms {
 			out = append(out, group{paper, norm, replicas})
@@ -196,7 +196,7 @@ func (b *benchmark) own(ctx context.Context, g group, impls ...string) error {
 
 // open opens a session of ours and runs the steps before the clock.
 func (b *benchmark) open(ctx context.Context, c *contender) error {
-	key := c.name + " " + c.norm.String()
+	key := c.name + " " + norm.String(c.norm)
 	net := b.nets[key]
 	var err error
 	if net == nil {
@@ -297,7 +297,7 @@ func (b *benchmark) tellAll() {
 // tell tells a contender's row, in the place of the one it had.
 func (b *benchmark) tell(c *contender) {
 	key := fmt.Sprintf("%v, %s", c.group, c.impl)
-	row := []any{c.name, c.batch, c.norm, c.replicas, c.impl}
+	row := []any{c.name, c.batch, norm.String(c.norm), c.replicas, c.impl}
 	switch {
 	case c.failed != "":
 		b.t.keyed(key, append(row, "failed", "", "", "", "", "", "")...)

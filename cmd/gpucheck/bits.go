@@ -10,7 +10,7 @@ import (
 	"driftless/engine/device/cuda"
 	"driftless/engine/optim"
 	"driftless/engine/program"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // trial is a network of the comparisons.
@@ -27,10 +27,10 @@ func (o options) trials() []trial {
 	large, small := o.shapes()
 	var out []trial
 	for _, rule := range []optim.Optimizer{optim.SGD(0.1), optim.Adam(0.001)} {
-		for _, n := range []models.Norm{models.None, models.BatchNorm, models.CenterNaive} {
+		for _, n := range []norm.Method{norm.Must("none"), norm.Must("batchnorm"), norm.Must("center:naive")} {
 			out = append(out, trial{large, kind{n, rule}})
 		}
-		out = append(out, trial{small, kind{models.WhitenNaive, rule}})
+		out = append(out, trial{small, kind{norm.Must("whiten:naive"), rule}})
 	}
 	return out
 }
@@ -150,7 +150,7 @@ func graphs(ctx context.Context, o options, t *teller) error {
 	large, _ := o.shapes()
 	set, steps := load(o, t), max(8, o.steps[len(o.steps)-1])
 	t.table("network", "norm, optimizer", "steps", "way", "kernels launched", "graphs launched", "kernels in graphs", "launches a step")
-	for _, n := range []models.Norm{models.None, models.BatchNorm, models.CenterNaive} {
+	for _, n := range []norm.Method{norm.Must("none"), norm.Must("batchnorm"), norm.Must("center:naive")} {
 		c := trial{large, kind{n, optim.SGD(0.1)}}
 		net, err := c.compile(c.kind, set)
 		if err != nil {
@@ -208,7 +208,7 @@ func replicas(ctx context.Context, o options, t *teller) error {
 	set, steps := load(o, t), min(200, o.steps[len(o.steps)-1])
 	seeds := []int64{3, 4, 5}
 	t.table("network", "norm, optimizer", "steps", "replica", "elements", "differ", "largest difference", "NMSE")
-	for _, k := range []kind{{models.BatchNorm, optim.SGD(0.1)}, {models.None, optim.Adam(0.001)}} {
+	for _, k := range []kind{{norm.Must("batchnorm"), optim.SGD(0.1)}, {norm.Must("none"), optim.Adam(0.001)}} {
 		c := trial{large, k}
 		net, err := c.compile(k, set)
 		if err != nil {
@@ -254,8 +254,8 @@ func someSteps(ctx context.Context, o options, t *teller) error {
 	}
 	large, small := o.shapes()
 	large.rows, small.rows = min(large.rows, 600), min(small.rows, 600)
-	for _, c := range []trial{{large, kind{models.None, optim.SGD(0.1)}}, {large, kind{models.BatchNorm, optim.Adam(0.001)}},
-		{large, kind{models.CenterNaive, optim.Momentum(0.1, 0.9)}}, {small, kind{models.WhitenNaive, optim.SGD(0.1)}}} {
+	for _, c := range []trial{{large, kind{norm.Must("none"), optim.SGD(0.1)}}, {large, kind{norm.Must("batchnorm"), optim.Adam(0.001)}},
+		{large, kind{norm.Must("center:naive"), optim.Momentum(0.1, 0.9)}}, {small, kind{norm.Must("whiten:naive"), optim.SGD(0.1)}}} {
 		net, err := c.compile(c.kind, synthetic())
 		if err != nil {
 			return err

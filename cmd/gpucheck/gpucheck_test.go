@@ -14,7 +14,7 @@ import (
 
 	"driftless/engine/device/cpu"
 	"driftless/engine/program"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // collect runs a part in this process and returns what it tells.
@@ -236,7 +236,7 @@ func TestContenderFails(t *testing.T) {
 		b := newBenchmark(o, tell, synthetic())
 		for _, impl := range []string{implPlain, "PyTorch, eager"} {
 			calls := 0
-			c := &contender{group: group{tiny, models.None, 1}, impl: impl, launches: func() string { return "" }, steps: 1, run: func(context.Context, int) (time.Duration, error) {
+			c := &contender{group: group{tiny, norm.Must("none"), 1}, impl: impl, launches: func() string { return "" }, steps: 1, run: func(context.Context, int) (time.Duration, error) {
 				if calls++; calls == 2 {
 					return 0, errors.New("the device is lost")
 				}

@@ -11,7 +11,7 @@ import (
 
 	"driftless/engine/device/cuda"
 	"driftless/engine/optim"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // ncuLaunches is how many launches Nsight Compute looks at.
@@ -148,7 +148,7 @@ func someLaunches(ctx context.Context, o options, t *teller) error {
 	}
 	for _, sh := range o.launchedNets() {
 		sh.rows = min(sh.rows, 2*sh.batch)
-		net, err := sh.compile(kind{models.None, optim.SGD(benchLR)}, synthetic())
+		net, err := sh.compile(kind{norm.Must("none"), optim.SGD(benchLR)}, synthetic())
 		if err != nil {
 			return err
 		}

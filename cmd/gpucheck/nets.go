@@ -12,6 +12,7 @@ import (
 	"driftless/internal/dataset"
 	"driftless/kernels/gather"
 	"driftless/models"
+	"driftless/models/norm"
 )
 
 // shape is a network's size with the data that it trains on.
@@ -57,17 +58,17 @@ func (o options) wide() shape {
 
 // kind is what a network is trained with.
 type kind struct {
-	norm models.Norm
+	norm norm.Method
 	rule optim.Optimizer
 }
 
-var caseNone = kind{models.None, optim.SGD(0.1)}
+var caseNone = kind{norm.Must("none"), optim.SGD(0.1)}
 
-func (k kind) String() string { return fmt.Sprintf("%v, %v", k.norm, k.rule.Kind) }
+func (k kind) String() string { return fmt.Sprintf("%s, %v", norm.String(k.norm), k.rule.Kind) }
 
 // compiled is a network with its Programs over a layout that any device can open.
 type compiled struct {
-	mlp                models.MLP
+	mlp                *models.Network
 	layout             *program.Layout
 	rows               int
 	first, train, eval *program.Program
@@ -82,7 +83,7 @@ const images, labels = "train.images", "train.labels"
 func (s shape) compile(k kind, set *dataset.Set) (*compiled, error) {
 	pixels := set.Train.Rows * set.Train.Cols
 	c := &compiled{layout: program.NewLayout(program.Float32), rows: min(s.rows, set.Train.N),
-		mlp: models.MLP{Inputs: pixels, Hidden: s.hidden, Classes: dataset.Classes, Activation: "sigmoid", Norm: k.norm, InitSD: 0.1, DType: program.Float32}}
+		mlp: models.MLP{Inputs: pixels, Hidden: s.hidden, Classes: dataset.Classes, Activation: "sigmoid", Norm: k.norm, InitSD: 0.1, DType: program.Float32}.Network()}
 	tested := min(evalRows, c.rows, set.Test.N)
 	for _, d := range []struct {
 		images, labels string
@@ -99,7 +100,7 @@ func (s shape) compile(k kind, set *dataset.Set) (*compiled, error) {
 	if err := c.mlp.AddState(c.layout); err != nil {
 		return nil, err
 	}
-	b, err := c.mlp.Build(models.Training, s.batch)
+	b, err := c.mlp.Build(norm.Training, s.batch)
 	if err != nil {
 		return nil, err
 	}

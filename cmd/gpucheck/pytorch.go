@@ -23,7 +23,7 @@ import (
 	driver "driftless/internal/cuda"
 	"driftless/internal/dataset"
 	"driftless/kernels/order"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 type dataSet = dataset.Set
@@ -299,7 +299,7 @@ func (p *torch) answer(ctx context.Context) (a answer, err error) {
 // open opens one of PyTorch's ways of running.
 func (p *torch) open(ctx context.Context, g group, impl string, steps int) (*contender, error) {
 	key := fmt.Sprintf("%v/%s", g, impl)
-	a, err := p.ask(ctx, map[string]any{"open": key, "norm": g.norm.Method, "replicas": g.replicas, "impl": impl, "steps": steps})
+	a, err := p.ask(ctx, map[string]any{"open": key, "norm": g.norm.Name(), "replicas": g.replicas, "impl": impl, "steps": steps})
 	if err != nil {
 		return nil, err
 	}
@@ -320,7 +320,7 @@ func (p *torch) open(ctx context.Context, g group, impl string, steps int) (*con
 // writeTask writes what PyTorch trains on: pixels, labels and, of each replica,
 // initial weights and the rows of the first epoch in their order.
 func writeTask(dir string, sh shape, rows int, set *dataSet, replicas int) error {
-	net, err := sh.compile(kind{models.None, optim.SGD(benchLR)}, set)
+	net, err := sh.compile(kind{norm.Must("none"), optim.SGD(benchLR)}, set)
 	if err != nil {
 		return err
 	}

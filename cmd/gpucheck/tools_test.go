@@ -12,7 +12,7 @@ import (
 	"time"
 
 	driver "driftless/internal/cuda"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 const testOutput = `=== RUN   TestA
@@ -371,7 +371,7 @@ read line; echo "lost the device" >&2; exit 1`)
 		t.Fatal(err)
 	}
 	defer p.close()
-	g := group{tiny, models.None, 1}
+	g := group{tiny, norm.Must("none"), 1}
 	c, err := p.open(t.Context(), g, "eager", 2)
 	if err != nil || c.loss != 2.5 || c.whole != 1 {
 		t.Fatalf("%+v, %v", c, err)

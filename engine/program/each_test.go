@@ -9,15 +9,16 @@ import (
 	"driftless/engine/device/cpu"
 	"driftless/engine/program"
 	"driftless/models"
+	"driftless/models/norm"
 
 	G "gorgonia.org/gorgonia"
 )
 
 // deep is a network of so many layers, with sums over what each layer makes and its
 // square.
-func deep(t *testing.T, layers, width, batch int) (models.MLP, *program.Layout, program.Spec) {
+func deep(t *testing.T, layers, width, batch int) (*models.Network, *program.Layout, program.Spec) {
 	t.Helper()
-	m := models.MLP{Inputs: 9, Hidden: slices.Repeat([]int{width}, layers), Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: models.BatchNorm}
+	m := models.MLP{Inputs: 9, Hidden: slices.Repeat([]int{width}, layers), Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: norm.Must("batchnorm")}.Network()
 	l := program.NewLayout(m.DType)
 	must(t, m.AddState(l))
 	x := make([]uint8, 50*9)
@@ -27,7 +28,7 @@ func deep(t *testing.T, layers, width, batch int) (models.MLP, *program.Layout, 
 	_, err := l.AddData("x", program.Uint8, 50, 9, x)
 	must(t, err)
 	add(t, l, "y", 50, 1)
-	b, err := m.Build(models.Evaluating, batch)
+	b, err := m.Build(norm.Evaluating, batch)
 	must(t, err)
 	s := program.Spec{Name: "sums", Graph: b.Graph, Feeds: []program.Feed{{Node: b.X, Data: "x"}, {Node: b.Labels, Data: "y"}},
 		Order: program.Sequential, Total: 50, Rounds: (50 + batch - 1) / batch}

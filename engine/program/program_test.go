@@ -10,20 +10,21 @@ import (
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/models"
+	"driftless/models/norm"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
 
 // trainProgram compiles a network's training step.
-func trainProgram(t *testing.T, n models.Norm, o optim.Optimizer) *program.Program {
+func trainProgram(t *testing.T, n norm.Method, o optim.Optimizer) *program.Program {
 	t.Helper()
-	m := models.MLP{Inputs: 9, Hidden: []int{8, 6, 5}, Classes: 4, Activation: "sigmoid", Norm: n}
+	m := models.MLP{Inputs: 9, Hidden: []int{8, 6, 5}, Classes: 4, Activation: "sigmoid", Norm: n}.Network()
 	l := program.NewLayout(program.Float32)
 	must(t, m.AddState(l))
 	add(t, l, "x", 40, 9)
 	add(t, l, "y", 40, 1)
-	b, err := m.Build(models.Training, 10)
+	b, err := m.Build(norm.Training, 10)
 	must(t, err)
 	p, err := engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: o,
 		Data: []engine.Data{{Node: b.X, Name: "x"}, {Node: b.Labels, Name: "y"}}})
@@ -57,7 +58,7 @@ func bytes(t *program.Tensor) int { return t.Rows * t.LD * t.DType.Size() }
 // lies where: an operand must still hold what its producer wrote, and a result
 // must not overlap an operand.
 func TestScratchIsNeverShared(t *testing.T) {
-	for _, n := range models.Forms() {
+	for _, n := range norm.Forms() {
 		for _, o := range []optim.Optimizer{optim.SGD(0.1), optim.Adam(0.1)} {
 			p := trainProgram(t, n, o)
 			for _, b := range p.Blocks {
@@ -105,7 +106,7 @@ func key(t *program.Tensor) string { return fmt.Sprint(t.Off, "/", t.Len()) }
 // TestUpdatesComeAfterReads: a parameter is never read after its update, and the
 // update follows its gradient.
 func TestUpdatesComeAfterReads(t *testing.T) {
-	for _, n := range models.Forms() {
+	for _, n := range norm.Forms() {
 		p := trainProgram(t, n, optim.Momentum(0.1, 0.9))
 		updates := 0
 		for _, b := range p.Blocks {
@@ -123,7 +124,7 @@ func TestUpdatesComeAfterReads(t *testing.T) {
 			}
 		}
 		want := 8 // four layers
-		if n.Affine {
+		if norm.HasAffine(n) {
 			want += 6
 		}
 		if updates != want {
@@ -143,7 +144,7 @@ func TestFusion(t *testing.T) {
 		}
 		return n
 	}
-	none, bn := trainProgram(t, models.None, optim.SGD(1)), trainProgram(t, models.BatchNorm, optim.SGD(1))
+	none, bn := trainProgram(t, norm.Must("none"), optim.SGD(1)), trainProgram(t, norm.Must("batchnorm"), optim.SGD(1))
 	for _, p := range []*program.Program{none, bn} {
 		// 4 forward, 3 for inputs' gradients (not the first layer's), 4 for weights';
 		// the batch is all zeros, so two of them take a mask.
@@ -181,8 +182,7 @@ func TestFusion(t *testing.T) {
 // TestRefreshIsConditional: statistics that are due every T steps are computed
 // every T steps, not only written.
 func TestRefreshIsConditional(t *testing.T) {
-	n := models.StandardizeNaive
-	n.Interval = 5
+	n := norm.Must("standardize:naive:interval=5")
 	for _, in := range trainProgram(t, n, optim.SGD(1)).Blocks[0].Instrs {
 		if conditional := in.Op == program.OpColumnMean || in.Op == program.OpColumnVar; conditional && in.Every != 5 {
 			t.Errorf("%v runs every %d steps, want 5", in.Nodes, in.Every)

@@ -12,6 +12,7 @@ import (
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/models"
+	"driftless/models/norm"
 
 	G "gorgonia.org/gorgonia"
 )
@@ -30,12 +31,12 @@ func TestCompileTimeIsLinear(t *testing.T) {
 	fastest := func(layers int) time.Duration {
 		best := time.Hour
 		for range 5 {
-			m := models.MLP{Inputs: 9, Hidden: slices.Repeat([]int{10}, layers), Classes: 4, Activation: "sigmoid", Norm: models.BatchNorm}
+			m := models.MLP{Inputs: 9, Hidden: slices.Repeat([]int{10}, layers), Classes: 4, Activation: "sigmoid", Norm: norm.Must("batchnorm")}.Network()
 			l := program.NewLayout(m.DType)
 			must(t, m.AddState(l))
 			add(t, l, "x", 100, 9)
 			add(t, l, "y", 100, 1)
-			b, err := m.Build(models.Training, 60)
+			b, err := m.Build(norm.Training, 60)
 			must(t, err)
 			_, err = G.Grad(b.Loss, b.Params...)
 			must(t, err)

@@ -15,6 +15,7 @@ import (
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/models"
+	"driftless/models/norm"
 )
 
 // asCompetitor makes the test binary a program that keeps one processor busy.
@@ -63,7 +64,7 @@ func (c competitor) want(processor bool) {
 func paperSession(b *testing.B, dev *Device) (device.Session, *program.Program) {
 	b.Helper()
 	const rows, inputs, batch = 3000, 784, 60
-	m := models.MLP{Inputs: inputs, Hidden: []int{100, 100, 100}, Classes: 10, Activation: "sigmoid", InitSD: 0.05, Norm: models.None}
+	m := models.MLP{Inputs: inputs, Hidden: []int{100, 100, 100}, Classes: 10, Activation: "sigmoid", InitSD: 0.05, Norm: norm.Must("none")}.Network()
 	l := program.NewLayout(program.Float32)
 	x, y := make([]float32, rows*inputs), make([]uint8, rows)
 	for i := range x {
@@ -82,7 +83,7 @@ func paperSession(b *testing.B, dev *Device) (device.Session, *program.Program) 
 	if err != nil {
 		b.Fatal(err)
 	}
-	net, err := m.Build(models.Training, batch)
+	net, err := m.Build(norm.Training, batch)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"driftless/kernels"
 	"driftless/kernels/gather"
 	"driftless/models"
+	"driftless/models/norm"
 )
 
 // pixels draws rows of bytes of which a share is not 0.
@@ -32,15 +33,15 @@ func pixels(n int, share float64) []uint8 {
 
 // network is a training with everything that goes with it.
 type network struct {
-	mlp                models.MLP
+	mlp                *models.Network
 	layout             *program.Layout
 	first, train, test *program.Program
 }
 
-func newNetwork(t testing.TB, n models.Norm, o optim.Optimizer, act string, share float64, mp gather.Map, dt program.DType) *network {
+func newNetwork(t testing.TB, n norm.Method, o optim.Optimizer, act string, share float64, mp gather.Map, dt program.DType) *network {
 	t.Helper()
 	const rows, inputs, batch = 90, 70, 24
-	w := &network{mlp: models.MLP{Inputs: inputs, Hidden: []int{40, 36}, Classes: 10, Activation: act, InitSD: 0.2, Norm: n}, layout: program.NewLayout(program.Float32)}
+	w := &network{mlp: models.MLP{Inputs: inputs, Hidden: []int{40, 36}, Classes: 10, Activation: act, InitSD: 0.2, Norm: n}.Network(), layout: program.NewLayout(program.Float32)}
 	l := w.layout
 	check := func(err error) {
 		t.Helper()
@@ -67,7 +68,7 @@ func newNetwork(t testing.TB, n models.Norm, o optim.Optimizer, act string, shar
 	_, err = l.AddData("y", program.Uint8, rows, 1, classes)
 	check(err)
 	check(w.mlp.AddState(l))
-	b, err := w.mlp.Build(models.Training, batch)
+	b, err := w.mlp.Build(norm.Training, batch)
 	check(err)
 	w.train, err = engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: o,
 		Data: []engine.Data{{Node: b.X, Name: "x", Map: mp}, {Node: b.Labels, Name: "y"}}})
@@ -119,8 +120,8 @@ func (w *network) states(t testing.TB, dev device.Device, steps int) map[string]
 // TestTeams: neither the number of workers nor the instruction set shows in any
 // bit of training, refreshing and evaluating, whatever the normalization.
 func TestTeams(t *testing.T) {
-	for _, n := range models.Forms() {
-		t.Run(n.String(), func(t *testing.T) {
+	for _, n := range norm.Forms() {
+		t.Run(norm.String(n), func(t *testing.T) {
 			for _, v := range []struct {
 				name  string
 				share float64
@@ -133,8 +134,8 @@ func TestTeams(t *testing.T) {
 				{"dense", 0.9, gather.Unit, optim.Adam(0.01), "relu"},
 			} {
 				n := n
-				if n.Grad == models.Naive {
-					n.Interval = 2
+				if norm.Has(n, "interval") {
+					_ = norm.Set(n, "interval", "2") // it has it
 				}
 				w := newNetwork(t, n, v.o, v.act, v.share, v.mp, program.Uint8)
 				want := w.states(t, newDevice(1, 0), 7)
@@ -159,7 +160,7 @@ func TestTeams(t *testing.T) {
 // finite. The dense network is fed the same numbers as floats.
 func TestMaskIsDense(t *testing.T) {
 	for _, mp := range []gather.Map{gather.Binary, gather.Unit} {
-		for _, n := range []models.Norm{models.None, models.BatchNorm} {
+		for _, n := range []norm.Method{norm.Must("none"), norm.Must("batchnorm")} {
 			masked := newNetwork(t, n, optim.SGD(0.1), "sigmoid", 0.2, mp, program.Uint8)
 			dense := newNetwork(t, n, optim.SGD(0.1), "sigmoid", 0.2, mp, program.Float32)
 			if m, d := count(masked, program.OpMasked), count(dense, program.OpMasked); m != 3 || d != 0 {
@@ -202,7 +203,7 @@ func trained(t *testing.T, w *network, bad float32) map[string][]float32 {
 	}
 	defer s.Close()
 	out := map[string][]float32{}
-	weight := make([]float32, w.mlp.Inputs*w.mlp.Hidden[0])
+	weight := make([]float32, w.mlp.Inputs*w.mlp.Hidden[0].Width)
 	if err = w.mlp.Initialize(s, 0, 1); err == nil {
 		err = s.Read("fc1.weight", 0, weight)
 	}
@@ -229,7 +230,7 @@ func trained(t *testing.T, w *network, bad float32) map[string][]float32 {
 // TestAllocations: steps allocate nothing, whatever a Run itself does, alone and
 // in teams.
 func TestAllocations(t *testing.T) {
-	for _, n := range []models.Norm{models.None, models.StandardizeNaive, models.BatchNorm} {
+	for _, n := range []norm.Method{norm.Must("none"), norm.Must("standardize:naive"), norm.Must("batchnorm")} {
 		w := newNetwork(t, n, optim.SGD(0.1), "sigmoid", 0.2, gather.Binary, program.Uint8)
 		for _, workers := range []int{1, 2} {
 			s, err := newDevice(workers, 0).Open(w.layout, 1)
@@ -254,7 +255,7 @@ func TestAllocations(t *testing.T) {
 // TestReplicasTakeTurns: more replicas than workers, and sessions side by side,
 // come to the same as each alone.
 func TestReplicasTakeTurns(t *testing.T) {
-	w := newNetwork(t, models.BatchNorm, optim.SGD(0.1), "sigmoid", 0.2, gather.Binary, program.Uint8)
+	w := newNetwork(t, norm.Must("batchnorm"), optim.SGD(0.1), "sigmoid", 0.2, gather.Binary, program.Uint8)
 	want := w.states(t, newDevice(1, 0), 20)
 	dev := newDevice(2, 0)
 	var wg sync.WaitGroup

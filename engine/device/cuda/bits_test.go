@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"driftless/engine/device/cpu"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // TestPaperNet trains the paper's network on the device and on the CPU: every state
@@ -17,15 +17,15 @@ func TestPaperNet(t *testing.T) {
 	if testing.Short() {
 		steps = 3
 	}
-	for _, n := range []models.Norm{models.None, models.BatchNorm, models.CenterNaive} {
-		t.Run(n.String(), func(t *testing.T) { equalsCPU(t, paper(n), steps) })
+	for _, n := range []norm.Method{norm.Must("none"), norm.Must("batchnorm"), norm.Must("center:naive")} {
+		t.Run(norm.String(n), func(t *testing.T) { equalsCPU(t, paper(n), steps) })
 	}
 }
 
 // TestEveryNorm does the same with a small network for every normalization.
 func TestEveryNorm(t *testing.T) {
-	for _, n := range models.Forms() {
-		t.Run(n.String(), func(t *testing.T) { equalsCPU(t, small(n), 30) })
+	for _, n := range norm.Forms() {
+		t.Run(norm.String(n), func(t *testing.T) { equalsCPU(t, small(n), 30) })
 	}
 }
 

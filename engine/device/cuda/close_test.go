@@ -12,7 +12,7 @@ import (
 	"driftless/engine/program"
 	driver "driftless/internal/cuda"
 	"driftless/internal/ptx"
-	"driftless/models"
+	"driftless/models/norm"
 
 	"gorgonia.org/cu"
 )
@@ -20,7 +20,7 @@ import (
 // TestCloseFreesAll: after the last session nothing is left on the device.
 func TestCloseFreesAll(t *testing.T) {
 	onlyVirtual(t, "lists what is left")
-	n := small(models.WhitenNaive).compile(t)
+	n := small(norm.Must("whiten:naive")).compile(t)
 	a, b := n.open(t, open(t), 3), n.open(t, open(t), 3, 4)
 	for range 2 { // once for graphs
 		must(t, a.Run(context.Background(), n.train, 4))

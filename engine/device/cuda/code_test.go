@@ -15,7 +15,7 @@ import (
 
 	"driftless/engine/device/cpu"
 	driver "driftless/internal/cuda"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // TestChoose: a device takes the newest code of its major number that is not newer than
@@ -61,7 +61,7 @@ func codeFor(t *testing.T, folder string, k *entry, code string) {
 // the driver refuses, or cannot be read, is said, and PTX stands in.
 func TestMachineCode(t *testing.T) {
 	onlyVirtual(t, "is of compute capability 7.5, and takes PTX for machine code")
-	n := small(models.None).compile(t)
+	n := small(norm.Must("none")).compile(t)
 	ref := n.open(t, cpu.New(), 3)
 	must(t, ref.Run(context.Background(), n.train, 3))
 	run := func() (warned []string, marked bool) {
@@ -122,7 +122,7 @@ func TestMachineCode(t *testing.T) {
 // options: one context, and each file of kernels is loaded once.
 func TestKeptContext(t *testing.T) {
 	onlyVirtual(t, "counts contexts and modules")
-	n := small(models.BatchNorm).compile(t)
+	n := small(norm.Must("batchnorm")).compile(t)
 	before := driver.Virtual().Counters()
 	for _, opts := range [][]Option{{Keep()}, {}, {Keep(), PlainLaunches()}, {Warn(func(string) {})}} {
 		for range 2 {

@@ -15,11 +15,12 @@ import (
 	"driftless/engine/program"
 	"driftless/kernels/gather"
 	"driftless/models"
+	"driftless/models/norm"
 )
 
 // net is a network with its Programs over one layout, which any device can open.
 type net struct {
-	mlp                 models.MLP
+	mlp                 *models.Network
 	layout              *program.Layout
 	first, train, eval  *program.Program
 	probe, reestimation *program.Program
@@ -27,7 +28,7 @@ type net struct {
 
 // config is what a net is made from.
 type config struct {
-	norm           models.Norm
+	norm           norm.Method
 	inputs         int
 	hidden         []int
 	batch, rows    int
@@ -43,12 +44,12 @@ type config struct {
 
 // paper is the network of Ioffe & Szegedy's section 4.1, small the one that every
 // norm is trained on.
-func paper(n models.Norm) config {
+func paper(n norm.Method) config {
 	return config{norm: n, inputs: 784, hidden: []int{100, 100, 100}, batch: 60, rows: 600, pixels: gather.Binary, rule: optim.SGD(0.1),
 		activation: "sigmoid", share: 0.2, evaluationRows: 70}
 }
 
-func small(n models.Norm) config {
+func small(n norm.Method) config {
 	return config{norm: n, inputs: 64, hidden: []int{32, 32}, batch: 16, rows: 520, pixels: gather.Unit, rule: optim.SGD(0.1),
 		activation: "sigmoid", share: 0.2, evaluationRows: 510}
 }
@@ -64,7 +65,7 @@ func must(t testing.TB, err error) {
 func (c config) compile(t testing.TB) *net {
 	t.Helper()
 	n := &net{layout: program.NewLayout(program.Float32)}
-	n.mlp = models.MLP{Inputs: c.inputs, Hidden: c.hidden, Classes: 10, Activation: c.activation, Norm: c.norm, InitSD: 0.1, DType: program.Float32}
+	n.mlp = models.MLP{Inputs: c.inputs, Hidden: c.hidden, Classes: 10, Activation: c.activation, Norm: c.norm, InitSD: 0.1, DType: program.Float32}.Network()
 	l := n.layout
 	rng := rand.New(rand.NewPCG(1, 2))
 	images, labels := make([]uint8, c.rows*c.inputs), make([]uint8, c.rows)
@@ -86,7 +87,7 @@ func (c config) compile(t testing.TB) *net {
 		must(t, err)
 	}
 	must(t, n.mlp.AddState(l))
-	b, err := n.mlp.Build(models.Training, c.batch)
+	b, err := n.mlp.Build(norm.Training, c.batch)
 	must(t, err)
 	n.train, err = engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: c.rule,
 		Data: []engine.Data{{Node: b.X, Name: "train.images", Map: c.pixels}, {Node: b.Labels, Name: "train.labels"}}})

@@ -11,13 +11,13 @@ import (
 
 	"driftless/engine/device"
 	"driftless/engine/program"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // TestProfile lists the launches of a step, and what the host does, in the order in
 // which they run; timed, the steps are steps, and every part has its time.
 func TestProfile(t *testing.T) {
-	c := small(models.WhitenNaive)
+	c := small(norm.Must("whiten:naive"))
 	c.inputs, c.hidden = 9, []int{8}
 	n := c.compile(t)
 	s, same := n.open(t, open(t), 3), n.open(t, open(t), 3)

@@ -15,7 +15,7 @@ import (
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/kernels/gather"
-	"driftless/models"
+	"driftless/models/norm"
 )
 
 // counters returns what a session has done.
@@ -24,7 +24,7 @@ func counters(s device.Session) Counters { return s.(interface{ Counters() Count
 // TestRules trains with every optimizer, activation and kind of pixels.
 func TestRules(t *testing.T) {
 	for i, rule := range []optim.Optimizer{optim.Momentum(0.1, 0.9), optim.Adam(0.01), optim.AdamW(0.01)} {
-		c := small(models.BatchNorm)
+		c := small(norm.Must("batchnorm"))
 		c.rule, c.activation = rule, []string{"sigmoid", "tanh", "relu"}[i]
 		c.pixels, c.share = []gather.Map{gather.Unit, gather.Binary, gather.Raw}[i], []float64{0.2, 0.2, 0.9}[i]
 		t.Run(fmt.Sprintf("%s, %s, pixels %d", rule.Kind, c.activation, i), func(t *testing.T) { equalsCPU(t, c, 12) })
@@ -34,7 +34,7 @@ func TestRules(t *testing.T) {
 // TestLargeBatch trains with more rows than a block takes alone: products and
 // normalizations are launches of their own.
 func TestLargeBatch(t *testing.T) {
-	c := small(models.BatchNorm)
+	c := small(norm.Must("batchnorm"))
 	c.batch = 130
 	c.rule = optim.Momentum(0.1, 0.9)
 	equalsCPU(t, c, 4)
@@ -43,10 +43,9 @@ func TestLargeBatch(t *testing.T) {
 // TestRefreshes trains with statistics that are refreshed between steps, every
 // step or every third: what is due differs from step to step.
 func TestRefreshes(t *testing.T) {
-	for _, stats := range []models.Stats{models.Batch, models.EMA, models.Full} {
+	for _, stats := range []norm.Stats{norm.Batch, norm.EMA, norm.Full} {
 		for _, interval := range []int{1, 3} {
-			n := models.StandardizeNaive
-			n.Stats, n.Interval = stats, interval
+			n := norm.Must(fmt.Sprintf("standardize:naive:stats=%s:interval=%d", stats, interval))
 			t.Run(fmt.Sprintf("%s every %d", stats, interval), func(t *testing.T) { equalsCPU(t, small(n), 14) })
 		}
 	}
@@ -55,7 +54,7 @@ func TestRefreshes(t *testing.T) {
 // TestReplicas: three replicas have the bits of three single runs, and the order of
 // work that a device leaves open does not matter.
 func TestReplicas(t *testing.T) {
-	n := small(models.BatchNorm).compile(t)
+	n := small(norm.Must("batchnorm")).compile(t)
 	d := open(t)
 	many := n.open(t, d, 3, 4, 5)
 	must(t, many.Run(context.Background(), n.train, 10))
@@ -78,10 +77,10 @@ func TestReplicas(t *testing.T) {
 // it has alone.
 func TestSessionsAtOnce(t *testing.T) {
 	d := open(t)
-	norms := []models.Norm{models.None, models.BatchNorm, models.CenterNaive}
+	norms := []norm.Method{norm.Must("none"), norm.Must("batchnorm"), norm.Must("center:naive")}
 	nets, alone, together := make([]*net, len(norms)), make([]device.Session, len(norms)), make([]device.Session, len(norms))
-	for i, norm := range norms {
-		c := small(norm)
+	for i, n := range norms {
+		c := small(n)
 		c.inputs, c.hidden = 9, []int{8}
 		nets[i] = c.compile(t)
 		alone[i], together[i] = nets[i].open(t, d, 3), nets[i].open(t, d, 3)
@@ -99,7 +98,7 @@ func TestSessionsAtOnce(t *testing.T) {
 	wg.Wait()
 	for i, err := range errs {
 		must(t, err)
-		nets[i].same(t, norms[i].String(), alone[i], 0, together[i], 0)
+		nets[i].same(t, norm.String(norms[i]), alone[i], 0, together[i], 0)
 		if counters(together[i]).GraphLaunches == 0 {
 			t.Errorf("%v: no graph was captured", norms[i])
 		}
@@ -108,7 +107,7 @@ func TestSessionsAtOnce(t *testing.T) {
 
 // TestTwice: two runs are the same.
 func TestTwice(t *testing.T) {
-	n := small(models.StandardizeNaive).compile(t)
+	n := small(norm.Must("standardize:naive")).compile(t)
 	a, b := n.open(t, open(t), 3), n.open(t, open(t), 3)
 	must(t, a.Run(context.Background(), n.train, 9))
 	must(t, b.Run(context.Background(), n.train, 9))
@@ -118,10 +117,8 @@ func TestTwice(t *testing.T) {
 // TestGraphs: captured steps are the steps that were captured, and long runs are
 // one launch for each 50 steps.
 func TestGraphs(t *testing.T) {
-	norm := models.CenterNaive
-	norm.Stats, norm.Interval = models.EMA, 4
-	for _, norm := range []models.Norm{models.BatchNorm, norm} {
-		c := small(norm)
+	for _, m := range []norm.Method{norm.Must("batchnorm"), norm.Must("center:naive:stats=ema:interval=4")} {
+		c := small(m)
 		c.inputs, c.hidden = 9, []int{8}
 		n := c.compile(t)
 		a, b := n.open(t, open(t), 3, 4), n.open(t, open(t, PlainLaunches()), 3, 4)
@@ -136,7 +133,7 @@ func TestGraphs(t *testing.T) {
 			t.Errorf("with graphs %+v, without %+v", x, y)
 		}
 	}
-	n := small(models.None).compile(t)
+	n := small(norm.Must("none")).compile(t)
 	s := n.open(t, open(t), 3)
 	must(t, s.Run(context.Background(), n.train, 50))
 	before := counters(s)
@@ -149,9 +146,7 @@ func TestGraphs(t *testing.T) {
 // TestDiverged: a replica that diverges stops where it does on the CPU, the others
 // go on, and one that is given finite weights again goes on from its own step.
 func TestDiverged(t *testing.T) {
-	norm := models.StandardizeNaive
-	norm.Stats, norm.Interval = models.EMA, 3 // what is due depends on the step
-	n := small(norm).compile(t)
+	n := small(norm.Must("standardize:naive:stats=ema:interval=3")).compile(t) // what is due depends on the step
 	sessions := []device.Session{n.open(t, cpu.New(), 1, 2, 3), n.open(t, open(t), 1, 2, 3)}
 	for _, s := range sessions {
 		must(t, s.Run(context.Background(), n.train, 4))
@@ -186,9 +181,7 @@ func TestDiverged(t *testing.T) {
 // TestDifferentSteps: replicas need not have done as many steps, also where what is
 // due depends on them.
 func TestDifferentSteps(t *testing.T) {
-	norm := models.StandardizeNaive
-	norm.Stats, norm.Interval = models.EMA, 3
-	n := small(norm).compile(t)
+	n := small(norm.Must("standardize:naive:stats=ema:interval=3")).compile(t)
 	a, b := n.open(t, cpu.New(), 1, 2, 3), n.open(t, open(t), 1, 2, 3)
 	for _, s := range []device.Session{a, b} {
 		must(t, s.Run(context.Background(), n.train, 4))
@@ -202,7 +195,7 @@ func TestDifferentSteps(t *testing.T) {
 
 // TestAllDiverged: when no replica is left, nothing is launched.
 func TestAllDiverged(t *testing.T) {
-	n := small(models.None).compile(t)
+	n := small(norm.Must("none")).compile(t)
 	s := n.open(t, open(t), 1)
 	must(t, s.Write(program.StateNonFinite, 0, []int64{0}))
 	must(t, s.Run(context.Background(), n.train, 3))
@@ -225,23 +218,23 @@ func TestLaunches(t *testing.T) {
 		}
 		return after.Launches - before.Launches
 	}
-	for _, norm := range models.Forms() {
+	for _, m := range norm.Forms() {
 		want := 9
-		if norm == models.WhitenNaive {
+		if m.Name() == "whiten" {
 			want += 2 * 3
 		}
-		if n := step(paper(norm).compile(t)); n != want {
-			t.Errorf("%v: %d launches, want %d", norm, n, want)
+		if n := step(paper(m).compile(t)); n != want {
+			t.Errorf("%s: %d launches, want %d", m.Name(), n, want)
 		}
-		c := small(norm)
+		c := small(m)
 		c.hidden = []int{16, 16, 16}
 		c.rule = optim.Momentum(0.1, 0.9)
 		if n := step(c.compile(t)); n != want {
-			t.Errorf("%v, momentum: %d launches, want %d", norm, n, want)
+			t.Errorf("%s, momentum: %d launches, want %d", m.Name(), n, want)
 		}
 		c.rule = optim.Adam(0.01)
 		if n := step(c.compile(t)); n != want+2 {
-			t.Errorf("%v, adam: %d launches, want %d", norm, n, want+2)
+			t.Errorf("%s, adam: %d launches, want %d", m.Name(), n, want+2)
 		}
 	}
 }

@@ -4,26 +4,27 @@ import (
 	"fmt"
 
 	"driftless/engine/ops"
+	"driftless/models/norm"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
 
-// Layer is the smallest network in which a normalization can go wrong: one
+// OneLayer is the smallest network in which a normalization can go wrong: one
 // linear layer, x = U·W + b, x̂ = normalize(x), in float64, with the mean of
 // ½(y - x̂)² over all elements as loss. Its batch U [Rows, Inputs] and targets Y
 // [Rows, Width] are part of the graph; W [Inputs, Width] and B [Width] are where
 // the parameters start. Matrices are row major.
-type Layer struct {
+type OneLayer struct {
 	Rows, Inputs, Width int
 	U, Y, W, B          []float64
-	Norm                Norm
+	Norm                norm.Method
 }
 
 // Build returns the loss and the input nodes of the given names: "w", "b", and
 // the normalization's, such as "norm1.bias". It fails when sizes disagree or the
 // graph has no such node.
-func (l Layer) Build(params ...string) (loss *G.Node, nodes []*G.Node, err error) {
+func (l OneLayer) Build(params ...string) (loss *G.Node, nodes []*G.Node, err error) {
 	g := G.NewGraph()
 	input := func(name string, data []float64, shape ...int) *G.Node {
 		if n := tensor.Shape(shape).TotalSize(); len(data) != n && err == nil {

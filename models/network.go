@@ -1,0 +1,258 @@
+package models
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"driftless/engine/device"
+	"driftless/engine/ops"
+	"driftless/engine/program"
+	"driftless/models/norm"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Network is a feed-forward network: hidden layers, each a linear map, the normalization
+// and an activation, then a linear layer that gives logits for softmax cross-entropy. The
+// bias before a normalization is kept, so that what happens to it can be seen.
+//
+// State names are fc1.weight (in × out; PyTorch keeps out × in), fc1.bias, norm1.…, with
+// the output layer last. Weights start at N(0, InitSD²), biases at 0.
+type Network struct {
+	Inputs  int // numbers of an example
+	Hidden  []Layer
+	Classes int
+	InitSD  float64
+	Norm    norm.Method
+	DType   program.DType // Float32 or Float64
+}
+
+// Layer is a hidden layer.
+type Layer struct {
+	Width      int
+	Activation string // one of Activations
+}
+
+// maxWidth bounds layer sizes, so that a typing error is not an allocation.
+const maxWidth = 1 << 16
+
+// Validate reports the first setting that cannot work.
+func (n *Network) Validate() error {
+	if n.DType != program.Float32 && n.DType != program.Float64 {
+		return fmt.Errorf("element type %v cannot be trained: use float32 or float64", n.DType)
+	}
+	if len(n.Hidden) == 0 {
+		return fmt.Errorf("no hidden layer: give sizes such as 100,100,100")
+	}
+	for _, d := range n.sizes() {
+		if d < 1 || d > maxWidth {
+			return fmt.Errorf("layer size %d is outside 1 … %d", d, maxWidth)
+		}
+	}
+	if p := n.Weights(); p > 1<<28 {
+		return fmt.Errorf("layers %s have %d weights, more than the limit of %d: use smaller layers", n, p, 1<<28)
+	}
+	if !(n.InitSD >= 0) || math.IsInf(n.InitSD, 0) {
+		return fmt.Errorf("init-sd %v is not a number of at least 0", n.InitSD)
+	}
+	for _, l := range n.Hidden {
+		if !slices.Contains(Activations, l.Activation) {
+			return norm.Unknown("activation", l.Activation, Activations)
+		}
+	}
+	return n.Norm.Validate()
+}
+
+// String returns the layer sizes, such as "784-100-100-100-10"; of a deep net the first
+// and the last.
+func (n *Network) String() string {
+	const most, ends = 12, 3
+	var s []string
+	for _, d := range n.sizes() {
+		s = append(s, fmt.Sprint(d))
+	}
+	if k := len(s); k > most {
+		return fmt.Sprintf("%s-…-%s (%d layers)", strings.Join(s[:ends], "-"), strings.Join(s[k-ends:], "-"), k-1)
+	}
+	return strings.Join(s, "-")
+}
+
+// sizes are the numbers of units, the inputs first and the classes last.
+func (n *Network) sizes() []int {
+	out := []int{n.Inputs}
+	for _, l := range n.Hidden {
+		out = append(out, l.Width)
+	}
+	return append(out, n.Classes)
+}
+
+// Weights returns the number of weights of the linear layers, without biases and what a
+// normalization adds.
+func (n *Network) Weights() int {
+	count, s := 0, n.sizes()
+	for i := range s[1:] {
+		count += s[i] * s[i+1]
+	}
+	return count
+}
+
+// Layers returns the names of the linear layers, fc1 first.
+func (n *Network) Layers() []string {
+	out := make([]string, len(n.Hidden)+1)
+	for i := range out {
+		out[i] = fmt.Sprintf("fc%d", i+1)
+	}
+	return out
+}
+
+// Built is one graph of the network.
+type Built struct {
+	Graph     *G.ExprGraph
+	X, Labels *G.Node   // [batch, inputs] and [batch]: class indices
+	Linear    []*G.Node // output of each hidden linear layer, before the normalization
+	Before    []*G.Node // input of each activation
+	Logits    *G.Node
+	Loss      *G.Node // mean cross-entropy
+	RowLoss   *G.Node // cross-entropy of each row
+	Correct   *G.Node // 1 for each row whose largest logit is its label's
+	Params    []*G.Node
+	linears   []*norm.Scope // of every linear layer
+	norms     []*norm.Scope // of every hidden layer
+}
+
+// Build returns the network's graph for batches of that size.
+func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
+	if err := n.Validate(); err != nil {
+		return nil, err
+	}
+	if batch < 1 {
+		return nil, fmt.Errorf("batch %d is not positive", batch)
+	}
+	dt := n.DType.Dtype()
+	b := &Built{Graph: G.NewGraph()}
+	b.X = G.NewMatrix(b.Graph, dt, G.WithShape(batch, n.Inputs), G.WithName("x"))
+	b.Labels = G.NewVector(b.Graph, dt, G.WithShape(batch), G.WithName("labels"))
+	h, sizes := b.X, n.sizes()
+	for i, layer := range n.Layers() {
+		fc := norm.NewScope(n.Norm, norm.Scope{Name: layer, Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, SD: n.InitSD, Stream: uint64(i)})
+		z, err := b.linear(fc, h)
+		if err != nil {
+			return nil, fmt.Errorf("layer %s: %w", layer, err)
+		}
+		if i == len(n.Hidden) {
+			b.Logits = z
+			break
+		}
+		b.Linear = append(b.Linear, z)
+		s := norm.NewScope(n.Norm, norm.Scope{Name: fmt.Sprintf("norm%d", i+1), Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt})
+		if z, err = s.Normalize(z); err != nil {
+			return nil, err
+		}
+		b.norms = append(b.norms, s)
+		b.Params = append(b.Params, s.Parameters()...)
+		b.Before = append(b.Before, z)
+		if h, err = activations[n.Hidden[i].Activation](z); err != nil {
+			return nil, fmt.Errorf("layer %s: %w", layer, err)
+		}
+	}
+	var err error
+	if b.Loss, err = ops.CrossEntropy(b.Logits, b.Labels); err != nil {
+		return nil, err
+	}
+	if b.RowLoss, err = ops.CrossEntropyRows(b.Logits, b.Labels); err != nil {
+		return nil, err
+	}
+	b.Correct, err = ops.Correct(b.Logits, b.Labels)
+	return b, err
+}
+
+// linear adds h·W + b.
+func (b *Built) linear(s *norm.Scope, h *G.Node) (*G.Node, error) {
+	w, bias := s.Weight(h.Shape()[1]), s.Bias()
+	b.linears = append(b.linears, s)
+	b.Params = append(b.Params, w, bias)
+	z, err := G.Mul(h, w)
+	if err != nil {
+		return nil, err
+	}
+	return G.BroadcastAdd(z, bias, nil, []byte{0})
+}
+
+// activations are the functions that a hidden layer may end in.
+var activations = map[string]func(z *G.Node) (*G.Node, error){"sigmoid": G.Sigmoid, "relu": ops.ReLU, "tanh": G.Tanh}
+
+// Activations are their names.
+var Activations = []string{"sigmoid", "relu", "tanh"}
+
+// states returns the state that evaluation needs, layer by layer.
+func (n *Network) states() ([]norm.State, error) {
+	b, err := n.Build(norm.Evaluating, 1)
+	if err != nil {
+		return nil, err
+	}
+	var out []norm.State
+	for i, fc := range b.linears {
+		out = append(out, fc.States()...)
+		if i < len(b.norms) {
+			out = append(out, b.norms[i].States()...)
+		}
+	}
+	return out, nil
+}
+
+// AddState registers the state whose values graphs do not carry.
+func (n *Network) AddState(l *program.Layout) error {
+	states, err := n.states()
+	if err != nil {
+		return err
+	}
+	for _, t := range states {
+		if !t.Init.Random && !t.Init.Bare {
+			continue
+		}
+		if _, err := l.Add(n.state(t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// state is a tensor as a layout has it, at zero.
+func (n *Network) state(t norm.State) program.State {
+	cols := t.Shape[len(t.Shape)-1]
+	return program.State{Name: t.Name, DType: n.DType, Rows: tensor.Shape(t.Shape).TotalSize() / cols, Cols: cols, Shape: t.Shape}
+}
+
+// Initialize draws a replica's random state. It depends on the seed and the shapes alone,
+// so arms of an experiment start alike.
+func (n *Network) Initialize(s device.Session, replica int, seed int64) error {
+	states, err := n.states()
+	if err != nil {
+		return err
+	}
+	for _, t := range states {
+		if !t.Init.Random {
+			continue
+		}
+		rng := rand.New(rand.NewPCG(uint64(seed), t.Init.Stream))
+		values := t.Values()
+		switch v := values.(type) {
+		case []float64:
+			for j := range v {
+				v[j] = t.Init.SD * rng.NormFloat64()
+			}
+		case []float32:
+			for j := range v {
+				v[j] = float32(t.Init.SD * rng.NormFloat64())
+			}
+		}
+		if err := s.Write(t.Name, replica, values); err != nil {
+			return err
+		}
+	}
+	return nil
+}

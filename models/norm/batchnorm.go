@@ -1,0 +1,65 @@
+package norm
+
+import (
+	"driftless/engine/ops"
+
+	G "gorgonia.org/gorgonia"
+)
+
+// BatchNorm is batch normalization (Ioffe & Szegedy 2015): standardization differentiated
+// in the graph, followed by a trained scale gamma and shift beta. Its defaults are those of
+// PyTorch's BatchNorm1d: eps 1e-5, momentum 0.1, biased variance for normalizing, unbiased
+// for the running one.
+type BatchNorm struct {
+	Affine bool    `arm:"affine" help:"train gamma and beta after it"`
+	Eps    float64 `arm:"eps" help:"added to the variance"`
+	Running
+}
+
+func init() {
+	Register(Info{Name: "batchnorm", Title: "standardize, then trained gamma and beta", Paper: "Ioffe & Szegedy 2015",
+		Instead: "batchnorm is differentiated in the graph by definition: use standardize:naive:affine",
+		New:     func() Method { return &BatchNorm{Affine: true, Eps: 1e-5, Running: Running{0.1}} }})
+}
+
+// Name implements Method.
+func (*BatchNorm) Name() string { return "batchnorm" }
+
+// Validate implements Method.
+func (b *BatchNorm) Validate() error {
+	if err := checkEps(b, b.Eps); err != nil {
+		return err
+	}
+	return b.Running.check(b)
+}
+
+// CancelsBias reports that a bias before it is taken out.
+func (*BatchNorm) CancelsBias() bool { return true }
+
+// Output implements Output.
+func (b *BatchNorm) Output(s *Scope, x *G.Node) (*G.Node, error) {
+	if s.Mode == Evaluating {
+		return ops.NormalizeBy(x, s.RunningMean(), s.RunningVar(), b.Eps)
+	}
+	if err := twoRows(b, x, "one row has no variance"); err != nil {
+		return nil, err
+	}
+	mean, err := ops.ColumnMean(x)
+	if err != nil {
+		return nil, err
+	}
+	variance, err := ops.ColumnVar(x, mean)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.track(s, x, mean, variance); err != nil {
+		return nil, err
+	}
+	return ops.Standardize(x, b.Eps)
+}
+
+// Passes implements Estimator.
+func (*BatchNorm) Passes() []Pass { return []Pass{meanPass, varPass} }
+
+// Finish implements Estimator.
+func (*BatchNorm) Finish(*Scope) error { return nil }

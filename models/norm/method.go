@@ -1,0 +1,222 @@
+package norm
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+)
+
+// Method is a normalization with its settings: a pointer to one of the struct types of
+// this package, whose exported fields are the settings. New and Parse make one with its
+// defaults. What a method does to a network is what else it implements: Output, Estimator,
+// Refresher.
+type Method interface {
+	// Name returns the name that the method is registered under.
+	Name() string
+
+	// Validate reports the first setting that cannot work, in a sentence that begins
+	// with the method's name.
+	Validate() error
+}
+
+// Output is a method that normalizes what a linear layer gives, before the activation.
+type Output interface {
+	Method
+
+	// Output adds the normalization of x [rows, features] to its graph.
+	Output(s *Scope, x *G.Node) (*G.Node, error)
+}
+
+// Estimator is a method whose statistics can be estimated over many rows: by sweeps in
+// order, each of which may use what the ones before found.
+type Estimator interface {
+	Method
+
+	Passes() []Pass
+
+	// Finish adds, to a graph of its own, Assign nodes that derive further state from
+	// what the passes found. It may add nothing.
+	Finish(s *Scope) error
+}
+
+// Pass is one sweep over rows: the mean of a node's rows, or with Outer of their outer
+// products, becomes a statistic.
+type Pass struct {
+	Into  string // the statistic's name, such as "running_mean"
+	Outer bool
+	Node  func(s *Scope, x *G.Node) (*G.Node, error) // nil: x itself
+}
+
+// Refresher is a method that keeps statistics outside the graph and refreshes them
+// between steps.
+type Refresher interface {
+	Method
+
+	// Refresh says from which rows and how often; a zero Schedule: not with these
+	// settings.
+	Refresh() Schedule
+}
+
+// Rows says which rows statistics are refreshed from.
+type Rows uint8
+
+// The rows. From a batch and from a sample by a forward pass in a Refreshing graph; from
+// all rows by the passes of an Estimator, layer after layer.
+const (
+	RowsNone     Rows = iota
+	RowsOfBatch       // the batch of the step just done
+	RowsOfSample      // a fixed seeded sample of the training rows
+	RowsOfAll         // all training rows
+)
+
+// Schedule is when and from what a method's state is refreshed: once before the first
+// step, so that every arm starts from statistics of its data, then after every so many
+// steps.
+type Schedule struct {
+	Rows   Rows
+	Every  int // steps
+	Sample int // rows of the sample, at most
+
+	// LeastRows is the number of rows that a layer's width needs.
+	LeastRows func(width int) int
+}
+
+// Class is what becomes of a method's statistics when a step is taken; reports and
+// findings go by it.
+type Class string
+
+// The classes.
+const (
+	Plain         Class = "none"        // there are no statistics
+	Uncompensated Class = "naive"       // constants for the gradient: what a step does, the next refresh undoes (Ioffe & Szegedy 2015, section 2)
+	InGraph       Class = "graph"       // the gradient goes through them
+	Compensated   Class = "compensated" // outside the graph, but a refresh moves its change into the parameters
+)
+
+// Info describes a registered method.
+type Info struct {
+	Name  string
+	Title string // what it computes, in some 60 characters, for a table
+	Paper string // author and year, "" for none
+
+	// New returns the method with its defaults, which are PyTorch's where it has the
+	// method.
+	New func() Method
+
+	// Treatments are the ways in which the gradient can treat the statistics, for a
+	// method that has several; an arm's name then says which.
+	Treatments []Treatment
+	// Instead is what to use for a treatment that the method does not have, "" where
+	// there is nothing to treat.
+	Instead string
+}
+
+// Treatment is how the gradient treats a method's statistics.
+type Treatment string
+
+// The treatments.
+const (
+	Naive Treatment = "naive" // as constants
+	Graph Treatment = "graph" // differentiating through them
+)
+
+var registry = map[string]Info{}
+
+// Register adds a method, as each file of this package does for its own and another
+// module may do for its. It panics where the name is taken or the method does not know
+// its name, which are faults of the program.
+func Register(i Info) {
+	if _, taken := registry[i.Name]; taken || i.New().Name() != i.Name {
+		panic("norm: a method is registered under a name that is taken, or not its own")
+	}
+	registry[i.Name] = i
+}
+
+// Infos describes the registered methods: none first, then by class and name.
+func Infos() []Info {
+	var out []Info
+	for _, i := range registry {
+		out = append(out, i)
+	}
+	rank := map[Class]int{Plain: 0, Uncompensated: 1, Compensated: 2, InGraph: 3}
+	slices.SortFunc(out, func(a, b Info) int {
+		return cmp.Or(cmp.Compare(rank[ClassOf(a.New())], rank[ClassOf(b.New())]), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// Names returns the methods' names, in the order of Infos.
+func Names() []string {
+	var out []string
+	for _, i := range Infos() {
+		out = append(out, i.Name)
+	}
+	return out
+}
+
+// Forms returns every method with its defaults, once for each treatment that it has.
+func Forms() []Method {
+	var out []Method
+	for _, i := range Infos() {
+		for _, t := range i.Treatments {
+			m := i.New()
+			setTreatment(m, t)
+			out = append(out, m)
+		}
+		if i.Treatments == nil {
+			out = append(out, i.New())
+		}
+	}
+	return out
+}
+
+// New returns the method of that name with its defaults.
+func New(name string) (Method, error) {
+	i, ok := registry[name]
+	if !ok {
+		return nil, Unknown("norm", name, Names())
+	}
+	return i.New(), nil
+}
+
+// Must returns the method that Parse reads from a name in the source, with statistics in
+// the graph where there is a choice. It panics where there is none.
+func Must(arm string) Method {
+	a, err := Parse(arm, Graph)
+	if err == nil {
+		err = a.Method.Validate()
+	}
+	if err != nil {
+		panic(err)
+	}
+	return a.Method
+}
+
+// ClassOf returns a method's class, which for some depends on their settings.
+func ClassOf(m Method) Class {
+	if c, ok := m.(interface{ Class() Class }); ok {
+		return c.Class()
+	}
+	return InGraph
+}
+
+// CancelsBias reports whether a bias before the normalization does not change what comes
+// out of it.
+func CancelsBias(m Method) bool {
+	c, ok := m.(interface{ CancelsBias() bool })
+	return ok && c.CancelsBias()
+}
+
+// SettingError is a setting that cannot work.
+type SettingError struct {
+	Arm    string // which arm
+	Reason string // begins with the setting's key
+}
+
+func (e *SettingError) Error() string { return e.Arm + ": " + e.Reason }
+
+func invalid(m Method, format string, args ...any) error {
+	return &SettingError{String(m), fmt.Sprintf(format, args...)}
+}
