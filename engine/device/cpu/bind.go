@@ -18,7 +18,7 @@ func bind(p *program.Program) (*bound, error) {
 }
 
 func bindAs[T kernel](p *program.Program) (*bound, error) {
-	b := &bound{p: p, counts: p.Counts(), pace: pace{sure: true, again: true}}
+	b := &bound{p: p, counts: p.Counts()}
 	made := map[*program.Instr]func(*env, int, int){} // blocks may share instructions
 	for _, blk := range p.Blocks {
 		k := boundBlock{every: int64(blk.Every), rounds: int64(blk.Rounds), batch: blk.Batch, total: blk.Total, consts: newArena(len(blk.Consts) * program.Align)}

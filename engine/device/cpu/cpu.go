@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,13 +17,14 @@ import (
 	"driftless/kernels/gemm"
 )
 
-// Device is the CPU. Its sessions share the processors: at most one worker
-// each, whichever session it works for.
+// Device is the CPU. New makes as many slots for workers as there are processors then;
+// the sessions of one Device share them.
 type Device struct {
 	slots   chan struct{}
-	waiting atomic.Int32 // replicas that wait for a slot
-	active  atomic.Int32 // Runs in progress
-	least   float64      // floating-point operations of a step that make a worker of a team worth it; 0: always a team
+	waiting atomic.Int32  // replicas that wait for a slot
+	active  atomic.Int32  // Runs in progress
+	wake    time.Duration // that a leader waits for those it calls
+	least   float64       // floating-point operations of a step that make a worker of a team worth it; 0: always a team
 }
 
 // leastWork is some ten microseconds, in which workers can meet a hundred times.
@@ -35,7 +35,7 @@ const leastWork = 5e5
 func New() *Device { return newDevice(min(runtime.GOMAXPROCS(0), runtime.NumCPU()), leastWork) }
 
 func newDevice(workers int, least float64) *Device {
-	return &Device{slots: make(chan struct{}, workers), least: least}
+	return &Device{slots: make(chan struct{}, workers), wake: 300 * time.Microsecond, least: least}
 }
 
 // Name returns "cpu/" and the instruction set that the kernels use, such as
@@ -100,29 +100,29 @@ func (s *session) Run(ctx context.Context, p *program.Program, n int) error {
 	if err != nil {
 		return err
 	}
-	active := int(s.dev.active.Add(1))
+	s.dev.active.Add(1)
 	defer s.dev.active.Add(-1)
 	if len(s.replicas) == 1 {
-		s.runReplica(ctx, b, 0, n, active, nil)
+		s.runReplica(ctx, b, 0, n, nil)
 	} else {
 		var wg sync.WaitGroup
 		for r := range s.replicas {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				s.runReplica(ctx, b, r, n, active, nil)
+				s.runReplica(ctx, b, r, n, nil)
 			}()
 		}
 		wg.Wait()
 	}
+	var first error
 	for r, err := range s.errs {
-		if err != nil {
-			s.errs[r] = nil
-			return fmt.Errorf("replica %d: %w", r, err)
+		if s.errs[r] = nil; err != nil && first == nil {
+			first = fmt.Errorf("replica %d: %w", r, err)
 		}
 	}
-	if b.counts {
-		return nil
+	if first != nil || b.counts {
+		return first
 	}
 	return ctx.Err()
 }
@@ -136,11 +136,11 @@ func (s *session) Profile(p *program.Program, n int) (program.Plan, error) {
 	}
 	s.dev.active.Add(1)
 	defer s.dev.active.Add(-1)
-	s.runReplica(context.Background(), b, 0, n/10, 1, nil)
+	s.runReplica(context.Background(), b, 0, max(1, n/10), nil)
 	plan.Peak = gemm.Peak(100 * time.Millisecond)
 	c := newClock(b)
 	start := time.Now()
-	plan.Workers = s.runReplica(context.Background(), b, 0, n, 1, c)
+	plan.Workers = s.runReplica(context.Background(), b, 0, n, c)
 	plan.Total = time.Since(start)
 	for i, blk := range p.Blocks {
 		var parts []program.Part
@@ -180,40 +180,21 @@ func (s *session) bind(p *program.Program) (*bound, error) {
 // state between their calls, as Gorgonia's pooling does.
 var serial sync.Mutex
 
-// runReplica runs n steps of a replica and returns the size of its team. With
-// nothing else to do, all workers that the work is enough for are one team.
-func (s *session) runReplica(ctx context.Context, b *bound, r, n, active int, c *clock) (size int) {
+// runReplica runs n steps of a replica and returns the size of the team that did the
+// last. With a clock the workers stay together however long it takes.
+func (s *session) runReplica(ctx context.Context, b *bound, r, n int, c *clock) (size int) {
 	if b.serial {
 		serial.Lock()
 		defer serial.Unlock()
 	}
-	workers := cap(s.dev.slots)
-	size = 1
-	if busy := active * len(s.replicas); s.dev.least == 0 && busy <= workers {
-		size = workers
-	} else if busy <= workers {
-		size = max(1, min(workers/busy, int(b.flops/s.dev.least)))
-	}
 	for n > 0 && (b.counts || ctx.Err() == nil) {
 		s.dev.acquire()
-		q := s.take(b, size)
+		q := s.take(b)
 		q.enter(s.replicas[r], s.shared)
 		l := &q.lead
-		*l = leader{ctx: ctx, dev: s.dev, b: b, squad: q, clock: c, left: n, held: time.Now()}
-		l.start = l.held
-		switch {
-		case size == 1:
-		case s.dev.least == 0 || c != nil: // whatever is free, at once
-			if l.team = s.dev.tryAcquire(size - 1); l.team {
-				q.call()
-				for i := 0; !q.mustered(); i++ {
-					rest(i)
-				}
-			}
-		default:
-			l.begin()
-		}
-		l.run()
+		*l = leader{ctx: ctx, dev: s.dev, b: b, squad: q, clock: c, runs: len(s.replicas), left: n, held: time.Now()}
+		l.paced = s.dev.least > 0 && c == nil && len(q.members) > 0
+		size = l.run()
 		over := l.left == 0 || q.alone.nonFinite[0] >= 0
 		n = l.left
 		s.errs[r] = cmp.Or(q.own.err, q.err)
@@ -226,46 +207,46 @@ func (s *session) runReplica(ctx context.Context, b *bound, r, n, active int, c 
 	return size
 }
 
+// share returns how many workers a step of a Program is worth where so many replicas are
+// to be trained.
+func (d *Device) share(b *bound, replicas int) int {
+	n := max(1, cap(d.slots)/max(1, replicas))
+	if d.least > 0 {
+		n = min(n, max(1, int(b.flops/d.least)))
+	}
+	return n
+}
+
 // acquire waits for a processor.
 func (d *Device) acquire() {
-	select {
-	case d.slots <- struct{}{}:
+	if d.tryAcquire() {
 		return
-	default:
 	}
 	d.waiting.Add(1)
 	d.slots <- struct{}{}
 	d.waiting.Add(-1)
 }
 
-// tryAcquire takes n processors if so many are nobody's.
-func (d *Device) tryAcquire(n int) bool {
-	for i := range n {
-		select {
-		case d.slots <- struct{}{}:
-		default:
-			for range i {
-				<-d.slots
-			}
-			return false
-		}
+// tryAcquire takes a processor if one is nobody's.
+func (d *Device) tryAcquire() bool {
+	select {
+	case d.slots <- struct{}{}:
+		return true
+	default:
+		return false
 	}
-	return true
 }
 
-// take returns a squad of that size, a used one if possible.
-func (s *session) take(b *bound, size int) *squad {
+// take returns a squad, a used one if possible.
+func (s *session) take(b *bound) *squad {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, q := range b.squads {
-		if q.size == size {
-			b.squads = slices.Delete(b.squads, i, i+1)
-			return q
-		}
+	if n := len(b.squads); n > 0 {
+		q := b.squads[n-1]
+		b.squads = b.squads[:n-1]
+		return q
 	}
-	q := newSquad(b, size)
-	q.slots = s.dev.slots
-	return q
+	return newSquad(s.dev, b)
 }
 
 func (s *session) give(b *bound, q *squad) {

@@ -7,17 +7,16 @@
 //
 // # Who works on what
 //
-// A device has as many workers as there are processors (runtime.GOMAXPROCS),
-// across all sessions of the process. With at least as many replicas to train as
-// workers, each worker trains one at a time, for many steps, and meets nobody:
-// that is the fastest way to train several; replicas that wait for a worker get it
-// after some milliseconds. Otherwise the free workers form a team for one replica:
-// the Program's schedule says along which axis each instruction is shared and where
-// the team must meet, which takes some hundred nanoseconds, once or twice a layer. A
-// step too small to gain from a worker does not get one, and neither does a replica
-// while another program has the processor: pace.go decides from what the last
-// milliseconds took. Workers live as long as the process, and waking one allocates
-// nothing.
+// A device has as many slots for workers as there are processors (runtime.GOMAXPROCS)
+// when it is made, and its sessions share them. With at least as many replicas to train as
+// slots, each worker trains one at a time, for many steps, and meets nobody: that is the
+// fastest way to train several; replicas that wait for a slot get it after some
+// milliseconds. Otherwise workers form a team for one replica: the Program's schedule
+// says along which axis each instruction is shared and where the team must meet, which
+// takes some hundred nanoseconds, once or twice a layer. A step too small to gain from a
+// worker does not get one. While another program uses some of the processors, those that
+// are free form the team, and one worker goes on alone where there are none. Workers live
+// as long as the process, and waking one allocates nothing.
 //
 // Runs of column-wise instructions, a normalization with its activation, say, are
 // done strip of columns by strip, so that what one instruction writes is still in
@@ -33,8 +32,9 @@
 //
 //	cpu.go      Device and session: replicas, state, reading and writing
 //	lead.go     a Run's goroutine: alone or as the first of a team
-//	pace.go     … whichever is faster
-//	worker.go   the others: how they are called, dismissed, sent as scouts
+//	pace.go     decides, from measured windows, between one worker and a team
+//	squad.go    the other members: how they are called, look, join and go
+//	worker.go   the goroutines that serve them
 //	team.go     how workers meet
 //	env.go      a worker's view, and the loop over steps, blocks, instructions
 //	bind.go     tensors and rectangles of them

@@ -19,6 +19,7 @@ type env struct {
 	lr                    []float64
 
 	team   *team
+	size   int // of the team that the shares are for
 	worker int
 	met    uint64   // meetings of the team so far
 	parts  [][]span // of each block, of each item
@@ -38,8 +39,8 @@ type span struct{ lo, hi int }
 // enter points the environment at a replica and its team.
 func (e *env) enter(b *bound, t *team, worker int, scratch, replica arena, shared []arena) {
 	e.replica, e.scratch, e.shared = replica, scratch, shared
-	if e.team == nil || e.team.size != t.size || e.worker != worker || e.parts == nil {
-		e.parts = b.share(t.size, worker)
+	if e.size != t.size || e.worker != worker {
+		e.size, e.parts = t.size, b.share(t.size, worker)
 	}
 	e.team, e.worker, e.met = t, worker, 0
 	l := b.p.Layout
@@ -72,7 +73,6 @@ type bound struct {
 	flops   float64
 	blocks  []boundBlock
 
-	pace   pace
 	squads []*squad // free ones
 }
 

@@ -5,22 +5,19 @@ import (
 	"time"
 )
 
-// leader runs a replica's steps: alone, or as the first member of a team, whichever
-// pace says.
+// leader runs a replica's steps: alone, or as the first member of a team.
 type leader struct {
 	ctx   context.Context
 	dev   *Device
 	b     *bound
 	squad *squad
 	clock *clock
+	runs  int // replicas of the session
 
 	left  int  // steps still to begin
-	paced bool // whether pace decides; else the team stays as it is
-	team  bool // the team is at work
-	asked bool // it has been called, and has not come yet
+	paced bool // pace decides who works; else it stays as it is
+	again bool // the workers are grouped anew before the next step
 	held  time.Time
-	start time.Time // of the window in progress
-	steps int       // in it
 }
 
 // epoch is when pace's clock began.
@@ -38,112 +35,74 @@ func (l *leader) goOn() bool {
 	if l.dev.waiting.Load() > 0 && time.Since(l.held) > hold {
 		return false
 	}
-	if l.paced && !l.keepPace() {
-		return false
-	}
-	l.left--
-	l.steps++
-	return true
-}
-
-// keepPace reports whether the steps go on as they do.
-func (l *leader) keepPace() bool {
-	now := time.Now()
-	if l.asked {
-		if l.squad.mustered() {
-			l.b.pace.formed(now.Sub(epoch))
-			l.asked, l.team, l.start, l.steps = false, true, now, 0
+	if l.paced {
+		if l.again = l.squad.pace.step(time.Since(epoch), l.most(), l); l.again {
 			return false
 		}
 	}
-	took := now.Sub(l.start)
-	if took < windowTime || l.steps == 0 {
-		return true
-	}
-	v := l.b.pace.window(now.Sub(epoch), l.team, l.asked, took, l.steps)
-	l.start, l.steps = now, 0
-	switch v {
-	case scout:
-		l.scout()
-	case form:
-		l.ask()
-	case leave:
-		l.team = false
-		return false
-	}
+	l.left--
 	return true
 }
 
-// ask calls a team's other members, if their processors are nobody's.
-func (l *leader) ask() {
-	if !l.dev.tryAcquire(l.squad.size - 1) {
-		l.b.pace.refused(time.Since(epoch))
-		return
-	}
-	l.squad.call()
-	l.asked = true
-}
+// most is the size of the largest team that there may be now.
+func (l *leader) most() int { return l.dev.share(l.b, int(l.dev.active.Load())*l.runs) }
 
-// scout sends scouts to as many processors as a team would need.
-func (l *leader) scout() {
-	n := l.squad.size - 1
-	if !l.dev.tryAcquire(n) {
-		l.b.pace.refused(time.Since(epoch))
-		return
-	}
-	l.b.pace.sent(n)
-	leading := processor()
-	for range n {
-		hire().calls <- call{slots: l.dev.slots, scouts: &l.b.pace, leading: leading}
-	}
-}
+// look and answers make it a crew.
+func (l *leader) look() { l.squad.look(l.most()) }
 
-// dismiss sends away a team that was asked for.
-func (l *leader) dismiss() {
-	l.squad.dismiss()
-	l.asked = false
-}
+func (l *leader) answers() (free int, pending bool) { return l.squad.answers(l.most()) }
 
-// run runs the steps that are left, as far as goOn lets it.
-func (l *leader) run() {
+// run runs the steps that are left, as far as goOn lets it, and returns the size of the
+// last team.
+func (l *leader) run() (size int) {
 	q := l.squad
+	size = 1
+	if l.paced {
+		q.pace.enter(time.Since(epoch))
+		q.attach()
+	}
+	if !l.paced || q.pace.teamed {
+		size = l.group()
+	}
 	for {
+		l.again = false
 		e := q.alone
-		if l.team {
-			e = q.envs[0]
+		if size > 1 {
+			e = q.first
 		}
 		e.team.end.Store(0)
 		e.lead, e.clock, e.met = l, l.clock, 0
-		was := l.team
 		l.b.run(e)
-		if was {
-			q.disband(q.size - 1)
+		if size > 1 {
+			q.gather()
 		}
-		if l.team == was { // the run is over, or another has the processor for a while
+		if !l.again {
 			break
 		}
+		size = l.group()
 	}
-	if l.asked {
-		l.dismiss()
+	if l.paced {
+		q.pace.exit(time.Since(epoch))
 	}
-	if took := time.Since(l.start); l.paced && l.steps > 0 && took >= windowTime {
-		l.b.pace.last(time.Since(epoch), l.team, took, l.steps) // of a Run of few, slow steps all there is
-	}
-	l.team = false
+	q.dismiss()
+	return size
 }
 
-// begin asks for a team at once where the last Run ended with one, and waits for it for
-// as long as it takes to wake a worker.
-func (l *leader) begin() {
-	const wake = 300 * time.Microsecond
-	if l.paced = true; !l.b.pace.atOnce() {
-		return
+// group makes the team that is to go on, and returns its size.
+func (l *leader) group() int {
+	q := l.squad
+	most := l.most()
+	switch {
+	case !l.paced:
+		return q.form(most, true)
+	case q.pace.teamed:
+		size := q.form(most, false)
+		q.pace.formed(time.Since(epoch), size)
+		return size
+	case q.pace.looking:
+		q.look(most)
+	default:
+		q.dismiss()
 	}
-	l.ask()
-	for i, begin := 0, time.Now(); l.asked && time.Since(begin) < wake; i++ {
-		if l.squad.mustered() {
-			return // keepPace sees to it
-		}
-		rest(min(i, looks))
-	}
+	return 1
 }

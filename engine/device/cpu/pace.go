@@ -1,13 +1,10 @@
 package cpu
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // pace decides whether a replica's steps go to a team or to one worker. A team is
 // faster where its processors are free; where another program takes one of them, a team
-// waits for its slowest at every meeting, and one worker does better. Which it is can
+// waits for its slowest at every meeting, and fewer workers do better. Which it is can
 // change at any time, so pace goes by what short windows of steps took of late:
 //
 //   - one worker by the fastest of its last windows: what slows it down slows a team down
@@ -15,43 +12,179 @@ import (
 //   - a team by the mean of its last windows, since a worker that loses its processor
 //     now and then spoils some of them and leaves the others fast.
 //
-// Before a team is tried, scouts look whether processors are free, while one worker goes
-// on, so that a try where they are not costs next to nothing.
+// Before a team is tried, its members look whether their processors are free, while one
+// worker goes on, so that a try where they are not costs next to nothing.
+//
+// A window may span Runs: only the time within them counts.
 type pace struct {
-	mu     sync.Mutex
-	alone  windows // of one worker
-	team   windows
-	cold   bool          // the team's first window, which does not count, is still to come
-	best   time.Duration // a step in the team's fastest window since it was formed
-	mean   time.Duration // a step of the team when it was last left
-	since  time.Duration // when the team was formed, or last left
-	pause  time.Duration // for which no team is tried after it was left
-	failed int           // short stays in a row
-	look   bool          // one worker is to be measured before a team comes back
-	sure   bool          // the team's processors are free, or were a moment ago
-	again  bool          // the team was at work when the last Run ended
+	teamed  bool          // a team is at work, or will be when the next Run begins
+	looking bool          // members look; those that find their processors free will join
+	since   time.Duration // when the team was formed
+	tried   time.Duration // when members last found nothing, or a team was left
+	pause   time.Duration // for which nobody looks after that
+	alone   windows
+	team    windows
 
-	scouts int  // that are out
-	taken  bool // one of them has found its processor taken
+	size   int           // of the team at work, or of the last
+	cold   bool          // the team's first window, which does not count, is still to come
+	best   time.Duration // a step in the team's fastest window
+	mean   time.Duration // a step of the team when it was last measured
+	doubt  bool          // the team was left to be compared with one worker
+	settle time.Duration // that a team has before it is doubted
+	failed int           // short stays in a row
+
+	start, took time.Duration // of the window in progress: in this Run, in those before
+	steps       int
 }
 
 const (
 	windowTime = time.Millisecond      // of a window, or one step
 	meanTime   = 8 * time.Millisecond  // that a team's mean goes back
 	firstPause = 10 * time.Millisecond // between two tries
+	takenPause = 40 * time.Millisecond // … while another program has the processors
 	longPause  = 500 * time.Millisecond
 	// A team that is left after less than a short stay, several times in a row although
-	// scouts find its processors free, is slower for reasons of its own, and is tried
-	// more and more seldom.
-	shortStay = 60 * time.Millisecond
+	// its processors are free, is slower for reasons of its own, and is tried more and
+	// more seldom.
+	shortStay = 40 * time.Millisecond
 	fewFails  = 5
 	// A team whose mean is so much above its best is compared with one worker anew.
-	worse          = 1.2
-	lookPause      = 50 * time.Millisecond
-	lookPauseSteps = 100
-	// Windows of one worker that make a measurement; one, where a step is that long.
-	lookWindows = 2
+	worse       = 1.2
+	firstSettle = 50 * time.Millisecond
+	settleSteps = 100
 )
+
+// newPace begins with a team.
+func newPace() pace { return pace{teamed: true, pause: firstPause, settle: firstSettle} }
+
+// crew are the workers that may join one worker.
+type crew interface {
+	// look has those that are not at work look whether their processors are free.
+	look()
+	// answers returns how many of them have found theirs free, and whether some are still
+	// looking.
+	answers() (free int, pending bool)
+}
+
+// enter begins a Run, exit ends one.
+func (p *pace) enter(now time.Duration) { p.start = now }
+
+func (p *pace) exit(now time.Duration) { p.took += now - p.start }
+
+// step is asked before every step, with the largest team that there may be, and reports
+// whether the workers are to be grouped anew first: to a team if teamed is set now.
+func (p *pace) step(now time.Duration, most int, c crew) (regroup bool) {
+	if took := p.took + now - p.start; took >= windowTime && p.steps > 0 {
+		steps := p.steps
+		p.begin(now)
+		if regroup = p.window(now, most, c, took, steps); regroup {
+			return true
+		}
+	}
+	if p.looking && p.answer(now, c) || p.teamed && p.size > most {
+		p.begin(now)
+		return true
+	}
+	p.steps++
+	return false
+}
+
+// begin begins a window.
+func (p *pace) begin(now time.Duration) { p.start, p.took, p.steps = now, 0, 0 }
+
+// window notes what so many steps took.
+func (p *pace) window(now time.Duration, most int, c crew, took time.Duration, steps int) (regroup bool) {
+	if !p.teamed {
+		p.alone.push(took, steps)
+		if !p.looking && most > 1 && p.alone.known() && now-p.tried >= p.pause {
+			p.looking = true
+			c.look()
+		}
+		return false
+	}
+	if p.cold {
+		p.cold = false
+		return false
+	}
+	p.team.push(took, steps)
+	if d := took / time.Duration(steps); p.best == 0 || d < p.best {
+		p.best = max(1, d)
+	}
+	p.mean = p.team.mean()
+	unsteady := float64(p.mean) > worse*float64(p.best) && now-p.since > max(p.settle, settleSteps*p.mean)
+	switch {
+	case p.mean == 0: // not known yet
+	case p.alone.n > 0 && p.mean > p.alone.fastest():
+		p.slower(now, now-p.since)
+		return true
+	case unsteady || p.alone.n == 0 && p.team.n >= len(p.team.ring): // is one worker faster by now?
+		p.teamed, p.doubt, p.looking = false, true, true
+		p.alone.clear()
+		return true
+	case p.size < most && !p.looking && now-p.tried >= p.pause: // is there room for more?
+		p.looking = true
+		c.look()
+	}
+	return false
+}
+
+// answer sees to what the members have found.
+func (p *pace) answer(now time.Duration, c crew) (regroup bool) {
+	free, pending := c.answers()
+	if pending || !p.teamed && !p.alone.known() {
+		return false
+	}
+	p.looking = false
+	doubt := p.doubt
+	p.doubt = false
+	switch {
+	case free == 0:
+		p.taken(now)
+		return doubt // members of the former team, if any, are let go
+	case doubt && free == p.size-1 && p.alone.fastest() < p.mean:
+		p.slower(now, now-p.since)
+		return true
+	case doubt && free == p.size-1:
+		p.settle = min(2*p.settle, longPause) // it was for nothing
+	}
+	p.teamed, p.size = true, 0
+	return true
+}
+
+// slower notes that the team is left after a stay because one worker is faster.
+func (p *pace) slower(now, stay time.Duration) {
+	p.failed++
+	if stay > shortStay {
+		p.failed = 0
+	}
+	if p.failed > fewFails {
+		p.pause = min(2*p.pause, longPause)
+	} else {
+		p.pause = firstPause
+	}
+	p.teamed, p.looking, p.settle, p.tried = false, false, firstSettle, now
+}
+
+// taken notes that no processor was found free.
+func (p *pace) taken(now time.Duration) {
+	p.failed, p.pause, p.tried = 0, max(firstPause, min(2*p.pause, takenPause)), now
+}
+
+// formed notes how large the team is that the crew has made.
+func (p *pace) formed(now time.Duration, size int) {
+	if size == p.size { // as in the last Run
+		return
+	}
+	p.begin(now)
+	p.size = size
+	if size == 1 {
+		p.teamed = false
+		p.taken(now)
+		return
+	}
+	p.team.clear()
+	p.cold, p.best, p.since = true, 0, now
+}
 
 // windows are the last few of one way, the latest last.
 type windows struct {
@@ -72,7 +205,7 @@ func (w *windows) push(took time.Duration, steps int) {
 // clear forgets all.
 func (w *windows) clear() { w.n = 0 }
 
-// step is a step's time in the fastest of the last few windows, 0 if there is none.
+// fastest returns a step's time in the fastest of the last few windows, 0 if there is none.
 func (w *windows) fastest() time.Duration {
 	const few = 4
 	var best time.Duration
@@ -85,8 +218,12 @@ func (w *windows) fastest() time.Duration {
 	return best
 }
 
-// mean is a step's time over the last windows that make up meanTime, at least two; 0 if
-// there are not so many.
+// known reports whether fastest says something: after two windows, or one if a step
+// takes long.
+func (w *windows) known() bool { return w.n >= 2 || w.fastest() >= meanTime }
+
+// mean returns a step's time over the last windows that make up meanTime, at least two; 0
+// if there are not so many.
 func (w *windows) mean() time.Duration {
 	var took time.Duration
 	steps, count := 0, 0
@@ -98,147 +235,4 @@ func (w *windows) mean() time.Duration {
 		return 0
 	}
 	return max(1, took/time.Duration(steps))
-}
-
-// verb is what a replica is to do next.
-type verb uint8
-
-const (
-	goOn  verb = iota
-	scout      // send scouts out
-	form       // ask for a team
-	leave      // send the team away
-)
-
-// window notes a window of steps that ended now, by any clock, and returns what to do.
-// Asked says that a team has been asked for and is not there yet.
-func (p *pace) window(now time.Duration, team, asked bool, took time.Duration, steps int) verb {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !team {
-		p.alone.push(took, steps)
-		return p.tryTeam(now, asked)
-	}
-	if p.cold {
-		p.cold = false
-		return goOn
-	}
-	p.team.push(took, steps)
-	if d := took / time.Duration(steps); p.best == 0 || d < p.best {
-		p.best = max(1, d)
-	}
-	p.mean = p.team.mean()
-	switch {
-	case p.mean == 0: // not known yet
-	case p.alone.n == 0:
-		if p.team.n < len(p.team.ring) {
-			return goOn
-		}
-		p.measureAlone(now)
-		return leave
-	case p.mean > p.alone.fastest():
-		p.slower(now)
-		return leave
-	case float64(p.mean) > worse*float64(p.best) && now-p.since > max(lookPause, lookPauseSteps*p.mean): // is one worker faster by now?
-		p.measureAlone(now)
-		return leave
-	}
-	return goOn
-}
-
-// measureAlone has one worker go on for as long as it takes to measure it.
-func (p *pace) measureAlone(now time.Duration) {
-	p.since, p.look, p.sure, p.again = now, true, true, false
-	p.alone.clear()
-}
-
-// last notes the window that a Run ended in. What to do is up to the next.
-func (p *pace) last(now time.Duration, team bool, took time.Duration, steps int) {
-	if p.window(now, team, false, took, steps) == form {
-		p.mu.Lock()
-		p.again = true
-		p.mu.Unlock()
-	}
-}
-
-// slower notes that the team is left because one worker is faster.
-func (p *pace) slower(now time.Duration) {
-	if p.failed++; now-p.since > shortStay {
-		p.failed = 0
-	}
-	if p.pause = firstPause; p.failed > fewFails {
-		p.pause = min(firstPause<<(p.failed-fewFails), longPause)
-	}
-	p.since, p.sure, p.again = now, false, false
-}
-
-// tryTeam tells one worker whether to ask for a team.
-func (p *pace) tryTeam(now time.Duration, asked bool) verb {
-	switch {
-	case asked || p.scouts > 0 || p.alone.n < lookWindows && p.alone.fastest() < meanTime:
-		return goOn
-	case p.look:
-		p.look = false
-		if p.alone.fastest() < p.mean {
-			p.slower(now)
-			return goOn
-		}
-		return form
-	case p.sure:
-		return form
-	case now-p.since < p.pause:
-		return goOn
-	}
-	return scout
-}
-
-// sent notes that so many scouts are out; scouted, that one is back.
-func (p *pace) sent(scouts int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.scouts, p.taken = scouts, false
-}
-
-func (p *pace) scouted(now time.Duration, free bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.scouts--
-	p.taken = p.taken || !free
-	switch {
-	case p.scouts > 0:
-	case p.taken:
-		p.failed = 0
-		p.shut(now)
-	default:
-		p.sure = true
-	}
-}
-
-// shut notes that a processor is taken.
-func (p *pace) shut(now time.Duration) {
-	p.pause = max(p.pause, firstPause)
-	p.since, p.sure, p.again = now, false, false
-}
-
-// formed notes that a team is at work.
-func (p *pace) formed(now time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.team.clear()
-	p.cold, p.best, p.since, p.sure, p.again = true, 0, now, true, true
-}
-
-// refused notes that another session has a processor.
-func (p *pace) refused(now time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.shut(now)
-}
-
-// atOnce reports whether the last Run ended with a team, so that the next begins by
-// asking for one.
-func (p *pace) atOnce() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.again
 }

@@ -6,105 +6,144 @@ import (
 	"time"
 )
 
-// machine plays a replica's leader on processors of which another program takes one for
-// parts of the time. Times are of steps.
+// machine plays a leader and its crew on processors of which another program takes one
+// for parts of the time. Times are of steps.
 type machine struct {
-	alone, team time.Duration
-	busy        func(now time.Duration) bool // whether the other program has a processor
-	slice       time.Duration                // that the scheduler gives each of two programs in turn
-	look        time.Duration                // that a worker looks whether its processor is free
+	workers     int
+	alone, team time.Duration // of one worker, of all
+	busy        func(now time.Duration) bool
+	slice       time.Duration // that the scheduler gives each of two programs in turn
+	run         int           // steps of a Run; 0: all are one
+
+	now, back time.Duration // back: when those that look know
+	size      int           // of the team at work
+	free      int           // processors that were found free
 }
 
-// stall is how long a team's step waits for its second worker, whose processor it shares.
-func (m machine) stall(now time.Duration) time.Duration {
-	if m.busy(now) && now/m.slice%2 == 1 {
-		return m.slice - now%m.slice
+// step is what a step of so many workers takes if the team is as good as its size
+// promises, without waiting.
+func (m *machine) step(size int) time.Duration {
+	share := float64(size-1) / float64(max(1, m.workers-1))
+	return m.alone + time.Duration(share*float64(m.team-m.alone))
+}
+
+// stall is how long a step waits for a worker that shares its processor: in a team of
+// all, as it looks.
+func (m *machine) stall() time.Duration {
+	if m.size == m.workers && m.size > 1 && m.busy(m.now) && m.now/m.slice%2 == 1 {
+		return m.slice - m.now%m.slice
 	}
 	return 0
 }
 
+// look and answers make it a crew.
+func (m *machine) look() { m.back = m.now + lookTime }
+
+func (m *machine) answers() (free int, pending bool) {
+	if m.now < m.back {
+		return 0, true
+	}
+	m.free = m.workers - m.size
+	if m.busy(m.now) {
+		m.free--
+	}
+	return m.free, false
+}
+
 // play runs for a time and returns the steps done in each tenth of it.
-func (m machine) play(p *pace, length time.Duration) []int {
+func (m *machine) play(p *pace, length time.Duration) []int {
 	done := make([]int, 10)
-	var now, start, ready, back time.Duration
-	team, asked := false, p.atOnce()
-	steps := 0
-	for now < length {
-		if team {
-			now += m.team + m.stall(now)
-		} else {
-			now += m.alone
+	m.size, m.free = 1, m.workers-1
+	group := func() {
+		had := m.size
+		m.size = 1
+		switch {
+		case p.teamed:
+			m.size = min(m.workers, max(had, 1)+m.free)
+			p.formed(m.now, m.size)
+		case p.looking:
+			m.look()
 		}
-		steps++
-		done[min(9, int(10*now/length))]++
-		if back > 0 && now >= back {
-			back = 0
-			p.scouted(now, !m.busy(now))
-		}
-		if asked && now >= ready {
-			asked, team, start, steps = false, true, now, 0
-			p.formed(now)
-		}
-		if now-start < windowTime || steps == 0 {
+	}
+	p.enter(m.now)
+	group()
+	for left := m.run; m.now < length; {
+		if p.step(m.now, m.workers, m) {
+			group()
 			continue
 		}
-		switch p.window(now, team, asked, now-start, steps) {
-		case scout:
-			p.sent(1)
-			back = now + m.look
-		case form:
-			asked, ready = true, now+100*time.Microsecond
-		case leave:
-			team = false
+		m.now += m.step(m.size) + m.stall()
+		done[min(9, int(10*m.now/length))]++
+		if left--; left == 0 {
+			p.exit(m.now)
+			m.now += 20 * time.Microsecond // the caller's
+			p.enter(m.now)
+			left = m.run
 		}
-		start, steps = now, 0
 	}
 	return done
 }
 
 // Steps go where they are faster, and a processor that is taken or given back shows
-// within some 20 ms: over half a second of each, at least nine tenths of the steps are
-// done that the better way alone would do.
+// soon: over half a second of each, at least nine tenths of the steps are done that the
+// better way alone would do.
 func TestPace(t *testing.T) {
-	const ms = time.Millisecond
+	const ms, us = time.Millisecond, time.Microsecond
 	always := func(b bool) func(time.Duration) bool { return func(time.Duration) bool { return b } }
+	half := func(phase time.Duration) func(time.Duration) bool {
+		return func(now time.Duration) bool { return now/(500*ms)%2 == phase }
+	}
 	for _, c := range []struct {
 		name string
 		m    machine
 	}{
-		{"a team is faster", machine{alone: 300 * time.Microsecond, team: 180 * time.Microsecond, busy: always(false)}},
-		{"a team is slower", machine{alone: 300 * time.Microsecond, team: 400 * time.Microsecond, busy: always(false)}},
-		{"a processor is taken", machine{alone: 300 * time.Microsecond, team: 180 * time.Microsecond, busy: always(true)}},
-		{"by long slices", machine{alone: 300 * time.Microsecond, team: 180 * time.Microsecond, busy: always(true), slice: 6 * ms}},
-		{"every other half second", machine{alone: 300 * time.Microsecond, team: 180 * time.Microsecond, busy: func(now time.Duration) bool { return now/(500*ms)%2 == 1 }}},
-		{"every other half second, from the start", machine{alone: 300 * time.Microsecond, team: 180 * time.Microsecond, busy: func(now time.Duration) bool { return now/(500*ms)%2 == 0 }}},
+		{"a team is faster", machine{alone: 300 * us, team: 180 * us, busy: always(false)}},
+		{"a team is slower", machine{alone: 300 * us, team: 400 * us, busy: always(false)}},
+		{"a processor is taken", machine{alone: 300 * us, team: 180 * us, busy: always(true)}},
+		{"by long slices", machine{alone: 300 * us, team: 180 * us, busy: always(true), slice: 6 * ms}},
+		{"every other half second", machine{alone: 300 * us, team: 180 * us, busy: half(1)}},
+		{"every other half second, from the start", machine{alone: 300 * us, team: 180 * us, busy: half(0)}},
 		{"slow steps, a team is faster", machine{alone: 90 * ms, team: 48 * ms, busy: always(false)}},
-		{"fast steps", machine{alone: 20 * time.Microsecond, team: 15 * time.Microsecond, busy: always(false)}},
+		{"fast steps", machine{alone: 20 * us, team: 15 * us, busy: always(false)}},
+		{"Runs of one step, a team is faster", machine{alone: 300 * us, team: 180 * us, busy: always(false), run: 1}},
+		{"Runs of one step, a team is slower", machine{alone: 300 * us, team: 400 * us, busy: always(false), run: 1}},
+		{"Runs of one step, a processor is taken", machine{alone: 300 * us, team: 180 * us, busy: always(true), run: 1}},
+		{"one of four is taken", machine{workers: 4, alone: 300 * us, team: 100 * us, busy: always(true)}},
+		{"one of four is taken every other half second", machine{workers: 4, alone: 300 * us, team: 100 * us, busy: half(0)}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			m := c.m
-			m.look = 6 * ms
-			if m.slice == 0 {
-				m.slice = 3 * ms
-			}
-			length := 5 * time.Second
-			if m.alone > ms {
-				length = 20 * time.Second
-			}
-			p := pace{sure: true, again: true}
-			done := m.play(&p, length)
-			var got, want float64
-			for i, n := range done {
-				from := length / 10 * time.Duration(i)
-				best := m.team
-				if m.busy(from) || m.alone < m.team {
-					best = m.alone
+		for _, length := range []time.Duration{5 * time.Second, 120 * time.Second} {
+			t.Run(fmt.Sprintf("%s, %v", c.name, length), func(t *testing.T) {
+				m := c.m
+				m.workers = max(2, m.workers)
+				if m.slice == 0 {
+					m.slice = 3 * ms
 				}
-				got, want = got+float64(n), want+float64(length/10)/float64(best)
-			}
-			if got < 0.9*want {
-				t.Errorf("%.0f %% of the steps that the better way does: %v", 100*got/want, fmt.Sprint(done))
-			}
-		})
+				p := newPace()
+				done := m.play(&p, length)
+				best := func(busy bool) time.Duration {
+					size := m.workers
+					if busy {
+						size--
+					}
+					return min(m.step(size), m.alone)
+				}
+				steps, want := 0, 0.0
+				for _, n := range done {
+					steps += n
+				}
+				for at := time.Duration(0); at < length; at += 500 * ms {
+					want += float64(500*ms) / float64(best(m.busy(at)))
+				}
+				if m.run > 0 {
+					want *= float64(m.alone) / float64(m.alone+20*us)
+				}
+				if float64(steps) < 0.9*want {
+					t.Errorf("%.0f %% of the steps that the better way does: %v", 100*float64(steps)/want, done)
+				}
+				if p.pause < firstPause || p.pause > longPause {
+					t.Errorf("the pause is %v", p.pause)
+				}
+			})
+		}
 	}
 }
