@@ -58,7 +58,7 @@ func (a *Arm) compile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.train, err = engine.Compile(l, engine.Training{Context: ctx, Loss: b.Loss, Params: b.Params, Optimizer: rule,
+	a.train, err = engine.Compile(l, engine.Training{Context: ctx, Loss: b.Loss, Params: b.Params, Optimizer: rule, Gradient: a.net.Gradient(b),
 		Data: []engine.Data{{Node: b.X, Name: trainImages, Map: a.cfg.pixels()}, {Node: b.Labels, Name: trainLabels}}})
 	if err != nil {
 		return err
@@ -68,8 +68,8 @@ func (a *Arm) compile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if every != nil {
-		a.first, a.train = first, program.Join(a.train, every)
+	if a.first = first; every != nil {
+		a.train = program.Join(a.train, every)
 	}
 	if a.eval, err = a.net.Evaluate(l, a.test(ctx)); err != nil {
 		return err

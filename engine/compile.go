@@ -16,7 +16,10 @@ type Training struct {
 	Params    []*G.Node       // input nodes to train, none of which may hold state; nil: Learnables(Loss, …)
 	Optimizer optim.Optimizer // its update is an operation of the Program
 	Data      []Data          // what feeds the batch inputs; shuffled each epoch, the last partial batch dropped
-	Gradients []*G.Node       // parameters whose gradient is kept as state "<name>.grad"
+	// Gradient, if set, gives the optimizer other gradients than those of the loss: it may
+	// add nodes to the graph, in which every node that the loss depends on has its Deriv.
+	Gradient  func(params, grads []*G.Node) ([]*G.Node, error)
+	Gradients []*G.Node // parameters whose gradient, as the loss has it, is kept as state "<name>.grad"
 	Outputs   []program.Output
 	Context   context.Context // ends Compile and Train early; nil: nothing does
 	Seed      int64           // for Train: key of the data order; replica r uses Seed + r
@@ -124,8 +127,20 @@ func Compile(l *program.Layout, t Training) (*program.Program, error) {
 		return nil, err
 	}
 	spec := program.Spec{Context: t.Context, Name: "train", Graph: t.Loss.Graph(), Feeds: feeds, Loss: t.Loss, Optimizer: t.Optimizer, Outputs: t.Outputs}
+	used := grads
+	if t.Gradient != nil {
+		if used, err = t.Gradient(params, grads); err != nil {
+			return nil, err
+		}
+		if len(used) != len(params) {
+			return nil, fmt.Errorf("compile: Gradient returned %d nodes for %d parameters", len(used), len(params))
+		}
+	}
 	for i, p := range params {
-		spec.Updates = append(spec.Updates, program.Update{Param: p, Grad: grads[i]})
+		if g := used[i]; g == nil || !g.Shape().Eq(p.Shape()) {
+			return nil, fmt.Errorf("compile: Gradient returned no node of shape %v for %q", p.Shape(), p.Name())
+		}
+		spec.Updates = append(spec.Updates, program.Update{Param: p, Grad: used[i]})
 		for _, want := range t.Gradients {
 			if want == p {
 				spec.Outputs = append(spec.Outputs, program.Output{Node: grads[i], Name: p.Name() + ".grad"})

@@ -121,6 +121,7 @@ type Built struct {
 	Correct   *G.Node // 1 for each row whose largest logit is its label's
 	Params    []*G.Node
 	linears   []*norm.Scope // of every linear layer
+	layers    []norm.Linear // these
 	norms     []*norm.Scope // of every hidden layer
 }
 
@@ -138,8 +139,8 @@ func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
 	b.Labels = G.NewVector(b.Graph, dt, G.WithShape(batch), G.WithName("labels"))
 	h, sizes := b.X, n.sizes()
 	for i, layer := range n.Layers() {
-		fc := norm.NewScope(n.Norm, norm.Scope{Name: layer, Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, SD: n.InitSD, Stream: uint64(i)})
-		z, err := b.linear(fc, h)
+		fc := norm.NewScope(n.Norm, norm.Scope{Name: layer, Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, Layer: i, SD: n.InitSD})
+		z, err := n.linear(b, fc, h)
 		if err != nil {
 			return nil, fmt.Errorf("layer %s: %w", layer, err)
 		}
@@ -148,7 +149,7 @@ func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
 			break
 		}
 		b.Linear = append(b.Linear, z)
-		s := norm.NewScope(n.Norm, norm.Scope{Name: fmt.Sprintf("norm%d", i+1), Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt})
+		s := norm.NewScope(n.Norm, norm.Scope{Name: fmt.Sprintf("norm%d", i+1), Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, Layer: i})
 		if z, err = s.Normalize(z); err != nil {
 			return nil, err
 		}
@@ -170,16 +171,55 @@ func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
 	return b, err
 }
 
-// linear adds h·W + b.
-func (b *Built) linear(s *norm.Scope, h *G.Node) (*G.Node, error) {
-	w, bias := s.Weight(h.Shape()[1]), s.Bias()
-	b.linears = append(b.linears, s)
-	b.Params = append(b.Params, w, bias)
-	z, err := G.Mul(h, w)
+// linear adds a linear layer.
+func (n *Network) linear(b *Built, s *norm.Scope, h *G.Node) (z *G.Node, err error) {
+	l := norm.Linear{H: h}
+	if m, ok := n.Norm.(norm.Weights); ok {
+		l.W, err = m.Weights(s, h.Shape()[1])
+	} else {
+		l.W = s.Weight(h.Shape()[1])
+	}
 	if err != nil {
 		return nil, err
 	}
-	return G.BroadcastAdd(z, bias, nil, []byte{0})
+	l.B = s.Bias()
+	if z, err = G.Mul(h, l.W); err != nil {
+		return nil, err
+	}
+	if l.Z, err = G.BroadcastAdd(z, l.B, nil, []byte{0}); err != nil {
+		return nil, err
+	}
+	if m, ok := n.Norm.(norm.Input); ok && s.Mode != norm.Evaluating {
+		if err := m.Input(s, h); err != nil {
+			return nil, err
+		}
+	}
+	b.linears, b.layers = append(b.linears, s), append(b.layers, l)
+	b.Params = append(b.Params, s.Parameters()...)
+	return l.Z, nil
+}
+
+// Gradient is what engine.Training.Gradient is to be: nil for methods that leave gradients
+// as they are.
+func (n *Network) Gradient(b *Built) func(params, grads []*G.Node) ([]*G.Node, error) {
+	method, ok := n.Norm.(norm.Gradient)
+	if !ok {
+		return nil
+	}
+	return func(params, grads []*G.Node) ([]*G.Node, error) {
+		used := slices.Clone(grads)
+		for i, l := range b.layers {
+			w, bias := slices.Index(params, l.W), slices.Index(params, l.B)
+			if w < 0 || bias < 0 {
+				return nil, fmt.Errorf("layer %s: its weights and bias are not trained, so that %s cannot work", b.linears[i].Name, norm.String(method))
+			}
+			var err error
+			if used[w], used[bias], err = method.Gradient(b.linears[i], l, grads[w], grads[bias]); err != nil {
+				return nil, fmt.Errorf("layer %s: %w", b.linears[i].Name, err)
+			}
+		}
+		return used, nil
+	}
 }
 
 // activations are the functions that a hidden layer may end in.
@@ -211,7 +251,7 @@ func (n *Network) AddState(l *program.Layout) error {
 		return err
 	}
 	for _, t := range states {
-		if !t.Init.Random && !t.Init.Bare {
+		if t.Init.Own() {
 			continue
 		}
 		if _, err := l.Add(n.state(t)); err != nil {

@@ -118,7 +118,7 @@ func (n *Network) refreshed(l *program.Layout, s Source, mode norm.Mode) (*progr
 // Refresh compiles what a method that keeps its statistics outside the graph
 // does between steps: first once, before the first step, so that every arm
 // starts from statistics of its data; then what runs after every so many steps, as its
-// Schedule says. Both are nil for other methods. The source is the training set with the
+// Schedule says. Both are nil for other methods, the second for one that does so once. The source is the training set with the
 // training batch.
 //
 // It fails when there are fewer rows than the method needs.
@@ -142,7 +142,7 @@ func (n *Network) Refresh(l *program.Layout, s Source) (first, every *program.Pr
 		if first, err = n.Statistics(l, s); err != nil {
 			return nil, nil, err
 		}
-		return first, first.After(sched.Every), nil
+		return first, after(first, sched.Every), nil
 	case norm.RowsOfBatch:
 		s.Order = program.Shuffled
 	}
@@ -150,13 +150,21 @@ func (n *Network) Refresh(l *program.Layout, s Source) (first, every *program.Pr
 		return nil, nil, err
 	}
 	if sched.Rows == norm.RowsOfSample { // the same anew
-		return first, first.After(sched.Every), nil
+		return first, after(first, sched.Every), nil
 	}
 	s.Order = program.Previous
 	if every, err = n.refreshed(l, s, norm.Refreshing); err != nil {
 		return nil, nil, err
 	}
-	return first, every.After(sched.Every), nil
+	return first, after(every, sched.Every), nil
+}
+
+// after returns what runs after every so many steps, nil for 0.
+func after(p *program.Program, every int) *program.Program {
+	if every == 0 {
+		return nil
+	}
+	return p.After(every)
 }
 
 // enough reports, as an error, a layer too wide for the rows that there are.

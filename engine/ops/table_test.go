@@ -160,6 +160,14 @@ var opCases = []opCase{
 		bad:   [][]tensor.Shape{each(sMat), each(sCol), each(sNone)},
 		build: func(n []*G.Node) (*G.Node, error) { return ZCA(n[0], 1e-3) },
 	}, {
+		name: "Precision", args: []arg{{"cov", sSqr, diagonal, true}}, noSym: true,
+		bad:   [][]tensor.Shape{each(sMat), each(sCol), each(sNone)},
+		build: func(n []*G.Node) (*G.Node, error) { return Precision(n[0], 1e-3) },
+	}, {
+		name: "SubOuter", args: []arg{matrixArg("x"), {"rows", sRow, gaussian, true}, columnArg("columns")}, noSym: true,
+		bad:   [][]tensor.Shape{each(sMat, sCol, sCol), each(sMat, sRow, sRow), each(sRow, sRow, sCol), each(sMat, sMat, sCol)},
+		build: func(n []*G.Node) (*G.Node, error) { return SubOuter(n[0], n[1], n[2]) },
+	}, {
 		name: "State", args: []arg{constant(matrixArg("n"))},
 		build: func(n []*G.Node) (*G.Node, error) { return State(n[0]) },
 	}, {

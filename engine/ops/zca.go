@@ -48,6 +48,11 @@ func (op ZCAOp) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
 	if err := wantNonNegative("relEps", op.RelEps); err != nil {
 		return nil, err
 	}
+	return square(op, ds)
+}
+
+// square returns the shape of cov, a square matrix.
+func square(op G.Op, ds []G.DimSizer) (tensor.Shape, error) {
 	s, err := sameMatrices(op, ds, "cov")
 	if err != nil {
 		return nil, err

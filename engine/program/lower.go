@@ -211,6 +211,16 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		c.emit(&Instr{Op: OpBinary, Bin: elem.Mul, In: []*Tensor{product, c.constant(1 / float64(in[0].Rows))}, Out: []*Tensor{out}, Nodes: []string{name}})
 		return value{t: out}, true, nil
 
+	case ops.SubOuterOp: // a matrix product of one term, taken from x
+		in, err := kids()
+		if err != nil {
+			return value{}, true, err
+		}
+		product, out := c.scratch(n.Shape(), name), c.scratch(n.Shape(), name)
+		c.emit(&Instr{Op: OpGEMM, TransA: true, In: in[1:], Out: []*Tensor{product}, Nodes: []string{name}})
+		c.emit(&Instr{Op: OpBinary, Bin: elem.Sub, In: []*Tensor{in[0], product}, Out: []*Tensor{out}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
 	case ops.StateOp:
 		v, err := c.lower(Children(n)[0])
 		return v, true, err

@@ -41,21 +41,7 @@ func (b *BatchNorm) Output(s *Scope, x *G.Node) (*G.Node, error) {
 	if s.Mode == Evaluating {
 		return ops.NormalizeBy(x, s.RunningMean(), s.RunningVar(), b.Eps)
 	}
-	if err := twoRows(b, x, "one row has no variance"); err != nil {
-		return nil, err
-	}
-	mean, err := ops.ColumnMean(x)
-	if err != nil {
-		return nil, err
-	}
-	variance, err := ops.ColumnVar(x, mean)
-	if err != nil {
-		return nil, err
-	}
-	if err := b.track(s, x, mean, variance); err != nil {
-		return nil, err
-	}
-	return ops.Standardize(x, b.Eps)
+	return b.standardize(b, s, x, b.Eps)
 }
 
 // Passes implements Estimator.

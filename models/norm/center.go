@@ -57,20 +57,17 @@ func (c *Center) Output(s *Scope, x *G.Node) (*G.Node, error) {
 	if s.Mode == Evaluating || s.Mode == Training && c.outside(c.naive()) {
 		return ops.CenterBy(x, s.RunningMean())
 	}
-	now, err := ops.ColumnMean(x)
-	if err != nil {
-		return nil, err
+	if !c.naive() {
+		return c.center(c, s, x)
 	}
 	if s.Mode == Training {
 		if err := twoRows(c, x, "one row less its own mean is 0"); err != nil {
 			return nil, err
 		}
 	}
-	if !c.naive() {
-		if err := c.track(s, x, now, nil); err != nil {
-			return nil, err
-		}
-		return ops.Center(x)
+	now, err := ops.ColumnMean(x)
+	if err != nil {
+		return nil, err
 	}
 	mean, err := c.hold(s, func() *G.Node { return s.Vector("mean", 0) }, s.RunningMean, now)
 	if err != nil {

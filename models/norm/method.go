@@ -10,8 +10,7 @@ import (
 
 // Method is a normalization with its settings: a pointer to one of the struct types of
 // this package, whose exported fields are the settings. New and Parse make one with its
-// defaults. What a method does to a network is what else it implements: Output, Estimator,
-// Refresher.
+// defaults. What a method does to a network is what else it implements.
 type Method interface {
 	// Name returns the name that the method is registered under.
 	Name() string
@@ -27,6 +26,38 @@ type Output interface {
 
 	// Output adds the normalization of x [rows, features] to its graph.
 	Output(s *Scope, x *G.Node) (*G.Node, error)
+}
+
+// Weights is a method that computes a linear layer's weights [in, width] from parameters
+// of its own.
+type Weights interface {
+	Method
+
+	Weights(s *Scope, in int) (*G.Node, error)
+}
+
+// Input is a method that follows what linear layers take, h [rows, in], in graphs that
+// train or refresh.
+type Input interface {
+	Method
+
+	Input(s *Scope, h *G.Node) error
+}
+
+// Gradient is a method that changes gradients between differentiation and update.
+type Gradient interface {
+	Method
+
+	// Gradient returns what the optimizer gets in place of the gradients w and b of a
+	// linear layer's weights and bias.
+	Gradient(s *Scope, l Linear, w, b *G.Node) (gw, gb *G.Node, err error)
+}
+
+// Linear is a linear layer of a graph, z = h·W + b.
+type Linear struct {
+	H    *G.Node // [rows, in]
+	W, B *G.Node // [in, width], [width]
+	Z    *G.Node // [rows, width]; its Deriv is the gradient of the loss
 }
 
 // Estimator is a method whose statistics can be estimated over many rows: by sweeps in
@@ -76,7 +107,7 @@ const (
 // steps.
 type Schedule struct {
 	Rows   Rows
-	Every  int // steps
+	Every  int // steps; 0: only before the first
 	Sample int // rows of the sample, at most
 
 	// LeastRows is the number of rows that a layer's width needs.
@@ -93,6 +124,8 @@ const (
 	Uncompensated Class = "naive"       // constants for the gradient: what a step does, the next refresh undoes (Ioffe & Szegedy 2015, section 2)
 	InGraph       Class = "graph"       // the gradient goes through them
 	Compensated   Class = "compensated" // outside the graph, but a refresh moves its change into the parameters
+	Fixed         Class = "fixed"       // never refreshed
+	GradientOnly  Class = "gradient"    // they change the gradient and never the network's function
 )
 
 // Info describes a registered method.
@@ -140,7 +173,7 @@ func Infos() []Info {
 	for _, i := range registry {
 		out = append(out, i)
 	}
-	rank := map[Class]int{Plain: 0, Uncompensated: 1, Compensated: 2, InGraph: 3}
+	rank := map[Class]int{Plain: 0, Uncompensated: 1, Compensated: 2, GradientOnly: 3, Fixed: 4, InGraph: 5}
 	slices.SortFunc(out, func(a, b Info) int {
 		return cmp.Or(cmp.Compare(rank[ClassOf(a.New())], rank[ClassOf(b.New())]), cmp.Compare(a.Name, b.Name))
 	})

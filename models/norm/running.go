@@ -34,6 +34,42 @@ func (r Running) track(s *Scope, x, mean, variance *G.Node) error {
 	return r.trackOne(s.RunningVar(), variance, m/(m-1))
 }
 
+// center subtracts x's own mean and tracks it.
+func (r Running) center(m Method, s *Scope, x *G.Node) (*G.Node, error) {
+	if s.Mode == Training {
+		if err := twoRows(m, x, "one row less its own mean is 0"); err != nil {
+			return nil, err
+		}
+	}
+	mean, err := ops.ColumnMean(x)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.track(s, x, mean, nil); err != nil {
+		return nil, err
+	}
+	return ops.Center(x)
+}
+
+// standardize standardizes x by its own statistics and tracks them.
+func (r Running) standardize(m Method, s *Scope, x *G.Node, eps float64) (*G.Node, error) {
+	if err := twoRows(m, x, "one row has no variance"); err != nil {
+		return nil, err
+	}
+	mean, err := ops.ColumnMean(x)
+	if err != nil {
+		return nil, err
+	}
+	variance, err := ops.ColumnVar(x, mean)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.track(s, x, mean, variance); err != nil {
+		return nil, err
+	}
+	return ops.Standardize(x, eps)
+}
+
 func (r Running) trackOne(state, now *G.Node, scale float64) error {
 	next, err := ops.EMA(state, now, r.Momentum, scale)
 	if err != nil {

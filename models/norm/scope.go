@@ -52,6 +52,10 @@ type Init struct {
 	Bare     bool // the graph's node does not carry the value
 }
 
+// Own reports whether a graph's node carries the content, so that compiling the graph
+// adds the state.
+func (n Init) Own() bool { return !n.Random && !n.Bare }
+
 // at is element i of a tensor whose last axis is width long.
 func (n Init) at(i, width int) float64 {
 	switch {
@@ -71,10 +75,8 @@ type Scope struct {
 	Graph *G.ExprGraph
 	DType tensor.Dtype
 
-	// SD is the standard deviation of initial weights, and Stream the number of the
-	// random numbers that they are drawn from.
-	SD     float64
-	Stream uint64
+	Layer int     // number of the linear layer, 0 the first
+	SD    float64 // standard deviation of initial weights
 
 	method Method
 	made   map[string]*G.Node
@@ -87,10 +89,10 @@ func NewScope(m Method, s Scope) *Scope {
 	return &s
 }
 
-// Weight returns the layer's weights [in, Width], random at the start, and Bias its bias,
-// 0 at the start: parameters that a graph does not carry the values of.
+// Weight returns the layer's trained weights [in, Width], random at the start, and Bias its
+// trained bias, 0 at the start. Their nodes carry no value.
 func (s *Scope) Weight(in int) *G.Node {
-	return s.input(State{Name: "weight", Shape: []int{in, s.Width}, Init: Init{SD: s.SD, Stream: s.Stream, Random: true}, Trained: true, Kept: true, Transposed: true})
+	return s.input(State{Name: "weight", Shape: []int{in, s.Width}, Init: Init{SD: s.SD, Stream: uint64(s.Layer), Random: true}, Trained: true, Kept: true, Transposed: true})
 }
 
 // Bias: see Weight.
@@ -141,7 +143,7 @@ func (s *Scope) input(t State) *G.Node {
 	t.Name, t.DType = s.Name+"."+t.Name, s.DType
 	shape := tensor.Shape(t.Shape)
 	opts := []G.NodeConsOpt{G.WithShape(shape...), G.WithName(t.Name)}
-	if !t.Init.Random && !t.Init.Bare {
+	if t.Init.Own() {
 		opts = append(opts, G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(t.Values()))))
 	}
 	n := G.NewTensor(s.Graph, s.DType, len(shape), opts...)

@@ -53,6 +53,9 @@ func (n *Standardize) Output(s *Scope, x *G.Node) (*G.Node, error) {
 	if s.Mode == Evaluating || s.Mode == Training && n.outside(n.naive()) {
 		return ops.NormalizeBy(x, s.RunningMean(), s.RunningVar(), n.Eps)
 	}
+	if !n.naive() {
+		return n.standardize(n, s, x, n.Eps)
+	}
 	if err := twoRows(n, x, "one row has no variance"); err != nil {
 		return nil, err
 	}
@@ -63,12 +66,6 @@ func (n *Standardize) Output(s *Scope, x *G.Node) (*G.Node, error) {
 	variance, err := ops.ColumnVar(x, mean)
 	if err != nil {
 		return nil, err
-	}
-	if !n.naive() {
-		if err := n.track(s, x, mean, variance); err != nil {
-			return nil, err
-		}
-		return ops.Standardize(x, n.Eps)
 	}
 	if mean, err = n.hold(s, func() *G.Node { return s.Vector("mean", 0) }, s.RunningMean, mean); err != nil {
 		return nil, err
