@@ -16,7 +16,9 @@ type SubOuterOp struct{ pure }
 var _ G.SDOp = SubOuterOp{}
 
 // SubOuter returns x [n,d] less the outer product of rows [n] and columns [d].
-func SubOuter(x, rows, columns *G.Node) (*G.Node, error) { return apply(SubOuterOp{}, x, rows, columns) }
+func SubOuter(x, rows, columns *G.Node) (*G.Node, error) {
+	return apply(SubOuterOp{}, x, rows, columns)
+}
 
 // Arity is 3: x, rows, columns.
 func (op SubOuterOp) Arity() int { return 3 }
