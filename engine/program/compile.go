@@ -63,11 +63,9 @@ type Spec struct {
 // and data disagree, or when an element type is not supported.
 func Compile(l *Layout, s Spec) (*Program, error) {
 	c := newCompiler(l, s)
-	if err := c.compile(); err != nil {
+	if err := c.compile(passes); err != nil {
 		return nil, fmt.Errorf("compile %s: %w", s.Name, err)
 	}
-	plan(c.b)
-	schedule(c.b)
 	return &Program{Layout: l, Blocks: []*Block{c.b}}, nil
 }
 
@@ -142,8 +140,22 @@ func newCompiler(l *Layout, s Spec) *compiler {
 		wrong: map[*G.Node][]derivative{}, given: map[*G.Node]*G.Node{}, kept: map[*G.Node]*Tensor{}}
 }
 
-// compile lowers the graph and joins what follows one another.
-func (c *compiler) compile() error {
+// compile lowers the graph and puts the block through passes.
+func (c *compiler) compile(passes []pass) error {
+	if err := c.lowerAll(); err != nil {
+		return err
+	}
+	for _, p := range passes {
+		if err := c.interrupted(); err != nil {
+			return err
+		}
+		p.run(c.b, c.l)
+	}
+	return nil
+}
+
+// lowerAll lowers what is asked for of the graph, in order.
+func (c *compiler) lowerAll() error {
 	var late, roots []*G.Node
 	assigned := map[*G.Node]bool{}
 	if c.spec.Graph == nil {
@@ -231,13 +243,6 @@ func (c *compiler) compile() error {
 		}
 		c.emit(&Instr{Op: OpTick, In: []*Tensor{loss}, Nodes: []string{"loss"}})
 	}
-	for _, pass := range []func(*Block){fuseEpilogues, fuseNorms, fuseLoss, predicate, fuseAverages, hoist, fuseUpdates} {
-		if err := c.interrupted(); err != nil {
-			return err
-		}
-		pass(c.b)
-	}
-	mask(c.b, c.l)
 	return nil
 }
 

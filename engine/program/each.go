@@ -11,10 +11,9 @@ import (
 // kept where a sum needs the state that they write.
 func CompileEach(l *Layout, s Spec) ([]*Program, error) {
 	c := newCompiler(l, s)
-	if err := c.compile(); err != nil {
+	if err := c.compile(passes[:len(passes)-1]); err != nil { // scheduled part by part
 		return nil, fmt.Errorf("compile %s: %w", s.Name, err)
 	}
-	plan(c.b)
 	return apart(c.b, l, s), nil
 }
 
