@@ -448,7 +448,7 @@ func (c *compiler) updates(grads []*Tensor) error {
 		}
 		c.l.Lookup(StateLR).Init = []float64{rule.LR}
 	}
-	if len(grads) > 0 && adaptive(rule) {
+	if len(grads) > 0 && rule.NeedsBetaPowers() {
 		c.emit(&Instr{Op: OpBetaPower, Rule: rule, Out: []*Tensor{stateTensor(c.l.Lookup(StateBetaPower))}, Nodes: []string{"adam"}})
 	}
 	for i, u := range c.spec.Updates {
@@ -460,7 +460,7 @@ func (c *compiler) updates(grads []*Tensor) error {
 			return err
 		}
 		in := &Instr{Op: OpUpdate, Rule: rule, In: []*Tensor{grads[i]}, Out: []*Tensor{p.t}, Nodes: []string{u.Param.Name()}}
-		if adaptive(rule) {
+		if rule.NeedsBetaPowers() {
 			in.In = append(in.In, stateTensor(c.l.Lookup(StateBetaPower)))
 		}
 		for _, slot := range rule.Slots() {
@@ -474,9 +474,6 @@ func (c *compiler) updates(grads []*Tensor) error {
 	}
 	return nil
 }
-
-// adaptive tells whether a rule needs Adam's powers of beta.
-func adaptive(r optim.Optimizer) bool { return len(r.Slots()) == 2 }
 
 // View returns t with another shape of the same size, without gaps between its rows.
 func View(t *Tensor, rows, cols int) *Tensor {

@@ -22,6 +22,20 @@ func TestConformance(t *testing.T) {
 	t.Run("default", func(t *testing.T) { devicetest.RunAll(t, func() device.Device { return New() }) })
 }
 
+// TestBindings: each instruction has one kernel, in both float types.
+func TestBindings(t *testing.T) {
+	n := 0
+	for op := range program.Ops() {
+		n++
+		if table[float32]()[op] == nil || table[float64]()[op] == nil {
+			t.Errorf("instruction %v has no kernel: give it a line in table", op)
+		}
+	}
+	if got := len(table[float32]()); got != n {
+		t.Errorf("%d instructions and %d kernels", n, got)
+	}
+}
+
 // TestUnknownInstruction: a Program that the device does not understand is
 // refused before it runs.
 func TestUnknownInstruction(t *testing.T) {

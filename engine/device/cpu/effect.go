@@ -1,109 +1,60 @@
 package cpu
 
 import (
-	"fmt"
 	"unsafe"
 
 	"driftless/engine/optim"
 	"driftless/engine/program"
-	"driftless/kernels/gemm"
-	"driftless/kernels/norm"
 	koptim "driftless/kernels/optim"
 )
 
-// effect binds what writes state.
-func (b binder[T]) effect(in *program.Instr) (func(e *env, lo, hi int), error) {
-	switch in.Op {
-	case program.OpAccumulate:
-		x, acc := refOf[T](in.In[0]), refOf[float64](in.Out[0])
-		c := cutter{in.Axis, x.rows, x.cols}
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.AddColumnSums(e.valid, q.d, x.in(e, q), x.ld, acc.cols1(e, q))
-		}, nil
-	case program.OpAccumulateOuter:
-		x, acc, out := refOf[T](in.In[0]), refOf[float64](in.Out[0]), refOf[T](in.Out[1])
-		d := x.cols
-		need := gemm.Scratch(true, false, d, d, x.rows)
-		return func(e *env, _, _ int) {
-			xs, o, sums := x.of(e), out.of(e), acc.of(e)
-			gemm.Gemm(true, false, d, d, e.valid, 1, xs, x.ld, xs, x.ld, false, o, out.ld, gemm.Epilogue[T]{}, packing[T](e, need))
-			for i := range d {
-				for j, v := range o[i*out.ld:][:d] {
-					sums[i*acc.ld+j] += float64(v)
-				}
-			}
-		}, nil
-	case program.OpFromAccumulator:
-		acc, y, scale := refOf[float64](in.In[0]), refOf[T](in.Out[0]), in.Scale
-		c := cutter{in.Axis, y.rows, y.cols}
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			for i := range q.m {
-				out := y.run(e, q, i, q.d)
-				for j, s := range acc.run(e, q, i, q.d) {
-					out[j] = T(s * scale)
-				}
-			}
-		}, nil
-	case program.OpUpdate:
-		return b.update(in)
-	case program.OpBetaPower:
-		p, b1, b2 := refOf[float64](in.Out[0]), in.Rule.Beta1, in.Rule.Beta2
-		return func(e *env, _, _ int) {
-			v := p.of(e)
-			v[0] *= b1
-			v[1] *= b2
-		}, nil
-	}
-	return b.tick(in), nil
-}
-
-// update binds the optimizer's step.
-func (b binder[T]) update(in *program.Instr) (func(e *env, lo, hi int), error) {
-	x, y := operands[T](in)
-	g, p, s1, s2 := x[0], y[0], y[1], y[2]
-	c := cutter{in.Axis, p.rows, p.cols}
+// update binds the optimizer's step. Weight decay of the gradient goes by blocks of the
+// packing buffer, since the gradient may have other readers.
+func (b *binder[T]) update(in *program.Instr) do {
+	const block = 2048
+	a, step, decay := argsOf[T](in), optim.StepOf[T](in.Rule), T(in.Rule.L2())
+	g, p, slots := a.x[0], a.y[0], a.y[1:]
 	same := sameLD(append([]*program.Tensor{in.In[0]}, in.Out...)...)
-	rule := in.Rule
-	switch rule.Kind {
-	case optim.KindSGD:
-		return func(e *env, lo, hi int) {
-			q, lr := c.cut(lo, hi), T(e.lr[0])
-			runs, n := c.runs(q, same, p.ld)
-			for i := range runs {
-				koptim.SGD(p.run(e, q, i, n), g.run(e, q, i, n), lr)
-			}
-		}, nil
-	case optim.KindMomentum:
-		return func(e *env, lo, hi int) {
-			q, lr, mu := c.cut(lo, hi), T(e.lr[0]), T(rule.Mu)
-			runs, n := c.runs(q, same, p.ld)
-			for i := range runs {
-				koptim.Momentum(p.run(e, q, i, n), g.run(e, q, i, n), s1.run(e, q, i, n), lr, mu)
-			}
-		}, nil
-	case optim.KindAdam, optim.KindAdamW:
-		power, b1, b2, eps := refOf[float64](in.In[1]), rule.Beta1, rule.Beta2, T(rule.Eps)
-		return func(e *env, lo, hi int) {
-			q, pow, lr := c.cut(lo, hi), power.of(e), T(e.lr[0])
-			c1, c2 := T(1-pow[0]), T(1-pow[1])
-			runs, n := c.runs(q, same, p.ld)
-			for i := range runs {
-				ps, gs, ms, vs := p.run(e, q, i, n), g.run(e, q, i, n), s1.run(e, q, i, n), s2.run(e, q, i, n)
-				if rule.Kind == optim.KindAdamW {
-					koptim.AdamW(ps, gs, ms, vs, lr, b1, b2, eps, c1, c2, rule.WeightDecay)
-				} else {
-					koptim.Adam(ps, gs, ms, vs, lr, b1, b2, eps, c1, c2)
-				}
-			}
-		}, nil
+	var powers ref[float64]
+	if in.Rule.NeedsBetaPowers() {
+		powers = refOf[float64](in.In[1])
 	}
-	return nil, fmt.Errorf("optimizer %q is not known to this device", rule.Kind)
+	length := 0
+	if decay != 0 {
+		length = block
+	}
+	decayed := b.pack(length)
+	return func(e *env, lo, hi int) {
+		q, now := a.cut(lo, hi), optim.Now{LR: e.lr[0]}
+		if powers.n > 0 {
+			now.Powers = [2]float64(powers.of(e))
+		}
+		runs, n := a.runs(q, same, p.ld)
+		for i := range runs {
+			var s [optim.MaxSlots][]T
+			for k, slot := range slots {
+				s[k] = slot.run(e, q, i, n)
+			}
+			param, grad := p.run(e, q, i, n), g.run(e, q, i, n)
+			if decay == 0 {
+				step(param, grad, s, now)
+				continue
+			}
+			for at := 0; at < n; at += block {
+				m := min(block, n-at)
+				out, part := decayed(e)[:m], s
+				for k := range slots {
+					part[k] = s[k][at:][:m]
+				}
+				koptim.Decayed(param[at:][:m], grad[at:][:m], decay, out)
+				step(param[at:][:m], out, part, now)
+			}
+		}
+	}
 }
 
 // tick records the loss, notices the first that is not finite, counts the step.
-func (b binder[T]) tick(in *program.Instr) func(e *env, lo, hi int) {
+func (b *binder[T]) tick(in *program.Instr) do {
 	x := refOf[T](in.In[0])
 	off := b.layout.Lookup(program.StateLosses).Off
 	return func(e *env, _, _ int) {
@@ -116,18 +67,14 @@ func (b binder[T]) tick(in *program.Instr) func(e *env, lo, hi int) {
 	}
 }
 
-// host binds an operation that runs by its own Do, on copies without gaps.
-func (b binder[T]) host(in *program.Instr) func(e *env, lo, hi int) {
-	args, out, op := in.In, in.Out[0], in.Host
+// host binds an operation that runs on copies without gaps.
+func (b *binder[T]) host(in *program.Instr) do {
+	args, results, op := in.In, in.Out, in.Host
 	return func(e *env, _, _ int) {
-		vals := make([]any, len(args))
-		for i, t := range args {
-			vals[i] = unpack(e.mem(t.Space, t.Off), t)
-		}
-		res := unpack(e.mem(out.Space, out.Off), out)
-		if err := op.Call(vals, res); err != nil {
+		x, y := unpackAll(e, args), unpackAll(e, results)
+		if err := op.Call(x, y); err != nil {
 			e.endTeam()
-			for _, v := range vals {
+			for _, v := range x {
 				if !program.Finite(v) { // the operation failed on what a diverged replica gave it
 					e.nonFinite[0] = e.step[0]
 					return
@@ -136,8 +83,18 @@ func (b binder[T]) host(in *program.Instr) func(e *env, lo, hi int) {
 			e.team.err = err
 			return
 		}
-		pack(e.mem(out.Space, out.Off), out, res)
+		for k, t := range results {
+			pack(e.mem(t.Space, t.Off), t, y[k])
+		}
 	}
+}
+
+func unpackAll(e *env, ts []*program.Tensor) []any {
+	out := make([]any, len(ts))
+	for k, t := range ts {
+		out[k] = unpack(e.mem(t.Space, t.Off), t)
+	}
+	return out
 }
 
 // unpack copies a tensor to a slice without gaps, pack back.

@@ -91,7 +91,7 @@ type item struct {
 	every int64
 	host  bool
 	strip int // columns
-	do    []func(e *env, lo, hi int)
+	do    []do
 	first int // number of the first instruction
 }
 
