@@ -69,6 +69,14 @@ func Compile(l *Layout, s Spec) (*Program, error) {
 	return &Program{Layout: l, Blocks: []*Block{c.b}}, nil
 }
 
+// Assemble returns a Program of a block that was written by hand: it gives scratch buffers
+// their places, and schedules the instructions.
+func Assemble(l *Layout, b *Block) *Program {
+	plan(b)
+	schedule(b)
+	return &Program{Layout: l, Blocks: []*Block{b}}
+}
+
 // Zero returns a Program that fills state tensors with zeros.
 func Zero(l *Layout, names ...string) (*Program, error) {
 	b := &Block{Name: "zero", Rounds: 1}

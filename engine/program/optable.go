@@ -68,6 +68,7 @@ type row struct {
 	product bool                    // it is a matrix product
 	flops   func(in *Instr) float64 // floating-point operations of one execution, nil: none
 	state   []string                // control state that it reads
+	ends    bool                    // it ends a step, which all workers have to have begun
 	detail  func(in *Instr) string  // what its title says beside the name
 	check   func(in *Instr) error   // what it demands beside so many operands
 }
@@ -141,7 +142,7 @@ var table = [opEnd]row{
 	OpUpdate: {name: "update", sig: "g[m,d] powers? → &param[m,d] &slot…[m,d]", share: elementwise, flops: updateFlops,
 		state: []string{StateLR}, detail: updateDetail, check: checkUpdate},
 	OpBetaPower: {name: "beta power", sig: "→ &powers", share: alone},
-	OpTick:      {name: "tick", sig: "loss →", share: alone},
+	OpTick:      {name: "tick", sig: "loss →", share: alone, ends: true},
 }
 
 // Ops lists the instructions.

@@ -53,7 +53,7 @@ func (s Schedule) Share(p, w int) (lo, hi int) {
 func schedule(b *Block) {
 	x, since := newIndex(b), newTouched(b)
 	prev := &Instr{}
-	strips := 0
+	strips, met := 0, false
 	for i, in := range b.Instrs {
 		axes := axesOf(in)
 		if len(axes) > 1 {
@@ -68,13 +68,14 @@ func schedule(b *Block) {
 				break
 			}
 		}
-		if i == 0 { // rounds and steps begin with a meeting
+		if i == 0 || table[in.Op].ends && !met { // rounds and steps begin with a meeting
 			in.Wait = true
 		}
 		if in.Wait {
 			in.Axis, in.Extent = axes[0], extent(in, axes[0])
 			mine = uses(in)
 			since.clear()
+			met = i > 0
 		}
 		since.add(mine)
 		if strippable(in) && strippable(prev) && !in.Wait && in.Extent == prev.Extent {

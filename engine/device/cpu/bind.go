@@ -40,7 +40,7 @@ func bindAs[T kernel](p *program.Program) (*bound, error) {
 				it.strip = min(it.strip, strip[T](in))
 				continue
 			}
-			it := item{Schedule: in.Schedule, every: int64(in.Every), host: in.Op == program.OpHost, do: []do{run}, first: i}
+			it := item{Schedule: in.Schedule, every: int64(in.Every), host: in.Op == program.OpHost, ends: in.Op == program.OpTick, do: []do{run}, first: i}
 			if in.Strip > 0 {
 				it.strip = strip[T](in)
 			}

@@ -6,9 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"driftless/engine"
 	"driftless/engine/device"
 	"driftless/engine/device/devicetest"
+	"driftless/engine/optim"
 	"driftless/engine/program"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // TestConformance runs the suite with one worker and with teams, more of them
@@ -49,6 +54,31 @@ func TestUnknownInstruction(t *testing.T) {
 		if err := s.Run(context.Background(), p, 1); err == nil || !strings.Contains(err.Error(), "odd") {
 			t.Errorf("instruction %d ran: %v", in.Op, err)
 		}
+	}
+}
+
+// TestSmallestStep: a team trains one number, with nothing to share, for as many steps as were
+// asked for.
+func TestSmallestStep(t *testing.T) {
+	g := G.NewGraph()
+	w := G.NewScalar(g, tensor.Float32, G.WithName("w"), G.WithValue(float32(1)))
+	l := program.NewLayout(program.Float32)
+	p, err := engine.Compile(l, engine.Training{Loss: G.Must(G.Square(w)), Optimizer: optim.SGD(1e-4)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newDevice(2, 0).Open(l, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const steps = 20000
+	if err := s.Run(context.Background(), p, steps); err != nil {
+		t.Fatal(err)
+	}
+	var done [1]int64
+	if err := s.Read(program.StateStep, 0, done[:]); err != nil || done[0] != steps {
+		t.Errorf("%d steps done, want %d, %v", done[0], steps, err)
 	}
 }
 

@@ -36,7 +36,7 @@ func Examples(t *testing.T, dt program.DType) (all []Example) {
 			w := &workbench{t: t, layout: program.NewLayout(dt), block: &program.Block{Name: op.String(), Rounds: 1, Batch: m, Total: m}}
 			w.layout.Lookup(program.StateLR).Init = []float64{0.25}
 			build(w)
-			all = append(all, Example{op, fmt.Sprintf("%v %d", op, k), w.layout, &program.Program{Layout: w.layout, Blocks: []*program.Block{w.block}}})
+			all = append(all, Example{op, fmt.Sprintf("%v %d", op, k), w.layout, program.Assemble(w.layout, w.block)})
 		}
 	}
 	return all
@@ -141,9 +141,7 @@ func (w *workbench) bytes(rows, cols int) *program.Tensor {
 
 // scratch is memory of the step.
 func (w *workbench) scratch(dt program.DType, rows, cols int) *program.Tensor {
-	t := &program.Tensor{Space: program.SpaceScratch, DType: dt, Off: w.block.Scratch, Rows: rows, Cols: cols, LD: cols, Shape: []int{rows, cols}}
-	w.block.Scratch += (t.Bytes() + program.Align - 1) / program.Align * program.Align
-	return t
+	return &program.Tensor{Space: program.SpaceScratch, DType: dt, Rows: rows, Cols: cols, LD: cols, Shape: []int{rows, cols}}
 }
 
 // do adds an instruction, and returns its results.
@@ -154,8 +152,7 @@ func (w *workbench) do(in program.Instr) list {
 
 // rows are those of a batch in order.
 func (w *workbench) rows() *program.Tensor {
-	return w.do(program.Instr{Op: program.OpIndex, Order: program.Sequential, All: m, Total: m, Out: list{w.scratch(program.Int32, 1, m)},
-		Schedule: program.Schedule{Axis: program.ByRows, Extent: m}})[0]
+	return w.do(program.Instr{Op: program.OpIndex, Order: program.Sequential, All: m, Total: m, Out: list{w.scratch(program.Int32, 1, m)}})[0]
 }
 
 // mask is the mask of a batch of k columns, with its values if there are some.
@@ -168,17 +165,15 @@ func (w *workbench) mask(values bool) list {
 	if values {
 		mapped = gather.Unit
 	}
-	return w.do(program.Instr{Op: program.OpGatherMask, In: list{w.bytes(m, k), w.rows()}, Out: out, Values: values, Map: mapped, Density: 0.5,
-		Schedule: program.Schedule{Axis: program.ByRows, Extent: m}})
+	return w.do(program.Instr{Op: program.OpGatherMask, In: list{w.bytes(m, k), w.rows()}, Out: out, Values: values, Map: mapped, Density: 0.5})
 }
 
 // masked adds a product with a mask, transposed or not.
 func (w *workbench) masked(values, transposed, bias bool) {
-	byRows := func(n int) program.Schedule { return program.Schedule{Axis: program.ByRows, Extent: n, Wait: true} }
 	out := w.mask(values)
 	mask, rows, length := out[0], m, k
 	if transposed {
-		mask = w.do(program.Instr{Op: program.OpTransposeMask, In: list{out[0]}, Out: list{w.scratch(program.Uint64, 1, k)}, Schedule: byRows(1)})[0]
+		mask = w.do(program.Instr{Op: program.OpTransposeMask, In: list{out[0]}, Out: list{w.scratch(program.Uint64, 1, k)}})[0]
 		rows, length = k, m
 	}
 	in := list{mask, w.of(length, d)}
@@ -188,7 +183,7 @@ func (w *workbench) masked(values, transposed, bias bool) {
 	if bias {
 		in = append(in, w.of(1, d))
 	}
-	w.do(program.Instr{Op: program.OpMasked, TransA: transposed, Values: values, Density: 0.5, In: in, Out: list{w.of(rows, d)}, Schedule: byRows(rows)})
+	w.do(program.Instr{Op: program.OpMasked, TransA: transposed, Values: values, Density: 0.5, In: in, Out: list{w.of(rows, d)}})
 }
 
 // update adds a step of an optimizer.
@@ -275,12 +270,11 @@ var examples = map[program.Op][]build{
 	}},
 	program.OpIndex: {func(w *workbench) { w.rows() }},
 	program.OpGather: {func(w *workbench) {
-		w.do(program.Instr{Op: program.OpGather, In: list{w.bytes(m, k), w.rows()}, Out: list{w.of(m, k)}, Schedule: program.Schedule{Axis: program.ByRows, Extent: m}})
+		w.do(program.Instr{Op: program.OpGather, In: list{w.bytes(m, k), w.rows()}, Out: list{w.of(m, k)}})
 	}},
 	program.OpGatherMask: {func(w *workbench) { w.mask(false) }, func(w *workbench) { w.mask(true) }},
 	program.OpTransposeMask: {func(w *workbench) {
-		w.do(program.Instr{Op: program.OpTransposeMask, In: w.mask(false)[:1], Out: list{w.scratch(program.Uint64, 1, k)},
-			Schedule: program.Schedule{Axis: program.ByRows, Extent: 1}})
+		w.do(program.Instr{Op: program.OpTransposeMask, In: w.mask(false)[:1], Out: list{w.scratch(program.Uint64, 1, k)}})
 	}},
 	program.OpMasked: {func(w *workbench) { w.masked(false, false, true) }, func(w *workbench) { w.masked(true, false, false) },
 		func(w *workbench) { w.masked(false, true, false) }, func(w *workbench) { w.masked(true, true, true) }},
