@@ -239,7 +239,7 @@ func copySame[T any](dst []T, src any) bool {
 	return ok && len(s) == len(dst) && copy(dst, s) == len(dst)
 }
 
-// Finite tells whether a buffer holds no NaN and no infinity. An operation that fails on
+// Finite reports whether a buffer holds no NaN and no infinity. An operation that fails on
 // one that does has met a replica that diverged.
 func Finite(buf any) bool {
 	switch x := buf.(type) {

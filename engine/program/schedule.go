@@ -329,7 +329,7 @@ func (s *touched) clear() {
 	clear(s.states)
 }
 
-// ownPart tells whether a worker touches only what it touched itself before.
+// ownPart reports whether a worker touches only what it touched itself before.
 func ownPart(a, b use) bool {
 	if a.how != b.how || a.how == anyPart {
 		return false

@@ -143,7 +143,7 @@ func (c cutter) runs(q rect, same bool, ld int) (runs, n int) {
 	return q.m, q.d
 }
 
-// sameLD tells whether all operands have one shape and leading dimension.
+// sameLD reports whether all operands have one shape and leading dimension.
 func sameLD(ts ...*program.Tensor) bool {
 	for _, t := range ts {
 		if t.Rows != ts[0].Rows || t.Cols != ts[0].Cols || t.LD != ts[0].LD {

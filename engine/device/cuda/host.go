@@ -32,6 +32,9 @@ func (b *binder) hostWork(in *program.Instr) (*hostWork, error) {
 		return nil, err
 	}
 	h := &hostWork{name: in.Title(), solo: solo}
+	if in.Op == program.OpHost {
+		h.name = "the operation"
+	}
 	if len(in.Nodes) > 0 {
 		h.name += fmt.Sprintf(" of node %q", in.Nodes[0])
 	}

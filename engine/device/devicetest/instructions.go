@@ -93,9 +93,9 @@ func (w *workbench) add(st program.State) *program.Tensor {
 // of is a state of the layout's float type.
 func (w *workbench) of(rows, cols int) *program.Tensor { return w.state(w.layout.DType, rows, cols) }
 
-// positive is a vector of what can be a variance.
-func (w *workbench) positive(n int) *program.Tensor {
-	x := w.of(1, n)
+// positive holds what can be a variance.
+func (w *workbench) positive(rows, cols int) *program.Tensor {
+	x := w.of(rows, cols)
 	switch v := w.layout.Lookup(x.Name).Init.(type) {
 	case []float32:
 		for i := range v {
@@ -186,17 +186,15 @@ func (w *workbench) masked(values, transposed, bias bool) {
 	w.do(program.Instr{Op: program.OpMasked, TransA: transposed, Values: values, Density: 0.5, In: in, Out: list{w.of(rows, d)}})
 }
 
-// update adds a step of an optimizer.
-func (w *workbench) update(o optim.Optimizer) {
-	in := program.Instr{Op: program.OpUpdate, Rule: o, In: list{w.of(m, d)}, Out: list{w.of(m, d)}}
+// update adds a step of an optimizer on a parameter of that size.
+func (w *workbench) update(o optim.Optimizer, rows, cols int) {
+	in := program.Instr{Op: program.OpUpdate, Rule: o, In: list{w.of(rows, cols)}, Out: list{w.of(rows, cols)}}
 	if o.NeedsBetaPowers() {
 		powers := w.add(program.State{Name: "powers", DType: program.Float64, Rows: 1, Cols: 2, Init: []float64{0.9, 0.99}})
 		in.In = append(in.In, powers)
 	}
 	for range o.Slots() {
-		in.Out = append(in.Out, w.positive(m*d))
-		last := in.Out[len(in.Out)-1]
-		last.Rows, last.Cols, last.LD = m, d, d
+		in.Out = append(in.Out, w.positive(rows, cols))
 	}
 	w.do(in)
 }
@@ -304,17 +302,17 @@ var examples = map[program.Op][]build{
 	program.OpStandardizeAffine: simple(program.OpStandardizeAffine, program.Instr{Eps: 1e-3}),
 	program.OpEMA:               simple(program.OpEMA, program.Instr{Alpha: 0.25, Scale: 2}),
 	program.OpStandardizeGrad: {func(w *workbench) {
-		w.do(program.Instr{Op: program.OpStandardizeGrad, In: list{w.of(m, d), w.of(m, d), w.positive(d)}, Out: list{w.of(m, d), w.scratch(program.Float64, 1, 2*d)}})
+		w.do(program.Instr{Op: program.OpStandardizeGrad, In: list{w.of(m, d), w.of(m, d), w.positive(1, d)}, Out: list{w.of(m, d), w.scratch(program.Float64, 1, 2*d)}})
 	}},
 	program.OpAffineGrad: {func(w *workbench) {
-		w.do(program.Instr{Op: program.OpAffineGrad, In: list{w.of(m, d), w.of(m, d), w.of(1, d), w.positive(d)},
+		w.do(program.Instr{Op: program.OpAffineGrad, In: list{w.of(m, d), w.of(m, d), w.of(1, d), w.positive(1, d)},
 			Out: list{w.of(m, d), w.of(1, d), w.of(1, d), w.scratch(program.Float64, 1, 4*d)}})
 	}},
 	program.OpNormalizeBy: {func(w *workbench) {
-		w.do(program.Instr{Op: program.OpNormalizeBy, Eps: 1e-3, In: list{w.of(m, d), w.of(1, d), w.positive(d)}, Out: list{w.of(m, d)}})
+		w.do(program.Instr{Op: program.OpNormalizeBy, Eps: 1e-3, In: list{w.of(m, d), w.of(1, d), w.positive(1, d)}, Out: list{w.of(m, d)}})
 	}},
 	program.OpScaleBy: {func(w *workbench) {
-		w.do(program.Instr{Op: program.OpScaleBy, Eps: 1e-3, In: list{w.of(m, d), w.positive(d)}, Out: list{w.of(m, d)}})
+		w.do(program.Instr{Op: program.OpScaleBy, Eps: 1e-3, In: list{w.of(m, d), w.positive(1, d)}, Out: list{w.of(m, d)}})
 	}},
 	program.OpCrossEntropy: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpCrossEntropy, In: list{w.of(m, d), w.labels()}, Out: list{w.of(1, m)}})
@@ -338,10 +336,11 @@ var examples = map[program.Op][]build{
 		w.do(program.Instr{Op: program.OpFromAccumulator, Scale: 0.5, In: list{w.state(program.Float64, m, d)}, Out: list{w.of(m, d)}})
 	}},
 	program.OpUpdate: {
-		func(w *workbench) { w.update(optim.SGD(0.1)) }, func(w *workbench) { w.update(decaying(optim.SGD(0.1))) },
-		func(w *workbench) { w.update(optim.Momentum(0.1, 0.9)) }, func(w *workbench) { w.update(nesterov()) },
-		func(w *workbench) { w.update(optim.Adam(0.1)) }, func(w *workbench) { w.update(decaying(optim.Adam(0.1))) },
-		func(w *workbench) { w.update(optim.AdamW(0.1)) },
+		func(w *workbench) { w.update(optim.SGD(0.1), m, d) }, func(w *workbench) { w.update(decaying(optim.SGD(0.1)), m, d) },
+		func(w *workbench) { w.update(optim.Momentum(0.1, 0.9), m, d) }, func(w *workbench) { w.update(nesterov(), m, d) },
+		func(w *workbench) { w.update(optim.Adam(0.1), m, d) }, func(w *workbench) { w.update(decaying(optim.Adam(0.1)), m, d) },
+		func(w *workbench) { w.update(optim.AdamW(0.1), m, d) },
+		func(w *workbench) { w.update(decaying(optim.Adam(0.1)), 70, 50) }, func(w *workbench) { w.update(nesterov(), 1, 5000) },
 	},
 	program.OpBetaPower: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpBetaPower, Rule: optim.Adam(0.1), Out: list{w.add(program.State{Name: "powers", DType: program.Float64, Rows: 1, Cols: 2, Init: []float64{0.9, 0.99}})}})
