@@ -41,6 +41,30 @@ func TestBindings(t *testing.T) {
 	}
 }
 
+// TestInstructionsAllocateNothing: not for a step, and neither does calling an operation of the
+// host, whatever that does itself.
+func TestInstructionsAllocateNothing(t *testing.T) {
+	for _, e := range devicetest.Examples(t, program.Float32) {
+		s, err := newDevice(1, 0).Open(e.Layout, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		allocations := func(steps int) float64 {
+			return testing.AllocsPerRun(3, func() {
+				if err := s.Run(context.Background(), e.Program, steps); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		if few, many := allocations(10), allocations(1010); many > few+10 {
+			t.Errorf("%s: 10 steps allocate %v times, 1010 steps %v times", e.Name, few, many)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestUnknownInstruction: a Program that the device does not understand is
 // refused before it runs.
 func TestUnknownInstruction(t *testing.T) {

@@ -1,7 +1,8 @@
 package cpu
 
 import (
-	"unsafe"
+	"slices"
+	"sync"
 
 	"driftless/engine/optim"
 	"driftless/engine/program"
@@ -67,76 +68,73 @@ func (b *binder[T]) tick(in *program.Instr) do {
 	}
 }
 
-// host binds an operation that runs on copies without gaps.
+// host binds an operation that runs on copies without gaps, which are kept for the next call.
 func (b *binder[T]) host(in *program.Instr) do {
-	args, results, op := in.In, in.Out, in.Host
+	var mu sync.Mutex
+	var spare []*hostCall // replicas may call at the same time
+	take := func() (c *hostCall) {
+		mu.Lock()
+		defer mu.Unlock()
+		if n := len(spare); n > 0 {
+			c, spare = spare[n-1], spare[:n-1]
+			return c
+		}
+		return newHostCall(in)
+	}
 	return func(e *env, _, _ int) {
-		x, y := unpackAll(e, args), unpackAll(e, results)
-		if err := op.Call(x, y); err != nil {
+		c := take()
+		for k, t := range in.In {
+			unpack(c.from[k], e.mem(t.Space, t.Off), t)
+		}
+		if err := in.Host.Call(c.in, c.out); err != nil {
 			e.endTeam()
-			for _, v := range x {
-				if !program.Finite(v) { // the operation failed on what a diverged replica gave it
-					e.nonFinite[0] = e.step[0]
-					return
-				}
+			if finite := !slices.ContainsFunc(c.in, func(v any) bool { return !program.Finite(v) }); finite {
+				e.team.err = err
+			} else { // it failed on what a diverged replica gave it
+				e.nonFinite[0] = e.step[0]
 			}
-			e.team.err = err
-			return
+		} else {
+			for k, t := range in.Out {
+				pack(e.mem(t.Space, t.Off), t, c.to[k])
+			}
 		}
-		for k, t := range results {
-			pack(e.mem(t.Space, t.Off), t, y[k])
+		mu.Lock()
+		spare = append(spare, c)
+		mu.Unlock()
+	}
+}
+
+// hostCall is the memory of a call of a Host, once as bytes.
+type hostCall struct {
+	in, out  []any
+	from, to []arena
+}
+
+func newHostCall(in *program.Instr) *hostCall {
+	c := &hostCall{}
+	room := func(ts []*program.Tensor) (views []any, bytes []arena) {
+		for _, t := range ts {
+			buf := newArena(t.Len() * t.DType.Size())
+			views, bytes = append(views, anyAt(buf, 0, t.Len(), t.DType)), append(bytes, buf)
 		}
+		return views, bytes
 	}
+	c.in, c.from = room(in.In)
+	c.out, c.to = room(in.Out)
+	return c
 }
 
-func unpackAll(e *env, ts []*program.Tensor) []any {
-	out := make([]any, len(ts))
-	for k, t := range ts {
-		out[k] = unpack(e.mem(t.Space, t.Off), t)
-	}
-	return out
-}
-
-// unpack copies a tensor to a slice without gaps, pack back.
-func unpack(mem arena, t *program.Tensor) any {
+// unpack copies a tensor to memory without gaps, pack back.
+func unpack(to, from arena, t *program.Tensor) {
 	size := t.DType.Size()
-	buf := newArena(t.Len() * size)
 	for i := range t.Rows {
-		copy(buf[i*t.Cols*size:][:t.Cols*size], mem[i*t.LD*size:])
+		copy(to[i*t.Cols*size:][:t.Cols*size], from[i*t.LD*size:])
 	}
-	return anyAt(buf, 0, t.Len(), t.DType)
 }
 
-func pack(mem arena, t *program.Tensor, data any) {
+func pack(to arena, t *program.Tensor, from arena) {
 	size := t.DType.Size()
-	buf := rawBytes(data)
 	for i := range t.Rows {
-		copy(mem[i*t.LD*size:][:t.Cols*size], buf[i*t.Cols*size:])
+		copy(to[i*t.LD*size:][:t.Cols*size], from[i*t.Cols*size:])
 	}
-}
-
-// rawBytes views a slice of any element type.
-func rawBytes(data any) arena {
-	switch x := data.(type) {
-	case []float32:
-		return raw(x)
-	case []float64:
-		return raw(x)
-	case []uint8:
-		return x
-	case []int32:
-		return raw(x)
-	case []int64:
-		return raw(x)
-	case []bool:
-		return raw(x)
-	case []int:
-		return raw(x)
-	}
-	return nil
-}
-
-func raw[T element](x []T) arena {
-	var z T
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*int(unsafe.Sizeof(z)))
 }
