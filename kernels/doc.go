@@ -20,6 +20,25 @@
 // reductions take rows in order in a float64 accumulator. Exponentials and
 // logarithms are those of package scalar. Package kerneltest holds every
 // implementation to all of this.
+//
+// # To add a kernel
+//
+//	<family>/x.go                    its specification: plain generic Go, and what it computes
+//	kerneltest/table_<family>.go     a row: operands, the call, an independent reference
+//
+// That is a kernel. To make it fast on amd64, for float32:
+//
+//	<family>/internal/gen            writes it for AVX2 and AVX-512 (go generate)
+//	<family>/vector_amd64.go         calls that, and reports whether it did the work
+//	<family>/vector_other.go         says no
+//
+// The suite then runs it under every instruction set. For CUDA (package cuda):
+//
+//	<family>/x.cu                    the kernel; make ptx writes x.ptx
+//	<family>/ptx.go                  its line: arguments, and how threads share them
+//	cuda/<family>_test.go            a test against x.go on the virtual device
+//
+// A new family is a line in package cuda/all too, and one in kerneltest/table.go.
 package kernels
 
 // Float is the set of element types that the specifications are written for.

@@ -46,7 +46,15 @@ func TestValidate(t *testing.T) {
 		{AdamW(1e-3), ""},
 		{Optimizer{Kind: KindAdamW, LR: 1, WeightDecay: -1}, "weight decay -1 is not"},
 		{Optimizer{Kind: KindAdamW, LR: 1, WeightDecay: nan}, "weight decay NaN is not"},
-		{Optimizer{Kind: KindAdam, LR: 1, WeightDecay: 0.01}, "use optim.AdamW"},
+		{Optimizer{Kind: KindAdam, LR: 1, WeightDecay: 0.01}, ""},
+		{Optimizer{Kind: KindSGD, LR: 1, WeightDecay: math.Inf(1)}, "weight decay +Inf is not"},
+		{Optimizer{Kind: KindMomentum, LR: 1, Mu: 0.9, Nesterov: true}, ""},
+		{Optimizer{Kind: KindMomentum, LR: 1, Nesterov: true}, "needs the optimizer momentum"},
+		{Optimizer{Kind: KindAdam, LR: 1, Nesterov: true}, "needs the optimizer momentum"},
+		{Optimizer{Kind: KindSGD, LR: 1, Mu: 0.9}, "sgd has no momentum"},
+		{Optimizer{Kind: KindSGD, LR: 1, Beta2: 0.9}, "sgd has no betas"},
+		{Optimizer{Kind: KindMomentum, LR: 1, Eps: 1}, "momentum has no eps"},
+		{Optimizer{Kind: KindAdam, LR: 1, Eps: math.Inf(1)}, "eps"},
 		{Optimizer{}, "unknown"},
 		{Optimizer{Kind: "lion", LR: 1}, "unknown"},
 		{Momentum(0.1, 1), "momentum 1 is outside [0, 1)"},
@@ -60,6 +68,38 @@ func TestValidate(t *testing.T) {
 		err := c.o.Validate()
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %q", c.o, err, c.want)
+		}
+	}
+}
+
+// TestRules: each rule has what the devices take of it.
+func TestRules(t *testing.T) {
+	seen := map[Kind]bool{}
+	for _, r := range rules {
+		if r.kind == "" || seen[r.kind] || r.step32 == nil || r.step64 == nil || r.flops == 0 || len(r.slots) > MaxSlots {
+			t.Errorf("row %q lacks something, or there are two", r.kind)
+		}
+		seen[r.kind] = true
+		o, err := New(string(r.kind), 0.1)
+		if err != nil {
+			t.Errorf("the defaults of %s: %v", r.kind, err)
+		}
+		if o.NeedsBetaPowers() && (o.Beta1 == 0 || o.Beta2 == 0) {
+			t.Errorf("%s needs powers of betas that are 0", r.kind)
+		}
+		StepOf[float32](o)
+		StepOf[float64](o)
+	}
+	decays := SGD(0.1)
+	decays.WeightDecay = 0.1
+	for _, c := range []struct {
+		o      Optimizer
+		fuses  bool
+		powers bool
+		l2     float64
+	}{{SGD(0.1), true, false, 0}, {decays, false, false, 0.1}, {Momentum(0.1, 0), false, false, 0}, {Adam(0.1), false, true, 0}, {AdamW(0.1), false, true, 0}} {
+		if c.o.Fuses() != c.fuses || c.o.NeedsBetaPowers() != c.powers || c.o.L2() != c.l2 {
+			t.Errorf("%+v: fuses %v, powers %v, decay of the gradient %v", c.o, c.o.Fuses(), c.o.NeedsBetaPowers(), c.o.L2())
 		}
 	}
 }

@@ -63,12 +63,18 @@ type Spec struct {
 // and data disagree, or when an element type is not supported.
 func Compile(l *Layout, s Spec) (*Program, error) {
 	c := newCompiler(l, s)
-	if err := c.compile(); err != nil {
+	if err := c.compile(passes); err != nil {
 		return nil, fmt.Errorf("compile %s: %w", s.Name, err)
 	}
-	plan(c.b)
-	schedule(c.b)
 	return &Program{Layout: l, Blocks: []*Block{c.b}}, nil
+}
+
+// Assemble returns a Program of a block that was written by hand: it gives scratch buffers
+// their places, and schedules the instructions.
+func Assemble(l *Layout, b *Block) *Program {
+	plan(b)
+	schedule(b)
+	return &Program{Layout: l, Blocks: []*Block{b}}
 }
 
 // Zero returns a Program that fills state tensors with zeros.
@@ -142,8 +148,22 @@ func newCompiler(l *Layout, s Spec) *compiler {
 		wrong: map[*G.Node][]derivative{}, given: map[*G.Node]*G.Node{}, kept: map[*G.Node]*Tensor{}}
 }
 
-// compile lowers the graph and joins what follows one another.
-func (c *compiler) compile() error {
+// compile lowers the graph and puts the block through passes.
+func (c *compiler) compile(passes []pass) error {
+	if err := c.lowerAll(); err != nil {
+		return err
+	}
+	for _, p := range passes {
+		if err := c.interrupted(); err != nil {
+			return err
+		}
+		p.run(c.b, c.l)
+	}
+	return nil
+}
+
+// lowerAll lowers what is asked for of the graph, in order.
+func (c *compiler) lowerAll() error {
 	var late, roots []*G.Node
 	assigned := map[*G.Node]bool{}
 	if c.spec.Graph == nil {
@@ -231,13 +251,6 @@ func (c *compiler) compile() error {
 		}
 		c.emit(&Instr{Op: OpTick, In: []*Tensor{loss}, Nodes: []string{"loss"}})
 	}
-	for _, pass := range []func(*Block){fuseEpilogues, fuseNorms, fuseLoss, predicate, fuseAverages, hoist, fuseUpdates} {
-		if err := c.interrupted(); err != nil {
-			return err
-		}
-		pass(c.b)
-	}
-	mask(c.b, c.l)
 	return nil
 }
 
@@ -443,7 +456,7 @@ func (c *compiler) updates(grads []*Tensor) error {
 		}
 		c.l.Lookup(StateLR).Init = []float64{rule.LR}
 	}
-	if len(grads) > 0 && adaptive(rule) {
+	if len(grads) > 0 && rule.NeedsBetaPowers() {
 		c.emit(&Instr{Op: OpBetaPower, Rule: rule, Out: []*Tensor{stateTensor(c.l.Lookup(StateBetaPower))}, Nodes: []string{"adam"}})
 	}
 	for i, u := range c.spec.Updates {
@@ -455,7 +468,7 @@ func (c *compiler) updates(grads []*Tensor) error {
 			return err
 		}
 		in := &Instr{Op: OpUpdate, Rule: rule, In: []*Tensor{grads[i]}, Out: []*Tensor{p.t}, Nodes: []string{u.Param.Name()}}
-		if adaptive(rule) {
+		if rule.NeedsBetaPowers() {
 			in.In = append(in.In, stateTensor(c.l.Lookup(StateBetaPower)))
 		}
 		for _, slot := range rule.Slots() {
@@ -469,9 +482,6 @@ func (c *compiler) updates(grads []*Tensor) error {
 	}
 	return nil
 }
-
-// adaptive tells whether a rule needs Adam's powers of beta.
-func adaptive(r optim.Optimizer) bool { return len(r.Slots()) == 2 }
 
 // View returns t with another shape of the same size, without gaps between its rows.
 func View(t *Tensor, rows, cols int) *Tensor {

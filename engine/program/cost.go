@@ -1,57 +1,27 @@
 package program
 
-import (
-	"time"
+import "time"
 
-	"driftless/engine/optim"
-)
-
-// Flops returns the floating-point operations of one execution: two for each
-// product of a matrix product whose factors are not known to be zero, and a
-// nominal number an element for everything else (a sigmoid counts as 20).
+// Flops returns the floating-point operations of one execution.
 func (in *Instr) Flops() float64 {
-	if in.Op == OpGEMM {
-		c := in.Out[0]
-		return 2 * float64(c.Len()) * float64(sumLength(in))
+	if flops := table[in.Op].flops; flops != nil {
+		return flops(in)
 	}
-	if in.Op == OpMasked {
-		m := in.In[0]
-		return 2 * in.Density * float64(m.Cols) * float64(in.In[1].Rows) * float64(in.In[1].Cols)
-	}
-	n := 0
-	for _, t := range append(in.In[:len(in.In):len(in.In)], in.Out...) {
-		if t.Space != SpaceShared {
-			n = max(n, t.Len())
-		}
-	}
-	return float64(n) * elementFlops(in)
+	return 0
 }
 
-func elementFlops(in *Instr) float64 {
-	switch in.Op {
-	case OpHost, OpIndex, OpGather, OpGatherMask, OpTransposeMask, OpFill, OpCopy, OpRepeatRows, OpRepeatCols, OpBetaPower, OpTick:
-		return 0
-	case OpActivate, OpActivateGrad:
-		if in.Op == OpActivate {
-			return map[bool]float64{true: 1, false: 20}[in.Act.String() == "relu"]
+// largest is the largest operand or result on the device that is not a data set, nil if
+// there is none.
+func (in *Instr) largest() *Tensor {
+	var most *Tensor
+	for _, ts := range [][]*Tensor{in.Out, in.In} {
+		for _, t := range ts {
+			if t.Space != SpaceShared && (most == nil || t.Len() > most.Len()) {
+				most = t
+			}
 		}
-		return 3
-	case OpCrossEntropy, OpCrossEntropyGrad, OpCrossEntropyBoth:
-		return 25
-	case OpStandardize, OpColumnVar:
-		return 6
-	case OpStandardizeAffine:
-		return 8
-	case OpStandardizeGrad:
-		return 7
-	case OpAffineGrad:
-		return 11
-	case OpUpdate:
-		return map[optim.Kind]float64{optim.KindSGD: 2, optim.KindMomentum: 4}[in.Rule.Kind] + map[bool]float64{true: 12}[adaptive(in.Rule)]
-	case OpEMA, OpNormalizeBy, OpColumnDot, OpSquaredDev, OpAffine:
-		return 2
 	}
-	return 1
+	return most
 }
 
 // Bytes returns the memory that one execution reads and writes, at least: each

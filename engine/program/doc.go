@@ -33,8 +33,10 @@
 //	order.go      statistics due every T steps are computed every T steps; updates
 //	              move up to their gradient
 //
-// Passes find instructions through an index (index.go), so that compiling takes time in
-// proportion to the graph. CompileEach compiles many sums over one graph as fast as one.
+// These are passes, which passes.go lists with what each relies on; the order is checked
+// when the program starts. Passes find instructions through an index (index.go), so that
+// compiling takes time in proportion to the graph. CompileEach compiles many sums over one
+// graph as fast as one.
 //
 // # Schedule
 //
@@ -58,8 +60,41 @@
 //
 // # Instructions
 //
-// Op lists them, with operands. To add one: a constant and a name in ir.go, a
-// case in lower.go that recognises the node, its axes in schedule.go, a kernel,
-// and a case in each device; the device conformance suite tells when one is
-// missing. Program.Listing prints a Program, with times if a device measured them.
+// optable.go has a row for each instruction, with all that is known of it: its name, what it
+// reads and writes and how that lies to the rows or columns that workers share, its cost, its
+// title, what it demands. The scheduler, the listing and the devices follow from the row;
+// nothing else has a list of instructions, but for the kernels of each device.
+// Program.Listing prints a Program, with times if a device measured them.
+//
+// # To add an instruction
+//
+//	engine/program/optable.go    a constant and a row; attributes that none has yet are fields of
+//	                             Instr (ir.go)
+//	engine/program/lower.go      the node that becomes it: a case of simple, if the operands and
+//	                             the result are plain tensors
+//	kernels/<family>/x.go        its kernel
+//	kernels/kerneltest           a row for that (package kernels says how)
+//	engine/device/cpu/instr.go   a line with the kernel
+//	engine/device/cuda/instr.go  a line with the CUDA kernel, or onHost if there is none: the host
+//	                             then does it, with the CPU's kernel and the CPU's bits
+//
+// TestTable tells what a row lacks, TestBindings which device has no line. The conformance
+// suite of devices runs every instruction on tensors of the shapes that its signature names; one
+// that needs others gets an example in devicetest/instructions.go.
+//
+// What a kernel cannot do is a Host, an operation of the host with any number of operands and
+// results, which OpHost runs on every device. State between calls is an operand and a result.
+//
+// # To add an optimizer
+//
+//	engine/optim/rules.go     a row: constants, slots, cost, its steps on both devices
+//	engine/optim/optim.go     its Kind, and what it computes
+//	kernels/optim/optim.go    its step on the CPU
+//	kernels/kerneltest        a row for that
+//	engine/device/devicetest  PyTorch's values: a case in testdata/optim.py
+//
+// Without a CUDA kernel it runs there on the host. A kernel is a rule in kernels/optim/rules.h,
+// a launch in optim.cu and its line in ptx.go; named in kernels/cuda/fused as well (ops.go,
+// ops.h), it joins the launches of a small network's step. Weight decay that is added to the
+// gradient is no concern of a rule: the devices add it.
 package program

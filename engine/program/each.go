@@ -11,10 +11,9 @@ import (
 // kept where a sum needs the state that they write.
 func CompileEach(l *Layout, s Spec) ([]*Program, error) {
 	c := newCompiler(l, s)
-	if err := c.compile(); err != nil {
+	if err := c.compile(passes[:len(passes)-1]); err != nil { // scheduled part by part
 		return nil, fmt.Errorf("compile %s: %w", s.Name, err)
 	}
-	plan(c.b)
 	return apart(c.b, l, s), nil
 }
 
@@ -22,11 +21,13 @@ func CompileEach(l *Layout, s Spec) ([]*Program, error) {
 // that more than one needs are shared, and scheduled as if they were a block.
 func apart(b *Block, l *Layout, s Spec) []*Program {
 	x := newIndex(b)
-	goals := map[int]int{}                 // offset of an accumulator → its instruction
+	goals := map[int]int{}                 // offset of a state → the last instruction that writes it
 	before := make([][]int, len(b.Instrs)) // what writes an instruction's operands
 	for i, in := range b.Instrs {
-		if in.Op == OpAccumulate || in.Op == OpAccumulateOuter {
-			goals[in.Out[0].Off] = i
+		for _, t := range in.Out {
+			if t.Space == SpaceReplica {
+				goals[t.Off] = i
+			}
 		}
 		for _, t := range in.In {
 			x.writers(t, 0, i, func(j int, _ *Instr) bool {

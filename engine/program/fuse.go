@@ -3,7 +3,6 @@ package program
 import (
 	"slices"
 
-	"driftless/engine/optim"
 	"driftless/kernels/activation"
 )
 
@@ -73,7 +72,7 @@ const maxUpdateRows = 1024
 func fuseUpdates(b *Block) {
 	uses, x := readers(b), newIndex(b)
 	for i, u := range b.Instrs {
-		if u.Op != OpUpdate || u.Rule.Kind != optim.KindSGD {
+		if u.Op != OpUpdate || !u.Rule.Fuses() {
 			continue
 		}
 		g := u.In[0]

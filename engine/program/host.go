@@ -115,7 +115,7 @@ func newHost(n *G.Node, ch []*G.Node) (*hostOp, error) {
 }
 
 // Call implements Host.
-func (h *hostOp) Call(in []any, out any) (err error) {
+func (h *hostOp) Call(in, out []any) (err error) {
 	defer func() { // a foreign Do may panic; a training run must not
 		if r := recover(); r != nil {
 			err = fmt.Errorf("operation %v of node %q panicked: %v", h.op, h.name, r)
@@ -133,7 +133,7 @@ func (h *hostOp) Call(in []any, out any) (err error) {
 	if err != nil {
 		return fmt.Errorf("operation %v of node %q: %w", h.op, h.name, err)
 	}
-	if !CopySlice(out, data) {
+	if !CopySlice(out[0], data) {
 		return fmt.Errorf("operation %v of node %q returned %d values of another type or number than its shape says", h.op, h.name, v.Shape().TotalSize())
 	}
 	return nil
@@ -239,7 +239,7 @@ func copySame[T any](dst []T, src any) bool {
 	return ok && len(s) == len(dst) && copy(dst, s) == len(dst)
 }
 
-// Finite tells whether a buffer holds no NaN and no infinity. An operation that fails on
+// Finite reports whether a buffer holds no NaN and no infinity. An operation that fails on
 // one that does has met a replica that diverged.
 func Finite(buf any) bool {
 	switch x := buf.(type) {

@@ -65,7 +65,7 @@ func (c *compiler) feed(f Feed) (value, error) {
 			c.b.Total = total
 		}
 		c.rows = &Tensor{DType: Int32, Rows: 1, Cols: batch, LD: batch, Shape: []int{batch}, Name: "rows"}
-		c.emit(&Instr{Op: OpIndex, Out: []*Tensor{c.rows}, Order: c.spec.Order, Total: total, Scale: float64(s.Rows), Nodes: []string{"rows"}})
+		c.emit(&Instr{Op: OpIndex, Out: []*Tensor{c.rows}, Order: c.spec.Order, All: s.Rows, Total: total, Nodes: []string{"rows"}})
 	}
 	if s.Rows != c.dataRows {
 		return value{}, fmt.Errorf("input %q is fed from %d rows, another input from %d: data sets that feed one batch must have as many rows", f.Node.Name(), s.Rows, c.dataRows)

@@ -1,86 +1,11 @@
 package program
 
 import (
-	"fmt"
-
 	"driftless/engine/optim"
 	"driftless/kernels/activation"
 	"driftless/kernels/elem"
 	"driftless/kernels/gather"
 )
-
-// Op is the kind of an instruction.
-type Op uint8
-
-// The instructions. In and Out are listed as In → Out; m is the batch.
-const (
-	OpHost              Op = iota // any Gorgonia operation, by its own Do, on the host
-	OpIndex                       // → rows: the row numbers of this step's batch
-	OpGather                      // data, rows → x: one row of the data set for each row number
-	OpGatherMask                  // data, rows → mask [, x]: where x is not 0 (see Instr.Values)
-	OpTransposeMask               // mask → maskT
-	OpFill                        // → x: the constant Scale
-	OpCopy                        // x → y
-	OpGEMM                        // a, b [, bias] → c: act(op(a) op(b) + bias); with Update c −= lr·op(a) op(b)
-	OpMasked                      // mask, b [, x] [, bias] → c: OpGEMM whose a, mostly zeros, a mask describes
-	OpAddRow                      // x, row → y
-	OpRepeatRows                  // row → y
-	OpRepeatCols                  // col → y
-	OpBinary                      // a, b → y: elementwise; either may be a scalar
-	OpUnary                       // x → y
-	OpActivate                    // x → y
-	OpActivateGrad                // y, g → dx
-	OpSum                         // x → scalar
-	OpMean                        // x [m] → scalar
-	OpRowSum                      // x → [m]
-	OpColumnSum                   // x → [d]
-	OpColumnDot                   // a, b → [d]
-	OpColumnMean                  // x → [d]
-	OpColumnVar                   // x, mean → [d]
-	OpCenter                      // x → y, mean
-	OpCenterBy                    // x, mean → y
-	OpStandardize                 // x → xhat, mean, variance, invStd
-	OpStandardizeAffine           // x, gamma, beta → xhat, mean, variance, invStd, y
-	OpStandardizeGrad             // xhat, g, invStd → dx, scratch
-	OpAffineGrad                  // xhat, g, gamma, invStd → dx, dgamma, dbeta, scratch
-	OpNormalizeBy                 // x, mean, variance → y
-	OpScaleBy                     // g, variance → dx
-	OpAffine                      // xhat, gamma, beta → y
-	OpScaleColumns                // g, gamma → dx
-	OpSquaredDev                  // x, mean → y
-	OpEMA                         // old, new → y
-	OpCrossEntropy                // logits, labels → rows [m]
-	OpCrossEntropyGrad            // logits, labels, scale → dlogits
-	OpCrossEntropyBoth            // logits, labels, scale → rows [m], dlogits
-	OpCorrect                     // logits, labels → [m]
-	OpAccumulate                  // x → acc (float64): acc += Σ over the valid rows of x
-	OpAccumulateOuter             // x → acc (float64) [d, d], scratch: acc += xᵀx over the valid rows
-	OpFromAccumulator             // acc → y: Scale·acc
-	OpUpdate                      // g [, beta powers] → param, slots…: the optimizer's step
-	OpBetaPower                   // → Adam's powers of beta, once a step
-	OpTick                        // loss → : record the loss, notice a non-finite one, count the step
-)
-
-var opNames = [...]string{
-	OpHost: "host", OpIndex: "index", OpGather: "gather", OpGatherMask: "gather mask", OpTransposeMask: "transpose mask",
-	OpFill: "fill", OpCopy: "copy", OpGEMM: "gemm", OpMasked: "masked gemm", OpAddRow: "add row",
-	OpRepeatRows: "repeat rows", OpRepeatCols: "repeat columns", OpBinary: "binary", OpUnary: "unary",
-	OpActivate: "activate", OpActivateGrad: "activate grad", OpSum: "sum", OpMean: "mean", OpRowSum: "row sum",
-	OpColumnSum: "column sum", OpColumnDot: "column dot", OpColumnMean: "column mean", OpColumnVar: "column var",
-	OpCenter: "center", OpCenterBy: "center by", OpStandardize: "standardize", OpStandardizeAffine: "standardize, affine",
-	OpStandardizeGrad: "standardize grad", OpAffineGrad: "affine, standardize grad", OpNormalizeBy: "normalize by",
-	OpScaleBy: "scale by", OpAffine: "affine", OpScaleColumns: "scale columns", OpSquaredDev: "squared deviation", OpEMA: "ema",
-	OpCrossEntropy: "cross entropy", OpCrossEntropyGrad: "cross entropy grad", OpCrossEntropyBoth: "cross entropy, grad",
-	OpCorrect: "correct", OpAccumulate: "accumulate", OpAccumulateOuter: "accumulate outer", OpFromAccumulator: "from accumulator",
-	OpUpdate: "update", OpBetaPower: "beta power", OpTick: "tick",
-}
-
-func (o Op) String() string {
-	if int(o) < len(opNames) {
-		return opNames[o]
-	}
-	return fmt.Sprintf("instruction %d", uint8(o))
-}
 
 // Space says which memory a tensor lives in.
 type Space uint8
@@ -129,11 +54,11 @@ const (
 	Sample                  // as Sequential, over a fixed seeded sample of the rows
 )
 
-// Host is an operation that runs on the host: it reads and writes the buffers
-// in place. Buffers are slices of the element type; shapes are fixed at compile
-// time.
+// Host is an operation that runs on the host: it reads its operands and fills its
+// results, slices of their element types without gaps, which it must not keep. Shapes are
+// fixed at compile time. State of its own between calls is an operand and a result.
 type Host interface {
-	Call(in []any, out any) error
+	Call(in, out []any) error
 }
 
 // Instr is one instruction. Which attributes matter depends on Op.
@@ -147,7 +72,8 @@ type Instr struct {
 	Eps            float64
 	Alpha, Scale   float64
 	Order          Order
-	Total          int // rows of the data set, or of the sample
+	All            int // rows of the data set
+	Total          int // of those, that the order goes through: all, or the sample's
 	Map            gather.Map
 	Rule           optim.Optimizer
 	Host           Host

@@ -349,15 +349,20 @@ func (c *compiler) lowerRepeat(n *G.Node) (value, bool, error) {
 
 func (c *compiler) lowerMatMul(n *G.Node) (value, bool, error) {
 	ch := Children(n)
-	if len(n.Shape()) != 2 || len(ch) != 2 || ch[0].Dims() != 2 || ch[1].Dims() != 2 {
+	p, ok := c.stock.products[n.Op().String()]
+	if !ok || len(ch) != 2 || p.dims != [2]int{ch[0].Dims(), ch[1].Dims()} {
 		return value{}, false, nil
 	}
-	trans, ok := c.stock.matmuls[n.Op().String()]
-	if !ok {
-		return value{}, false, nil
+	in, err := c.tensors(ch)
+	if err != nil {
+		return value{}, true, err
 	}
-	v, err := c.emitSimple(n, &Instr{Op: OpGEMM, TransA: trans[0], TransB: trans[1]})
-	return v, true, err
+	if p.swap {
+		in[0], in[1] = in[1], in[0]
+	}
+	out := c.scratch(n.Shape(), Label(n))
+	c.emit(&Instr{Op: OpGEMM, TransA: p.transA, TransB: p.transB, In: in, Out: []*Tensor{out}, Nodes: []string{Label(n)}})
+	return value{t: out}, true, nil
 }
 
 func (c *compiler) lowerSum(n *G.Node) (value, bool, error) {

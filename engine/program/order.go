@@ -31,13 +31,15 @@ func predicate(b *Block) {
 	}
 }
 
+// scratchOnly reports whether all that an instruction does is to fill scratch memory: what
+// has no results writes state of the engine.
 func scratchOnly(in *Instr) bool {
 	for _, t := range in.Out {
 		if t.Space != SpaceScratch {
 			return false
 		}
 	}
-	return in.Op != OpTick
+	return len(in.Out) > 0
 }
 
 func reads(in *Instr, ts []*Tensor) bool {

@@ -51,7 +51,7 @@ func (p *Program) Listing(plan Plan) string {
 				if plan.Launched {
 					mark = part.mark(k)
 				}
-				line := fmt.Sprintf("%s %3d %-30s %-13s %6s %6s", mark, j, in.title(), in.shape(), si(in.Flops(), ""), si(float64(in.Bytes()), ""))
+				line := fmt.Sprintf("%s %3d %-30s %-13s %6s %6s", mark, j, in.Title(), in.shape(), si(in.Flops(), ""), si(float64(in.Bytes()), ""))
 				if k == 0 && plan.Steps > 0 {
 					line += plan.timed(part, b.Rounds)
 				}
@@ -189,28 +189,11 @@ func si(v float64, unit string) string {
 	return fmt.Sprintf("%.0f%s%s%s", v, sep, prefix, unit)
 }
 
-func (in *Instr) title() string {
+// Title names an instruction with what it computes.
+func (in *Instr) Title() string {
 	s := in.Op.String()
-	switch in.Op {
-	case OpGEMM, OpMasked:
-		s += map[[2]bool]string{{false, false}: " AB", {true, false}: " AᵀB", {false, true}: " ABᵀ", {true, true}: " AᵀBᵀ"}[[2]bool{in.TransA, in.TransB}]
-		if in.bias() {
-			s += " + bias"
-		}
-		if in.Act != 0 {
-			s += ", " + in.Act.String()
-		}
-		if in.Update {
-			s += ", update sgd"
-		}
-	case OpActivate, OpActivateGrad:
-		s += " " + in.Act.String()
-	case OpBinary:
-		s += " " + in.Bin.String()
-	case OpUnary:
-		s += " " + in.Un.String()
-	case OpUpdate:
-		s += " " + string(in.Rule.Kind)
+	if detail := table[in.Op].detail; detail != nil {
+		s += " " + detail(in)
 	}
 	if in.Every > 1 {
 		s += fmt.Sprintf(" every %d", in.Every)
@@ -218,7 +201,7 @@ func (in *Instr) title() string {
 	return s
 }
 
-// bias tells whether a matrix product adds one.
+// bias reports whether a matrix product adds one.
 func (in *Instr) bias() bool {
 	n := len(in.In)
 	if in.Values {
@@ -230,26 +213,21 @@ func (in *Instr) bias() bool {
 // shape is m×k×n of a matrix product, and of others the shape of their largest
 // operand or result on the device.
 func (in *Instr) shape() string {
-	if in.Op == OpGEMM || in.Op == OpMasked {
+	if in.Op.Product() {
 		k := in.In[1].Rows
 		if in.TransB {
 			k = in.In[1].Cols
 		}
 		return fmt.Sprintf("%d×%d×%d", in.Out[0].Rows, k, in.Out[0].Cols)
 	}
-	var most *Tensor
-	for _, t := range append(in.Out[:len(in.Out):len(in.Out)], in.In...) {
-		if t.Space != SpaceShared && (most == nil || t.Len() > most.Len()) {
-			most = t
-		}
-	}
-	if most == nil {
+	switch most := in.largest(); {
+	case most == nil:
 		return ""
-	}
-	if most.Rows == 1 {
+	case most.Rows == 1:
 		return fmt.Sprint(most.Cols)
+	default:
+		return fmt.Sprintf("%d×%d", most.Rows, most.Cols)
 	}
-	return fmt.Sprintf("%d×%d", most.Rows, most.Cols)
 }
 
 // short cuts a text that may spell whole expressions.

@@ -278,3 +278,19 @@ func addState(l *program.Layout, name string, r, c int) error {
 	_, err := l.Add(program.State{Name: name, DType: program.Float32, Rows: r, Cols: c, Shape: []int{r, c}})
 	return err
 }
+
+// TestEndOfStepWaits: workers look at the step count when a block begins, so the instruction
+// that counts the step comes after a meeting, however little there is before it.
+func TestEndOfStepWaits(t *testing.T) {
+	g := G.NewGraph()
+	w := G.NewScalar(g, tensor.Float32, G.WithName("w"), G.WithValue(float32(1)))
+	p, err := engine.Compile(program.NewLayout(program.Float32), engine.Training{Loss: G.Must(G.Square(w)), Optimizer: optim.SGD(0.1)})
+	must(t, err)
+	met := false
+	for i, in := range p.Blocks[0].Instrs {
+		met = met || in.Wait && i > 0
+		if in.Op == program.OpTick && !met {
+			t.Errorf("nothing before the end of the step waits:\n%v", p)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package program
 
 import (
 	"slices"
+	"strings"
 
 	"driftless/kernels/gemm"
 )
@@ -52,7 +53,7 @@ func (s Schedule) Share(p, w int) (lo, hi int) {
 func schedule(b *Block) {
 	x, since := newIndex(b), newTouched(b)
 	prev := &Instr{}
-	strips := 0
+	strips, met := 0, false
 	for i, in := range b.Instrs {
 		axes := axesOf(in)
 		if len(axes) > 1 {
@@ -67,13 +68,14 @@ func schedule(b *Block) {
 				break
 			}
 		}
-		if i == 0 { // rounds and steps begin with a meeting
+		if i == 0 || table[in.Op].ends && !met { // rounds and steps begin with a meeting
 			in.Wait = true
 		}
 		if in.Wait {
 			in.Axis, in.Extent = axes[0], extent(in, axes[0])
 			mine = uses(in)
 			since.clear()
+			met = i > 0
 		}
 		since.add(mine)
 		if strippable(in) && strippable(prev) && !in.Wait && in.Extent == prev.Extent {
@@ -87,35 +89,43 @@ func schedule(b *Block) {
 	}
 }
 
-// strippable tells whether an instruction works column by column on a matrix.
+// strippable reports whether an instruction works column by column on a matrix.
 func strippable(in *Instr) bool {
-	return in.Axis == ByCols && in.Op != OpGEMM && in.Op != OpMasked && in.Every <= 1
+	return in.Axis == ByCols && !in.Op.Product() && in.Every <= 1
 }
+
+// sharing is how the workers of a team can share an instruction.
+type sharing uint8
+
+const (
+	alone sharing = iota // not at all
+	byRows
+	byColumns
+	elementwise // either way
+	asGEMM      // as package gemm does a product best
+)
 
 // axesOf returns the axes along which an instruction can be shared.
 func axesOf(in *Instr) []Axis {
-	switch in.Op {
-	case OpHost, OpSum, OpMean, OpAccumulateOuter, OpBetaPower, OpTick:
+	switch table[in.Op].share {
+	case alone:
 		return []Axis{Alone}
-	case OpIndex, OpGather, OpGatherMask, OpTransposeMask, OpRowSum, OpCrossEntropy, OpCrossEntropyGrad, OpCrossEntropyBoth, OpCorrect, OpMasked:
+	case byRows:
 		return []Axis{ByRows}
-	case OpColumnSum, OpColumnDot, OpColumnMean, OpColumnVar, OpCenter, OpStandardize, OpStandardizeAffine, OpStandardizeGrad,
-		OpAffineGrad, OpAccumulate:
+	case byColumns:
 		return []Axis{ByCols}
-	case OpGEMM:
-		c := in.Out[0]
-		if gemm.ByColumns(in.TransA, in.TransB, c.Rows, c.Cols, sumLength(in)) {
+	case asGEMM:
+		if c := in.Out[0]; gemm.ByColumns(in.TransA, in.TransB, c.Rows, c.Cols, sumLength(in)) {
 			return []Axis{ByCols}
 		}
 		return []Axis{ByRows}
 	}
-	// Elementwise.
-	switch out := in.Out[0]; {
-	case out.Rows == 1 && out.Cols == 1:
+	switch main := in.Main(); {
+	case main.Rows == 1 && main.Cols == 1:
 		return []Axis{Alone}
-	case out.Rows == 1:
+	case main.Rows == 1:
 		return []Axis{ByCols}
-	case out.Cols < 32:
+	case main.Cols < 32:
 		return []Axis{ByRows}
 	}
 	return []Axis{ByRows, ByCols}
@@ -140,26 +150,26 @@ func preferred(x *index, i int, last Axis, axes []Axis) []Axis {
 	return axes
 }
 
-// extent is the number of rows or columns that there are to share.
+// extent is the number of rows or columns that there are to share: of the main operand, or
+// the length of a vector with an element for each row.
 func extent(in *Instr, a Axis) int {
 	if a == Alone {
 		return 1
 	}
-	t := in.Out[0]
-	switch in.Op {
-	case OpIndex:
-		return t.Cols
-	case OpGather, OpGatherMask:
-		return in.In[1].Cols
-	case OpTransposeMask: // words of columns
-		return in.In[0].Rows
-	case OpRowSum, OpColumnSum, OpColumnDot, OpColumnMean, OpColumnVar, OpCrossEntropy, OpCrossEntropyGrad, OpCrossEntropyBoth, OpCorrect, OpAccumulate:
-		t = in.In[0]
+	main := in.Main()
+	switch {
+	case main == nil:
+		s := &signatures[in.Op]
+		for k, t := range in.In {
+			if s.in.at(k).dims == "m" {
+				return t.Cols
+			}
+		}
+		return in.Out[0].Cols
+	case a == ByRows:
+		return main.Rows
 	}
-	if a == ByRows {
-		return t.Rows
-	}
-	return t.Cols
+	return main.Cols
 }
 
 // use is a buffer that an instruction touches: the part that is the worker's
@@ -197,53 +207,51 @@ func uses(in *Instr) []use {
 	return out
 }
 
-// howUsed tells which part of an operand a worker touches. Where in doubt it says
-// whole, which is always right.
+// howUsed returns which part of operand or result k a worker touches. Where in doubt it says
+// any, which is always right.
 func howUsed(in *Instr, k int, t *Tensor, write bool) how {
-	if in.Axis == Alone {
-		return leaderPart
-	}
-	switch in.Op {
-	case OpIndex:
-		return elementPart
-	case OpGather, OpGatherMask:
-		if t.Rows == in.Extent && t.DType != Uint64 {
-			return rowPart
-		}
-		return elementPart // rows, labels, masks
-	case OpTransposeMask:
-		return anyPart
-	case OpCrossEntropy, OpCrossEntropyGrad, OpCrossEntropyBoth, OpCorrect, OpRowSum:
-		if t.Rows == 1 && t.Cols == in.Extent {
-			return elementPart
-		}
-	case OpRepeatCols:
-		if !write {
-			return anyPart
-		}
-	case OpGEMM:
-		switch {
-		case write:
-		case k == 0 && (in.TransA || in.Axis == ByCols), k == 1 && (in.TransB || in.Axis == ByRows), k == 2 && in.Axis == ByRows:
-			return anyPart
-		}
-	case OpMasked:
-		switch {
-		case write:
-		case k == 0:
-			return elementPart
-		case k == 2 && in.Values && !in.TransA:
-		default:
-			return anyPart
-		}
-	}
+	dims := in.dims(k, write)
 	switch {
-	case in.Axis == ByRows && t.Rows == in.Extent && t.Rows > 1:
+	case in.Axis == Alone:
+		return leaderPart
+	case in.Axis == ByRows && (dims == ",m" || dims == "m" && t.Rows == 1 && t.Cols == in.Extent):
+		return elementPart
+	case in.Axis == ByRows && strings.HasPrefix(dims, "m") && t.Rows == in.Extent && t.Rows > 1:
 		return rowPart
-	case in.Axis == ByCols && t.Cols == in.Extent:
+	case in.Axis == ByCols && strings.HasSuffix(dims, "d") && t.Cols == in.Extent:
 		return colPart
 	}
 	return anyPart
+}
+
+// dims is how the rows and columns of operand or result k lie to those that are shared.
+func (in *Instr) dims(k int, write bool) string {
+	s := signatures[in.Op].in
+	if write {
+		s = signatures[in.Op].out
+	}
+	switch dims := s.at(k).dims; {
+	case dims == "m,k" && in.TransA:
+		return "k,m"
+	case dims == "k,d" && in.TransB:
+		return "d,k"
+	default:
+		return dims
+	}
+}
+
+// OwnColumns reports whether workers that share the instruction by columns touch only their
+// own columns of t, one of its operands or results.
+func (in *Instr) OwnColumns(t *Tensor) bool {
+	own := func(ts []*Tensor, write bool) bool {
+		for k, o := range ts {
+			if o == t && !(strings.HasSuffix(in.dims(k, write), "d") && t.Cols == extent(in, ByCols)) {
+				return false
+			}
+		}
+		return true
+	}
+	return own(in.In, false) && own(in.Out, true)
 }
 
 // touched holds what was touched since the workers met: scratch by stretches of its
@@ -321,7 +329,7 @@ func (s *touched) clear() {
 	clear(s.states)
 }
 
-// ownPart tells whether a worker touches only what it touched itself before.
+// ownPart reports whether a worker touches only what it touched itself before.
 func ownPart(a, b use) bool {
 	if a.how != b.how || a.how == anyPart {
 		return false

@@ -23,7 +23,14 @@ type stockOps struct {
 
 	binaries map[string]elem.Binary
 	unaries  map[string]elem.Unary
-	matmuls  map[string][2]bool // transA, transB
+	products map[string]product
+}
+
+// product says how an operation of linear algebra is a product of two matrices, where a
+// vector is a row.
+type product struct {
+	dims                 [2]int // of its operands
+	swap, transA, transB bool   // the operands change places, then are transposed
 }
 
 var stock = sync.OnceValue(func() *stockOps {
@@ -35,15 +42,25 @@ var stock = sync.OnceValue(func() *stockOps {
 	// Parents of a node are found through its children, since To mutates the graph.
 	child := func(n *G.Node, i int) *G.Node { return Children(n)[i] }
 
-	s := &stockOps{binaries: map[string]elem.Binary{}, unaries: map[string]elem.Unary{}, matmuls: map[string][2]bool{}}
+	s := &stockOps{binaries: map[string]elem.Binary{}, unaries: map[string]elem.Unary{}, products: map[string]product{}}
 	mul := G.Must(G.Mul(a, b))
 	s.linAlg = kind(mul)
-	s.matmuls[mul.Op().String()] = [2]bool{}
-	grads, err := G.Grad(G.Must(G.Sum(mul)), a, b)
-	if err == nil {
-		s.matmuls[grads[0].Op().String()] = [2]bool{false, true}
-		s.matmuls[grads[1].Op().String()] = [2]bool{true, false}
+	products := func(p product, ns ...*G.Node) {
+		for _, n := range ns {
+			p.dims = [2]int{child(n, 0).Dims(), child(n, 1).Dims()}
+			s.products[n.Op().String()] = p
+		}
 	}
+	products(product{}, mul)
+	if grads, err := G.Grad(G.Must(G.Sum(mul)), a, b); err == nil {
+		products(product{transB: true}, grads[0])
+		products(product{transA: true}, grads[1])
+	}
+	outer := G.Must(G.OuterProd(v, v))
+	products(product{swap: true, transB: true}, G.Must(G.Mul(a, v)))
+	products(product{swap: true}, G.Must(G.Mul(v, a)))
+	products(product{transB: true}, G.Must(G.Mul(v, v)))
+	products(product{transA: true}, outer)
 	sum := G.Must(G.Add(a, b))
 	s.binary = kind(sum)
 	for _, e := range []struct {
@@ -76,7 +93,7 @@ var stock = sync.OnceValue(func() *stockOps {
 	s.scalar = kind(G.NewConstant(1.0))
 	var into G.Value
 	s.read = kind(G.Read(a, &into))
-	s.log2, s.outer = G.Must(G.Log2(a)).Op().String(), G.Must(G.OuterProd(v, v)).Op().String()
+	s.log2, s.outer = G.Must(G.Log2(a)).Op().String(), outer.Op().String()
 	s.softmax, s.sparsemax, s.dropout = kind(G.Must(G.SoftMax(a))), kind(G.Must(G.Sparsemax(a))), kind(G.Must(G.Dropout(a, 0.5)))
 	ints := func(name string, shape ...int) *G.Node {
 		return G.NewTensor(g, tensor.Int, len(shape), G.WithShape(shape...), G.WithName(name))

@@ -274,7 +274,7 @@ func withGiven(f func(n *G.Node, in [][]float64) ([]float64, error)) rule {
 type hostFunc func(in [][]float64) ([]float64, error)
 
 // Call implements Host.
-func (f hostFunc) Call(in []any, out any) error {
+func (f hostFunc) Call(in, out []any) error {
 	wide := make([][]float64, len(in))
 	for i, x := range in {
 		var err error
@@ -286,7 +286,7 @@ func (f hostFunc) Call(in []any, out any) error {
 	if err != nil {
 		return err
 	}
-	o := reflect.ValueOf(out)
+	o := reflect.ValueOf(out[0])
 	for i, v := range res {
 		o.Index(i).SetFloat(v)
 	}

@@ -11,24 +11,10 @@ import (
 	"testing"
 
 	"driftless/internal/ptx"
-	"driftless/kernels/activation"
 	"driftless/kernels/cuda"
-	"driftless/kernels/cuda/control"
+	"driftless/kernels/cuda/all"
 	"driftless/kernels/cuda/fused"
-	"driftless/kernels/elem"
-	"driftless/kernels/gather"
-	"driftless/kernels/gemm"
-	"driftless/kernels/loss"
-	"driftless/kernels/norm"
-	"driftless/kernels/optim"
-	"driftless/kernels/order"
 )
-
-// families holds every kernel there is.
-var families = map[string][]cuda.Module{
-	"activation": activation.PTX, "cuda/control": control.PTX, "cuda/fused": fused.PTX, "elem": elem.PTX, "gather": gather.PTX, "gemm": gemm.PTX,
-	"loss": loss.PTX, "norm": norm.PTX, "optim": optim.PTX, "order": order.PTX,
-}
 
 // loaded is a kernel ready to run on the virtual device.
 type loaded struct {
@@ -37,29 +23,28 @@ type loaded struct {
 }
 
 var kernelsByName = sync.OnceValues(func() (map[string]loaded, error) {
-	all := map[string]loaded{}
-	for family, modules := range families {
-		for _, m := range modules {
-			code, err := ptx.Load(m.File, []byte(m.PTX))
-			if err != nil {
-				return nil, err
+	byName, files := map[string]loaded{}, map[string]bool{}
+	for _, m := range all.Modules {
+		code, err := ptx.Load(m.File, []byte(m.PTX))
+		if err != nil {
+			return nil, err
+		}
+		if n := len(code.Kernels()); n != len(m.Kernels) || files[m.File] {
+			return nil, fmt.Errorf("%s holds %d kernels and the table %d, or there are two", m.File, n, len(m.Kernels))
+		}
+		files[m.File] = true
+		for _, k := range m.Kernels {
+			l := loaded{k, code.Kernel(k.Name)}
+			if l.code == nil {
+				return nil, fmt.Errorf("%s holds no kernel %s", m.File, k.Name)
 			}
-			if n := len(code.Kernels()); n != len(m.Kernels) {
-				return nil, fmt.Errorf("%s/%s holds %d kernels and the table %d", family, m.File, n, len(m.Kernels))
+			if _, twice := byName[k.Name]; twice {
+				return nil, fmt.Errorf("there are two kernels %s", k.Name)
 			}
-			for _, k := range m.Kernels {
-				l := loaded{k, code.Kernel(k.Name)}
-				if l.code == nil {
-					return nil, fmt.Errorf("%s/%s holds no kernel %s", family, m.File, k.Name)
-				}
-				if _, twice := all[k.Name]; twice {
-					return nil, fmt.Errorf("there are two kernels %s", k.Name)
-				}
-				all[k.Name] = l
-			}
+			byName[k.Name] = l
 		}
 	}
-	return all, nil
+	return byName, nil
 })
 
 func kernel(t testing.TB, name string) loaded {
@@ -122,7 +107,7 @@ var didAsOperation = map[string]int{}
 // run launches the kernel over an m×d matrix.
 func (l *launch) run(m, d int, ints []int, floats ...float64) {
 	l.t.Helper()
-	if asOperation && fused.Columnwise(l.k.Name) {
+	if asOperation && fused.Operation(l.k.Name) && !strings.HasPrefix(l.k.Name, "gemm_tn") {
 		op := fused.Op{Kernel: entry(l.t, l.k.Name), Tensors: l.tensors[1:], Ints: ints, Floats: floats}
 		didAsOperation[strings.TrimSuffix(strings.TrimSuffix(l.k.Name, "_32"), "_128")]++
 		l.k = kernel(l.t, "strip")

@@ -44,7 +44,7 @@
 // # Not available
 //
 // elem.Log1p, elem.Expm1 and elem.Softplus go through package math in float64 and
-// run on the host. Masks have no kernels: a masked product has the bits of the dense
+// run on the host, by the CPU's kernel, as may any instruction. Masks have no kernels: a masked product has the bits of the dense
 // one over the floats that package gather brings, and takes gemm. Programs in
 // float64 run on the CPU.
 //
@@ -56,6 +56,7 @@
 //	check.sh      assembles the PTX for every architecture: no spills; registers.md (--update: write it)
 //	cubins.sh     assembles the PTX to the machine code that bundles have beside it
 //	sass.sh       looks into the machine code of the matrix products; sass.md (--update: write it)
+//	all/          lists the kernels of all families
 //	control/      the kernels that begin and end a step
 //	fused/        several instructions in one launch
 package cuda

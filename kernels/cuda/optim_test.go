@@ -9,41 +9,69 @@ import (
 
 const rate = 0.0123
 
+// decays are the weight decays of the gradient that the rules are tried with.
+var decays = []float64{0, 0.01}
+
+// decayed returns the gradient of a row of a parameter.
+func decayed(p, g []float32, l2 float64) []float32 {
+	if l2 == 0 {
+		return g
+	}
+	out := make([]float32, len(g))
+	optim.Decayed(p, g, float32(l2), out)
+	return out
+}
+
 func TestOptimizers(t *testing.T) {
 	sweep(t, func(t *testing.T, s shape, v mode) {
-		m, d, ld := s.m, s.d, s.d+s.gap
-		row := func(b *tensor[float32], x []float32, i int) []float32 { return x[i*b.ld:][:d] }
-
-		l := newLaunch(t, "sgd")
-		g, p := in(l, m, d, ld, v.draw), in(l, m, d, d, v.draw)
-		in(l, 1, 1, 1, constant(rate))
-		l.run(m, d, []int{m, d, ld, d})
-		p.check("p", func(r int, x []float32) {
-			for i := range m {
-				optim.SGD(row(p, x, i), row(g, g.x[r], i), rate)
+		for _, l2 := range decays {
+			testSGD(t, s, v, l2)
+			testMomentum(t, s, v, l2, false)
+			testMomentum(t, s, v, l2, true)
+			for _, decay := range []float64{0, 0.01} {
+				testAdam(t, s, v, l2, decay)
 			}
-		})
-
-		l = newLaunch(t, "momentum")
-		g, p = in(l, m, d, ld, v.draw), in(l, m, d, d, v.draw)
-		slot := in(l, m, d, ld, v.draw)
-		in(l, 1, 1, 1, constant(rate))
-		l.run(m, d, []int{m, d, ld, d, ld}, 0.9)
-		step := func(r int, px, vx []float32) {
-			for i := range m {
-				optim.Momentum(row(p, px, i), row(g, g.x[r], i), row(slot, vx, i), rate, 0.9)
-			}
-		}
-		p.check("p", func(r int, x []float32) { step(r, x, append([]float32(nil), slot.x[r]...)) })
-		slot.check("v", func(r int, x []float32) { step(r, append([]float32(nil), p.x[r]...), x) })
-
-		for _, decay := range []float64{0, 0.01} {
-			testAdam(t, s, v, decay)
 		}
 	})
 }
 
-func testAdam(t *testing.T, s shape, v mode, decay float64) {
+func row(b *tensor[float32], x []float32, i int) []float32 { return x[i*b.ld:][:b.cols] }
+
+func testSGD(t *testing.T, s shape, v mode, l2 float64) {
+	m, d, ld := s.m, s.d, s.d+s.gap
+	l := newLaunch(t, "sgd")
+	g, p := in(l, m, d, ld, v.draw), in(l, m, d, d, v.draw)
+	in(l, 1, 1, 1, constant(rate))
+	l.run(m, d, []int{m, d, ld, d}, l2)
+	p.check("p", func(r int, x []float32) {
+		for i := range m {
+			p := row(p, x, i)
+			optim.SGD(p, decayed(p, row(g, g.x[r], i), l2), rate)
+		}
+	})
+}
+
+func testMomentum(t *testing.T, s shape, v mode, l2 float64, nesterov bool) {
+	m, d, ld := s.m, s.d, s.d+s.gap
+	l := newLaunch(t, "momentum")
+	g, p, slot := in(l, m, d, ld, v.draw), in(l, m, d, d, v.draw), in(l, m, d, ld, v.draw)
+	in(l, 1, 1, 1, constant(rate))
+	rule, flag := optim.Momentum[float32], 0.0
+	if nesterov {
+		rule, flag = optim.Nesterov[float32], 1
+	}
+	l.run(m, d, []int{m, d, ld, d, ld}, 0.9, flag, l2)
+	step := func(r int, px, vx []float32) {
+		for i := range m {
+			p := row(p, px, i)
+			rule(p, decayed(p, row(g, g.x[r], i), l2), row(slot, vx, i), rate, 0.9)
+		}
+	}
+	p.check("p", func(r int, x []float32) { step(r, x, append([]float32(nil), slot.x[r]...)) })
+	slot.check("v", func(r int, x []float32) { step(r, append([]float32(nil), p.x[r]...), x) })
+}
+
+func testAdam(t *testing.T, s shape, v mode, l2, decay float64) {
 	const beta1, beta2, eps = 0.9, 0.999, 1e-8
 	m, d, ld := s.m, s.d, s.d+s.gap
 	l := newLaunch(t, "adam")
@@ -52,13 +80,14 @@ func testAdam(t *testing.T, s shape, v mode, decay float64) {
 	p, m1, m2 := in(l, m, d, d, v.draw), in(l, m, d, ld, v.draw), in(l, m, d, ld, v.draw)
 	in(l, 1, 1, 1, constant(rate))
 	one := 1.0
-	l.run(m, d, []int{m, d, ld, d, ld, ld}, beta1, one-beta1, beta2, one-beta2, eps, decay)
+	l.run(m, d, []int{m, d, ld, d, ld, ld}, beta1, one-beta1, beta2, one-beta2, eps, l2, decay)
 	step := func(r int) (px, x1, x2 []float32) {
 		clone := func(b *tensor[float32]) []float32 { return append([]float32(nil), b.x[r]...) }
 		px, x1, x2 = clone(p), clone(m1), clone(m2)
 		c1, c2 := float32(1-powers.x[r][0]), float32(1-powers.x[r][1])
 		for i := range m {
-			px, grad, x1, x2 := px[i*d:][:d], g.x[r][i*ld:][:d], x1[i*ld:][:d], x2[i*ld:][:d]
+			px, x1, x2 := px[i*d:][:d], x1[i*ld:][:d], x2[i*ld:][:d]
+			grad := decayed(px, g.x[r][i*ld:][:d], l2)
 			if decay != 0 {
 				optim.AdamW(px, grad, x1, x2, rate, beta1, beta2, eps, c1, c2, decay)
 			} else {

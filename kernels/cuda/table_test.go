@@ -1,20 +1,22 @@
 package cuda_test
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"driftless/kernels/cuda"
+	"driftless/kernels/cuda/all"
 )
 
 // What the tables say is what the kernels take.
 func TestTables(t *testing.T) {
-	all, err := kernelsByName()
+	kernels, err := kernelsByName()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, k := range all {
+	for name, k := range kernels {
 		tensors, ints := k.Tensors(), strings.Fields(k.Ints)
 		floats := append(strings.Fields(k.Floats), strings.Fields(k.Doubles)...)
 		at := k.Offsets()
@@ -44,6 +46,25 @@ func TestTables(t *testing.T) {
 		}
 		if k.code.SharedBytes() > 48<<10 {
 			t.Errorf("%s uses %d bytes of shared memory", name, k.code.SharedBytes())
+		}
+	}
+}
+
+// Every file of kernels is listed.
+func TestAllFilesAreListed(t *testing.T) {
+	listed := map[string]bool{}
+	for _, m := range all.Modules {
+		listed[m.File] = true
+	}
+	for _, pattern := range []string{"../*/*.ptx", "*/*.ptx"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, files, err)
+		}
+		for _, f := range files {
+			if !listed[filepath.Base(f)] {
+				t.Errorf("%s is not in package all", f)
+			}
 		}
 	}
 }

@@ -22,8 +22,8 @@
 //
 // # A new kernel
 //
-// Write its specification in plain generic Go, and add a row to the table of its
-// family (table_<family>.go): operands, the call, the reference.
+// It gets a row in the table of its family (table_<family>.go): operands, the call, the
+// reference. Package kernels lists what else.
 //
 // # A new implementation
 //

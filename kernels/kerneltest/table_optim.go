@@ -27,24 +27,44 @@ func optimizers[T kernels.Float]() []kernel[T] {
 		},
 		tol: 2,
 	}, {
-		name:     "optim.Momentum",
-		operands: []operand{p, g, updated("v", perCol)},
-		run:      func(s size, a []arg[T]) { optim.Momentum(a[0].x, a[1].x, a[2].x, rate, momentum) },
+		name:     "optim.Decayed",
+		operands: []operand{read("p", perCol), g, written("out", perCol)},
+		run:      func(s size, a []arg[T]) { optim.Decayed(a[0].x, a[1].x, decay, a[2].x) },
 		ref: func(s size, a []*dense) {
-			a[2].each(func(i, j int) (v, mag float64) { return step(a[1].at(i, j), -momentum*a[2].at(i, j)) })
-			a[0].each(func(i, j int) (v, mag float64) {
-				v, mag = step(a[0].at(i, j), rate*a[2].at(i, j))
-				return v, mag + rate*a[2].mag[j]
-			})
+			a[2].each(func(i, j int) (v, mag float64) { return step(a[1].at(i, j), -decay*a[0].at(i, j)) })
 		},
-		tol: 4,
+		tol:   2,
+		alias: [][2]int{{2, 1}},
 	},
+		heavyBall("optim.Momentum", false, func(a []arg[T]) { optim.Momentum(a[0].x, a[1].x, a[2].x, rate, momentum) }),
+		heavyBall("optim.Nesterov", true, func(a []arg[T]) { optim.Nesterov(a[0].x, a[1].x, a[2].x, rate, momentum) }),
 		adam("optim.Adam", 0, func(a []arg[T]) {
 			optim.Adam(a[0].x, a[1].x, a[2].x, a[3].x, rate, beta1, beta2, epsAdam, correction1, correction2)
 		}),
 		adam("optim.AdamW", decay, func(a []arg[T]) {
 			optim.AdamW(a[0].x, a[1].x, a[2].x, a[3].x, rate, beta1, beta2, epsAdam, correction1, correction2, decay)
 		}),
+	}
+}
+
+// heavyBall is a row for Momentum and Nesterov.
+func heavyBall[T kernels.Float](name string, nesterov bool, update func(a []arg[T])) kernel[T] {
+	return kernel[T]{
+		name:     name,
+		operands: []operand{updated("p", perCol), read("g", perCol), updated("v", perCol)},
+		run:      func(_ size, a []arg[T]) { update(a) },
+		ref: func(s size, a []*dense) {
+			a[2].each(func(i, j int) (v, mag float64) { return step(a[1].at(i, j), -momentum*a[2].at(i, j)) })
+			a[0].each(func(i, j int) (v, mag float64) {
+				by, of := a[2].at(i, j), a[2].mag[j]
+				if nesterov {
+					by, of = a[1].at(i, j)+momentum*by, math.Abs(a[1].at(i, j))+momentum*of
+				}
+				v, mag = step(a[0].at(i, j), rate*by)
+				return v, mag + rate*of
+			})
+		},
+		tol: 4,
 	}
 }
 

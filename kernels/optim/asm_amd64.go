@@ -14,6 +14,11 @@ func sgdAVX2(n int, p *float32, dp *float32, lr float32)
 //go:noescape
 func momentumAVX2(n int, p *float32, dp *float32, v *float32, lr float32, mu float32)
 
+// nesterovAVX2 sets v to mu·v + dp and p to p − lr·(mu·v + dp), every operation rounded.
+//
+//go:noescape
+func nesterovAVX2(n int, p *float32, dp *float32, v *float32, lr float32, mu float32)
+
 // adamAVX2 sets m to decay1·m + gain1·dp, v to decay2·v + (gain2·dp)·dp and p to
 // shrink·p − (step·m)/(√v/root + eps), every operation rounded; perRoot is 1/root.
 //
@@ -29,6 +34,11 @@ func sgdAVX512(n int, p *float32, dp *float32, lr float32)
 //
 //go:noescape
 func momentumAVX512(n int, p *float32, dp *float32, v *float32, lr float32, mu float32)
+
+// nesterovAVX512 sets v to mu·v + dp and p to p − lr·(mu·v + dp), every operation rounded.
+//
+//go:noescape
+func nesterovAVX512(n int, p *float32, dp *float32, v *float32, lr float32, mu float32)
 
 // adamAVX512 sets m to decay1·m + gain1·dp, v to decay2·v + (gain2·dp)·dp and p to
 // shrink·p − (step·m)/(√v/root + eps), every operation rounded; perRoot is 1/root.

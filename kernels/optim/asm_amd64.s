@@ -102,14 +102,14 @@ vectors1:
 	LEAQ    16(DI), R8
 	CMPQ    R8, SI
 	JGT     single2
-	VMOVUPS (DX)(DI*4), Y3
-	VMULPS  Y3, Y1, Y3
-	VMOVUPS 32(DX)(DI*4), Y4
+	VMOVUPS (CX)(DI*4), Y3
+	VMOVUPS (DX)(DI*4), Y4
 	VMULPS  Y4, Y1, Y4
-	VMOVUPS (CX)(DI*4), Y5
-	VADDPS  Y5, Y3, Y3
 	VMOVUPS 32(CX)(DI*4), Y5
-	VADDPS  Y5, Y4, Y4
+	VMOVUPS 32(DX)(DI*4), Y6
+	VMULPS  Y6, Y1, Y6
+	VADDPS  Y3, Y4, Y3
+	VADDPS  Y5, Y6, Y4
 	VMOVUPS Y3, (DX)(DI*4)
 	VMOVUPS (AX)(DI*4), Y5
 	VMULPS  Y3, Y0, Y3
@@ -128,10 +128,10 @@ single2:
 	JGE  rest4
 
 vector3:
-	VMOVUPS (DX)(DI*4), Y3
-	VMULPS  Y3, Y1, Y3
-	VMOVUPS (CX)(DI*4), Y4
-	VADDPS  Y4, Y3, Y3
+	VMOVUPS (CX)(DI*4), Y3
+	VMOVUPS (DX)(DI*4), Y4
+	VMULPS  Y4, Y1, Y4
+	VADDPS  Y3, Y4, Y3
 	VMOVUPS Y3, (DX)(DI*4)
 	VMOVUPS (AX)(DI*4), Y4
 	VMULPS  Y3, Y0, Y3
@@ -144,11 +144,100 @@ vector3:
 rest4:
 	CMPQ       DI, BX
 	JGE        done5
-	VMASKMOVPS (DX)(DI*4), Y2, Y3
-	VMULPS     Y3, Y1, Y1
 	VMASKMOVPS (CX)(DI*4), Y2, Y3
+	VMASKMOVPS (DX)(DI*4), Y2, Y4
+	VMULPS     Y4, Y1, Y1
 	VADDPS     Y3, Y1, Y1
 	VMASKMOVPS Y1, Y2, (DX)(DI*4)
+	VMASKMOVPS (AX)(DI*4), Y2, Y3
+	VMULPS     Y1, Y0, Y0
+	VSUBPS     Y0, Y3, Y0
+	VMASKMOVPS Y0, Y2, (AX)(DI*4)
+
+done5:
+	VZEROUPPER
+	RET
+
+// func nesterovAVX2(n int, p *float32, dp *float32, v *float32, lr float32, mu float32)
+// Requires: AVX
+TEXT ·nesterovAVX2(SB), NOSPLIT, $0-40
+	MOVQ         p+8(FP), AX
+	MOVQ         dp+16(FP), CX
+	MOVQ         v+24(FP), DX
+	VBROADCASTSS lr+32(FP), Y0
+	VBROADCASTSS mu+36(FP), Y1
+	MOVQ         n+0(FP), BX
+	MOVQ         BX, SI
+	ANDQ         $-8, SI
+	MOVQ         BX, DI
+	SUBQ         SI, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	VMOVUPS      32(R8), Y2
+	XORQ         DI, DI
+
+vectors1:
+	LEAQ    16(DI), R8
+	CMPQ    R8, SI
+	JGT     single2
+	VMOVUPS (CX)(DI*4), Y3
+	VMOVUPS (DX)(DI*4), Y4
+	VMULPS  Y4, Y1, Y4
+	VMOVUPS 32(CX)(DI*4), Y5
+	VMOVUPS 32(DX)(DI*4), Y6
+	VMULPS  Y6, Y1, Y6
+	VADDPS  Y3, Y4, Y4
+	VADDPS  Y5, Y6, Y6
+	VMOVUPS Y4, (DX)(DI*4)
+	VMULPS  Y4, Y1, Y4
+	VMOVUPS Y6, 32(DX)(DI*4)
+	VMULPS  Y6, Y1, Y6
+	VADDPS  Y3, Y4, Y3
+	VADDPS  Y5, Y6, Y4
+	VMOVUPS (AX)(DI*4), Y5
+	VMULPS  Y3, Y0, Y3
+	VMOVUPS 32(AX)(DI*4), Y6
+	VMULPS  Y4, Y0, Y4
+	VSUBPS  Y3, Y5, Y3
+	VSUBPS  Y4, Y6, Y4
+	VMOVUPS Y3, (AX)(DI*4)
+	VMOVUPS Y4, 32(AX)(DI*4)
+	MOVQ    R8, DI
+	JMP     vectors1
+
+single2:
+	CMPQ DI, SI
+	JGE  rest4
+
+vector3:
+	VMOVUPS (CX)(DI*4), Y3
+	VMOVUPS (DX)(DI*4), Y4
+	VMULPS  Y4, Y1, Y4
+	VADDPS  Y3, Y4, Y4
+	VMOVUPS Y4, (DX)(DI*4)
+	VMULPS  Y4, Y1, Y4
+	VADDPS  Y3, Y4, Y3
+	VMOVUPS (AX)(DI*4), Y4
+	VMULPS  Y3, Y0, Y3
+	VSUBPS  Y3, Y4, Y3
+	VMOVUPS Y3, (AX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, SI
+	JLT     vector3
+
+rest4:
+	CMPQ       DI, BX
+	JGE        done5
+	VMASKMOVPS (CX)(DI*4), Y2, Y3
+	VMASKMOVPS (DX)(DI*4), Y2, Y4
+	VMULPS     Y4, Y1, Y4
+	VADDPS     Y3, Y4, Y4
+	VMASKMOVPS Y4, Y2, (DX)(DI*4)
+	VMULPS     Y4, Y1, Y1
+	VADDPS     Y3, Y1, Y1
 	VMASKMOVPS (AX)(DI*4), Y2, Y3
 	VMULPS     Y1, Y0, Y0
 	VSUBPS     Y0, Y3, Y0
@@ -346,14 +435,14 @@ vectors1:
 	LEAQ    32(DI), R8
 	CMPQ    R8, SI
 	JGT     single2
-	VMOVUPS (DX)(DI*4), Z2
-	VMULPS  Z2, Z1, Z2
-	VMOVUPS 64(DX)(DI*4), Z3
+	VMOVUPS (CX)(DI*4), Z2
+	VMOVUPS (DX)(DI*4), Z3
 	VMULPS  Z3, Z1, Z3
-	VMOVUPS (CX)(DI*4), Z4
-	VADDPS  Z4, Z2, Z2
 	VMOVUPS 64(CX)(DI*4), Z4
-	VADDPS  Z4, Z3, Z3
+	VMOVUPS 64(DX)(DI*4), Z5
+	VMULPS  Z5, Z1, Z5
+	VADDPS  Z2, Z3, Z2
+	VADDPS  Z4, Z5, Z3
 	VMOVUPS Z2, (DX)(DI*4)
 	VMOVUPS (AX)(DI*4), Z4
 	VMULPS  Z2, Z0, Z2
@@ -372,10 +461,10 @@ single2:
 	JGE  rest4
 
 vector3:
-	VMOVUPS (DX)(DI*4), Z2
-	VMULPS  Z2, Z1, Z2
-	VMOVUPS (CX)(DI*4), Z3
-	VADDPS  Z3, Z2, Z2
+	VMOVUPS (CX)(DI*4), Z2
+	VMOVUPS (DX)(DI*4), Z3
+	VMULPS  Z3, Z1, Z3
+	VADDPS  Z2, Z3, Z2
 	VMOVUPS Z2, (DX)(DI*4)
 	VMOVUPS (AX)(DI*4), Z3
 	VMULPS  Z2, Z0, Z2
@@ -388,11 +477,97 @@ vector3:
 rest4:
 	CMPQ      DI, BX
 	JGE       done5
-	VMOVUPS.Z (DX)(DI*4), K1, Z2
-	VMULPS    Z2, Z1, Z1
 	VMOVUPS.Z (CX)(DI*4), K1, Z2
+	VMOVUPS.Z (DX)(DI*4), K1, Z3
+	VMULPS    Z3, Z1, Z1
 	VADDPS    Z2, Z1, Z1
 	VMOVUPS   Z1, K1, (DX)(DI*4)
+	VMOVUPS.Z (AX)(DI*4), K1, Z2
+	VMULPS    Z1, Z0, Z0
+	VSUBPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*4)
+
+done5:
+	VZEROUPPER
+	RET
+
+// func nesterovAVX512(n int, p *float32, dp *float32, v *float32, lr float32, mu float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·nesterovAVX512(SB), NOSPLIT, $0-40
+	MOVQ         p+8(FP), AX
+	MOVQ         dp+16(FP), CX
+	MOVQ         v+24(FP), DX
+	VBROADCASTSS lr+32(FP), Z0
+	VBROADCASTSS mu+36(FP), Z1
+	MOVQ         n+0(FP), BX
+	MOVQ         BX, SI
+	ANDQ         $-16, SI
+	MOVQ         BX, DI
+	SUBQ         SI, DI
+	MOVQ         $-1, R8
+	BZHIQ        DI, R8, R8
+	KMOVW        R8, K1
+	XORQ         DI, DI
+
+vectors1:
+	LEAQ    32(DI), R8
+	CMPQ    R8, SI
+	JGT     single2
+	VMOVUPS (CX)(DI*4), Z2
+	VMOVUPS (DX)(DI*4), Z3
+	VMULPS  Z3, Z1, Z3
+	VMOVUPS 64(CX)(DI*4), Z4
+	VMOVUPS 64(DX)(DI*4), Z5
+	VMULPS  Z5, Z1, Z5
+	VADDPS  Z2, Z3, Z3
+	VADDPS  Z4, Z5, Z5
+	VMOVUPS Z3, (DX)(DI*4)
+	VMULPS  Z3, Z1, Z3
+	VMOVUPS Z5, 64(DX)(DI*4)
+	VMULPS  Z5, Z1, Z5
+	VADDPS  Z2, Z3, Z2
+	VADDPS  Z4, Z5, Z3
+	VMOVUPS (AX)(DI*4), Z4
+	VMULPS  Z2, Z0, Z2
+	VMOVUPS 64(AX)(DI*4), Z5
+	VMULPS  Z3, Z0, Z3
+	VSUBPS  Z2, Z4, Z2
+	VSUBPS  Z3, Z5, Z3
+	VMOVUPS Z2, (AX)(DI*4)
+	VMOVUPS Z3, 64(AX)(DI*4)
+	MOVQ    R8, DI
+	JMP     vectors1
+
+single2:
+	CMPQ DI, SI
+	JGE  rest4
+
+vector3:
+	VMOVUPS (CX)(DI*4), Z2
+	VMOVUPS (DX)(DI*4), Z3
+	VMULPS  Z3, Z1, Z3
+	VADDPS  Z2, Z3, Z3
+	VMOVUPS Z3, (DX)(DI*4)
+	VMULPS  Z3, Z1, Z3
+	VADDPS  Z2, Z3, Z2
+	VMOVUPS (AX)(DI*4), Z3
+	VMULPS  Z2, Z0, Z2
+	VSUBPS  Z2, Z3, Z2
+	VMOVUPS Z2, (AX)(DI*4)
+	ADDQ    $0x10, DI
+	CMPQ    DI, SI
+	JLT     vector3
+
+rest4:
+	CMPQ      DI, BX
+	JGE       done5
+	VMOVUPS.Z (CX)(DI*4), K1, Z2
+	VMOVUPS.Z (DX)(DI*4), K1, Z3
+	VMULPS    Z3, Z1, Z3
+	VADDPS    Z2, Z3, Z3
+	VMOVUPS   Z3, K1, (DX)(DI*4)
+	VMULPS    Z3, Z1, Z1
+	VADDPS    Z2, Z1, Z1
 	VMOVUPS.Z (AX)(DI*4), K1, Z2
 	VMULPS    Z1, Z0, Z0
 	VSUBPS    Z0, Z2, Z0

@@ -25,6 +25,7 @@ func BenchmarkOptim(b *testing.B) {
 		}{
 			{"SGD", 2, func() { SGD(p, g, 1e-6) }},
 			{"Momentum", 3, func() { Momentum(p, g, m, 1e-6, 0.9) }},
+			{"Nesterov", 3, func() { Nesterov(p, g, m, 1e-6, 0.9) }},
 			{"Adam", 4, func() { Adam(p, g, m, v, 1e-6, 0.9, 0.999, 1e-8, 0.5, 0.5) }},
 			{"AdamW", 4, func() { AdamW(p, g, m, v, 1e-6, 0.9, 0.999, 1e-8, 0.5, 0.5, 0.01) }},
 		} {

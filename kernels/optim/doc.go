@@ -3,14 +3,17 @@
 // Momentum, m and v of Adam) is updated in place and starts at zero.
 //
 //	SGD        p −= lr·g
-//	Momentum   v  = mu·v + g;  p −= lr·v                  no dampening, no Nesterov
+//	Momentum   v  = mu·v + g;  p −= lr·v                  no dampening
+//	Nesterov   v  = mu·v + g;  p −= lr·(g + mu·v)
 //	Adam       m  = beta1·m + (1−beta1)·g
 //	           v  = beta2·v + (1−beta2)·g²
 //	           p −= (lr/c1)·m / (√v/√c2 + eps)            c_i = 1 − beta_i^t
 //	AdamW      p −= lr·weightDecay·p;  then as Adam
+//	Decayed    g + weightDecay·p: the gradient that the others take where weights decay
 //
 // All arithmetic is in T with one rounding an operation, in the order that each
-// function states; the step of SGD alone is a fused multiply and add, rounded once.
+// function states; the step of SGD and Decayed alone are a fused multiply and add,
+// rounded once.
 // All slices of a call have one length.
 //
 // The plain Go is the specification; for float32 on amd64 internal/gen writes the

@@ -1,25 +1,27 @@
 // optim.cu is package optim in CUDA, four columns of a parameter a thread. The
 // learning rate and Adam's powers of beta are read from the device's state, so
 // that a captured graph follows them. Parameters and slots are updated in place;
-// rules.h says how.
+// rules.h says how. l2 is the weight decay of the gradient.
 #include "rules.h"
 
 // sgd: a step of p with the gradient g.
 KERNEL(QUAD_THREADS)
-sgd(CONTROL, TENSOR(const float, g), TENSOR(float, p), TENSOR(const double, lr), int m, int d, int ldg, int ldp) {
+sgd(CONTROL, TENSOR(const float, g), TENSOR(float, p), TENSOR(const double, lr), int m, int d, int ldg, int ldp,
+    float l2) {
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
   if (q.n == 0) {
     return;
   }
   float *to = at(REPLICA(p), ldp, q.i, q.j);
-  store4(to, q.n, sgd_step(load4(at(REPLICA(g), ldg, q.i, q.j), q.n), load4(to, q.n), float32(*REPLICA(lr))));
+  const Four w = load4(to, q.n), grad = decayed(load4(at(REPLICA(g), ldg, q.i, q.j), q.n), w, l2);
+  store4(to, q.n, sgd_step(grad, w, float32(*REPLICA(lr))));
 }
 
 // momentum: the same with the velocity v.
 KERNEL(QUAD_THREADS)
 momentum(CONTROL, TENSOR(const float, g), TENSOR(float, p), TENSOR(float, v), TENSOR(const double, lr), int m, int d,
-         int ldg, int ldp, int ldv, float mu) {
+         int ldg, int ldp, int ldv, float mu, float nesterov, float l2) {
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
   if (q.n == 0) {
@@ -27,7 +29,8 @@ momentum(CONTROL, TENSOR(const float, g), TENSOR(float, p), TENSOR(float, v), TE
   }
   float *to = at(REPLICA(p), ldp, q.i, q.j), *slot = at(REPLICA(v), ldv, q.i, q.j);
   Four w = load4(to, q.n), velocity = load4(slot, q.n);
-  momentum_step(load4(at(REPLICA(g), ldg, q.i, q.j), q.n), w, velocity, float32(*REPLICA(lr)), mu);
+  const Four grad = decayed(load4(at(REPLICA(g), ldg, q.i, q.j), q.n), w, l2);
+  momentum_step(grad, w, velocity, float32(*REPLICA(lr)), mu, nesterov);
   store4(slot, q.n, velocity);
   store4(to, q.n, w);
 }
@@ -37,7 +40,7 @@ momentum(CONTROL, TENSOR(const float, g), TENSOR(float, p), TENSOR(float, v), TE
 KERNEL(QUAD_THREADS)
 adam(CONTROL, TENSOR(const float, g), TENSOR(const double, powers), TENSOR(float, p), TENSOR(float, m1),
      TENSOR(float, m2), TENSOR(const double, lr), int m, int d, int ldg, int ldp, int ldm1, int ldm2, float decay1,
-     float gain1, float decay2, float gain2, float eps, double decay) {
+     float gain1, float decay2, float gain2, float eps, float l2, double decay) {
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
   if (q.n == 0) {
@@ -48,7 +51,7 @@ adam(CONTROL, TENSOR(const float, g), TENSOR(const double, powers), TENSOR(float
   float *to = at(REPLICA(p), ldp, q.i, q.j);
   float *slot1 = at(REPLICA(m1), ldm1, q.i, q.j), *slot2 = at(REPLICA(m2), ldm2, q.i, q.j);
   Four first = load4(slot1, q.n), second = load4(slot2, q.n), w = load4(to, q.n);
-  rule.update(load4(at(REPLICA(g), ldg, q.i, q.j), q.n), w, first, second);
+  rule.update(decayed(load4(at(REPLICA(g), ldg, q.i, q.j), q.n), w, l2), w, first, second);
   store4(slot1, q.n, first);
   store4(slot2, q.n, second);
   store4(to, q.n, w);

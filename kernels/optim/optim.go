@@ -40,6 +40,34 @@ func Momentum[T kernels.Float](p, g, v []T, lr, mu T) {
 	}
 }
 
+// Nesterov computes v = mu·v + g, then p −= lr·(g + mu·v): PyTorch's SGD with
+// momentum=mu, dampening=0, nesterov=True, after Sutskever et al. (2013) with the rate
+// outside the velocity.
+func Nesterov[T kernels.Float](p, g, v []T, lr, mu T) {
+	if len(g) != len(p) || len(v) != len(p) {
+		panic("optim: p, g and v of Nesterov differ in length")
+	}
+	if kernels.IsFloat32[T]() && nesterov32(kernels.AsFloat32(p), kernels.AsFloat32(g), kernels.AsFloat32(v), float32(lr), float32(mu)) {
+		return
+	}
+	g, v = g[:len(p)], v[:len(p)]
+	for i, w := range p {
+		vel := T(mu*v[i]) + g[i]
+		v[i] = vel
+		p[i] = w - T(lr*(T(mu*vel)+g[i]))
+	}
+}
+
+// Decayed computes out = fma(wd, p, g): the gradient with a weight decay of wd, g + wd·p,
+// rounded once. out may share its slice with g.
+func Decayed[T kernels.Float](p, g []T, wd T, out []T) {
+	if len(g) != len(p) || len(out) != len(p) {
+		panic("optim: p, g and out of Decayed differ in length")
+	}
+	copy(out, g)
+	SGD(out, p, -wd)
+}
+
 // Adam is the update of Kingma and Ba (2015) in PyTorch's form:
 //
 //	m = beta1*m + (1−beta1)*g

@@ -9,12 +9,13 @@ import (
 //go:embed optim.ptx
 var optimPTX string
 
-// PTX holds the CUDA kernels. adam is AdamW where decay is not 0. Its float32
+// PTX holds the CUDA kernels. l2 is the weight decay that is added to the gradient. momentum
+// is Nesterov where nesterov is not 0, adam is AdamW where decay is not 0; its float32
 // constants are the betas and what they lack of 1, computed in float64.
 var PTX = []cuda.Module{{File: "optim.ptx", PTX: optimPTX, Kernels: []cuda.Kernel{
-	{Name: "sgd", In: "g", Out: "p", State: "lr", Ints: "m d ldg ldp"},
-	{Name: "momentum", In: "g", Out: "p v", State: "lr", Ints: "m d ldg ldp ldv", Floats: "mu"},
+	{Name: "sgd", In: "g", Out: "p", State: "lr", Ints: "m d ldg ldp", Floats: "l2"},
+	{Name: "momentum", In: "g", Out: "p v", State: "lr", Ints: "m d ldg ldp ldv", Floats: "mu nesterov l2"},
 	{Name: "adam", In: "g powers", Out: "p m1 m2", State: "lr", Ints: "m d ldg ldp ldm1 ldm2",
-		Floats: "decay1 gain1 decay2 gain2 eps", Doubles: "decay"},
+		Floats: "decay1 gain1 decay2 gain2 eps l2", Doubles: "decay"},
 	{Name: "beta_power", Out: "powers", Doubles: "beta1 beta2", Over: cuda.Single},
 }}}

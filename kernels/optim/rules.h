@@ -4,15 +4,22 @@
 
 #include "../cuda/driftless.h"
 
+// decayed returns the gradient of p with a weight decay of l2, fma(l2, p, g); 0 is none.
+INLINE Four decayed(const Four &g, const Four &p, float l2) {
+  return l2 == 0 ? g : each(p, g, [=](float w, float s) { return fma32(l2, w, s); });
+}
+
 // sgd_step returns p = fma(-lr, g, p).
 INLINE Four sgd_step(const Four &g, const Four &p, float lr) {
   return each(g, p, [=](float s, float w) { return fma32(-lr, s, w); });
 }
 
-// momentum_step sets v = mu·v + g, then p = p - lr·v.
-INLINE void momentum_step(const Four &g, Four &p, Four &v, float lr, float mu) {
-  v = each(v, g, [=](float s, float t) { return mu * s + t; });
-  p = each(p, v, [=](float w, float s) { return w - lr * s; });
+// momentum_step sets v = mu·v + g, then p = p - lr·v, or where nesterov is not 0
+// p = p - lr·(mu·v + g).
+INLINE void momentum_step(const Four &g, Four &p, Four &v, float lr, float mu, float nesterov) {
+  const auto moved = [=](float s, float t) { return mu * s + t; };
+  v = each(v, g, moved);
+  p = each(p, nesterov == 0 ? v : each(v, g, moved), [=](float w, float s) { return w - lr * s; });
 }
 
 // Adam holds what a step of Adam, or of AdamW where decay is not 0, has for all

@@ -51,6 +51,25 @@ func momentumBlock(n int, p, g, v *float32, lr, mu float32) {
 	}
 }
 
+func nesterov32(p, g, v []float32, lr, mu float32) bool {
+	if kernels.CurrentISA() == kernels.Go {
+		return false
+	}
+	for i := 0; i < len(p); i += blockSize {
+		nesterovBlock(min(blockSize, len(p)-i), &p[i], &g[i], &v[i], lr, mu)
+	}
+	return true
+}
+
+//go:noinline
+func nesterovBlock(n int, p, g, v *float32, lr, mu float32) {
+	if kernels.CurrentISA() >= kernels.AVX512 {
+		nesterovAVX512(n, p, g, v, lr, mu)
+	} else {
+		nesterovAVX2(n, p, g, v, lr, mu)
+	}
+}
+
 func adam32(p, g, m, v []float32, a adam[float32]) bool {
 	const safe = 0x1p-30 // of √(1−beta2^t); the kernel divides a root by it with the products of its inverse
 	if kernels.CurrentISA() == kernels.Go || !(a.root >= safe && a.root <= 1/safe) {

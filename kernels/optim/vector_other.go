@@ -8,4 +8,6 @@ func sgd32(_, _ []float32, _ float32) bool { return false }
 
 func momentum32(_, _, _ []float32, _, _ float32) bool { return false }
 
+func nesterov32(_, _, _ []float32, _, _ float32) bool { return false }
+
 func adam32(_, _, _, _ []float32, _ adam[float32]) bool { return false }

@@ -32,6 +32,8 @@ func TestBits(t *testing.T) {
 			restore := kernels.UseISA(isa)
 			SGD(s.p, g, 0.1)
 			Momentum(s.p, g, s.m, 0.1, 0.9)
+			Nesterov(s.p, g, s.m, 0.1, 0.9)
+			Decayed(s.p, g, 0.01, g)
 			Adam(s.p, g, s.m, s.v, 1e-3, 0.9, 0.999, 1e-8, c1, c2)
 			AdamW(s.p, g, s.m, s.v, 1e-3, 0.9, 0.999, 1e-8, c1, c2, 0.01)
 			restore()

@@ -83,4 +83,32 @@ func bytesOf(x any) arena {
 	return nil
 }
 
+// rawBytes views a slice of any element type.
+func rawBytes(data any) arena {
+	switch x := data.(type) {
+	case []float32:
+		return raw(x)
+	case []float64:
+		return raw(x)
+	case []uint8:
+		return x
+	case []int32:
+		return raw(x)
+	case []int64:
+		return raw(x)
+	case []uint64:
+		return raw(x)
+	case []bool:
+		return raw(x)
+	case []int:
+		return raw(x)
+	}
+	return nil
+}
+
+func raw[T element](x []T) arena {
+	var z T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*int(unsafe.Sizeof(z)))
+}
+
 func addressOf(a arena) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(a))) }

@@ -6,7 +6,6 @@ import (
 
 	"driftless/engine/program"
 	"driftless/kernels"
-	"driftless/kernels/gemm"
 )
 
 // bind turns a Program's instructions into closures for its element type.
@@ -19,30 +18,29 @@ func bind(p *program.Program) (*bound, error) {
 
 func bindAs[T kernel](p *program.Program) (*bound, error) {
 	b := &bound{p: p, counts: p.Counts()}
-	made := map[*program.Instr]func(*env, int, int){} // blocks may share instructions
+	binder, made := newBinder[T](p.Layout), map[*program.Instr]do{} // blocks may share instructions
 	for _, blk := range p.Blocks {
 		k := boundBlock{every: int64(blk.Every), rounds: int64(blk.Rounds), batch: blk.Batch, total: blk.Total, consts: newArena(len(blk.Consts) * program.Align)}
 		for i, v := range blk.Consts {
 			at[T](k.consts, i*program.Align, 1)[0] = T(v)
 		}
 		for i, in := range blk.Instrs {
-			do := made[in]
-			if do == nil {
+			run := made[in]
+			if run == nil {
 				var err error
-				if do, err = (binder[T]{p.Layout}).instr(in); err != nil {
+				if run, err = binder.instr(in); err != nil {
 					return nil, fmt.Errorf("block %s: %w", blk.Name, err)
 				}
-				made[in] = do
+				made[in] = run
 			}
-			b.packing = max(b.packing, packingBytes[T](in))
 			b.serial = b.serial || in.Serial
 			if n := len(k.items); in.Strip > 0 && n > 0 && k.items[n-1].Strip == in.Strip {
 				it := &k.items[n-1]
-				it.do = append(it.do, do)
+				it.do = append(it.do, run)
 				it.strip = min(it.strip, strip[T](in))
 				continue
 			}
-			it := item{Schedule: in.Schedule, every: int64(in.Every), host: in.Op == program.OpHost, do: []func(*env, int, int){do}, first: i}
+			it := item{Schedule: in.Schedule, every: int64(in.Every), host: in.Op == program.OpHost, ends: in.Op == program.OpTick, do: []do{run}, first: i}
 			if in.Strip > 0 {
 				it.strip = strip[T](in)
 			}
@@ -54,7 +52,7 @@ func bindAs[T kernel](p *program.Program) (*bound, error) {
 		}
 		b.blocks = append(b.blocks, k)
 	}
-	b.flops = p.Flops()
+	b.packing, b.flops = binder.packing*int(unsafe.Sizeof(T(0))), p.Flops()
 	return b, nil
 }
 
@@ -107,6 +105,14 @@ func (r ref[T]) cols1(e *env, q rect) []T { return r.of(e)[q.j:][:q.d] }
 // rows1 returns the elements of a vector that go with a rectangle's rows.
 func (r ref[T]) rows1(e *env, q rect) []T { return r.of(e)[q.i:][:q.m] }
 
+// rowsOrOne is rows1, or the one element that all rows have.
+func (r ref[T]) rowsOrOne(e *env, q rect) []T {
+	if r.n == 1 {
+		return r.of(e)
+	}
+	return r.rows1(e, q)
+}
+
 // rect is a part of a matrix: m×d elements from (i, j) on.
 type rect struct{ i, j, m, d int }
 
@@ -137,7 +143,7 @@ func (c cutter) runs(q rect, same bool, ld int) (runs, n int) {
 	return q.m, q.d
 }
 
-// sameLD tells whether all operands have one shape and leading dimension.
+// sameLD reports whether all operands have one shape and leading dimension.
 func sameLD(ts ...*program.Tensor) bool {
 	for _, t := range ts {
 		if t.Rows != ts[0].Rows || t.Cols != ts[0].Cols || t.LD != ts[0].LD {
@@ -145,33 +151,4 @@ func sameLD(ts ...*program.Tensor) bool {
 		}
 	}
 	return true
-}
-
-type binder[T kernel] struct{ layout *program.Layout }
-
-// packing returns n elements of the worker's packing buffer.
-func packing[T kernel](e *env, n int) []T {
-	if n == 0 {
-		return nil
-	}
-	return at[T](e.packing, 0, n)
-}
-
-// packingBytes is the scratch that an instruction's matrix product needs.
-func packingBytes[T kernel](in *program.Instr) int {
-	var m, n, k int
-	tA, tB := in.TransA, in.TransB
-	switch in.Op {
-	case program.OpGEMM:
-		m, k, n = in.In[0].Rows, in.In[0].Cols, in.Out[0].Cols
-		if tA {
-			m, k = k, m
-		}
-	case program.OpAccumulateOuter:
-		m, k, n, tA = in.In[0].Cols, in.In[0].Rows, in.In[0].Cols, true
-	default:
-		return 0
-	}
-	var z T
-	return gemm.Scratch(tA, tB, m, n, k) * int(unsafe.Sizeof(z))
 }

@@ -6,9 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"driftless/engine"
 	"driftless/engine/device"
 	"driftless/engine/device/devicetest"
+	"driftless/engine/optim"
 	"driftless/engine/program"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // TestConformance runs the suite with one worker and with teams, more of them
@@ -20,6 +25,44 @@ func TestConformance(t *testing.T) {
 		})
 	}
 	t.Run("default", func(t *testing.T) { devicetest.RunAll(t, func() device.Device { return New() }) })
+}
+
+// TestBindings: each instruction has one kernel, in both float types.
+func TestBindings(t *testing.T) {
+	n := 0
+	for op := range program.Ops() {
+		n++
+		if table[float32]()[op] == nil || table[float64]()[op] == nil {
+			t.Errorf("instruction %v has no kernel: give it a line in table", op)
+		}
+	}
+	if got := len(table[float32]()); got != n {
+		t.Errorf("%d instructions and %d kernels", n, got)
+	}
+}
+
+// TestInstructionsAllocateNothing: not for a step, and neither does calling an operation of the
+// host, whatever that does itself.
+func TestInstructionsAllocateNothing(t *testing.T) {
+	for _, e := range devicetest.Examples(t, program.Float32) {
+		s, err := newDevice(1, 0).Open(e.Layout, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		allocations := func(steps int) float64 {
+			return testing.AllocsPerRun(3, func() {
+				if err := s.Run(context.Background(), e.Program, steps); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		if few, many := allocations(10), allocations(1010); many > few+10 {
+			t.Errorf("%s: 10 steps allocate %v times, 1010 steps %v times", e.Name, few, many)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // TestUnknownInstruction: a Program that the device does not understand is
@@ -35,6 +78,31 @@ func TestUnknownInstruction(t *testing.T) {
 		if err := s.Run(context.Background(), p, 1); err == nil || !strings.Contains(err.Error(), "odd") {
 			t.Errorf("instruction %d ran: %v", in.Op, err)
 		}
+	}
+}
+
+// TestSmallestStep: a team trains one number, with nothing to share, for as many steps as were
+// asked for.
+func TestSmallestStep(t *testing.T) {
+	g := G.NewGraph()
+	w := G.NewScalar(g, tensor.Float32, G.WithName("w"), G.WithValue(float32(1)))
+	l := program.NewLayout(program.Float32)
+	p, err := engine.Compile(l, engine.Training{Loss: G.Must(G.Square(w)), Optimizer: optim.SGD(1e-4)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newDevice(2, 0).Open(l, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const steps = 20000
+	if err := s.Run(context.Background(), p, steps); err != nil {
+		t.Fatal(err)
+	}
+	var done [1]int64
+	if err := s.Read(program.StateStep, 0, done[:]); err != nil || done[0] != steps {
+		t.Errorf("%d steps done, want %d, %v", done[0], steps, err)
 	}
 }
 

@@ -1,39 +1,24 @@
 package cpu
 
 import (
-	"fmt"
-
 	"driftless/engine/program"
 	"driftless/kernels/gather"
 	"driftless/kernels/gemm"
 	"driftless/kernels/order"
 )
 
-// data binds what brings the batch into scratch, and moves.
-func (b binder[T]) data(in *program.Instr) (func(e *env, lo, hi int), error) {
-	switch in.Op {
-	case program.OpIndex:
-		return b.index(in), nil
-	case program.OpGather:
-		return b.gather(in)
-	case program.OpGatherMask:
-		return b.gatherMask(in)
-	case program.OpTransposeMask:
-		x, y := refOf[uint64](in.In[0]), refOf[uint64](in.Out[0])
-		return func(e *env, lo, hi int) {
-			cols := min(64*hi, y.cols) - 64*lo
-			gemm.TransposeMask(x.cols, cols, x.of(e)[lo*x.ld:], x.ld, y.of(e)[64*lo:], y.ld)
-		}, nil
-	case program.OpFill:
-		if in.Out[0].DType == program.Float64 {
-			return fill[float64, T](in), nil
-		}
-		return fill[T, T](in), nil
+// transposeMask binds the transposition of a mask, a share of whose words of columns.
+func (b *binder[T]) transposeMask(in *program.Instr) do {
+	x, y := refOf[uint64](in.In[0]), refOf[uint64](in.Out[0])
+	return func(e *env, lo, hi int) {
+		cols := min(64*hi, y.cols) - 64*lo
+		gemm.TransposeMask(x.cols, cols, x.of(e)[lo*x.ld:], x.ld, y.of(e)[64*lo:], y.ld)
 	}
+}
+
+// copy binds a copy of elements of any type.
+func (b *binder[T]) copy(in *program.Instr) do {
 	x, y := in.In[0], in.Out[0]
-	if x.DType != y.DType || x.Rows != y.Rows || x.Cols != y.Cols {
-		return nil, fmt.Errorf("cannot copy %v %v to %v %v", x.DType, x.Shape, y.DType, y.Shape)
-	}
 	size := x.DType.Size()
 	c := cutter{in.Axis, x.Rows, x.Cols}
 	xs, xo, xld, ys, yo, yld := x.Space, x.Off, x.LD*size, y.Space, y.Off, y.LD*size
@@ -43,11 +28,11 @@ func (b binder[T]) data(in *program.Instr) (func(e *env, lo, hi int), error) {
 		for i := q.i; i < q.i+q.m; i++ {
 			copy(to[i*yld+q.j*size:][:q.d*size], from[i*xld+q.j*size:])
 		}
-	}, nil
+	}
 }
 
 // gather binds the copy of a batch's rows.
-func (b binder[T]) gather(in *program.Instr) (func(e *env, lo, hi int), error) {
+func (b *binder[T]) gather(in *program.Instr) do {
 	data, idx, y := in.In[0], refOf[int32](in.In[1]), refOf[T](in.Out[0])
 	cols, ld := data.Cols, y.ld
 	if y.rows == 1 { // a vector of labels: one value a row
@@ -55,36 +40,32 @@ func (b binder[T]) gather(in *program.Instr) (func(e *env, lo, hi int), error) {
 	}
 	batch := cutter{program.ByRows, idx.cols, cols}
 	out := func(e *env, q rect) []T { return y.of(e)[q.i*ld:] }
-	switch data.DType {
-	case program.Uint8:
+	if data.DType == program.Uint8 {
 		src, mp := refOf[uint8](data), in.Map
 		return func(e *env, lo, hi int) {
 			q := batch.cut(lo, hi)
 			gather.BytesRows(idx.rows1(e, q), src.of(e), cols, mp, out(e, q), ld)
-		}, nil
-	case program.Float32:
-		src := refOf[float32](data)
-		return func(e *env, lo, hi int) {
-			q := batch.cut(lo, hi)
-			gather.Rows(idx.rows1(e, q), src.of(e), cols, out(e, q), ld)
-		}, nil
-	case program.Float64:
-		src := refOf[float64](data)
-		return func(e *env, lo, hi int) {
-			q := batch.cut(lo, hi)
-			gather.Rows(idx.rows1(e, q), src.of(e), cols, out(e, q), ld)
-		}, nil
+		}
 	}
-	return nil, fmt.Errorf("data of type %v cannot be gathered", data.DType)
+	if data.DType == program.Float32 {
+		return gatherRows[float32](data, idx, batch, out, ld)
+	}
+	return gatherRows[float64](data, idx, batch, out, ld)
+}
+
+// gatherRows binds the copy of rows of numbers of type S.
+func gatherRows[S, T kernel](data *program.Tensor, idx ref[int32], batch cutter, out func(e *env, q rect) []T, ld int) do {
+	src, cols := refOf[S](data), data.Cols
+	return func(e *env, lo, hi int) {
+		q := batch.cut(lo, hi)
+		gather.Rows(idx.rows1(e, q), src.of(e), cols, out(e, q), ld)
+	}
 }
 
 // gatherMask binds the mask of a batch, with its values where they are not all 1.
-func (b binder[T]) gatherMask(in *program.Instr) (func(e *env, lo, hi int), error) {
+func (b *binder[T]) gatherMask(in *program.Instr) do {
 	data, idx, mask := refOf[uint8](in.In[0]), refOf[int32](in.In[1]), refOf[uint64](in.Out[0])
 	cols, mp, has := data.cols, in.Map, in.Values
-	if in.In[0].DType != program.Uint8 || has && len(in.Out) < 2 {
-		return nil, fmt.Errorf("a mask is made of bytes, not %v, and has a place for its values where they are not all 1", in.In[0].DType)
-	}
 	var x ref[T]
 	if has {
 		x = refOf[T](in.Out[1])
@@ -97,10 +78,18 @@ func (b binder[T]) gatherMask(in *program.Instr) (func(e *env, lo, hi int), erro
 		if has {
 			gather.BytesRows(rows, data.of(e), cols, mp, x.in(e, q), x.ld)
 		}
-	}, nil
+	}
 }
 
-func fill[T kernel, S kernel](in *program.Instr) func(e *env, lo, hi int) {
+// fill binds a fill of either float type.
+func (b *binder[T]) fill(in *program.Instr) do {
+	if in.Out[0].DType == program.Float64 {
+		return fill[float64, T](in)
+	}
+	return fill[T, T](in)
+}
+
+func fill[T kernel, S kernel](in *program.Instr) do {
 	y, v := refOf[T](in.Out[0]), T(in.Scale)
 	c := cutter{in.Axis, y.rows, y.cols}
 	var x ref[S]
@@ -127,9 +116,9 @@ const sampleKey = 1 << 40
 
 // index computes the row numbers of the batch from the step count alone, so
 // that a data order needs no storage and no host.
-func (b binder[T]) index(in *program.Instr) func(e *env, lo, hi int) {
+func (b *binder[T]) index(in *program.Instr) do {
 	rows := refOf[int32](in.Out[0])
-	batch, total, all := rows.cols, in.Total, uint32(in.Scale)
+	batch, total, all := rows.cols, in.Total, uint32(in.All)
 	perEpoch := max(1, total/batch)
 	how := in.Order
 	return func(e *env, lo, hi int) {

@@ -38,8 +38,9 @@
 //	team.go     how workers meet
 //	env.go      a worker's view, and the loop over steps, blocks, instructions
 //	bind.go     tensors and rectangles of them
-//	instr.go    the closures of normalizations, losses and elementwise work
+//	instr.go    the kernel of each instruction
 //	product.go  … of matrix products
 //	data.go     … of what brings in the batch
-//	effect.go   … of what writes state, and of operations left to Gorgonia
+//	effect.go   … of what writes state, and of operations of the host
+//	solo.go     one instruction by itself, for a device that has no kernel for it
 package cpu

@@ -90,8 +90,9 @@ type item struct {
 	program.Schedule
 	every int64
 	host  bool
-	strip int // columns
-	do    []func(e *env, lo, hi int)
+	ends  bool // a step, which all workers have to have begun
+	strip int  // columns
+	do    []do
 	first int // number of the first instruction
 }
 
@@ -168,7 +169,7 @@ func (e *env) endTeam() { e.team.end.Store(e.met + 1) }
 func (k *boundBlock) pass(e *env, parts []span) bool {
 	for j := range k.items {
 		it := &k.items[j]
-		if it.Wait && j > 0 {
+		if it.Wait && (j > 0 || it.ends) {
 			e.meet()
 		}
 		if it.every > 1 && e.now%it.every != 0 {

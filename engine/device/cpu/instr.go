@@ -6,278 +6,256 @@ import (
 	"driftless/engine/program"
 	"driftless/kernels/activation"
 	"driftless/kernels/elem"
+	"driftless/kernels/gemm"
 	"driftless/kernels/loss"
 	"driftless/kernels/norm"
 )
 
-// arity is the least number of operands and results of each instruction.
-var arity = map[program.Op][2]int{
-	program.OpHost: {0, 1}, program.OpIndex: {0, 1}, program.OpGather: {2, 1}, program.OpGatherMask: {2, 1}, program.OpTransposeMask: {1, 1},
-	program.OpFill: {0, 1}, program.OpCopy: {1, 1}, program.OpGEMM: {2, 1}, program.OpMasked: {2, 1}, program.OpAddRow: {2, 1},
-	program.OpRepeatRows: {1, 1}, program.OpRepeatCols: {1, 1},
-	program.OpBinary: {2, 1}, program.OpUnary: {1, 1}, program.OpActivate: {1, 1}, program.OpActivateGrad: {2, 1},
-	program.OpSum: {1, 1}, program.OpMean: {1, 1}, program.OpRowSum: {1, 1}, program.OpColumnSum: {1, 1}, program.OpColumnDot: {2, 1},
-	program.OpColumnMean: {1, 1}, program.OpColumnVar: {2, 1}, program.OpCenter: {1, 2}, program.OpCenterBy: {2, 1},
-	program.OpStandardize: {1, 4}, program.OpStandardizeAffine: {3, 5}, program.OpStandardizeGrad: {3, 2}, program.OpAffineGrad: {4, 4},
-	program.OpNormalizeBy: {3, 1}, program.OpScaleBy: {2, 1}, program.OpAffine: {3, 1}, program.OpScaleColumns: {2, 1},
-	program.OpSquaredDev: {2, 1}, program.OpEMA: {2, 1},
-	program.OpCrossEntropy: {2, 1}, program.OpCrossEntropyGrad: {3, 1}, program.OpCrossEntropyBoth: {3, 2}, program.OpCorrect: {2, 1},
-	program.OpAccumulate: {1, 1}, program.OpAccumulateOuter: {1, 2}, program.OpFromAccumulator: {1, 1},
-	program.OpUpdate: {1, 1}, program.OpBetaPower: {0, 1}, program.OpTick: {1, 0},
-}
+// do runs a share of an instruction: rows or columns lo to hi of its main operand, as its
+// schedule says.
+type do = func(e *env, lo, hi int)
 
-// instr returns the closure that runs a share of one instruction: rows or columns
-// lo to hi of its main operand, as its schedule says.
-func (b binder[T]) instr(in *program.Instr) (func(e *env, lo, hi int), error) {
-	n, ok := arity[in.Op]
-	if !ok {
-		return nil, unknown(in)
-	}
-	if len(in.In) < n[0] || len(in.Out) < n[1] {
-		return nil, fmt.Errorf("instruction %v has %d operands and %d results, it needs %d and %d", in.Op, len(in.In), len(in.Out), n[0], n[1])
-	}
-	switch in.Op {
-	case program.OpHost:
-		return b.host(in), nil
-	case program.OpIndex, program.OpGather, program.OpGatherMask, program.OpTransposeMask, program.OpFill, program.OpCopy:
-		return b.data(in)
-	case program.OpGEMM:
-		return b.gemm(in), nil
-	case program.OpMasked:
-		return b.masked(in), nil
-	case program.OpAccumulate, program.OpAccumulateOuter, program.OpFromAccumulator, program.OpUpdate, program.OpBetaPower, program.OpTick:
-		return b.effect(in)
-	case program.OpSum, program.OpMean, program.OpRowSum, program.OpCrossEntropy, program.OpCrossEntropyGrad, program.OpCrossEntropyBoth, program.OpCorrect:
-		return b.losses(in)
-	case program.OpAddRow, program.OpRepeatRows, program.OpRepeatCols, program.OpBinary, program.OpUnary, program.OpActivate, program.OpActivateGrad:
-		return b.elementwise(in)
-	}
-	return b.norm(in)
-}
+// table maps each instruction to its kernel. One that takes a part of its operands as
+// they are has a line; what has more to prepare has a method.
+func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
+	return map[program.Op]func(b *binder[T], in *program.Instr) do{
+		program.OpHost: (*binder[T]).host,
 
-func unknown(in *program.Instr) error {
-	return fmt.Errorf("instruction %v is not known to this device", in.Op)
-}
+		program.OpIndex:         (*binder[T]).index,
+		program.OpGather:        (*binder[T]).gather,
+		program.OpGatherMask:    (*binder[T]).gatherMask,
+		program.OpTransposeMask: (*binder[T]).transposeMask,
+		program.OpFill:          (*binder[T]).fill,
+		program.OpCopy:          (*binder[T]).copy,
+		program.OpGEMM:          (*binder[T]).gemm,
+		program.OpMasked:        (*binder[T]).masked,
 
-// operands views up to five operands and results of an instruction.
-func operands[T element](in *program.Instr) (x, y [5]ref[T]) {
-	for i, t := range in.In[:min(len(x), len(in.In))] {
-		x[i] = refOf[T](t)
-	}
-	for i, t := range in.Out[:min(len(y), len(in.Out))] {
-		y[i] = refOf[T](t)
-	}
-	return x, y
-}
+		program.OpAddRow: part(func(a *args[T], e *env, q rect) {
+			elem.AddRow(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpRepeatRows: part(func(a *args[T], e *env, q rect) {
+			elem.RepeatRows(q.m, q.d, a.x[0].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpRepeatCols: part(func(a *args[T], e *env, q rect) {
+			elem.RepeatColumns(q.m, q.d, a.x[0].rows1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpBinary: (*binder[T]).binary,
+		program.OpUnary:  (*binder[T]).unary,
+		program.OpActivate: part(func(a *args[T], e *env, q rect) {
+			activation.Forward(a.Act, q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpActivateGrad: part(func(a *args[T], e *env, q rect) {
+			activation.Backward(a.Act, q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].in(e, q), a.x[1].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
 
-// norm binds the column statistics and the normalizations.
-func (b binder[T]) norm(in *program.Instr) (func(e *env, lo, hi int), error) {
-	x, y := operands[T](in)
-	x0, x1, x2, x3, y0, y1, y2, y3, y4 := x[0], x[1], x[2], x[3], y[0], y[1], y[2], y[3], y[4]
-	c := cutter{in.Axis, x0.rows, x0.cols}
-	eps := in.Eps
-	switch in.Op {
-	case program.OpColumnSum:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.ColumnSum(q.m, q.d, x0.in(e, q), x0.ld, y0.cols1(e, q))
-		}, nil
-	case program.OpColumnDot:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.ColumnDot(q.m, q.d, x0.in(e, q), x0.ld, x1.in(e, q), x1.ld, y0.cols1(e, q))
-		}, nil
-	case program.OpColumnMean:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.ColumnMean(q.m, q.d, x0.in(e, q), x0.ld, y0.cols1(e, q))
-		}, nil
-	case program.OpColumnVar:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.ColumnVar(q.m, q.d, x0.in(e, q), x0.ld, x1.cols1(e, q), y0.cols1(e, q))
-		}, nil
-	case program.OpCenter:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.Center(q.m, q.d, x0.in(e, q), x0.ld, y1.cols1(e, q), y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpCenterBy:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.CenterBy(q.m, q.d, x0.in(e, q), x0.ld, x1.cols1(e, q), y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpStandardize:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.Standardize(q.m, q.d, x0.in(e, q), x0.ld, eps, y1.cols1(e, q), y2.cols1(e, q), y3.cols1(e, q), y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpStandardizeAffine:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.StandardizeAffine(q.m, q.d, x0.in(e, q), x0.ld, eps, y1.cols1(e, q), y2.cols1(e, q), y3.cols1(e, q),
-				x1.cols1(e, q), x2.cols1(e, q), y0.in(e, q), y0.ld, y4.in(e, q), y4.ld)
-		}, nil
-	case program.OpStandardizeGrad:
-		sums := refOf[float64](in.Out[1])
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.StandardizeGrad(q.m, q.d, x0.in(e, q), x0.ld, x1.in(e, q), x1.ld, x2.cols1(e, q), y0.in(e, q), y0.ld, sums.of(e)[2*q.j:][:2*q.d])
-		}, nil
-	case program.OpAffineGrad:
-		sums := refOf[float64](in.Out[3])
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.AffineGrad(q.m, q.d, x0.in(e, q), x0.ld, x1.in(e, q), x1.ld, x2.cols1(e, q), x3.cols1(e, q),
-				y1.cols1(e, q), y2.cols1(e, q), y0.in(e, q), y0.ld, sums.of(e)[4*q.j:][:4*q.d])
-		}, nil
-	case program.OpNormalizeBy:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.NormalizeBy(q.m, q.d, x0.in(e, q), x0.ld, x1.cols1(e, q), x2.cols1(e, q), eps, y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpScaleBy:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.ScaleBy(q.m, q.d, x0.in(e, q), x0.ld, x1.cols1(e, q), eps, y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpAffine:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.Affine(q.m, q.d, x0.in(e, q), x0.ld, x1.cols1(e, q), x2.cols1(e, q), y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpScaleColumns:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.ScaleColumns(q.m, q.d, x0.in(e, q), x0.ld, x1.cols1(e, q), y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpSquaredDev:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			norm.SquaredDeviation(q.m, q.d, x0.in(e, q), x0.ld, x1.cols1(e, q), y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpEMA:
-		alpha, scale := T(in.Alpha), T(in.Scale)
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
+		program.OpSum:  part(func(a *args[T], e *env, _ rect) { a.y[0].of(e)[0] = elem.Sum(a.x[0].of(e)) }),
+		program.OpMean: part(func(a *args[T], e *env, _ rect) { a.y[0].of(e)[0] = loss.Mean(a.x[0].of(e)) }),
+		program.OpRowSum: part(func(a *args[T], e *env, q rect) {
+			elem.RowSum(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.y[0].rows1(e, q))
+		}),
+		program.OpColumnSum: part(func(a *args[T], e *env, q rect) {
+			norm.ColumnSum(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.y[0].cols1(e, q))
+		}),
+		program.OpColumnDot: part(func(a *args[T], e *env, q rect) {
+			norm.ColumnDot(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].in(e, q), a.x[1].ld, a.y[0].cols1(e, q))
+		}),
+		program.OpColumnMean: part(func(a *args[T], e *env, q rect) {
+			norm.ColumnMean(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.y[0].cols1(e, q))
+		}),
+		program.OpColumnVar: part(func(a *args[T], e *env, q rect) {
+			norm.ColumnVar(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.y[0].cols1(e, q))
+		}),
+
+		program.OpCenter: part(func(a *args[T], e *env, q rect) {
+			norm.Center(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.y[1].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpCenterBy: part(func(a *args[T], e *env, q rect) {
+			norm.CenterBy(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpStandardize: part(func(a *args[T], e *env, q rect) {
+			norm.Standardize(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.Eps, a.y[1].cols1(e, q), a.y[2].cols1(e, q), a.y[3].cols1(e, q),
+				a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpStandardizeAffine: part(func(a *args[T], e *env, q rect) {
+			norm.StandardizeAffine(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.Eps, a.y[1].cols1(e, q), a.y[2].cols1(e, q), a.y[3].cols1(e, q),
+				a.x[1].cols1(e, q), a.x[2].cols1(e, q), a.y[0].in(e, q), a.y[0].ld, a.y[4].in(e, q), a.y[4].ld)
+		}),
+		program.OpStandardizeGrad: part(func(a *args[T], e *env, q rect) {
+			norm.StandardizeGrad(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].in(e, q), a.x[1].ld, a.x[2].cols1(e, q),
+				a.y[0].in(e, q), a.y[0].ld, a.w[1].of(e)[2*q.j:][:2*q.d])
+		}),
+		program.OpAffineGrad: part(func(a *args[T], e *env, q rect) {
+			norm.AffineGrad(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].in(e, q), a.x[1].ld, a.x[2].cols1(e, q), a.x[3].cols1(e, q),
+				a.y[1].cols1(e, q), a.y[2].cols1(e, q), a.y[0].in(e, q), a.y[0].ld, a.w[3].of(e)[4*q.j:][:4*q.d])
+		}),
+		program.OpNormalizeBy: part(func(a *args[T], e *env, q rect) {
+			norm.NormalizeBy(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.x[2].cols1(e, q), a.Eps, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpScaleBy: part(func(a *args[T], e *env, q rect) {
+			norm.ScaleBy(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.Eps, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpAffine: part(func(a *args[T], e *env, q rect) {
+			norm.Affine(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.x[2].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpScaleColumns: part(func(a *args[T], e *env, q rect) {
+			norm.ScaleColumns(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpSquaredDev: part(func(a *args[T], e *env, q rect) {
+			norm.SquaredDeviation(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpEMA: part(func(a *args[T], e *env, q rect) {
 			for i := range q.m {
-				norm.EMA(x0.run(e, q, i, q.d), x1.run(e, q, i, q.d), alpha, scale, y0.run(e, q, i, q.d))
+				norm.EMA(a.x[0].run(e, q, i, q.d), a.x[1].run(e, q, i, q.d), T(a.Alpha), T(a.Scale), a.y[0].run(e, q, i, q.d))
 			}
-		}, nil
+		}),
+
+		program.OpCrossEntropy: part(func(a *args[T], e *env, q rect) {
+			loss.SoftmaxCrossEntropy(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].rows1(e, q), a.y[0].rows1(e, q))
+		}),
+		program.OpCrossEntropyGrad: part(func(a *args[T], e *env, q rect) {
+			loss.SoftmaxCrossEntropyGrad(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].rows1(e, q), a.x[2].rowsOrOne(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpCrossEntropyBoth: part(func(a *args[T], e *env, q rect) {
+			loss.SoftmaxCrossEntropyBoth(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].rows1(e, q), a.x[2].rowsOrOne(e, q),
+				a.y[0].rows1(e, q), a.y[1].in(e, q), a.y[1].ld)
+		}),
+		program.OpCorrect: part(func(a *args[T], e *env, q rect) {
+			loss.Correct(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].rows1(e, q), a.y[0].rows1(e, q))
+		}),
+
+		program.OpAccumulate: part(func(a *args[T], e *env, q rect) {
+			norm.AddColumnSums(e.valid, q.d, a.x[0].in(e, q), a.x[0].ld, a.w[0].cols1(e, q))
+		}),
+		program.OpAccumulateOuter: (*binder[T]).accumulateOuter,
+		program.OpFromAccumulator: (*binder[T]).fromAccumulator,
+		program.OpUpdate:          (*binder[T]).update,
+		program.OpBetaPower: part(func(a *args[T], e *env, _ rect) {
+			p := a.w[0].of(e)
+			p[0] *= a.Rule.Beta1
+			p[1] *= a.Rule.Beta2
+		}),
+		program.OpTick: (*binder[T]).tick,
 	}
-	return nil, unknown(in)
 }
 
-// losses binds what reduces to rows and to scalars.
-func (b binder[T]) losses(in *program.Instr) (func(e *env, lo, hi int), error) {
-	x, y := operands[T](in)
-	x0, x1, x2, y0, y1 := x[0], x[1], x[2], y[0], y[1]
-	c := cutter{in.Axis, x0.rows, x0.cols}
-	// scale has one element for all rows, or one a row.
-	scale := func(e *env, q rect) []T {
-		if x2.n == 1 {
-			return x2.of(e)
-		}
-		return x2.rows1(e, q)
-	}
-	switch in.Op {
-	case program.OpSum:
-		return func(e *env, _, _ int) { y0.of(e)[0] = elem.Sum(x0.of(e)) }, nil
-	case program.OpMean:
-		return func(e *env, _, _ int) { y0.of(e)[0] = loss.Mean(x0.of(e)) }, nil
-	case program.OpRowSum:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			elem.RowSum(q.m, q.d, x0.in(e, q), x0.ld, y0.rows1(e, q))
-		}, nil
-	case program.OpCrossEntropy:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			loss.SoftmaxCrossEntropy(q.m, q.d, x0.in(e, q), x0.ld, x1.rows1(e, q), y0.rows1(e, q))
-		}, nil
-	case program.OpCrossEntropyGrad:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			loss.SoftmaxCrossEntropyGrad(q.m, q.d, x0.in(e, q), x0.ld, x1.rows1(e, q), scale(e, q), y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpCrossEntropyBoth:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			loss.SoftmaxCrossEntropyBoth(q.m, q.d, x0.in(e, q), x0.ld, x1.rows1(e, q), scale(e, q), y0.rows1(e, q), y1.in(e, q), y1.ld)
-		}, nil
-	case program.OpCorrect:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			loss.Correct(q.m, q.d, x0.in(e, q), x0.ld, x1.rows1(e, q), y0.rows1(e, q))
-		}, nil
-	}
-	return nil, unknown(in)
+// binder binds instructions for an element type.
+type binder[T kernel] struct {
+	layout  *program.Layout
+	table   map[program.Op]func(b *binder[T], in *program.Instr) do
+	packing int // elements of the largest packing buffer that a kernel wants
 }
 
-// elementwise binds what computes element by element.
-func (b binder[T]) elementwise(in *program.Instr) (func(e *env, lo, hi int), error) {
-	x, y := operands[T](in)
-	x0, x1, y0 := x[0], x[1], y[0]
-	c := cutter{in.Axis, y0.rows, y0.cols}
-	switch in.Op {
-	case program.OpAddRow:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			elem.AddRow(q.m, q.d, x0.in(e, q), x0.ld, x1.cols1(e, q), y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpRepeatRows:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			elem.RepeatRows(q.m, q.d, x0.cols1(e, q), y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpRepeatCols:
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			elem.RepeatColumns(q.m, q.d, x0.rows1(e, q), y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpBinary:
-		op := in.Bin
-		run := func(r ref[T], e *env, q rect, i, n int) []T {
-			if r.n == 1 {
-				return r.of(e) // a scalar
-			}
-			return r.run(e, q, i, n)
-		}
-		like := []*program.Tensor{in.Out[0]} // what is no scalar
-		for _, t := range in.In {
-			if t.Len() > 1 {
-				like = append(like, t)
-			}
-		}
-		same := sameLD(like...)
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			runs, n := c.runs(q, same, y0.ld)
-			for i := range runs {
-				elem.Apply(op, run(x0, e, q, i, n), run(x1, e, q, i, n), y0.run(e, q, i, n))
-			}
-		}, nil
-	case program.OpUnary:
-		op, same := in.Un, sameLD(in.In[0], in.Out[0])
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			runs, n := c.runs(q, same, y0.ld)
-			for i := range runs {
-				elem.Map(op, x0.run(e, q, i, n), y0.run(e, q, i, n))
-			}
-		}, nil
-	case program.OpActivate:
-		act := in.Act
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			activation.Forward(act, q.m, q.d, x0.in(e, q), x0.ld, y0.in(e, q), y0.ld)
-		}, nil
-	case program.OpActivateGrad:
-		act := in.Act
-		return func(e *env, lo, hi int) {
-			q := c.cut(lo, hi)
-			activation.Backward(act, q.m, q.d, x0.in(e, q), x0.ld, x1.in(e, q), x1.ld, y0.in(e, q), y0.ld)
-		}, nil
+func newBinder[T kernel](l *program.Layout) *binder[T] {
+	return &binder[T]{layout: l, table: table[T]()}
+}
+
+// instr returns what runs a share of an instruction.
+func (b *binder[T]) instr(in *program.Instr) (do, error) {
+	if err := in.Check(); err != nil {
+		return nil, err
 	}
-	return nil, unknown(in)
+	k := b.table[in.Op]
+	if k == nil {
+		return nil, fmt.Errorf("instruction %v has no kernel on this device", in.Op)
+	}
+	return k(b, in), nil
+}
+
+// args are what a kernel takes: the instruction's numbers, and its tensors.
+type args[T kernel] struct {
+	*program.Instr
+	cutter                // of the main operand
+	x, y   []ref[T]       // operands and results
+	w      []ref[float64] // results, where they are float64 whatever T is
+}
+
+// argsOf views the tensors of an instruction.
+func argsOf[T kernel](in *program.Instr) *args[T] {
+	a := &args[T]{Instr: in}
+	if main := in.Main(); main != nil {
+		a.cutter = cutter{in.Axis, main.Rows, main.Cols}
+	}
+	for _, t := range in.In {
+		a.x = append(a.x, refOf[T](t))
+	}
+	for _, t := range in.Out {
+		a.y, a.w = append(a.y, refOf[T](t)), append(a.w, refOf[float64](t))
+	}
+	return a
+}
+
+// part binds a kernel that computes a rectangle of the main operand.
+func part[T kernel](f func(a *args[T], e *env, q rect)) func(b *binder[T], in *program.Instr) do {
+	return func(_ *binder[T], in *program.Instr) do {
+		a := argsOf[T](in)
+		return func(e *env, lo, hi int) { f(a, e, a.cut(lo, hi)) }
+	}
+}
+
+// binary applies an operation element by element; a or b may be a scalar.
+func (b *binder[T]) binary(in *program.Instr) do {
+	a := argsOf[T](in)
+	run := func(r ref[T], e *env, q rect, i, n int) []T {
+		if r.n == 1 {
+			return r.of(e)
+		}
+		return r.run(e, q, i, n)
+	}
+	like := []*program.Tensor{in.Out[0]} // what is no scalar
+	for _, t := range in.In {
+		if t.Len() > 1 {
+			like = append(like, t)
+		}
+	}
+	same := sameLD(like...)
+	return func(e *env, lo, hi int) {
+		q := a.cut(lo, hi)
+		runs, n := a.runs(q, same, a.y[0].ld)
+		for i := range runs {
+			elem.Apply(a.Bin, run(a.x[0], e, q, i, n), run(a.x[1], e, q, i, n), a.y[0].run(e, q, i, n))
+		}
+	}
+}
+
+// unary applies a function element by element.
+func (b *binder[T]) unary(in *program.Instr) do {
+	a, same := argsOf[T](in), sameLD(in.In[0], in.Out[0])
+	return func(e *env, lo, hi int) {
+		q := a.cut(lo, hi)
+		runs, n := a.runs(q, same, a.y[0].ld)
+		for i := range runs {
+			elem.Map(a.Un, a.x[0].run(e, q, i, n), a.y[0].run(e, q, i, n))
+		}
+	}
+}
+
+// accumulateOuter forms the product xᵀx of the rows that count, and adds it up.
+func (b *binder[T]) accumulateOuter(in *program.Instr) do {
+	a := argsOf[T](in)
+	x, acc, out := a.x[0], a.w[0], a.y[1]
+	d := x.cols
+	pack := b.pack(gemm.Scratch(true, false, d, d, x.rows))
+	return func(e *env, _, _ int) {
+		xs, o, sums := x.of(e), out.of(e), acc.of(e)
+		gemm.Gemm(true, false, d, d, e.valid, 1, xs, x.ld, xs, x.ld, false, o, out.ld, gemm.Epilogue[T]{}, pack(e))
+		for i := range d {
+			for j, v := range o[i*out.ld:][:d] {
+				sums[i*acc.ld+j] += float64(v)
+			}
+		}
+	}
+}
+
+// fromAccumulator scales what was added up in float64.
+func (b *binder[T]) fromAccumulator(in *program.Instr) do {
+	a, acc := argsOf[T](in), refOf[float64](in.In[0])
+	return func(e *env, lo, hi int) {
+		q := a.cut(lo, hi)
+		for i := range q.m {
+			out := a.y[0].run(e, q, i, q.d)
+			for j, s := range acc.run(e, q, i, q.d) {
+				out[j] = T(s * a.Scale)
+			}
+		}
+	}
 }

@@ -7,17 +7,20 @@ import (
 
 // gemm binds a matrix product. A share is rows of the result, with those of
 // op(A), or columns, with those of op(B).
-func (b binder[T]) gemm(in *program.Instr) func(e *env, lo, hi int) {
-	x, y := operands[T](in)
-	a, m, bias, c := x[0], x[1], x[2], y[0]
+func (b *binder[T]) gemm(in *program.Instr) do {
+	a, m, c := refOf[T](in.In[0]), refOf[T](in.In[1]), refOf[T](in.Out[0])
 	k := a.cols
 	if in.TransA {
 		k = a.rows
 	}
+	var bias ref[T]
 	hasBias := len(in.In) > 2
+	if hasBias {
+		bias = refOf[T](in.In[2])
+	}
 	tA, tB, act, update := in.TransA, in.TransB, in.Act, in.Update
 	cut := cutter{in.Axis, c.rows, c.cols}
-	need := gemm.Scratch(tA, tB, c.rows, c.cols, k)
+	pack := b.pack(gemm.Scratch(tA, tB, c.rows, c.cols, k))
 	return func(e *env, lo, hi int) {
 		q := cut.cut(lo, hi)
 		ep := gemm.Epilogue[T]{Act: act}
@@ -39,13 +42,24 @@ func (b binder[T]) gemm(in *program.Instr) func(e *env, lo, hi int) {
 		} else {
 			bs = bs[q.j:]
 		}
-		gemm.Gemm(tA, tB, q.m, q.d, k, alpha, as, a.ld, bs, m.ld, update, c.in(e, q), c.ld, ep, packing[T](e, need))
+		gemm.Gemm(tA, tB, q.m, q.d, k, alpha, as, a.ld, bs, m.ld, update, c.in(e, q), c.ld, ep, pack(e))
+	}
+}
+
+// pack asks for a packing buffer of n elements, and returns how to get a worker's.
+func (b *binder[T]) pack(n int) func(e *env) []T {
+	b.packing = max(b.packing, n)
+	return func(e *env) []T {
+		if n == 0 {
+			return nil
+		}
+		return at[T](e.packing, 0, n)
 	}
 }
 
 // masked binds a matrix product whose first operand a mask describes. A share is
 // rows of the result.
-func (b binder[T]) masked(in *program.Instr) func(e *env, lo, hi int) {
+func (b *binder[T]) masked(in *program.Instr) do {
 	mask, m, c := refOf[uint64](in.In[0]), refOf[T](in.In[1]), refOf[T](in.Out[0])
 	rest := in.In[2:]
 	var values, bias ref[T]

@@ -43,6 +43,7 @@ type action struct {
 	tick     bool
 	launches []*launch
 	host     *hostWork
+	in       *program.Instr // of one: what the launches do, where a mask is the matrix that it describes
 	instrs   []*program.Instr
 }
 
@@ -151,7 +152,6 @@ func (s *session) bindBlock(blk *program.Block) (block, error) {
 			return k, err
 		}
 		a.every = max(1, int64(in.Every))
-		a.tick = in.Op == program.OpTick
 		a.instrs = []*program.Instr{in}
 		if len(a.launches) > 0 || a.host != nil { // a mask's transpose takes nothing
 			actions = append(actions, &a)
@@ -199,12 +199,13 @@ func (a *action) operands() iter.Seq[*operand] {
 			}
 		}
 		if h := a.host; h != nil {
-			for i := range h.in {
-				if !yield(&h.in[i]) {
-					return
+			for _, copies := range [][]hostCopy{h.in, h.out} {
+				for i := range copies {
+					if !yield(&copies[i].operand) {
+						return
+					}
 				}
 			}
-			yield(&h.out)
 		}
 	}
 }

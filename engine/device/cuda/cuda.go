@@ -20,7 +20,10 @@ type Device struct {
 	virtual bool
 	peak    float64 // in GFLOP/s, 0 if not known
 	options options
-	apart   bool // nothing is fused, for tests
+
+	// For tests:
+	apart  bool                // nothing is fused
+	onHost map[program.Op]bool // instructions that the host runs, kernel or no kernel
 }
 
 // New returns device n of the driver. The error says why there is none.

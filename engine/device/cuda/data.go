@@ -9,40 +9,34 @@ import (
 	"driftless/kernels/gemm"
 )
 
-// data binds what brings in the batch, and moves.
-func (b *binder) data(in *program.Instr) (action, error) {
-	switch in.Op {
-	case program.OpIndex:
-		rows := in.Out[0]
-		l, err := b.launch(shape{kernel: "index", over: rows, out: in.Out, state: []operand{word(controlNow), b.stateOperand(program.StateSeed)},
-			ints: map[string]int{"batch": rows.Cols, "total": in.Total, "all": int(in.Scale), "how": int(in.Order)}, valid: "valid"})
-		return action{launches: []*launch{l}}, err
-	case program.OpGather:
-		return b.gather(in, in.Out[0])
-	case program.OpGatherMask:
-		return b.gatherMask(in)
-	case program.OpTransposeMask:
-		b.masks[in.Out[0]] = b.masks[in.In[0]]
-		return action{}, nil // nothing reads it
-	case program.OpFill:
-		sh := shape{kernel: "fill", over: in.Out[0], in: in.In, out: in.Out, floats: []float64{in.Scale}}
-		if len(sh.in) == 0 {
-			sh.in = []*program.Tensor{nil}
-		}
-		if in.Out[0].DType == program.Float64 {
-			sh.kernel = "fill64"
-		}
-		return b.one(sh)
+// index binds the choice of the batch's rows.
+func (b *binder) index(in *program.Instr) (action, error) {
+	rows := in.Out[0]
+	return b.one(in, shape{kernel: "index", over: rows, out: in.Out, state: []operand{word(controlNow), b.stateOperand(program.StateSeed)},
+		ints: map[string]int{"batch": rows.Cols, "total": in.Total, "all": in.All, "how": int(in.Order)}, valid: "valid"})
+}
+
+// transposeMask takes nothing: a product with the transpose reads the matrix.
+func (b *binder) transposeMask(in *program.Instr) (action, error) {
+	b.masks[in.Out[0]] = b.masks[in.In[0]]
+	return action{}, nil
+}
+
+// fill binds a fill of either float type.
+func (b *binder) fill(in *program.Instr) (action, error) {
+	sh := shape{kernel: "fill", over: in.Out[0], in: in.In, out: in.Out, floats: map[string]float64{"value": in.Scale}}
+	if len(sh.in) == 0 {
+		sh.in = []*program.Tensor{nil}
 	}
-	return b.copy(in)
+	if in.Out[0].DType == program.Float64 {
+		sh.kernel = "fill64"
+	}
+	return b.one(in, sh)
 }
 
 // copy binds a copy of elements of any type, as words of 4 bytes or as bytes.
 func (b *binder) copy(in *program.Instr) (action, error) {
 	x, y := in.In[0], in.Out[0]
-	if x.DType != y.DType || x.Rows != y.Rows || x.Cols != y.Cols {
-		return action{}, fmt.Errorf("cannot copy %v %v to %v %v", x.DType, x.Shape, y.DType, y.Shape)
-	}
 	kernel, words := "copy", 1
 	switch x.DType.Size() {
 	case 1:
@@ -50,64 +44,61 @@ func (b *binder) copy(in *program.Instr) (action, error) {
 	case 8:
 		words = 2
 	}
-	return b.one(shape{kernel: kernel, over: &program.Tensor{Rows: y.Rows, Cols: words * y.Cols}, in: in.In, out: in.Out,
+	return b.one(in, shape{kernel: kernel, over: &program.Tensor{Rows: y.Rows, Cols: words * y.Cols}, in: in.In, out: in.Out,
 		ints: map[string]int{"ldx": words * x.LD, "ldy": words * y.LD}})
 }
 
-// gather binds the copy of a batch's rows to y.
-func (b *binder) gather(in *program.Instr, y *program.Tensor) (action, error) {
+// gather binds the copy of a batch's rows.
+func (b *binder) gather(in *program.Instr) (action, error) {
 	data, rows := in.In[0], in.In[1]
-	kernel, ok := map[program.DType]string{program.Uint8: "gather_bytes", program.Float32: "gather_rows", program.Float64: "gather_rows64"}[data.DType]
-	if !ok {
-		return action{}, fmt.Errorf("data of type %v cannot be gathered", data.DType)
+	kernel := map[program.DType]string{program.Uint8: "gather_bytes", program.Float32: "gather_rows", program.Float64: "gather_rows64"}[data.DType]
+	return b.one(in, shape{kernel: kernel, over: &program.Tensor{Rows: rows.Cols, Cols: data.Cols}, in: in.In, out: in.Out,
+		ints: map[string]int{"m": rows.Cols, "cols": data.Cols, "ldy": gatherLD(in), "map": int(in.Map)}})
+}
+
+// gatherLD is how far the rows of a batch lie apart. A vector of labels has one value a row.
+func gatherLD(in *program.Instr) int {
+	if y := in.Out[0]; y.Rows > 1 {
+		return y.LD
 	}
-	ld := y.LD
-	if y.Rows == 1 { // a vector of labels: one value a row
-		ld = data.Cols
-	}
-	return b.one(shape{kernel: kernel, over: &program.Tensor{Rows: rows.Cols, Cols: data.Cols}, in: in.In[:2], out: []*program.Tensor{y},
-		ints: map[string]int{"m": rows.Cols, "cols": data.Cols, "ldy": ld, "map": int(in.Map)}})
+	return in.In[0].Cols
 }
 
 // gatherMask gathers the matrix that the mask describes. A product with it has the
 // bits of the product with the mask.
 func (b *binder) gatherMask(in *program.Instr) (action, error) {
-	data, rows := in.In[0], in.In[1]
-	if data.DType != program.Uint8 || in.Values && len(in.Out) < 2 {
-		return action{}, fmt.Errorf("a mask is made of bytes, not %v, and has a place for its values where they are not all 1", data.DType)
-	}
-	var x *program.Tensor
+	dense := &program.Instr{Op: program.OpGather, In: in.In, Map: in.Map}
 	if in.Values {
-		x = in.Out[1]
+		dense.Out = in.Out[1:]
 	} else {
-		x = b.extra(rows.Cols, data.Cols)
+		dense.Out = []*program.Tensor{b.extra(in.In[1].Cols, in.In[0].Cols)}
 	}
-	b.masks[in.Out[0]] = x
-	return b.gather(in, x)
+	b.masks[in.Out[0]] = dense.Out[0]
+	return b.gather(dense)
+}
+
+// masked binds the product with the matrix that a mask describes.
+func (b *binder) masked(in *program.Instr) (action, error) {
+	x := b.masks[in.In[0]]
+	if x == nil {
+		return action{}, fmt.Errorf("the mask %q of a product is not made in its block", in.In[0].Name)
+	}
+	rest := in.In[2:]
+	if in.Values {
+		rest = rest[1:]
+	}
+	dense := *in
+	dense.Op, dense.Values, dense.In = program.OpGEMM, false, append([]*program.Tensor{x, in.In[1]}, rest...)
+	return b.product(&dense)
 }
 
 // product binds a matrix product, or leaves one of two transposes to the host.
 func (b *binder) product(in *program.Instr) (action, error) {
-	dense := *in
-	if in.Op == program.OpMasked {
-		x := b.masks[in.In[0]]
-		if x == nil {
-			return action{}, fmt.Errorf("the mask %q of a product is not made in its block", in.In[0].Name)
-		}
-		rest := in.In[2:]
-		if in.Values {
-			if len(rest) == 0 {
-				return action{}, fmt.Errorf("the mask %q lacks its values", in.In[0].Name)
-			}
-			rest = rest[1:]
-		}
-		dense.In = append([]*program.Tensor{x, in.In[1]}, rest...)
-	}
 	if in.TransA && in.TransB {
-		return action{host: b.productOnHost(&dense)}, nil
+		return onHost(b, in)
 	}
-	l, err := b.gemm(&dense, "")
-	return action{launches: []*launch{l}}, err
+	l, err := b.gemm(in, "")
+	return action{in: in, launches: []*launch{l}}, err
 }
 
 // gemm binds a matrix product; valid names the int, if any, that is the number of

@@ -33,9 +33,11 @@
 // block in z. The arguments are computed once; of what changes, only the number of
 // the round and of the rows that count are set at the launch. The tables of the
 // kernel packages (driftless/kernels/cuda) name a kernel's arguments, and binding
-// finds them by name: instr.go lists which kernel an instruction takes.
+// finds them by name: instr.go lists which kernel an instruction takes, and nothing else of it.
 //
-// Launches that have little to do are fused (package driftless/kernels/cuda/fused). Where
+// Launches that have little to do are fused (package driftless/kernels/cuda/fused), as far as
+// that package does their kernels and their instructions let it: those that work column by
+// column, products, updates. Where
 // batches have at most 128 rows and products are too small for large tiles, a step is one
 // launch for the batch, one a layer forward, one for the last layer, the loss and the end
 // of the step, one a layer backward, and one for the gradients and steps of all weights;
@@ -50,11 +52,15 @@
 //
 // # The host
 //
-// Gorgonia's operations that the compiler does not know, elem.Log1p, Expm1 and
-// Softplus, and a product of two transposes run on the host, replica by replica: the
-// operands are copied from the device, the result back. Warn says which those are,
-// and Counters counts them. Where an operation may keep state between its calls, the
-// replicas go through all steps one after the other.
+// What has no kernel runs on the host, replica by replica: the operands are copied from the
+// device, the results back. Of Gorgonia's operations that the compiler does not know that is
+// their own Do; of instructions it is the kernel of package cpu (cpu.Solo), so that they have
+// its bits: elem.Log1p, Expm1 and Softplus, a product of two transposes, the step of an
+// optimizer that has no CUDA kernel, and whatever instruction instr.go binds with onHost. Data
+// sets stay on the device: what reads them needs a kernel. Warn says which run on the host,
+// a listing marks them and says how much is copied, and Counters counts both. Where an
+// operation may keep state between its calls, the replicas go through all steps one after the
+// other.
 //
 // # Steps
 //

@@ -13,11 +13,18 @@ import (
 // column by column, after a matrix product if there is one; the last layer and the end
 // of the step; the gradients and steps of the weights.
 
+// Which actions go where is a matter of their instructions: what the table of instructions
+// says works column by column, what is a product, what is an update; and of whether package
+// fused does their kernel as an operation.
+
 // maxStripRows is the largest batch whose columns a block takes alone.
 const maxStripRows = 128
 
 // maxWide is the longest vector that a strip takes: of one row, a thread of 32 is busy.
 const maxWide = 4096
+
+// smallTiles is the size of the tiles of products that do not take large ones.
+const smallTiles = 32
 
 // maxHeadWork bounds what the one block of a head does: rounds of its threads, each as
 // long as a sum of the product.
@@ -80,10 +87,8 @@ func (f *fuser) place(i int) {
 		return
 	}
 	members := []*action{a}
-	if l := a.only(); l != nil && fused.Update(l.kernel.Name) {
-		if p := f.productOf(i); p >= 0 {
-			members = []*action{f.all[p], a}
-		}
+	if p := f.productOf(i); p >= 0 {
+		members = []*action{f.all[p], a}
 	}
 	if isUpdateProduct(members[0]) {
 		f.placeUpdate(members)
@@ -130,7 +135,7 @@ func (f *fuser) floor(actions ...*action) int {
 
 // ---- strips ----
 
-// only is the launch of an action that is one.
+// only returns a's sole launch, if it is the same in every round, or nil.
 func (a *action) only() *launch {
 	if len(a.launches) != 1 || a.host != nil || a.launches[0].round >= 0 || a.launches[0].valid >= 0 {
 		return nil
@@ -138,25 +143,28 @@ func (a *action) only() *launch {
 	return a.launches[0]
 }
 
-// columnwise tells whether an action can be part of a strip, anywhere.
+// operation returns a's sole launch if it can be an operation of a fused one, or nil.
+func (a *action) operation() *launch {
+	if l := a.only(); l != nil && fused.Operation(l.kernel.Name) {
+		return l
+	}
+	return nil
+}
+
+// columnwise reports whether an action can be part of a strip, anywhere.
 func columnwise(a *action) bool {
-	l := a.only()
-	return l != nil && fused.Columnwise(l.kernel.Name) && !isProduct(l) && l.rows <= maxStripRows && (l.rows > 1 || l.cols <= maxWide)
+	l := a.operation()
+	return l != nil && a.in.Op.Columnwise() && l.rows <= maxStripRows && (l.rows > 1 || l.cols <= maxWide)
 }
 
-// isProduct tells whether a launch is a matrix product.
-func isProduct(l *launch) bool {
-	return fused.Product(l.kernel.Name, "nn") || fused.Product(l.kernel.Name, "nt") || fused.Product(l.kernel.Name, "tn")
-}
-
-// isStripProduct tells whether an action can begin a strip: a product of so few rows
+// isStripProduct reports whether an action can begin a strip: a product of so few rows
 // that it would not take large tiles.
 func isStripProduct(a *action) bool {
-	l := a.only()
-	return l != nil && (l.kernel.Name == "gemm_nn_32" || l.kernel.Name == "gemm_nt_32") && l.rows <= maxStripRows
+	l := a.operation()
+	return l != nil && a.in.Op.Product() && !a.in.TransA && l.kernel.TileRows == smallTiles && l.rows <= maxStripRows
 }
 
-// fits tells whether an action may join a strip some of whose actions it must follow:
+// fits reports whether an action may join a strip some of whose actions it must follow:
 // if a block's threads touch only what the block touched before.
 func (f *fuser) fits(a *action, g *bundle) bool {
 	for _, other := range g.actions {
@@ -167,13 +175,13 @@ func (f *fuser) fits(a *action, g *bundle) bool {
 	return true
 }
 
-// sameColumns tells whether all that two actions of a strip both touch, and one of them
+// sameColumns reports whether all that two actions of a strip both touch, and one of them
 // writes, belongs to the columns of one block.
 func sameColumns(x, y *action) bool {
 	for o := range x.operands() {
 		for p := range y.operands() {
 			if (o.write || p.write) && overlap(o.tensor, p.tensor) &&
-				!(byColumns(x.only(), o) && byColumns(y.only(), p) && sameShape(o.tensor, p.tensor)) {
+				!(byColumns(x, o) && byColumns(y, p) && sameShape(o.tensor, p.tensor)) {
 				return false
 			}
 		}
@@ -181,20 +189,17 @@ func sameColumns(x, y *action) bool {
 	return true
 }
 
-// byColumns tells whether the threads of a block touch only its own columns of an
-// operand.
-func byColumns(l *launch, o *operand) bool {
-	if isProduct(l) && (o == l.operand("a") || o == l.operand("b") && fused.Product(l.kernel.Name, "nt")) {
-		return false
-	}
-	return o.tensor.Cols == l.cols
+// byColumns reports whether the threads of a block touch only its own columns of an
+// operand. A copy of wide elements has more columns than its operands.
+func byColumns(a *action, o *operand) bool {
+	return o.tensor.Cols == a.only().cols && a.in.OwnColumns(o.tensor)
 }
 
 func sameShape(x, y *program.Tensor) bool {
 	return x.Rows == y.Rows && x.Cols == y.Cols && x.LD == y.LD && x.DType == y.DType
 }
 
-// conflict tells whether the order of two actions matters. Work on the host may fail and
+// conflict reports whether the order of two actions matters. Work on the host may fail and
 // end its replica's step, so that it stays before what writes state, and behind.
 func conflict(x, y *action) bool {
 	if x.host != nil && y.writesState() || y.host != nil && x.writesState() {
@@ -219,7 +224,7 @@ func (a *action) writesState() bool {
 	return false
 }
 
-// overlap tells whether tensors may share bytes, before scratch memory is laid out.
+// overlap reports whether tensors may share bytes, before scratch memory is laid out.
 func overlap(x, y *program.Tensor) bool {
 	x, y = x.Base(), y.Base()
 	if x.Space != y.Space || x.Space == program.SpaceScratch {
@@ -230,30 +235,33 @@ func overlap(x, y *program.Tensor) bool {
 
 // ---- the steps of the weights ----
 
-// isUpdateProduct tells whether an action can be part of updates.
+// isUpdateProduct reports whether an action can be part of updates.
 func isUpdateProduct(a *action) bool {
-	l := a.only()
-	return l != nil && l.kernel.Name == "gemm_tn_32" && l.int("act") == int(activation.Identity)
+	l := a.operation()
+	return l != nil && a.in.Op.Product() && a.in.TransA && l.kernel.TileRows == smallTiles && a.in.Act == activation.Identity
 }
 
 // productOf returns the number of the product that is the gradient of the update at i,
 // if nothing else reads it, or -1.
 func (f *fuser) productOf(i int) int {
-	update := f.all[i].only()
-	g := update.operands[1].tensor
+	update := f.all[i].operation()
+	if update == nil || f.all[i].in.Op != program.OpUpdate {
+		return -1
+	}
+	g := f.all[i].in.In[0]
 	found := -1
 	for j, a := range f.all {
 		for o := range a.operands() {
 			if !overlap(o.tensor, g) || j == i {
 				continue
 			}
-			if found >= 0 || !isUpdateProduct(a) || o != a.only().operand("c") {
+			if found >= 0 || !isUpdateProduct(a) || !o.write {
 				return -1
 			}
 			found = j
 		}
 	}
-	if found < 0 || found > i || f.all[found].every != f.all[i].every || !sameShape(f.all[found].only().operand("c").tensor, g) ||
+	if found < 0 || found > i || f.all[found].every != f.all[i].every || !sameShape(f.all[found].in.Out[0], g) ||
 		f.all[found].only().rows != update.rows || f.all[found].only().cols != update.cols {
 		return -1
 	}
@@ -265,13 +273,13 @@ func (f *fuser) productOf(i int) int {
 	return found
 }
 
-// awaited tells whether the product at i is done with an update that comes later.
+// awaited reports whether the product at i is done with an update that comes later.
 func (f *fuser) awaited(i int) bool {
 	if !isUpdateProduct(f.all[i]) {
 		return false
 	}
 	for j := i + 1; j < len(f.all); j++ {
-		if l := f.all[j].only(); l != nil && fused.Update(l.kernel.Name) && f.productOf(j) == i {
+		if f.productOf(j) == i {
 			return true
 		}
 	}

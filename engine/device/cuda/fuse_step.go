@@ -11,18 +11,18 @@ import (
 
 // The kernels that begin and end a step.
 
-// find returns the number of the first action of a kernel, from the one at i on, whose
-// operand is t, or -1.
-func (f *fuser) find(i int, kernel, operand string, t *program.Tensor) int {
+// find returns the number of the first action from the one at i on that is one launch of an
+// instruction that reads t first, or -1.
+func (f *fuser) find(i int, op program.Op, t *program.Tensor) int {
 	for j := i; j < len(f.all); j++ {
-		if l := f.all[j].alone(); l != nil && l.kernel.Name == kernel && l.operand(operand).tensor == t {
+		if a := f.all[j]; a.alone() != nil && a.in.Op == op && a.in.In[0] == t {
 			return j
 		}
 	}
 	return -1
 }
 
-// alone is the launch of an action that is one and runs every step.
+// alone returns a's sole launch, if it runs every step, or nil.
 func (a *action) alone() *launch {
 	if len(a.launches) != 1 || a.host != nil || a.every > 1 {
 		return nil
@@ -72,37 +72,32 @@ func (f *fuser) together(members []int, l *launch, first bool) bool {
 // batch lets one kernel begin a step, pick the batch's rows, and bring inputs and labels.
 // It reports whether there is what that takes.
 func (f *fuser) batch() (bool, error) {
-	if len(f.all) == 0 {
+	if len(f.all) == 0 || f.all[0].alone() == nil || f.all[0].in.Op != program.OpIndex {
 		return false, nil
 	}
-	index := f.all[0].alone()
-	if index == nil || index.kernel.Name != "index" {
-		return false, nil
-	}
-	rows := index.operand("rows")
+	index := f.all[0].in
 	inputs, labels := -1, -1
 	for i, a := range f.all {
-		l := a.alone()
-		if l == nil || l.kernel.Name != "gather_bytes" || l.operand("rows").tensor != rows.tensor {
+		if a.alone() == nil || a.in.Op != program.OpGather || a.in.In[0].DType != program.Uint8 || a.in.In[1] != index.Out[0] {
 			continue
 		}
-		switch {
-		case inputs < 0 && l.cols > 1:
+		switch cols := a.in.In[0].Cols; {
+		case inputs < 0 && cols > 1:
 			inputs = i
-		case labels < 0 && l.cols == 1 && l.int("ldy") == 1:
+		case labels < 0 && cols == 1 && gatherLD(a.in) == 1:
 			labels = i
 		}
 	}
 	if inputs < 0 || labels < 0 {
 		return false, nil
 	}
-	x, y := f.all[inputs].alone(), f.all[labels].alone()
-	l, err := f.b.launch(shape{kernel: "batch", over: &program.Tensor{Rows: x.rows, Cols: x.cols},
-		in:    []*program.Tensor{x.operand("data").tensor, y.operand("data").tensor},
-		out:   []*program.Tensor{rows.tensor, x.operand("y").tensor, y.operand("y").tensor, nil, nil},
+	x, y := f.all[inputs].in, f.all[labels].in
+	l, err := f.b.launch(shape{kernel: "batch", over: &program.Tensor{Rows: index.Out[0].Cols, Cols: x.In[0].Cols},
+		in:    []*program.Tensor{x.In[0], y.In[0]},
+		out:   []*program.Tensor{index.Out[0], x.Out[0], y.Out[0], nil, nil},
 		state: []operand{f.b.stateOperand(program.StateNonFinite), f.b.stateOperand(program.StateStep), f.b.stateOperand(program.StateSeed)},
-		ints: map[string]int{"cols": x.cols, "ldx": x.int("ldy"), "map": x.int("map"), "labelmap": y.int("map"),
-			"total": index.int("total"), "all": index.int("all"), "how": index.int("how")}, valid: "valid"})
+		ints: map[string]int{"cols": x.In[0].Cols, "ldx": gatherLD(x), "map": int(x.Map), "labelmap": int(y.Map),
+			"total": index.Total, "all": index.All, "how": int(index.Order)}, valid: "valid"})
 	if err != nil {
 		return false, err
 	}
@@ -113,33 +108,34 @@ func (f *fuser) batch() (bool, error) {
 // head lets one block do the last layer, the loss and its gradient, and end the step.
 // The action at i is the layer's product, if there is what that takes.
 func (f *fuser) head(i int) (bool, error) {
-	p := f.all[i].alone()
-	if p == nil || p.kernel.Name != "gemm_nn_32" || p.int("act") != int(activation.Identity) || p.operand("lr").tensor != nil {
+	product, p := f.all[i].alone(), f.all[i].in
+	if product == nil || !p.Op.Product() || p.TransA || p.TransB || p.Update || p.Act != activation.Identity || product.kernel.TileRows != smallTiles {
 		return false, nil
 	}
-	k := p.int("k")
-	if _, block := catalogue["head"].Grid(1, 1, 1); (p.rows*p.cols+block[0]-1)/block[0]*k > maxHeadWork {
+	logits, k := p.Out[0], p.In[0].Cols
+	if _, block := catalogue["head"].Grid(1, 1, 1); (logits.Len()+block[0]-1)/block[0]*k > maxHeadWork {
 		return false, nil
 	}
-	ce := f.find(i, "cross_entropy_both", "logits", p.operand("c").tensor)
-	if ce < 0 {
+	entropy := f.find(i, program.OpCrossEntropyBoth, logits)
+	if entropy < 0 {
 		return false, nil
 	}
-	loss := f.all[ce].alone()
-	mean := f.find(ce, "mean", "x", loss.operand("losses").tensor)
+	loss := f.all[entropy].in
+	mean := f.find(entropy, program.OpMean, loss.Out[0])
 	if mean < 0 {
 		return false, nil
 	}
-	tick := f.find(mean, "tick", "loss", f.all[mean].alone().operand("y").tensor)
+	tick := f.find(mean, program.OpTick, f.all[mean].in.Out[0])
 	if tick < 0 {
 		return false, nil
 	}
-	end := f.all[tick].alone()
-	tensor := func(l *launch, name string) *program.Tensor { return l.operand(name).tensor }
-	l, err := f.b.launch(shape{kernel: "head", over: &program.Tensor{Rows: p.rows, Cols: p.cols},
-		in: []*program.Tensor{tensor(p, "a"), tensor(p, "b"), tensor(p, "bias"), tensor(loss, "labels"), tensor(loss, "scale")},
-		out: []*program.Tensor{tensor(p, "c"), tensor(loss, "losses"), tensor(loss, "dz"), tensor(end, "loss"),
-			tensor(end, "losses"), tensor(end, "diverged"), tensor(end, "step")},
-		ints: map[string]int{"k": k, "scales": loss.int("scales"), "length": end.int("ring")}})
-	return err == nil && f.together([]int{i, ce, mean, tick}, l, false), err
+	in := append(p.In[:len(p.In):len(p.In)], loss.In[1:]...)
+	if len(p.In) == 2 { // no bias
+		in = []*program.Tensor{p.In[0], p.In[1], nil, loss.In[1], loss.In[2]}
+	}
+	l, err := f.b.launch(shape{kernel: "head", over: logits, in: in,
+		out: []*program.Tensor{logits, loss.Out[0], loss.Out[1], f.all[tick].in.In[0],
+			f.b.tensorOf(program.StateLosses), f.b.tensorOf(program.StateNonFinite), f.b.tensorOf(program.StateStep)},
+		ints: map[string]int{"k": k, "scales": loss.In[2].Len(), "length": program.LossRing}})
+	return err == nil && f.together([]int{i, entropy, mean, tick}, l, false), err
 }

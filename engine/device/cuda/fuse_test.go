@@ -24,6 +24,7 @@ type raw struct {
 	block  program.Block
 	states []string
 	data   int
+	onHost map[program.Op]bool // instructions that check has the host run as well
 }
 
 func newRaw(t testing.TB) *raw {
@@ -70,14 +71,14 @@ func (r *raw) end(losses *program.Tensor) {
 	r.do(program.Instr{Op: program.OpTick, In: tensors{mean}})
 }
 
-// check runs steps of the Program, fused and not: all states are the same, and so many
-// launches a step are left.
+// check runs steps of the Program, fused and not, and with work on the host if it is asked
+// for: all states are the same, and so many launches a step are left.
 func (r *raw) check(steps, launches int) {
 	r.t.Helper()
 	var text string
-	run := func(apart bool) (device.Session, Counters) {
+	run := func(apart bool, onHost map[program.Op]bool) (device.Session, Counters) {
 		d := open(r.t)
-		d.(*Device).apart = apart
+		d.(*Device).apart, d.(*Device).onHost = apart, onHost
 		s, err := d.Open(r.layout, 2)
 		must(r.t, err)
 		r.t.Cleanup(func() { _ = s.Close() })
@@ -91,18 +92,25 @@ func (r *raw) check(steps, launches int) {
 		text = p.Listing(plan)
 		return s, counters(s)
 	}
-	plain, _ := run(true)
-	fused, count := run(false)
-	for _, name := range append(r.states, program.StateStep, program.StateNonFinite, program.StateLosses) {
-		st := r.layout.Lookup(name)
-		x, xs := makeSlice(st.DType, st.Len())
-		y, ys := makeSlice(st.DType, st.Len())
-		must(r.t, plain.Read(name, 1, x))
-		must(r.t, fused.Read(name, 1, y))
-		if string(xs) != string(ys) && !sameNaNs(x, y) {
-			r.t.Errorf("%s: %s\n%s", name, different(x, y), text)
+	plain, _ := run(true, nil)
+	same := func(other device.Session) {
+		for _, name := range append(r.states, program.StateStep, program.StateNonFinite, program.StateLosses) {
+			st := r.layout.Lookup(name)
+			x, xs := makeSlice(st.DType, st.Len())
+			y, ys := makeSlice(st.DType, st.Len())
+			must(r.t, plain.Read(name, 1, x))
+			must(r.t, other.Read(name, 1, y))
+			if string(xs) != string(ys) && !sameNaNs(x, y) {
+				r.t.Errorf("%s: %s\n%s", name, different(x, y), text)
+			}
 		}
 	}
+	if r.onHost != nil {
+		mixed, _ := run(false, r.onHost)
+		same(mixed)
+	}
+	fused, count := run(false, nil)
+	same(fused)
 	if n := count.Launches + count.GraphKernels; n != launches && launches > 0 {
 		r.t.Errorf("%d launches, want %d\n%s", n, launches, text)
 	}
@@ -245,7 +253,7 @@ func TestFusedBatch(t *testing.T) {
 		a, b := scratch(batch, cols), scratch(1, batch)
 		sum, kept := r.state("sum", 1, cols, make([]float32, cols)), r.state("kept", 1, batch, make([]float32, batch))
 		r.block.Rounds, r.block.Batch, r.block.Total = rounds, batch, 12
-		r.do(program.Instr{Op: program.OpIndex, Out: tensors{rows}, Order: program.Sequential, Total: 12, Scale: 12})
+		r.do(program.Instr{Op: program.OpIndex, Out: tensors{rows}, Order: program.Sequential, All: 12, Total: 12})
 		r.do(program.Instr{Op: program.OpGather, In: tensors{x, rows}, Out: tensors{a}, Map: 1})
 		r.do(program.Instr{Op: program.OpColumnSum, In: tensors{a}, Out: tensors{sum}})
 		r.do(program.Instr{Op: program.OpGather, In: tensors{y, rows}, Out: tensors{b}})
@@ -265,7 +273,7 @@ func TestFusedBatch(t *testing.T) {
 	x, y := r.bytes("x", 12, cols), r.bytes("y", 12, 2)
 	rows := &program.Tensor{Space: program.SpaceScratch, DType: program.Int32, Rows: 1, Cols: batch, LD: batch, Shape: []int{batch}}
 	r.block.Batch, r.block.Total = batch, 12
-	r.do(program.Instr{Op: program.OpIndex, Out: tensors{rows}, Order: program.Sequential, Total: 12, Scale: 12})
+	r.do(program.Instr{Op: program.OpIndex, Out: tensors{rows}, Order: program.Sequential, All: 12, Total: 12})
 	r.do(program.Instr{Op: program.OpGather, In: tensors{x, rows}, Out: tensors{r.state("a", batch, cols, make([]float32, batch*cols))}, Map: 1})
 	r.do(program.Instr{Op: program.OpGather, In: tensors{y, rows}, Out: tensors{r.state("b", batch, 2, make([]float32, 2*batch))}})
 	r.check(1, 4)

@@ -119,7 +119,7 @@ func TestTransposes(t *testing.T) {
 
 type failing struct{ calls *int }
 
-func (f failing) Call([]any, any) error { *f.calls++; return errors.New("it does not work") }
+func (f failing) Call(_, _ []any) error { *f.calls++; return errors.New("it does not work") }
 
 // TestHostFails: an operation that fails on what is not finite ends its replica; on
 // anything else it fails the run.

@@ -5,153 +5,160 @@ package cuda
 import (
 	"fmt"
 
-	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/kernels/elem"
 )
 
-// simple lists the instructions whose kernel takes their operands and results as
-// they are, and no numbers but sizes and eps.
-var simple = map[program.Op]struct {
-	kernel string
-	input  bool // the launch covers the first operand, not the first result
-}{
-	program.OpAddRow: {"add_row", false}, program.OpRepeatRows: {"repeat_rows", false}, program.OpRepeatCols: {"repeat_cols", false},
-	program.OpActivate: {"activation", false}, program.OpActivateGrad: {"activation_grad", false},
-	program.OpSum: {"sum", true}, program.OpMean: {"mean", true}, program.OpRowSum: {"row_sum", true},
-	program.OpColumnSum: {"column_sum", true}, program.OpColumnDot: {"column_dot", true},
-	program.OpColumnMean: {"column_mean", true}, program.OpColumnVar: {"column_var", true},
-	program.OpCenter: {"center", true}, program.OpCenterBy: {"center_by", true},
-	program.OpStandardize: {"standardize", true}, program.OpStandardizeAffine: {"standardize_affine", true},
-	program.OpStandardizeGrad: {"standardize_grad", true}, program.OpAffineGrad: {"affine_grad", true},
-	program.OpNormalizeBy: {"normalize_by", true}, program.OpScaleBy: {"scale_by", true}, program.OpAffine: {"affine", true},
-	program.OpScaleColumns: {"scale_columns", true}, program.OpSquaredDev: {"squared_dev", true},
-	program.OpCrossEntropy: {"cross_entropy", true}, program.OpCorrect: {"correct", true},
-	program.OpEMA: {"ema", false}, program.OpFromAccumulator: {"from_accumulator", false},
+// binding turns an instruction into an action.
+type binding func(b *binder, in *program.Instr) (action, error)
+
+// bindings maps each instruction to its kernel. One whose kernel takes its operands and
+// results as they are has the kernel's name; what has more to prepare has a method; what
+// has no kernel runs on the host, with that of package cpu.
+var bindings = map[program.Op]binding{
+	program.OpHost: onHost,
+
+	program.OpIndex:         (*binder).index,
+	program.OpGather:        (*binder).gather,
+	program.OpGatherMask:    (*binder).gatherMask,
+	program.OpTransposeMask: (*binder).transposeMask,
+	program.OpFill:          (*binder).fill,
+	program.OpCopy:          (*binder).copy,
+	program.OpGEMM:          (*binder).product,
+	program.OpMasked:        (*binder).masked,
+
+	program.OpAddRow:       kernel("add_row"),
+	program.OpRepeatRows:   kernel("repeat_rows"),
+	program.OpRepeatCols:   kernel("repeat_cols"),
+	program.OpBinary:       (*binder).binary,
+	program.OpUnary:        (*binder).unary,
+	program.OpActivate:     kernel("activation"),
+	program.OpActivateGrad: kernel("activation_grad"),
+
+	program.OpSum:        kernel("sum"),
+	program.OpMean:       kernel("mean"),
+	program.OpRowSum:     kernel("row_sum"),
+	program.OpColumnSum:  kernel("column_sum"),
+	program.OpColumnDot:  kernel("column_dot"),
+	program.OpColumnMean: kernel("column_mean"),
+	program.OpColumnVar:  kernel("column_var"),
+
+	program.OpCenter:            kernel("center"),
+	program.OpCenterBy:          kernel("center_by"),
+	program.OpStandardize:       kernel("standardize"),
+	program.OpStandardizeAffine: kernel("standardize_affine"),
+	program.OpStandardizeGrad:   kernel("standardize_grad"),
+	program.OpAffineGrad:        kernel("affine_grad"),
+	program.OpNormalizeBy:       kernel("normalize_by"),
+	program.OpScaleBy:           kernel("scale_by"),
+	program.OpAffine:            kernel("affine"),
+	program.OpScaleColumns:      kernel("scale_columns"),
+	program.OpSquaredDev:        kernel("squared_dev"),
+	program.OpEMA:               kernel("ema"),
+
+	program.OpCrossEntropy:     kernel("cross_entropy"),
+	program.OpCrossEntropyGrad: kernel("cross_entropy_grad"),
+	program.OpCrossEntropyBoth: kernel("cross_entropy_both"),
+	program.OpCorrect:          kernel("correct"),
+
+	program.OpAccumulate:      (*binder).accumulate,
+	program.OpAccumulateOuter: (*binder).accumulateOuter,
+	program.OpFromAccumulator: kernel("from_accumulator"),
+	program.OpUpdate:          (*binder).update,
+	program.OpBetaPower:       kernel("beta_power"),
+	program.OpTick:            (*binder).tick,
 }
 
 // instr binds an instruction.
 func (b *binder) instr(in *program.Instr) (action, error) {
-	if err := b.check(in); err != nil {
+	if err := in.Check(); err != nil {
 		return action{}, err
 	}
-	switch in.Op {
-	case program.OpHost:
-		return action{host: b.host(in)}, nil
-	case program.OpUnary:
-		if !in.Un.HasPTX() {
-			return action{host: b.unaryOnHost(in)}, nil
-		}
-		return b.one(shape{kernel: "unary", over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"op": int(in.Un)}})
-	case program.OpGEMM, program.OpMasked:
-		return b.product(in)
-	case program.OpIndex, program.OpGather, program.OpGatherMask, program.OpTransposeMask, program.OpFill, program.OpCopy:
-		return b.data(in)
-	case program.OpAccumulate, program.OpAccumulateOuter, program.OpUpdate, program.OpBetaPower, program.OpTick:
-		return b.effect(in)
-	case program.OpBinary:
-		scalars := 0
-		if in.In[0].Len() == 1 {
-			scalars |= elem.PTXScalarA
-		}
-		if in.In[1].Len() == 1 {
-			scalars |= elem.PTXScalarB
-		}
-		return b.one(shape{kernel: "binary", over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"op": int(in.Bin), "scalars": scalars}})
-	case program.OpCrossEntropyGrad, program.OpCrossEntropyBoth:
-		kernel := map[program.Op]string{program.OpCrossEntropyGrad: "cross_entropy_grad", program.OpCrossEntropyBoth: "cross_entropy_both"}[in.Op]
-		return b.one(shape{kernel: kernel, over: in.In[0], in: in.In, out: in.Out, ints: map[string]int{"scales": in.In[2].Len()}})
+	bind := bindings[in.Op]
+	if b.s.dev.onHost[in.Op] {
+		bind = onHost
 	}
-	k, ok := simple[in.Op]
-	if !ok {
-		return action{}, fmt.Errorf("instruction %v is not known to this device", in.Op)
+	if bind == nil {
+		return action{}, fmt.Errorf("instruction %v has no kernel on this device", in.Op)
 	}
-	sh := shape{kernel: k.kernel, over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"act": int(in.Act)}}
-	if k.input {
-		sh.over = in.In[0]
-	}
-	switch in.Op {
-	case program.OpEMA:
-		sh.floats = []float64{in.Alpha, in.Scale}
-	case program.OpFromAccumulator:
-		sh.floats = []float64{in.Scale}
-	case program.OpStandardize, program.OpStandardizeAffine, program.OpNormalizeBy, program.OpScaleBy:
-		sh.floats = []float64{in.Eps}
-	}
-	return b.one(sh)
+	return bind(b, in)
 }
 
-// one is an action of one kernel.
-func (b *binder) one(s shape) (action, error) {
+// kernel binds the kernel of that name, which takes the operands and results as they are,
+// and the instruction's numbers by their names.
+func kernel(name string) binding {
+	return func(b *binder, in *program.Instr) (action, error) {
+		sh := shape{kernel: name, over: in.Main(), in: in.In, out: in.Out, ints: map[string]int{"act": int(in.Act)},
+			floats: map[string]float64{"eps": in.Eps, "alpha": in.Alpha, "scale": in.Scale, "beta1": in.Rule.Beta1, "beta2": in.Rule.Beta2}}
+		if len(in.In) > 2 {
+			sh.ints["scales"] = in.In[2].Len()
+		}
+		if sh.over == nil {
+			sh.over = in.Out[0]
+		}
+		return b.one(in, sh)
+	}
+}
+
+// one is the action of one kernel.
+func (b *binder) one(in *program.Instr, s shape) (action, error) {
 	l, err := b.launch(s)
-	return action{launches: []*launch{l}}, err
+	return action{in: in, launches: []*launch{l}}, err
 }
 
-// least is the number of operands and results that binding an instruction looks at;
-// where it is missing, the kernel's table says.
-var least = map[program.Op][2]int{
-	program.OpHost: {0, 1}, program.OpIndex: {0, 1}, program.OpGather: {2, 1}, program.OpGatherMask: {2, 1}, program.OpTransposeMask: {1, 1},
-	program.OpFill: {0, 1}, program.OpCopy: {1, 1}, program.OpGEMM: {2, 1}, program.OpMasked: {2, 1}, program.OpUnary: {1, 1},
-	program.OpBinary: {2, 1}, program.OpCrossEntropyGrad: {3, 1}, program.OpCrossEntropyBoth: {3, 2},
-	program.OpAccumulate: {1, 1}, program.OpAccumulateOuter: {1, 2}, program.OpUpdate: {1, 1}, program.OpBetaPower: {0, 1}, program.OpTick: {1, 0},
+// onHost has the host run an instruction.
+func onHost(b *binder, in *program.Instr) (action, error) {
+	h, err := b.hostWork(in)
+	return action{in: in, host: h}, err
 }
 
-// check refuses an instruction that lacks operands or results.
-func (b *binder) check(in *program.Instr) error {
-	n, ok := least[in.Op]
-	if _, is := simple[in.Op]; is {
-		n, ok = [2]int{1, 1}, true
+func (b *binder) unary(in *program.Instr) (action, error) {
+	if !in.Un.HasPTX() {
+		return onHost(b, in)
 	}
-	if !ok {
-		return fmt.Errorf("instruction %v is not known to this device", in.Op)
-	}
-	if len(in.In) < n[0] || len(in.Out) < n[1] {
-		return fmt.Errorf("instruction %v has %d operands and %d results, it needs %d and %d", in.Op, len(in.In), len(in.Out), n[0], n[1])
-	}
-	for _, t := range append(in.In[:len(in.In):len(in.In)], in.Out...) {
-		if t == nil {
-			return fmt.Errorf("instruction %v lacks an operand", in.Op)
-		}
-	}
-	return nil
+	return b.one(in, shape{kernel: "unary", over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"op": int(in.Un)}})
 }
 
-// effect binds what writes state.
-func (b *binder) effect(in *program.Instr) (action, error) {
-	switch in.Op {
-	case program.OpAccumulate:
-		return b.one(shape{kernel: "accumulate", over: in.In[0], in: in.In, out: in.Out, valid: "m"})
-	case program.OpAccumulateOuter:
-		x, product := in.In[0], in.Out[1]
-		outer, err := b.gemm(&program.Instr{TransA: true, In: []*program.Tensor{x, x}, Out: []*program.Tensor{product}}, "k")
-		if err != nil {
-			return action{}, err
-		}
-		add, err := b.launch(shape{kernel: "accumulate_matrix", over: product, in: []*program.Tensor{product}, out: in.Out[:1]})
-		return action{launches: []*launch{outer, add}}, err
-	case program.OpBetaPower:
-		return b.one(shape{kernel: "beta_power", over: in.Out[0], out: in.Out, floats: []float64{in.Rule.Beta1, in.Rule.Beta2}})
-	case program.OpTick:
-		losses, diverged, step := b.tensorOf(program.StateLosses), b.tensorOf(program.StateNonFinite), b.tensorOf(program.StateStep)
-		return b.one(shape{kernel: "tick", over: in.In[0], in: in.In, out: []*program.Tensor{losses, diverged, step},
-			ints: map[string]int{"ring": program.LossRing}})
+func (b *binder) binary(in *program.Instr) (action, error) {
+	scalars := 0
+	if in.In[0].Len() == 1 {
+		scalars |= elem.PTXScalarA
 	}
-	sh := shape{over: in.Out[0], in: in.In, out: in.Out, state: []operand{b.stateOperand(program.StateLR)}}
-	rule := in.Rule
-	switch rule.Kind {
-	case optim.KindSGD:
-		sh.kernel = "sgd"
-	case optim.KindMomentum:
-		sh.kernel, sh.floats = "momentum", []float64{rule.Mu}
-	case optim.KindAdam, optim.KindAdamW:
-		sh.kernel, sh.floats = "adam", []float64{rule.Beta1, 1 - rule.Beta1, rule.Beta2, 1 - rule.Beta2, rule.Eps, 0}
-		if rule.Kind == optim.KindAdamW {
-			sh.floats[5] = rule.WeightDecay
-		}
-	default:
-		return action{}, fmt.Errorf("optimizer %q is not known to this device", rule.Kind)
+	if in.In[1].Len() == 1 {
+		scalars |= elem.PTXScalarB
 	}
-	return b.one(sh)
+	return b.one(in, shape{kernel: "binary", over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"op": int(in.Bin), "scalars": scalars}})
+}
+
+func (b *binder) accumulate(in *program.Instr) (action, error) {
+	return b.one(in, shape{kernel: "accumulate", over: in.In[0], in: in.In, out: in.Out, valid: "m"})
+}
+
+func (b *binder) accumulateOuter(in *program.Instr) (action, error) {
+	x, product := in.In[0], in.Out[1]
+	outer, err := b.gemm(&program.Instr{TransA: true, In: []*program.Tensor{x, x}, Out: []*program.Tensor{product}}, "k")
+	if err != nil {
+		return action{}, err
+	}
+	add, err := b.launch(shape{kernel: "accumulate_matrix", over: product, in: []*program.Tensor{product}, out: in.Out[:1]})
+	return action{in: in, launches: []*launch{outer, add}}, err
+}
+
+// update binds the optimizer's step.
+func (b *binder) update(in *program.Instr) (action, error) {
+	name, numbers := in.Rule.Kernel()
+	if name == "" {
+		return onHost(b, in)
+	}
+	return b.one(in, shape{kernel: name, over: in.Out[0], in: in.In, out: in.Out, state: []operand{b.stateOperand(program.StateLR)}, floats: numbers})
+}
+
+func (b *binder) tick(in *program.Instr) (action, error) {
+	losses, diverged, step := b.tensorOf(program.StateLosses), b.tensorOf(program.StateNonFinite), b.tensorOf(program.StateStep)
+	a, err := b.one(in, shape{kernel: "tick", over: in.In[0], in: in.In, out: []*program.Tensor{losses, diverged, step},
+		ints: map[string]int{"ring": program.LossRing}})
+	a.tick = true
+	return a, err
 }
 
 // tensorOf is a state as an operand.

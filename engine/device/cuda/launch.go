@@ -40,8 +40,8 @@ type operand struct {
 	off    int // of the tensor, as program.Tensor has it, once the block's memory is laid out
 }
 
-// shape is what a kernel's arguments are made of. Ints that it does not list are
-// rows and columns of over, and leading dimensions.
+// shape is what a kernel's arguments are made of. Ints and floats go by their names; ints that
+// it does not list are rows and columns of over, and leading dimensions.
 type shape struct {
 	kernel string
 	over   *program.Tensor
@@ -49,7 +49,7 @@ type shape struct {
 	out    []*program.Tensor
 	state  []operand
 	ints   map[string]int
-	floats []float64
+	floats map[string]float64
 	valid  string // the int that is the number of rows that count
 	table  bool   // the last of in is the launch's table
 }
@@ -60,7 +60,7 @@ func (b *binder) launch(s shape) (*launch, error) {
 	if k == nil {
 		return nil, fmt.Errorf("there is no kernel %q", s.kernel)
 	}
-	l := &launch{kernel: k, rows: s.over.Rows, cols: s.over.Cols, round: -1, valid: -1, floats: s.floats}
+	l := &launch{kernel: k, rows: s.over.Rows, cols: s.over.Cols, round: -1, valid: -1}
 	var err error
 	if l.fn, err = b.s.dev.context.function(k, b.s.dev.options.warn); err != nil {
 		return nil, err
@@ -70,10 +70,10 @@ func (b *binder) launch(s shape) (*launch, error) {
 	}
 	lds := map[string]int{}
 	add := func(names string, ts []*program.Tensor, write bool) error {
+		if n := len(strings.Fields(names)); n != len(ts) {
+			return fmt.Errorf("kernel %s takes %d tensors, %q, and the instruction has %d", k.Name, n, names, len(ts))
+		}
 		for i, name := range strings.Fields(names) {
-			if i >= len(ts) {
-				return fmt.Errorf("kernel %s needs %q, and the instruction has %d", k.Name, names, len(ts))
-			}
 			l.operands = append(l.operands, operand{tensor: ts[i], write: write && ts[i] != nil})
 			if ts[i] != nil {
 				lds[name] = ts[i].LD
@@ -111,6 +111,13 @@ func (b *binder) launch(s shape) (*launch, error) {
 		}
 		l.ints = append(l.ints, v)
 	}
+	for _, name := range strings.Fields(k.Floats + " " + k.Doubles) {
+		v, ok := s.floats[name]
+		if !ok {
+			return nil, fmt.Errorf("kernel %s takes a number %q, which is not known", k.Name, name)
+		}
+		l.floats = append(l.floats, v)
+	}
 	return l, nil
 }
 
@@ -119,11 +126,6 @@ func word(off int) operand { return operand{word: off + 1} }
 
 // stateOperand is a state of a replica, of the engine's.
 func (b *binder) stateOperand(name string) operand { return operand{tensor: b.tensorOf(name)} }
-
-// int returns an int of a launch by its name.
-func (l *launch) int(name string) int {
-	return l.ints[slices.Index(strings.Fields(l.kernel.Ints), name)]
-}
 
 // operand returns an operand of a launch by its name.
 func (l *launch) operand(name string) *operand {

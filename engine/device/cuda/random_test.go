@@ -62,6 +62,12 @@ func randomProgram(t *testing.T, seed uint64) *raw {
 	for g.losses != nil || g.mean != nil {
 		g.tail()
 	}
+	g.onHost = hostOps()
+	for op := range program.Ops() {
+		if g.r.IntN(4) > 0 {
+			delete(g.onHost, op)
+		}
+	}
 	return g.raw
 }
 
@@ -157,7 +163,7 @@ func (g *random) instruction(slots tensors) {
 		g.gradient()
 	case 4:
 		if x := g.pick(g.vecs); x != slots[0] && x != slots[1] {
-			g.emit(program.Instr{Op: program.OpUpdate, Rule: optim.Momentum(0.01, 0.9), In: tensors{x}, Out: slots})
+			g.emit(program.Instr{Op: program.OpUpdate, Rule: g.rule(), In: tensors{x}, Out: slots})
 		}
 	case 5:
 		one(program.OpActivate, side, program.Instr{Act: kinds[1+g.r.IntN(3)]}, g.pick(g.mats))
@@ -184,7 +190,9 @@ func (g *random) instruction(slots tensors) {
 		y, _ := g.result(side, x)
 		g.emit(program.Instr{Op: program.OpStandardize, Eps: 1e-3, In: tensors{x}, Out: tensors{y, scratch(1, side), scratch(1, side), invStd}}, true)
 		dx, _ := g.result(side, x, y)
-		g.emit(program.Instr{Op: program.OpStandardizeGrad, In: tensors{y, x, invStd}, Out: tensors{dx, scratch(1, 2*side)}}, true)
+		sums := scratch(1, 2*side)
+		sums.DType = program.Float64
+		g.emit(program.Instr{Op: program.OpStandardizeGrad, In: tensors{y, x, invStd}, Out: tensors{dx, sums}}, true)
 	case 12:
 		if g.r.IntN(2) == 0 {
 			one(program.OpCopy, side, program.Instr{}, g.pick(g.mats))
@@ -194,6 +202,13 @@ func (g *random) instruction(slots tensors) {
 	case 13:
 		one(program.OpEMA, 1, program.Instr{Alpha: 0.1, Scale: 1}, g.pick(g.vecs), g.pick(g.vecs))
 	}
+}
+
+// rule is momentum with settings or without.
+func (g *random) rule() optim.Optimizer {
+	o := optim.Momentum(0.01, 0.9)
+	o.Nesterov, o.WeightDecay = g.r.IntN(3) == 0, []float64{0, 0.1}[g.r.IntN(2)]
+	return o
 }
 
 // product adds a product: of one transpose or none, with a bias and an activation, or a
@@ -233,5 +248,5 @@ func (g *random) gradient() {
 	if g.r.IntN(4) == 0 {
 		dw = program.View(dw, side, side)
 	}
-	g.emit(program.Instr{Op: program.OpUpdate, Rule: optim.Momentum(0.01, 0.9), In: tensors{dw}, Out: tensors{g.states[p], g.states[p+2]}})
+	g.emit(program.Instr{Op: program.OpUpdate, Rule: g.rule(), In: tensors{dw}, Out: tensors{g.states[p], g.states[p+2]}})
 }

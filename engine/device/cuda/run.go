@@ -230,7 +230,7 @@ func (s *session) step(b *bound, r *prepared, now int64) error {
 					return err
 				}
 				if a.host != nil {
-					if err := s.onHost(a.host, b, k, r.view); err != nil {
+					if err := s.onHost(a.host, b, k, r.view, at, round, valid); err != nil {
 						return err
 					}
 				}

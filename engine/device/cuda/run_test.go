@@ -23,11 +23,16 @@ func counters(s device.Session) Counters { return s.(interface{ Counters() Count
 
 // TestRules trains with every optimizer, activation and kind of pixels.
 func TestRules(t *testing.T) {
-	for i, rule := range []optim.Optimizer{optim.Momentum(0.1, 0.9), optim.Adam(0.01), optim.AdamW(0.01)} {
+	with := func(o optim.Optimizer, decay float64, nesterov bool, beta1 float64) optim.Optimizer {
+		o.WeightDecay, o.Nesterov, o.Beta1 = decay, nesterov, beta1
+		return o
+	}
+	for i, rule := range []optim.Optimizer{optim.Momentum(0.1, 0.9), optim.Adam(0.01), optim.AdamW(0.01),
+		with(optim.SGD(0.1), 0.01, false, 0), with(optim.Momentum(0.1, 0.9), 0.01, true, 0), with(optim.Adam(0.01), 0.1, false, 0.5)} {
 		c := small(norm.Must("batchnorm"))
-		c.rule, c.activation = rule, []string{"sigmoid", "tanh", "relu"}[i]
-		c.pixels, c.share = []gather.Map{gather.Unit, gather.Binary, gather.Raw}[i], []float64{0.2, 0.2, 0.9}[i]
-		t.Run(fmt.Sprintf("%s, %s, pixels %d", rule.Kind, c.activation, i), func(t *testing.T) { equalsCPU(t, c, 12) })
+		c.rule, c.activation = rule, []string{"sigmoid", "tanh", "relu"}[i%3]
+		c.pixels, c.share = []gather.Map{gather.Unit, gather.Binary, gather.Raw}[i%3], []float64{0.2, 0.2, 0.9}[i%3]
+		t.Run(fmt.Sprintf("%s %d, %s, pixels %d", rule.Kind, i, c.activation, i%3), func(t *testing.T) { equalsCPU(t, c, 12) })
 	}
 }
 

@@ -26,6 +26,8 @@ func RunAll(t *testing.T, open func() device.Device, types ...program.DType) {
 	}
 	for _, dt := range types {
 		t.Run(fmt.Sprintf("%v/columns far from 0", dt), func(t *testing.T) { farFromZero(t, open(), dt) })
+		t.Run(fmt.Sprintf("%v/PyTorch's optimizers", dt), func(t *testing.T) { torch(t, open(), dt) })
+		t.Run(fmt.Sprintf("%v/every instruction", dt), func(t *testing.T) { instructions(t, open(), dt) })
 		for _, o := range []optim.Optimizer{optim.SGD(0.2), optim.Momentum(0.1, 0.9), optim.Adam(0.01)} {
 			t.Run(fmt.Sprintf("%v/%s", dt, o.Kind), func(t *testing.T) {
 				t.Run("replicas do not depend on each other", func(t *testing.T) { replicas(t, open(), dt, o) })

@@ -11,7 +11,7 @@ import (
 )
 
 // codes are the kernels that strip and updates do as operations, numbered as Code in
-// ops.h.
+// ops.h, the steps of optimizers last.
 var codes = []string{
 	"gemm_nn", "gemm_nt", "gemm_tn",
 	"activation", "activation_grad", "add_row", "copy",
@@ -52,7 +52,7 @@ func (o *Op) named(name string, missing int) int {
 
 const (
 	maxTensors = 8
-	maxNumbers = 6
+	maxNumbers = 7
 )
 
 // OpBytes is the size of an operation in a table.
@@ -112,18 +112,9 @@ func (o *Op) pack(b []byte) []byte {
 // size of their tiles.
 func Operations() []string { return slices.Clone(codes) }
 
-// Columnwise tells whether a kernel is an operation of strip: of a strip's columns
-// each block has its own. A matrix product can only be the first.
-func Columnwise(kernel string) bool { return code(kernel) >= 0 && !Product(kernel, "tn") }
-
-// Product tells whether a kernel is the matrix product of operands so transposed.
-func Product(kernel, transposes string) bool {
-	c := code(kernel)
-	return c >= 0 && codes[c] == "gemm_"+transposes
-}
-
-// Update tells whether a kernel is an optimizer's step.
-func Update(kernel string) bool { return slices.Contains([]string{"sgd", "momentum", "adam"}, kernel) }
+// Operation reports whether a kernel is an operation of a table. strip has all but the
+// product gemm_tn, which is that of updates; a product can only be a strip's first.
+func Operation(kernel string) bool { return code(kernel) >= 0 }
 
 // UpdateTiles returns the number of tiles of a product in a table of updates.
 func UpdateTiles(m, n int) int { return divUp(m, updateTile) * divUp(n, updateTile) }

@@ -7,7 +7,7 @@
 #include "../../optim/rules.h"
 #include "../scalar.h"
 
-// Numbered as the list in ops.go.
+// Numbered as the list in ops.go, the steps of optimizers last.
 enum Code {
   GEMM_NN, GEMM_NT, GEMM_TN,
   ACTIVATION, ACTIVATION_GRAD, ADD_ROW, COPY,
@@ -34,7 +34,7 @@ struct Op {
     char *p;
     long long z;
   } tensor[8];
-  double number[6];
+  double number[7];
 
   template <class T>
   METHOD T *get(int i) const {
@@ -54,16 +54,19 @@ INLINE void steps(const Op &o, F each_quad) {
   switch (o.code) {
   case SGD: {
     const Matrix p = o.matrix(1);
-    const float lr = o.rate(2);
-    each_quad([=](int i, int j, int w) { p.put(i, j, w, sgd_step(g.get(i, j, w), p.get(i, j, w), lr)); });
+    const float lr = o.rate(2), l2 = o.single(0);
+    each_quad([=](int i, int j, int w) {
+      const Four x = p.get(i, j, w);
+      p.put(i, j, w, sgd_step(decayed(g.get(i, j, w), x, l2), x, lr));
+    });
     break;
   }
   case MOMENTUM: {
     const Matrix p = o.matrix(1), v = o.matrix(2);
-    const float lr = o.rate(3), mu = o.single(0);
+    const float lr = o.rate(3), mu = o.single(0), nesterov = o.single(1), l2 = o.single(2);
     each_quad([=](int i, int j, int w) {
       Four x = p.get(i, j, w), y = v.get(i, j, w);
-      momentum_step(g.get(i, j, w), x, y, lr, mu);
+      momentum_step(decayed(g.get(i, j, w), x, l2), x, y, lr, mu, nesterov);
       v.put(i, j, w, y);
       p.put(i, j, w, x);
     });
@@ -72,10 +75,11 @@ INLINE void steps(const Op &o, F each_quad) {
   default: { // ADAM
     const Matrix p = o.matrix(2), m = o.matrix(3), v = o.matrix(4);
     Adam rule = {o.single(0), o.single(1), o.single(2), o.single(3), o.single(4), 0, 0, 0};
-    rule.start(o.rate(5), o.get<const double>(1), o.number[5]);
+    rule.start(o.rate(5), o.get<const double>(1), o.number[6]);
+    const float l2 = o.single(5);
     each_quad([=](int i, int j, int w) {
       Four x = p.get(i, j, w), y = m.get(i, j, w), z = v.get(i, j, w);
-      rule.update(g.get(i, j, w), x, y, z);
+      rule.update(decayed(g.get(i, j, w), x, l2), x, y, z);
       m.put(i, j, w, y);
       v.put(i, j, w, z);
       p.put(i, j, w, x);

@@ -180,10 +180,12 @@ strip(CONTROL, TENSOR(const Op, ops), int count) {
     case STANDARDIZE_AFFINE:
     case STANDARDIZE_GRAD:
     case AFFINE_GRAD: columns(o, shared.columns); break;
-    case SGD:
-    case MOMENTUM:
-    case ADAM: steps(o, [&](auto f) { quads(o, f); }); break;
-    default: elements(o);
+    default:
+      if (o.code >= SGD) {
+        steps(o, [&](auto f) { quads(o, f); });
+      } else {
+        elements(o);
+      }
     }
   }
 }

@@ -11,7 +11,8 @@ func main() {
 	ConstraintExpr("!noasm")
 	vec.Both(func(v vec.V) {
 		sgd(v)
-		momentum(v)
+		momentum(v, false)
+		momentum(v, true)
 		adam(v)
 	})
 	Generate()
@@ -27,14 +28,23 @@ func sgd(v vec.V) {
 	vec.End()
 }
 
-func momentum(v vec.V) {
-	vec.Text("momentum"+v.Name, "func(n int, p, dp, v *float32, lr, mu float32)",
-		"momentum"+v.Name+" sets v to mu·v + dp and p to p − lr·v, every operation rounded.")
+// momentum writes Momentum, and Nesterov, which steps by g + mu·v.
+func momentum(v vec.V, nesterov bool) {
+	name, by := "momentum"+v.Name, "v"
+	if nesterov {
+		name, by = "nesterov"+v.Name, "(mu·v + dp)"
+	}
+	vec.Text(name, "func(n int, p, dp, v *float32, lr, mu float32)",
+		name+" sets v to mu·v + dp and p to p − lr·"+by+", every operation rounded.")
 	p, dp, vel := vec.Arg("p"), vec.Arg("dp"), vec.Arg("v")
 	lr, mu := v.BroadcastArg("lr"), v.BroadcastArg("mu")
 	v.Columns(vec.Arg("n")).EachBy(2, func(s vec.Span) {
-		next := v.Add(v.Mul(mu, s.Load(vel)), s.Load(dp))
+		grad := s.Load(dp)
+		next := v.Add(v.Mul(mu, s.Load(vel)), grad)
 		s.Store(next, vel)
+		if nesterov {
+			next = v.Add(v.Mul(mu, next), grad)
+		}
 		s.Store(v.Sub(s.Load(p), v.Mul(lr, next)), p)
 	})
 	vec.End()

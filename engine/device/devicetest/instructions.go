@@ -1,0 +1,349 @@
+package devicetest
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"driftless/engine/device"
+	"driftless/engine/optim"
+	"driftless/engine/program"
+	"driftless/kernels/activation"
+	"driftless/kernels/elem"
+	"driftless/kernels/gather"
+)
+
+// Example is a Program of one instruction, and of what it needs to run, over a layout of
+// its own.
+type Example struct {
+	Op      program.Op
+	Name    string
+	Layout  *program.Layout
+	Program *program.Program
+}
+
+// Examples returns at least one for every instruction, in a float type.
+func Examples(t *testing.T, dt program.DType) (all []Example) {
+	t.Helper()
+	for op := range program.Ops() {
+		builds := examples[op]
+		if builds == nil {
+			builds = simple(op)
+		}
+		for k, build := range builds {
+			w := &workbench{t: t, layout: program.NewLayout(dt), block: &program.Block{Name: op.String(), Rounds: 1, Batch: m, Total: m}}
+			w.layout.Lookup(program.StateLR).Init = []float64{0.25}
+			build(w)
+			all = append(all, Example{op, fmt.Sprintf("%v %d", op, k), w.layout, program.Assemble(w.layout, w.block)})
+		}
+	}
+	return all
+}
+
+// instructions runs the examples: every instruction is bound, and writes its results.
+func instructions(t *testing.T, dev device.Device, dt program.DType) {
+	for _, e := range Examples(t, dt) {
+		s, err := dev.Open(e.Layout, 1)
+		must(t, err)
+		if err := s.Run(context.Background(), e.Program, 2); err != nil {
+			t.Errorf("%s: %v", e.Name, err)
+		}
+		must(t, s.Close())
+	}
+}
+
+// Sizes of the examples: rows, columns, and the length of sums.
+const m, d, k = 5, 18, 7
+
+// workbench makes the tensors of an example.
+type workbench struct {
+	t       *testing.T
+	layout  *program.Layout
+	block   *program.Block
+	numbers int // of states, for their names and values
+	data    int // of data sets
+}
+
+type list = []*program.Tensor
+
+// state is a state with values.
+func (w *workbench) state(dt program.DType, rows, cols int) *program.Tensor {
+	w.numbers++
+	narrow, wide := make([]float32, rows*cols), make([]float64, rows*cols)
+	for i := range wide {
+		narrow[i] = float32(math.Sin(float64(7*i+w.numbers))) / 2
+		wide[i] = float64(narrow[i])
+	}
+	st := program.State{Name: fmt.Sprint("tensor ", w.numbers), DType: dt, Rows: rows, Cols: cols, Init: narrow}
+	if dt == program.Float64 {
+		st.Init = wide
+	}
+	return w.add(st)
+}
+
+func (w *workbench) add(st program.State) *program.Tensor {
+	w.t.Helper()
+	s, err := w.layout.Add(st)
+	must(w.t, err)
+	return &program.Tensor{Space: program.SpaceReplica, DType: s.DType, Off: s.Off, Rows: s.Rows, Cols: s.Cols, LD: s.LD, Shape: []int{s.Rows, s.Cols}, Name: s.Name}
+}
+
+// of is a state of the layout's float type.
+func (w *workbench) of(rows, cols int) *program.Tensor { return w.state(w.layout.DType, rows, cols) }
+
+// positive holds what can be a variance.
+func (w *workbench) positive(rows, cols int) *program.Tensor {
+	x := w.of(rows, cols)
+	switch v := w.layout.Lookup(x.Name).Init.(type) {
+	case []float32:
+		for i := range v {
+			v[i] = 1 + v[i]
+		}
+	case []float64:
+		for i := range v {
+			v[i] = 1 + v[i]
+		}
+	}
+	return x
+}
+
+// labels is a vector of classes.
+func (w *workbench) labels() *program.Tensor {
+	x := w.of(1, m)
+	switch v := w.layout.Lookup(x.Name).Init.(type) {
+	case []float32:
+		for i := range v {
+			v[i] = float32(3 * i)
+		}
+	case []float64:
+		for i := range v {
+			v[i] = float64(3 * i)
+		}
+	}
+	return x
+}
+
+// bytes is a data set that is half zeros.
+func (w *workbench) bytes(rows, cols int) *program.Tensor {
+	w.t.Helper()
+	set := make([]uint8, rows*cols)
+	for i := range set {
+		set[i] = uint8(i*i) % 7 * uint8(i%2)
+	}
+	name := fmt.Sprint("data ", w.data)
+	_, err := w.layout.AddData(name, program.Uint8, rows, cols, set)
+	must(w.t, err)
+	w.data++
+	return &program.Tensor{Space: program.SpaceShared, DType: program.Uint8, Off: w.data - 1, Rows: rows, Cols: cols, LD: cols, Name: name}
+}
+
+// scratch is memory of the step.
+func (w *workbench) scratch(dt program.DType, rows, cols int) *program.Tensor {
+	return &program.Tensor{Space: program.SpaceScratch, DType: dt, Rows: rows, Cols: cols, LD: cols, Shape: []int{rows, cols}}
+}
+
+// do adds an instruction, and returns its results.
+func (w *workbench) do(in program.Instr) list {
+	w.block.Instrs = append(w.block.Instrs, &in)
+	return in.Out
+}
+
+// rows are those of a batch in order.
+func (w *workbench) rows() *program.Tensor {
+	return w.do(program.Instr{Op: program.OpIndex, Order: program.Sequential, All: m, Total: m, Out: list{w.scratch(program.Int32, 1, m)}})[0]
+}
+
+// mask is the mask of a batch of k columns, with its values if there are some.
+func (w *workbench) mask(values bool) list {
+	out := list{w.scratch(program.Uint64, 1, m)}
+	if values {
+		out = append(out, w.scratch(w.layout.DType, m, k))
+	}
+	mapped := gather.Binary
+	if values {
+		mapped = gather.Unit
+	}
+	return w.do(program.Instr{Op: program.OpGatherMask, In: list{w.bytes(m, k), w.rows()}, Out: out, Values: values, Map: mapped, Density: 0.5})
+}
+
+// masked adds a product with a mask, transposed or not.
+func (w *workbench) masked(values, transposed, bias bool) {
+	out := w.mask(values)
+	mask, rows, length := out[0], m, k
+	if transposed {
+		mask = w.do(program.Instr{Op: program.OpTransposeMask, In: list{out[0]}, Out: list{w.scratch(program.Uint64, 1, k)}})[0]
+		rows, length = k, m
+	}
+	in := list{mask, w.of(length, d)}
+	if values {
+		in = append(in, out[1])
+	}
+	if bias {
+		in = append(in, w.of(1, d))
+	}
+	w.do(program.Instr{Op: program.OpMasked, TransA: transposed, Values: values, Density: 0.5, In: in, Out: list{w.of(rows, d)}})
+}
+
+// update adds a step of an optimizer on a parameter of that size.
+func (w *workbench) update(o optim.Optimizer, rows, cols int) {
+	in := program.Instr{Op: program.OpUpdate, Rule: o, In: list{w.of(rows, cols)}, Out: list{w.of(rows, cols)}}
+	if o.NeedsBetaPowers() {
+		powers := w.add(program.State{Name: "powers", DType: program.Float64, Rows: 1, Cols: 2, Init: []float64{0.9, 0.99}})
+		in.In = append(in.In, powers)
+	}
+	for range o.Slots() {
+		in.Out = append(in.Out, w.positive(rows, cols))
+	}
+	w.do(in)
+}
+
+// decaying returns an optimizer with weight decay.
+func decaying(o optim.Optimizer) optim.Optimizer {
+	o.WeightDecay = 0.25
+	return o
+}
+
+// nesterov is momentum with weight decay that looks ahead.
+func nesterov() optim.Optimizer {
+	o := decaying(optim.Momentum(0.1, 0.9))
+	o.Nesterov = true
+	return o
+}
+
+// host is an operation with several results.
+type host struct{}
+
+// Call implements program.Host.
+func (host) Call(in, out []any) error {
+	for _, o := range out {
+		if !program.CopySlice(o, in[0]) {
+			return fmt.Errorf("%T for %T", in[0], o)
+		}
+	}
+	return nil
+}
+
+type build = func(w *workbench)
+
+// simple are examples of an instruction with all operands and results that its signature
+// demands, in the layout's float type, once with each of the attributes.
+func simple(op program.Op, attributes ...program.Instr) (all []build) {
+	if attributes == nil {
+		attributes = []program.Instr{{}}
+	}
+	for _, a := range attributes {
+		all = append(all, func(w *workbench) {
+			in := a
+			in.Op = op
+			from, to, _ := strings.Cut(op.Signature(), "→")
+			in.In, in.Out = w.operands(from, a), w.operands(to, a)
+			w.do(in)
+		})
+	}
+	return all
+}
+
+// operands makes the tensors of a signature, but for those that may be missing.
+func (w *workbench) operands(signature string, a program.Instr) (all list) {
+	for _, word := range strings.Fields(signature) {
+		_, dims, _ := strings.Cut(strings.TrimSuffix(word, "]"), "[")
+		if strings.ContainsAny(word, "?…") {
+			continue
+		}
+		size := map[string][2]int{"": {1, 1}, "m,d": {m, d}, "m": {1, m}, "d": {1, d}, "m,k": {m, k}, "k,d": {k, d}}[dims]
+		if dims == "m,k" && a.TransA || dims == "k,d" && a.TransB {
+			size[0], size[1] = size[1], size[0]
+		}
+		all = append(all, w.of(size[0], size[1]))
+	}
+	return all
+}
+
+// examples are of instructions for which simple ones are too simple.
+var examples = map[program.Op][]build{
+	program.OpHost: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpHost, Host: host{}, In: list{w.of(m, d)}, Out: list{w.of(m, d), w.of(m, d)}})
+	}},
+	program.OpIndex: {func(w *workbench) { w.rows() }},
+	program.OpGather: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpGather, In: list{w.bytes(m, k), w.rows()}, Out: list{w.of(m, k)}})
+	}},
+	program.OpGatherMask: {func(w *workbench) { w.mask(false) }, func(w *workbench) { w.mask(true) }},
+	program.OpTransposeMask: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpTransposeMask, In: w.mask(false)[:1], Out: list{w.scratch(program.Uint64, 1, k)}})
+	}},
+	program.OpMasked: {func(w *workbench) { w.masked(false, false, true) }, func(w *workbench) { w.masked(true, false, false) },
+		func(w *workbench) { w.masked(false, true, false) }, func(w *workbench) { w.masked(true, true, true) }},
+	program.OpFill: {func(w *workbench) { w.do(program.Instr{Op: program.OpFill, Scale: 3, Out: list{w.of(m, d)}}) },
+		func(w *workbench) {
+			w.do(program.Instr{Op: program.OpFill, In: list{w.of(1, 1)}, Out: list{w.of(m, d)}})
+		}},
+	program.OpGEMM: append(simple(program.OpGEMM, program.Instr{}, program.Instr{Act: activation.Tanh}, program.Instr{Update: true},
+		program.Instr{TransA: true}, program.Instr{TransB: true}, program.Instr{TransA: true, TransB: true},
+		program.Instr{TransA: true, TransB: true, Update: true}), func(w *workbench) {
+		w.do(program.Instr{Op: program.OpGEMM, In: list{w.of(m, k), w.of(k, d), w.of(1, d)}, Out: list{w.of(m, d)}})
+	}),
+	program.OpBinary: append(simple(program.OpBinary, program.Instr{Bin: elem.Sub}, program.Instr{Bin: elem.Div}), func(w *workbench) {
+		w.do(program.Instr{Op: program.OpBinary, Bin: elem.Sub, In: list{w.of(1, 1), w.of(m, d)}, Out: list{w.of(m, d)}})
+	}),
+	program.OpSum: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpSum, In: list{w.of(1, d)}, Out: list{w.of(1, 1)}})
+	}},
+	program.OpMean: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpMean, In: list{w.of(1, d)}, Out: list{w.of(1, 1)}})
+	}},
+	program.OpUnary: simple(program.OpUnary, program.Instr{Un: elem.Exp}, program.Instr{Un: elem.Softplus}),
+	program.OpActivate: simple(program.OpActivate, program.Instr{Act: activation.Sigmoid}, program.Instr{Act: activation.Tanh},
+		program.Instr{Act: activation.ReLU}),
+	program.OpActivateGrad:      simple(program.OpActivateGrad, program.Instr{Act: activation.Tanh}),
+	program.OpStandardize:       simple(program.OpStandardize, program.Instr{Eps: 1e-3}),
+	program.OpStandardizeAffine: simple(program.OpStandardizeAffine, program.Instr{Eps: 1e-3}),
+	program.OpEMA:               simple(program.OpEMA, program.Instr{Alpha: 0.25, Scale: 2}),
+	program.OpStandardizeGrad: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpStandardizeGrad, In: list{w.of(m, d), w.of(m, d), w.positive(1, d)}, Out: list{w.of(m, d), w.scratch(program.Float64, 1, 2*d)}})
+	}},
+	program.OpAffineGrad: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpAffineGrad, In: list{w.of(m, d), w.of(m, d), w.of(1, d), w.positive(1, d)},
+			Out: list{w.of(m, d), w.of(1, d), w.of(1, d), w.scratch(program.Float64, 1, 4*d)}})
+	}},
+	program.OpNormalizeBy: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpNormalizeBy, Eps: 1e-3, In: list{w.of(m, d), w.of(1, d), w.positive(1, d)}, Out: list{w.of(m, d)}})
+	}},
+	program.OpScaleBy: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpScaleBy, Eps: 1e-3, In: list{w.of(m, d), w.positive(1, d)}, Out: list{w.of(m, d)}})
+	}},
+	program.OpCrossEntropy: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpCrossEntropy, In: list{w.of(m, d), w.labels()}, Out: list{w.of(1, m)}})
+	}},
+	program.OpCrossEntropyGrad: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpCrossEntropyGrad, In: list{w.of(m, d), w.labels(), w.of(1, 1)}, Out: list{w.of(m, d)}})
+	}},
+	program.OpCrossEntropyBoth: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpCrossEntropyBoth, In: list{w.of(m, d), w.labels(), w.of(1, m)}, Out: list{w.of(1, m), w.of(m, d)}})
+	}},
+	program.OpCorrect: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpCorrect, In: list{w.of(m, d), w.labels()}, Out: list{w.of(1, m)}})
+	}},
+	program.OpAccumulate: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpAccumulate, In: list{w.of(m, d)}, Out: list{w.state(program.Float64, 1, d)}})
+	}},
+	program.OpAccumulateOuter: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpAccumulateOuter, In: list{w.of(m, d)}, Out: list{w.state(program.Float64, d, d), w.scratch(w.layout.DType, d, d)}})
+	}},
+	program.OpFromAccumulator: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpFromAccumulator, Scale: 0.5, In: list{w.state(program.Float64, m, d)}, Out: list{w.of(m, d)}})
+	}},
+	program.OpUpdate: {
+		func(w *workbench) { w.update(optim.SGD(0.1), m, d) }, func(w *workbench) { w.update(decaying(optim.SGD(0.1)), m, d) },
+		func(w *workbench) { w.update(optim.Momentum(0.1, 0.9), m, d) }, func(w *workbench) { w.update(nesterov(), m, d) },
+		func(w *workbench) { w.update(optim.Adam(0.1), m, d) }, func(w *workbench) { w.update(decaying(optim.Adam(0.1)), m, d) },
+		func(w *workbench) { w.update(optim.AdamW(0.1), m, d) },
+		func(w *workbench) { w.update(decaying(optim.Adam(0.1)), 70, 50) }, func(w *workbench) { w.update(nesterov(), 1, 5000) },
+	},
+	program.OpBetaPower: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpBetaPower, Rule: optim.Adam(0.1), Out: list{w.add(program.State{Name: "powers", DType: program.Float64, Rows: 1, Cols: 2, Init: []float64{0.9, 0.99}})}})
+	}},
+	program.OpTick: {func(w *workbench) { w.do(program.Instr{Op: program.OpTick, In: list{w.of(1, 1)}}) }},
+}

@@ -1,0 +1,333 @@
+package program
+
+import (
+	"fmt"
+	"iter"
+
+	"driftless/kernels/activation"
+)
+
+// Op is the kind of an instruction: a row of the table below.
+type Op uint8
+
+// The instructions.
+const (
+	OpHost Op = iota
+	OpIndex
+	OpGather
+	OpGatherMask
+	OpTransposeMask
+	OpFill
+	OpCopy
+	OpGEMM
+	OpMasked
+	OpAddRow
+	OpRepeatRows
+	OpRepeatCols
+	OpBinary
+	OpUnary
+	OpActivate
+	OpActivateGrad
+	OpSum
+	OpMean
+	OpRowSum
+	OpColumnSum
+	OpColumnDot
+	OpColumnMean
+	OpColumnVar
+	OpCenter
+	OpCenterBy
+	OpStandardize
+	OpStandardizeAffine
+	OpStandardizeGrad
+	OpAffineGrad
+	OpNormalizeBy
+	OpScaleBy
+	OpAffine
+	OpScaleColumns
+	OpSquaredDev
+	OpEMA
+	OpCrossEntropy
+	OpCrossEntropyGrad
+	OpCrossEntropyBoth
+	OpCorrect
+	OpAccumulate
+	OpAccumulateOuter
+	OpFromAccumulator
+	OpUpdate
+	OpBetaPower
+	OpTick
+	opEnd // their number
+)
+
+// row is all that is known of an instruction.
+type row struct {
+	name    string
+	sig     string                  // operands → results, in the language of parseSignature
+	share   sharing                 // along which axis workers share it
+	product bool                    // it is a matrix product
+	flops   func(in *Instr) float64 // floating-point operations of one execution, nil: none
+	state   []string                // control state that it reads
+	ends    bool                    // it ends a step, which all workers have to have begun
+	detail  func(in *Instr) string  // what its title says beside the name
+	check   func(in *Instr) error   // what it demands beside so many operands
+}
+
+// table is the one place that knows the instructions. What a device adds is the kernel.
+var table = [opEnd]row{
+	// A Host's operation, such as one of Gorgonia's by its own Do.
+	OpHost: {name: "host", sig: "x… → y y…", share: alone},
+
+	// The numbers of the rows of this step's batch; those rows of a data set; where they
+	// are not 0, with the values x where those are not all 1 (Instr.Values).
+	OpIndex:         {name: "index", sig: "→ rows[m]", share: byRows, state: []string{StateSeed, StateStep}},
+	OpGather:        {name: "gather", sig: "data rows[m] → x[m]", share: byRows, check: checkGather},
+	OpGatherMask:    {name: "gather mask", sig: "data rows[m] → mask[,m] x?[m]", share: byRows, check: checkGather},
+	OpTransposeMask: {name: "transpose mask", sig: "mask[m,d] → maskT", share: byRows},
+
+	OpFill: {name: "fill", sig: "from? → x[m,d]", share: elementwise}, // from an operand, or the constant Scale
+	OpCopy: {name: "copy", sig: "x[m,d] → y[m,d]", share: elementwise, check: checkCopy},
+
+	// c = act(op(a)·op(b) + bias), with Update c −= lr·op(a)·op(b). The a of a masked product is
+	// mostly zeros; a mask describes it.
+	OpGEMM: {name: "gemm", sig: "a[m,k] b[k,d] bias?[d] → c[m,d]", share: asGEMM, product: true, flops: gemmFlops, detail: productDetail},
+	OpMasked: {name: "masked gemm", sig: "mask[,m] b[k,d] x?[m,k] bias?[d] → c[m,d]", share: byRows, product: true, flops: maskedFlops,
+		detail: productDetail, check: checkMasked},
+
+	OpAddRow:       {name: "add row", sig: "x[m,d] row[d] → y[m,d]", share: elementwise, flops: each(1)},
+	OpRepeatRows:   {name: "repeat rows", sig: "row[d] → y[m,d]", share: elementwise},
+	OpRepeatCols:   {name: "repeat columns", sig: "col[m] → y[m,d]", share: elementwise},
+	OpBinary:       {name: "binary", sig: "a[m,d] b[m,d] → y[m,d]", share: elementwise, flops: each(1), detail: binaryDetail}, // a or b may be a scalar
+	OpUnary:        {name: "unary", sig: "x[m,d] → y[m,d]", share: elementwise, flops: each(1), detail: unaryDetail},
+	OpActivate:     {name: "activate", sig: "x[m,d] → y[m,d]", share: elementwise, flops: activateFlops, detail: actDetail},
+	OpActivateGrad: {name: "activate grad", sig: "y[m,d] g[m,d] → dx[m,d]", share: elementwise, flops: each(3), detail: actDetail},
+
+	OpSum:    {name: "sum", sig: "x[m,d] → y", share: alone, flops: each(1), check: checkWhole},
+	OpMean:   {name: "mean", sig: "x[m,d] → y", share: alone, flops: each(1), check: checkWhole},
+	OpRowSum: {name: "row sum", sig: "x[m,d] → y[m]", share: byRows, flops: each(1)},
+
+	OpColumnSum:  {name: "column sum", sig: "x[m,d] → y[d]", share: byColumns, flops: each(1)},
+	OpColumnDot:  {name: "column dot", sig: "a[m,d] b[m,d] → y[d]", share: byColumns, flops: each(2)},
+	OpColumnMean: {name: "column mean", sig: "x[m,d] → mean[d]", share: byColumns, flops: each(1)},
+	OpColumnVar:  {name: "column var", sig: "x[m,d] mean[d] → variance[d]", share: byColumns, flops: each(6)},
+
+	OpCenter:      {name: "center", sig: "x[m,d] → y[m,d] mean[d]", share: byColumns, flops: each(1)},
+	OpCenterBy:    {name: "center by", sig: "x[m,d] mean[d] → y[m,d]", share: elementwise, flops: each(1)},
+	OpStandardize: {name: "standardize", sig: "x[m,d] → xhat[m,d] mean[d] variance[d] invStd[d]", share: byColumns, flops: each(6)},
+	OpStandardizeAffine: {name: "standardize, affine", sig: "x[m,d] gamma[d] beta[d] → xhat[m,d] mean[d] variance[d] invStd[d] y[m,d]",
+		share: byColumns, flops: each(8)},
+	OpStandardizeGrad: {name: "standardize grad", sig: "xhat[m,d] g[m,d] invStd[d] → dx[m,d] ~sums", share: byColumns, flops: each(7)},
+	OpAffineGrad: {name: "affine, standardize grad", sig: "xhat[m,d] g[m,d] gamma[d] invStd[d] → dx[m,d] dgamma[d] dbeta[d] ~sums",
+		share: byColumns, flops: each(11)},
+	OpNormalizeBy:  {name: "normalize by", sig: "x[m,d] mean[d] variance[d] → y[m,d]", share: elementwise, flops: each(2)},
+	OpScaleBy:      {name: "scale by", sig: "g[m,d] variance[d] → dx[m,d]", share: elementwise, flops: each(1)},
+	OpAffine:       {name: "affine", sig: "xhat[m,d] gamma[d] beta[d] → y[m,d]", share: elementwise, flops: each(2)},
+	OpScaleColumns: {name: "scale columns", sig: "g[m,d] gamma[d] → dx[m,d]", share: elementwise, flops: each(1)},
+	OpSquaredDev:   {name: "squared deviation", sig: "x[m,d] mean[d] → y[m,d]", share: elementwise, flops: each(2)},
+	OpEMA:          {name: "ema", sig: "old[m,d] new[m,d] → y[m,d]", share: elementwise, flops: each(2)},
+
+	// scale has one element, or one a row.
+	OpCrossEntropy:     {name: "cross entropy", sig: "logits[m,d] labels[m] → rows[m]", share: byRows, flops: each(25)},
+	OpCrossEntropyGrad: {name: "cross entropy grad", sig: "logits[m,d] labels[m] scale[m] → dlogits[m,d]", share: byRows, flops: each(25)},
+	OpCrossEntropyBoth: {name: "cross entropy, grad", sig: "logits[m,d] labels[m] scale[m] → rows[m] dlogits[m,d]", share: byRows, flops: each(25)},
+	OpCorrect:          {name: "correct", sig: "logits[m,d] labels[m] → y[m]", share: byRows, flops: each(1)},
+
+	// acc is float64: += the sum of the rows that count, += xᵀx of them; y = Scale·acc.
+	OpAccumulate:      {name: "accumulate", sig: "x[m,d] → &acc[d]", share: byColumns, flops: each(1)},
+	OpAccumulateOuter: {name: "accumulate outer", sig: "x[m,d] → &acc ~product", share: alone, flops: each(1)},
+	OpFromAccumulator: {name: "from accumulator", sig: "acc[m,d] → y[m,d]", share: elementwise, flops: each(1)},
+
+	// The optimizer's step, its powers of beta once a step, and the end of a step: it records
+	// the loss, notices one that is not finite, counts the step.
+	OpUpdate: {name: "update", sig: "g[m,d] powers? → &param[m,d] &slot…[m,d]", share: elementwise, flops: updateFlops,
+		state: []string{StateLR}, detail: updateDetail, check: checkUpdate},
+	OpBetaPower: {name: "beta power", sig: "→ &powers", share: alone},
+	OpTick:      {name: "tick", sig: "loss →", share: alone, ends: true},
+}
+
+// Ops lists the instructions.
+func Ops() iter.Seq[Op] {
+	return func(yield func(Op) bool) {
+		for op := range opEnd {
+			if !yield(op) {
+				return
+			}
+		}
+	}
+}
+
+func (o Op) String() string {
+	if o < opEnd {
+		return table[o].name
+	}
+	return fmt.Sprintf("instruction %d", uint8(o))
+}
+
+// Signature says what the instruction reads and writes: "x[m,d] mean[d] → y[m,d]" is of a
+// matrix, and of one number for each column, another matrix (signature.go).
+func (o Op) Signature() string {
+	if o < opEnd {
+		return table[o].sig
+	}
+	return ""
+}
+
+// Product reports whether the instruction is a matrix product.
+func (o Op) Product() bool { return o < opEnd && table[o].product }
+
+// Columnwise reports whether workers can share the instruction by columns, matrix
+// products apart.
+func (o Op) Columnwise() bool {
+	return o < opEnd && !table[o].product && (table[o].share == byColumns || table[o].share == elementwise)
+}
+
+// Check returns an error that says which of its operands an instruction lacks, or has too many of.
+func (in *Instr) Check() error {
+	if in.Op >= opEnd {
+		return fmt.Errorf("%v is not known", in.Op)
+	}
+	s := &signatures[in.Op]
+	if !s.in.takes(in.In) || !s.out.takes(in.Out) {
+		return fmt.Errorf("instruction %v has %d operands and %d results, all of which must be there, it needs %v and %v: %s",
+			in.Op, len(in.In), len(in.Out), s.in, s.out, in.Op.Signature())
+	}
+	if check := table[in.Op].check; check != nil {
+		if err := check(in); err != nil {
+			return fmt.Errorf("instruction %v: %w", in.Op, err)
+		}
+	}
+	return nil
+}
+
+// Control lists the control state that an instruction reads.
+func (in *Instr) Control() []string {
+	if in.Update {
+		return []string{StateLR}
+	}
+	return table[in.Op].state
+}
+
+// Main is the operand or result whose rows or columns are what workers share: the first
+// result that is a matrix of so many, else the first such operand. It is nil for an
+// instruction that has none.
+func (in *Instr) Main() *Tensor {
+	s := &signatures[in.Op]
+	if k := s.out.matrix(); k >= 0 {
+		return in.Out[k]
+	}
+	if k := s.in.matrix(); k >= 0 {
+		return in.In[k]
+	}
+	return nil
+}
+
+// Reads reports whether the instruction reads what result k held before.
+func (in *Instr) Reads(k int) bool { return signatures[in.Op].out.at(k).read || in.Update && k == 0 }
+
+// Lost reports whether nobody needs result k, which is room to work in.
+func (in *Instr) Lost(k int) bool { return signatures[in.Op].out.at(k).lost }
+
+// ---- the cost ----
+
+// each is the cost of so many operations on every element of the largest operand or
+// result on the device. Such numbers are nominal: a sigmoid counts as 20.
+func each(n float64) func(*Instr) float64 {
+	return func(in *Instr) float64 {
+		if most := in.largest(); most != nil {
+			return n * float64(most.Len())
+		}
+		return 0
+	}
+}
+
+func activateFlops(in *Instr) float64 {
+	if in.Act == activation.ReLU {
+		return each(1)(in)
+	}
+	return each(20)(in)
+}
+
+func updateFlops(in *Instr) float64 { return each(in.Rule.Flops())(in) }
+
+// gemmFlops counts two operations for each product of a matrix product, maskedFlops for
+// each whose factors are not known to be zero.
+func gemmFlops(in *Instr) float64 {
+	return 2 * float64(in.Out[0].Len()) * float64(sumLength(in))
+}
+
+func maskedFlops(in *Instr) float64 {
+	return 2 * in.Density * float64(in.In[0].Cols) * float64(in.In[1].Rows) * float64(in.In[1].Cols)
+}
+
+// ---- the title ----
+
+func productDetail(in *Instr) string {
+	s := map[[2]bool]string{{false, false}: "AB", {true, false}: "AᵀB", {false, true}: "ABᵀ", {true, true}: "AᵀBᵀ"}[[2]bool{in.TransA, in.TransB}]
+	if in.bias() {
+		s += " + bias"
+	}
+	if in.Act != activation.Identity {
+		s += ", " + in.Act.String()
+	}
+	if in.Update {
+		s += ", update sgd"
+	}
+	return s
+}
+
+func binaryDetail(in *Instr) string { return in.Bin.String() }
+func unaryDetail(in *Instr) string  { return in.Un.String() }
+func actDetail(in *Instr) string    { return in.Act.String() }
+func updateDetail(in *Instr) string { return string(in.Rule.Kind) }
+
+// ---- demands ----
+
+func checkCopy(in *Instr) error {
+	if x, y := in.In[0], in.Out[0]; x.DType != y.DType || x.Rows != y.Rows || x.Cols != y.Cols {
+		return fmt.Errorf("cannot copy %v %v to %v %v", x.DType, x.Shape, y.DType, y.Shape)
+	}
+	return nil
+}
+
+// checkWhole demands elements without gaps, for what takes them in one chain.
+func checkWhole(in *Instr) error {
+	if x := in.In[0]; x.Rows > 1 && x.LD != x.Cols {
+		return fmt.Errorf("the rows of its operand lie %d elements apart and have %d: lay them out without gaps", x.LD, x.Cols)
+	}
+	return nil
+}
+
+func checkGather(in *Instr) error {
+	switch dt := in.In[0].DType; {
+	case dt == Uint8:
+	case in.Op == OpGatherMask:
+		return fmt.Errorf("a mask is made of bytes, not %v", dt)
+	case dt != Float32 && dt != Float64:
+		return fmt.Errorf("data of type %v cannot be gathered", dt)
+	}
+	if in.Values && len(in.Out) < 2 {
+		return fmt.Errorf("values that are not all 1 need a place")
+	}
+	return nil
+}
+
+func checkMasked(in *Instr) error {
+	if in.Values && len(in.In) < 3 {
+		return fmt.Errorf("the mask %q lacks its values", in.In[0].Name)
+	}
+	return nil
+}
+
+func checkUpdate(in *Instr) error {
+	if err := in.Rule.Validate(); err != nil {
+		return err
+	}
+	powers := 0
+	if in.Rule.NeedsBetaPowers() {
+		powers = 1
+	}
+	if slots := len(in.Rule.Slots()); len(in.Out) != 1+slots || len(in.In) != 1+powers {
+		return fmt.Errorf("a step of %s has a gradient, %d powers of beta, a parameter and %d slots", in.Rule.Kind, powers, slots)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package program
+
+import (
+	"fmt"
+	"slices"
+)
+
+// pass is a step from what lowering emits to what a device runs.
+type pass struct {
+	name string
+	run  func(b *Block, l *Layout)
+}
+
+// passes are run in this order.
+var passes = []pass{
+	{"fuse epilogues", block(fuseEpilogues)},
+	{"fuse norms", block(fuseNorms)},
+	{"fuse loss", block(fuseLoss)},
+	{"predicate", block(predicate)},
+	{"fuse averages", block(fuseAverages)},
+	{"hoist updates", block(hoist)},
+	{"fuse updates", block(fuseUpdates)},
+	{"mask", mask},
+	{"plan", block(plan)},
+	{"schedule", block(schedule)},
+}
+
+func block(f func(*Block)) func(*Block, *Layout) { return func(b *Block, _ *Layout) { f(b) } }
+
+// order is what passes rely on: the first is done when the second begins.
+var order = [][2]string{
+	// They join instructions without a look at when those are due.
+	{"fuse epilogues", "predicate"},
+	{"fuse norms", "predicate"},
+	{"fuse loss", "predicate"},
+	// An average takes the place of a copy that is due as often: so it must know when it is due.
+	{"predicate", "fuse averages"},
+	// An update becomes the epilogue of a product beside it that is due as often and has no
+	// other epilogue yet.
+	{"fuse epilogues", "fuse updates"},
+	{"predicate", "fuse updates"},
+	{"hoist updates", "fuse updates"},
+	// They know dense products only.
+	{"fuse epilogues", "mask"},
+	{"fuse updates", "mask"},
+	// Buffers get their places when all instructions have theirs, and workers meet where
+	// buffers share a place.
+	{"fuse averages", "plan"},
+	{"mask", "plan"},
+	{"plan", "schedule"},
+}
+
+func init() {
+	if err := inOrder(passes, order); err != nil {
+		panic("program: " + err.Error())
+	}
+}
+
+// inOrder returns an error if passes do not follow one another as they must.
+func inOrder(passes []pass, order [][2]string) error {
+	at := func(name string) int {
+		return slices.IndexFunc(passes, func(p pass) bool { return p.name == name })
+	}
+	for i, p := range passes {
+		if at(p.name) != i {
+			return fmt.Errorf("there are two passes %q", p.name)
+		}
+	}
+	for _, o := range order {
+		switch first, then := at(o[0]), at(o[1]); {
+		case first < 0 || then < 0:
+			return fmt.Errorf("pass %q or %q, of which one is to follow the other, does not exist", o[0], o[1])
+		case first >= then:
+			return fmt.Errorf("pass %q must come before %q", o[0], o[1])
+		}
+	}
+	return nil
+}

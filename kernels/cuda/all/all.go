@@ -1,0 +1,20 @@
+// Package all lists the CUDA kernels of all families.
+package all
+
+import (
+	"slices"
+
+	"driftless/kernels/activation"
+	"driftless/kernels/cuda/control"
+	"driftless/kernels/cuda/fused"
+	"driftless/kernels/elem"
+	"driftless/kernels/gather"
+	"driftless/kernels/gemm"
+	"driftless/kernels/loss"
+	"driftless/kernels/norm"
+	"driftless/kernels/optim"
+	"driftless/kernels/order"
+)
+
+// Modules are the files of kernels, whose names and kernels' names are unique.
+var Modules = slices.Concat(activation.PTX, control.PTX, elem.PTX, fused.PTX, gather.PTX, gemm.PTX, loss.PTX, norm.PTX, optim.PTX, order.PTX)
