@@ -13,9 +13,9 @@ const (
 	maskValues = 0.5
 )
 
-// mask has the products of a batch that is mostly zeros skip them. The batch must
-// come from bytes, whose share of nonzeros is measured here, and be read by
-// nothing but matrix products: a forward product X·W and a weight gradient Xᵀ·G.
+// mask has the products of a batch that is mostly zeros skip them: a forward product X·W
+// and a weight gradient Xᵀ·G. The batch must come from bytes, whose share of nonzeros is
+// measured here.
 func mask(b *Block, l *Layout) {
 	for i := 0; i < len(b.Instrs); i++ {
 		g := b.Instrs[i]
@@ -23,13 +23,16 @@ func mask(b *Block, l *Layout) {
 			continue
 		}
 		x := g.Out[0]
-		products := readersOf(b, x)
-		fits := len(products) > 0
-		for _, p := range products {
-			fits = fits && p.Op == OpGEMM && p.In[0] == x && p.In[1].Base() != x && !p.TransB && p.Every <= 1
+		var products, others []*Instr
+		for _, in := range readersOf(b, x) {
+			if in.Op == OpGEMM && in.In[0] == x && !reads(&Instr{In: in.In[1:]}, []*Tensor{x}) && !in.TransB && in.Every <= 1 {
+				products = append(products, in)
+			} else {
+				others = append(others, in)
+			}
 		}
 		pixels, _ := l.Lookup(g.In[0].Name).Init.([]uint8)
-		if !fits || len(pixels) == 0 {
+		if len(products) == 0 || len(pixels) == 0 {
 			continue
 		}
 		values, limit := g.Map != gather.Binary, maskOnes
@@ -37,7 +40,15 @@ func mask(b *Block, l *Layout) {
 			limit = maskValues
 		}
 		if density := gather.Density(pixels, g.Map); density < limit {
+			if len(others) > 0 { // they read the batch itself, which is gathered as well
+				c := *g
+				b.Instrs = slices.Insert(b.Instrs, i, &c)
+				i++
+			}
 			useMask(b, g, products, values, density)
+			if len(others) > 0 {
+				g.Values, g.Out = false, g.Out[:1]
+			}
 		}
 	}
 }

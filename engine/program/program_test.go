@@ -160,6 +160,11 @@ func TestFusion(t *testing.T) {
 			t.Errorf("%d biases are added on their own:\n%v", got, p)
 		}
 	}
+	// Its mean reads the batch itself, so that is gathered beside the mask; labels too.
+	wide := trainProgram(t, norm.Must("mnsgd"), optim.SGD(1))
+	if masked, mask, whole := count(wide, program.OpMasked), count(wide, program.OpGatherMask), count(wide, program.OpGather); masked != 2 || mask != 1 || whole != 2 {
+		t.Errorf("%d products with a mask, %d masks and %d gathers, want 2, 1 and 2:\n%v", masked, mask, whole, wide)
+	}
 	if got := count(none, program.OpActivate); got != 0 {
 		t.Errorf("%d activations are on their own:\n%v", got, none)
 	}
