@@ -103,7 +103,7 @@ func testMNSGD(t *testing.T) {
 // testPRONG: what is trained is a network of layers that take whitened inputs, whose
 // weights and biases absorb every change of the whitening.
 func testPRONG(t *testing.T) {
-	for _, arm := range []string{"prong:T=3:eps=0.01:rows=2000", "prong:T=3:eps=0.01:rows=2000:input=on"} {
+	for _, arm := range []string{"prong:T=3:eps=0.01:rows=2000", "prong:T=3:eps=0.01:rows=2000:input=on:output=on"} {
 		m := norm.Must(arm).(*norm.PRONG)
 		r := newRig(t, small(m), cpu.New(), 1)
 		p := readPlain(t, r)
@@ -112,7 +112,7 @@ func testPRONG(t *testing.T) {
 			for k := range layers {
 				l := &layers[k]
 				in, _ := p.w[k].Dims()
-				if l.u, l.c = eye(in), mat.NewVecDense(in, nil); k > 0 || m.First {
+				if l.u, l.c = eye(in), mat.NewVecDense(in, nil); (k > 0 || m.First) && (k < len(layers)-1 || m.Last) {
 					cov := new(mat.Dense)
 					l.c = columnMeans(sample[k])
 					q := less(sample[k], l.c)

@@ -139,7 +139,7 @@ func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
 	b.Labels = G.NewVector(b.Graph, dt, G.WithShape(batch), G.WithName("labels"))
 	h, sizes := b.X, n.sizes()
 	for i, layer := range n.Layers() {
-		fc := norm.NewScope(n.Norm, norm.Scope{Name: layer, Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, Layer: i, SD: n.InitSD})
+		fc := norm.NewScope(n.Norm, norm.Scope{Name: layer, Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, Layer: i, Last: i == len(n.Hidden), SD: n.InitSD})
 		z, err := n.linear(b, fc, h)
 		if err != nil {
 			return nil, fmt.Errorf("layer %s: %w", layer, err)

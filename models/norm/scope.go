@@ -76,6 +76,7 @@ type Scope struct {
 	DType tensor.Dtype
 
 	Layer int     // number of the linear layer, 0 the first
+	Last  bool    // it gives the network's output
 	SD    float64 // standard deviation of initial weights
 
 	method Method
