@@ -25,7 +25,7 @@ the run with exit code 1; the weights of the last evaluation before are kept.`,
 		Args:    noArguments,
 	}
 	s.register(cmd)
-	cmd.Flags().StringVar(&s.norm, "norm", "batchnorm", "normalization: none, center, standardize, whiten, batchnorm or an arm as compare takes it")
+	cmd.Flags().StringVar(&s.norm, "norm", "batchnorm", "normalization, of those that driftless norms lists, or an arm as compare takes it")
 	offerArms(cmd, "norm", false)
 	cmd.Flags().BoolVar(&s.plan, "plan", false, "print the compiled training step first: each instruction, its shape, FLOPs, bytes, time and share of the measured peak")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return train(cmd, s, t) }

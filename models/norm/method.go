@@ -120,13 +120,28 @@ type Class string
 
 // The classes.
 const (
-	Plain         Class = "none"        // there are no statistics
-	Uncompensated Class = "naive"       // constants for the gradient: what a step does, the next refresh undoes (Ioffe & Szegedy 2015, section 2)
-	InGraph       Class = "graph"       // the gradient goes through them
-	Compensated   Class = "compensated" // outside the graph, but a refresh moves its change into the parameters
-	Fixed         Class = "fixed"       // never refreshed
-	GradientOnly  Class = "gradient"    // they change the gradient and never the network's function
+	Plain         Class = "none"
+	Uncompensated Class = "naive" // Ioffe & Szegedy 2015, section 2
+	InGraph       Class = "graph"
+	Compensated   Class = "compensated"
+	Fixed         Class = "fixed"
+	GradientOnly  Class = "gradient"
 )
+
+// Classes lists the classes in the order of tables.
+var Classes = []Class{Plain, Uncompensated, Compensated, GradientOnly, Fixed, InGraph}
+
+// Meaning says what becomes of the statistics, in some words.
+func (c Class) Meaning() string {
+	return map[Class]string{
+		Plain:         "no statistics",
+		Uncompensated: "statistics are constants for the gradient: the next refresh undoes what a step did",
+		InGraph:       "the gradient goes through the statistics",
+		Compensated:   "statistics outside the graph, but a refresh moves its change into the parameters",
+		Fixed:         "statistics are never refreshed",
+		GradientOnly:  "statistics change the gradient and never the network's function",
+	}[c]
+}
 
 // Info describes a registered method.
 type Info struct {
@@ -173,10 +188,8 @@ func Infos() []Info {
 	for _, i := range registry {
 		out = append(out, i)
 	}
-	rank := map[Class]int{Plain: 0, Uncompensated: 1, Compensated: 2, GradientOnly: 3, Fixed: 4, InGraph: 5}
-	slices.SortFunc(out, func(a, b Info) int {
-		return cmp.Or(cmp.Compare(rank[ClassOf(a.New())], rank[ClassOf(b.New())]), cmp.Compare(a.Name, b.Name))
-	})
+	rank := func(i Info) int { return slices.Index(Classes, ClassOf(i.New())) }
+	slices.SortFunc(out, func(a, b Info) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Name, b.Name)) })
 	return out
 }
 
@@ -203,6 +216,12 @@ func Forms() []Method {
 		}
 	}
 	return out
+}
+
+// Lookup returns the method registered under a name, and reports whether there is one.
+func Lookup(name string) (Info, bool) {
+	i, ok := registry[name]
+	return i, ok
 }
 
 // New returns the method of that name with its defaults.
