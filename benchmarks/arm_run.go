@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -70,21 +71,23 @@ type training struct {
 	complete    bool // every seed has all its steps, or diverged
 }
 
-func (a *Arm) newTraining(w watch) *training {
-	seeds := a.cfg.seeds()
-	return &training{Arm: a, watch: w, seeds: seeds, points: make([][]report.Point, len(seeds)), divergedAt: make([]*int, len(seeds))}
-}
-
 // Run trains the arm for all seeds from the configuration's first on. It evaluates
 // before the first step, after every EvalEvery steps and after the last. When the
-// context ends it returns what ran, with the context's error.
-func (a *Arm) Run(ctx context.Context, w watch) (*training, error) {
-	t := a.newTraining(w)
+// context ends it returns what ran, with the context's error, and when something
+// panics what ran, with a *PanicError.
+func (a *Arm) Run(ctx context.Context, w watch) (t *training, err error) {
+	seeds := a.cfg.seeds()
+	t = &training{Arm: a, watch: w, seeds: seeds, points: make([][]report.Point, len(seeds)), divergedAt: make([]*int, len(seeds))}
+	defer func() {
+		if r := recover(); r != nil {
+			err = &PanicError{r, debug.Stack()}
+		}
+	}()
 	if err := ctx.Err(); err != nil {
 		return t, err
 	}
-	err := t.run(ctx)
-	if err != nil && ctx.Err() == nil {
+	err = t.run(ctx)
+	if err != nil && !ended(ctx, err) {
 		err = fmt.Errorf("arm %s: %w", a.Name, err)
 	}
 	return t, err
@@ -120,7 +123,7 @@ func (t *training) run(ctx context.Context) error {
 		})
 		runErr = t.advance(ctx, t.cfg.Steps-1)
 	}
-	if runErr != nil && !errors.Is(runErr, context.Canceled) {
+	if runErr != nil && !ended(ctx, runErr) {
 		return runErr
 	}
 	// What cannot be made again comes first.
@@ -131,7 +134,9 @@ func (t *training) run(ctx context.Context) error {
 	if rush == nil {
 		rush = context.WithoutCancel(ctx)
 	}
-	if err := t.evaluateAndTell(rush, t.trainer.Step()); err != nil {
+	if err := t.evaluateAndTell(rush, t.trainer.Step()); runErr != nil && ended(rush, err) {
+		return runErr
+	} else if err != nil {
 		return err
 	}
 	t.complete = runErr == nil
@@ -298,9 +303,10 @@ func (t *training) reestimateAll(ctx context.Context) error {
 
 // Time measures SecondsPerStep: the median, over samples of some ten milliseconds,
 // of the mean of their steps, one seed alone. With statistics that are refreshed
-// every T steps a sample is a multiple of T steps, so that the refresh is counted, but
-// no more steps than the run has. Steps so slow that the samples take longer than ten
-// seconds are timed fewer times. It is 0 where the initial weights have no finite loss.
+// every T steps a sample is a multiple of T steps, so that the refresh is counted; T is
+// taken for no more than the steps of the run. Steps so slow that the samples take longer
+// than ten seconds are timed fewer times. It is 0 where the initial weights have no finite
+// loss.
 func (a *Arm) Time(ctx context.Context) (float64, error) {
 	const samples, warm, atLeast, sample, longest = 40, 10, 5, 10 * time.Millisecond, 10 * time.Second
 	s, err := a.openToTime(ctx)
@@ -346,7 +352,10 @@ func (a *Arm) openToTime(ctx context.Context) (device.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.Write(program.StateLR, 0, []float64{0})
+	if err := s.Write(program.StateLR, 0, []float64{0}); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Plan returns the listing of the compiled training step as the device runs it, with

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -80,8 +79,9 @@ func (e *Experiment) Compare(ctx context.Context, o Observer) error {
 }
 
 func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training, step int) error) error {
+	err := e.time(ctx, o)
 	e.Run.Started = time.Now()
-	if err := e.time(ctx, o); err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil && !ended(ctx, err) {
 		return err
 	}
 	var (
@@ -113,9 +113,9 @@ func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training,
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			t, err := a.runSafely(ctx, w)
+			t, err := a.Run(ctx, w)
 			errs[i] = err
-			if errs[i] != nil && !errors.Is(errs[i], context.Canceled) {
+			if err != nil && !ended(ctx, err) {
 				cancel() // a failure ends the others; what they have is kept
 			}
 			mu.Lock()
@@ -127,17 +127,7 @@ func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training,
 	wg.Wait()
 	e.Run.Interrupted = cut
 	e.Run.Summarize()
-	return firstError(errs)
-}
-
-// runSafely is Run, of which a panic is an error.
-func (a *Arm) runSafely(ctx context.Context, w watch) (t *training, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			t, err = a.newTraining(w), &PanicError{r, debug.Stack()}
-		}
-	}()
-	return a.Run(ctx, w)
+	return firstError(ctx, errs)
 }
 
 // time times the arms' steps, one arm after another, before anything else runs.
@@ -173,11 +163,14 @@ func (e *Experiment) collect(i int, t *training) {
 	e.Run.Points = slices.Concat(e.points...)
 }
 
-// firstError prefers a failure to the cancellation that it caused.
-func firstError(errs []error) error {
+// ended reports whether err says that ctx has ended: it was cancelled, or its time is up.
+func ended(ctx context.Context, err error) bool { return ctx.Err() != nil && errors.Is(err, ctx.Err()) }
+
+// firstError prefers a failure to the end of ctx, which it may have caused.
+func firstError(ctx context.Context, errs []error) error {
 	var first error
 	for _, err := range errs {
-		if err != nil && !errors.Is(err, context.Canceled) {
+		if err != nil && !ended(ctx, err) {
 			return err
 		}
 		if first == nil {

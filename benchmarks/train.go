@@ -51,16 +51,8 @@ func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) 
 		kept = step
 		return nil
 	}
-	start := time.Now()
-	timed := o.Timed
-	o.Timed = func(arm string, sec float64) {
-		start = time.Now() // training starts when the timing is done
-		if timed != nil {
-			timed(arm, sec)
-		}
-	}
 	err := e.run(ctx, o, keep)
-	seconds := time.Since(start).Seconds()
+	seconds := time.Since(e.Run.Started).Seconds()
 	run, arm, points := &e.Run, e.Run.Arms[0], e.points[0]
 	out := TrainOutput{Device: run.Device, Data: run.Data, Synthetic: run.Synthetic, Interrupted: run.Interrupted,
 		Net: run.Net, Norm: arm.Norm, Grad: arm.Grad, Affine: arm.Affine, Seed: e.cfg.Seed, FinalLoss: report.Number(arm.FinalLoss.Mean),

@@ -68,20 +68,18 @@ type recorder struct {
 	t      *terminal
 	cancel context.CancelCauseFunc
 	bar    *progressbar.ProgressBar
-	arms   int
-	steps  int // of an arm
+	run    *report.Run // as the experiment fills it in
 
 	recorded int // seeds that run.json says have diverged; -1 before it is there
 	at       map[string]int
 	state    map[string]string // loss and accuracy
-	start    time.Time
 }
 
-func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, run report.Run) (context.Context, *recorder) {
-	r := &recorder{dir: dir, t: t, arms: len(run.Arms), steps: run.Steps, recorded: -1, at: map[string]int{}, state: map[string]string{}, start: time.Now()}
+func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, run *report.Run) (context.Context, *recorder) {
+	r := &recorder{dir: dir, t: t, run: run, recorded: -1, at: map[string]int{}, state: map[string]string{}}
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	if t.interactive() {
-		r.bar = progressbar.NewOptions(r.arms*r.steps, progressbar.OptionSetWriter(t.err), progressbar.OptionFullWidth(),
+		r.bar = progressbar.NewOptions(r.all(), progressbar.OptionSetWriter(t.err), progressbar.OptionFullWidth(),
 			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), // the recorder's own say more
 			progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())
 	}
@@ -97,7 +95,6 @@ func (r *recorder) timed(arm string, sec float64) {
 	if sec > 0 {
 		r.line("%-18s %.2f ms a step, alone", arm, 1000*sec)
 	}
-	r.start = time.Now() // the last one's: training starts
 }
 
 // step moves the bar.
@@ -120,13 +117,16 @@ func (r *recorder) done() int {
 	return n
 }
 
+// all is the number of steps of all arms.
+func (r *recorder) all() int { return len(r.run.Arms) * r.run.Steps }
+
 // pace returns the steps a second since training started and the time left.
 func (r *recorder) pace() (stepsPerSecond float64, left time.Duration) {
-	done, took := r.done(), time.Since(r.start)
+	done, took := r.done(), time.Since(r.run.Started)
 	if done == 0 {
 		return 0, 0
 	}
-	left = time.Duration(float64(took) / float64(done) * float64(r.arms*r.steps-done))
+	left = time.Duration(float64(took) / float64(done) * float64(r.all()-done))
 	return float64(done) / took.Seconds(), left.Round(time.Second)
 }
 
@@ -140,7 +140,7 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 		loss, acc = loss+p.Loss/float64(len(fresh)), acc+p.TestAccuracy/float64(len(fresh))
 	}
 	if len(fresh) == 0 {
-		r.at[arm] = r.steps
+		r.at[arm] = run.Steps
 		r.line("%s: step %d: no seed is left, the last has diverged", arm, lastDivergence(run, arm))
 		return
 	}
@@ -148,7 +148,7 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 	r.step(arm, step)
 	if r.bar == nil && step > 0 {
 		speed, left := r.pace()
-		r.line("%s", progressLine(arm, step, r.steps, r.state[arm], fmt.Sprintf("%.0f steps/s", speed), "ETA "+left.String()))
+		r.line("%s", progressLine(arm, step, run.Steps, r.state[arm], fmt.Sprintf("%.0f steps/s", speed), "ETA "+left.String()))
 	}
 }
 

@@ -38,7 +38,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 		return err
 	}
 	e.Run.Title, e.Run.Command = e.Run.Arms[0].Name, commandLine(cmd)
-	ctx, rec := newRecorder(cmd.Context(), dir, t, e.Run)
+	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
 	defer rec.cancel(nil)
 	watch := rec.observer()
 	if s.plan {
