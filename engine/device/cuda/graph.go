@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -50,7 +51,7 @@ func (s *session) forget(b *bound) error {
 
 // alike queues n steps of which each does what d says: by graphs, from the second
 // time on that a number of steps is asked for.
-func (s *session) alike(b *bound, r *prepared, d due, n int) error {
+func (s *session) alike(ctx context.Context, b *bound, r *prepared, d due, n int) error {
 	for i := 0; n > 0; {
 		size := n
 		if d.graph && !b.plain {
@@ -67,7 +68,7 @@ func (s *session) alike(b *bound, r *prepared, d due, n int) error {
 				continue
 			}
 		}
-		if err := s.plainSteps(b, r, d, size); err != nil {
+		if err := s.plainSteps(ctx, b, r, d, size); err != nil {
 			return err
 		}
 		n -= size
@@ -75,9 +76,9 @@ func (s *session) alike(b *bound, r *prepared, d due, n int) error {
 	return nil
 }
 
-func (s *session) plainSteps(b *bound, r *prepared, d due, n int) error {
+func (s *session) plainSteps(ctx context.Context, b *bound, r *prepared, d due, n int) error {
 	for range n {
-		if err := s.step(b, r, d.at); err != nil {
+		if err := s.step(ctx, b, r, d.at); err != nil {
 			return err
 		}
 	}
@@ -117,7 +118,7 @@ func (s *session) capture(b *bound, r *prepared, d due, n int) (*graph, error) {
 		return nil, err
 	}
 	before := s.counters
-	err := s.plainSteps(b, r, d, n)
+	err := s.plainSteps(context.Background(), b, r, d, n) // their blocks have one round, which nothing ends early
 	kernels := s.counters.Launches - before.Launches
 	s.counters = before // nothing has run
 	captured, endErr := driver.EndCapture(s.stream)
