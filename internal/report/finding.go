@@ -154,21 +154,18 @@ func (f *finding) outcome() string {
 	if alive > 1 {
 		spread = fmt.Sprintf("mean ± sample standard deviation of %d seeds", alive)
 	}
-	verb := "ended"
-	if f.cutShort() {
-		verb = "was interrupted"
-		if n > 0 && alive > 1 {
-			verb = "were interrupted"
-		}
+	ended := "Ended"
+	switch {
+	case n > 0 && f.cutShort() && alive == 1:
+		ended = "The 1 seed that did not diverge was interrupted"
+	case n > 0 && f.cutShort():
+		ended = fmt.Sprintf("The %d seeds that did not diverge were interrupted", alive)
+	case n > 0:
+		ended = fmt.Sprintf("The %s that did not diverge ended", plural(alive, "seed"))
+	case f.cutShort():
+		ended = "Interrupted"
 	}
-	who := strings.ToUpper(verb[:1]) + verb[1:]
-	if f.cutShort() {
-		who = "Interrupted"
-	}
-	if n > 0 {
-		who = fmt.Sprintf("The %s that did not diverge %s", plural(alive, "seed"), verb)
-	}
-	return fmt.Sprintf("%s at %s after %s (%s).", who, strings.Join(parts, " and "), after, spread)
+	return fmt.Sprintf("%s at %s after %s (%s).", ended, strings.Join(parts, " and "), after, spread)
 }
 
 // chance compares a loss with that of guessing all classes alike.
