@@ -1,11 +1,11 @@
 package benchmarks
 
 import (
-	"driftless/internal/report"
 	"fmt"
 	"math"
 
 	"driftless/engine/device"
+	"driftless/internal/report"
 	"driftless/models/norm"
 )
 
