@@ -23,7 +23,7 @@ type terminal struct {
 	rush     context.Context
 }
 
-// interactive tells whether messages go to a person's terminal.
+// interactive reports whether messages go to a person's terminal.
 func (t *terminal) interactive() bool {
 	f, ok := t.err.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
@@ -32,7 +32,7 @@ func (t *terminal) interactive() bool {
 func newRoot(t *terminal) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "driftless",
-		Short:         "Train networks with normalization in the graph, and see why it must be there",
+		Long:          "Train networks with normalization in the graph, and see why it must be there.\n\n" + exitCodes,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       benchmarks.Version(),

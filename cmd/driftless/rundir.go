@@ -215,7 +215,11 @@ func (r *recorder) finish(ctx context.Context, run *report.Run) (page bool, err 
 	if err = r.dir.WriteMetrics(run.Points); err == nil {
 		err = r.dir.WriteRecord(*run)
 	}
-	if err == nil && r.t.rush.Err() == nil {
+	switch {
+	case err != nil:
+	case r.t.rush.Err() != nil:
+		r.line("interrupted twice: the page is left out, which driftless report %s writes", shellWord(r.dir.Path()))
+	default:
 		if err = r.dir.WriteReport(*run); err == nil {
 			page = true
 		} else {
