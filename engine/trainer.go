@@ -87,9 +87,9 @@ func (d *Diverged) Is(target error) bool { return target == ErrDiverged }
 // interval is about how long steps run without a look at the context.
 const interval = 100 * time.Millisecond
 
-// Run trains n more steps. It ends early with the context's error, between
-// steps, or with a *Diverged when every replica has met a non-finite loss; whether
-// some have, NonFinite tells. Hooks that are due at the last step done still run.
+// Run trains n more steps. It ends early with the context's error, between steps, or
+// with a *Diverged when every replica has met a non-finite loss; NonFinite tells which
+// replicas have. Hooks that are due at the last step done still run.
 func (t *Trainer) Run(ctx context.Context, n int) error {
 	end := t.step + n
 	for chunk := 1; t.step < end; {

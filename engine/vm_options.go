@@ -110,8 +110,8 @@ func tryOption(m G.VM, opt G.VMOpt) (err error) {
 	return err
 }
 
-// look calls f with the name of each field of a struct, and of structs in it, and what
-// tells whether it has changed.
+// look calls f with the name of each field of a struct, and of structs in it, and a text
+// that differs where it has changed.
 func look(v reflect.Value, f func(field, content string)) {
 	for i := range v.NumField() {
 		name, x := v.Type().Field(i).Name, v.Field(i)

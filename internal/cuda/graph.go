@@ -41,7 +41,7 @@ func EndCapture(s cu.Stream) (cu.Graph, error) {
 	return *(*cu.Graph)(unsafe.Pointer(&g)), err
 }
 
-// Capturing tells whether the stream takes part in a capture, and whether an
+// Capturing reports whether the stream takes part in a capture, and whether an
 // error has spoilt that.
 func Capturing(s cu.Stream) (active, spoilt bool, err error) {
 	var status C.CUstreamCaptureStatus
