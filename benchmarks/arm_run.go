@@ -49,15 +49,15 @@ func (a *Arm) start(ctx context.Context, s device.Session, seeds []int64) error 
 	return nil
 }
 
-// watch is who follows an arm. Its functions may be nil.
+// watch holds what an arm calls while it trains. Its functions may be nil.
 type watch struct {
 	step      func(step int)                                    // every stepEvery steps
 	evaluated func(t *training, step int, fresh []report.Point) // after every evaluation, with its points
-	keep      func(t *training, step int) error                 // at every evaluation after a step of replica 0, and where the run ends, before that
-	rush      context.Context                                   // done when what ran is not to be evaluated any more; nil: never
+	keep      func(t *training, step int) error                 // after every evaluation but the first, and before the last of a run; not once replica 0 has diverged
+	rush      context.Context                                   // done when an interrupted run is to end without its last evaluation; nil: never
 }
 
-// training is an arm that trains, or has: one replica of a session for each seed.
+// training is one run of an arm, going on or ended: one replica of a session for each seed.
 type training struct {
 	*Arm
 	session device.Session
@@ -126,7 +126,7 @@ func (t *training) run(ctx context.Context) error {
 	if runErr != nil && !ended(ctx, runErr) {
 		return runErr
 	}
-	// What cannot be made again comes first.
+	// The weights first: they cannot be made again, an evaluation can.
 	if err := t.keep(t.trainer.Step()); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (t *training) run(ctx context.Context) error {
 	return t.reestimateAll(ctx)
 }
 
-// advance trains n more steps; that every seed diverges is no error here.
+// advance trains n more steps. It is no error if every seed diverges.
 func (t *training) advance(ctx context.Context, n int) error {
 	err := t.trainer.Run(ctx, n)
 	if errors.Is(err, engine.ErrDiverged) {
@@ -189,7 +189,7 @@ func (t *training) tell(step int, fresh []report.Point) {
 	}
 }
 
-// keep lets the watch copy replica 0, unless it has diverged or made no step.
+// keep calls watch.keep, unless replica 0 has diverged or made no step.
 func (t *training) keep(step int) error {
 	at, err := t.trainer.NonFinite(0)
 	if err != nil || at >= 0 || step == 0 || t.watch.keep == nil {
@@ -198,7 +198,8 @@ func (t *training) keep(step int) error {
 	return t.watch.keep(t, step)
 }
 
-// evaluateAndTell evaluates after a step, unless that has been done.
+// evaluateAndTell evaluates after a step and calls the watch, unless that step has been
+// evaluated.
 func (t *training) evaluateAndTell(ctx context.Context, step int) error {
 	if step == t.last() {
 		return nil
@@ -210,8 +211,8 @@ func (t *training) evaluateAndTell(ctx context.Context, step int) error {
 	return t.keep(step)
 }
 
-// evaluate adds a point to every seed that is still training. A seed whose loss is
-// above any sense ends with it.
+// evaluate adds a point to every seed that is still training. It ends a seed whose loss
+// is above report.LossLimit.
 func (t *training) evaluate(ctx context.Context, step int) error {
 	for _, p := range []*program.Program{t.eval, t.probe} {
 		if err := t.session.Run(ctx, p, 1); err != nil {
@@ -263,7 +264,7 @@ func (t *training) firstLosses() error {
 	return nil
 }
 
-// judge ends a seed whose last loss is finite and above any sense.
+// judge ends a seed whose last loss is finite and above report.LossLimit.
 func (t *training) judge(r int) error {
 	p := t.points[r][len(t.points[r])-1]
 	if !(p.Loss > report.LossLimit) {
@@ -321,7 +322,7 @@ func (a *Arm) Time(ctx context.Context) (float64, error) {
 	t := engine.NewTrainer(s, a.train)
 	begin := time.Now()
 	first := max(warm, window)
-	if err := t.Run(ctx, first); errors.Is(err, engine.ErrDiverged) { // before its first step, and then there is nothing to time
+	if err := t.Run(ctx, first); errors.Is(err, engine.ErrDiverged) { // the initial weights have no finite loss: nothing can be timed
 		return 0, nil
 	} else if err != nil {
 		return 0, err
@@ -345,8 +346,9 @@ func (a *Arm) Time(ctx context.Context) (float64, error) {
 	return a.secondsPerStep, nil
 }
 
-// openToTime makes a session of one seed. A step's time does not depend on the
-// learning rate, and at 0 no arm can diverge and time nothing.
+// openToTime makes a session of one seed with learning rate 0, at which no arm diverges: a
+// replica that has diverged runs nothing that could be timed. A step takes as long as at
+// any other rate.
 func (a *Arm) openToTime(ctx context.Context) (device.Session, error) {
 	s, err := a.open(ctx, []int64{a.cfg.Seed})
 	if err != nil {

@@ -58,7 +58,7 @@ func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*E
 // goroutine at a time.
 type Observer struct {
 	Timed func(arm string, secondsPerStep float64)
-	Plan  func(arm, listing string)  // the compiled training step, timed; asked for where it is set
+	Plan  func(arm, listing string)  // the compiled training step; timed for it, which takes half a second an arm
 	Step  func(arm string, step int) // every 100 steps
 
 	// Evaluated is called after every evaluation of an arm, from step 0 on, with the
@@ -66,8 +66,8 @@ type Observer struct {
 	// points so far and which seeds have diverged; it is only valid during the call.
 	Evaluated func(run *report.Run, arm string, step int, fresh []report.Point)
 
-	// Rush, where it is set, is done when an interrupted experiment is to end without
-	// evaluating what ran.
+	// Rush ends when an interrupted experiment is to leave out its last evaluation; nil:
+	// never.
 	Rush context.Context
 }
 
@@ -180,7 +180,8 @@ func firstError(ctx context.Context, errs []error) error {
 	return first
 }
 
-// header is a run before anything of it has run: interrupted, until it says otherwise.
+// header returns the record of a run that has not begun. It says "interrupted" until the run
+// has come to its end.
 func header(c Config, config any, set *dataset.Set, dev device.Device) report.Run {
 	rule, _ := optim.New(c.Optimizer, c.LR) // validated
 	return report.Run{Version: Version(), Device: dev.Name(),
@@ -197,7 +198,7 @@ func pixelText(binarize bool) string {
 	return "grey pixels"
 }
 
-// PanicError is a fault of the program in one of an experiment's goroutines.
+// PanicError is a panic in one of an experiment's goroutines.
 type PanicError struct {
 	Value any
 	Stack []byte

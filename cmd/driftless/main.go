@@ -90,7 +90,8 @@ func fault(stderr io.Writer, what string, stack []byte) int {
 
 // interrupts returns a context that the first interrupt ends and one that the second
 // does; the third ends the program. A hangup counts as one unless the program was
-// started to ignore it, as nohup does. Writing to a closed pipe is an error and no end.
+// started to ignore it, as nohup does. Writing to a closed pipe gives an error and does not
+// end the program.
 func interrupts(stderr io.Writer) (ctx, rush context.Context, stop func()) {
 	signal.Ignore(syscall.SIGPIPE)
 	which := []os.Signal{os.Interrupt, syscall.SIGTERM}

@@ -61,7 +61,7 @@ func newRoot(t *terminal) *cobra.Command {
 	return root
 }
 
-// group makes a command that only holds others refuse what is none of them.
+// group makes a command that only holds subcommands refuse other arguments.
 func group(cmd *cobra.Command) {
 	cmd.Args = noArguments
 	cmd.SuggestionsMinimumDistance = 2
@@ -88,7 +88,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return wrong("unknown command %q%s: %s has %s", args[0], hint, cmd.CommandPath(), strings.Join(names, ", "))
 }
 
-// oneArgument takes exactly one argument, which needs describes.
+// oneArgument accepts exactly one argument; needs says in the error what that is.
 func oneArgument(needs string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 1 {

@@ -13,9 +13,10 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// prepare does what comes before a training: it resolves the flags, opens the
-// device, loads the data, compiles, which shows whether all go together, and makes the
-// run directory, which is called name unless --out says otherwise.
+// prepare does what comes before a training: it resolves the flags, opens the device, loads
+// the data, compiles, and makes the run directory, which is called name unless --out says
+// otherwise. Compiling comes before the directory since it finds settings that do not go
+// together.
 func (s *settings) prepare(ctx context.Context, t *terminal, name func() string) (*benchmarks.Experiment, *report.Dir, error) {
 	if err := s.resolve(); err != nil {
 		return nil, nil, err
@@ -80,7 +81,7 @@ func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, run *report.
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	if t.interactive() {
 		r.bar = progressbar.NewOptions(r.all(), progressbar.OptionSetWriter(t.err), progressbar.OptionFullWidth(),
-			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), // the recorder's own say more
+			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), // step describes both itself
 			progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())
 	}
 	return ctx, r
@@ -105,8 +106,8 @@ func (r *recorder) step(arm string, step int) {
 	}
 	speed, left := r.pace()
 	text := strings.Join(strings.Fields(fmt.Sprintf("%s %s %.0f steps/s ETA %s", arm, r.state[arm], speed, left)), " ")
-	r.bar.Describe(fmt.Sprintf("%.68s ", text)) // leaves the bar its place in 80 columns
-	_ = r.bar.Set(r.done())                     // the bar is decoration
+	r.bar.Describe(fmt.Sprintf("%.68s ", text)) // 68 of 80 columns; the bar has the rest
+	_ = r.bar.Set(r.done())                     // an error loses only the bar
 }
 
 func (r *recorder) done() int {
@@ -152,8 +153,7 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 	}
 }
 
-// keep adds to the run's files. The record is written where it would say something
-// new.
+// keep adds to the run's files. It writes the record only if a seed has diverged since.
 func (r *recorder) keep(run *report.Run, fresh []report.Point) error {
 	n := 0
 	for _, a := range run.Arms {
@@ -185,7 +185,8 @@ func lastDivergence(run *report.Run, arm string) int {
 	return last
 }
 
-// progressLine fits 80 columns: what does not is left out, from the end.
+// progressLine returns a line of at most 80 columns: it leaves out parts at the end that do not
+// fit.
 func progressLine(arm string, step, steps int, more ...string) string {
 	const width = 80
 	s := fmt.Sprintf("%-18s step %d/%d", arm, step, steps)
@@ -206,8 +207,8 @@ func (r *recorder) line(format string, args ...any) {
 	fmt.Fprintf(r.t.err, format+"\n", args...)
 }
 
-// finish writes what ran, first what cannot be made again, and reports whether there
-// is a page. The error says what could not be written and what is kept.
+// finish writes the run's files and reports whether it wrote the page, which comes last
+// since it can be made again. The error says what could not be written and what is kept.
 func (r *recorder) finish(ctx context.Context, run *report.Run) (page bool, err error) {
 	if r.bar != nil {
 		_ = r.bar.Clear()
@@ -232,8 +233,8 @@ func (r *recorder) finish(ctx context.Context, run *report.Run) (page bool, err 
 	return page, err
 }
 
-// ranOn reports whether a run came to an end of which there is something to show: it is
-// complete, was interrupted or diverged.
+// ranOn reports whether a run has results to print: it is complete, was interrupted or
+// diverged.
 func ranOn(runErr error) bool {
 	var diverged *benchmarks.DivergedError
 	return runErr == nil || errors.Is(runErr, context.Canceled) || errors.As(runErr, &diverged)

@@ -12,10 +12,10 @@ import (
 	"gorgonia.org/cu"
 )
 
-// graphSteps is the most steps of a graph.
+// graphSteps is the largest number of steps in a graph.
 const graphSteps = 50
 
-// lengths are the numbers of steps that there are graphs of.
+// lengths are the numbers of steps that graphs are made of.
 var lengths = [...]int{graphSteps, 32, 16, 8, 4, 2, 1}
 
 // graphKey says what a graph does.
@@ -31,7 +31,7 @@ type graph struct {
 	kernels int
 }
 
-// forget drops what holds addresses of scratch memory.
+// forget drops graphs and prepared launches, which hold addresses of scratch memory.
 func (s *session) forget(b *bound) error {
 	var err error
 	for _, r := range b.views {
@@ -49,8 +49,8 @@ func (s *session) forget(b *bound) error {
 	return err
 }
 
-// alike queues n steps of which each does what d says: by graphs, from the second
-// time on that a number of steps is asked for.
+// alike queues n steps that each do what d says. It uses a graph of so many steps from the
+// second time on that it is asked for that number.
 func (s *session) alike(ctx context.Context, b *bound, r *prepared, d due, n int) error {
 	for i := 0; n > 0; {
 		size := n
@@ -85,8 +85,8 @@ func (s *session) plainSteps(ctx context.Context, b *bound, r *prepared, d due, 
 	return nil
 }
 
-// replay launches the graph of so many steps, and captures it where it is worth it
-// and not done. It reports whether it launched.
+// replay launches the graph for a key, which it captures the second time that it is asked
+// for. It reports whether it launched.
 func (s *session) replay(b *bound, r *prepared, key graphKey, d due) (bool, error) {
 	g := b.graphs[key]
 	if g == nil {

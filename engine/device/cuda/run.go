@@ -106,7 +106,7 @@ type due struct {
 	next  int64
 }
 
-// due returns what is due in the step after so many.
+// due returns what is due in the step that follows now steps.
 func (b *bound) due(now int64) due {
 	d := due{graph: !b.plain, at: now, next: now}
 	var key []byte
@@ -198,7 +198,7 @@ func (s *session) prepared(b *bound, v view) (*prepared, error) {
 	return r, nil
 }
 
-// step queues the step after so many, kernel by kernel.
+// step queues one step, kernel by kernel; now is the number of steps done before it.
 func (s *session) step(ctx context.Context, b *bound, r *prepared, now int64) error {
 	for i := range b.blocks {
 		k, at := &b.blocks[i], now
