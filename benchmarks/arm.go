@@ -40,7 +40,7 @@ func NewArm(ctx context.Context, c Config, spec Spec, set *dataset.Set, dev devi
 	if err := a.compile(ctx); ctx.Err() != nil {
 		return nil, ctx.Err()
 	} else if err != nil {
-		return nil, &UsageError{err} // it names the method where that is at fault
+		return nil, &UsageError{err} // whose text names the method if that is at fault
 	}
 	return a, nil
 }

@@ -50,7 +50,7 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 		return err
 	}
 	e.Run.Title, e.Run.Command = plural(len(s.Norms), "arm"), commandLine(cmd)
-	ctx, rec := newRecorder(cmd.Context(), dir, t, e.Run)
+	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
 	defer rec.cancel(nil)
 	runErr := e.Compare(ctx, rec.observer())
 	page, writeErr := rec.finish(ctx, &e.Run)

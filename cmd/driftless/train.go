@@ -38,7 +38,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 		return err
 	}
 	e.Run.Title, e.Run.Command = e.Run.Arms[0].Name, commandLine(cmd)
-	ctx, rec := newRecorder(cmd.Context(), dir, t, e.Run)
+	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
 	defer rec.cancel(nil)
 	watch := rec.observer()
 	if s.plan {
@@ -62,7 +62,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	return cmp.Or(writeErr, err, runErr)
 }
 
-// made lists the files of a training that a person looks for.
+// made lists the report and the weights of a training, and its speed.
 func made(dir *report.Dir, page bool, out benchmarks.TrainOutput) string {
 	var b strings.Builder
 	if page {

@@ -66,11 +66,10 @@
 // differentiates through the statistics and equals Standardize in value and
 // gradient, but for the rounding of the mean to the dtype (at most 2^-24 of it in
 // float32), which Standardize and Center do without: the gradient of a bias in x is
-// zero, since the mean takes it out.
-// If mean and variance are input nodes that somebody else updates between the
-// steps, the gradient takes them for constants: the bias then receives sum(g)/s,
-// its step is undone when the statistics are refreshed, and it drifts without
-// bound (Ioffe & Szegedy, 2015, section 2).
+// zero, since the mean takes it out. If mean and variance are input nodes that
+// somebody else updates between the steps, the gradient takes them for constants:
+// the bias then receives sum(g)/s, its step is undone when the statistics are
+// refreshed, and it drifts without bound (Ioffe & Szegedy, 2015, section 2).
 //
 // # Adding an operation
 //

@@ -97,8 +97,8 @@ func fuseLoss(b *Block) {
 	}
 }
 
-// fuseAverages has a moving average write the state that it moves, where its
-// result is but copied there.
+// fuseAverages has a moving average write the state that it moves if its result is
+// only copied there.
 func fuseAverages(b *Block) {
 	uses, x := readers(b), newIndex(b)
 	for i, c := range b.Instrs {

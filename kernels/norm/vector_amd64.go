@@ -12,7 +12,7 @@ import (
 // specification states, once their arguments are checked; they return false if
 // they leave it to the specification.
 
-// fast tells whether there are vector kernels for an m×d matrix.
+// fast reports whether there are vector kernels for an m×d matrix.
 func fast(m, d int) bool { return m > 0 && d > 0 && kernels.CurrentISA() >= kernels.AVX2 }
 
 // resident is the number of elements in a strip that several passes go over, such

@@ -294,7 +294,7 @@ func (e *emitter) block(rows int, l, last lanes) {
 	Label(next)
 }
 
-// prefetches tells whether a matrix is prefetched in blocks of so many rows.
+// prefetches reports whether a matrix is prefetched in blocks of so many rows.
 func (e *emitter) prefetches(m matrix, rows int) bool {
 	return rows > 1 && slices.Contains(e.k.writes, m.name)
 }
