@@ -15,6 +15,7 @@ import (
 var identities = map[string]func(t *testing.T){
 	"mnsgd": testMNSGD,
 	"prong": testPRONG,
+	"raiko": testRaiko,
 }
 
 func TestIdentities(t *testing.T) {
