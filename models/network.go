@@ -134,7 +134,7 @@ type Built struct {
 	Correct   *G.Node // 1 for each row whose largest logit is its label's
 	Params    []*G.Node
 	linears   []*norm.Scope // of every linear layer
-	layers    []norm.Linear // these, without shortcuts
+	layers    []norm.Linear // these
 	norms     []*norm.Scope // of every hidden layer
 }
 

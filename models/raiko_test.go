@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"driftless/engine/device/cpu"
@@ -12,6 +14,8 @@ import (
 	"driftless/models/norm"
 
 	"gonum.org/v1/gonum/mat"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // bent is the tests' own network of units h = gamma (f(z) + alpha z + beta) with weights from
@@ -227,7 +231,7 @@ func testRaiko(t *testing.T) {
 			// The start: the function is that of a network without the method.
 			at := x
 			for k, layer := range plain.mlp.Layers() {
-				rows := affine(at.RawMatrix().Data, plain.read(t, layer+".weight", 0), plain.read(t, layer+".bias", 0), p.b0(k))
+				rows := affine(at.RawMatrix().Data, plain.read(t, layer+".weight", 0), plain.read(t, layer+".bias", 0), p.inputs(k))
 				close(t, fmt.Sprintf("%s %s: z of %s at the start", arm, act, layer), z[k].RawMatrix().Data, rows, 1e-11)
 				at = mat.NewDense(rigRows, len(rows)/rigRows, rows)
 				at.Apply(func(_, _ int, v float64) float64 { return p.f(v) }, at)
@@ -284,8 +288,8 @@ func testRaiko(t *testing.T) {
 	}
 }
 
-// b0 is the number of inputs of layer k's last weights.
-func (p *bent) b0(k int) int { n, _ := p.w[k][k].Dims(); return n }
+// inputs is the number of inputs of layer k's last weights.
+func (p *bent) inputs(k int) int { n, _ := p.w[k][k].Dims(); return n }
 
 func (p *bent) copyFrom(q *bent) {
 	for k := range p.w {
@@ -334,5 +338,40 @@ func TestCompensationKeepsTheFunction(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestShortcutsAreKept: the weights of shortcuts and the units are in a weights file, as
+// another replica gets them.
+func TestShortcutsAreKept(t *testing.T) {
+	m := models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: norm.Must("raiko:K=3"), DType: program.Float64}.Network()
+	r := newRig(t, m, cpu.New(), 1, 2)
+	must(t, r.session.Run(context.Background(), r.train, 20))
+	ts, err := m.Save(r.session, 0)
+	must(t, err)
+	var got []string
+	for _, k := range ts {
+		got = append(got, fmt.Sprint(k.Name, k.Shape))
+	}
+	want := []string{"fc1.weight[6 7]", "fc1.bias[6]", "norm1.alpha[6]", "norm1.beta[6]", "norm1.gamma[6]",
+		"fc2.weight[5 6]", "fc2.bias[5]", "fc2.shortcut0.weight[5 7]", "norm2.alpha[5]", "norm2.beta[5]", "norm2.gamma[5]",
+		"fc3.weight[4 5]", "fc3.bias[4]", "fc3.shortcut0.weight[4 7]", "fc3.shortcut1.weight[4 6]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("kept are %v, want %v", got, want)
+	}
+	if n := m.Weights(); n != 7*6+(7+6)*5+(7+6+5)*4 {
+		t.Errorf("the network has %d weights", n)
+	}
+	must(t, m.Load(r.session, 1, ts))
+	for _, k := range ts {
+		close(t, k.Name, r.read(t, k.Name, 1), r.read(t, k.Name, 0), 0)
+	}
+}
+
+// TestActivatorsNeedANetwork: a layer alone has no shortcuts and no activation.
+func TestActivatorsNeedANetwork(t *testing.T) {
+	x := G.NewMatrix(G.NewGraph(), tensor.Float32, G.WithShape(4, 2), G.WithName("x"))
+	if _, err := models.Normalize(x, norm.Must("raiko")); err == nil || !strings.Contains(err.Error(), "use models.Network") {
+		t.Errorf("Normalize: %v", err)
 	}
 }

@@ -140,23 +140,21 @@ func (n *Network) Refresh(l *program.Layout, s Source) (first, every *program.Pr
 		return nil, nil, nil
 	case norm.RowsOfAll:
 		first, err = n.Statistics(l, s)
+		every = first
+	case norm.RowsOfSample:
+		first, err = n.refreshed(l, s, norm.Starting)
+		every = first
+	case norm.RowsOfStart:
+		first, err = n.refreshed(l, s, norm.Starting)
 	case norm.RowsOfBatch:
 		s.Order = program.Shuffled
-		fallthrough
-	default:
-		first, err = n.refreshed(l, s, norm.Starting)
+		if first, err = n.refreshed(l, s, norm.Starting); err == nil {
+			s.Order = program.Previous
+			every, err = n.refreshed(l, s, norm.Refreshing)
+		}
 	}
 	if err != nil {
 		return nil, nil, err
-	}
-	switch sched.Rows {
-	case norm.RowsOfBatch:
-		s.Order = program.Previous
-		if every, err = n.refreshed(l, s, norm.Refreshing); err != nil {
-			return nil, nil, err
-		}
-	case norm.RowsOfSample, norm.RowsOfAll: // the same anew
-		every = first
 	}
 	if m, ok := n.Norm.(norm.Compensator); ok {
 		c, err := n.compensation(l, m)

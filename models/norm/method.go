@@ -53,7 +53,7 @@ type Gradient interface {
 	Gradient(s *Scope, l Linear, w, b *G.Node) (gw, gb *G.Node, err error)
 }
 
-// Linear is a linear layer of a graph, z = h·W + b.
+// Linear is a linear layer of a graph, z = h·W + b, and what shortcuts add.
 type Linear struct {
 	H    *G.Node // [rows, in]
 	W, B *G.Node // [in, width], [width]

@@ -24,16 +24,16 @@ import (
 // The first values are of a sample, before the first step; the network then still computes
 // what it does without the method, since the new connections start at 0.
 //
-// γ = [mean h² · mean h'²]^(−1/4) over h without γ, at most cap, and rows W_jk γ_old/γ_new, is
-// of Vatanen, Raiko, Valpola & LeCun 2013. Without it, gamma=off, a sigmoid at small weights
+// γ = [mean h² · mean h'²]^(−1/4), where h and its slope h' are taken without γ and with the α
+// and β of their step, is at most cap; a change of it scales the rows of W_jk by γ_old/γ_new
+// (Vatanen, Raiko, Valpola & LeCun 2013). Without it, gamma=off, a sigmoid at small weights
 // leaves nearly nothing when mean and slope are gone: with N(0, 0.05²) outputs start at rms
 // 4e-3, 5e-5 and 1e-6 in layers 1 to 3, and the network stays nearly linear. Use gamma, tanh, or
 // a larger init-sd.
 //
-// A gradient step is larger through γ and shortcuts: learning rates that others bear are too
-// high for it. Momentum and Adam's scales are of the weights as they were, and go on over a
-// change. The statistics are state and not estimated anew for evaluation: α, β and γ are part
-// of the function.
+// γ and shortcuts make steps larger: use a tenth of the learning rate that others bear.
+// Momentum and Adam's scales are kept in the weights, and go on over a change. α, β and γ are
+// part of the function, so that evaluation estimates nothing anew.
 type Raiko struct {
 	K     int     `arm:"K" help:"steps between changes of alpha, beta and gamma"`
 	Rho   float64 `arm:"rho" help:"rate of the moving averages over batches"`
@@ -106,7 +106,7 @@ func (r *Raiko) Activate(s *Scope, z *G.Node, f Activation) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Mode == Training || s.Mode.Refreshes() {
+	if s.Mode != Evaluating {
 		if err := r.follow(s, z, y, h, f); err != nil {
 			return nil, err
 		}
