@@ -23,6 +23,7 @@ var identities = map[string]func(t *testing.T){
 	"batchnorm":   trains("batchnorm", formula(batchStandardized(1e-5, true))),
 	"meanonly":    trains("meanonly", formula(batchCentred(true))),
 	"frozen":      trains("frozen:rows=2000", givenStandardized(1e-5)),
+	"raiko":       testRaiko,
 }
 
 func both(a, b func(*testing.T)) func(*testing.T) { return func(t *testing.T) { a(t); b(t) } }

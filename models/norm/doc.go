@@ -22,6 +22,10 @@
 //	Output     normalizes what a linear layer gives, before the activation
 //	Estimator  has statistics that can be estimated over many rows, for evaluation
 //	Refresher  keeps statistics outside the graph and refreshes them between steps
+//	Activator  has a function of its own in place of an activation
+//	Compensator  changes the parameters of all layers at a refresh, and not the network's function
+//
+// One whose Shortcuts is true has linear layers take what every earlier layer gives.
 //
 // A Class says what becomes of the statistics when a step is taken, which is what the
 // laboratory is about: Uncompensated methods take them for constants, InGraph ones

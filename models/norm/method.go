@@ -53,11 +53,53 @@ type Gradient interface {
 	Gradient(s *Scope, l Linear, w, b *G.Node) (gw, gb *G.Node, err error)
 }
 
-// Linear is a linear layer of a graph, z = h·W + b.
+// Linear is a linear layer of a graph, z = h·W + b, and what shortcuts add.
 type Linear struct {
 	H    *G.Node // [rows, in]
 	W, B *G.Node // [in, width], [width]
 	Z    *G.Node // [rows, width]; its Deriv is the gradient of the loss
+}
+
+// Activator is a method that has a function of its own in place of a hidden layer's
+// activation f.
+type Activator interface {
+	Method
+
+	// Activate adds what a hidden layer gives for z [rows, features].
+	Activate(s *Scope, z *G.Node, f Activation) (*G.Node, error)
+}
+
+// Activation is an elementwise function.
+type Activation struct {
+	Of    func(z *G.Node) (*G.Node, error) // the function
+	Slope func(y *G.Node) (*G.Node, error) // its derivative, from its value y
+}
+
+// HasShortcuts reports whether a method is for networks in which a linear layer takes what
+// every layer before it gives, z_k = b_k + Σ_{i<k} h_i·W_ik with h_0 the network's input.
+func HasShortcuts(m Method) bool {
+	s, ok := m.(interface{ Shortcuts() bool })
+	return ok && s.Shortcuts()
+}
+
+// Compensator is a method whose refresh changes state and parameters of all layers
+// together, such that the network's function stays.
+type Compensator interface {
+	Refresher
+
+	// Compensate adds late Assign nodes to the graph of the layers, which has no rows and
+	// runs after what refreshes statistics.
+	Compensate(layers []Parameters) error
+}
+
+// Parameters are those of a layer of the network, in a graph without rows.
+type Parameters struct {
+	// W are the weights [width of i, width] of what layer i gives, 0 being the network's
+	// input; nil for those that the layer does not take.
+	W []*G.Node
+	B *G.Node // [width]
+	// Norm is the scope of the hidden layer's state, nil for the output layer.
+	Norm *Scope
 }
 
 // Estimator is a method whose statistics can be estimated over many rows: by sweeps in
@@ -100,6 +142,7 @@ const (
 	RowsOfBatch       // the batch of the step just done
 	RowsOfSample      // a fixed seeded sample of the training rows
 	RowsOfAll         // all training rows
+	RowsOfStart       // a sample as before, once: later a Compensator uses what training graphs find
 )
 
 // Schedule is when and from what a method's state is refreshed: once before the first

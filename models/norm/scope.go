@@ -101,6 +101,12 @@ func (s *Scope) Bias() *G.Node {
 	return s.input(State{Name: "bias", Shape: []int{s.Width}, Init: Init{Bare: true}, Trained: true, Kept: true})
 }
 
+// Shortcut returns the layer's trained weights [in, Width] of what an earlier layer gives, 0
+// being the network's input: 0 at the start.
+func (s *Scope) Shortcut(from, in int) *G.Node {
+	return s.input(State{Name: fmt.Sprintf("shortcut%d.weight", from), Shape: []int{in, s.Width}, Init: Init{Bare: true}, Trained: true, Kept: true, Transposed: true})
+}
+
 // States returns the state that has been asked for, in that order.
 func (s *Scope) States() []State { return s.states }
 
@@ -214,4 +220,12 @@ func (s *Scope) Parameters() []*G.Node {
 		}
 	}
 	return out
+}
+
+// Constant returns a scalar of another node's element type.
+func Constant(v float64, like *G.Node) *G.Node {
+	if like.Dtype() == tensor.Float32 {
+		return G.NewConstant(float32(v))
+	}
+	return G.NewConstant(v)
 }
