@@ -8,7 +8,7 @@ import (
 )
 
 // TestNorms: every registered method is listed under its class, its settings on demand,
-// in lines of at most 80 columns; an unknown one is wrong usage.
+// in lines of at most 80 columns, and in the README; an unknown one is wrong usage.
 func TestNorms(t *testing.T) {
 	page := func(args ...string) string {
 		t.Helper()
@@ -33,6 +33,12 @@ func TestNorms(t *testing.T) {
 			if !strings.Contains(one, "\n  "+s.Text()+" ") || !strings.Contains(one, strings.Fields(s.Help)[0]) {
 				t.Errorf("norms %s lacks %s:\n%s", m.Name(), s.Text(), one)
 			}
+		}
+	}
+	readme := read(t, "..", "..", "README.md")
+	for _, name := range norm.Names() {
+		if !strings.Contains(readme, "`"+name+"`") {
+			t.Errorf("README.md does not name %s", name)
 		}
 	}
 	unknown := call(t, "norms", "batchnrm")
