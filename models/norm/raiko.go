@@ -21,15 +21,16 @@ import (
 //
 //	W_ik −= W_ij diag(γ da) W_jk for all i < j      b_k −= γ (da b_j + db) W_jk
 //
-// The first values are of a sample, before the first step; the network then still computes
-// what it does without the method, since the new connections start at 0.
+// The first values are of a sample, before the first step. The new connections, 0 until
+// then, absorb them as they do every change, so that the network starts with the function
+// that it has without the method.
 //
 // γ = [mean h² · mean h'²]^(−1/4), where h and its slope h' are taken without γ and with the α
 // and β of their step, is at most cap; a change of it scales the rows of W_jk by γ_old/γ_new
 // (Vatanen, Raiko, Valpola & LeCun 2013). Without it, gamma=off, a sigmoid at small weights
-// leaves nearly nothing when mean and slope are gone: with N(0, 0.05²) outputs start at rms
-// 4e-3, 5e-5 and 1e-6 in layers 1 to 3, and the network stays nearly linear. Use gamma, tanh, or
-// a larger init-sd.
+// leaves nearly nothing when mean and slope are gone: with N(0, 0.05²) on MNIST outputs start
+// at rms 5e-3, 4e-5 and 7e-7 in layers 1 to 3, and the network stays nearly linear. Use gamma,
+// tanh, or a larger init-sd.
 //
 // γ and shortcuts make steps larger: use a tenth of the learning rate that others bear.
 // Momentum and Adam's scales are kept in the weights, and go on over a change. α, β and γ are
