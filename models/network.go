@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"driftless/engine"
 	"driftless/engine/device"
 	"driftless/engine/ops"
 	"driftless/engine/program"
@@ -241,9 +242,15 @@ func (n *Network) activate(s *norm.Scope, z *G.Node, name string) (*G.Node, erro
 	return f.Of(z)
 }
 
-// Gradient is what engine.Training.Gradient is to be: nil for methods that leave gradients
-// as they are.
-func (n *Network) Gradient(b *Built) func(params, grads []*G.Node) ([]*G.Node, error) {
+// Training returns how the network's graph is trained on a source's rows, with the gradients
+// that the method asks for. The optimizer is left to set.
+func (n *Network) Training(b *Built, rows Source) engine.Training {
+	return engine.Training{Context: rows.Context, Loss: b.Loss, Params: b.Params, Gradient: n.gradient(b),
+		Data: []engine.Data{{Node: b.X, Name: rows.Images, Map: rows.Map}, {Node: b.Labels, Name: rows.Labels}}}
+}
+
+// gradient returns the hook of a method that changes gradients, or nil.
+func (n *Network) gradient(b *Built) func(params, grads []*G.Node) ([]*G.Node, error) {
 	method, ok := n.Norm.(norm.Gradient)
 	if !ok {
 		return nil

@@ -80,11 +80,13 @@ func newRig(t testing.TB, m *models.Network, dev device.Device, seeds ...int64) 
 	must(t, err)
 	r.built, err = m.Build(norm.Training, rigBatch)
 	must(t, err)
-	r.train, err = engine.Compile(r.layout, engine.Training{Loss: r.built.Loss, Params: r.built.Params, Gradients: r.built.Params, Gradient: m.Gradient(r.built), Optimizer: optim.SGD(rigLR),
-		Data:    []engine.Data{{Node: r.built.X, Name: "x"}, {Node: r.built.Labels, Name: "y"}},
-		Outputs: []program.Output{{Node: r.built.X, Name: "batch.x"}, {Node: r.built.Labels, Name: "batch.y"}}})
+	source := models.Source{Images: "x", Labels: "y", Total: rigRows, Batch: rigBatch}
+	training := m.Training(r.built, source)
+	training.Gradients, training.Optimizer = r.built.Params, optim.SGD(rigLR)
+	training.Outputs = []program.Output{{Node: r.built.X, Name: "batch.x"}, {Node: r.built.Labels, Name: "batch.y"}}
+	r.train, err = engine.Compile(r.layout, training)
 	must(t, err)
-	first, every, err := m.Refresh(r.layout, models.Source{Images: "x", Labels: "y", Total: rigRows, Batch: rigBatch})
+	first, every, err := m.Refresh(r.layout, source)
 	must(t, err)
 	if every != nil {
 		r.train = program.Join(r.train, every)

@@ -30,8 +30,9 @@ func TestCompileIsLinear(t *testing.T) {
 		must(t, err)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err = engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: optim.Adam(0.1),
-			Data: []engine.Data{{Node: b.X, Name: "x"}, {Node: b.Labels, Name: "y"}}})
+		training := m.Training(b, models.Source{Images: "x", Labels: "y"})
+		training.Optimizer = optim.Adam(0.1)
+		_, err = engine.Compile(l, training)
 		runtime.ReadMemStats(&after)
 		must(t, err)
 		return after.Mallocs - before.Mallocs, after.TotalAlloc - before.TotalAlloc

@@ -26,8 +26,9 @@ func trainProgram(t *testing.T, n norm.Method, o optim.Optimizer) *program.Progr
 	add(t, l, "y", 40, 1)
 	b, err := m.Build(norm.Training, 10)
 	must(t, err)
-	p, err := engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: o,
-		Data: []engine.Data{{Node: b.X, Name: "x"}, {Node: b.Labels, Name: "y"}}})
+	training := m.Training(b, models.Source{Images: "x", Labels: "y"})
+	training.Optimizer = o
+	p, err := engine.Compile(l, training)
 	must(t, err)
 	return p
 }

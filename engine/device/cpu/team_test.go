@@ -70,10 +70,11 @@ func newNetwork(t testing.TB, n norm.Method, o optim.Optimizer, act string, shar
 	check(w.mlp.AddState(l))
 	b, err := w.mlp.Build(norm.Training, batch)
 	check(err)
-	w.train, err = engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: o,
-		Data: []engine.Data{{Node: b.X, Name: "x", Map: mp}, {Node: b.Labels, Name: "y"}}})
-	check(err)
 	src := models.Source{Images: "x", Labels: "y", Map: mp, Total: rows, Batch: batch}
+	training := w.mlp.Training(b, src)
+	training.Optimizer = o
+	w.train, err = engine.Compile(l, training)
+	check(err)
 	first, every, err := w.mlp.Refresh(l, src)
 	check(err)
 	if every != nil {

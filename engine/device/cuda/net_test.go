@@ -89,10 +89,11 @@ func (c config) compile(t testing.TB) *net {
 	must(t, n.mlp.AddState(l))
 	b, err := n.mlp.Build(norm.Training, c.batch)
 	must(t, err)
-	n.train, err = engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: c.rule,
-		Data: []engine.Data{{Node: b.X, Name: "train.images", Map: c.pixels}, {Node: b.Labels, Name: "train.labels"}}})
-	must(t, err)
 	source := models.Source{Images: "train.images", Labels: "train.labels", Map: c.pixels, Total: c.rows, Batch: c.batch}
+	training := n.mlp.Training(b, source)
+	training.Optimizer = c.rule
+	n.train, err = engine.Compile(l, training)
+	must(t, err)
 	first, every, err := n.mlp.Refresh(l, source)
 	must(t, err)
 	if every != nil {
