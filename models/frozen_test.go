@@ -37,7 +37,7 @@ func TestStatisticsAreNotTrained(t *testing.T) {
 				if frozen {
 					form = append(form, models.Evaluation())
 				}
-				h, err := models.Normalize(G.Must(G.Mul(x, w)), n, form...)
+				h, err := models.Normalize(G.Must(G.Mul(x, w)), fitted(n, 4, 2), form...)
 				must(t, err)
 				loss := G.Must(ops.CrossEntropy(h, y))
 				data := []engine.Data{{Node: x, Values: []float32{1, 2, -1, .5, 3, -2, .25, -.75}}, {Node: y, Values: []uint8{0, 1, 0, 1}}}
@@ -90,7 +90,7 @@ func TestStatisticsAreNotTrained(t *testing.T) {
 func TestNetworksStatisticsAreState(t *testing.T) {
 	for _, n := range arms() {
 		for _, mode := range []norm.Mode{norm.Training, norm.Evaluating, norm.Refreshing} {
-			m := models.MLP{Inputs: 3, Hidden: []int{4, 4}, Classes: 2, Activation: "tanh", Norm: n}.Network()
+			m := models.MLP{Inputs: 3, Hidden: []int{4, 4}, Classes: 2, Activation: "tanh", Norm: fitted(n, 9, 4)}.Network()
 			b, err := m.Build(mode, 9)
 			must(t, err)
 			for _, p := range engine.Learnables(b.Loss) {

@@ -15,6 +15,9 @@ import (
 var identities = map[string]func(t *testing.T){
 	"mnsgd": testMNSGD,
 	"prong": testPRONG,
+
+	"layernorm": testLayerNorm,
+	"groupnorm": testGroupNorm,
 }
 
 func TestIdentities(t *testing.T) {

@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"driftless/engine/ops"
 	"driftless/kernels/activation"
@@ -306,6 +307,8 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		return v, true, err
 	case is(n, s.repeat):
 		return c.lowerRepeat(n)
+	case is(n, s.transpose):
+		return c.lowerTranspose(n)
 	case is(n, s.linAlg):
 		return c.lowerMatMul(n)
 	case is(n, s.sum):
@@ -345,6 +348,15 @@ func (c *compiler) lowerRepeat(n *G.Node) (value, bool, error) {
 		return value{}, false, nil
 	}
 	return v, true, nil
+}
+
+// lowerTranspose recognises that of a matrix.
+func (c *compiler) lowerTranspose(n *G.Node) (value, bool, error) {
+	if p, ok := ints(field(n, "pattern")); !ok || !slices.Equal(p, []int{1, 0}) {
+		return value{}, false, nil
+	}
+	v, err := c.emitSimple(n, &Instr{Op: OpTranspose})
+	return v, true, err
 }
 
 func (c *compiler) lowerMatMul(n *G.Node) (value, bool, error) {

@@ -24,6 +24,7 @@ const (
 	OpAddRow
 	OpRepeatRows
 	OpRepeatCols
+	OpTranspose
 	OpBinary
 	OpUnary
 	OpActivate
@@ -97,6 +98,7 @@ var table = [opEnd]row{
 	OpAddRow:       {name: "add row", sig: "x[m,d] row[d] → y[m,d]", share: elementwise, flops: each(1)},
 	OpRepeatRows:   {name: "repeat rows", sig: "row[d] → y[m,d]", share: elementwise},
 	OpRepeatCols:   {name: "repeat columns", sig: "col[m] → y[m,d]", share: elementwise},
+	OpTranspose:    {name: "transpose", sig: "x → y[m,d]", share: elementwise, check: checkTranspose},
 	OpBinary:       {name: "binary", sig: "a[m,d] b[m,d] → y[m,d]", share: elementwise, flops: each(1), detail: binaryDetail}, // a or b may be a scalar
 	OpUnary:        {name: "unary", sig: "x[m,d] → y[m,d]", share: elementwise, flops: each(1), detail: unaryDetail},
 	OpActivate:     {name: "activate", sig: "x[m,d] → y[m,d]", share: elementwise, flops: activateFlops, detail: actDetail},
@@ -285,6 +287,13 @@ func updateDetail(in *Instr) string { return string(in.Rule.Kind) }
 func checkCopy(in *Instr) error {
 	if x, y := in.In[0], in.Out[0]; x.DType != y.DType || x.Rows != y.Rows || x.Cols != y.Cols {
 		return fmt.Errorf("cannot copy %v %v to %v %v", x.DType, x.Shape, y.DType, y.Shape)
+	}
+	return nil
+}
+
+func checkTranspose(in *Instr) error {
+	if x, y := in.In[0], in.Out[0]; x.DType != y.DType || x.Rows != y.Cols || x.Cols != y.Rows {
+		return fmt.Errorf("cannot transpose %v %v to %v %v", x.DType, x.Shape, y.DType, y.Shape)
 	}
 	return nil
 }

@@ -66,6 +66,18 @@ func addRow32(m, d int, x []float32, ldx int, row, y []float32, ldy int) bool {
 	return true
 }
 
+// transpose32 is Transpose for a matrix that has elements, some rows after the others.
+func transpose32(m, d int, x []float32, ldx int, y []float32, ldy int) bool {
+	if kernels.CurrentISA() == kernels.Go || d > blockSize {
+		return false
+	}
+	rows := max(16, blockSize/d&^15)
+	for i := 0; i < m; i += rows {
+		transposeBlock(min(rows, m-i), d, &x[i*ldx], 4*ldx, &y[i], 4*ldy)
+	}
+	return true
+}
+
 // The blocks are not inlined, for the stack check at their heads: assembly cannot
 // be preempted.
 
@@ -84,6 +96,15 @@ func mapBlock(op Unary, n int, x, out *float32) {
 		mapAVX512(op, n, x, out)
 	} else {
 		mapAVX2(op, n, x, out)
+	}
+}
+
+//go:noinline
+func transposeBlock(m, d int, x *float32, ldx int, y *float32, ldy int) {
+	if kernels.CurrentISA() >= kernels.AVX512 {
+		transposeAVX512(m, d, x, ldx, y, ldy)
+	} else {
+		transposeAVX2(m, d, x, ldx, y, ldy)
 	}
 }
 

@@ -39,6 +39,9 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpRepeatCols: part(func(a *args[T], e *env, q rect) {
 			elem.RepeatColumns(q.m, q.d, a.x[0].rows1(e, q), a.y[0].in(e, q), a.y[0].ld)
 		}),
+		program.OpTranspose: part(func(a *args[T], e *env, q rect) {
+			elem.Transpose(q.d, q.m, a.x[0].of(e)[q.j*a.x[0].ld+q.i:], a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
 		program.OpBinary: (*binder[T]).binary,
 		program.OpUnary:  (*binder[T]).unary,
 		program.OpActivate: part(func(a *args[T], e *env, q rect) {

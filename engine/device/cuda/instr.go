@@ -30,6 +30,7 @@ var bindings = map[program.Op]binding{
 	program.OpAddRow:       kernel("add_row"),
 	program.OpRepeatRows:   kernel("repeat_rows"),
 	program.OpRepeatCols:   kernel("repeat_cols"),
+	program.OpTranspose:    kernel("transpose"),
 	program.OpBinary:       (*binder).binary,
 	program.OpUnary:        (*binder).unary,
 	program.OpActivate:     kernel("activation"),

@@ -288,6 +288,9 @@ var examples = map[program.Op][]build{
 	program.OpBinary: append(simple(program.OpBinary, program.Instr{Bin: elem.Sub}, program.Instr{Bin: elem.Div}), func(w *workbench) {
 		w.do(program.Instr{Op: program.OpBinary, Bin: elem.Sub, In: list{w.of(1, 1), w.of(m, d)}, Out: list{w.of(m, d)}})
 	}),
+	program.OpTranspose: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpTranspose, In: list{w.of(d, m)}, Out: list{w.of(m, d)}})
+	}},
 	program.OpSum: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpSum, In: list{w.of(1, d)}, Out: list{w.of(1, 1)}})
 	}},

@@ -35,6 +35,8 @@ func main() {
 		unary(v, "inverse", "1/x", func(x vec.Reg) vec.Reg { return v.Div(vec.One(), x) })
 		unary(v, "inverseSqrt", "1/√x, rounded twice", func(x vec.Reg) vec.Reg { return v.Div(vec.One(), v.Sqrt(x)) })
 		unary(v, "cube", "(x·x)·x, rounded twice", func(x vec.Reg) vec.Reg { return v.Mul(v.Mul(x, x), x) })
+
+		transpose(v)
 	})
 	Generate()
 }
@@ -73,5 +75,69 @@ func binary(v vec.V, name, formula string, f func(a, b Op) vec.Reg) {
 	m := v.Tail(n)
 	v.StoreMasked(f(v.LoadMasked(m, Mem{Base: a}), v.LoadMasked(m, Mem{Base: b})), m, Mem{Base: out})
 	Label("end")
+	vec.End()
+}
+
+// transpose writes Transpose: four columns of as many rows as a vector has lanes become
+// four vectors. Masks are slow, and only for the last rows.
+func transpose(v vec.V) {
+	vec.Text("transpose"+v.Name, "func(m, d int, x *float32, ldx int, y *float32, ldy int)",
+		"transpose"+v.Name+" writes the transpose of m×d elements, at least one; ldx and ldy are in bytes.")
+	x, y, ldy, left := vec.Arg("x"), vec.Arg("y"), vec.Arg("ldy"), vec.Arg("m")
+	lanes, from, to, cols := Imm(uint64(v.Lanes())), GP64(), GP64(), GP64()
+	step := GP64()
+	MOVQ(vec.Step("ldx"), step)
+	IMUL3Q(I8(int8(v.Lanes())), step, step)
+	next, last, end := vec.NewLabel("rows"), vec.NewLabel("last"), vec.NewLabel("end")
+	// band does so many rows, all lanes if there is no mask.
+	band := func(there *vec.Mask) {
+		four := func(n int, tail *vec.Mask) {
+			c := v.Turn(v.GatherRows(from, vec.Step("ldx"), left, tail))
+			for _, c := range c[:n] {
+				if there == nil {
+					v.Store(c, Mem{Base: to})
+				} else {
+					v.StoreMasked(c, *there, Mem{Base: to})
+				}
+				ADDQ(ldy, to)
+			}
+		}
+		quad, rest, done := vec.NewLabel("quad"), vec.NewLabel("rest"), vec.NewLabel("done")
+		MOVQ(x, from)
+		MOVQ(y, to)
+		MOVQ(vec.Step("d"), cols)
+		Label(quad)
+		CMPQ(cols, Imm(4))
+		JLT(LabelRef(rest))
+		four(4, nil)
+		ADDQ(Imm(16), from)
+		SUBQ(Imm(4), cols)
+		JMP(LabelRef(quad))
+		Label(rest)
+		tail := v.Tail(cols)
+		for n := 3; n > 0; n-- {
+			other := vec.NewLabel("other")
+			CMPQ(cols, Imm(uint64(n)))
+			JNE(LabelRef(other))
+			four(n, &tail)
+			JMP(LabelRef(done))
+			Label(other)
+		}
+		Label(done)
+	}
+	Label(next)
+	CMPQ(left, lanes)
+	JLT(LabelRef(last))
+	band(nil)
+	ADDQ(step, x)
+	ADDQ(Imm(uint64(v.Bytes)), y)
+	SUBQ(lanes, left)
+	JMP(LabelRef(next))
+	Label(last)
+	TESTQ(left, left)
+	JZ(LabelRef(end))
+	there := v.Tail(left)
+	band(&there)
+	Label(end)
 	vec.End()
 }
