@@ -18,6 +18,7 @@ var identities = map[string]func(t *testing.T){
 
 	"layernorm": testLayerNorm,
 	"groupnorm": testGroupNorm,
+	"rmsnorm":   testRMSNorm,
 }
 
 func TestIdentities(t *testing.T) {

@@ -198,3 +198,7 @@ func testGroupNorm(t *testing.T) {
 		}
 	}
 }
+
+func testRMSNorm(t *testing.T) {
+	rowIdentities(t, 12, false, func(eps float64) norm.Method { return norm.Must(fmt.Sprintf("rmsnorm:eps=%v", eps)) })
+}

@@ -33,6 +33,7 @@
 //
 //	Center(x)                     x - mean over rows
 //	Standardize(x, eps)           (x - mean)/sqrt(variance + eps)
+//	Rescale(x, eps)               x/sqrt(mean square + eps)
 //	ColumnMean(x), ColumnVar(x, mean), ColumnSum(x), ColumnDot(a, b)
 //	CenterBy(x, mean)             x - mean, the mean an argument
 //	NormalizeBy(x, mean, variance, eps)
@@ -51,7 +52,7 @@
 //	CrossEntropy(logits, labels), CrossEntropyRows(logits, labels)
 //	Correct(logits, labels)
 //
-// and the gradients StandardizeGrad, ReLUGrad, CrossEntropyGrad and
+// and the gradients StandardizeGrad, RescaleGrad, ReLUGrad, CrossEntropyGrad and
 // CrossEntropyRowsGrad. The gradients of the others are built from the operations
 // of this list.
 //

@@ -82,6 +82,13 @@ var opCases = []opCase{
 		bad:   [][]tensor.Shape{each(sCol, sCol, sCol), each(sMat, sLog, sMat), each(sMat, sMat, sCol)},
 		build: func(n []*G.Node) (*G.Node, error) { return StandardizeGrad(n[0], n[1], n[2], 1e-3) },
 	}, {
+		name: "Rescale", args: []arg{matrixArg("x")}, bad: badMatrix,
+		build: func(n []*G.Node) (*G.Node, error) { return Rescale(n[0], 1e-3) },
+	}, {
+		name: "RescaleGrad", args: []arg{matrixArg("x"), matrixArg("y"), matrixArg("g")}, noSym: true,
+		bad:   [][]tensor.Shape{each(sCol, sCol, sCol), each(sMat, sLog, sMat), each(sMat, sMat, sCol)},
+		build: func(n []*G.Node) (*G.Node, error) { return RescaleGrad(n[0], n[1], n[2], 1e-3) },
+	}, {
 		name: "ColumnSum", args: []arg{matrixArg("x")}, bad: badMatrix,
 		build: func(n []*G.Node) (*G.Node, error) { return ColumnSum(n[0]) },
 	}, {

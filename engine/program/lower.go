@@ -125,6 +125,29 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		c.emit(&Instr{Op: OpStandardizeGrad, In: []*Tensor{xh, g, st.invStd}, Out: []*Tensor{out, c.accumulators(2 * xh.Cols)}, Nodes: []string{name}})
 		return value{t: out}, true, nil
 
+	case ops.RescaleOp:
+		x, err := kids()
+		if err != nil {
+			return value{}, true, err
+		}
+		out, inv := c.scratch(n.Shape(), name), c.vector(x[0].Cols, "inv")
+		c.stats[n] = &stats{invStd: inv}
+		c.emit(&Instr{Op: OpRescale, Eps: op.Eps, In: x, Out: []*Tensor{out, inv}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
+	case ops.RescaleGradOp: // x, y, g
+		in, err := c.tensors(Children(n)[1:])
+		if err != nil {
+			return value{}, true, err
+		}
+		st := c.stats[Children(n)[1]]
+		if st == nil {
+			return value{}, false, nil
+		}
+		out := c.scratch(n.Shape(), name)
+		c.emit(&Instr{Op: OpRescaleGrad, In: append(in, st.invStd), Out: []*Tensor{out}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
 	case ops.ColumnMeanOp:
 		x := Children(n)[0]
 		if st, err := c.statsOf(x); err != nil {

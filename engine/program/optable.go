@@ -42,6 +42,8 @@ const (
 	OpStandardizeAffine
 	OpStandardizeGrad
 	OpAffineGrad
+	OpRescale
+	OpRescaleGrad
 	OpNormalizeBy
 	OpScaleBy
 	OpAffine
@@ -121,6 +123,8 @@ var table = [opEnd]row{
 	OpStandardizeGrad: {name: "standardize grad", sig: "xhat[m,d] g[m,d] invStd[d] → dx[m,d] ~sums", share: byColumns, flops: each(7)},
 	OpAffineGrad: {name: "affine, standardize grad", sig: "xhat[m,d] g[m,d] gamma[d] invStd[d] → dx[m,d] dgamma[d] dbeta[d] ~sums",
 		share: byColumns, flops: each(11)},
+	OpRescale:      {name: "rescale", sig: "x[m,d] → y[m,d] inv[d]", share: byColumns, flops: each(3)},
+	OpRescaleGrad:  {name: "rescale grad", sig: "y[m,d] g[m,d] inv[d] → dx[m,d]", share: byColumns, flops: each(5)},
 	OpNormalizeBy:  {name: "normalize by", sig: "x[m,d] mean[d] variance[d] → y[m,d]", share: elementwise, flops: each(2)},
 	OpScaleBy:      {name: "scale by", sig: "g[m,d] variance[d] → dx[m,d]", share: elementwise, flops: each(1)},
 	OpAffine:       {name: "affine", sig: "xhat[m,d] gamma[d] beta[d] → y[m,d]", share: elementwise, flops: each(2)},

@@ -90,6 +90,24 @@ func TestEMA(t *testing.T) {
 	})
 }
 
+func TestRescale(t *testing.T) {
+	sweep(t, func(t *testing.T, s shape, v mode) {
+		m, d, ld := s.m, s.d, s.d+s.gap
+		l := newLaunch(t, "rescale")
+		x := in(l, m, d, ld, v.draw)
+		again(l, x)
+		inv := out[float32](l, 1, d, d)
+		l.run(m, d, []int{m, d, ld, ld}, eps)
+		x.check("y", func(r int, y []float32) { norm.Rescale(m, d, x.x[r], ld, eps, make([]float32, d), y, ld) })
+		inv.check("inv", func(r int, inv []float32) { norm.Rescale(m, d, x.x[r], ld, eps, inv, make([]float32, m*ld), ld) })
+
+		l = newLaunch(t, "rescale_grad")
+		y, g, by, dx := in(l, m, d, ld, v.draw), in(l, m, d, d, v.draw), in(l, 1, d, d, v.draw), out[float32](l, m, d, ld)
+		l.run(m, d, []int{m, d, ld, d, ld})
+		dx.check("dx", func(r int, x []float32) { norm.RescaleGrad(m, d, y.x[r], ld, g.x[r], d, by.x[r], x, ld) })
+	})
+}
+
 func TestStandardize(t *testing.T) {
 	sweep(t, func(t *testing.T, s shape, v mode) {
 		m, d, ld := s.m, s.d, s.d+s.gap

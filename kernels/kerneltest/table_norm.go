@@ -167,6 +167,42 @@ func normalization[T kernels.Float]() []kernel[T] {
 		tol:   6,
 		alias: [][2]int{{3, 0}, {3, 1}},
 	}, {
+		name:     "norm.Rescale",
+		operands: []operand{x, written("inv", perCol), y},
+		run: func(s size, a []arg[T]) {
+			norm.Rescale(s.m, s.d, a[0].x, a[0].ld, eps, a[1].x, a[2].x, a[2].ld)
+		},
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				square, _ := mean1(s.m, func(i int) float64 { return a[0].at(i, j) * a[0].at(i, j) })
+				inv := 1 / math.Sqrt(square+eps)
+				a[1].set(0, j, inv, 0)
+				for i := range s.m {
+					a[2].set(i, j, a[0].at(i, j)*inv, 0)
+				}
+			}
+		},
+		tol:   6,
+		alias: [][2]int{{2, 0}},
+	}, {
+		name:     "norm.RescaleGrad",
+		operands: []operand{read("y", matrix), read("g", matrix), read("inv", perCol).of(positive), written("dx", matrix)},
+		run: func(s size, a []arg[T]) {
+			norm.RescaleGrad(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[1].ld, a[2].x, a[3].x, a[3].ld)
+		},
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				gy, magGY := mean1(s.m, func(i int) float64 { return a[1].at(i, j) * a[0].at(i, j) })
+				for i := range s.m {
+					y, g, inv := a[0].at(i, j), a[1].at(i, j), a[2].at(0, j)
+					mag := math.Abs(g) + math.Abs(y*gy) + meanError[T](math.Abs(y)*magGY)
+					a[3].set(i, j, inv*(g-y*gy), inv*mag)
+				}
+			}
+		},
+		tol:   6,
+		alias: [][2]int{{3, 0}, {3, 1}},
+	}, {
 		name: "norm.StandardizeAffine",
 		operands: []operand{x, written("mean", perCol), written("variance", perCol), written("invStd", perCol), written("xhat", matrix),
 			read("gamma", perCol), read("beta", perCol), y},

@@ -2,10 +2,6 @@
 // One thread a column.
 #include "columns.h"
 
-#define STATS_THREADS 64
-
-INLINE int stats_column() { return blockX() * STATS_THREADS + threadX(); }
-
 // column_sum: out_j = Σ_i x_ij, rounded once to float32.
 KERNEL(STATS_THREADS)
 column_sum(CONTROL, TENSOR(const float, x), TENSOR(float, out), int m, int d, int ldx) {

@@ -119,10 +119,14 @@ func split[T kernels.Float](sum []float64, m int, hi, lo []T) {
 // products and accumulator in float64, rounded once to T. With b the normalized
 // activations and a the gradient of the output it is the gradient of gamma.
 func ColumnDot[T kernels.Float](m, d int, a []T, lda int, b []T, ldb int, out []T) {
+	columnDot(m, d, a, lda, b, ldb, 1, out)
+}
+
+func columnDot[T kernels.Float](m, d int, a []T, lda int, b []T, ldb int, divisor float64, out []T) {
 	kernels.CheckMatrix(m, d, len(a), lda, "norm: a is too short for its shape")
 	kernels.CheckMatrix(m, d, len(b), ldb, "norm: b is too short for its shape")
 	kernels.CheckVector(d, len(out), "norm: out is shorter than d")
-	if kernels.IsFloat32[T]() && columnDot32(m, d, kernels.AsFloat32(a), lda, kernels.AsFloat32(b), ldb, kernels.AsFloat32(out)) {
+	if kernels.IsFloat32[T]() && columnDot32(m, d, kernels.AsFloat32(a), lda, kernels.AsFloat32(b), ldb, divisor, kernels.AsFloat32(out)) {
 		return
 	}
 	for j0 := 0; j0 < d; j0 += block {
@@ -137,7 +141,7 @@ func ColumnDot[T kernels.Float](m, d int, a []T, lda int, b []T, ldb int, out []
 		}
 		dst := out[j0:][:w]
 		for j, s := range acc {
-			dst[j] = T(s)
+			dst[j] = T(s / divisor)
 		}
 	}
 }

@@ -40,6 +40,28 @@ standardize_affine(CONTROL, TENSOR(const float, x), TENSOR(const float, gamma), 
                });
 }
 
+// rescale: square = (Σ x²)/m as column_var about 0, inv = 1/√(square + eps) as in
+// standardize, y = x·inv. One thread a column. y may be x.
+KERNEL(STATS_THREADS)
+rescale(CONTROL, TENSOR(const float, x), TENSOR(float, y), TENSOR(float, inv), int m, int d, int ldx, int ldy,
+        double eps) {
+  RETURN_IF_DIVERGED
+  const int j = stats_column();
+  if (j < d) {
+    const float *from = REPLICA(x) + j;
+    float *to = REPLICA(y) + j;
+    const double s = add_up(0, m, [=](int i) {
+      const double v = (double)from[(long long)i * ldx];
+      return v * v;
+    });
+    const float by = inverse_std(float32(s / (double)m), eps);
+    REPLICA(inv)[j] = by;
+    for (int i = 0; i < m; i++) {
+      to[(long long)i * ldy] = from[(long long)i * ldx] * by;
+    }
+  }
+}
+
 // center_by: y = x - mean.
 KERNEL(QUAD_THREADS)
 center_by(CONTROL, TENSOR(const float, x), TENSOR(const float, mean), TENSOR(float, y), int m, int d, int ldx,

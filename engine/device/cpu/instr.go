@@ -91,6 +91,12 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 			norm.AffineGrad(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].in(e, q), a.x[1].ld, a.x[2].cols1(e, q), a.x[3].cols1(e, q),
 				a.y[1].cols1(e, q), a.y[2].cols1(e, q), a.y[0].in(e, q), a.y[0].ld, a.w[3].of(e)[4*q.j:][:4*q.d])
 		}),
+		program.OpRescale: part(func(a *args[T], e *env, q rect) {
+			norm.Rescale(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.Eps, a.y[1].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpRescaleGrad: part(func(a *args[T], e *env, q rect) {
+			norm.RescaleGrad(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].in(e, q), a.x[1].ld, a.x[2].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
 		program.OpNormalizeBy: part(func(a *args[T], e *env, q rect) {
 			norm.NormalizeBy(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.x[2].cols1(e, q), a.Eps, a.y[0].in(e, q), a.y[0].ld)
 		}),

@@ -50,6 +50,8 @@ var bindings = map[program.Op]binding{
 	program.OpStandardizeAffine: kernel("standardize_affine"),
 	program.OpStandardizeGrad:   kernel("standardize_grad"),
 	program.OpAffineGrad:        kernel("affine_grad"),
+	program.OpRescale:           kernel("rescale"),
+	program.OpRescaleGrad:       kernel("rescale_grad"),
 	program.OpNormalizeBy:       kernel("normalize_by"),
 	program.OpScaleBy:           kernel("scale_by"),
 	program.OpAffine:            kernel("affine"),

