@@ -750,59 +750,58 @@ done3:
 // func transposeAVX2(m int, d int, x *float32, ldx int, y *float32, ldy int)
 // Requires: AVX
 TEXT ·transposeAVX2(SB), NOSPLIT, $0-48
-	MOVQ   x+16(FP), AX
-	MOVQ   y+32(FP), CX
-	MOVQ   ldy+40(FP), DX
-	MOVQ   m+0(FP), BX
-	MOVQ   ldx+24(FP), R9
-	IMUL3Q $+8, R9, R9
+	MOVQ x+16(FP), AX
+	MOVQ y+32(FP), CX
+	MOVQ ldx+24(FP), DX
+	MOVQ ldy+40(FP), BX
+	MOVQ m+0(FP), SI
+	CMPQ SI, $0x08
+	JLT  last2
 
 rows1:
-	CMPQ BX, $0x08
-	JLT  last2
-	MOVQ AX, SI
-	MOVQ CX, DI
-	MOVQ d+8(FP), R8
+	MOVQ AX, DI
+	MOVQ CX, R8
+	MOVQ d+8(FP), R9
+	CMPQ R9, $0x04
+	JLT  few6
 
 quad4:
-	CMPQ        R8, $0x04
-	JLT         rest5
 	VXORPS      Y0, Y0, Y0
 	VXORPS      Y1, Y1, Y1
 	VXORPS      Y2, Y2, Y2
 	VXORPS      Y3, Y3, Y3
-	MOVQ        SI, R10
+	MOVQ        DI, R10
 	VMOVUPS     (R10), X0
-	CMPQ        BX, $0x01
-	JLE         rows7
-	ADDQ        ldx+24(FP), R10
+	CMPQ        SI, $0x01
+	JLE         rows8
+	ADDQ        DX, R10
 	VMOVUPS     (R10), X1
-	CMPQ        BX, $0x02
-	JLE         rows7
-	ADDQ        ldx+24(FP), R10
+	CMPQ        SI, $0x02
+	JLE         rows8
+	ADDQ        DX, R10
 	VMOVUPS     (R10), X2
-	CMPQ        BX, $0x03
-	JLE         rows7
-	ADDQ        ldx+24(FP), R10
+	CMPQ        SI, $0x03
+	JLE         rows8
+	ADDQ        DX, R10
 	VMOVUPS     (R10), X3
-	CMPQ        BX, $0x04
-	JLE         rows7
-	ADDQ        ldx+24(FP), R10
+	CMPQ        SI, $0x04
+	JLE         rows8
+	ADDQ        DX, R10
 	VINSERTF128 $0x01, (R10), Y0, Y0
-	CMPQ        BX, $0x05
-	JLE         rows7
-	ADDQ        ldx+24(FP), R10
+	CMPQ        SI, $0x05
+	JLE         rows8
+	ADDQ        DX, R10
 	VINSERTF128 $0x01, (R10), Y1, Y1
-	CMPQ        BX, $0x06
-	JLE         rows7
-	ADDQ        ldx+24(FP), R10
+	CMPQ        SI, $0x06
+	JLE         rows8
+	ADDQ        DX, R10
 	VINSERTF128 $0x01, (R10), Y2, Y2
-	CMPQ        BX, $0x07
-	JLE         rows7
-	ADDQ        ldx+24(FP), R10
+	CMPQ        SI, $0x07
+	JLE         rows8
+	ADDQ        DX, R10
 	VINSERTF128 $0x01, (R10), Y3, Y3
 
-rows7:
+rows8:
 	VUNPCKLPS Y1, Y0, Y4
 	VUNPCKLPS Y3, Y2, Y5
 	VUNPCKHPS Y1, Y0, Y0
@@ -811,66 +810,76 @@ rows7:
 	VUNPCKHPD Y5, Y4, Y3
 	VUNPCKLPD Y1, Y0, Y4
 	VUNPCKHPD Y1, Y0, Y0
-	VMOVUPS   Y2, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Y3, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Y4, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Y0, (DI)
-	ADDQ      DX, DI
-	ADDQ      $0x10, SI
-	SUBQ      $0x04, R8
+	VMOVUPS   Y2, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Y3, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Y4, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Y0, (R8)
+	ADDQ      BX, R8
+	ADDQ      $0x10, DI
+	SUBQ      $0x04, R9
+	CMPQ      R9, $0x04
+	JGE       quad4
+	TESTQ     R9, R9
+	JZ        done7
+	MOVQ      $0x00000004, R10
+	SUBQ      R9, R10
+	IMULQ     BX, R10
+	SUBQ      R10, R8
+	LEAQ      -16(DI)(R9*4), DI
+	MOVQ      $+4, R9
 	JMP       quad4
 
-rest5:
+few6:
 	LEAQ        tailMasks<>+0(SB), R10
-	SUBQ        R8, R10
-	SUBQ        R8, R10
-	SUBQ        R8, R10
-	SUBQ        R8, R10
+	SUBQ        R9, R10
+	SUBQ        R9, R10
+	SUBQ        R9, R10
+	SUBQ        R9, R10
 	VMOVUPS     32(R10), Y0
-	CMPQ        R8, $0x03
-	JNE         other8
+	CMPQ        R9, $0x03
+	JNE         other9
 	VXORPS      Y1, Y1, Y1
 	VXORPS      Y2, Y2, Y2
 	VXORPS      Y3, Y3, Y3
 	VXORPS      Y4, Y4, Y4
-	VMASKMOVPS  (SI), X0, X1
-	CMPQ        BX, $0x01
-	JLE         rows9
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X2
-	CMPQ        BX, $0x02
-	JLE         rows9
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X3
-	CMPQ        BX, $0x03
-	JLE         rows9
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X4
-	CMPQ        BX, $0x04
-	JLE         rows9
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X5
+	VMASKMOVPS  (DI), X0, X1
+	CMPQ        SI, $0x01
+	JLE         rows10
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X2
+	CMPQ        SI, $0x02
+	JLE         rows10
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X3
+	CMPQ        SI, $0x03
+	JLE         rows10
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X4
+	CMPQ        SI, $0x04
+	JLE         rows10
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X5
 	VINSERTF128 $0x01, X5, Y1, Y1
-	CMPQ        BX, $0x05
-	JLE         rows9
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X5
+	CMPQ        SI, $0x05
+	JLE         rows10
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X5
 	VINSERTF128 $0x01, X5, Y2, Y2
-	CMPQ        BX, $0x06
-	JLE         rows9
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X5
+	CMPQ        SI, $0x06
+	JLE         rows10
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X5
 	VINSERTF128 $0x01, X5, Y3, Y3
-	CMPQ        BX, $0x07
-	JLE         rows9
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X0
+	CMPQ        SI, $0x07
+	JLE         rows10
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X0
 	VINSERTF128 $0x01, X0, Y4, Y4
 
-rows9:
+rows10:
 	VUNPCKLPS Y2, Y1, Y0
 	VUNPCKLPS Y4, Y3, Y5
 	VUNPCKHPS Y2, Y1, Y1
@@ -879,56 +888,56 @@ rows9:
 	VUNPCKHPD Y5, Y0, Y0
 	VUNPCKLPD Y2, Y1, Y4
 	VUNPCKHPD Y2, Y1, Y1
-	VMOVUPS   Y3, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Y0, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Y4, (DI)
-	ADDQ      DX, DI
-	JMP       done6
+	VMOVUPS   Y3, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Y0, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Y4, (R8)
+	ADDQ      BX, R8
+	JMP       done7
 
-other8:
-	CMPQ        R8, $0x02
-	JNE         other10
+other9:
+	CMPQ        R9, $0x02
+	JNE         other11
 	VXORPS      Y1, Y1, Y1
 	VXORPS      Y2, Y2, Y2
 	VXORPS      Y3, Y3, Y3
 	VXORPS      Y4, Y4, Y4
-	VMASKMOVPS  (SI), X0, X1
-	CMPQ        BX, $0x01
-	JLE         rows11
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X2
-	CMPQ        BX, $0x02
-	JLE         rows11
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X3
-	CMPQ        BX, $0x03
-	JLE         rows11
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X4
-	CMPQ        BX, $0x04
-	JLE         rows11
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X5
+	VMASKMOVPS  (DI), X0, X1
+	CMPQ        SI, $0x01
+	JLE         rows12
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X2
+	CMPQ        SI, $0x02
+	JLE         rows12
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X3
+	CMPQ        SI, $0x03
+	JLE         rows12
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X4
+	CMPQ        SI, $0x04
+	JLE         rows12
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X5
 	VINSERTF128 $0x01, X5, Y1, Y1
-	CMPQ        BX, $0x05
-	JLE         rows11
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X5
+	CMPQ        SI, $0x05
+	JLE         rows12
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X5
 	VINSERTF128 $0x01, X5, Y2, Y2
-	CMPQ        BX, $0x06
-	JLE         rows11
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X5
+	CMPQ        SI, $0x06
+	JLE         rows12
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X5
 	VINSERTF128 $0x01, X5, Y3, Y3
-	CMPQ        BX, $0x07
-	JLE         rows11
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X0
+	CMPQ        SI, $0x07
+	JLE         rows12
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X0
 	VINSERTF128 $0x01, X0, Y4, Y4
 
-rows11:
+rows12:
 	VUNPCKLPS Y2, Y1, Y0
 	VUNPCKLPS Y4, Y3, Y5
 	VUNPCKHPS Y2, Y1, Y1
@@ -937,54 +946,54 @@ rows11:
 	VUNPCKHPD Y5, Y0, Y0
 	VUNPCKLPD Y2, Y1, Y4
 	VUNPCKHPD Y2, Y1, Y1
-	VMOVUPS   Y3, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Y0, (DI)
-	ADDQ      DX, DI
-	JMP       done6
+	VMOVUPS   Y3, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Y0, (R8)
+	ADDQ      BX, R8
+	JMP       done7
 
-other10:
-	CMPQ        R8, $0x01
-	JNE         other12
+other11:
+	CMPQ        R9, $0x01
+	JNE         other13
 	VXORPS      Y1, Y1, Y1
 	VXORPS      Y2, Y2, Y2
 	VXORPS      Y3, Y3, Y3
 	VXORPS      Y4, Y4, Y4
-	VMASKMOVPS  (SI), X0, X1
-	CMPQ        BX, $0x01
-	JLE         rows13
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X2
-	CMPQ        BX, $0x02
-	JLE         rows13
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X3
-	CMPQ        BX, $0x03
-	JLE         rows13
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X4
-	CMPQ        BX, $0x04
-	JLE         rows13
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X5
+	VMASKMOVPS  (DI), X0, X1
+	CMPQ        SI, $0x01
+	JLE         rows14
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X2
+	CMPQ        SI, $0x02
+	JLE         rows14
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X3
+	CMPQ        SI, $0x03
+	JLE         rows14
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X4
+	CMPQ        SI, $0x04
+	JLE         rows14
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X5
 	VINSERTF128 $0x01, X5, Y1, Y1
-	CMPQ        BX, $0x05
-	JLE         rows13
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X5
+	CMPQ        SI, $0x05
+	JLE         rows14
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X5
 	VINSERTF128 $0x01, X5, Y2, Y2
-	CMPQ        BX, $0x06
-	JLE         rows13
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X5
+	CMPQ        SI, $0x06
+	JLE         rows14
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X5
 	VINSERTF128 $0x01, X5, Y3, Y3
-	CMPQ        BX, $0x07
-	JLE         rows13
-	ADDQ        ldx+24(FP), SI
-	VMASKMOVPS  (SI), X0, X0
+	CMPQ        SI, $0x07
+	JLE         rows14
+	ADDQ        DX, DI
+	VMASKMOVPS  (DI), X0, X0
 	VINSERTF128 $0x01, X0, Y4, Y4
 
-rows13:
+rows14:
 	VUNPCKLPS Y2, Y1, Y0
 	VUNPCKLPS Y4, Y3, Y5
 	VUNPCKHPS Y2, Y1, Y1
@@ -993,69 +1002,77 @@ rows13:
 	VUNPCKHPD Y5, Y0, Y0
 	VUNPCKLPD Y2, Y1, Y0
 	VUNPCKHPD Y2, Y1, Y0
-	VMOVUPS   Y3, (DI)
-	ADDQ      DX, DI
-	JMP       done6
+	VMOVUPS   Y3, (R8)
+	ADDQ      BX, R8
+	JMP       done7
 
-other12:
-done6:
-	ADDQ R9, AX
-	ADDQ $0x20, CX
-	SUBQ $0x08, BX
-	JMP  rows1
+other13:
+done7:
+	IMUL3Q $+8, DX, DI
+	ADDQ   DI, AX
+	ADDQ   $0x20, CX
+	SUBQ   $0x08, SI
+	JZ     end3
+	CMPQ   SI, $0x08
+	JGE    rows1
+	MOVQ   $0x00000008, DI
+	SUBQ   SI, DI
+	IMULQ  DX, DI
+	SUBQ   DI, AX
+	LEAQ   -32(CX)(SI*4), CX
+	MOVQ   $+8, SI
+	JMP    rows1
 
 last2:
-	TESTQ   BX, BX
-	JZ      end3
-	LEAQ    tailMasks<>+0(SB), SI
-	SUBQ    BX, SI
-	SUBQ    BX, SI
-	SUBQ    BX, SI
-	SUBQ    BX, SI
-	VMOVUPS 32(SI), Y0
-	MOVQ    AX, SI
-	MOVQ    CX, DI
-	MOVQ    d+8(FP), R8
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+	MOVQ    AX, DI
+	MOVQ    CX, R8
+	MOVQ    d+8(FP), R9
+	CMPQ    R9, $0x04
+	JLT     few17
 
-quad14:
-	CMPQ        R8, $0x04
-	JLT         rest15
+quad15:
 	VXORPS      Y1, Y1, Y1
 	VXORPS      Y2, Y2, Y2
 	VXORPS      Y3, Y3, Y3
 	VXORPS      Y4, Y4, Y4
-	MOVQ        SI, AX
+	MOVQ        DI, AX
 	VMOVUPS     (AX), X1
-	CMPQ        BX, $0x01
-	JLE         rows17
-	ADDQ        ldx+24(FP), AX
+	CMPQ        SI, $0x01
+	JLE         rows19
+	ADDQ        DX, AX
 	VMOVUPS     (AX), X2
-	CMPQ        BX, $0x02
-	JLE         rows17
-	ADDQ        ldx+24(FP), AX
+	CMPQ        SI, $0x02
+	JLE         rows19
+	ADDQ        DX, AX
 	VMOVUPS     (AX), X3
-	CMPQ        BX, $0x03
-	JLE         rows17
-	ADDQ        ldx+24(FP), AX
+	CMPQ        SI, $0x03
+	JLE         rows19
+	ADDQ        DX, AX
 	VMOVUPS     (AX), X4
-	CMPQ        BX, $0x04
-	JLE         rows17
-	ADDQ        ldx+24(FP), AX
+	CMPQ        SI, $0x04
+	JLE         rows19
+	ADDQ        DX, AX
 	VINSERTF128 $0x01, (AX), Y1, Y1
-	CMPQ        BX, $0x05
-	JLE         rows17
-	ADDQ        ldx+24(FP), AX
+	CMPQ        SI, $0x05
+	JLE         rows19
+	ADDQ        DX, AX
 	VINSERTF128 $0x01, (AX), Y2, Y2
-	CMPQ        BX, $0x06
-	JLE         rows17
-	ADDQ        ldx+24(FP), AX
+	CMPQ        SI, $0x06
+	JLE         rows19
+	ADDQ        DX, AX
 	VINSERTF128 $0x01, (AX), Y3, Y3
-	CMPQ        BX, $0x07
-	JLE         rows17
-	ADDQ        ldx+24(FP), AX
+	CMPQ        SI, $0x07
+	JLE         rows19
+	ADDQ        DX, AX
 	VINSERTF128 $0x01, (AX), Y4, Y4
 
-rows17:
+rows19:
 	VUNPCKLPS  Y2, Y1, Y5
 	VUNPCKLPS  Y4, Y3, Y6
 	VUNPCKHPS  Y2, Y1, Y1
@@ -1064,122 +1081,73 @@ rows17:
 	VUNPCKHPD  Y6, Y5, Y4
 	VUNPCKLPD  Y2, Y1, Y5
 	VUNPCKHPD  Y2, Y1, Y1
-	VMASKMOVPS Y3, Y0, (DI)
-	ADDQ       DX, DI
-	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       DX, DI
-	VMASKMOVPS Y5, Y0, (DI)
-	ADDQ       DX, DI
-	VMASKMOVPS Y1, Y0, (DI)
-	ADDQ       DX, DI
-	ADDQ       $0x10, SI
-	SUBQ       $0x04, R8
-	JMP        quad14
+	VMASKMOVPS Y3, Y0, (R8)
+	ADDQ       BX, R8
+	VMASKMOVPS Y4, Y0, (R8)
+	ADDQ       BX, R8
+	VMASKMOVPS Y5, Y0, (R8)
+	ADDQ       BX, R8
+	VMASKMOVPS Y1, Y0, (R8)
+	ADDQ       BX, R8
+	ADDQ       $0x10, DI
+	SUBQ       $0x04, R9
+	CMPQ       R9, $0x04
+	JGE        quad15
+	TESTQ      R9, R9
+	JZ         done18
+	MOVQ       $0x00000004, AX
+	SUBQ       R9, AX
+	IMULQ      BX, AX
+	SUBQ       AX, R8
+	LEAQ       -16(DI)(R9*4), DI
+	MOVQ       $+4, R9
+	JMP        quad15
 
-rest15:
+few17:
 	LEAQ        tailMasks<>+0(SB), AX
-	SUBQ        R8, AX
-	SUBQ        R8, AX
-	SUBQ        R8, AX
-	SUBQ        R8, AX
+	SUBQ        R9, AX
+	SUBQ        R9, AX
+	SUBQ        R9, AX
+	SUBQ        R9, AX
 	VMOVUPS     32(AX), Y1
-	CMPQ        R8, $0x03
-	JNE         other18
-	VXORPS      Y2, Y2, Y2
-	VXORPS      Y3, Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VXORPS      Y5, Y5, Y5
-	MOVQ        SI, AX
-	VMASKMOVPS  (AX), X1, X2
-	CMPQ        BX, $0x01
-	JLE         rows19
-	ADDQ        ldx+24(FP), AX
-	VMASKMOVPS  (AX), X1, X3
-	CMPQ        BX, $0x02
-	JLE         rows19
-	ADDQ        ldx+24(FP), AX
-	VMASKMOVPS  (AX), X1, X4
-	CMPQ        BX, $0x03
-	JLE         rows19
-	ADDQ        ldx+24(FP), AX
-	VMASKMOVPS  (AX), X1, X5
-	CMPQ        BX, $0x04
-	JLE         rows19
-	ADDQ        ldx+24(FP), AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y2, Y2
-	CMPQ        BX, $0x05
-	JLE         rows19
-	ADDQ        ldx+24(FP), AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y3, Y3
-	CMPQ        BX, $0x06
-	JLE         rows19
-	ADDQ        ldx+24(FP), AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y4, Y4
-	CMPQ        BX, $0x07
-	JLE         rows19
-	ADDQ        ldx+24(FP), AX
-	VMASKMOVPS  (AX), X1, X1
-	VINSERTF128 $0x01, X1, Y5, Y5
-
-rows19:
-	VUNPCKLPS  Y3, Y2, Y1
-	VUNPCKLPS  Y5, Y4, Y6
-	VUNPCKHPS  Y3, Y2, Y2
-	VUNPCKHPS  Y5, Y4, Y3
-	VUNPCKLPD  Y6, Y1, Y4
-	VUNPCKHPD  Y6, Y1, Y1
-	VUNPCKLPD  Y3, Y2, Y5
-	VUNPCKHPD  Y3, Y2, Y2
-	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       DX, DI
-	VMASKMOVPS Y1, Y0, (DI)
-	ADDQ       DX, DI
-	VMASKMOVPS Y5, Y0, (DI)
-	ADDQ       DX, DI
-	JMP        done16
-
-other18:
-	CMPQ        R8, $0x02
+	CMPQ        R9, $0x03
 	JNE         other20
 	VXORPS      Y2, Y2, Y2
 	VXORPS      Y3, Y3, Y3
 	VXORPS      Y4, Y4, Y4
 	VXORPS      Y5, Y5, Y5
-	MOVQ        SI, AX
+	MOVQ        DI, AX
 	VMASKMOVPS  (AX), X1, X2
-	CMPQ        BX, $0x01
+	CMPQ        SI, $0x01
 	JLE         rows21
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X3
-	CMPQ        BX, $0x02
+	CMPQ        SI, $0x02
 	JLE         rows21
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X4
-	CMPQ        BX, $0x03
+	CMPQ        SI, $0x03
 	JLE         rows21
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X5
-	CMPQ        BX, $0x04
+	CMPQ        SI, $0x04
 	JLE         rows21
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X6
 	VINSERTF128 $0x01, X6, Y2, Y2
-	CMPQ        BX, $0x05
+	CMPQ        SI, $0x05
 	JLE         rows21
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X6
 	VINSERTF128 $0x01, X6, Y3, Y3
-	CMPQ        BX, $0x06
+	CMPQ        SI, $0x06
 	JLE         rows21
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X6
 	VINSERTF128 $0x01, X6, Y4, Y4
-	CMPQ        BX, $0x07
+	CMPQ        SI, $0x07
 	JLE         rows21
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X1
 	VINSERTF128 $0x01, X1, Y5, Y5
 
@@ -1192,51 +1160,53 @@ rows21:
 	VUNPCKHPD  Y6, Y1, Y1
 	VUNPCKLPD  Y3, Y2, Y5
 	VUNPCKHPD  Y3, Y2, Y2
-	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       DX, DI
-	VMASKMOVPS Y1, Y0, (DI)
-	ADDQ       DX, DI
-	JMP        done16
+	VMASKMOVPS Y4, Y0, (R8)
+	ADDQ       BX, R8
+	VMASKMOVPS Y1, Y0, (R8)
+	ADDQ       BX, R8
+	VMASKMOVPS Y5, Y0, (R8)
+	ADDQ       BX, R8
+	JMP        done18
 
 other20:
-	CMPQ        R8, $0x01
+	CMPQ        R9, $0x02
 	JNE         other22
 	VXORPS      Y2, Y2, Y2
 	VXORPS      Y3, Y3, Y3
 	VXORPS      Y4, Y4, Y4
 	VXORPS      Y5, Y5, Y5
-	MOVQ        SI, AX
+	MOVQ        DI, AX
 	VMASKMOVPS  (AX), X1, X2
-	CMPQ        BX, $0x01
+	CMPQ        SI, $0x01
 	JLE         rows23
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X3
-	CMPQ        BX, $0x02
+	CMPQ        SI, $0x02
 	JLE         rows23
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X4
-	CMPQ        BX, $0x03
+	CMPQ        SI, $0x03
 	JLE         rows23
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X5
-	CMPQ        BX, $0x04
+	CMPQ        SI, $0x04
 	JLE         rows23
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X6
 	VINSERTF128 $0x01, X6, Y2, Y2
-	CMPQ        BX, $0x05
+	CMPQ        SI, $0x05
 	JLE         rows23
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X6
 	VINSERTF128 $0x01, X6, Y3, Y3
-	CMPQ        BX, $0x06
+	CMPQ        SI, $0x06
 	JLE         rows23
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X6
 	VINSERTF128 $0x01, X6, Y4, Y4
-	CMPQ        BX, $0x07
+	CMPQ        SI, $0x07
 	JLE         rows23
-	ADDQ        ldx+24(FP), AX
+	ADDQ        DX, AX
 	VMASKMOVPS  (AX), X1, X1
 	VINSERTF128 $0x01, X1, Y5, Y5
 
@@ -1247,14 +1217,71 @@ rows23:
 	VUNPCKHPS  Y5, Y4, Y3
 	VUNPCKLPD  Y6, Y1, Y4
 	VUNPCKHPD  Y6, Y1, Y1
-	VUNPCKLPD  Y3, Y2, Y1
-	VUNPCKHPD  Y3, Y2, Y1
-	VMASKMOVPS Y4, Y0, (DI)
-	ADDQ       DX, DI
-	JMP        done16
+	VUNPCKLPD  Y3, Y2, Y5
+	VUNPCKHPD  Y3, Y2, Y2
+	VMASKMOVPS Y4, Y0, (R8)
+	ADDQ       BX, R8
+	VMASKMOVPS Y1, Y0, (R8)
+	ADDQ       BX, R8
+	JMP        done18
 
 other22:
-done16:
+	CMPQ        R9, $0x01
+	JNE         other24
+	VXORPS      Y2, Y2, Y2
+	VXORPS      Y3, Y3, Y3
+	VXORPS      Y4, Y4, Y4
+	VXORPS      Y5, Y5, Y5
+	MOVQ        DI, AX
+	VMASKMOVPS  (AX), X1, X2
+	CMPQ        SI, $0x01
+	JLE         rows25
+	ADDQ        DX, AX
+	VMASKMOVPS  (AX), X1, X3
+	CMPQ        SI, $0x02
+	JLE         rows25
+	ADDQ        DX, AX
+	VMASKMOVPS  (AX), X1, X4
+	CMPQ        SI, $0x03
+	JLE         rows25
+	ADDQ        DX, AX
+	VMASKMOVPS  (AX), X1, X5
+	CMPQ        SI, $0x04
+	JLE         rows25
+	ADDQ        DX, AX
+	VMASKMOVPS  (AX), X1, X6
+	VINSERTF128 $0x01, X6, Y2, Y2
+	CMPQ        SI, $0x05
+	JLE         rows25
+	ADDQ        DX, AX
+	VMASKMOVPS  (AX), X1, X6
+	VINSERTF128 $0x01, X6, Y3, Y3
+	CMPQ        SI, $0x06
+	JLE         rows25
+	ADDQ        DX, AX
+	VMASKMOVPS  (AX), X1, X6
+	VINSERTF128 $0x01, X6, Y4, Y4
+	CMPQ        SI, $0x07
+	JLE         rows25
+	ADDQ        DX, AX
+	VMASKMOVPS  (AX), X1, X1
+	VINSERTF128 $0x01, X1, Y5, Y5
+
+rows25:
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKLPS  Y5, Y4, Y6
+	VUNPCKHPS  Y3, Y2, Y2
+	VUNPCKHPS  Y5, Y4, Y3
+	VUNPCKLPD  Y6, Y1, Y4
+	VUNPCKHPD  Y6, Y1, Y1
+	VUNPCKLPD  Y3, Y2, Y1
+	VUNPCKHPD  Y3, Y2, Y1
+	VMASKMOVPS Y4, Y0, (R8)
+	ADDQ       BX, R8
+	JMP        done18
+
+other24:
+done18:
 end3:
 	VZEROUPPER
 	RET
@@ -1926,91 +1953,90 @@ done3:
 // func transposeAVX512(m int, d int, x *float32, ldx int, y *float32, ldy int)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
 TEXT ·transposeAVX512(SB), NOSPLIT, $0-48
-	MOVQ   x+16(FP), AX
-	MOVQ   y+32(FP), CX
-	MOVQ   ldy+40(FP), DX
-	MOVQ   m+0(FP), BX
-	MOVQ   ldx+24(FP), R9
-	IMUL3Q $+16, R9, R9
+	MOVQ x+16(FP), AX
+	MOVQ y+32(FP), CX
+	MOVQ ldx+24(FP), DX
+	MOVQ ldy+40(FP), BX
+	MOVQ m+0(FP), SI
+	CMPQ SI, $0x10
+	JLT  last2
 
 rows1:
-	CMPQ BX, $0x10
-	JLT  last2
-	MOVQ AX, SI
-	MOVQ CX, DI
-	MOVQ d+8(FP), R8
+	MOVQ AX, DI
+	MOVQ CX, R8
+	MOVQ d+8(FP), R9
+	CMPQ R9, $0x04
+	JLT  few6
 
 quad4:
-	CMPQ         R8, $0x04
-	JLT          rest5
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
-	MOVQ         SI, R10
+	MOVQ         DI, R10
 	VMOVUPS      (R10), X0
-	CMPQ         BX, $0x01
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x01
+	JLE          rows8
+	ADDQ         DX, R10
 	VMOVUPS      (R10), X1
-	CMPQ         BX, $0x02
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x02
+	JLE          rows8
+	ADDQ         DX, R10
 	VMOVUPS      (R10), X2
-	CMPQ         BX, $0x03
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x03
+	JLE          rows8
+	ADDQ         DX, R10
 	VMOVUPS      (R10), X3
-	CMPQ         BX, $0x04
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x04
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x01, (R10), Z0, Z0
-	CMPQ         BX, $0x05
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x05
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x01, (R10), Z1, Z1
-	CMPQ         BX, $0x06
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x06
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x01, (R10), Z2, Z2
-	CMPQ         BX, $0x07
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x07
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x01, (R10), Z3, Z3
-	CMPQ         BX, $0x08
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x08
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x02, (R10), Z0, Z0
-	CMPQ         BX, $0x09
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x09
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x02, (R10), Z1, Z1
-	CMPQ         BX, $0x0a
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x0a
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x02, (R10), Z2, Z2
-	CMPQ         BX, $0x0b
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x0b
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x02, (R10), Z3, Z3
-	CMPQ         BX, $0x0c
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x0c
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x03, (R10), Z0, Z0
-	CMPQ         BX, $0x0d
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x0d
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x03, (R10), Z1, Z1
-	CMPQ         BX, $0x0e
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x0e
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x03, (R10), Z2, Z2
-	CMPQ         BX, $0x0f
-	JLE          rows7
-	ADDQ         ldx+24(FP), R10
+	CMPQ         SI, $0x0f
+	JLE          rows8
+	ADDQ         DX, R10
 	VINSERTF32X4 $0x03, (R10), Z3, Z3
 
-rows7:
+rows8:
 	VUNPCKLPS Z1, Z0, Z4
 	VUNPCKLPS Z3, Z2, Z5
 	VUNPCKHPS Z1, Z0, Z0
@@ -2019,103 +2045,113 @@ rows7:
 	VUNPCKHPD Z5, Z4, Z3
 	VUNPCKLPD Z1, Z0, Z4
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z3, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z4, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z0, (DI)
-	ADDQ      DX, DI
-	ADDQ      $0x10, SI
-	SUBQ      $0x04, R8
+	VMOVUPS   Z2, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z3, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z4, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z0, (R8)
+	ADDQ      BX, R8
+	ADDQ      $0x10, DI
+	SUBQ      $0x04, R9
+	CMPQ      R9, $0x04
+	JGE       quad4
+	TESTQ     R9, R9
+	JZ        done7
+	MOVQ      $0x00000004, R10
+	SUBQ      R9, R10
+	IMULQ     BX, R10
+	SUBQ      R10, R8
+	LEAQ      -16(DI)(R9*4), DI
+	MOVQ      $+4, R9
 	JMP       quad4
 
-rest5:
+few6:
 	MOVQ         $-1, R10
-	BZHIQ        R8, R10, R10
+	BZHIQ        R9, R10, R10
 	KMOVW        R10, K1
-	CMPQ         R8, $0x03
-	JNE          other8
+	CMPQ         R9, $0x03
+	JNE          other9
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
-	VMOVUPS.Z    (SI), K1, X0
-	CMPQ         BX, $0x01
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X1
-	CMPQ         BX, $0x02
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X2
-	CMPQ         BX, $0x03
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X3
-	CMPQ         BX, $0x04
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	VMOVUPS.Z    (DI), K1, X0
+	CMPQ         SI, $0x01
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X1
+	CMPQ         SI, $0x02
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X2
+	CMPQ         SI, $0x03
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X3
+	CMPQ         SI, $0x04
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         BX, $0x05
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x05
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         BX, $0x06
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x06
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         BX, $0x07
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x07
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         BX, $0x08
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x08
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         BX, $0x09
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x09
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         BX, $0x0a
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0a
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         BX, $0x0b
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0b
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         BX, $0x0c
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0c
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         BX, $0x0d
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0d
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         BX, $0x0e
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0e
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         BX, $0x0f
-	JLE          rows9
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0f
+	JLE          rows10
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z3, Z3
 
-rows9:
+rows10:
 	VUNPCKLPS Z1, Z0, Z4
 	VUNPCKLPS Z3, Z2, Z5
 	VUNPCKHPS Z1, Z0, Z0
@@ -2124,96 +2160,96 @@ rows9:
 	VUNPCKHPD Z5, Z4, Z3
 	VUNPCKLPD Z1, Z0, Z4
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z3, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z4, (DI)
-	ADDQ      DX, DI
-	JMP       done6
+	VMOVUPS   Z2, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z3, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z4, (R8)
+	ADDQ      BX, R8
+	JMP       done7
 
-other8:
-	CMPQ         R8, $0x02
-	JNE          other10
+other9:
+	CMPQ         R9, $0x02
+	JNE          other11
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
-	VMOVUPS.Z    (SI), K1, X0
-	CMPQ         BX, $0x01
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X1
-	CMPQ         BX, $0x02
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X2
-	CMPQ         BX, $0x03
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X3
-	CMPQ         BX, $0x04
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	VMOVUPS.Z    (DI), K1, X0
+	CMPQ         SI, $0x01
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X1
+	CMPQ         SI, $0x02
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X2
+	CMPQ         SI, $0x03
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X3
+	CMPQ         SI, $0x04
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         BX, $0x05
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x05
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         BX, $0x06
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x06
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         BX, $0x07
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x07
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         BX, $0x08
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x08
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         BX, $0x09
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x09
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         BX, $0x0a
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0a
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         BX, $0x0b
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0b
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         BX, $0x0c
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0c
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         BX, $0x0d
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0d
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         BX, $0x0e
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0e
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         BX, $0x0f
-	JLE          rows11
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0f
+	JLE          rows12
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z3, Z3
 
-rows11:
+rows12:
 	VUNPCKLPS Z1, Z0, Z4
 	VUNPCKLPS Z3, Z2, Z5
 	VUNPCKHPS Z1, Z0, Z0
@@ -2222,94 +2258,94 @@ rows11:
 	VUNPCKHPD Z5, Z4, Z3
 	VUNPCKLPD Z1, Z0, Z4
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z3, (DI)
-	ADDQ      DX, DI
-	JMP       done6
+	VMOVUPS   Z2, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z3, (R8)
+	ADDQ      BX, R8
+	JMP       done7
 
-other10:
-	CMPQ         R8, $0x01
-	JNE          other12
+other11:
+	CMPQ         R9, $0x01
+	JNE          other13
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
-	VMOVUPS.Z    (SI), K1, X0
-	CMPQ         BX, $0x01
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X1
-	CMPQ         BX, $0x02
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X2
-	CMPQ         BX, $0x03
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X3
-	CMPQ         BX, $0x04
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	VMOVUPS.Z    (DI), K1, X0
+	CMPQ         SI, $0x01
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X1
+	CMPQ         SI, $0x02
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X2
+	CMPQ         SI, $0x03
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X3
+	CMPQ         SI, $0x04
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         BX, $0x05
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x05
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         BX, $0x06
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x06
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         BX, $0x07
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x07
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         BX, $0x08
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x08
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         BX, $0x09
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x09
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         BX, $0x0a
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0a
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         BX, $0x0b
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0b
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         BX, $0x0c
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0c
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         BX, $0x0d
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0d
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         BX, $0x0e
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0e
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         BX, $0x0f
-	JLE          rows13
-	ADDQ         ldx+24(FP), SI
-	VMOVUPS.Z    (SI), K1, X4
+	CMPQ         SI, $0x0f
+	JLE          rows14
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, X4
 	VINSERTF32X4 $0x03, X4, Z3, Z3
 
-rows13:
+rows14:
 	VUNPCKLPS Z1, Z0, Z4
 	VUNPCKLPS Z3, Z2, Z5
 	VUNPCKHPS Z1, Z0, Z0
@@ -2318,202 +2354,104 @@ rows13:
 	VUNPCKHPD Z5, Z4, Z3
 	VUNPCKLPD Z1, Z0, Z3
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, (DI)
-	ADDQ      DX, DI
-	JMP       done6
+	VMOVUPS   Z2, (R8)
+	ADDQ      BX, R8
+	JMP       done7
 
-other12:
-done6:
-	ADDQ R9, AX
-	ADDQ $0x40, CX
-	SUBQ $0x10, BX
-	JMP  rows1
+other13:
+done7:
+	IMUL3Q $+16, DX, DI
+	ADDQ   DI, AX
+	ADDQ   $0x40, CX
+	SUBQ   $0x10, SI
+	JZ     end3
+	CMPQ   SI, $0x10
+	JGE    rows1
+	MOVQ   $0x00000010, DI
+	SUBQ   SI, DI
+	IMULQ  DX, DI
+	SUBQ   DI, AX
+	LEAQ   -64(CX)(SI*4), CX
+	MOVQ   $+16, SI
+	JMP    rows1
 
 last2:
-	TESTQ BX, BX
-	JZ    end3
-	MOVQ  $-1, SI
-	BZHIQ BX, SI, SI
-	KMOVW SI, K1
-	MOVQ  AX, SI
-	MOVQ  CX, DI
-	MOVQ  d+8(FP), R8
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+	MOVQ  AX, DI
+	MOVQ  CX, R8
+	MOVQ  d+8(FP), R9
+	CMPQ  R9, $0x04
+	JLT   few17
 
-quad14:
-	CMPQ         R8, $0x04
-	JLT          rest15
+quad15:
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
-	MOVQ         SI, AX
+	MOVQ         DI, AX
 	VMOVUPS      (AX), X0
-	CMPQ         BX, $0x01
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x01
+	JLE          rows19
+	ADDQ         DX, AX
 	VMOVUPS      (AX), X1
-	CMPQ         BX, $0x02
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x02
+	JLE          rows19
+	ADDQ         DX, AX
 	VMOVUPS      (AX), X2
-	CMPQ         BX, $0x03
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x03
+	JLE          rows19
+	ADDQ         DX, AX
 	VMOVUPS      (AX), X3
-	CMPQ         BX, $0x04
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x04
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x01, (AX), Z0, Z0
-	CMPQ         BX, $0x05
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x05
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x01, (AX), Z1, Z1
-	CMPQ         BX, $0x06
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x06
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x01, (AX), Z2, Z2
-	CMPQ         BX, $0x07
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x07
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x01, (AX), Z3, Z3
-	CMPQ         BX, $0x08
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x08
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x02, (AX), Z0, Z0
-	CMPQ         BX, $0x09
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x09
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x02, (AX), Z1, Z1
-	CMPQ         BX, $0x0a
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x0a
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x02, (AX), Z2, Z2
-	CMPQ         BX, $0x0b
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x0b
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x02, (AX), Z3, Z3
-	CMPQ         BX, $0x0c
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x0c
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x03, (AX), Z0, Z0
-	CMPQ         BX, $0x0d
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x0d
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x03, (AX), Z1, Z1
-	CMPQ         BX, $0x0e
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x0e
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x03, (AX), Z2, Z2
-	CMPQ         BX, $0x0f
-	JLE          rows17
-	ADDQ         ldx+24(FP), AX
+	CMPQ         SI, $0x0f
+	JLE          rows19
+	ADDQ         DX, AX
 	VINSERTF32X4 $0x03, (AX), Z3, Z3
-
-rows17:
-	VUNPCKLPS Z1, Z0, Z4
-	VUNPCKLPS Z3, Z2, Z5
-	VUNPCKHPS Z1, Z0, Z0
-	VUNPCKHPS Z3, Z2, Z1
-	VUNPCKLPD Z5, Z4, Z2
-	VUNPCKHPD Z5, Z4, Z3
-	VUNPCKLPD Z1, Z0, Z4
-	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, K1, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z3, K1, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z4, K1, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z0, K1, (DI)
-	ADDQ      DX, DI
-	ADDQ      $0x10, SI
-	SUBQ      $0x04, R8
-	JMP       quad14
-
-rest15:
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVW        AX, K2
-	CMPQ         R8, $0x03
-	JNE          other18
-	VXORPS       Z0, Z0, Z0
-	VXORPS       Z1, Z1, Z1
-	VXORPS       Z2, Z2, Z2
-	VXORPS       Z3, Z3, Z3
-	MOVQ         SI, AX
-	VMOVUPS.Z    (AX), K2, X0
-	CMPQ         BX, $0x01
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X1
-	CMPQ         BX, $0x02
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X2
-	CMPQ         BX, $0x03
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X3
-	CMPQ         BX, $0x04
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         BX, $0x05
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         BX, $0x06
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         BX, $0x07
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         BX, $0x08
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         BX, $0x09
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         BX, $0x0a
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         BX, $0x0b
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         BX, $0x0c
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         BX, $0x0d
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         BX, $0x0e
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         BX, $0x0f
-	JLE          rows19
-	ADDQ         ldx+24(FP), AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z3, Z3
 
 rows19:
 	VUNPCKLPS Z1, Z0, Z4
@@ -2524,93 +2462,110 @@ rows19:
 	VUNPCKHPD Z5, Z4, Z3
 	VUNPCKLPD Z1, Z0, Z4
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, K1, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z3, K1, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z4, K1, (DI)
-	ADDQ      DX, DI
-	JMP       done16
+	VMOVUPS   Z2, K1, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z3, K1, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z4, K1, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z0, K1, (R8)
+	ADDQ      BX, R8
+	ADDQ      $0x10, DI
+	SUBQ      $0x04, R9
+	CMPQ      R9, $0x04
+	JGE       quad15
+	TESTQ     R9, R9
+	JZ        done18
+	MOVQ      $0x00000004, AX
+	SUBQ      R9, AX
+	IMULQ     BX, AX
+	SUBQ      AX, R8
+	LEAQ      -16(DI)(R9*4), DI
+	MOVQ      $+4, R9
+	JMP       quad15
 
-other18:
-	CMPQ         R8, $0x02
+few17:
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVW        AX, K2
+	CMPQ         R9, $0x03
 	JNE          other20
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
-	MOVQ         SI, AX
+	MOVQ         DI, AX
 	VMOVUPS.Z    (AX), K2, X0
-	CMPQ         BX, $0x01
+	CMPQ         SI, $0x01
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X1
-	CMPQ         BX, $0x02
+	CMPQ         SI, $0x02
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X2
-	CMPQ         BX, $0x03
+	CMPQ         SI, $0x03
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X3
-	CMPQ         BX, $0x04
+	CMPQ         SI, $0x04
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         BX, $0x05
+	CMPQ         SI, $0x05
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         BX, $0x06
+	CMPQ         SI, $0x06
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         BX, $0x07
+	CMPQ         SI, $0x07
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         BX, $0x08
+	CMPQ         SI, $0x08
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         BX, $0x09
+	CMPQ         SI, $0x09
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         BX, $0x0a
+	CMPQ         SI, $0x0a
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         BX, $0x0b
+	CMPQ         SI, $0x0b
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         BX, $0x0c
+	CMPQ         SI, $0x0c
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         BX, $0x0d
+	CMPQ         SI, $0x0d
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         BX, $0x0e
+	CMPQ         SI, $0x0e
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         BX, $0x0f
+	CMPQ         SI, $0x0f
 	JLE          rows21
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x03, X4, Z3, Z3
 
@@ -2623,91 +2578,93 @@ rows21:
 	VUNPCKHPD Z5, Z4, Z3
 	VUNPCKLPD Z1, Z0, Z4
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, K1, (DI)
-	ADDQ      DX, DI
-	VMOVUPS   Z3, K1, (DI)
-	ADDQ      DX, DI
-	JMP       done16
+	VMOVUPS   Z2, K1, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z3, K1, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z4, K1, (R8)
+	ADDQ      BX, R8
+	JMP       done18
 
 other20:
-	CMPQ         R8, $0x01
+	CMPQ         R9, $0x02
 	JNE          other22
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
-	MOVQ         SI, AX
+	MOVQ         DI, AX
 	VMOVUPS.Z    (AX), K2, X0
-	CMPQ         BX, $0x01
+	CMPQ         SI, $0x01
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X1
-	CMPQ         BX, $0x02
+	CMPQ         SI, $0x02
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X2
-	CMPQ         BX, $0x03
+	CMPQ         SI, $0x03
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X3
-	CMPQ         BX, $0x04
+	CMPQ         SI, $0x04
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         BX, $0x05
+	CMPQ         SI, $0x05
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         BX, $0x06
+	CMPQ         SI, $0x06
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         BX, $0x07
+	CMPQ         SI, $0x07
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         BX, $0x08
+	CMPQ         SI, $0x08
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         BX, $0x09
+	CMPQ         SI, $0x09
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         BX, $0x0a
+	CMPQ         SI, $0x0a
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         BX, $0x0b
+	CMPQ         SI, $0x0b
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         BX, $0x0c
+	CMPQ         SI, $0x0c
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         BX, $0x0d
+	CMPQ         SI, $0x0d
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         BX, $0x0e
+	CMPQ         SI, $0x0e
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         BX, $0x0f
+	CMPQ         SI, $0x0f
 	JLE          rows23
-	ADDQ         ldx+24(FP), AX
+	ADDQ         DX, AX
 	VMOVUPS.Z    (AX), K2, X4
 	VINSERTF32X4 $0x03, X4, Z3, Z3
 
@@ -2718,14 +2675,111 @@ rows23:
 	VUNPCKHPS Z3, Z2, Z1
 	VUNPCKLPD Z5, Z4, Z2
 	VUNPCKHPD Z5, Z4, Z3
-	VUNPCKLPD Z1, Z0, Z3
+	VUNPCKLPD Z1, Z0, Z4
 	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, K1, (DI)
-	ADDQ      DX, DI
-	JMP       done16
+	VMOVUPS   Z2, K1, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z3, K1, (R8)
+	ADDQ      BX, R8
+	JMP       done18
 
 other22:
-done16:
+	CMPQ         R9, $0x01
+	JNE          other24
+	VXORPS       Z0, Z0, Z0
+	VXORPS       Z1, Z1, Z1
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
+	MOVQ         DI, AX
+	VMOVUPS.Z    (AX), K2, X0
+	CMPQ         SI, $0x01
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X1
+	CMPQ         SI, $0x02
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X2
+	CMPQ         SI, $0x03
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X3
+	CMPQ         SI, $0x04
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x01, X4, Z0, Z0
+	CMPQ         SI, $0x05
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x01, X4, Z1, Z1
+	CMPQ         SI, $0x06
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x01, X4, Z2, Z2
+	CMPQ         SI, $0x07
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x01, X4, Z3, Z3
+	CMPQ         SI, $0x08
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x02, X4, Z0, Z0
+	CMPQ         SI, $0x09
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x02, X4, Z1, Z1
+	CMPQ         SI, $0x0a
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x02, X4, Z2, Z2
+	CMPQ         SI, $0x0b
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x02, X4, Z3, Z3
+	CMPQ         SI, $0x0c
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x03, X4, Z0, Z0
+	CMPQ         SI, $0x0d
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x03, X4, Z1, Z1
+	CMPQ         SI, $0x0e
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x03, X4, Z2, Z2
+	CMPQ         SI, $0x0f
+	JLE          rows25
+	ADDQ         DX, AX
+	VMOVUPS.Z    (AX), K2, X4
+	VINSERTF32X4 $0x03, X4, Z3, Z3
+
+rows25:
+	VUNPCKLPS Z1, Z0, Z4
+	VUNPCKLPS Z3, Z2, Z5
+	VUNPCKHPS Z1, Z0, Z0
+	VUNPCKHPS Z3, Z2, Z1
+	VUNPCKLPD Z5, Z4, Z2
+	VUNPCKHPD Z5, Z4, Z3
+	VUNPCKLPD Z1, Z0, Z3
+	VUNPCKHPD Z1, Z0, Z0
+	VMOVUPS   Z2, K1, (R8)
+	ADDQ      BX, R8
+	JMP       done18
+
+other24:
+done18:
 end3:
 	VZEROUPPER
 	RET
