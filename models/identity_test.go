@@ -19,6 +19,7 @@ var identities = map[string]func(t *testing.T){
 	"layernorm": testLayerNorm,
 	"groupnorm": testGroupNorm,
 	"rmsnorm":   testRMSNorm,
+	"ghost":     testGhost,
 }
 
 func TestIdentities(t *testing.T) {

@@ -154,6 +154,10 @@ var opCases = []opCase{
 		bad:   [][]tensor.Shape{each(sCol, sRow), each(sCol, sMat), each(sCol, tensor.Shape{testD, 1})},
 		build: func(n []*G.Node) (*G.Node, error) { return EMA(n[0], n[1], 0.1, 1.25) },
 	}, {
+		name: "EMARows", args: []arg{columnArg("old"), matrixArg("new")}, noSym: true,
+		bad:   [][]tensor.Shape{each(sRow, sMat), each(sCol, sCol), each(sMat, sMat)},
+		build: func(n []*G.Node) (*G.Node, error) { return EMARows(n[0], n[1], 0.1, 1.25) },
+	}, {
 		name: "EMA of matrices", args: []arg{matrixArg("old"), matrixArg("new")},
 		build: func(n []*G.Node) (*G.Node, error) { return EMA(n[0], n[1], 0.3, 1) },
 	}, {

@@ -65,6 +65,8 @@ func simple(op G.Op) (in *Instr, ok bool) {
 		return &Instr{Op: OpSquaredDev}, true
 	case ops.EMAOp:
 		return &Instr{Op: OpEMA, Alpha: op.Alpha, Scale: op.Scale}, true
+	case ops.EMARowsOp:
+		return &Instr{Op: OpEMARows, Alpha: op.Alpha, Scale: op.Scale}, true
 	case ops.CorrectOp:
 		return &Instr{Op: OpCorrect}, true
 	case ops.CrossEntropyRowsOp:

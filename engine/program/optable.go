@@ -50,6 +50,7 @@ const (
 	OpScaleColumns
 	OpSquaredDev
 	OpEMA
+	OpEMARows
 	OpCrossEntropy
 	OpCrossEntropyGrad
 	OpCrossEntropyBoth
@@ -131,6 +132,7 @@ var table = [opEnd]row{
 	OpScaleColumns: {name: "scale columns", sig: "g[m,d] gamma[d] → dx[m,d]", share: elementwise, flops: each(1)},
 	OpSquaredDev:   {name: "squared deviation", sig: "x[m,d] mean[d] → y[m,d]", share: elementwise, flops: each(2)},
 	OpEMA:          {name: "ema", sig: "old[m,d] new[m,d] → y[m,d]", share: elementwise, flops: each(2)},
+	OpEMARows:      {name: "ema of rows", sig: "old[d] new[m,d] → y[d]", share: byColumns, flops: each(3)}, // towards each row in turn
 
 	// scale has one element, or one a row.
 	OpCrossEntropy:     {name: "cross entropy", sig: "logits[m,d] labels[m] → rows[m]", share: byRows, flops: each(25)},

@@ -87,6 +87,12 @@ func TestEMA(t *testing.T) {
 				norm.EMA(old.x[r][i*old.ld:][:s.d], recent.x[r][i*s.d:][:s.d], 0.1, 1.25, x[i*old.ld:][:s.d])
 			}
 		})
+
+		l = newLaunch(t, "ema_rows")
+		old, recent = in(l, 1, s.d, s.d, v.draw), in(l, s.m, s.d, s.d+s.gap, v.draw)
+		again(l, old)
+		l.run(s.m, s.d, []int{s.m, s.d, recent.ld}, 0.1, 1.25)
+		old.check("out", func(r int, x []float32) { norm.EMARows(s.m, s.d, old.x[r], recent.x[r], recent.ld, 0.1, 1.25, x) })
 	})
 }
 

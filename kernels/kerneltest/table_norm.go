@@ -90,6 +90,25 @@ func statistics[T kernels.Float]() []kernel[T] {
 		tol:   4,
 		alias: [][2]int{{2, 0}, {2, 1}},
 	}, {
+		name:     "norm.EMARows",
+		operands: []operand{read("old", perCol), read("new", matrix), written("out", perCol)},
+		run: func(s size, a []arg[T]) {
+			norm.EMARows(s.m, s.d, a[0].x, a[1].x, a[1].ld, alpha, scale, a[2].x)
+		},
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				v := a[0].at(0, j)
+				mag := math.Abs(v)
+				for i := range s.m {
+					p, q := (1-alpha)*v, alpha*(scale*a[1].at(i, j))
+					v, mag = p+q, mag+math.Abs(p)+math.Abs(q)
+				}
+				a[2].set(0, j, v, mag)
+			}
+		},
+		tol:   4,
+		alias: [][2]int{{2, 0}},
+	}, {
 		name:     "norm.InvStd",
 		operands: []operand{read("variance", perCol).of(positive), written("out", perCol)},
 		run:      func(s size, a []arg[T]) { norm.InvStd(s.d, a[0].x, eps, a[1].x) },

@@ -26,6 +26,7 @@ var PTX = []cuda.Module{{File: "stats.ptx", PTX: statsPTX, Kernels: []cuda.Kerne
 	{Name: "accumulate_matrix", In: "x", Out: "acc", Ints: "m d ldx ldacc"},
 	{Name: "from_accumulator", In: "acc", Out: "y", Ints: "m d ldacc ldy", Doubles: "scale"},
 	{Name: "ema", In: "old recent", Out: "out", Ints: "m d ldold ldrecent ldout", Floats: "alpha scale"},
+	{Name: "ema_rows", In: "old recent", Out: "out", Ints: "m d ldrecent", Floats: "alpha scale", Over: cuda.Column},
 }}, {File: "transform.ptx", PTX: transformPTX, Kernels: []cuda.Kernel{
 	{Name: "center", In: "x", Out: "y mean", Ints: "m d ldx ldy", Over: cuda.Columns},
 	{Name: "standardize", In: "x", Out: "xhat mean variance invstd", Ints: "m d ldx ldxhat", Doubles: "eps", Over: cuda.Columns},

@@ -109,3 +109,19 @@ ema(CONTROL, TENSOR(const float, old), TENSOR(const float, recent), TENSOR(float
                  alpha, scale);
   store4(at(REPLICA(out), ldout, q.i, q.j), q.n, v);
 }
+
+// ema_rows: ema towards each of m rows in turn. One thread a column. out may be old.
+KERNEL(STATS_THREADS)
+ema_rows(CONTROL, TENSOR(const float, old), TENSOR(const float, recent), TENSOR(float, out), int m, int d, int ldrecent,
+         float alpha, float scale) {
+  RETURN_IF_DIVERGED
+  const int j = stats_column();
+  if (j < d) {
+    const float *from = REPLICA(recent) + j, keep = 1.0f - alpha;
+    float v = REPLICA(old)[j];
+    for (int i = 0; i < m; i++) {
+      v = keep * v + alpha * (scale * from[(long long)i * ldrecent]);
+    }
+    REPLICA(out)[j] = v;
+  }
+}

@@ -181,3 +181,15 @@ func EMA[T kernels.Float](old, new []T, alpha, scale T, out []T) {
 		out[j] = T(keep*v) + T(alpha*T(scale*new[j]))
 	}
 }
+
+// EMARows is EMA for each row of the m×d matrix new, one after the other: out begins as old,
+// of length d, and moves towards row 0, then row 1, and so on. out may be old.
+func EMARows[T kernels.Float](m, d int, old, new []T, ldnew int, alpha, scale T, out []T) {
+	kernels.CheckVector(d, len(old), "norm: old is shorter than d")
+	kernels.CheckMatrix(m, d, len(new), ldnew, "norm: new is too short for its shape")
+	kernels.CheckVector(d, len(out), "norm: out is shorter than d")
+	copy(out[:d], old)
+	for i := range rows(m, d) {
+		EMA(out[:d], new[i*ldnew:][:d], alpha, scale, out[:d])
+	}
+}

@@ -117,6 +117,9 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 				norm.EMA(a.x[0].run(e, q, i, q.d), a.x[1].run(e, q, i, q.d), T(a.Alpha), T(a.Scale), a.y[0].run(e, q, i, q.d))
 			}
 		}),
+		program.OpEMARows: part(func(a *args[T], e *env, q rect) {
+			norm.EMARows(q.m, q.d, a.x[0].cols1(e, q), a.x[1].in(e, q), a.x[1].ld, T(a.Alpha), T(a.Scale), a.y[0].cols1(e, q))
+		}),
 
 		program.OpCrossEntropy: part(func(a *args[T], e *env, q rect) {
 			loss.SoftmaxCrossEntropy(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].rows1(e, q), a.y[0].rows1(e, q))

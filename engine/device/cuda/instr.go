@@ -58,6 +58,7 @@ var bindings = map[program.Op]binding{
 	program.OpScaleColumns:      kernel("scale_columns"),
 	program.OpSquaredDev:        kernel("squared_dev"),
 	program.OpEMA:               kernel("ema"),
+	program.OpEMARows:           kernel("ema_rows"),
 
 	program.OpCrossEntropy:     kernel("cross_entropy"),
 	program.OpCrossEntropyGrad: kernel("cross_entropy_grad"),

@@ -305,6 +305,7 @@ var examples = map[program.Op][]build{
 	program.OpRescale:           simple(program.OpRescale, program.Instr{Eps: 1e-3}),
 	program.OpStandardizeAffine: simple(program.OpStandardizeAffine, program.Instr{Eps: 1e-3}),
 	program.OpEMA:               simple(program.OpEMA, program.Instr{Alpha: 0.25, Scale: 2}),
+	program.OpEMARows:           simple(program.OpEMARows, program.Instr{Alpha: 0.25, Scale: 2}),
 	program.OpStandardizeGrad: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpStandardizeGrad, In: list{w.of(m, d), w.of(m, d), w.positive(1, d)}, Out: list{w.of(m, d), w.scratch(program.Float64, 1, 2*d)}})
 	}},
