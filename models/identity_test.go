@@ -20,6 +20,9 @@ var identities = map[string]func(t *testing.T){
 	"groupnorm": testGroupNorm,
 	"rmsnorm":   testRMSNorm,
 	"ghost":     testGhost,
+	"brn":       testBRN,
+
+	"weightnorm": testWeightNorm,
 }
 
 func TestIdentities(t *testing.T) {

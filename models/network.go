@@ -29,6 +29,7 @@ type Network struct {
 	InitSD  float64
 	Norm    norm.Method
 	DType   program.DType // Float32 or Float64
+	Steps   int           // that the training is to take, for methods that go by it; 0: not known
 }
 
 // Layer is a hidden layer.
@@ -109,6 +110,22 @@ func (n *Network) Layers() []string {
 	return out
 }
 
+// Matrices returns the names of the matrices that the linear layers train, fc1's first:
+// fc1.weight, unless the method computes the weights from others.
+func (n *Network) Matrices() ([]string, error) {
+	states, err := n.states()
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, t := range states {
+		if t.Trained && t.Init.Random {
+			out = append(out, t.Name)
+		}
+	}
+	return out, nil
+}
+
 // Built is one graph of the network.
 type Built struct {
 	Graph     *G.ExprGraph
@@ -139,7 +156,7 @@ func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
 	b.Labels = G.NewVector(b.Graph, dt, G.WithShape(batch), G.WithName("labels"))
 	h, sizes := b.X, n.sizes()
 	for i, layer := range n.Layers() {
-		fc := norm.NewScope(n.Norm, norm.Scope{Name: layer, Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, Layer: i, SD: n.InitSD})
+		fc := norm.NewScope(n.Norm, norm.Scope{Name: layer, Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, Steps: n.Steps, Layer: i, SD: n.InitSD})
 		z, err := n.linear(b, fc, h)
 		if err != nil {
 			return nil, fmt.Errorf("layer %s: %w", layer, err)
@@ -149,7 +166,7 @@ func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
 			break
 		}
 		b.Linear = append(b.Linear, z)
-		s := norm.NewScope(n.Norm, norm.Scope{Name: fmt.Sprintf("norm%d", i+1), Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, Layer: i})
+		s := norm.NewScope(n.Norm, norm.Scope{Name: fmt.Sprintf("norm%d", i+1), Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, Steps: n.Steps, Layer: i})
 		if z, err = s.Normalize(z); err != nil {
 			return nil, err
 		}

@@ -2,12 +2,15 @@ package models_test
 
 import (
 	"context"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"driftless/engine/device/cpu"
+	"driftless/engine/ops"
+	"driftless/models"
 	"driftless/models/norm"
 
 	"gonum.org/v1/gonum/mat"
@@ -154,4 +157,72 @@ func TestShardsMakeABatch(t *testing.T) {
 	if d := mat.Norm(apart, 2); d < 0.1 {
 		t.Errorf("virtual batches differ from the whole batch by %g only", d)
 	}
+}
+
+// testBRN: before the ramp opens it is batchnorm; when nothing is held its result is that of
+// the running statistics, and where it is held that of r and d at their limits; the gradient
+// is batchnorm's times r, whose sum over a batch is 0, in every case.
+func testBRN(t *testing.T) {
+	const rows, cols, eps = 9, 5, 0.01
+	rng := rand.New(rand.NewPCG(5, 6))
+	x, g := normal(rng, rows, cols), normal(rng, rows, cols)
+	mean, variance := moments(x.RawMatrix().Data, cols)
+	state := map[string][]float64{"norm1.running_mean": {0.3, -2, 0.1, 4, -0.2}, "norm1.running_var": {1, 30, 0.01, 2, 0.5}}
+	of := func(name string, steps float64, opts ...models.Option) (y, dx *mat.Dense) {
+		values := map[string][]float64{"norm1.steps": {steps}}
+		maps.Copy(values, state)
+		return through(t, norm.Must(name), x, g, values, opts...)
+	}
+	plainY, plainDX := of("batchnorm:eps=0.01", 0)
+	evalY, _ := of("batchnorm:eps=0.01", 0, models.Evaluation())
+
+	y, dx := of("brn:eps=0.01:ramp=80", 10) // an eighth of it
+	alike(t, "x̂ before the ramp", y, plainY, 1e-12)
+	alike(t, "dx before the ramp", dx, plainDX, 1e-12)
+	y, _ = of("brn:eps=0.01:ramp=0:rmax=1e6:dmax=1e6", 0)
+	alike(t, "x̂ of which nothing is held", y, evalY, 1e-12)
+
+	for _, c := range []struct{ steps, rmax, dmax float64 }{{10, 1, 0}, {30, 1 + 2.0*20/70, 5 * 20.0 / 40}, {50, 1 + 2*40.0/70, 5}, {80, 3, 5}, {1000, 3, 5}} {
+		y, dx := of("brn:eps=0.01:ramp=80", c.steps)
+		wantY, wantDX := mat.DenseCopyOf(plainY), mat.DenseCopyOf(plainDX)
+		held := 0
+		for j := range cols {
+			s := math.Sqrt(state["norm1.running_var"][j] + eps)
+			ratio, shift := math.Sqrt(variance[j]+eps)/s, (mean[j]-state["norm1.running_mean"][j])/s
+			r, d := min(max(ratio, 1/c.rmax), c.rmax), min(max(shift, -c.dmax), c.dmax)
+			if r != ratio || d != shift {
+				held++
+			}
+			for i := range rows {
+				wantY.Set(i, j, plainY.At(i, j)*r+d)
+				wantDX.Set(i, j, plainDX.At(i, j)*r)
+			}
+		}
+		alike(t, "x̂", y, wantY, 1e-12)
+		alike(t, "dx", dx, wantDX, 1e-12)
+		if held == 0 || held == cols && c.steps == 1000 {
+			t.Errorf("after %v steps %d of %d features are held: the test wants some and not all", c.steps, held, cols)
+		}
+		for j, sum := range columnSums(dx).RawVector().Data {
+			if math.Abs(sum) > 1e-13*rows*c.rmax/math.Sqrt(eps) {
+				t.Errorf("the sum of dx is %g in column %d", sum, j)
+			}
+		}
+	}
+
+	// A training of fewer steps than the ramp has a ramp of its length.
+	for planned, want := range map[int]float64{0: 40000, 3000: 3000, 50000: 40000} {
+		m := small(norm.Must("brn"))
+		m.Steps = planned
+		b, err := m.Build(norm.Training, 4)
+		must(t, err)
+		for _, n := range b.Graph.AllNodes() {
+			if op, ok := n.Op().(ops.RenormScaleOp); ok && (op.Ramp.To != want || op.Ramp.From != want/8) {
+				t.Errorf("the ramp of a training of %d steps is %v", planned, op.Ramp)
+			}
+		}
+	}
+	r := newRig(t, small(norm.Must("brn")), cpu.New(), 1)
+	must(t, r.session.Run(context.Background(), r.train, 7))
+	close(t, "steps", r.read(t, "norm2.steps", 0), []float64{7}, 0)
 }

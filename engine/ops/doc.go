@@ -47,6 +47,7 @@
 //	ZCA(cov, relEps)              (cov + εI)^(-1/2)
 //	EMA(old, new, alpha, scale)   (1-alpha)*old + alpha*scale*new
 //	EMARows(old, new, alpha, scale) the same towards each row of new in turn
+//	RenormScale(variance, running, steps, …), RenormShift(mean, running, variance, steps, …)
 //	State(n)                      n, as a constant that training does not change
 //	Assign(state, value, every, late)
 //	ReLU(x)                       max(x, 0)

@@ -67,6 +67,10 @@ func simple(op G.Op) (in *Instr, ok bool) {
 		return &Instr{Op: OpEMA, Alpha: op.Alpha, Scale: op.Scale}, true
 	case ops.EMARowsOp:
 		return &Instr{Op: OpEMARows, Alpha: op.Alpha, Scale: op.Scale}, true
+	case ops.RenormScaleOp:
+		return &Instr{Op: OpRenormScale, Eps: op.Eps, Ramp: op.Ramp}, true
+	case ops.RenormShiftOp:
+		return &Instr{Op: OpRenormShift, Eps: op.Eps, Ramp: op.Ramp}, true
 	case ops.CorrectOp:
 		return &Instr{Op: OpCorrect}, true
 	case ops.CrossEntropyRowsOp:

@@ -51,6 +51,8 @@ const (
 	OpSquaredDev
 	OpEMA
 	OpEMARows
+	OpRenormScale
+	OpRenormShift
 	OpCrossEntropy
 	OpCrossEntropyGrad
 	OpCrossEntropyBoth
@@ -133,6 +135,8 @@ var table = [opEnd]row{
 	OpSquaredDev:   {name: "squared deviation", sig: "x[m,d] mean[d] → y[m,d]", share: elementwise, flops: each(2)},
 	OpEMA:          {name: "ema", sig: "old[m,d] new[m,d] → y[m,d]", share: elementwise, flops: each(2)},
 	OpEMARows:      {name: "ema of rows", sig: "old[d] new[m,d] → y[d]", share: byColumns, flops: each(3)}, // towards each row in turn
+	OpRenormScale:  {name: "renorm scale", sig: "variance[m,d] running[m,d] steps → r[m,d]", share: elementwise, flops: each(10)},
+	OpRenormShift:  {name: "renorm shift", sig: "mean[m,d] running[m,d] variance[m,d] steps → y[m,d]", share: elementwise, flops: each(6)},
 
 	// scale has one element, or one a row.
 	OpCrossEntropy:     {name: "cross entropy", sig: "logits[m,d] labels[m] → rows[m]", share: byRows, flops: each(25)},

@@ -96,6 +96,36 @@ func TestEMA(t *testing.T) {
 	})
 }
 
+func TestRenorm(t *testing.T) {
+	const steps = 3
+	sweep(t, func(t *testing.T, s shape, v mode) {
+		variance := func(r *rand.Rand) float32 { return abs(v.draw(r)) }
+		l := newLaunch(t, "renorm_scale")
+		a, b := in(l, s.m, s.d, s.d+s.gap, variance), in(l, s.m, s.d, s.d, variance)
+		in(l, 1, 1, 1, func(*rand.Rand) float32 { return steps })
+		y := out[float32](l, s.m, s.d, s.d+s.gap)
+		l.run(s.m, s.d, []int{s.m, s.d, a.ld, b.ld, y.ld}, eps, 1.5, 1, 5)
+		y.check("r", func(r int, y []float32) {
+			for i := range s.m {
+				norm.RenormScale(s.d, a.x[r][i*a.ld:][:s.d], b.x[r][i*b.ld:][:s.d], eps, 1.25, y[i*(s.d+s.gap):][:s.d])
+			}
+		})
+
+		l = newLaunch(t, "renorm_shift")
+		mean, running, b := in(l, s.m, s.d, s.d+s.gap, v.draw), in(l, s.m, s.d, s.d, v.draw), in(l, s.m, s.d, s.d, variance)
+		in(l, 1, 1, 1, func(*rand.Rand) float32 { return steps })
+		y = out[float32](l, s.m, s.d, s.d+s.gap)
+		l.run(s.m, s.d, []int{s.m, s.d, mean.ld, running.ld, b.ld, y.ld}, eps, 0.5, 1, 5)
+		y.check("y", func(r int, y []float32) {
+			for i := range s.m {
+				norm.RenormShift(s.d, mean.x[r][i*mean.ld:][:s.d], running.x[r][i*s.d:][:s.d], b.x[r][i*s.d:][:s.d], eps, 0.25, y[i*(s.d+s.gap):][:s.d])
+			}
+		})
+	})
+}
+
+func abs(x float32) float32 { return max(x, -x) }
+
 func TestRescale(t *testing.T) {
 	sweep(t, func(t *testing.T, s shape, v mode) {
 		m, d, ld := s.m, s.d, s.d+s.gap

@@ -90,6 +90,30 @@ func statistics[T kernels.Float]() []kernel[T] {
 		tol:   4,
 		alias: [][2]int{{2, 0}, {2, 1}},
 	}, {
+		name: "norm.RenormScale",
+		operands: []operand{read("variance", perCol).of(positive), read("running", perCol).of(positive),
+			written("out", perCol)},
+		run: func(s size, a []arg[T]) { norm.RenormScale(s.d, a[0].x, a[1].x, eps, 1.5, a[2].x) },
+		ref: func(s size, a []*dense) {
+			a[2].each(func(i, j int) (v, mag float64) {
+				return max(1/1.5, min(1.5, math.Sqrt((a[0].at(i, j)+eps)/(a[1].at(i, j)+eps)))), 0
+			})
+		},
+		tol:   8,
+		alias: [][2]int{{2, 0}, {2, 1}},
+	}, {
+		name: "norm.RenormShift",
+		operands: []operand{read("mean", perCol), read("running", perCol), read("variance", perCol).of(positive),
+			written("out", perCol)},
+		run: func(s size, a []arg[T]) { norm.RenormShift(s.d, a[0].x, a[1].x, a[2].x, eps, 0.5, a[3].x) },
+		ref: func(s size, a []*dense) {
+			a[3].each(func(i, j int) (v, mag float64) {
+				return max(-0.5, min(0.5, (a[0].at(i, j)-a[1].at(i, j))/math.Sqrt(a[2].at(i, j)+eps))), 0
+			})
+		},
+		tol:   6,
+		alias: [][2]int{{3, 0}, {3, 1}, {3, 2}},
+	}, {
 		name:     "norm.EMARows",
 		operands: []operand{read("old", perCol), read("new", matrix), written("out", perCol)},
 		run: func(s size, a []arg[T]) {

@@ -120,6 +120,18 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpEMARows: part(func(a *args[T], e *env, q rect) {
 			norm.EMARows(q.m, q.d, a.x[0].cols1(e, q), a.x[1].in(e, q), a.x[1].ld, T(a.Alpha), T(a.Scale), a.y[0].cols1(e, q))
 		}),
+		program.OpRenormScale: part(func(a *args[T], e *env, q rect) {
+			limit := 1 + float64((a.Ramp.Max-1)*a.Ramp.At(float64(a.x[2].of(e)[0])))
+			for i := range q.m {
+				norm.RenormScale(q.d, a.x[0].run(e, q, i, q.d), a.x[1].run(e, q, i, q.d), a.Eps, T(limit), a.y[0].run(e, q, i, q.d))
+			}
+		}),
+		program.OpRenormShift: part(func(a *args[T], e *env, q rect) {
+			limit := a.Ramp.Max * a.Ramp.At(float64(a.x[3].of(e)[0]))
+			for i := range q.m {
+				norm.RenormShift(q.d, a.x[0].run(e, q, i, q.d), a.x[1].run(e, q, i, q.d), a.x[2].run(e, q, i, q.d), a.Eps, T(limit), a.y[0].run(e, q, i, q.d))
+			}
+		}),
 
 		program.OpCrossEntropy: part(func(a *args[T], e *env, q rect) {
 			loss.SoftmaxCrossEntropy(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].rows1(e, q), a.y[0].rows1(e, q))

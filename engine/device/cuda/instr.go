@@ -59,6 +59,8 @@ var bindings = map[program.Op]binding{
 	program.OpSquaredDev:        kernel("squared_dev"),
 	program.OpEMA:               kernel("ema"),
 	program.OpEMARows:           kernel("ema_rows"),
+	program.OpRenormScale:       kernel("renorm_scale"),
+	program.OpRenormShift:       kernel("renorm_shift"),
 
 	program.OpCrossEntropy:     kernel("cross_entropy"),
 	program.OpCrossEntropyGrad: kernel("cross_entropy_grad"),
@@ -93,7 +95,8 @@ func (b *binder) instr(in *program.Instr) (action, error) {
 func kernel(name string) binding {
 	return func(b *binder, in *program.Instr) (action, error) {
 		sh := shape{kernel: name, over: in.Main(), in: in.In, out: in.Out, ints: map[string]int{"act": int(in.Act)},
-			floats: map[string]float64{"eps": in.Eps, "alpha": in.Alpha, "scale": in.Scale, "beta1": in.Rule.Beta1, "beta2": in.Rule.Beta2}}
+			floats: map[string]float64{"eps": in.Eps, "alpha": in.Alpha, "scale": in.Scale, "beta1": in.Rule.Beta1, "beta2": in.Rule.Beta2,
+				"max": in.Ramp.Max, "from": in.Ramp.From, "to": in.Ramp.To}}
 		if len(in.In) > 2 {
 			sh.ints["scales"] = in.In[2].Len()
 		}
