@@ -755,17 +755,13 @@ TEXT ·transposeAVX2(SB), NOSPLIT, $0-48
 	MOVQ ldx+24(FP), DX
 	MOVQ ldy+40(FP), BX
 	MOVQ m+0(FP), SI
-	CMPQ SI, $0x08
-	JLT  last2
 
 rows1:
 	MOVQ AX, DI
 	MOVQ CX, R8
 	MOVQ d+8(FP), R9
-	CMPQ R9, $0x04
-	JLT  few6
 
-quad4:
+quad2:
 	VXORPS      Y0, Y0, Y0
 	VXORPS      Y1, Y1, Y1
 	VXORPS      Y2, Y2, Y2
@@ -773,35 +769,35 @@ quad4:
 	MOVQ        DI, R10
 	VMOVUPS     (R10), X0
 	CMPQ        SI, $0x01
-	JLE         rows8
+	JLE         rows5
 	ADDQ        DX, R10
 	VMOVUPS     (R10), X1
 	CMPQ        SI, $0x02
-	JLE         rows8
+	JLE         rows5
 	ADDQ        DX, R10
 	VMOVUPS     (R10), X2
 	CMPQ        SI, $0x03
-	JLE         rows8
+	JLE         rows5
 	ADDQ        DX, R10
 	VMOVUPS     (R10), X3
 	CMPQ        SI, $0x04
-	JLE         rows8
+	JLE         rows5
 	ADDQ        DX, R10
 	VINSERTF128 $0x01, (R10), Y0, Y0
 	CMPQ        SI, $0x05
-	JLE         rows8
+	JLE         rows5
 	ADDQ        DX, R10
 	VINSERTF128 $0x01, (R10), Y1, Y1
 	CMPQ        SI, $0x06
-	JLE         rows8
+	JLE         rows5
 	ADDQ        DX, R10
 	VINSERTF128 $0x01, (R10), Y2, Y2
 	CMPQ        SI, $0x07
-	JLE         rows8
+	JLE         rows5
 	ADDQ        DX, R10
 	VINSERTF128 $0x01, (R10), Y3, Y3
 
-rows8:
+rows5:
 	VUNPCKLPS Y1, Y0, Y4
 	VUNPCKLPS Y3, Y2, Y5
 	VUNPCKHPS Y1, Y0, Y0
@@ -820,469 +816,34 @@ rows8:
 	ADDQ      BX, R8
 	ADDQ      $0x10, DI
 	SUBQ      $0x04, R9
+	JZ        full3
 	CMPQ      R9, $0x04
-	JGE       quad4
-	TESTQ     R9, R9
-	JZ        done7
+	JGE       quad2
 	MOVQ      $0x00000004, R10
 	SUBQ      R9, R10
 	IMULQ     BX, R10
 	SUBQ      R10, R8
 	LEAQ      -16(DI)(R9*4), DI
 	MOVQ      $+4, R9
-	JMP       quad4
+	JMP       quad2
 
-few6:
-	LEAQ        tailMasks<>+0(SB), R10
-	SUBQ        R9, R10
-	SUBQ        R9, R10
-	SUBQ        R9, R10
-	SUBQ        R9, R10
-	VMOVUPS     32(R10), Y0
-	CMPQ        R9, $0x03
-	JNE         other9
-	VXORPS      Y1, Y1, Y1
-	VXORPS      Y2, Y2, Y2
-	VXORPS      Y3, Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VMASKMOVPS  (DI), X0, X1
-	CMPQ        SI, $0x01
-	JLE         rows10
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X2
-	CMPQ        SI, $0x02
-	JLE         rows10
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X3
-	CMPQ        SI, $0x03
-	JLE         rows10
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X4
-	CMPQ        SI, $0x04
-	JLE         rows10
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X5
-	VINSERTF128 $0x01, X5, Y1, Y1
-	CMPQ        SI, $0x05
-	JLE         rows10
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X5
-	VINSERTF128 $0x01, X5, Y2, Y2
-	CMPQ        SI, $0x06
-	JLE         rows10
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X5
-	VINSERTF128 $0x01, X5, Y3, Y3
-	CMPQ        SI, $0x07
-	JLE         rows10
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X0
-	VINSERTF128 $0x01, X0, Y4, Y4
-
-rows10:
-	VUNPCKLPS Y2, Y1, Y0
-	VUNPCKLPS Y4, Y3, Y5
-	VUNPCKHPS Y2, Y1, Y1
-	VUNPCKHPS Y4, Y3, Y2
-	VUNPCKLPD Y5, Y0, Y3
-	VUNPCKHPD Y5, Y0, Y0
-	VUNPCKLPD Y2, Y1, Y4
-	VUNPCKHPD Y2, Y1, Y1
-	VMOVUPS   Y3, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Y0, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Y4, (R8)
-	ADDQ      BX, R8
-	JMP       done7
-
-other9:
-	CMPQ        R9, $0x02
-	JNE         other11
-	VXORPS      Y1, Y1, Y1
-	VXORPS      Y2, Y2, Y2
-	VXORPS      Y3, Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VMASKMOVPS  (DI), X0, X1
-	CMPQ        SI, $0x01
-	JLE         rows12
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X2
-	CMPQ        SI, $0x02
-	JLE         rows12
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X3
-	CMPQ        SI, $0x03
-	JLE         rows12
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X4
-	CMPQ        SI, $0x04
-	JLE         rows12
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X5
-	VINSERTF128 $0x01, X5, Y1, Y1
-	CMPQ        SI, $0x05
-	JLE         rows12
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X5
-	VINSERTF128 $0x01, X5, Y2, Y2
-	CMPQ        SI, $0x06
-	JLE         rows12
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X5
-	VINSERTF128 $0x01, X5, Y3, Y3
-	CMPQ        SI, $0x07
-	JLE         rows12
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X0
-	VINSERTF128 $0x01, X0, Y4, Y4
-
-rows12:
-	VUNPCKLPS Y2, Y1, Y0
-	VUNPCKLPS Y4, Y3, Y5
-	VUNPCKHPS Y2, Y1, Y1
-	VUNPCKHPS Y4, Y3, Y2
-	VUNPCKLPD Y5, Y0, Y3
-	VUNPCKHPD Y5, Y0, Y0
-	VUNPCKLPD Y2, Y1, Y4
-	VUNPCKHPD Y2, Y1, Y1
-	VMOVUPS   Y3, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Y0, (R8)
-	ADDQ      BX, R8
-	JMP       done7
-
-other11:
-	CMPQ        R9, $0x01
-	JNE         other13
-	VXORPS      Y1, Y1, Y1
-	VXORPS      Y2, Y2, Y2
-	VXORPS      Y3, Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VMASKMOVPS  (DI), X0, X1
-	CMPQ        SI, $0x01
-	JLE         rows14
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X2
-	CMPQ        SI, $0x02
-	JLE         rows14
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X3
-	CMPQ        SI, $0x03
-	JLE         rows14
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X4
-	CMPQ        SI, $0x04
-	JLE         rows14
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X5
-	VINSERTF128 $0x01, X5, Y1, Y1
-	CMPQ        SI, $0x05
-	JLE         rows14
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X5
-	VINSERTF128 $0x01, X5, Y2, Y2
-	CMPQ        SI, $0x06
-	JLE         rows14
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X5
-	VINSERTF128 $0x01, X5, Y3, Y3
-	CMPQ        SI, $0x07
-	JLE         rows14
-	ADDQ        DX, DI
-	VMASKMOVPS  (DI), X0, X0
-	VINSERTF128 $0x01, X0, Y4, Y4
-
-rows14:
-	VUNPCKLPS Y2, Y1, Y0
-	VUNPCKLPS Y4, Y3, Y5
-	VUNPCKHPS Y2, Y1, Y1
-	VUNPCKHPS Y4, Y3, Y2
-	VUNPCKLPD Y5, Y0, Y3
-	VUNPCKHPD Y5, Y0, Y0
-	VUNPCKLPD Y2, Y1, Y0
-	VUNPCKHPD Y2, Y1, Y0
-	VMOVUPS   Y3, (R8)
-	ADDQ      BX, R8
-	JMP       done7
-
-other13:
-done7:
-	IMUL3Q $+8, DX, DI
-	ADDQ   DI, AX
+full3:
+	IMUL3Q $+8, DX, R10
+	ADDQ   R10, AX
 	ADDQ   $0x20, CX
 	SUBQ   $0x08, SI
-	JZ     end3
+	JZ     end4
 	CMPQ   SI, $0x08
 	JGE    rows1
-	MOVQ   $0x00000008, DI
-	SUBQ   SI, DI
-	IMULQ  DX, DI
-	SUBQ   DI, AX
+	MOVQ   $0x00000008, R10
+	SUBQ   SI, R10
+	IMULQ  DX, R10
+	SUBQ   R10, AX
 	LEAQ   -32(CX)(SI*4), CX
 	MOVQ   $+8, SI
 	JMP    rows1
 
-last2:
-	LEAQ    tailMasks<>+0(SB), DI
-	SUBQ    SI, DI
-	SUBQ    SI, DI
-	SUBQ    SI, DI
-	SUBQ    SI, DI
-	VMOVUPS 32(DI), Y0
-	MOVQ    AX, DI
-	MOVQ    CX, R8
-	MOVQ    d+8(FP), R9
-	CMPQ    R9, $0x04
-	JLT     few17
-
-quad15:
-	VXORPS      Y1, Y1, Y1
-	VXORPS      Y2, Y2, Y2
-	VXORPS      Y3, Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	MOVQ        DI, AX
-	VMOVUPS     (AX), X1
-	CMPQ        SI, $0x01
-	JLE         rows19
-	ADDQ        DX, AX
-	VMOVUPS     (AX), X2
-	CMPQ        SI, $0x02
-	JLE         rows19
-	ADDQ        DX, AX
-	VMOVUPS     (AX), X3
-	CMPQ        SI, $0x03
-	JLE         rows19
-	ADDQ        DX, AX
-	VMOVUPS     (AX), X4
-	CMPQ        SI, $0x04
-	JLE         rows19
-	ADDQ        DX, AX
-	VINSERTF128 $0x01, (AX), Y1, Y1
-	CMPQ        SI, $0x05
-	JLE         rows19
-	ADDQ        DX, AX
-	VINSERTF128 $0x01, (AX), Y2, Y2
-	CMPQ        SI, $0x06
-	JLE         rows19
-	ADDQ        DX, AX
-	VINSERTF128 $0x01, (AX), Y3, Y3
-	CMPQ        SI, $0x07
-	JLE         rows19
-	ADDQ        DX, AX
-	VINSERTF128 $0x01, (AX), Y4, Y4
-
-rows19:
-	VUNPCKLPS  Y2, Y1, Y5
-	VUNPCKLPS  Y4, Y3, Y6
-	VUNPCKHPS  Y2, Y1, Y1
-	VUNPCKHPS  Y4, Y3, Y2
-	VUNPCKLPD  Y6, Y5, Y3
-	VUNPCKHPD  Y6, Y5, Y4
-	VUNPCKLPD  Y2, Y1, Y5
-	VUNPCKHPD  Y2, Y1, Y1
-	VMASKMOVPS Y3, Y0, (R8)
-	ADDQ       BX, R8
-	VMASKMOVPS Y4, Y0, (R8)
-	ADDQ       BX, R8
-	VMASKMOVPS Y5, Y0, (R8)
-	ADDQ       BX, R8
-	VMASKMOVPS Y1, Y0, (R8)
-	ADDQ       BX, R8
-	ADDQ       $0x10, DI
-	SUBQ       $0x04, R9
-	CMPQ       R9, $0x04
-	JGE        quad15
-	TESTQ      R9, R9
-	JZ         done18
-	MOVQ       $0x00000004, AX
-	SUBQ       R9, AX
-	IMULQ      BX, AX
-	SUBQ       AX, R8
-	LEAQ       -16(DI)(R9*4), DI
-	MOVQ       $+4, R9
-	JMP        quad15
-
-few17:
-	LEAQ        tailMasks<>+0(SB), AX
-	SUBQ        R9, AX
-	SUBQ        R9, AX
-	SUBQ        R9, AX
-	SUBQ        R9, AX
-	VMOVUPS     32(AX), Y1
-	CMPQ        R9, $0x03
-	JNE         other20
-	VXORPS      Y2, Y2, Y2
-	VXORPS      Y3, Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VXORPS      Y5, Y5, Y5
-	MOVQ        DI, AX
-	VMASKMOVPS  (AX), X1, X2
-	CMPQ        SI, $0x01
-	JLE         rows21
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X3
-	CMPQ        SI, $0x02
-	JLE         rows21
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X4
-	CMPQ        SI, $0x03
-	JLE         rows21
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X5
-	CMPQ        SI, $0x04
-	JLE         rows21
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y2, Y2
-	CMPQ        SI, $0x05
-	JLE         rows21
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y3, Y3
-	CMPQ        SI, $0x06
-	JLE         rows21
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y4, Y4
-	CMPQ        SI, $0x07
-	JLE         rows21
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X1
-	VINSERTF128 $0x01, X1, Y5, Y5
-
-rows21:
-	VUNPCKLPS  Y3, Y2, Y1
-	VUNPCKLPS  Y5, Y4, Y6
-	VUNPCKHPS  Y3, Y2, Y2
-	VUNPCKHPS  Y5, Y4, Y3
-	VUNPCKLPD  Y6, Y1, Y4
-	VUNPCKHPD  Y6, Y1, Y1
-	VUNPCKLPD  Y3, Y2, Y5
-	VUNPCKHPD  Y3, Y2, Y2
-	VMASKMOVPS Y4, Y0, (R8)
-	ADDQ       BX, R8
-	VMASKMOVPS Y1, Y0, (R8)
-	ADDQ       BX, R8
-	VMASKMOVPS Y5, Y0, (R8)
-	ADDQ       BX, R8
-	JMP        done18
-
-other20:
-	CMPQ        R9, $0x02
-	JNE         other22
-	VXORPS      Y2, Y2, Y2
-	VXORPS      Y3, Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VXORPS      Y5, Y5, Y5
-	MOVQ        DI, AX
-	VMASKMOVPS  (AX), X1, X2
-	CMPQ        SI, $0x01
-	JLE         rows23
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X3
-	CMPQ        SI, $0x02
-	JLE         rows23
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X4
-	CMPQ        SI, $0x03
-	JLE         rows23
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X5
-	CMPQ        SI, $0x04
-	JLE         rows23
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y2, Y2
-	CMPQ        SI, $0x05
-	JLE         rows23
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y3, Y3
-	CMPQ        SI, $0x06
-	JLE         rows23
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y4, Y4
-	CMPQ        SI, $0x07
-	JLE         rows23
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X1
-	VINSERTF128 $0x01, X1, Y5, Y5
-
-rows23:
-	VUNPCKLPS  Y3, Y2, Y1
-	VUNPCKLPS  Y5, Y4, Y6
-	VUNPCKHPS  Y3, Y2, Y2
-	VUNPCKHPS  Y5, Y4, Y3
-	VUNPCKLPD  Y6, Y1, Y4
-	VUNPCKHPD  Y6, Y1, Y1
-	VUNPCKLPD  Y3, Y2, Y5
-	VUNPCKHPD  Y3, Y2, Y2
-	VMASKMOVPS Y4, Y0, (R8)
-	ADDQ       BX, R8
-	VMASKMOVPS Y1, Y0, (R8)
-	ADDQ       BX, R8
-	JMP        done18
-
-other22:
-	CMPQ        R9, $0x01
-	JNE         other24
-	VXORPS      Y2, Y2, Y2
-	VXORPS      Y3, Y3, Y3
-	VXORPS      Y4, Y4, Y4
-	VXORPS      Y5, Y5, Y5
-	MOVQ        DI, AX
-	VMASKMOVPS  (AX), X1, X2
-	CMPQ        SI, $0x01
-	JLE         rows25
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X3
-	CMPQ        SI, $0x02
-	JLE         rows25
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X4
-	CMPQ        SI, $0x03
-	JLE         rows25
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X5
-	CMPQ        SI, $0x04
-	JLE         rows25
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y2, Y2
-	CMPQ        SI, $0x05
-	JLE         rows25
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y3, Y3
-	CMPQ        SI, $0x06
-	JLE         rows25
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X6
-	VINSERTF128 $0x01, X6, Y4, Y4
-	CMPQ        SI, $0x07
-	JLE         rows25
-	ADDQ        DX, AX
-	VMASKMOVPS  (AX), X1, X1
-	VINSERTF128 $0x01, X1, Y5, Y5
-
-rows25:
-	VUNPCKLPS  Y3, Y2, Y1
-	VUNPCKLPS  Y5, Y4, Y6
-	VUNPCKHPS  Y3, Y2, Y2
-	VUNPCKHPS  Y5, Y4, Y3
-	VUNPCKLPD  Y6, Y1, Y4
-	VUNPCKHPD  Y6, Y1, Y1
-	VUNPCKLPD  Y3, Y2, Y1
-	VUNPCKHPD  Y3, Y2, Y1
-	VMASKMOVPS Y4, Y0, (R8)
-	ADDQ       BX, R8
-	JMP        done18
-
-other24:
-done18:
-end3:
+end4:
 	VZEROUPPER
 	RET
 
@@ -1951,24 +1512,20 @@ done3:
 	RET
 
 // func transposeAVX512(m int, d int, x *float32, ldx int, y *float32, ldy int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·transposeAVX512(SB), NOSPLIT, $0-48
 	MOVQ x+16(FP), AX
 	MOVQ y+32(FP), CX
 	MOVQ ldx+24(FP), DX
 	MOVQ ldy+40(FP), BX
 	MOVQ m+0(FP), SI
-	CMPQ SI, $0x10
-	JLT  last2
 
 rows1:
 	MOVQ AX, DI
 	MOVQ CX, R8
 	MOVQ d+8(FP), R9
-	CMPQ R9, $0x04
-	JLT  few6
 
-quad4:
+quad2:
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -1976,67 +1533,67 @@ quad4:
 	MOVQ         DI, R10
 	VMOVUPS      (R10), X0
 	CMPQ         SI, $0x01
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VMOVUPS      (R10), X1
 	CMPQ         SI, $0x02
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VMOVUPS      (R10), X2
 	CMPQ         SI, $0x03
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VMOVUPS      (R10), X3
 	CMPQ         SI, $0x04
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x01, (R10), Z0, Z0
 	CMPQ         SI, $0x05
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x01, (R10), Z1, Z1
 	CMPQ         SI, $0x06
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x01, (R10), Z2, Z2
 	CMPQ         SI, $0x07
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x01, (R10), Z3, Z3
 	CMPQ         SI, $0x08
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x02, (R10), Z0, Z0
 	CMPQ         SI, $0x09
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x02, (R10), Z1, Z1
 	CMPQ         SI, $0x0a
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x02, (R10), Z2, Z2
 	CMPQ         SI, $0x0b
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x02, (R10), Z3, Z3
 	CMPQ         SI, $0x0c
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x03, (R10), Z0, Z0
 	CMPQ         SI, $0x0d
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x03, (R10), Z1, Z1
 	CMPQ         SI, $0x0e
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x03, (R10), Z2, Z2
 	CMPQ         SI, $0x0f
-	JLE          rows8
+	JLE          rows5
 	ADDQ         DX, R10
 	VINSERTF32X4 $0x03, (R10), Z3, Z3
 
-rows8:
+rows5:
 	VUNPCKLPS Z1, Z0, Z4
 	VUNPCKLPS Z3, Z2, Z5
 	VUNPCKHPS Z1, Z0, Z0
@@ -2055,731 +1612,33 @@ rows8:
 	ADDQ      BX, R8
 	ADDQ      $0x10, DI
 	SUBQ      $0x04, R9
+	JZ        full3
 	CMPQ      R9, $0x04
-	JGE       quad4
-	TESTQ     R9, R9
-	JZ        done7
+	JGE       quad2
 	MOVQ      $0x00000004, R10
 	SUBQ      R9, R10
 	IMULQ     BX, R10
 	SUBQ      R10, R8
 	LEAQ      -16(DI)(R9*4), DI
 	MOVQ      $+4, R9
-	JMP       quad4
+	JMP       quad2
 
-few6:
-	MOVQ         $-1, R10
-	BZHIQ        R9, R10, R10
-	KMOVW        R10, K1
-	CMPQ         R9, $0x03
-	JNE          other9
-	VXORPS       Z0, Z0, Z0
-	VXORPS       Z1, Z1, Z1
-	VXORPS       Z2, Z2, Z2
-	VXORPS       Z3, Z3, Z3
-	VMOVUPS.Z    (DI), K1, X0
-	CMPQ         SI, $0x01
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X1
-	CMPQ         SI, $0x02
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X2
-	CMPQ         SI, $0x03
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X3
-	CMPQ         SI, $0x04
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         SI, $0x05
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         SI, $0x06
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         SI, $0x07
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         SI, $0x08
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         SI, $0x09
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         SI, $0x0a
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         SI, $0x0b
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         SI, $0x0c
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         SI, $0x0d
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         SI, $0x0e
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         SI, $0x0f
-	JLE          rows10
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z3, Z3
-
-rows10:
-	VUNPCKLPS Z1, Z0, Z4
-	VUNPCKLPS Z3, Z2, Z5
-	VUNPCKHPS Z1, Z0, Z0
-	VUNPCKHPS Z3, Z2, Z1
-	VUNPCKLPD Z5, Z4, Z2
-	VUNPCKHPD Z5, Z4, Z3
-	VUNPCKLPD Z1, Z0, Z4
-	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Z3, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Z4, (R8)
-	ADDQ      BX, R8
-	JMP       done7
-
-other9:
-	CMPQ         R9, $0x02
-	JNE          other11
-	VXORPS       Z0, Z0, Z0
-	VXORPS       Z1, Z1, Z1
-	VXORPS       Z2, Z2, Z2
-	VXORPS       Z3, Z3, Z3
-	VMOVUPS.Z    (DI), K1, X0
-	CMPQ         SI, $0x01
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X1
-	CMPQ         SI, $0x02
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X2
-	CMPQ         SI, $0x03
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X3
-	CMPQ         SI, $0x04
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         SI, $0x05
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         SI, $0x06
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         SI, $0x07
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         SI, $0x08
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         SI, $0x09
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         SI, $0x0a
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         SI, $0x0b
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         SI, $0x0c
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         SI, $0x0d
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         SI, $0x0e
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         SI, $0x0f
-	JLE          rows12
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z3, Z3
-
-rows12:
-	VUNPCKLPS Z1, Z0, Z4
-	VUNPCKLPS Z3, Z2, Z5
-	VUNPCKHPS Z1, Z0, Z0
-	VUNPCKHPS Z3, Z2, Z1
-	VUNPCKLPD Z5, Z4, Z2
-	VUNPCKHPD Z5, Z4, Z3
-	VUNPCKLPD Z1, Z0, Z4
-	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Z3, (R8)
-	ADDQ      BX, R8
-	JMP       done7
-
-other11:
-	CMPQ         R9, $0x01
-	JNE          other13
-	VXORPS       Z0, Z0, Z0
-	VXORPS       Z1, Z1, Z1
-	VXORPS       Z2, Z2, Z2
-	VXORPS       Z3, Z3, Z3
-	VMOVUPS.Z    (DI), K1, X0
-	CMPQ         SI, $0x01
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X1
-	CMPQ         SI, $0x02
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X2
-	CMPQ         SI, $0x03
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X3
-	CMPQ         SI, $0x04
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         SI, $0x05
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         SI, $0x06
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         SI, $0x07
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         SI, $0x08
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         SI, $0x09
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         SI, $0x0a
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         SI, $0x0b
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         SI, $0x0c
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         SI, $0x0d
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         SI, $0x0e
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         SI, $0x0f
-	JLE          rows14
-	ADDQ         DX, DI
-	VMOVUPS.Z    (DI), K1, X4
-	VINSERTF32X4 $0x03, X4, Z3, Z3
-
-rows14:
-	VUNPCKLPS Z1, Z0, Z4
-	VUNPCKLPS Z3, Z2, Z5
-	VUNPCKHPS Z1, Z0, Z0
-	VUNPCKHPS Z3, Z2, Z1
-	VUNPCKLPD Z5, Z4, Z2
-	VUNPCKHPD Z5, Z4, Z3
-	VUNPCKLPD Z1, Z0, Z3
-	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, (R8)
-	ADDQ      BX, R8
-	JMP       done7
-
-other13:
-done7:
-	IMUL3Q $+16, DX, DI
-	ADDQ   DI, AX
+full3:
+	IMUL3Q $+16, DX, R10
+	ADDQ   R10, AX
 	ADDQ   $0x40, CX
 	SUBQ   $0x10, SI
-	JZ     end3
+	JZ     end4
 	CMPQ   SI, $0x10
 	JGE    rows1
-	MOVQ   $0x00000010, DI
-	SUBQ   SI, DI
-	IMULQ  DX, DI
-	SUBQ   DI, AX
+	MOVQ   $0x00000010, R10
+	SUBQ   SI, R10
+	IMULQ  DX, R10
+	SUBQ   R10, AX
 	LEAQ   -64(CX)(SI*4), CX
 	MOVQ   $+16, SI
 	JMP    rows1
 
-last2:
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
-	MOVQ  AX, DI
-	MOVQ  CX, R8
-	MOVQ  d+8(FP), R9
-	CMPQ  R9, $0x04
-	JLT   few17
-
-quad15:
-	VXORPS       Z0, Z0, Z0
-	VXORPS       Z1, Z1, Z1
-	VXORPS       Z2, Z2, Z2
-	VXORPS       Z3, Z3, Z3
-	MOVQ         DI, AX
-	VMOVUPS      (AX), X0
-	CMPQ         SI, $0x01
-	JLE          rows19
-	ADDQ         DX, AX
-	VMOVUPS      (AX), X1
-	CMPQ         SI, $0x02
-	JLE          rows19
-	ADDQ         DX, AX
-	VMOVUPS      (AX), X2
-	CMPQ         SI, $0x03
-	JLE          rows19
-	ADDQ         DX, AX
-	VMOVUPS      (AX), X3
-	CMPQ         SI, $0x04
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x01, (AX), Z0, Z0
-	CMPQ         SI, $0x05
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x01, (AX), Z1, Z1
-	CMPQ         SI, $0x06
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x01, (AX), Z2, Z2
-	CMPQ         SI, $0x07
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x01, (AX), Z3, Z3
-	CMPQ         SI, $0x08
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x02, (AX), Z0, Z0
-	CMPQ         SI, $0x09
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x02, (AX), Z1, Z1
-	CMPQ         SI, $0x0a
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x02, (AX), Z2, Z2
-	CMPQ         SI, $0x0b
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x02, (AX), Z3, Z3
-	CMPQ         SI, $0x0c
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x03, (AX), Z0, Z0
-	CMPQ         SI, $0x0d
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x03, (AX), Z1, Z1
-	CMPQ         SI, $0x0e
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x03, (AX), Z2, Z2
-	CMPQ         SI, $0x0f
-	JLE          rows19
-	ADDQ         DX, AX
-	VINSERTF32X4 $0x03, (AX), Z3, Z3
-
-rows19:
-	VUNPCKLPS Z1, Z0, Z4
-	VUNPCKLPS Z3, Z2, Z5
-	VUNPCKHPS Z1, Z0, Z0
-	VUNPCKHPS Z3, Z2, Z1
-	VUNPCKLPD Z5, Z4, Z2
-	VUNPCKHPD Z5, Z4, Z3
-	VUNPCKLPD Z1, Z0, Z4
-	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, K1, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Z3, K1, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Z4, K1, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Z0, K1, (R8)
-	ADDQ      BX, R8
-	ADDQ      $0x10, DI
-	SUBQ      $0x04, R9
-	CMPQ      R9, $0x04
-	JGE       quad15
-	TESTQ     R9, R9
-	JZ        done18
-	MOVQ      $0x00000004, AX
-	SUBQ      R9, AX
-	IMULQ     BX, AX
-	SUBQ      AX, R8
-	LEAQ      -16(DI)(R9*4), DI
-	MOVQ      $+4, R9
-	JMP       quad15
-
-few17:
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVW        AX, K2
-	CMPQ         R9, $0x03
-	JNE          other20
-	VXORPS       Z0, Z0, Z0
-	VXORPS       Z1, Z1, Z1
-	VXORPS       Z2, Z2, Z2
-	VXORPS       Z3, Z3, Z3
-	MOVQ         DI, AX
-	VMOVUPS.Z    (AX), K2, X0
-	CMPQ         SI, $0x01
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X1
-	CMPQ         SI, $0x02
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X2
-	CMPQ         SI, $0x03
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X3
-	CMPQ         SI, $0x04
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         SI, $0x05
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         SI, $0x06
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         SI, $0x07
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         SI, $0x08
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         SI, $0x09
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         SI, $0x0a
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         SI, $0x0b
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         SI, $0x0c
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         SI, $0x0d
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         SI, $0x0e
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         SI, $0x0f
-	JLE          rows21
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z3, Z3
-
-rows21:
-	VUNPCKLPS Z1, Z0, Z4
-	VUNPCKLPS Z3, Z2, Z5
-	VUNPCKHPS Z1, Z0, Z0
-	VUNPCKHPS Z3, Z2, Z1
-	VUNPCKLPD Z5, Z4, Z2
-	VUNPCKHPD Z5, Z4, Z3
-	VUNPCKLPD Z1, Z0, Z4
-	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, K1, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Z3, K1, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Z4, K1, (R8)
-	ADDQ      BX, R8
-	JMP       done18
-
-other20:
-	CMPQ         R9, $0x02
-	JNE          other22
-	VXORPS       Z0, Z0, Z0
-	VXORPS       Z1, Z1, Z1
-	VXORPS       Z2, Z2, Z2
-	VXORPS       Z3, Z3, Z3
-	MOVQ         DI, AX
-	VMOVUPS.Z    (AX), K2, X0
-	CMPQ         SI, $0x01
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X1
-	CMPQ         SI, $0x02
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X2
-	CMPQ         SI, $0x03
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X3
-	CMPQ         SI, $0x04
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         SI, $0x05
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         SI, $0x06
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         SI, $0x07
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         SI, $0x08
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         SI, $0x09
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         SI, $0x0a
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         SI, $0x0b
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         SI, $0x0c
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         SI, $0x0d
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         SI, $0x0e
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         SI, $0x0f
-	JLE          rows23
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z3, Z3
-
-rows23:
-	VUNPCKLPS Z1, Z0, Z4
-	VUNPCKLPS Z3, Z2, Z5
-	VUNPCKHPS Z1, Z0, Z0
-	VUNPCKHPS Z3, Z2, Z1
-	VUNPCKLPD Z5, Z4, Z2
-	VUNPCKHPD Z5, Z4, Z3
-	VUNPCKLPD Z1, Z0, Z4
-	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, K1, (R8)
-	ADDQ      BX, R8
-	VMOVUPS   Z3, K1, (R8)
-	ADDQ      BX, R8
-	JMP       done18
-
-other22:
-	CMPQ         R9, $0x01
-	JNE          other24
-	VXORPS       Z0, Z0, Z0
-	VXORPS       Z1, Z1, Z1
-	VXORPS       Z2, Z2, Z2
-	VXORPS       Z3, Z3, Z3
-	MOVQ         DI, AX
-	VMOVUPS.Z    (AX), K2, X0
-	CMPQ         SI, $0x01
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X1
-	CMPQ         SI, $0x02
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X2
-	CMPQ         SI, $0x03
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X3
-	CMPQ         SI, $0x04
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z0, Z0
-	CMPQ         SI, $0x05
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z1, Z1
-	CMPQ         SI, $0x06
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z2, Z2
-	CMPQ         SI, $0x07
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x01, X4, Z3, Z3
-	CMPQ         SI, $0x08
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z0, Z0
-	CMPQ         SI, $0x09
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z1, Z1
-	CMPQ         SI, $0x0a
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z2, Z2
-	CMPQ         SI, $0x0b
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x02, X4, Z3, Z3
-	CMPQ         SI, $0x0c
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z0, Z0
-	CMPQ         SI, $0x0d
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z1, Z1
-	CMPQ         SI, $0x0e
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z2, Z2
-	CMPQ         SI, $0x0f
-	JLE          rows25
-	ADDQ         DX, AX
-	VMOVUPS.Z    (AX), K2, X4
-	VINSERTF32X4 $0x03, X4, Z3, Z3
-
-rows25:
-	VUNPCKLPS Z1, Z0, Z4
-	VUNPCKLPS Z3, Z2, Z5
-	VUNPCKHPS Z1, Z0, Z0
-	VUNPCKHPS Z3, Z2, Z1
-	VUNPCKLPD Z5, Z4, Z2
-	VUNPCKHPD Z5, Z4, Z3
-	VUNPCKLPD Z1, Z0, Z3
-	VUNPCKHPD Z1, Z0, Z0
-	VMOVUPS   Z2, K1, (R8)
-	ADDQ      BX, R8
-	JMP       done18
-
-other24:
-done18:
-end3:
+end4:
 	VZEROUPPER
 	RET

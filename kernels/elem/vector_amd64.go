@@ -66,14 +66,16 @@ func addRow32(m, d int, x []float32, ldx int, row, y []float32, ldy int) bool {
 	return true
 }
 
-// transpose32 is Transpose for a matrix that has elements, some rows after the others.
+// transpose32 is Transpose for all but the smallest matrices, a block of rows after the other;
+// the last is done with rows before it if it has few.
 func transpose32(m, d int, x []float32, ldx int, y []float32, ldy int) bool {
-	if kernels.CurrentISA() == kernels.Go || d > blockSize {
+	if kernels.CurrentISA() == kernels.Go || m < 8 || d < 4 || d > blockSize {
 		return false
 	}
 	rows := max(16, blockSize/d&^15)
 	for i := 0; i < m; i += rows {
-		transposeBlock(min(rows, m-i), d, &x[i*ldx], 4*ldx, &y[i], 4*ldy)
+		first := min(i, max(0, m-16))
+		transposeBlock(min(i+rows, m)-first, d, &x[first*ldx], 4*ldx, &y[first], 4*ldy)
 	}
 	return true
 }
@@ -101,7 +103,7 @@ func mapBlock(op Unary, n int, x, out *float32) {
 
 //go:noinline
 func transposeBlock(m, d int, x *float32, ldx int, y *float32, ldy int) {
-	if kernels.CurrentISA() >= kernels.AVX512 {
+	if kernels.CurrentISA() >= kernels.AVX512 && m >= 16 {
 		transposeAVX512(m, d, x, ldx, y, ldy)
 	} else {
 		transposeAVX2(m, d, x, ldx, y, ldy)

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"fmt"
 	"math/bits"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -80,83 +81,49 @@ func binary(v vec.V, name, formula string, f func(a, b Op) vec.Reg) {
 
 // transpose writes Transpose: four columns of as many rows as a vector has lanes become
 // four vectors. Of what is left of the rows, or columns, the last are done with others that
-// were done before: masks, which are slow, are for matrices with less than that.
+// were done before.
 func transpose(v vec.V) {
 	vec.Text("transpose"+v.Name, "func(m, d int, x *float32, ldx int, y *float32, ldy int)",
-		"transpose"+v.Name+" writes the transpose of m×d elements, at least one; ldx and ldy are in bytes.")
+		fmt.Sprintf("transpose%s writes the transpose of m×d elements, m ≥ %d and d ≥ 4; ldx and ldy are in bytes.", v.Name, v.Lanes()))
 	x, y, ldx, ldy, left := vec.Arg("x"), vec.Arg("y"), vec.Arg("ldx"), vec.Arg("ldy"), vec.Arg("m")
-	lanes, from, to, cols := Imm(uint64(v.Lanes())), GP64(), GP64(), GP64()
-	back := func(n uint64, left, p, step vec.GP) { // p by so many steps as n has more than left
-		by := GP64()
+	lanes, from, to, cols, by := Imm(uint64(v.Lanes())), GP64(), GP64(), GP64(), GP64()
+	back := func(n int, left, p, step vec.GP) { // p by so many steps as n has more than left
 		MOVQ(U32(n), by)
 		SUBQ(left, by)
 		IMULQ(step, by)
 		SUBQ(by, p)
 	}
-	// band does so many rows, all lanes if there is no mask.
-	band := func(there *vec.Mask) {
-		four := func(n int, tail *vec.Mask) {
-			c := v.Turn(v.GatherRows(from, ldx, left, tail))
-			for _, c := range c[:n] {
-				if there == nil {
-					v.Store(c, Mem{Base: to})
-				} else {
-					v.StoreMasked(c, *there, Mem{Base: to})
-				}
-				ADDQ(ldy, to)
-			}
-		}
-		quad, rest, few, done := vec.NewLabel("quad"), vec.NewLabel("rest"), vec.NewLabel("few"), vec.NewLabel("done")
-		MOVQ(x, from)
-		MOVQ(y, to)
-		MOVQ(vec.Step("d"), cols)
-		CMPQ(cols, Imm(4))
-		JLT(LabelRef(few))
-		Label(quad)
-		four(4, nil)
-		ADDQ(Imm(16), from)
-		SUBQ(Imm(4), cols)
-		CMPQ(cols, Imm(4))
-		JGE(LabelRef(quad))
-		Label(rest)
-		TESTQ(cols, cols)
-		JZ(LabelRef(done))
-		back(4, cols, to, ldy)
-		LEAQ(Mem{Base: from, Index: cols, Scale: 4, Disp: -16}, from)
-		MOVQ(I32(4), cols)
-		JMP(LabelRef(quad))
-		Label(few)
-		tail := v.Tail(cols)
-		for n := 3; n > 0; n-- {
-			other := vec.NewLabel("other")
-			CMPQ(cols, Imm(uint64(n)))
-			JNE(LabelRef(other))
-			four(n, &tail)
-			JMP(LabelRef(done))
-			Label(other)
-		}
-		Label(done)
+	rows, quad, full, end := vec.NewLabel("rows"), vec.NewLabel("quad"), vec.NewLabel("full"), vec.NewLabel("end")
+	Label(rows)
+	MOVQ(x, from)
+	MOVQ(y, to)
+	MOVQ(vec.Step("d"), cols)
+	Label(quad)
+	for _, c := range v.Turn(v.GatherRows(from, ldx, left, nil)) {
+		v.Store(c, Mem{Base: to})
+		ADDQ(ldy, to)
 	}
-	next, last, end := vec.NewLabel("rows"), vec.NewLabel("last"), vec.NewLabel("end")
-	CMPQ(left, lanes)
-	JLT(LabelRef(last))
-	Label(next)
-	band(nil)
-	step := GP64()
-	IMUL3Q(I8(int8(v.Lanes())), ldx, step)
-	ADDQ(step, x)
+	ADDQ(Imm(16), from)
+	SUBQ(Imm(4), cols)
+	JZ(LabelRef(full))
+	CMPQ(cols, Imm(4))
+	JGE(LabelRef(quad))
+	back(4, cols, to, ldy)
+	LEAQ(Mem{Base: from, Index: cols, Scale: 4, Disp: -16}, from)
+	MOVQ(I32(4), cols)
+	JMP(LabelRef(quad))
+	Label(full)
+	IMUL3Q(I8(int8(v.Lanes())), ldx, by)
+	ADDQ(by, x)
 	ADDQ(Imm(uint64(v.Bytes)), y)
 	SUBQ(lanes, left)
 	JZ(LabelRef(end))
 	CMPQ(left, lanes)
-	JGE(LabelRef(next))
-	back(uint64(v.Lanes()), left, x, ldx)
+	JGE(LabelRef(rows))
+	back(v.Lanes(), left, x, ldx)
 	LEAQ(Mem{Base: y, Index: left, Scale: 4, Disp: -v.Bytes}, y)
 	MOVQ(I32(int32(v.Lanes())), left)
-	JMP(LabelRef(next))
-	Label(last)
-	there := v.Tail(left)
-	band(&there)
+	JMP(LabelRef(rows))
 	Label(end)
 	vec.End()
 }
