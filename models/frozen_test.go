@@ -90,7 +90,7 @@ func TestStatisticsAreNotTrained(t *testing.T) {
 func TestNetworksStatisticsAreState(t *testing.T) {
 	for _, n := range arms() {
 		for _, mode := range []norm.Mode{norm.Training, norm.Evaluating, norm.Refreshing} {
-			m := models.MLP{Inputs: 3, Hidden: []int{4, 4}, Classes: 2, Activation: "tanh", Norm: fitted(n, 8, 4)}.Network()
+			m := models.MLP{Inputs: 3, Hidden: []int{4, 4}, Classes: 2, Activation: "tanh", InitSD: 1, Norm: fitted(n, 8, 4)}.Network()
 			b, err := m.Build(mode, 8)
 			must(t, err)
 			for _, p := range engine.Learnables(b.Loss) {

@@ -3,6 +3,7 @@ package models_test
 import (
 	"context"
 	"math"
+	"strings"
 	"testing"
 
 	"driftless/engine/device/cpu"
@@ -89,6 +90,11 @@ func testWeightNorm(t *testing.T) {
 			p.b[k].AddScaledVec(p.b[k], -rigLR, columnSums(delta))
 		}
 		weights()
+	}
+	zero := small(norm.Must("weightnorm"))
+	zero.InitSD = 0
+	if _, err := zero.Build(norm.Training, 4); err == nil || !strings.Contains(err.Error(), "give a positive init-sd") {
+		t.Errorf("weights that start at 0: %v", err)
 	}
 	for k, layer := range layers {
 		close(t, layer+".weight_v", r.read(t, layer+".weight_v", 0), v[k].RawMatrix().Data, 1e-11)

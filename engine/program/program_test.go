@@ -19,7 +19,7 @@ import (
 // trainProgram compiles a network's training step.
 func trainProgram(t *testing.T, n norm.Method, o optim.Optimizer) *program.Program {
 	t.Helper()
-	m := models.MLP{Inputs: 9, Hidden: []int{20, 40, 20}, Classes: 4, Activation: "sigmoid", Norm: n}.Network()
+	m := models.MLP{Inputs: 9, Hidden: []int{20, 40, 20}, Classes: 4, Activation: "sigmoid", InitSD: 1, Norm: n}.Network()
 	l := program.NewLayout(program.Float32)
 	must(t, m.AddState(l))
 	add(t, l, "x", 40, 9)

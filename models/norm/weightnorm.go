@@ -1,6 +1,7 @@
 package norm
 
 import (
+	"fmt"
 	"math"
 
 	"driftless/engine/ops"
@@ -66,6 +67,9 @@ func (*WeightNorm) unit(s *Scope, in int) (*G.Node, error) {
 
 // Weights implements Weights.
 func (n *WeightNorm) Weights(s *Scope, in int) (*G.Node, error) {
+	if s.SD == 0 {
+		return nil, fmt.Errorf("%s needs directions to start with, and weights that are all 0 have none: give a positive init-sd", String(n))
+	}
 	unit, err := n.unit(s, in)
 	if err != nil {
 		return nil, err
