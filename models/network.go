@@ -113,15 +113,18 @@ func (n *Network) Layers() []string {
 // Matrices returns the names of the matrices that the linear layers train, fc1's first:
 // fc1.weight, unless the method computes the weights from others.
 func (n *Network) Matrices() ([]string, error) {
-	states, err := n.states()
+	b, err := n.Build(norm.Evaluating, 1)
 	if err != nil {
 		return nil, err
 	}
 	var out []string
-	for _, t := range states {
-		if t.Trained && t.Init.Random {
-			out = append(out, t.Name)
+	for _, fc := range b.linears {
+		states := fc.States()
+		i := slices.IndexFunc(states, func(t norm.State) bool { return t.Trained && t.Init.Random })
+		if i < 0 {
+			return nil, fmt.Errorf("layer %s trains no matrix that starts at random", fc.Name)
 		}
+		out = append(out, states[i].Name)
 	}
 	return out, nil
 }

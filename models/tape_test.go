@@ -268,9 +268,9 @@ func TestAgainstTapeMachine(t *testing.T) {
 func againstTape(t *testing.T, m *models.Network) {
 	r := newRig(t, m, cpu.New(), 1)
 	k := newTape(t, m)
-	tol, unit := 1e-10, 1e-13 // what a row of three units is standardized with magnifies roundings
+	tol, unit := 1e-10, 1e-13
 	if m.DType == program.Float32 {
-		tol, unit = 2e-5, 16*math.Pow(2, -24)
+		tol, unit = 2e-5, 16*math.Pow(2, -24) // groups of three units magnify roundings
 	}
 	for step := range 20 {
 		before := map[string][]float64{}
