@@ -296,7 +296,9 @@ func (c Config) Unused() []string {
 
 // network returns the network that an arm with this normalization trains.
 func (c Config) network(inputs int, m norm.Method) *models.Network {
-	return models.MLP{Inputs: inputs, Hidden: c.Hidden, Classes: classes, Activation: c.Activation, InitSD: c.InitSD, Norm: m, DType: program.Float32}.Network()
+	n := models.MLP{Inputs: inputs, Hidden: c.Hidden, Classes: classes, Activation: c.Activation, InitSD: c.InitSD, Norm: m, DType: program.Float32}.Network()
+	n.Steps = c.Steps
+	return n
 }
 
 // classes is the number of classes of every data set here.

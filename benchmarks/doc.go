@@ -33,7 +33,7 @@
 //	testAccuracyReestimated   at the end, with statistics estimated anew over the
 //	                          whole training set, layer by layer
 //	biasRms, biasMaxAbs,      of each hidden layer, input side first
-//	weightRms
+//	weightRms                 the latter of the matrix that the layer trains
 //	percentiles               15th, 50th and 85th, by linear interpolation, of the
 //	                          input of unit 7 (counted from 0; the last unit of a
 //	                          narrower layer) of the last hidden layer's activation,

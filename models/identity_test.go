@@ -24,6 +24,12 @@ var identities = map[string]func(t *testing.T){
 	"meanonly":    trains("meanonly", formula(batchCentred(true))),
 	"frozen":      trains("frozen:rows=2000", givenStandardized(1e-5)),
 	"raiko":       testRaiko,
+	"layernorm":   testLayerNorm,
+	"groupnorm":   testGroupNorm,
+	"rmsnorm":     testRMSNorm,
+	"ghost":       testGhost,
+	"brn":         testBRN,
+	"weightnorm":  testWeightNorm,
 }
 
 func both(a, b func(*testing.T)) func(*testing.T) { return func(t *testing.T) { a(t); b(t) } }

@@ -32,6 +32,7 @@ type Network struct {
 	InitSD  float64
 	Norm    norm.Method
 	DType   program.DType // Float32 or Float64
+	Steps   int           // that the training is to take, for methods that go by it; 0: not known
 }
 
 // Layer is a hidden layer.
@@ -123,6 +124,25 @@ func (n *Network) Layers() []string {
 	return out
 }
 
+// Matrices returns the names of the matrices that the linear layers train, fc1's first:
+// fc1.weight, unless the method computes the weights from others.
+func (n *Network) Matrices() ([]string, error) {
+	b, err := n.Build(norm.Evaluating, 1)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, fc := range b.linears {
+		states := fc.States()
+		i := slices.IndexFunc(states, func(t norm.State) bool { return t.Trained && t.Init.Random })
+		if i < 0 {
+			return nil, fmt.Errorf("layer %s trains no matrix that starts at random", fc.Name)
+		}
+		out = append(out, states[i].Name)
+	}
+	return out, nil
+}
+
 // Built is one graph of the network.
 type Built struct {
 	Graph     *G.ExprGraph
@@ -189,11 +209,11 @@ func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
 // linearScope and normScope are the scopes of linear layer i and of hidden layer i's
 // normalization.
 func (n *Network) linearScope(g *G.ExprGraph, mode norm.Mode, i int) *norm.Scope {
-	return norm.NewScope(n.Norm, norm.Scope{Name: n.Layers()[i], Mode: mode, Width: n.sizes()[i+1], Graph: g, DType: n.DType.Dtype(), Layer: i, Last: i == len(n.Hidden), SD: n.InitSD})
+	return norm.NewScope(n.Norm, norm.Scope{Name: n.Layers()[i], Mode: mode, Width: n.sizes()[i+1], Graph: g, DType: n.DType.Dtype(), Steps: n.Steps, Layer: i, Last: i == len(n.Hidden), SD: n.InitSD})
 }
 
 func (n *Network) normScope(g *G.ExprGraph, mode norm.Mode, i int) *norm.Scope {
-	return norm.NewScope(n.Norm, norm.Scope{Name: fmt.Sprintf("norm%d", i+1), Mode: mode, Width: n.Hidden[i].Width, Graph: g, DType: n.DType.Dtype(), Layer: i})
+	return norm.NewScope(n.Norm, norm.Scope{Name: fmt.Sprintf("norm%d", i+1), Mode: mode, Width: n.Hidden[i].Width, Graph: g, DType: n.DType.Dtype(), Steps: n.Steps, Layer: i})
 }
 
 // linear adds a linear layer of what the layers before it give.

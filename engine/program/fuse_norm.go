@@ -106,7 +106,7 @@ func fuseAverages(b *Block) {
 			continue
 		}
 		j := x.producer(c.In[0], i)
-		if j < 0 || b.Instrs[j].Op != OpEMA || uses[c.In[0]] != 1 || max(1, c.Every) != max(1, b.Instrs[j].Every) {
+		if j < 0 || b.Instrs[j].Op != OpEMA && b.Instrs[j].Op != OpEMARows || uses[c.In[0]] != 1 || max(1, c.Every) != max(1, b.Instrs[j].Every) {
 			continue
 		}
 		avg, state := b.Instrs[j], c.Out[0]

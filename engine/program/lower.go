@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"driftless/engine/ops"
 	"driftless/kernels/activation"
@@ -64,6 +65,12 @@ func simple(op G.Op) (in *Instr, ok bool) {
 		return &Instr{Op: OpSquaredDev}, true
 	case ops.EMAOp:
 		return &Instr{Op: OpEMA, Alpha: op.Alpha, Scale: op.Scale}, true
+	case ops.EMARowsOp:
+		return &Instr{Op: OpEMARows, Alpha: op.Alpha, Scale: op.Scale}, true
+	case ops.RenormScaleOp:
+		return &Instr{Op: OpRenormScale, Eps: op.Eps, Ramp: op.Ramp}, true
+	case ops.RenormShiftOp:
+		return &Instr{Op: OpRenormShift, Eps: op.Eps, Ramp: op.Ramp}, true
 	case ops.CorrectOp:
 		return &Instr{Op: OpCorrect}, true
 	case ops.CrossEntropyRowsOp:
@@ -122,6 +129,29 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		}
 		out := c.scratch(n.Shape(), name)
 		c.emit(&Instr{Op: OpStandardizeGrad, In: []*Tensor{xh, g, st.invStd}, Out: []*Tensor{out, c.accumulators(2 * xh.Cols)}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
+	case ops.RescaleOp:
+		x, err := kids()
+		if err != nil {
+			return value{}, true, err
+		}
+		out, inv := c.scratch(n.Shape(), name), c.vector(x[0].Cols, "inv")
+		c.stats[n] = &stats{invStd: inv}
+		c.emit(&Instr{Op: OpRescale, Eps: op.Eps, In: x, Out: []*Tensor{out, inv}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
+	case ops.RescaleGradOp: // x, y, g
+		in, err := c.tensors(Children(n)[1:])
+		if err != nil {
+			return value{}, true, err
+		}
+		st := c.stats[Children(n)[1]]
+		if st == nil {
+			return value{}, false, nil
+		}
+		out := c.scratch(n.Shape(), name)
+		c.emit(&Instr{Op: OpRescaleGrad, In: append(in, st.invStd), Out: []*Tensor{out}, Nodes: []string{name}})
 		return value{t: out}, true, nil
 
 	case ops.ColumnMeanOp:
@@ -306,6 +336,8 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		return v, true, err
 	case is(n, s.repeat):
 		return c.lowerRepeat(n)
+	case is(n, s.transpose):
+		return c.lowerTranspose(n)
 	case is(n, s.linAlg):
 		return c.lowerMatMul(n)
 	case is(n, s.sum):
@@ -345,6 +377,15 @@ func (c *compiler) lowerRepeat(n *G.Node) (value, bool, error) {
 		return value{}, false, nil
 	}
 	return v, true, nil
+}
+
+// lowerTranspose recognises that of a matrix.
+func (c *compiler) lowerTranspose(n *G.Node) (value, bool, error) {
+	if p, ok := ints(field(n, "pattern")); !ok || !slices.Equal(p, []int{1, 0}) {
+		return value{}, false, nil
+	}
+	v, err := c.emitSimple(n, &Instr{Op: OpTranspose})
+	return v, true, err
 }
 
 func (c *compiler) lowerMatMul(n *G.Node) (value, bool, error) {

@@ -75,6 +75,7 @@ type Scope struct {
 	Graph *G.ExprGraph
 	DType tensor.Dtype
 
+	Steps int     // that the training is to take, 0 where it is not known
 	Layer int     // number of the linear layer, 0 the first
 	Last  bool    // it gives the network's output
 	SD    float64 // standard deviation of initial weights
@@ -92,8 +93,11 @@ func NewScope(m Method, s Scope) *Scope {
 
 // Weight returns the layer's trained weights [in, Width], random at the start, and Bias its
 // trained bias, 0 at the start. Their nodes carry no value.
-func (s *Scope) Weight(in int) *G.Node {
-	return s.input(State{Name: "weight", Shape: []int{in, s.Width}, Init: Init{SD: s.SD, Stream: uint64(s.Layer), Random: true}, Trained: true, Kept: true, Transposed: true})
+func (s *Scope) Weight(in int) *G.Node { return s.matrix("weight", in) }
+
+// matrix is a layer's trained matrix [in, Width].
+func (s *Scope) matrix(name string, in int) *G.Node {
+	return s.input(State{Name: name, Shape: []int{in, s.Width}, Init: Init{SD: s.SD, Stream: uint64(s.Layer), Random: true}, Trained: true, Kept: true, Transposed: true})
 }
 
 // Bias: see Weight.
@@ -137,6 +141,14 @@ func (s *Scope) RunningVar() *G.Node {
 // start; kept says whether it is part of the network.
 func (s *Scope) Matrix(name string, kept bool) *G.Node {
 	return s.State(State{Name: name, Shape: []int{s.Width, s.Width}, Init: Init{Identity: true}, Kept: kept})
+}
+
+// constant returns a number of the scope's type.
+func (s *Scope) constant(v float64) *G.Node {
+	if s.DType == tensor.Float64 {
+		return G.NewConstant(v)
+	}
+	return G.NewConstant(float32(v))
 }
 
 // State returns a State node of the tensor, whose name is without the layer's.

@@ -15,7 +15,7 @@ var fields = []string{"rows", "cols", "x", "ldx", "y", "ldy", "z", "ldz", "c0", 
 
 // maxCols is that of the Go: a strip's accumulators of one kind are so far from those
 // of the next, and its means from the next vector of them.
-const maxCols = 128
+const maxCols = 256
 
 // means are the vectors at mean, in order.
 var means = []string{"hi", "lo", "dot"}
