@@ -44,16 +44,41 @@ func (in *Instr) Bytes() int {
 	return n
 }
 
-// Flops returns the floating-point operations of one step in which every block
-// and instruction is due.
+// Flops returns the floating-point operations of a step on average: what is due every so
+// many steps counts for its share.
 func (p *Program) Flops() float64 {
 	n := 0.0
 	for _, b := range p.Blocks {
 		for _, in := range b.Instrs {
-			n += in.Flops() * float64(b.Rounds)
+			n += b.share(in) * in.Flops()
 		}
 	}
 	return n
+}
+
+// share is how often an instruction runs in a step, on average.
+func (b *Block) share(in *Instr) float64 {
+	return float64(b.Rounds) / float64(max(1, b.Every)*max(1, in.Every))
+}
+
+// Period returns the number of steps after which everything has been due as often as it is
+// on average, or most if that is less.
+func (p *Program) Period(most int) int {
+	period := 1
+	for _, b := range p.Blocks {
+		for _, in := range b.Instrs {
+			every := max(1, b.Every) * max(1, in.Every)
+			a, rest := period, every
+			for rest != 0 {
+				a, rest = rest, a%rest
+			}
+			if every > most || every/a > most/period {
+				return most
+			}
+			period *= every / a
+		}
+	}
+	return period
 }
 
 // Plan is how a device runs a Program and, if it was timed, where the time went.

@@ -47,6 +47,8 @@ func Own(n *G.Node) bool {
 // simple maps operations whose operands and result are plain tensors.
 func simple(op G.Op) (in *Instr, ok bool) {
 	switch op := op.(type) {
+	case ops.SubOuterOp:
+		return &Instr{Op: OpSubOuter}, true
 	case ops.CenterByOp:
 		return &Instr{Op: OpCenterBy}, true
 	case ops.NormalizeByOp:
@@ -239,16 +241,6 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		c.emit(&Instr{Op: OpCenterBy, In: in, Out: []*Tensor{centered}, Nodes: []string{name}})
 		c.emit(&Instr{Op: OpGEMM, TransA: true, In: []*Tensor{centered, centered}, Out: []*Tensor{product}, Nodes: []string{name}})
 		c.emit(&Instr{Op: OpBinary, Bin: elem.Mul, In: []*Tensor{product, c.constant(1 / float64(in[0].Rows))}, Out: []*Tensor{out}, Nodes: []string{name}})
-		return value{t: out}, true, nil
-
-	case ops.SubOuterOp: // a matrix product of one term, taken from x
-		in, err := kids()
-		if err != nil {
-			return value{}, true, err
-		}
-		product, out := c.scratch(n.Shape(), name), c.scratch(n.Shape(), name)
-		c.emit(&Instr{Op: OpGEMM, TransA: true, In: in[1:], Out: []*Tensor{product}, Nodes: []string{name}})
-		c.emit(&Instr{Op: OpBinary, Bin: elem.Sub, In: []*Tensor{in[0], product}, Out: []*Tensor{out}, Nodes: []string{name}})
 		return value{t: out}, true, nil
 
 	case ops.StateOp:

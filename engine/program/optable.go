@@ -22,6 +22,7 @@ const (
 	OpGEMM
 	OpMasked
 	OpAddRow
+	OpSubOuter
 	OpRepeatRows
 	OpRepeatCols
 	OpTranspose
@@ -101,6 +102,7 @@ var table = [opEnd]row{
 		detail: productDetail, check: checkMasked},
 
 	OpAddRow:       {name: "add row", sig: "x[m,d] row[d] → y[m,d]", share: elementwise, flops: each(1)},
+	OpSubOuter:     {name: "sub outer", sig: "x[m,d] rows[m] cols[d] → y[m,d]", share: elementwise, flops: each(2)},
 	OpRepeatRows:   {name: "repeat rows", sig: "row[d] → y[m,d]", share: elementwise},
 	OpRepeatCols:   {name: "repeat columns", sig: "col[m] → y[m,d]", share: elementwise},
 	OpTranspose:    {name: "transpose", sig: "x → y[m,d]", share: elementwise, check: checkTranspose},

@@ -53,7 +53,7 @@ func (p *Program) Listing(plan Plan) string {
 				}
 				line := fmt.Sprintf("%s %3d %-30s %-13s %6s %6s", mark, j, in.Title(), in.shape(), si(in.Flops(), ""), si(float64(in.Bytes()), ""))
 				if k == 0 && plan.Steps > 0 {
-					line += plan.timed(part, b.Rounds)
+					line += plan.timed(part, b)
 				}
 				w.WriteString(strings.TrimRight(line, " ") + "\n")
 				nodes := strings.Join(in.Nodes, "; ")
@@ -109,11 +109,11 @@ func (p *Part) mark(k int) string {
 }
 
 // timed is the part of a line that tells where the time went.
-func (plan *Plan) timed(part Part, rounds int) string {
+func (plan *Plan) timed(part Part, b *Block) string {
 	a := part.Spent / time.Duration(plan.Steps)
 	flops := 0.0
 	for _, in := range part.Instrs {
-		flops += in.Flops() * float64(rounds)
+		flops += b.share(in) * in.Flops()
 	}
 	s := fmt.Sprintf(" %6s", micro(a))
 	if rate := flops / float64(plan.Workers) / a.Seconds() / 1e9; flops > 0 && a > 0 && plan.Peak > 0 {

@@ -61,6 +61,12 @@ func TestRows(t *testing.T) {
 		l.run(s.m, s.d, []int{s.m, s.d, x.ld, x.ld})
 		x.check("y", func(r int, y []float32) { elem.AddRow(s.m, s.d, x.x[r], x.ld, row.x[r], y, x.ld) })
 
+		l = newLaunch(t, "sub_outer")
+		x, rows, cols := in(l, s.m, s.d, s.d+s.gap, v.draw), in(l, 1, s.m, s.m, v.draw), in(l, 1, s.d, s.d, v.draw)
+		again(l, x)
+		l.run(s.m, s.d, []int{s.m, s.d, x.ld, x.ld})
+		x.check("y", func(r int, y []float32) { elem.SubOuter(s.m, s.d, x.x[r], x.ld, rows.x[r], cols.x[r], y, x.ld) })
+
 		l = newLaunch(t, "repeat_rows")
 		row = in(l, 1, s.d, s.d, v.draw)
 		y := out[float32](l, s.m, s.d, s.d+s.gap)

@@ -99,6 +99,11 @@ func inverseSqrtAVX2(n int, x *float32, out *float32)
 //go:noescape
 func cubeAVX2(n int, x *float32, out *float32)
 
+// subOuterAVX2 sets each row of y to that of x − rows[i]·cols, rounded once, m ≥ 1; ldx and ldy are in bytes.
+//
+//go:noescape
+func subOuterAVX2(m int, d int, x *float32, ldx int, rows *float32, cols *float32, y *float32, ldy int)
+
 // transposeAVX2 writes the transpose of m×d elements, m ≥ 8 and d ≥ 4; ldx and ldy are in bytes.
 //
 //go:noescape
@@ -198,6 +203,11 @@ func inverseSqrtAVX512(n int, x *float32, out *float32)
 //
 //go:noescape
 func cubeAVX512(n int, x *float32, out *float32)
+
+// subOuterAVX512 sets each row of y to that of x − rows[i]·cols, rounded once, m ≥ 1; ldx and ldy are in bytes.
+//
+//go:noescape
+func subOuterAVX512(m int, d int, x *float32, ldx int, rows *float32, cols *float32, y *float32, ldy int)
 
 // transposeAVX512 writes the transpose of m×d elements, m ≥ 16 and d ≥ 4; ldx and ldy are in bytes.
 //

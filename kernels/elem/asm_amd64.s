@@ -747,6 +747,89 @@ done3:
 	VZEROUPPER
 	RET
 
+// func subOuterAVX2(m int, d int, x *float32, ldx int, rows *float32, cols *float32, y *float32, ldy int)
+// Requires: AVX, FMA3
+TEXT ·subOuterAVX2(SB), NOSPLIT, $0-64
+	MOVQ    m+0(FP), AX
+	MOVQ    x+16(FP), CX
+	MOVQ    rows+32(FP), DX
+	MOVQ    cols+40(FP), BX
+	MOVQ    y+48(FP), SI
+	MOVQ    d+8(FP), DI
+	MOVQ    DI, R8
+	ANDQ    $-8, R8
+	MOVQ    DI, R9
+	SUBQ    R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	SUBQ    R9, R10
+	SUBQ    R9, R10
+	SUBQ    R9, R10
+	SUBQ    R9, R10
+	VMOVUPS 32(R10), Y0
+
+row1:
+	VBROADCASTSS (DX), Y1
+	XORQ         R9, R9
+
+vectors2:
+	LEAQ         32(R9), R10
+	CMPQ         R10, R8
+	JGT          single3
+	VMOVUPS      (BX)(R9*4), Y2
+	VMOVUPS      (CX)(R9*4), Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS Y2, Y1, Y3
+	VMOVUPS      32(BX)(R9*4), Y2
+	VMOVUPS      32(CX)(R9*4), Y4
+	VMOVAPS      Y4, Y4
+	VFNMADD231PS Y2, Y1, Y4
+	VMOVUPS      64(BX)(R9*4), Y2
+	VMOVUPS      64(CX)(R9*4), Y5
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y2, Y1, Y5
+	VMOVUPS      96(BX)(R9*4), Y2
+	VMOVUPS      96(CX)(R9*4), Y6
+	VMOVAPS      Y6, Y6
+	VFNMADD231PS Y2, Y1, Y6
+	VMOVUPS      Y3, (SI)(R9*4)
+	VMOVUPS      Y4, 32(SI)(R9*4)
+	VMOVUPS      Y5, 64(SI)(R9*4)
+	VMOVUPS      Y6, 96(SI)(R9*4)
+	MOVQ         R10, R9
+	JMP          vectors2
+
+single3:
+	CMPQ R9, R8
+	JGE  rest5
+
+vector4:
+	VMOVUPS      (BX)(R9*4), Y2
+	VMOVUPS      (CX)(R9*4), Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS Y2, Y1, Y3
+	VMOVUPS      Y3, (SI)(R9*4)
+	ADDQ         $0x08, R9
+	CMPQ         R9, R8
+	JLT          vector4
+
+rest5:
+	CMPQ         R9, DI
+	JGE          done6
+	VMASKMOVPS   (BX)(R9*4), Y0, Y2
+	VMASKMOVPS   (CX)(R9*4), Y0, Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS Y2, Y1, Y3
+	VMASKMOVPS   Y3, Y0, (SI)(R9*4)
+
+done6:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+56(FP), SI
+	ADDQ $0x04, DX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
 // func transposeAVX2(m int, d int, x *float32, ldx int, y *float32, ldy int)
 // Requires: AVX
 TEXT ·transposeAVX2(SB), NOSPLIT, $0-48
@@ -1508,6 +1591,86 @@ rest2:
 	VMOVUPS   Z0, K1, (CX)(SI*4)
 
 done3:
+	VZEROUPPER
+	RET
+
+// func subOuterAVX512(m int, d int, x *float32, ldx int, rows *float32, cols *float32, y *float32, ldy int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·subOuterAVX512(SB), NOSPLIT, $0-64
+	MOVQ  m+0(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  rows+32(FP), DX
+	MOVQ  cols+40(FP), BX
+	MOVQ  y+48(FP), SI
+	MOVQ  d+8(FP), DI
+	MOVQ  DI, R8
+	ANDQ  $-16, R8
+	MOVQ  DI, R9
+	SUBQ  R8, R9
+	MOVQ  $-1, R10
+	BZHIQ R9, R10, R10
+	KMOVW R10, K1
+
+row1:
+	VBROADCASTSS (DX), Z0
+	XORQ         R9, R9
+
+vectors2:
+	LEAQ         64(R9), R10
+	CMPQ         R10, R8
+	JGT          single3
+	VMOVUPS      (BX)(R9*4), Z1
+	VMOVUPS      (CX)(R9*4), Z2
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z1, Z0, Z2
+	VMOVUPS      64(BX)(R9*4), Z1
+	VMOVUPS      64(CX)(R9*4), Z3
+	VMOVAPS      Z3, Z3
+	VFNMADD231PS Z1, Z0, Z3
+	VMOVUPS      128(BX)(R9*4), Z1
+	VMOVUPS      128(CX)(R9*4), Z4
+	VMOVAPS      Z4, Z4
+	VFNMADD231PS Z1, Z0, Z4
+	VMOVUPS      192(BX)(R9*4), Z1
+	VMOVUPS      192(CX)(R9*4), Z5
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z1, Z0, Z5
+	VMOVUPS      Z2, (SI)(R9*4)
+	VMOVUPS      Z3, 64(SI)(R9*4)
+	VMOVUPS      Z4, 128(SI)(R9*4)
+	VMOVUPS      Z5, 192(SI)(R9*4)
+	MOVQ         R10, R9
+	JMP          vectors2
+
+single3:
+	CMPQ R9, R8
+	JGE  rest5
+
+vector4:
+	VMOVUPS      (BX)(R9*4), Z1
+	VMOVUPS      (CX)(R9*4), Z2
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z1, Z0, Z2
+	VMOVUPS      Z2, (SI)(R9*4)
+	ADDQ         $0x10, R9
+	CMPQ         R9, R8
+	JLT          vector4
+
+rest5:
+	CMPQ         R9, DI
+	JGE          done6
+	VMOVUPS.Z    (BX)(R9*4), K1, Z1
+	VMOVUPS.Z    (CX)(R9*4), K1, Z2
+	VMOVAPS      Z2, Z2
+	VFNMADD231PS Z1, Z0, Z2
+	VMOVUPS      Z2, K1, (SI)(R9*4)
+
+done6:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+56(FP), SI
+	ADDQ $0x04, DX
+	DECQ AX
+	JNZ  row1
 	VZEROUPPER
 	RET
 

@@ -31,6 +31,7 @@ func BenchmarkElem(b *testing.B) {
 		{"sqrt", 2, func() { Map(Sqrt, x, out) }},
 		{"inversesqrt", 2, func() { Map(InverseSqrt, x, out) }},
 		{"transpose", 2, func() { Transpose(m, d, x, d, out, m) }},
+		{"subouter", 2, func() { SubOuter(m, d, x, d, y, y, out, d) }},
 		{"addrow", 2, func() { AddRow(m, d, x, d, y, out, d) }},
 	} {
 		for _, isa := range kernels.ISAs() {

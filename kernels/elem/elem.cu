@@ -93,6 +93,19 @@ add_row(CONTROL, TENSOR(const float, x), TENSOR(const float, row), TENSOR(float,
   store4(at(REPLICA(y), ldy, q.i, q.j), q.n, each(v, r, [](float s, float t) { return s + t; }));
 }
 
+// sub_outer: y_ij = fma(-rows_i, cols_j, x_ij).
+KERNEL(QUAD_THREADS)
+sub_outer(CONTROL, TENSOR(const float, x), TENSOR(const float, rows), TENSOR(const float, cols), TENSOR(float, y), int m, int d,
+          int ldx, int ldy) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n > 0) {
+    float r = -REPLICA(rows)[q.i];
+    Four v = load4(at(REPLICA(x), ldx, q.i, q.j), q.n), c = load4(REPLICA(cols) + q.j, q.n);
+    store4(at(REPLICA(y), ldy, q.i, q.j), q.n, each(v, c, [r](float s, float t) { return fma32(r, t, s); }));
+  }
+}
+
 // repeat_rows: y_ij = row_j.
 KERNEL(QUAD_THREADS)
 repeat_rows(CONTROL, TENSOR(const float, row), TENSOR(float, y), int m, int d, int ldy) {

@@ -119,6 +119,8 @@ func TestPanics(t *testing.T) {
 		"length of x":       func() { Map(Neg, x[:3], x) },
 		"unknown unary":     func() { Map(Tanh+1, x, x) },
 		"short row":         func() { AddRow(2, 3, x, 3, x[:2], x, 3) },
+		"short rows":        func() { SubOuter(3, 2, x, 2, x[:2], x, x, 2) },
+		"short cols":        func() { SubOuter(2, 3, x, 3, x, x[:2], x, 3) },
 		"leading dimension": func() { RepeatRows(2, 3, x, x, 2) },
 		"short column":      func() { RepeatColumns(3, 2, x[:2], x, 2) },
 		"short sum":         func() { RowSum(2, 3, x, 3, x[:1]) },

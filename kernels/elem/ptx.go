@@ -16,6 +16,7 @@ var PTX = []cuda.Module{{File: "elem.ptx", PTX: elemPTX, Kernels: []cuda.Kernel{
 	{Name: "binary", In: "a b", Out: "y", Ints: "m d lda ldb ldy op scalars"},
 	{Name: "unary", In: "x", Out: "y", Ints: "m d ldx ldy op"},
 	{Name: "add_row", In: "x row", Out: "y", Ints: "m d ldx ldy"},
+	{Name: "sub_outer", In: "x rows cols", Out: "y", Ints: "m d ldx ldy"},
 	{Name: "repeat_rows", In: "row", Out: "y", Ints: "m d ldy"},
 	{Name: "repeat_cols", In: "col", Out: "y", Ints: "m d ldy"},
 	{Name: "transpose", In: "x", Out: "y", Ints: "m d ldx ldy"},

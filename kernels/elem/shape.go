@@ -1,6 +1,9 @@
 package elem
 
-import "driftless/kernels"
+import (
+	"driftless/kernels"
+	"driftless/kernels/scalar"
+)
 
 // AddRow computes y_ij = x_ij + row[j] for m×d matrices and a row of length d.
 // y may be x itself, with the same leading dimension.
@@ -16,6 +19,26 @@ func AddRow[T kernels.Float](m, d int, x []T, ldx int, row []T, y []T, ldy int) 
 		src, dst := x[i*ldx:][:len(r)], y[i*ldy:][:len(r)]
 		for j, v := range r {
 			dst[j] = src[j] + v
+		}
+	}
+}
+
+// SubOuter computes y_ij = fma(−rows[i], cols[j], x_ij), x_ij − rows[i]·cols[j] rounded
+// once, for m×d matrices. y may be x itself, with the same leading dimension.
+func SubOuter[T kernels.Float](m, d int, x []T, ldx int, rows, cols []T, y []T, ldy int) {
+	kernels.CheckMatrix(m, d, len(x), ldx, "elem: x is too short for its shape")
+	kernels.CheckVector(m, len(rows), "elem: rows is shorter than m")
+	kernels.CheckVector(d, len(cols), "elem: cols is shorter than d")
+	kernels.CheckMatrix(m, d, len(y), ldy, "elem: y is too short for its shape")
+	if m == 0 || d == 0 || kernels.IsFloat32[T]() &&
+		subOuter32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(rows), kernels.AsFloat32(cols), kernels.AsFloat32(y), ldy) {
+		return
+	}
+	c := cols[:d]
+	for i, r := range rows[:m] {
+		src, dst := x[i*ldx:][:len(c)], y[i*ldy:][:len(c)]
+		for j, v := range c {
+			dst[j] = scalar.FMA(-r, v, src[j])
 		}
 	}
 }

@@ -66,6 +66,18 @@ func addRow32(m, d int, x []float32, ldx int, row, y []float32, ldy int) bool {
 	return true
 }
 
+// subOuter32 is SubOuter for m, d > 0, some rows at a time.
+func subOuter32(m, d int, x []float32, ldx int, rows, cols, y []float32, ldy int) bool {
+	if kernels.CurrentISA() == kernels.Go || d > blockSize {
+		return false
+	}
+	most := blockSize / d
+	for i := 0; i < m; i += most {
+		subOuterBlock(min(most, m-i), d, &x[i*ldx], 4*ldx, &rows[i], &cols[0], &y[i*ldy], 4*ldy)
+	}
+	return true
+}
+
 // transpose32 is Transpose for all but the smallest matrices, a block of rows after the other;
 // the last is done with rows before it if it has few.
 func transpose32(m, d int, x []float32, ldx int, y []float32, ldy int) bool {
@@ -98,6 +110,15 @@ func mapBlock(op Unary, n int, x, out *float32) {
 		mapAVX512(op, n, x, out)
 	} else {
 		mapAVX2(op, n, x, out)
+	}
+}
+
+//go:noinline
+func subOuterBlock(m, d int, x *float32, ldx int, rows, cols, y *float32, ldy int) {
+	if kernels.CurrentISA() >= kernels.AVX512 {
+		subOuterAVX512(m, d, x, ldx, rows, cols, y, ldy)
+	} else {
+		subOuterAVX2(m, d, x, ldx, rows, cols, y, ldy)
 	}
 }
 

@@ -118,6 +118,20 @@ func shapes[T kernels.Float]() []kernel[T] {
 		tol:   2,
 		alias: [][2]int{{2, 0}},
 	}, {
+		name:     "elem.SubOuter",
+		operands: []operand{x, read("rows", perRow), read("cols", perCol), y},
+		run: func(s size, a []arg[T]) {
+			elem.SubOuter(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[2].x, a[3].x, a[3].ld)
+		},
+		ref: func(s size, a []*dense) {
+			a[3].each(func(i, j int) (v, mag float64) {
+				outer := a[1].at(0, i) * a[2].at(0, j)
+				return a[0].at(i, j) - outer, math.Abs(a[0].at(i, j)) + math.Abs(outer)
+			})
+		},
+		tol:   2,
+		alias: [][2]int{{3, 0}},
+	}, {
 		name:     "elem.RepeatRows",
 		operands: []operand{read("row", perCol), y},
 		run:      func(s size, a []arg[T]) { elem.RepeatRows(s.m, s.d, a[0].x, a[1].x, a[1].ld) },

@@ -33,6 +33,9 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpAddRow: part(func(a *args[T], e *env, q rect) {
 			elem.AddRow(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
 		}),
+		program.OpSubOuter: part(func(a *args[T], e *env, q rect) {
+			elem.SubOuter(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].rows1(e, q), a.x[2].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
 		program.OpRepeatRows: part(func(a *args[T], e *env, q rect) {
 			elem.RepeatRows(q.m, q.d, a.x[0].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
 		}),

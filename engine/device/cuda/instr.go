@@ -28,6 +28,7 @@ var bindings = map[program.Op]binding{
 	program.OpMasked:        (*binder).masked,
 
 	program.OpAddRow:       kernel("add_row"),
+	program.OpSubOuter:     kernel("sub_outer"),
 	program.OpRepeatRows:   kernel("repeat_rows"),
 	program.OpRepeatCols:   kernel("repeat_cols"),
 	program.OpTranspose:    kernel("transpose"),

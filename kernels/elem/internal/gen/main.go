@@ -37,6 +37,7 @@ func main() {
 		unary(v, "inverseSqrt", "1/√x, rounded twice", func(x vec.Reg) vec.Reg { return v.Div(vec.One(), v.Sqrt(x)) })
 		unary(v, "cube", "(x·x)·x, rounded twice", func(x vec.Reg) vec.Reg { return v.Mul(v.Mul(x, x), x) })
 
+		subOuter(v)
 		transpose(v)
 	})
 	Generate()
@@ -76,6 +77,19 @@ func binary(v vec.V, name, formula string, f func(a, b Op) vec.Reg) {
 	m := v.Tail(n)
 	v.StoreMasked(f(v.LoadMasked(m, Mem{Base: a}), v.LoadMasked(m, Mem{Base: b})), m, Mem{Base: out})
 	Label("end")
+	vec.End()
+}
+
+// subOuter writes SubOuter.
+func subOuter(v vec.V) {
+	vec.Text("subOuter"+v.Name, "func(m, d int, x *float32, ldx int, rows, cols, y *float32, ldy int)",
+		"subOuter"+v.Name+" sets each row of y to that of x − rows[i]·cols, rounded once, m ≥ 1; ldx and ldy are in bytes.")
+	m, x, rows, cols, y := vec.Arg("m"), vec.Arg("x"), vec.Arg("rows"), vec.Arg("cols"), vec.Arg("y")
+	columns := v.Columns(vec.Arg("d"))
+	vec.Rows(m, []vec.Row{{At: x, Step: vec.Step("ldx")}, {At: y, Step: vec.Step("ldy")}, {At: rows, Step: Imm(4)}}, func() {
+		r := v.Broadcast(Mem{Base: rows})
+		columns.EachBy(4, func(s vec.Span) { s.Store(v.NegFMA(r, s.Load(cols), s.Load(x)), y) })
+	})
 	vec.End()
 }
 
