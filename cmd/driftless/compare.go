@@ -119,7 +119,7 @@ func printJSON(w io.Writer, v any) error {
 // summarize prints one screen: a row and a finding for each arm, then what files hold.
 func summarize(w io.Writer, run report.Run, files string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s; %s\nbatch %d, %s, lr %v, %s, device %s\n", run.Data, run.Net, run.Batch, run.Optimizer, run.LR, plural(run.Steps, "step"), run.Device)
+	fmt.Fprintf(&b, "\n%s; %s\nbatch %d, %s, lr %s, %s, device %s\n", run.Data, run.Net, run.Batch, run.Optimizer, run.LRText(), plural(run.Steps, "step"), run.Device)
 	if run.Synthetic {
 		b.WriteString("SYNTHETIC DATA: these numbers say nothing about real images\n")
 	}

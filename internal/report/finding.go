@@ -52,12 +52,36 @@ func Finding(run Run, arm string) string {
 		}
 		return "Evaluated before its first step only."
 	}
-	if f.arm.Norm != NormNone {
-		if j := slices.IndexFunc(run.Arms, func(a Arm) bool { return a.Norm == NormNone }); j >= 0 && len(byArm[j]) > 0 {
-			f.plain, f.plainPoints = &run.Arms[j], byArm[j]
+	f.findPlain(byArm)
+	return joinNonEmpty(" ", f.divergence(), f.outcome(), f.statistics(), f.arrival(), f.bias(), f.comparison())
+}
+
+// findPlain finds the arm without normalization to compare with: one that ran, of the same
+// learning rate if there is one.
+func (f *finding) findPlain(byArm [][]Point) {
+	if f.arm.Norm == NormNone {
+		return
+	}
+	for j := range f.run.Arms {
+		a := &f.run.Arms[j]
+		if a.Norm != NormNone || len(byArm[j]) == 0 {
+			continue
+		}
+		if same := f.run.lrOf(a) == f.run.lrOf(f.arm); f.plain == nil || same {
+			f.plain, f.plainPoints = a, byArm[j]
+			if same {
+				return
+			}
 		}
 	}
-	return joinNonEmpty(" ", f.divergence(), f.outcome(), f.statistics(), f.arrival(), f.bias(), f.comparison())
+}
+
+// atLR says which learning rate one of the two arms has, where the other has another.
+func (f *finding) atLR(a *Arm) string {
+	if f.plain == nil || f.run.lrOf(f.plain) == f.run.lrOf(f.arm) {
+		return ""
+	}
+	return fmt.Sprintf(" at learning rate %v", f.run.lrOf(a))
 }
 
 // finding holds what the sentences about one arm are made from.
@@ -239,13 +263,13 @@ func (f *finding) without(key string) string {
 	case !measured:
 		return ""
 	case steps != nil:
-		return ", without normalization by step " + formatInt(*steps)
+		return ", without normalization" + f.atLR(f.plain) + " by step " + formatInt(*steps)
 	case f.run.unfinished(f.plain, f.plainPoints):
 		return ""
 	case len(f.plain.Seeds) == 1:
-		return ", which the arm without normalization did not"
+		return ", which the arm without normalization" + f.atLR(f.plain) + " did not"
 	default:
-		return ", which fewer than half of the seeds without normalization did"
+		return ", which fewer than half of the seeds without normalization" + f.atLR(f.plain) + " did"
 	}
 }
 
@@ -265,7 +289,7 @@ func (f *finding) comparison() string {
 		}
 	}
 	if common < 0 || mine[common] == 0 {
-		return "It is not compared with the arm without normalization: no step after the first was evaluated in both."
+		return "It is not compared with the arm without normalization" + f.atLR(f.plain) + ": no step after the first was evaluated in both."
 	}
 	step := mine[common]
 	accuracy, plain := meanAccuracy(myPoints[common]), meanAccuracy(theirPoints[slices.Index(theirs, step)])
@@ -273,9 +297,9 @@ func (f *finding) comparison() string {
 	if !finite(diff) {
 		return ""
 	}
-	when := "Its test accuracy is "
+	when := "Its test accuracy" + f.atLR(f.arm) + " is "
 	if step < f.run.Steps {
-		when = fmt.Sprintf("At step %s, the last that was evaluated in both, its test accuracy is ", formatInt(step))
+		when = fmt.Sprintf("At step %s, the last that was evaluated in both, its test accuracy%s is ", formatInt(step), f.atLR(f.arm))
 	}
 	points := strconv.FormatFloat(100*math.Abs(diff), 'f', 1, 64)
 	distance := points + " points above"
@@ -285,7 +309,7 @@ func (f *finding) comparison() string {
 	case diff < 0:
 		distance = points + " points below"
 	}
-	s := fmt.Sprintf("%s%s that of the arm without normalization (%s)", when, distance, formatPercent(plain))
+	s := fmt.Sprintf("%s%s that of the arm without normalization%s (%s)", when, distance, f.atLR(f.plain), formatPercent(plain))
 	if math.Abs(diff) < spreadLimit && min(f.seeds(), len(f.plain.Seeds)) < enoughSeeds {
 		s += fmt.Sprintf("; differences under half a point need %d or more seeds", enoughSeeds)
 	}

@@ -263,10 +263,11 @@ func (r *Run) batchText() string {
 }
 
 func (r *Run) optimizerText() string {
-	if r.LR == 0 {
-		return r.Optimizer
+	lr := r.LRText()
+	if lr != "" {
+		lr = "learning rate " + lr
 	}
-	return joinNonEmpty(", ", r.Optimizer, fmt.Sprintf("learning rate %v", r.LR))
+	return joinNonEmpty(", ", r.Optimizer, lr)
 }
 
 // seeds returns the seeds of all arms in ascending order.

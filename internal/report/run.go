@@ -1,8 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -73,6 +76,7 @@ type Arm struct {
 	// CancelsBias says that the normalization takes a bias before it out again, so
 	// that its gradient through the statistics is 0.
 	CancelsBias    bool    `json:"cancelsBias"`
+	LR             float64 `json:"lr"` // learning rate; 0: the run's
 	Seeds          []int   `json:"seeds"`
 	SecondsPerStep float64 `json:"secondsPerStep"` // measured, training only; 0 if unknown
 
@@ -113,7 +117,7 @@ type Run struct {
 	Batch     int     `json:"batch"`     // examples a step
 	Steps     int     `json:"steps"`     // steps that were asked for
 	EvalEvery int     `json:"evalEvery"` // steps between evaluations
-	LR        float64 `json:"lr"`
+	LR        float64 `json:"lr"`        // learning rate of the arms that have none of their own
 	Optimizer string  `json:"optimizer"`
 	Adaptive  bool    `json:"adaptive"` // the optimizer divides a gradient by its own size, as Adam does
 
@@ -124,6 +128,21 @@ type Run struct {
 
 	Arms   []Arm   `json:"arms"`
 	Points []Point `json:"-"` // points of an arm that Arms does not hold are not shown
+}
+
+// lrOf returns the learning rate of an arm.
+func (r *Run) lrOf(a *Arm) float64 { return cmp.Or(a.LR, r.LR) }
+
+// LRText is the learning rate as a heading has it, empty if it is not known.
+func (r *Run) LRText() string {
+	if r.LR == 0 {
+		return ""
+	}
+	text := fmt.Sprint(r.LR)
+	if slices.ContainsFunc(r.Arms, func(a Arm) bool { return r.lrOf(&a) != r.LR }) {
+		text += " unless named"
+	}
+	return text
 }
 
 // pointsOf returns the points of one arm, in the order of Points.
