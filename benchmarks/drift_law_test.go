@@ -165,6 +165,51 @@ func TestTrainedShiftStopsTheDrift(t *testing.T) {
 	}
 }
 
+// TestTrainedScaleConserves: with trained gamma and beta after a naive standardization of
+// centred inputs, ‖w‖² − gamma² of a unit is conserved by gradient flow, so that what a
+// step of size lr adds to it is O(lr²), and what a stretch of time adds O(lr). Without
+// gamma ‖w‖² goes its own way.
+func TestTrainedScaleConserves(t *testing.T) {
+	gap := func(arm string, lr float64) (worst, moved float64) {
+		params := []string{"w", "b", "norm1.weight", "norm1.bias"}
+		if !norm.HasAffine(norm.Must(arm)) {
+			params = params[:2]
+		}
+		l := newWide(withEps(arm, 1e-12), lr, params...)
+		for j := range l.n {
+			mean := sumOf(columnOf(l.u, l.n, j)) / float64(l.m)
+			for i := range l.m {
+				l.u[i*l.n+j] -= mean
+			}
+		}
+		for j := range l.w { // ‖w_0‖² > gamma_0² = 1
+			l.w[j] += 1
+		}
+		states := l.run(t, int(8/lr))
+		for j := range l.d {
+			square := func(s state) float64 { w := columnOf(s["w"], l.d, j); return dotOf(w, w) }
+			kept := func(s state) float64 {
+				if gamma := s["norm1.weight"]; gamma != nil {
+					return square(s) - gamma[j]*gamma[j]
+				}
+				return square(s)
+			}
+			first, last := states[0], states[len(states)-1]
+			worst = math.Max(worst, math.Abs(kept(last)-kept(first)))
+			moved = math.Max(moved, math.Abs(square(last)-square(first)))
+		}
+		return worst, moved
+	}
+	coarse, moved := gap("standardize:naive:affine", 4e-3)
+	fine, _ := gap("standardize:naive:affine", 2e-3)
+	if r := coarse / fine; !(moved > 0.1) || !(coarse < 0.01*moved) || !(math.Abs(r-2) < 0.05) {
+		t.Errorf("‖w‖² moved by %v, ‖w‖² − gamma² by %v, and by %v at half the rate: ratio %v, want 2", moved, coarse, fine, r)
+	}
+	if free, _ := gap("standardize:naive", 4e-3); !(free > 0.1) {
+		t.Errorf("without gamma ‖w‖² moved by %v only: the test tells nothing", free)
+	}
+}
+
 // TestScaleAccounting: for the naive gradient w·∂l/∂w = Γ + G·w·E[u]/s at any eps,
 // and w² changes by −2·lr of that plus the square of the step. In the graph
 // w·∂l/∂w = Γ·eps/(Var[x] + eps), 0 without eps.
