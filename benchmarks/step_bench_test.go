@@ -211,7 +211,7 @@ func openStep(m *models.Network, in stepInput, batch, replicas int, lr float64) 
 	if err != nil {
 		return nil, nil, err
 	}
-	step, err := engine.Compile(l, engine.Training{Loss: net.Loss, Params: net.Params, Optimizer: optim.SGD(lr),
+	step, err := engine.Compile(l, engine.Training{Loss: net.Loss, Params: net.Params, Optimizer: optim.SGD(lr), Gradient: m.Gradient(net),
 		Data: []engine.Data{{Node: net.X, Name: x, Map: in.pixels}, {Node: net.Labels, Name: y}}})
 	if err != nil {
 		return nil, nil, err
