@@ -13,9 +13,9 @@ const (
 	maskValues = 0.5
 )
 
-// mask has the products of a batch that is mostly zeros skip them. The batch must
-// come from bytes, whose share of nonzeros is measured here, and be read by
-// nothing but matrix products: a forward product X·W and a weight gradient Xᵀ·G.
+// mask has the products of a batch that is mostly zeros skip them: a forward product X·W
+// and a weight gradient Xᵀ·G. The batch must come from bytes, whose share of nonzeros is
+// measured here. For what else reads it, it is gathered as well.
 func mask(b *Block, l *Layout) {
 	for i := 0; i < len(b.Instrs); i++ {
 		g := b.Instrs[i]
@@ -23,13 +23,17 @@ func mask(b *Block, l *Layout) {
 			continue
 		}
 		x := g.Out[0]
-		products := readersOf(b, x)
-		fits := len(products) > 0
-		for _, p := range products {
-			fits = fits && p.Op == OpGEMM && p.In[0] == x && p.In[1].Base() != x && !p.TransB && p.Every <= 1
+		var products []*Instr
+		others := false
+		for _, p := range readersOf(b, x) {
+			if p.Op == OpGEMM && p.In[0] == x && p.In[1].Base() != x && !p.TransB && p.Every <= 1 {
+				products = append(products, p)
+			} else {
+				others = true
+			}
 		}
 		pixels, _ := l.Lookup(g.In[0].Name).Init.([]uint8)
-		if !fits || len(pixels) == 0 {
+		if len(products) == 0 || len(pixels) == 0 {
 			continue
 		}
 		values, limit := g.Map != gather.Binary, maskOnes
@@ -37,6 +41,11 @@ func mask(b *Block, l *Layout) {
 			limit = maskValues
 		}
 		if density := gather.Density(pixels, g.Map); density < limit {
+			if others && !values { // with values it is there
+				own := *g
+				b.Instrs = slices.Insert(b.Instrs, i, &own)
+				i++
+			}
 			useMask(b, g, products, values, density)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"driftless/kernels/activation"
 	"driftless/kernels/elem"
 	"driftless/kernels/gather"
+	"driftless/kernels/ngsgd"
 )
 
 // Example is a Program of one instruction, and of what it needs to run, over a layout of
@@ -199,6 +200,21 @@ func (w *workbench) update(o optim.Optimizer, rows, cols int) {
 	w.do(in)
 }
 
+// factor moves a factor, of k columns for rows of d, that starts with zeros.
+func (w *workbench) factor(op program.Op, ones bool) {
+	r := ngsgd.Rule{Scale: m, Alpha: 4, History: 2000, Period: 4, Ones: ones}
+	f := w.scratch(w.layout.DType, r.Dim(d)+ngsgd.Tail, k)
+	w.do(program.Instr{Op: program.OpFill, Out: list{f}})
+	work, sums := r.Work(m, d, k)
+	do := func(op program.Op, f *program.Tensor) *program.Tensor {
+		return w.do(program.Instr{Op: op, Factor: r, In: list{w.of(m, d), f},
+			Out: list{w.of(f.Rows, k), w.scratch(w.layout.DType, 1, work), w.scratch(program.Float64, 1, sums)}})[0]
+	}
+	if f = do(program.OpFactorStart, f); op == program.OpFactorNext {
+		do(op, f)
+	}
+}
+
 // decaying returns an optimizer with weight decay.
 func decaying(o optim.Optimizer) optim.Optimizer {
 	o.WeightDecay = 0.25
@@ -325,6 +341,20 @@ var examples = map[program.Op][]build{
 	}},
 	program.OpCorrect: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpCorrect, In: list{w.of(m, d), w.labels()}, Out: list{w.of(1, m)}})
+	}},
+	program.OpFactorStart: {func(w *workbench) { w.factor(program.OpFactorStart, false) }, func(w *workbench) { w.factor(program.OpFactorStart, true) }},
+	program.OpFactorNext:  {func(w *workbench) { w.factor(program.OpFactorNext, false) }, func(w *workbench) { w.factor(program.OpFactorNext, true) }},
+	program.OpFactorShrink: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpFactorShrink, Alpha: 4, In: list{w.of(m, k), w.positive(d+ngsgd.Tail, k)}, Out: list{w.of(m, k)}})
+	}},
+	program.OpFactorNorm: {func(w *workbench) {
+		h := w.of(m, k)
+		w.do(program.Instr{Op: program.OpFactorNorm, Factor: ngsgd.Rule{Ones: true}, In: list{w.of(m, d), h, h}, Out: list{w.of(1, 1), w.scratch(w.layout.DType, 1, d)}})
+	}},
+	program.OpLeaveOneOut: {func(w *workbench) {
+		x := w.of(m, d)
+		gram := w.do(program.Instr{Op: program.OpGEMM, TransB: true, In: list{x, x}, Out: list{w.of(m, m)}})[0]
+		w.do(program.Instr{Op: program.OpLeaveOneOut, Alpha: 4, Dim: d, In: list{gram}, Out: list{w.of(m, m), w.state(program.Float64, m, m)}})
 	}},
 	program.OpAccumulate: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpAccumulate, In: list{w.of(m, d)}, Out: list{w.state(program.Float64, 1, d)}})
