@@ -15,7 +15,7 @@ DEMO     := --norms none,center:naive,standardize:naive,whiten:naive,standardize
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/[$$][$$]/$$/g' | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
-demo: build ## get MNIST, run the worked example, compare six normalizations
+demo: build ## get MNIST, run the worked example, compare six norms
 	@data=mnist; \
 	$(BIN) data fetch mnist || { data=synthetic; \
 	  echo "MNIST could not be fetched: going on with SYNTHETIC images drawn by the program"; }; \
@@ -28,13 +28,13 @@ test: needs-go ## all tests; needs nothing beyond Go
 bench: needs-go ## all benchmarks, beside stock Gorgonia's
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 3h ./...
 
-peers: ## PyTorch and JAX, to compare with: into cmd/peers/.venv (6 GB)
+peers: ## install PyTorch and JAX, to compare with (6 GB)
 	cmd/peers/install.sh
 
-bench-peers: needs-go ## training steps beside Gorgonia and the peers: one table (half an hour)
+bench-peers: needs-go ## time steps beside Gorgonia and the peers (half an hour)
 	$(GO) run ./cmd/peers $(ARGS)
 
-build: needs-go ## the command line, in bin/; with CUDA support where there is a C compiler
+build: needs-go ## bin/driftless; with CUDA where there is a C compiler
 ifeq ($(GPU),gpu)
 	@$(CUDA_ENV) && CGO_ENABLED=1 $(GO) build -tags gpu -o $(BIN) ./cmd/driftless || { $(BUILD_HINT); }
 else
@@ -43,37 +43,38 @@ endif
 
 BUILD_HINT = echo "The build failed; if modules could not be downloaded, connect to a network once and run: go mod download"; exit 1
 
-env: needs-go ## the variables that go build|test|vet -tags gpu need: eval "$$(make -s env)"
+env: needs-go ## what go build -tags gpu needs: eval "$$(make -s env)"
 	@$(GO) run ./internal/cuda/gen -out build/cuda
 
-test-gpu: needs-go ## the tests of the build with CUDA support, on the virtual device; needs a C compiler
+test-gpu: needs-go ## the tests with CUDA, on a virtual device; needs a C compiler
 	$(CUDA_ENV) && $(GO) vet -tags gpu ./... && $(GO) tool staticcheck -tags gpu ./... && $(GO) test -tags gpu $$($(GO) list ./... | grep -v /kernels)
 
-gpu-check: needs-go needs-cc ## checks and times this machine's CUDA device: gpu-check.md (ARGS="-device virtual": without one)
+# ARGS="-device virtual" does without a device.
+gpu-check: needs-go needs-cc ## check and time this machine's CUDA device: gpu-check.md
 	@$(CUDA_ENV) && mkdir -p build/gpu-check && CGO_ENABLED=1 $(GO) build -tags gpu -o build/gpu-check/ ./cmd/gpucheck ./cmd/driftless && \
 	  CGO_ENABLED=1 $(GO) test -c -tags gpu -o build/gpu-check/cuda.test ./engine/device/cuda
 	@build/gpu-check/driftless data fetch mnist >/dev/null || echo "MNIST could not be fetched: going on with SYNTHETIC images drawn by the program"
 	build/gpu-check/gpucheck $(ARGS)
 
-gpu-bundle: needs-go needs-cc ## the same as a folder for another machine, which needs nothing but a driver: build/gpu-bundle
+gpu-bundle: needs-go needs-cc ## the same for a machine with nothing but a driver
 	@$(CUDA_ENV) && GO="$(GO)" CGO_ENABLED=1 cmd/gpucheck/bundle.sh $(BUNDLE_FLAGS)
 
-ptx: ## rebuilds the CUDA kernels' PTX with clang 19
+ptx: ## rebuild the CUDA kernels' PTX with clang 19
 	kernels/cuda/build.sh
 
-ptx-check: ## assembles the PTX for every architecture: registers, no spills
+ptx-check: ## assemble the PTX for every architecture
 	kernels/cuda/check.sh
 
-sass: ## disassembles the hot CUDA kernels and counts
+sass: ## disassemble the hot CUDA kernels and count
 	kernels/cuda/sass.sh
 
-check: needs-go ## what CI checks besides the tests: formatting, vet, staticcheck
+check: needs-go ## what CI checks besides the tests: gofmt, vet, staticcheck
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt these: $$bad"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	CGO_ENABLED=0 $(GO) build ./...
 
-race: needs-go ## the tests under the race detector, of all that starts goroutines; needs a C compiler
+race: needs-go ## the tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on $$($(GO) list ./... | grep -v /kernels)
 
 .PHONY: needs-go needs-cc

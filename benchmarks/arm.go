@@ -40,7 +40,7 @@ func NewArm(ctx context.Context, c Config, spec Spec, set *dataset.Set, dev devi
 	if err := a.compile(ctx); ctx.Err() != nil {
 		return nil, ctx.Err()
 	} else if err != nil {
-		return nil, &UsageError{err} // it names the method where that is at fault
+		return nil, &UsageError{err} // whose text names the method if that is at fault
 	}
 	return a, nil
 }
@@ -58,12 +58,12 @@ func (a *Arm) compile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.train, err = engine.Compile(l, engine.Training{Context: ctx, Loss: b.Loss, Params: b.Params, Optimizer: rule, Gradient: a.net.Gradient(b),
-		Data: []engine.Data{{Node: b.X, Name: trainImages, Map: a.cfg.pixels()}, {Node: b.Labels, Name: trainLabels}}})
-	if err != nil {
+	train := models.Source{Context: ctx, Images: trainImages, Labels: trainLabels, Map: a.cfg.pixels(), Total: a.set.Train.N, Batch: a.cfg.Batch}
+	training := a.net.Training(b, train)
+	training.Optimizer = rule
+	if a.train, err = engine.Compile(l, training); err != nil {
 		return err
 	}
-	train := models.Source{Context: ctx, Images: trainImages, Labels: trainLabels, Map: a.cfg.pixels(), Total: a.set.Train.N, Batch: a.cfg.Batch}
 	first, every, err := a.net.Refresh(l, train)
 	if err != nil {
 		return err

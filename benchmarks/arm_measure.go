@@ -49,11 +49,15 @@ func (a *Arm) tested(s device.Session, r int) (loss, accuracy float64, err error
 	return l[0] / n, c[0] / n, nil
 }
 
-// weights fills in the norms of the hidden layers' biases and weights.
+// weights fills in the norms of the hidden layers' biases and trained matrices.
 func (a *Arm) weights(s device.Session, r int, p *report.Point) error {
-	for _, layer := range a.net.Layers()[:len(a.net.Hidden)] {
-		w, b := make([]float32, a.layout.Lookup(layer+".weight").Len()), make([]float32, a.layout.Lookup(layer+".bias").Len())
-		if err := s.Read(layer+".weight", r, w); err != nil {
+	matrices, err := a.net.Matrices()
+	if err != nil {
+		return err
+	}
+	for i, layer := range a.net.Layers()[:len(a.net.Hidden)] {
+		w, b := make([]float32, a.layout.Lookup(matrices[i]).Len()), make([]float32, a.layout.Lookup(layer+".bias").Len())
+		if err := s.Read(matrices[i], r, w); err != nil {
 			return err
 		}
 		if err := s.Read(layer+".bias", r, b); err != nil {

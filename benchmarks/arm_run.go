@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -48,15 +49,15 @@ func (a *Arm) start(ctx context.Context, s device.Session, seeds []int64) error 
 	return nil
 }
 
-// watch is who follows an arm. Its functions may be nil.
+// watch holds what an arm calls while it trains. Its functions may be nil.
 type watch struct {
 	step      func(step int)                                    // every stepEvery steps
 	evaluated func(t *training, step int, fresh []report.Point) // after every evaluation, with its points
-	keep      func(t *training, step int) error                 // at every evaluation after a step of replica 0, and where the run ends, before that
-	rush      context.Context                                   // done when what ran is not to be evaluated any more; nil: never
+	keep      func(t *training, step int) error                 // after every evaluation but the first, and before the last of a run; not once replica 0 has diverged
+	rush      context.Context                                   // done when an interrupted run is to end without its last evaluation; nil: never
 }
 
-// training is an arm that trains, or has: one replica of a session for each seed.
+// training is one run of an arm, going on or ended: one replica of a session for each seed.
 type training struct {
 	*Arm
 	session device.Session
@@ -70,21 +71,23 @@ type training struct {
 	complete    bool // every seed has all its steps, or diverged
 }
 
-func (a *Arm) newTraining(w watch) *training {
-	seeds := a.cfg.seeds()
-	return &training{Arm: a, watch: w, seeds: seeds, points: make([][]report.Point, len(seeds)), divergedAt: make([]*int, len(seeds))}
-}
-
 // Run trains the arm for all seeds from the configuration's first on. It evaluates
 // before the first step, after every EvalEvery steps and after the last. When the
-// context ends it returns what ran, with the context's error.
-func (a *Arm) Run(ctx context.Context, w watch) (*training, error) {
-	t := a.newTraining(w)
+// context ends it returns what ran, with the context's error, and when something
+// panics what ran, with a *PanicError.
+func (a *Arm) Run(ctx context.Context, w watch) (t *training, err error) {
+	seeds := a.cfg.seeds()
+	t = &training{Arm: a, watch: w, seeds: seeds, points: make([][]report.Point, len(seeds)), divergedAt: make([]*int, len(seeds))}
+	defer func() {
+		if r := recover(); r != nil {
+			err = &PanicError{r, debug.Stack()}
+		}
+	}()
 	if err := ctx.Err(); err != nil {
 		return t, err
 	}
-	err := t.run(ctx)
-	if err != nil && ctx.Err() == nil {
+	err = t.run(ctx)
+	if err != nil && !ended(ctx, err) {
 		err = fmt.Errorf("arm %s: %w", a.Name, err)
 	}
 	return t, err
@@ -120,10 +123,10 @@ func (t *training) run(ctx context.Context) error {
 		})
 		runErr = t.advance(ctx, t.cfg.Steps-1)
 	}
-	if runErr != nil && !errors.Is(runErr, context.Canceled) {
+	if runErr != nil && !ended(ctx, runErr) {
 		return runErr
 	}
-	// What cannot be made again comes first.
+	// The weights first: they cannot be made again, an evaluation can.
 	if err := t.keep(t.trainer.Step()); err != nil {
 		return err
 	}
@@ -131,7 +134,9 @@ func (t *training) run(ctx context.Context) error {
 	if rush == nil {
 		rush = context.WithoutCancel(ctx)
 	}
-	if err := t.evaluateAndTell(rush, t.trainer.Step()); err != nil {
+	if err := t.evaluateAndTell(rush, t.trainer.Step()); runErr != nil && ended(rush, err) {
+		return runErr
+	} else if err != nil {
 		return err
 	}
 	t.complete = runErr == nil
@@ -141,7 +146,7 @@ func (t *training) run(ctx context.Context) error {
 	return t.reestimateAll(ctx)
 }
 
-// advance trains n more steps; that every seed diverges is no error here.
+// advance trains n more steps. It is no error if every seed diverges.
 func (t *training) advance(ctx context.Context, n int) error {
 	err := t.trainer.Run(ctx, n)
 	if errors.Is(err, engine.ErrDiverged) {
@@ -184,7 +189,7 @@ func (t *training) tell(step int, fresh []report.Point) {
 	}
 }
 
-// keep lets the watch copy replica 0, unless it has diverged or made no step.
+// keep calls watch.keep, unless replica 0 has diverged or made no step.
 func (t *training) keep(step int) error {
 	at, err := t.trainer.NonFinite(0)
 	if err != nil || at >= 0 || step == 0 || t.watch.keep == nil {
@@ -193,7 +198,8 @@ func (t *training) keep(step int) error {
 	return t.watch.keep(t, step)
 }
 
-// evaluateAndTell evaluates after a step, unless that has been done.
+// evaluateAndTell evaluates after a step and calls the watch, unless that step has been
+// evaluated.
 func (t *training) evaluateAndTell(ctx context.Context, step int) error {
 	if step == t.last() {
 		return nil
@@ -205,8 +211,8 @@ func (t *training) evaluateAndTell(ctx context.Context, step int) error {
 	return t.keep(step)
 }
 
-// evaluate adds a point to every seed that is still training. A seed whose loss is
-// above any sense ends with it.
+// evaluate adds a point to every seed that is still training. It ends a seed whose loss
+// is above report.LossLimit.
 func (t *training) evaluate(ctx context.Context, step int) error {
 	for _, p := range []*program.Program{t.eval, t.probe} {
 		if err := t.session.Run(ctx, p, 1); err != nil {
@@ -258,7 +264,7 @@ func (t *training) firstLosses() error {
 	return nil
 }
 
-// judge ends a seed whose last loss is finite and above any sense.
+// judge ends a seed whose last loss is finite and above report.LossLimit.
 func (t *training) judge(r int) error {
 	p := t.points[r][len(t.points[r])-1]
 	if !(p.Loss > report.LossLimit) {
@@ -298,9 +304,10 @@ func (t *training) reestimateAll(ctx context.Context) error {
 
 // Time measures SecondsPerStep: the median, over samples of some ten milliseconds,
 // of the mean of their steps, one seed alone. With statistics that are refreshed
-// every T steps a sample is a multiple of T steps, so that the refresh is counted, but
-// no more steps than the run has. Steps so slow that the samples take longer than ten
-// seconds are timed fewer times. It is 0 where the initial weights have no finite loss.
+// every T steps a sample is a multiple of T steps, so that the refresh is counted; T is
+// taken for no more than the steps of the run. Steps so slow that the samples take longer
+// than ten seconds are timed fewer times. It is 0 where the initial weights have no finite
+// loss.
 func (a *Arm) Time(ctx context.Context) (float64, error) {
 	const samples, warm, atLeast, sample, longest = 40, 10, 5, 10 * time.Millisecond, 10 * time.Second
 	s, err := a.openToTime(ctx)
@@ -315,7 +322,7 @@ func (a *Arm) Time(ctx context.Context) (float64, error) {
 	t := engine.NewTrainer(s, a.train)
 	begin := time.Now()
 	first := max(warm, window)
-	if err := t.Run(ctx, first); errors.Is(err, engine.ErrDiverged) { // before its first step, and then there is nothing to time
+	if err := t.Run(ctx, first); errors.Is(err, engine.ErrDiverged) { // the initial weights have no finite loss: nothing can be timed
 		return 0, nil
 	} else if err != nil {
 		return 0, err
@@ -339,14 +346,18 @@ func (a *Arm) Time(ctx context.Context) (float64, error) {
 	return a.secondsPerStep, nil
 }
 
-// openToTime makes a session of one seed. A step's time does not depend on the
-// learning rate, and at 0 no arm can diverge and time nothing.
+// openToTime makes a session of one seed with learning rate 0, at which no arm diverges: a
+// replica that has diverged runs nothing that could be timed. A step takes as long as at
+// any other rate.
 func (a *Arm) openToTime(ctx context.Context) (device.Session, error) {
 	s, err := a.open(ctx, []int64{a.cfg.Seed})
 	if err != nil {
 		return nil, err
 	}
-	return s, s.Write(program.StateLR, 0, []float64{0})
+	if err := s.Write(program.StateLR, 0, []float64{0}); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Plan returns the listing of the compiled training step as the device runs it, with

@@ -241,6 +241,8 @@ func TestInterruptedKeepsWhatRan(t *testing.T) {
 // A failure is preferred to the cancellation that it caused.
 func TestFirstError(t *testing.T) {
 	failed := errors.New("failed")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
 	for _, c := range []struct {
 		errs []error
 		want error
@@ -249,7 +251,7 @@ func TestFirstError(t *testing.T) {
 		{[]error{context.Canceled, failed}, failed},
 		{[]error{nil, context.Canceled}, context.Canceled},
 	} {
-		if got := firstError(c.errs); !errors.Is(got, c.want) {
+		if got := firstError(ctx, c.errs); !errors.Is(got, c.want) {
 			t.Errorf("firstError(%v) = %v", c.errs, got)
 		}
 	}

@@ -23,7 +23,7 @@ import (
 // Defaults are the paper's net and protocol (Ioffe & Szegedy 2015, section 4.1).
 type Config struct {
 	Data     string   // name of a data set
-	Binarize bool     // pixel > 127 is 1, else 0; off: pixel / 255
+	Binarize bool     // a pixel is 1 if above 127, else 0; if false, pixel / 255
 	Norms    []string // arms, as norm.Parse reads them, with the key lr besides the method's
 	Grad     string   // treatment where an arm does not say
 	// Settings are values of the normalizations' settings, by key, for every arm whose
@@ -267,8 +267,8 @@ func (c Config) spec(name string) (Spec, error) {
 	return s, a.Method.Validate()
 }
 
-// Unused names the keys of Settings that no arm uses, and "grad" where every arm says
-// itself how the gradient treats its statistics, or has no choice.
+// Unused returns the keys of Settings that no arm uses, and "grad" if Grad applies to no
+// arm: every one says itself how the gradient treats its statistics, or has no choice.
 func (c Config) Unused() []string {
 	used := map[string]bool{}
 	for _, name := range c.Norms {
@@ -294,9 +294,11 @@ func (c Config) Unused() []string {
 	return out
 }
 
-// network is the one that is trained under a normalization.
+// network returns the network that an arm with this normalization trains.
 func (c Config) network(inputs int, m norm.Method) *models.Network {
-	return models.MLP{Inputs: inputs, Hidden: c.Hidden, Classes: classes, Activation: c.Activation, InitSD: c.InitSD, Norm: m, DType: program.Float32}.Network()
+	n := models.MLP{Inputs: inputs, Hidden: c.Hidden, Classes: classes, Activation: c.Activation, InitSD: c.InitSD, Norm: m, DType: program.Float32}.Network()
+	n.Steps = c.Steps
+	return n
 }
 
 // classes is the number of classes of every data set here.

@@ -67,7 +67,7 @@ func TestValidateRefuses(t *testing.T) {
 	}
 }
 
-// Settings reach the arms that they concern, and an arm's own word goes first.
+// Settings apply to the arms whose methods have them; what an arm's name says comes first.
 func TestArms(t *testing.T) {
 	c := quick("none:lr=0.25", "center", "standardize:graph:eps=0.25", "whiten", "batchnorm", "batchnorm:affine")
 	c.Grad = "naive"

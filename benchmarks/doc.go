@@ -33,14 +33,14 @@
 //	testAccuracyReestimated   at the end, with statistics estimated anew over the
 //	                          whole training set, layer by layer
 //	biasRms, biasMaxAbs,      of each hidden layer, input side first
-//	weightRms
+//	weightRms                 the latter of the matrix that the layer trains
 //	percentiles               15th, 50th and 85th, by linear interpolation, of the
 //	                          input of unit 7 (counted from 0; the last unit of a
 //	                          narrower layer) of the last hidden layer's activation,
 //	                          over the first 1,000 test rows
-//	secondsPerStep            median of 200 steps of one seed timed alone, before the
-//	                          runs; where statistics are refreshed every T steps,
-//	                          median of means of T steps
+//	secondsPerStep            of one seed alone, before the runs: the median of up to 40
+//	                          samples of some 10 ms each, every one a whole number of
+//	                          intervals at which statistics are refreshed
 //	seconds                   steps times secondsPerStep: the only value that depends
 //	                          on the machine's speed
 //

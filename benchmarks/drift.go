@@ -1,11 +1,11 @@
 package benchmarks
 
 import (
-	"driftless/internal/report"
 	"fmt"
 	"math"
 
 	"driftless/engine/device"
+	"driftless/internal/report"
 	"driftless/models/norm"
 )
 
@@ -88,8 +88,8 @@ func driftCases() []driftCase {
 
 // Drift trains the example of Ioffe & Szegedy (2015, section 2) in float64: one
 // layer on one fixed batch, normalized with statistics that the gradient takes
-// for constants, and in the graph. It compares every arm with its closed form;
-// that one does not agree is no error but said by Agrees.
+// for constants, and in the graph. It compares every arm with its closed form. An arm
+// that does not agree is no error: Agrees is false.
 func Drift(dev device.Device) (*DriftResult, error) {
 	r := &DriftResult{Agrees: true}
 	for _, c := range driftCases() {

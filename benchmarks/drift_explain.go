@@ -1,12 +1,12 @@
 package benchmarks
 
 import (
-	"driftless/internal/report"
-
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+
+	"driftless/internal/report"
 )
 
 // Explain prints one step of the arm "naive center", number by number, then the

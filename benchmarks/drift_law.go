@@ -19,7 +19,7 @@ type driftLaw struct {
 // that of small steps, and close to t* no step is small beside w.
 const untilCollapse = 0.8
 
-// holds tells whether the law is compared after t updates.
+// holds reports whether the law is compared after t updates.
 func (l driftLaw) holds(t int) bool {
 	return l.collapse == 0 || float64(t) <= untilCollapse*l.collapse
 }

@@ -1,14 +1,14 @@
 package benchmarks
 
 import (
-	"driftless/internal/report"
-
 	"fmt"
 	"io"
 	"math"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"driftless/internal/report"
 )
 
 // Table prints the arms and how far each is from its closed form, in at most 80

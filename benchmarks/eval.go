@@ -69,8 +69,8 @@ func (w *Weights) describe() error {
 // Close closes the file.
 func (w *Weights) Close() error { return w.file.Close() }
 
-// tensors reads the tensors that a network expects, of a file that holds these and no
-// others. Names and sizes are judged before anything is read.
+// tensors reads the tensors that a network expects. It fails if the file lacks one or holds
+// another. It compares names and sizes before it reads any elements.
 func (w *Weights) tensors(m *models.Network) ([]checkpoint.Tensor, error) {
 	expected, err := m.Expects()
 	if err != nil {
@@ -101,7 +101,8 @@ func (w *Weights) tensors(m *models.Network) ([]checkpoint.Tensor, error) {
 func (w *Weights) Data() string { return w.about.Data }
 
 // Eval evaluates the network on a data set's test images with the running statistics
-// of the file. Where each is not nil, it gets the logits of every test image in turn.
+// of the file. It calls each, unless that is nil, with the label and logits of every test
+// image in turn.
 func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device, each func(label uint8, logits []float32) error) (EvalOutput, error) {
 	var out EvalOutput
 	d := w.about

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -59,7 +58,7 @@ func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*E
 // goroutine at a time.
 type Observer struct {
 	Timed func(arm string, secondsPerStep float64)
-	Plan  func(arm, listing string)  // the compiled training step, timed; asked for where it is set
+	Plan  func(arm, listing string)  // the compiled training step; timed for it, which takes half a second an arm
 	Step  func(arm string, step int) // every 100 steps
 
 	// Evaluated is called after every evaluation of an arm, from step 0 on, with the
@@ -67,8 +66,8 @@ type Observer struct {
 	// points so far and which seeds have diverged; it is only valid during the call.
 	Evaluated func(run *report.Run, arm string, step int, fresh []report.Point)
 
-	// Rush, where it is set, is done when an interrupted experiment is to end without
-	// evaluating what ran.
+	// Rush ends when an interrupted experiment is to leave out its last evaluation; nil:
+	// never.
 	Rush context.Context
 }
 
@@ -80,8 +79,9 @@ func (e *Experiment) Compare(ctx context.Context, o Observer) error {
 }
 
 func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training, step int) error) error {
+	err := e.time(ctx, o)
 	e.Run.Started = time.Now()
-	if err := e.time(ctx, o); err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil && !ended(ctx, err) {
 		return err
 	}
 	var (
@@ -113,9 +113,9 @@ func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training,
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			t, err := a.runSafely(ctx, w)
+			t, err := a.Run(ctx, w)
 			errs[i] = err
-			if errs[i] != nil && !errors.Is(errs[i], context.Canceled) {
+			if err != nil && !ended(ctx, err) {
 				cancel() // a failure ends the others; what they have is kept
 			}
 			mu.Lock()
@@ -127,17 +127,7 @@ func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training,
 	wg.Wait()
 	e.Run.Interrupted = cut
 	e.Run.Summarize()
-	return firstError(errs)
-}
-
-// runSafely is Run, of which a panic is an error.
-func (a *Arm) runSafely(ctx context.Context, w watch) (t *training, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			t, err = a.newTraining(w), &PanicError{r, debug.Stack()}
-		}
-	}()
-	return a.Run(ctx, w)
+	return firstError(ctx, errs)
 }
 
 // time times the arms' steps, one arm after another, before anything else runs.
@@ -173,11 +163,14 @@ func (e *Experiment) collect(i int, t *training) {
 	e.Run.Points = slices.Concat(e.points...)
 }
 
-// firstError prefers a failure to the cancellation that it caused.
-func firstError(errs []error) error {
+// ended reports whether err says that ctx has ended: it was cancelled, or its time is up.
+func ended(ctx context.Context, err error) bool { return ctx.Err() != nil && errors.Is(err, ctx.Err()) }
+
+// firstError prefers a failure to the end of ctx, which it may have caused.
+func firstError(ctx context.Context, errs []error) error {
 	var first error
 	for _, err := range errs {
-		if err != nil && !errors.Is(err, context.Canceled) {
+		if err != nil && !ended(ctx, err) {
 			return err
 		}
 		if first == nil {
@@ -187,7 +180,8 @@ func firstError(errs []error) error {
 	return first
 }
 
-// header is a run before anything of it has run: interrupted, until it says otherwise.
+// header returns the record of a run that has not begun. It says "interrupted" until the run
+// has come to its end.
 func header(c Config, config any, set *dataset.Set, dev device.Device) report.Run {
 	rule, _ := optim.New(c.Optimizer, c.LR) // validated
 	return report.Run{Version: Version(), Device: dev.Name(),
@@ -204,7 +198,7 @@ func pixelText(binarize bool) string {
 	return "grey pixels"
 }
 
-// PanicError is a fault of the program in one of an experiment's goroutines.
+// PanicError is a panic in one of an experiment's goroutines.
 type PanicError struct {
 	Value any
 	Stack []byte

@@ -94,6 +94,6 @@ type TrainOutput struct {
 	TestAccuracyReestimated report.Number `json:"testAccuracyReestimated"`
 	DivergedAt              *int          `json:"divergedAt"`
 	Weights                 *string       `json:"weights"`     // the file that was kept
-	WeightsStep             *int          `json:"weightsStep"` // steps after which they were so
+	WeightsStep             *int          `json:"weightsStep"` // the step whose weights the file holds
 	Finding                 string        `json:"finding"`
 }

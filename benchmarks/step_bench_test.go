@@ -211,12 +211,14 @@ func openStep(m *models.Network, in stepInput, batch, replicas int, lr float64) 
 	if err != nil {
 		return nil, nil, err
 	}
-	step, err := engine.Compile(l, engine.Training{Loss: net.Loss, Params: net.Params, Optimizer: optim.SGD(lr), Gradient: m.Gradient(net),
-		Data: []engine.Data{{Node: net.X, Name: x, Map: in.pixels}, {Node: net.Labels, Name: y}}})
+	source := models.Source{Images: x, Labels: y, Map: in.pixels, Total: len(in.labels), Batch: batch}
+	training := m.Training(net, source)
+	training.Optimizer = optim.SGD(lr)
+	step, err := engine.Compile(l, training)
 	if err != nil {
 		return nil, nil, err
 	}
-	first, every, err := m.Refresh(l, models.Source{Images: x, Labels: y, Map: in.pixels, Total: len(in.labels), Batch: batch})
+	first, every, err := m.Refresh(l, source)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -32,10 +32,9 @@ type description struct {
 }
 
 // Train trains the experiment's one arm with its one seed. It keeps the weights at
-// weightsPath, "" for nowhere: those after each evaluation and after the last step, also
-// of a run that is interrupted, and of one that diverges those of the last evaluation
-// before that, if it was not the one before the first step. A run that diverges ends
-// with a *DivergedError.
+// weightsPath ("": nowhere) after each evaluation but the first, and after the last step, also
+// of a run that is interrupted. Of a run that diverges the weights of the last evaluation
+// before that remain, if there was one after a step, and it ends with a *DivergedError.
 func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) (TrainOutput, error) {
 	if len(e.arms) != 1 || e.cfg.Seeds != 1 {
 		return TrainOutput{}, fmt.Errorf("train: %d arms with %d seeds: it takes one of each", len(e.arms), e.cfg.Seeds)
@@ -51,16 +50,8 @@ func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) 
 		kept = step
 		return nil
 	}
-	start := time.Now()
-	timed := o.Timed
-	o.Timed = func(arm string, sec float64) {
-		start = time.Now() // training starts when the timing is done
-		if timed != nil {
-			timed(arm, sec)
-		}
-	}
 	err := e.run(ctx, o, keep)
-	seconds := time.Since(start).Seconds()
+	seconds := time.Since(e.Run.Started).Seconds()
 	run, arm, points := &e.Run, e.Run.Arms[0], e.points[0]
 	out := TrainOutput{Device: run.Device, Data: run.Data, Synthetic: run.Synthetic, Interrupted: run.Interrupted,
 		Net: run.Net, Norm: arm.Norm, Grad: arm.Grad, Affine: arm.Affine, Seed: e.cfg.Seed, FinalLoss: report.Number(arm.FinalLoss.Mean),
@@ -90,8 +81,8 @@ func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) 
 // report.LossLimit.
 type DivergedError struct {
 	Arm  string
-	Step int     // after which the loss was so
-	Loss float64 // it, where it was finite
+	Step int     // after which the loss was not finite or too large
+	Loss float64 // the loss if it was finite, else 0
 }
 
 func (e *DivergedError) Error() string {

@@ -58,8 +58,8 @@ func states(g *G.ExprGraph) map[*G.Node]bool {
 }
 
 // dependencies returns the nodes that n is computed from, and n, without what our own
-// operations take as constants. What Gorgonia's cannot differentiate is among them, so
-// that it is not passed over in silence.
+// operations take as constants. It includes what Gorgonia's operations cannot
+// differentiate, so that this gives an error and is not passed over in silence.
 func dependencies(n *G.Node) map[*G.Node]bool {
 	reached := map[*G.Node]bool{}
 	var visit func(n *G.Node)

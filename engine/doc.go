@@ -34,10 +34,10 @@
 //
 // # What Gorgonia gets wrong
 //
-// A graph means what its operations say, and its gradient is theirs, also where
-// gorgonia v0.9.18 has it otherwise. TestDerivatives holds every public constructor
-// against central differences. Replaced, in graphs that gorgonia.Grad has
-// differentiated before too, are the derivatives of
+// The engine computes what operations say, and the gradients that follow from that, even
+// where gorgonia v0.9.18 computes others. TestDerivatives compares every public
+// constructor with central differences. These derivatives are replaced, also in graphs
+// that gorgonia.Grad has differentiated already:
 //
 //	Log2                       multiplies by ln 2 instead of dividing
 //	InverseSqrt                divides by the cube of the result instead of multiplying
@@ -49,7 +49,7 @@
 //	BatchNorm                  of images in evaluation: takes a batch's variance
 //	CTCLoss                    takes a mean for a sum; without LogSoftMax before it
 //
-// Refused, with a sentence, are operations whose result is not what they say:
+// These operations, whose results are not what they say, are refused with a sentence:
 //
 //	AveragePool2D              divides by the width of the image
 //	MaxPool2D                  with a padding that differs from side to side

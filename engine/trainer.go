@@ -70,8 +70,8 @@ func (t *Trainer) Every(n int, f func(step int) error) {
 	t.hooks = append(t.hooks, hook{max(1, n), f})
 }
 
-// ErrDiverged is what the error of a run matches, by errors.Is, that ended because no
-// replica has a finite loss any more. The error itself is a *Diverged.
+// ErrDiverged matches, by errors.Is, the error of a Run that ended because no replica has a
+// finite loss any more. The error itself is a *Diverged.
 var ErrDiverged = errors.New("training diverged")
 
 // Diverged says which replica was the last to diverge, and where.
@@ -84,12 +84,12 @@ func (d *Diverged) Error() string {
 // Is reports whether target is ErrDiverged.
 func (d *Diverged) Is(target error) bool { return target == ErrDiverged }
 
-// interval is about how long steps run without a look at the context.
+// interval is about how long steps run before Run asks the context again.
 const interval = 100 * time.Millisecond
 
-// Run trains n more steps. It ends early with the context's error, between
-// steps, or with a *Diverged when every replica has met a non-finite loss; whether
-// some have, NonFinite tells. Hooks that are due at the last step done still run.
+// Run trains n more steps. It ends early with the context's error, between steps, or
+// with a *Diverged when every replica has met a non-finite loss; NonFinite tells which
+// replicas have. Hooks that are due at the last step done still run.
 func (t *Trainer) Run(ctx context.Context, n int) error {
 	end := t.step + n
 	for chunk := 1; t.step < end; {
@@ -104,7 +104,7 @@ func (t *Trainer) Run(ctx context.Context, n int) error {
 		if err := t.session.Run(ctx, t.program, next-t.step); err != nil {
 			return fmt.Errorf("steps %d to %d: %w", t.step, next, err)
 		}
-		if took := time.Since(start); took < interval/2 && next-t.step == chunk { // else a hook was the bound
+		if took := time.Since(start); took < interval/2 && next-t.step == chunk { // not if a hook or the end made the chunk shorter
 			chunk *= 2
 		} else if took > interval {
 			chunk = max(1, chunk/2)

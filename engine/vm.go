@@ -97,7 +97,7 @@ func (m *VM) run() error {
 	if err := m.session.Read(program.StateNonFinite, 0, diverged[:]); err != nil {
 		return err
 	}
-	if diverged[0] >= 0 { // a session would run nothing any more; a machine starts afresh
+	if diverged[0] >= 0 { // the session would run nothing from here on, but each RunAll starts afresh
 		if err := m.session.Write(program.StateNonFinite, 0, []int64{-1}); err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (m *VM) run() error {
 	return m.hand()
 }
 
-// hand gives the nodes their values.
+// hand gives the nodes their values after a run.
 func (m *VM) hand() error {
 	for _, o := range m.outputs {
 		v, err := m.value(o.Node, o.Name, o.Node.Shape())
@@ -147,7 +147,7 @@ func (m *VM) value(n *G.Node, name string, shape tensor.Shape) (G.Value, error) 
 	return program.NewValue(shape, buf), nil
 }
 
-// let hands a value to a node, and to who reads it.
+// let gives a node its value, and the Read nodes that read it.
 func (m *VM) let(n *G.Node, v G.Value) error {
 	if n.Shape().Eq(v.Shape()) { // else a derivative that Gorgonia gives a wrong shape
 		if err := G.UnsafeLet(n, v); err != nil {
@@ -226,7 +226,7 @@ func add[T float32 | float64](x []T, other any) bool {
 func (m *VM) compile() error {
 	m.inputs, m.outputs, m.states, m.grads = nil, nil, nil, nil
 	m.reads, m.labels = program.Reads(m.graph), program.Labels(m.graph)
-	read := map[*G.Node]bool{} // nodes with a parent that computes
+	read := map[*G.Node]bool{} // nodes that an operation reads
 	derivatives := map[*G.Node]int{}
 	for _, n := range m.graph.AllNodes() {
 		for _, c := range program.Children(n) {

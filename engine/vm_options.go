@@ -11,7 +11,7 @@ import (
 )
 
 // vmOptions are what Gorgonia's options ask of a machine. An option is a function on
-// Gorgonia's own machines, so it is tried on a TapeMachine, whose fields then tell.
+// Gorgonia's own machines, so it is applied to a TapeMachine, and read off its fields.
 type vmOptions struct {
 	eval, trace, nan, inf bool
 	watch                 []*G.Node // trace these alone
@@ -19,7 +19,7 @@ type vmOptions struct {
 	bindTo                []*G.Node // of these alone
 }
 
-// tape is a TapeMachine of a graph of its own, for options to be tried on.
+// tape returns a TapeMachine of a graph of its own, to apply options to.
 func tape() G.VM {
 	g := G.NewGraph()
 	x := G.NewScalar(g, tensor.Float64, G.WithName("x"), G.WithValue(1.0))
@@ -30,8 +30,8 @@ func tape() G.VM {
 // tapeField reads a field of a machine, which is unexported.
 func tapeField(m G.VM, name string) reflect.Value { return reflect.ValueOf(m).Elem().FieldByName(name) }
 
-// tapeFlags are the bits by which a TapeMachine remembers options, learned from it; ok is
-// false where its fields are not those that are known.
+// tapeFlags are the bits in which a TapeMachine stores options, learned by setting them; ok is
+// false if it lacks one of the fields that we read.
 var tapeFlags = sync.OnceValue(func() (f struct {
 	trace, nan, inf, bind uint16
 	ok                    bool
@@ -76,11 +76,11 @@ func readOptions(opts []G.VMOpt) (o vmOptions, err error) {
 	return o, nil
 }
 
-// honoured are the fields of a TapeMachine that options may change: they are read, or say
-// how a log is written that there is not.
+// honoured are the fields of a TapeMachine that options may change: readOptions reads them,
+// or they set the format of a log, which a VM does not write.
 var honoured = map[string]bool{"evalMode": true, "runFlags": true, "watchNodes": true, "bindNodesDV": true, "valueFmt": true, "logFlags": true, "buf": true}
 
-// unsupported says what options that change other fields are.
+// unsupported has the errors for options that change other fields, by the field.
 var unsupported = map[string]string{
 	"logger":       "WithLogger is not supported: a compiled step has no log; Program.Listing shows it",
 	"p":            "WithPrecompiled is not supported: the graph is compiled for the device",
@@ -103,15 +103,15 @@ func tryOption(m G.VM, opt G.VMOpt) (err error) {
 		if content == before[field] || honoured[field] || err != nil {
 			return
 		}
-		if err = fmt.Errorf("it changes %q of a TapeMachine, which there is not here", field); unsupported[field] != "" {
+		if err = fmt.Errorf("it changes %q of a TapeMachine, which this machine does not have", field); unsupported[field] != "" {
 			err = errors.New(unsupported[field])
 		}
 	})
 	return err
 }
 
-// look calls f with the name of each field of a struct, and of structs in it, and what
-// tells whether it has changed.
+// look calls f with the name of each field of a struct, and of structs in it, and a text
+// that differs where it has changed.
 func look(v reflect.Value, f func(field, content string)) {
 	for i := range v.NumField() {
 		name, x := v.Type().Field(i).Name, v.Field(i)

@@ -2,7 +2,7 @@ package kernels
 
 import "unsafe"
 
-// IsFloat32 tells whether T is float32: a constant to the compiler.
+// IsFloat32 reports whether T is float32: a constant to the compiler.
 func IsFloat32[T Float]() bool {
 	var z T
 	return unsafe.Sizeof(z) == 4

@@ -37,7 +37,7 @@ func TestStatisticsAreNotTrained(t *testing.T) {
 				if frozen {
 					form = append(form, models.Evaluation())
 				}
-				h, err := models.Normalize(G.Must(G.Mul(x, w)), n, form...)
+				h, err := models.Normalize(G.Must(G.Mul(x, w)), fitted(n, 4, 2), form...)
 				must(t, err)
 				loss := G.Must(ops.CrossEntropy(h, y))
 				data := []engine.Data{{Node: x, Values: []float32{1, 2, -1, .5, 3, -2, .25, -.75}}, {Node: y, Values: []uint8{0, 1, 0, 1}}}
@@ -90,11 +90,11 @@ func TestStatisticsAreNotTrained(t *testing.T) {
 func TestNetworksStatisticsAreState(t *testing.T) {
 	for _, n := range arms() {
 		for _, mode := range []norm.Mode{norm.Training, norm.Evaluating, norm.Refreshing} {
-			m := models.MLP{Inputs: 3, Hidden: []int{4, 4}, Classes: 2, Activation: "tanh", Norm: n}.Network()
-			b, err := m.Build(mode, 9)
+			m := models.MLP{Inputs: 3, Hidden: []int{4, 4}, Classes: 2, Activation: "tanh", InitSD: 1, Norm: fitted(n, 8, 4)}.Network()
+			b, err := m.Build(mode, 8)
 			must(t, err)
 			for _, p := range engine.Learnables(b.Loss) {
-				if name := p.Name(); !strings.HasSuffix(name, ".weight") && !strings.HasSuffix(name, ".bias") {
+				if _, name, _ := strings.Cut(p.Name(), "."); !strings.HasPrefix(name, "weight") && name != "bias" {
 					t.Errorf("%s: %q is learnable in mode %v", norm.String(n), name, mode)
 				}
 			}

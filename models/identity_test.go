@@ -13,15 +13,35 @@ import (
 // identities holds what is true of each method beside its gradient. A method without an
 // entry fails.
 var identities = map[string]func(t *testing.T){
-	"mnsgd": testMNSGD,
-	"prong": testPRONG,
+	"none":        trains("none", formula(func(z *mat.Dense) (*mat.Dense, func(*mat.Dense) *mat.Dense) { return z, same1 })),
+	"center":      both(trains("center:naive", formula(batchCentred(false))), trains("center:graph", formula(batchCentred(true)))),
+	"standardize": both(trains("standardize:naive:eps=0.01", formula(batchStandardized(0.01, false))), trains("standardize:graph:eps=0.01", formula(batchStandardized(0.01, true)))),
+	"whiten":      trains("whiten:naive:interval=1000", givenWhitened),
+	"mnsgd":       testMNSGD,
+	"prong":       testPRONG,
+	"prong+":      trains("prong+:T=1000:rows=2000", formula(batchStandardized(1e-5, true))),
+	"batchnorm":   trains("batchnorm", formula(batchStandardized(1e-5, true))),
+	"meanonly":    trains("meanonly", formula(batchCentred(true))),
+	"frozen":      trains("frozen:rows=2000", givenStandardized(1e-5)),
+	"raiko":       testRaiko,
+	"layernorm":   testLayerNorm,
+	"groupnorm":   testGroupNorm,
+	"rmsnorm":     testRMSNorm,
+	"ghost":       testGhost,
+	"brn":         testBRN,
+	"weightnorm":  testWeightNorm,
 }
+
+func both(a, b func(*testing.T)) func(*testing.T) { return func(t *testing.T) { a(t); b(t) } }
 
 func TestIdentities(t *testing.T) {
 	for _, name := range norm.Names() {
-		if test := identities[name]; test != nil {
-			t.Run(name, test)
+		test := identities[name]
+		if test == nil {
+			t.Errorf("method %s has no identity here", name)
+			continue
 		}
+		t.Run(name, test)
 	}
 }
 
@@ -103,7 +123,7 @@ func testMNSGD(t *testing.T) {
 // testPRONG: what is trained is a network of layers that take whitened inputs, whose
 // weights and biases absorb every change of the whitening.
 func testPRONG(t *testing.T) {
-	for _, arm := range []string{"prong:T=3:eps=0.01:rows=2000", "prong:T=3:eps=0.01:rows=2000:input=on"} {
+	for _, arm := range []string{"prong:T=3:eps=0.01:rows=2000", "prong:T=3:eps=0.01:rows=2000:input=on:output=on"} {
 		m := norm.Must(arm).(*norm.PRONG)
 		r := newRig(t, small(m), cpu.New(), 1)
 		p := readPlain(t, r)
@@ -112,7 +132,7 @@ func testPRONG(t *testing.T) {
 			for k := range layers {
 				l := &layers[k]
 				in, _ := p.w[k].Dims()
-				if l.u, l.c = eye(in), mat.NewVecDense(in, nil); k > 0 || m.First {
+				if l.u, l.c = eye(in), mat.NewVecDense(in, nil); (k > 0 || m.First) && (k < len(layers)-1 || m.Last) {
 					cov := new(mat.Dense)
 					l.c = columnMeans(sample[k])
 					q := less(sample[k], l.c)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"driftless/engine"
 	"driftless/engine/device"
 	"driftless/engine/ops"
 	"driftless/engine/program"
@@ -21,7 +22,9 @@ import (
 // bias before a normalization is kept, so that what happens to it can be seen.
 //
 // State names are fc1.weight (in × out; PyTorch keeps out × in), fc1.bias, norm1.…, with
-// the output layer last. Weights start at N(0, InitSD²), biases at 0.
+// the output layer last. Weights start at N(0, InitSD²), biases at 0. Where the method has
+// shortcuts, fc3.shortcut0.weight is of the network's input and fc3.shortcut1.weight of what
+// hidden layer 1 gives; they start at 0.
 type Network struct {
 	Inputs  int // numbers of an example
 	Hidden  []Layer
@@ -29,6 +32,7 @@ type Network struct {
 	InitSD  float64
 	Norm    norm.Method
 	DType   program.DType // Float32 or Float64
+	Steps   int           // that the training is to take, for methods that go by it; 0: not known
 }
 
 // Layer is a hidden layer.
@@ -91,13 +95,24 @@ func (n *Network) sizes() []int {
 }
 
 // Weights returns the number of weights of the linear layers, without biases and what a
-// normalization adds.
+// normalization adds to a layer.
 func (n *Network) Weights() int {
 	count, s := 0, n.sizes()
-	for i := range s[1:] {
-		count += s[i] * s[i+1]
+	for k, width := range s[1:] {
+		for i := n.firstInput(k); i <= k; i++ {
+			count += s[i] * width
+		}
 	}
 	return count
+}
+
+// firstInput is the first of what linear layer k takes, up to what the layer before it gives:
+// 0 is the network's input, i what hidden layer i gives.
+func (n *Network) firstInput(k int) int {
+	if norm.HasShortcuts(n.Norm) {
+		return 0
+	}
+	return k
 }
 
 // Layers returns the names of the linear layers, fc1 first.
@@ -107,6 +122,25 @@ func (n *Network) Layers() []string {
 		out[i] = fmt.Sprintf("fc%d", i+1)
 	}
 	return out
+}
+
+// Matrices returns the names of the matrices that the linear layers train, fc1's first:
+// fc1.weight, unless the method computes the weights from others.
+func (n *Network) Matrices() ([]string, error) {
+	b, err := n.Build(norm.Evaluating, 1)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, fc := range b.linears {
+		states := fc.States()
+		i := slices.IndexFunc(states, func(t norm.State) bool { return t.Trained && t.Init.Random })
+		if i < 0 {
+			return nil, fmt.Errorf("layer %s trains no matrix that starts at random", fc.Name)
+		}
+		out = append(out, states[i].Name)
+	}
+	return out, nil
 }
 
 // Built is one graph of the network.
@@ -137,9 +171,9 @@ func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
 	b := &Built{Graph: G.NewGraph()}
 	b.X = G.NewMatrix(b.Graph, dt, G.WithShape(batch, n.Inputs), G.WithName("x"))
 	b.Labels = G.NewVector(b.Graph, dt, G.WithShape(batch), G.WithName("labels"))
-	h, sizes := b.X, n.sizes()
+	h := []*G.Node{b.X} // the network's input, and what each hidden layer gives
 	for i, layer := range n.Layers() {
-		fc := norm.NewScope(n.Norm, norm.Scope{Name: layer, Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, Layer: i, SD: n.InitSD})
+		fc := n.linearScope(b.Graph, mode, i)
 		z, err := n.linear(b, fc, h)
 		if err != nil {
 			return nil, fmt.Errorf("layer %s: %w", layer, err)
@@ -149,16 +183,17 @@ func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
 			break
 		}
 		b.Linear = append(b.Linear, z)
-		s := norm.NewScope(n.Norm, norm.Scope{Name: fmt.Sprintf("norm%d", i+1), Mode: mode, Width: sizes[i+1], Graph: b.Graph, DType: dt, Layer: i})
+		s := n.normScope(b.Graph, mode, i)
 		if z, err = s.Normalize(z); err != nil {
 			return nil, err
 		}
-		b.norms = append(b.norms, s)
-		b.Params = append(b.Params, s.Parameters()...)
 		b.Before = append(b.Before, z)
-		if h, err = activations[n.Hidden[i].Activation](z); err != nil {
+		if z, err = n.activate(s, z, n.Hidden[i].Activation); err != nil {
 			return nil, fmt.Errorf("layer %s: %w", layer, err)
 		}
+		h = append(h, z)
+		b.norms = append(b.norms, s)
+		b.Params = append(b.Params, s.Parameters()...)
 	}
 	var err error
 	if b.Loss, err = ops.CrossEntropy(b.Logits, b.Labels); err != nil {
@@ -171,26 +206,45 @@ func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
 	return b, err
 }
 
-// linear adds a linear layer.
-func (n *Network) linear(b *Built, s *norm.Scope, h *G.Node) (z *G.Node, err error) {
-	l := norm.Linear{H: h}
+// linearScope and normScope are the scopes of linear layer i and of hidden layer i's
+// normalization.
+func (n *Network) linearScope(g *G.ExprGraph, mode norm.Mode, i int) *norm.Scope {
+	return norm.NewScope(n.Norm, norm.Scope{Name: n.Layers()[i], Mode: mode, Width: n.sizes()[i+1], Graph: g, DType: n.DType.Dtype(), Steps: n.Steps, Layer: i, Last: i == len(n.Hidden), SD: n.InitSD})
+}
+
+func (n *Network) normScope(g *G.ExprGraph, mode norm.Mode, i int) *norm.Scope {
+	return norm.NewScope(n.Norm, norm.Scope{Name: fmt.Sprintf("norm%d", i+1), Mode: mode, Width: n.Hidden[i].Width, Graph: g, DType: n.DType.Dtype(), Steps: n.Steps, Layer: i})
+}
+
+// linear adds a linear layer of what the layers before it give.
+func (n *Network) linear(b *Built, s *norm.Scope, h []*G.Node) (z *G.Node, err error) {
+	k := len(h) - 1
+	l := norm.Linear{H: h[k]}
 	if m, ok := n.Norm.(norm.Weights); ok {
-		l.W, err = m.Weights(s, h.Shape()[1])
+		l.W, err = m.Weights(s, l.H.Shape()[1])
 	} else {
-		l.W = s.Weight(h.Shape()[1])
+		l.W = s.Weight(l.H.Shape()[1])
 	}
 	if err != nil {
 		return nil, err
 	}
 	l.B = s.Bias()
-	if z, err = G.Mul(h, l.W); err != nil {
+	if z, err = G.Mul(l.H, l.W); err != nil {
 		return nil, err
 	}
 	if l.Z, err = G.BroadcastAdd(z, l.B, nil, []byte{0}); err != nil {
 		return nil, err
 	}
+	for i := n.firstInput(k); i < k; i++ {
+		if z, err = G.Mul(h[i], s.Shortcut(i, h[i].Shape()[1])); err != nil {
+			return nil, err
+		}
+		if l.Z, err = G.Add(l.Z, z); err != nil {
+			return nil, err
+		}
+	}
 	if m, ok := n.Norm.(norm.Input); ok && s.Mode != norm.Evaluating {
-		if err := m.Input(s, h); err != nil {
+		if err := m.Input(s, l.H); err != nil {
 			return nil, err
 		}
 	}
@@ -199,9 +253,24 @@ func (n *Network) linear(b *Built, s *norm.Scope, h *G.Node) (z *G.Node, err err
 	return l.Z, nil
 }
 
-// Gradient is what engine.Training.Gradient is to be: nil for methods that leave gradients
-// as they are.
-func (n *Network) Gradient(b *Built) func(params, grads []*G.Node) ([]*G.Node, error) {
+// activate adds a hidden layer's activation of z.
+func (n *Network) activate(s *norm.Scope, z *G.Node, name string) (*G.Node, error) {
+	f := activations[name]
+	if m, ok := n.Norm.(norm.Activator); ok {
+		return m.Activate(s, z, f)
+	}
+	return f.Of(z)
+}
+
+// Training returns how the network's graph is trained on a source's rows, with the gradients
+// that the method asks for. The optimizer is left to set.
+func (n *Network) Training(b *Built, rows Source) engine.Training {
+	return engine.Training{Context: rows.Context, Loss: b.Loss, Params: b.Params, Gradient: n.gradient(b),
+		Data: []engine.Data{{Node: b.X, Name: rows.Images, Map: rows.Map}, {Node: b.Labels, Name: rows.Labels}}}
+}
+
+// gradient returns the hook of a method that changes gradients, or nil.
+func (n *Network) gradient(b *Built) func(params, grads []*G.Node) ([]*G.Node, error) {
 	method, ok := n.Norm.(norm.Gradient)
 	if !ok {
 		return nil
@@ -223,7 +292,23 @@ func (n *Network) Gradient(b *Built) func(params, grads []*G.Node) ([]*G.Node, e
 }
 
 // activations are the functions that a hidden layer may end in.
-var activations = map[string]func(z *G.Node) (*G.Node, error){"sigmoid": G.Sigmoid, "relu": ops.ReLU, "tanh": G.Tanh}
+var activations = map[string]norm.Activation{
+	"sigmoid": {Of: G.Sigmoid, Slope: func(y *G.Node) (*G.Node, error) { // y − y²
+		square, err := G.Square(y)
+		if err != nil {
+			return nil, err
+		}
+		return G.Sub(y, square)
+	}},
+	"relu": {Of: ops.ReLU, Slope: func(y *G.Node) (*G.Node, error) { return G.Gt(y, norm.Constant(0, y), true) }},
+	"tanh": {Of: G.Tanh, Slope: func(y *G.Node) (*G.Node, error) { // 1 − y²
+		square, err := G.Square(y)
+		if err != nil {
+			return nil, err
+		}
+		return G.Sub(norm.Constant(1, y), square)
+	}},
+}
 
 // Activations are their names.
 var Activations = []string{"sigmoid", "relu", "tanh"}

@@ -45,22 +45,28 @@ func (p *plain) forward(x *mat.Dense) (h []*mat.Dense) {
 	return h
 }
 
-// deltas returns the gradient of the mean cross-entropy in each layer's linear output.
-func (p *plain) deltas(h []*mat.Dense, labels []int) []*mat.Dense {
-	last := len(p.w) - 1
-	out := make([]*mat.Dense, len(p.w))
-	rows, classes := h[last+1].Dims()
+// softmaxGradient returns the gradient of the mean cross-entropy in the logits.
+func softmaxGradient(logits *mat.Dense, labels []int) *mat.Dense {
+	rows, classes := logits.Dims()
 	g := mat.NewDense(rows, classes, nil)
 	for i := range rows {
 		sum := 0.0
 		for j := range classes {
-			sum += math.Exp(h[last+1].At(i, j))
+			sum += math.Exp(logits.At(i, j))
 		}
 		for j := range classes {
-			g.Set(i, j, math.Exp(h[last+1].At(i, j))/sum/float64(rows))
+			g.Set(i, j, math.Exp(logits.At(i, j))/sum/float64(rows))
 		}
 		g.Set(i, labels[i], g.At(i, labels[i])-1/float64(rows))
 	}
+	return g
+}
+
+// deltas returns the gradient of the mean cross-entropy in each layer's linear output.
+func (p *plain) deltas(h []*mat.Dense, labels []int) []*mat.Dense {
+	last := len(p.w) - 1
+	out := make([]*mat.Dense, len(p.w))
+	g := softmaxGradient(h[last+1], labels)
 	for k := last; ; k-- {
 		out[k] = g
 		if k == 0 {

@@ -128,7 +128,7 @@ func (n *Network) Refresh(l *program.Layout, s Source) (first, every *program.Pr
 		return nil, nil, nil
 	}
 	sched := r.Refresh()
-	if sched.Rows == norm.RowsOfSample {
+	if sched.Rows == norm.RowsOfSample || sched.Rows == norm.RowsOfStart {
 		s.Total = min(sched.Sample, s.Total)
 		s.Order, s.Batch = program.Sample, s.Total
 	}
@@ -139,32 +139,60 @@ func (n *Network) Refresh(l *program.Layout, s Source) (first, every *program.Pr
 	case norm.RowsNone:
 		return nil, nil, nil
 	case norm.RowsOfAll:
-		if first, err = n.Statistics(l, s); err != nil {
-			return nil, nil, err
-		}
-		return first, after(first, sched.Every), nil
+		first, err = n.Statistics(l, s)
+		every = first
+	case norm.RowsOfSample:
+		first, err = n.refreshed(l, s, norm.Starting)
+		every = first
+	case norm.RowsOfStart:
+		first, err = n.refreshed(l, s, norm.Starting)
 	case norm.RowsOfBatch:
 		s.Order = program.Shuffled
+		if first, err = n.refreshed(l, s, norm.Starting); err == nil {
+			s.Order = program.Previous
+			every, err = n.refreshed(l, s, norm.Refreshing)
+		}
 	}
-	if first, err = n.refreshed(l, s, norm.Starting); err != nil {
+	if err != nil {
 		return nil, nil, err
 	}
-	if sched.Rows == norm.RowsOfSample { // the same anew
-		return first, after(first, sched.Every), nil
+	if m, ok := n.Norm.(norm.Compensator); ok {
+		c, err := n.compensation(l, m)
+		if err != nil {
+			return nil, nil, err
+		}
+		if first = program.Join(first, c); every != nil {
+			c = program.Join(every, c)
+		}
+		every = c
 	}
-	s.Order = program.Previous
-	if every, err = n.refreshed(l, s, norm.Refreshing); err != nil {
-		return nil, nil, err
+	if every == nil || sched.Every == 0 {
+		return first, nil, nil
 	}
-	return first, after(every, sched.Every), nil
+	return first, every.After(sched.Every), nil
 }
 
-// after returns what runs after every so many steps, nil for 0.
-func after(p *program.Program, every int) *program.Program {
-	if every == 0 {
-		return nil
+// compensation compiles what a method changes of all layers together after its statistics
+// are refreshed.
+func (n *Network) compensation(l *program.Layout, method norm.Compensator) (*program.Program, error) {
+	g, sizes := G.NewGraph(), n.sizes()
+	var layers []norm.Parameters
+	for k := range n.Layers() {
+		fc := n.linearScope(g, norm.Refreshing, k)
+		p := norm.Parameters{W: make([]*G.Node, k+1), B: fc.Bias()}
+		for i := n.firstInput(k); i < k; i++ {
+			p.W[i] = fc.Shortcut(i, sizes[i])
+		}
+		p.W[k] = fc.Weight(sizes[k])
+		if k < len(n.Hidden) {
+			p.Norm = n.normScope(g, norm.Refreshing, k)
+		}
+		layers = append(layers, p)
 	}
-	return p.After(every)
+	if err := method.Compensate(layers); err != nil {
+		return nil, err
+	}
+	return program.Compile(l, program.Spec{Name: "compensate", Graph: g})
 }
 
 // enough reports, as an error, a layer too wide for the rows that there are.

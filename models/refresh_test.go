@@ -14,7 +14,7 @@ import (
 
 // small is the network of these tests, in float64.
 func small(n norm.Method) *models.Network {
-	return models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: n, DType: program.Float64}.Network()
+	return models.MLP{Inputs: 7, Hidden: []int{6, 5}, Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: fitted(n, rigBatch, 6, 5), DType: program.Float64}.Network()
 }
 
 // linear computes rows·W + b of the first layer from the parameters as they are.

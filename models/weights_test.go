@@ -77,6 +77,10 @@ func TestWeightsAreKept(t *testing.T) {
 		{norm.Must("center:graph"), "norm1.running_mean[4] norm1.num_batches_tracked[] "},
 		{norm.Must("standardize:naive"), "norm1.running_mean[4] norm1.running_var[4] norm1.num_batches_tracked[] "},
 		{norm.Must("batchnorm"), "norm1.weight[4] norm1.bias[4] norm1.running_mean[4] norm1.running_var[4] norm1.num_batches_tracked[] "},
+		{norm.Must("layernorm"), "norm1.weight[4] norm1.bias[4] "},
+		{norm.Must("rmsnorm"), "norm1.weight[4] "},
+		{norm.Must("ghost"), "norm1.weight[4] norm1.bias[4] norm1.running_mean[4] norm1.running_var[4] norm1.num_batches_tracked[] "},
+		{norm.Must("brn"), "norm1.weight[4] norm1.bias[4] norm1.running_mean[4] norm1.running_var[4] norm1.num_batches_tracked[] "},
 		{norm.Must("whiten:naive"), "norm1.running_mean[4] norm1.whitening[4 4] norm1.num_batches_tracked[] "},
 	} {
 		m, s := session(t, c.norm, 1)
@@ -125,6 +129,32 @@ func TestWeightsAreKept(t *testing.T) {
 		}
 		if slices.Equal(untouched[0].Data.([]float32), kept) {
 			t.Errorf("%s: the other replica was written too", norm.String(c.norm))
+		}
+	}
+}
+
+// Weights that are computed from others have PyTorch's names and shapes for those, and the
+// matrix among them is what a layer trains.
+func TestComputedWeightsAreKept(t *testing.T) {
+	m, s := session(t, norm.Must("weightnorm"), 1)
+	ts, err := m.Save(s, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, x := range ts {
+		got = append(got, x.Name+shape(x.Shape))
+	}
+	if want := "fc1.weight_v[4 3] fc1.weight_g[4 1] fc1.bias[4] fc2.weight_v[2 4] fc2.weight_g[2 1] fc2.bias[2]"; strings.Join(got, " ") != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+	if err := m.Load(s, 0, ts); err != nil {
+		t.Error(err)
+	}
+	for name, want := range map[string][]string{"weightnorm": {"fc1.weight_v", "fc2.weight_v"}, "batchnorm": {"fc1.weight", "fc2.weight"}} {
+		m.Norm = norm.Must(name)
+		if got, err := m.Matrices(); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s trains the matrices %v, %v; want %v", name, got, err, want)
 		}
 	}
 }

@@ -28,15 +28,15 @@ func newCompare(t *terminal) *cobra.Command {
 batches, for several seeds, and writes a run directory: config.yaml,
 metrics.jsonl, run.json, curves.png and report.html.
 
-An arm is a norm, followed by how the gradient treats its statistics (naive or
-graph) and by affine or noaffine where the default is not meant:
-none, center:naive, center:graph, standardize:naive, standardize:graph,
-whiten:naive, batchnorm; standardize:naive:affine, …`,
+An arm is a norm (driftless norms lists them), followed by how the gradient
+treats its statistics (naive or graph), by affine or noaffine, and by settings,
+lr among them, where the defaults are not meant: none, center:naive,
+batchnorm:lr=1, standardize:naive:affine:interval=10, …`,
 		Example: "  driftless compare --norms none,center:naive,center:graph,batchnorm --seeds 3",
 		Args:    noArguments,
 	}
 	s.register(cmd)
-	cmd.Flags().StringVar(&s.norms, "norms", "none,center:naive,center:graph,standardize:naive,standardize:graph,batchnorm", "arms to train (default: all of the above but whiten)")
+	cmd.Flags().StringVar(&s.norms, "norms", "none,center:naive,center:graph,standardize:naive,standardize:graph,batchnorm", "arms to train (default: none, center and standardize both ways, batchnorm)")
 	cmd.Flags().Lookup("norms").DefValue = "" // too long for a line
 	offerArms(cmd, "norms", true)
 	cmd.Flags().IntVar(&s.Seeds, "seeds", s.Seeds, "seeds of each arm")
@@ -50,7 +50,7 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 		return err
 	}
 	e.Run.Title, e.Run.Command = plural(len(s.Norms), "arm"), commandLine(cmd)
-	ctx, rec := newRecorder(cmd.Context(), dir, t, e.Run)
+	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
 	defer rec.cancel(nil)
 	runErr := e.Compare(ctx, rec.observer())
 	page, writeErr := rec.finish(ctx, &e.Run)

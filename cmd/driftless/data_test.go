@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What cannot be fetched is not among what data fetch offers.
+// data fetch offers only data sets that can be fetched.
 func TestFetchOffersWhatCanBeFetched(t *testing.T) {
 	got := call(t, "data", "fetch", "cifar", "--data-dir", t.TempDir())
 	want(t, got, exitUsage)

@@ -17,7 +17,7 @@ import (
 // deviceNames is what --device takes.
 const deviceNames = "auto, cpu, cuda, cuda:N or virtual"
 
-// anyUsable stands for the first device that is.
+// anyUsable asks for the first CUDA device that can be used.
 const anyUsable = -1
 
 // openDevice returns the device of that name and says which one auto took, and why.
@@ -62,7 +62,7 @@ func openDevice(name string, t *terminal) (device.Device, error) {
 	return d, nil
 }
 
-// openFloat64 is openDevice for work in float64, which the CPU alone does.
+// openFloat64 is openDevice for work in float64, which only the CPU can do.
 func openFloat64(name string, t *terminal) (device.Device, error) {
 	d, err := openDevice(name, t)
 	if err != nil || name == "cpu" {
@@ -99,7 +99,8 @@ func openBest(t *terminal) device.Device {
 	return c
 }
 
-// whyCPU is why auto did not take CUDA, without what to do about it: nobody asked.
+// whyCPU says why auto did not take CUDA, in brief: the user did not ask for CUDA, so it leaves
+// out what to do about it.
 func whyCPU(err error) string {
 	var u *driver.Unavailable
 	switch {
@@ -115,8 +116,8 @@ func whyCPU(err error) string {
 	return err.Error()
 }
 
-// openCUDA returns a device of the driver. A device that a program before in this
-// process made virtual is none.
+// openCUDA returns a device of the driver. It fails if this process has made the driver a
+// virtual one before.
 func openCUDA(ordinal int, t *terminal) (device.Device, error) {
 	info, err := driver.Status()
 	if err != nil {
@@ -139,5 +140,5 @@ func openCUDA(ordinal int, t *terminal) (device.Device, error) {
 	return cuda.New(ordinal, cuda.Keep(), cuda.Warn(t.warn))
 }
 
-// warn prints what a device has to say.
+// warn prints a device's warning.
 func (t *terminal) warn(message string) { fmt.Fprintf(t.err, "device: %s\n", message) }

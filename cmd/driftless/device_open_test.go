@@ -15,7 +15,7 @@ import (
 	"driftless/internal/dataset"
 )
 
-// TestDeviceNames: what is no device is wrong usage.
+// TestDeviceNames: a --device that names none is wrong usage.
 func TestDeviceNames(t *testing.T) {
 	for name, part := range map[string]string{
 		"tpu": "use auto, cpu, cuda, cuda:N or virtual", "cuda:": `"" is not the number`, "cuda:x": `"x" is not the number`, "cuda:-1": "is not the number",

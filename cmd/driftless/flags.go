@@ -66,7 +66,7 @@ func (s *settings) register(cmd *cobra.Command) {
 // setting is a setting of several normalizations, as a flag for all arms that have it.
 type setting struct{ key, kind, help string }
 
-// settingFlag takes any text: whether it fits, the normalizations know.
+// settingFlag takes any text; the normalizations check it later.
 type settingFlag struct {
 	setting
 	to *settings
@@ -88,7 +88,7 @@ func (s *settings) set(key, text string) {
 	s.Settings[key] = text
 }
 
-// offer completes a flag's value in the shell.
+// offer has the shell complete a flag's value.
 func offer(cmd *cobra.Command, flag string, values ...string) {
 	fn := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
 	if err := cmd.RegisterFlagCompletionFunc(flag, fn); err != nil {
@@ -96,7 +96,8 @@ func offer(cmd *cobra.Command, flag string, values ...string) {
 	}
 }
 
-// offerArms completes a flag that takes arms; with several, the last after a comma.
+// offerArms has the shell complete a flag that takes arms; if it takes several, the last of a
+// list with commas.
 func offerArms(cmd *cobra.Command, flag string, several bool) {
 	fn := func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		before := ""
@@ -187,7 +188,7 @@ func sizes(list string) ([]int, error) {
 	return out, nil
 }
 
-// cut shortens what a message quotes.
+// cut shortens a text that a message quotes.
 func cut(s string) string {
 	const most = 60
 	if r := []rune(s); len(r) > most {

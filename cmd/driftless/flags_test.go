@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// A flag that changes nothing is said to.
+// A flag that changes nothing gives a message that says so.
 func TestFlagsThatChangeNothing(t *testing.T) {
 	for _, c := range []struct {
 		args string
@@ -49,8 +49,7 @@ func TestFlagsThatChangeNothing(t *testing.T) {
 	}
 }
 
-// A window of statistics that is longer than the run, or than any, is no reason to
-// wait.
+// An interval of statistics that is longer than the run does not make its timing longer.
 func TestIntervalLongerThanTheRun(t *testing.T) {
 	for _, interval := range []string{"100000", "9223372036854775807"} {
 		want(t, call(t, with(filepath.Join(t.TempDir(), "run"), "train", "--norm", "center:naive", "--interval", interval)...), exitDone)
@@ -100,7 +99,7 @@ func TestShellWord(t *testing.T) {
 	}
 }
 
-// Progress lines that no terminal wraps fit 80 columns all the same.
+// Progress lines fit 80 columns, also where no terminal is written to.
 func TestProgressFitsATerminal(t *testing.T) {
 	got := call(t, with(filepath.Join(t.TempDir(), "run"), "compare", "--norms", "none,standardize:naive:affine", "--steps", "2000", "--eval-every", "1000")...)
 	want(t, got, exitDone)

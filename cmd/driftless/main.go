@@ -11,14 +11,12 @@
 //	driftless licences              of Driftless and of what it contains
 //
 // Results go to standard output, progress and messages to standard error. The
-// exit code is 0 when done, 1 when the run failed, 2 for wrong usage, 3 for a fault of
-// the program itself and 130 after an interrupt. (Faults that Go's runtime ends a
-// program for, such as memory that runs out, exit with its code 2.)
+// exit codes are listed in the program's help.
 //
-// An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends a run and keeps what ran: weights,
-// metrics, report. A second one leaves out what can be made again, the last evaluation
-// and the report; a third ends the program where it is. A run goes on when the pipe
-// closes that its progress is written to.
+// An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends a command and keeps what ran: of a training
+// weights, metrics, report. A second one leaves out what can be made again, a training's
+// last evaluation and report; a third ends the program where it is. A run goes on when
+// the pipe closes that its progress is written to.
 package main
 
 import (
@@ -38,7 +36,6 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// Exit codes.
 const (
 	exitDone        = 0
 	exitFailed      = 1
@@ -46,6 +43,12 @@ const (
 	exitFault       = 3
 	exitInterrupted = 130
 )
+
+// exitCodes is what the program's help says of them.
+const exitCodes = `The exit code is 0 when done, 1 when the command failed, 2 for wrong usage,
+3 for a fault of the program itself and 130 after an interrupt. Memory that runs
+out, and faults in goroutines of a device or of a library, cannot be caught:
+Go's runtime ends the program, with its own code, which is 2 as well.`
 
 func run(args []string, stdout, stderr io.Writer) (code int) {
 	defer func() {
@@ -87,7 +90,8 @@ func fault(stderr io.Writer, what string, stack []byte) int {
 
 // interrupts returns a context that the first interrupt ends and one that the second
 // does; the third ends the program. A hangup counts as one unless the program was
-// started to ignore it, as nohup does. Writing to a closed pipe is an error and no end.
+// started to ignore it, as nohup does. Writing to a closed pipe gives an error and does not
+// end the program.
 func interrupts(stderr io.Writer) (ctx, rush context.Context, stop func()) {
 	signal.Ignore(syscall.SIGPIPE)
 	which := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -102,7 +106,7 @@ func interrupts(stderr io.Writer) (ctx, rush context.Context, stop func()) {
 		for _, then := range []func(){
 			first,
 			func() {
-				fmt.Fprintln(stderr, "interrupted twice: the last evaluation and the report are left out")
+				fmt.Fprintln(stderr, "interrupted twice: a third interrupt ends the program where it is")
 				second()
 			},
 			func() { os.Exit(exitInterrupted) },

@@ -84,7 +84,7 @@ func (o output) message(t *testing.T) string {
 	return last
 }
 
-// missing tells whether nothing was made at a path.
+// missing reports whether nothing was made at a path.
 func missing(path string) bool {
 	_, err := os.Lstat(path)
 	return os.IsNotExist(err)

@@ -23,7 +23,7 @@ type terminal struct {
 	rush     context.Context
 }
 
-// interactive tells whether messages go to a person's terminal.
+// interactive reports whether messages go to a person's terminal.
 func (t *terminal) interactive() bool {
 	f, ok := t.err.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
@@ -32,13 +32,13 @@ func (t *terminal) interactive() bool {
 func newRoot(t *terminal) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "driftless",
-		Short:         "Train networks with normalization in the graph, and see why it must be there",
+		Long:          "Train networks with normalization in the graph, and see why it must be there.\n\n" + exitCodes,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       benchmarks.Version(),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newData(t), newDrift(t), newCompare(t), newTrain(t), newEval(t), newReport(t), newEnv(t), newLicences(t))
+	root.AddCommand(newData(t), newDrift(t), newCompare(t), newTrain(t), newEval(t), newReport(t), newNorms(t), newEnv(t), newLicences(t))
 	group(root)
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [command]",
@@ -61,7 +61,7 @@ func newRoot(t *terminal) *cobra.Command {
 	return root
 }
 
-// group makes a command that only holds others refuse what is none of them.
+// group makes a command that only holds subcommands refuse other arguments.
 func group(cmd *cobra.Command) {
 	cmd.Args = noArguments
 	cmd.SuggestionsMinimumDistance = 2
@@ -88,7 +88,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return wrong("unknown command %q%s: %s has %s", args[0], hint, cmd.CommandPath(), strings.Join(names, ", "))
 }
 
-// oneArgument takes exactly one argument, which needs describes.
+// oneArgument accepts exactly one argument; needs says in the error what that is.
 func oneArgument(needs string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 1 {

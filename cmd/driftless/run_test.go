@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -93,6 +94,22 @@ func TestPlan(t *testing.T) {
 				t.Errorf("%d columns: %s", utf8.RuneCountInString(line), line)
 			}
 		}
+	}
+}
+
+// The pace that progress shows is that of training: listing the plan does not count.
+func TestPaceLeavesOutThePlan(t *testing.T) {
+	t.Parallel()
+	got := call(t, with(filepath.Join(t.TempDir(), "run"), "train", "--plan", "--json")...)
+	want(t, got, exitDone)
+	m := regexp.MustCompile(`step 20/20 .* ([0-9]+) steps/s`).FindStringSubmatch(got.err)
+	if m == nil {
+		t.Fatalf("no progress is shown:\n%s", got.err)
+	}
+	// The last progress comes before the end, so that its pace is no less than the run's.
+	shown, err := strconv.ParseFloat(m[1], 64)
+	if whole := got.object(t)["stepsPerSecond"].(float64); err != nil || shown < whole-1 {
+		t.Errorf("progress shows %v steps/s, the run has %v, %v", shown, whole, err)
 	}
 }
 

@@ -13,9 +13,10 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// prepare does what comes before a training: it resolves the flags, opens the
-// device, loads the data, compiles, which shows whether all go together, and makes the
-// run directory, which is called name unless --out says otherwise.
+// prepare does what comes before a training: it resolves the flags, opens the device, loads
+// the data, compiles, and makes the run directory, which is called name unless --out says
+// otherwise. Compiling comes before the directory since it finds settings that do not go
+// together.
 func (s *settings) prepare(ctx context.Context, t *terminal, name func() string) (*benchmarks.Experiment, *report.Dir, error) {
 	if err := s.resolve(); err != nil {
 		return nil, nil, err
@@ -68,21 +69,19 @@ type recorder struct {
 	t      *terminal
 	cancel context.CancelCauseFunc
 	bar    *progressbar.ProgressBar
-	arms   int
-	steps  int // of an arm
+	run    *report.Run // as the experiment fills it in
 
 	recorded int // seeds that run.json says have diverged; -1 before it is there
 	at       map[string]int
 	state    map[string]string // loss and accuracy
-	start    time.Time
 }
 
-func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, run report.Run) (context.Context, *recorder) {
-	r := &recorder{dir: dir, t: t, arms: len(run.Arms), steps: run.Steps, recorded: -1, at: map[string]int{}, state: map[string]string{}, start: time.Now()}
+func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, run *report.Run) (context.Context, *recorder) {
+	r := &recorder{dir: dir, t: t, run: run, recorded: -1, at: map[string]int{}, state: map[string]string{}}
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	if t.interactive() {
-		r.bar = progressbar.NewOptions(r.arms*r.steps, progressbar.OptionSetWriter(t.err), progressbar.OptionFullWidth(),
-			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), // the recorder's own say more
+		r.bar = progressbar.NewOptions(r.all(), progressbar.OptionSetWriter(t.err), progressbar.OptionFullWidth(),
+			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), // step describes both itself
 			progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())
 	}
 	return ctx, r
@@ -97,7 +96,6 @@ func (r *recorder) timed(arm string, sec float64) {
 	if sec > 0 {
 		r.line("%-18s %.2f ms a step, alone", arm, 1000*sec)
 	}
-	r.start = time.Now() // the last one's: training starts
 }
 
 // step moves the bar.
@@ -108,8 +106,8 @@ func (r *recorder) step(arm string, step int) {
 	}
 	speed, left := r.pace()
 	text := strings.Join(strings.Fields(fmt.Sprintf("%s %s %.0f steps/s ETA %s", arm, r.state[arm], speed, left)), " ")
-	r.bar.Describe(fmt.Sprintf("%.68s ", text)) // leaves the bar its place in 80 columns
-	_ = r.bar.Set(r.done())                     // the bar is decoration
+	r.bar.Describe(fmt.Sprintf("%.68s ", text)) // 68 of 80 columns; the bar has the rest
+	_ = r.bar.Set(r.done())                     // an error loses only the bar
 }
 
 func (r *recorder) done() int {
@@ -120,13 +118,16 @@ func (r *recorder) done() int {
 	return n
 }
 
+// all is the number of steps of all arms.
+func (r *recorder) all() int { return len(r.run.Arms) * r.run.Steps }
+
 // pace returns the steps a second since training started and the time left.
 func (r *recorder) pace() (stepsPerSecond float64, left time.Duration) {
-	done, took := r.done(), time.Since(r.start)
+	done, took := r.done(), time.Since(r.run.Started)
 	if done == 0 {
 		return 0, 0
 	}
-	left = time.Duration(float64(took) / float64(done) * float64(r.arms*r.steps-done))
+	left = time.Duration(float64(took) / float64(done) * float64(r.all()-done))
 	return float64(done) / took.Seconds(), left.Round(time.Second)
 }
 
@@ -140,7 +141,7 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 		loss, acc = loss+p.Loss/float64(len(fresh)), acc+p.TestAccuracy/float64(len(fresh))
 	}
 	if len(fresh) == 0 {
-		r.at[arm] = r.steps
+		r.at[arm] = run.Steps
 		r.line("%s: step %d: no seed is left, the last has diverged", arm, lastDivergence(run, arm))
 		return
 	}
@@ -148,12 +149,11 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 	r.step(arm, step)
 	if r.bar == nil && step > 0 {
 		speed, left := r.pace()
-		r.line("%s", progressLine(arm, step, r.steps, r.state[arm], fmt.Sprintf("%.0f steps/s", speed), "ETA "+left.String()))
+		r.line("%s", progressLine(arm, step, run.Steps, r.state[arm], fmt.Sprintf("%.0f steps/s", speed), "ETA "+left.String()))
 	}
 }
 
-// keep adds to the run's files. The record is written where it would say something
-// new.
+// keep adds to the run's files. It writes the record only if a seed has diverged since.
 func (r *recorder) keep(run *report.Run, fresh []report.Point) error {
 	n := 0
 	for _, a := range run.Arms {
@@ -185,7 +185,8 @@ func lastDivergence(run *report.Run, arm string) int {
 	return last
 }
 
-// progressLine fits 80 columns: what does not is left out, from the end.
+// progressLine returns a line of at most 80 columns: it leaves out parts at the end that do not
+// fit.
 func progressLine(arm string, step, steps int, more ...string) string {
 	const width = 80
 	s := fmt.Sprintf("%-18s step %d/%d", arm, step, steps)
@@ -206,8 +207,8 @@ func (r *recorder) line(format string, args ...any) {
 	fmt.Fprintf(r.t.err, format+"\n", args...)
 }
 
-// finish writes what ran, first what cannot be made again, and reports whether there
-// is a page. The error says what could not be written and what is kept.
+// finish writes the run's files and reports whether it wrote the page, which comes last
+// since it can be made again. The error says what could not be written and what is kept.
 func (r *recorder) finish(ctx context.Context, run *report.Run) (page bool, err error) {
 	if r.bar != nil {
 		_ = r.bar.Clear()
@@ -215,7 +216,11 @@ func (r *recorder) finish(ctx context.Context, run *report.Run) (page bool, err 
 	if err = r.dir.WriteMetrics(run.Points); err == nil {
 		err = r.dir.WriteRecord(*run)
 	}
-	if err == nil && r.t.rush.Err() == nil {
+	switch {
+	case err != nil:
+	case r.t.rush.Err() != nil:
+		r.line("interrupted twice: the page is left out, which driftless report %s writes", shellWord(r.dir.Path()))
+	default:
 		if err = r.dir.WriteReport(*run); err == nil {
 			page = true
 		} else {
@@ -228,8 +233,8 @@ func (r *recorder) finish(ctx context.Context, run *report.Run) (page bool, err 
 	return page, err
 }
 
-// ranOn reports whether a run came to an end of which there is something to show: it is
-// complete, was interrupted or diverged.
+// ranOn reports whether a run has results to print: it is complete, was interrupted or
+// diverged.
 func ranOn(runErr error) bool {
 	var diverged *benchmarks.DivergedError
 	return runErr == nil || errors.Is(runErr, context.Canceled) || errors.As(runErr, &diverged)

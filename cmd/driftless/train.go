@@ -25,7 +25,7 @@ the run with exit code 1; the weights of the last evaluation before are kept.`,
 		Args:    noArguments,
 	}
 	s.register(cmd)
-	cmd.Flags().StringVar(&s.norm, "norm", "batchnorm", "normalization: none, center, standardize, whiten, batchnorm or an arm as compare takes it")
+	cmd.Flags().StringVar(&s.norm, "norm", "batchnorm", "normalization, of those that driftless norms lists, or an arm as compare takes it")
 	offerArms(cmd, "norm", false)
 	cmd.Flags().BoolVar(&s.plan, "plan", false, "print the compiled training step first: each instruction, its shape, FLOPs, bytes, time and share of the measured peak")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return train(cmd, s, t) }
@@ -38,7 +38,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 		return err
 	}
 	e.Run.Title, e.Run.Command = e.Run.Arms[0].Name, commandLine(cmd)
-	ctx, rec := newRecorder(cmd.Context(), dir, t, e.Run)
+	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
 	defer rec.cancel(nil)
 	watch := rec.observer()
 	if s.plan {
@@ -62,7 +62,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	return cmp.Or(writeErr, err, runErr)
 }
 
-// made lists the files of a training that a person looks for.
+// made lists the report and the weights of a training, and its speed.
 func made(dir *report.Dir, page bool, out benchmarks.TrainOutput) string {
 	var b strings.Builder
 	if page {

@@ -3,8 +3,11 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -15,7 +18,7 @@ func TestWrongUsage(t *testing.T) {
 		args string // --out is added to commands that have it
 		want string // part of the message
 	}{
-		{"trian", `unknown command "trian" (did you mean "train"?): driftless has compare, data, drift, env, eval, licences, report, train`},
+		{"trian", `unknown command "trian" (did you mean "train"?): driftless has compare, data, drift, env, eval, licences, norms, report, train`},
 		{"version", `unknown command "version": driftless has`},
 		{"help trian", `unknown command "trian" (did you mean "train"?)`},
 		{"data fecth mnist", `unknown command "fecth" (did you mean "fetch"?): driftless data has fetch`},
@@ -148,6 +151,17 @@ func TestHelp(t *testing.T) {
 		}
 		if strings.Contains(got.out, "(default )") {
 			t.Errorf("driftless %s shows an empty default", args)
+		}
+	}
+}
+
+// The program's help lists every exit code.
+func TestHelpListsExitCodes(t *testing.T) {
+	got := call(t, "help")
+	words := strings.FieldsFunc(got.out, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	for _, code := range []int{exitDone, exitFailed, exitUsage, exitFault, exitInterrupted} {
+		if !slices.Contains(words, strconv.Itoa(code)) {
+			t.Errorf("driftless help does not mention exit code %d:\n%s", code, got.out)
 		}
 	}
 }

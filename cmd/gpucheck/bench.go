@@ -162,8 +162,8 @@ func (b *benchmark) close() {
 	b.closers = nil
 }
 
-// own opens our contenders of a group, times each once and tells their rows. They have to
-// come to the same loss. Its error is that the time is up.
+// own opens our contenders of a group, times each once and tells their rows. All must come to
+// the same loss. It returns an error only if the time is up.
 func (b *benchmark) own(ctx context.Context, g group, impls ...string) error {
 	first := len(b.all)
 	for _, impl := range impls {

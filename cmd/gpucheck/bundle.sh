@@ -35,7 +35,7 @@ if "$out/bin/driftless" data fetch mnist --data-dir "${DATA_DIR:-build/gpu-data}
 else
   echo "MNIST could not be fetched: the bundle will check with SYNTHETIC images, drawn by the program" >&2
 fi
-gzip -n "$out/bin/driftless" "$out/bin/cuda.test" # gpucheck unpacks them
+gzip -n "$out/bin/gpucheck" "$out/bin/driftless" "$out/bin/cuda.test" # run.sh unpacks the first, that the others
 
 sed "s/@GLIBC@/${glibc#GLIBC_}/" cmd/gpucheck/run.sh >"$out/run.sh"
 chmod +x "$out/run.sh"

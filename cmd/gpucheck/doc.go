@@ -28,24 +28,24 @@
 //	             some steps
 //	pytorch      the steps of bench beside PyTorch's
 //
-// The demand is equality of every bit; that a NaN is a NaN is enough. Where it is
-// not met, the report says by how much.
+// Every bit has to be equal, except that any NaN equals any other. Where bits differ, the
+// report says by how much.
 //
 // # Budget
 //
 // -budget is the time for all parts: an hour, and five minutes for a bundle's run.sh. Each
 // part in its turn gets a share, by its weight, of what is left, but at least what it takes
-// to find anything; where that is not left, it is left out, and the report says so. What a
-// part does not use is there for the others. With 400 s graphs, bits, replicas and plan
+// to find anything; if less than that is left, the part is left out, and the report says so.
+// The others get what a part does not use. With 400 s graphs, bits, replicas and plan
 // have 60 s between them, bench 100, conformance 110 in its short form and ncu 60.
 //
-// Each part runs in a process of its own, of this very binary (flag -part), and tells what
-// it finds line by line. The report is written anew every second that something is told.
-// So a part that crashes, hangs or loses the device ends alone, with what it had found and
-// the reason in the report. One whose time is up keeps what it has, and says what is
-// missing, which is no failure; one that does not notice that its time is up is stopped,
-// and has failed. The processes that a part starts end with it, and it ends with gpucheck,
-// however that ends.
+// Each part runs in a process of its own, of this very binary (flag -part), and tells
+// what it finds line by line. The report is written anew every second that something is
+// told. So a part that crashes, hangs or loses the device ends alone, with what it had
+// found and the reason in the report. One whose time is up keeps what it has, and says
+// what is missing, which is no failure; one that does not notice that its time is up is
+// stopped, and has failed. The processes that a part starts end with it, and it ends with
+// gpucheck, however that ends.
 //
 // The exit code is 0 if every check that ran passed, 1 if one failed or a part did not
 // come to its end, 2 for wrong flags, 130 if it was interrupted. What is not installed
@@ -63,11 +63,12 @@
 //
 // # Files
 //
-// -out names the report, or a folder for gpu-check.md. Beside it is what programs printed,
-// as it came: gpu-check-conformance.txt, -ncu.csv, -sanitizer.txt. What is not to stay is in
-// a folder of TMPDIR, /tmp or else beside the report, where programs can be run; it is
-// removed in the end. Parts have it as TMPDIR and, unless these are set, for the driver's
-// cache of compiled PTX (CUDA_CACHE_PATH), PyTorch's caches and HOME.
+// -out names the report, or a folder for gpu-check.md. Beside it is what programs
+// printed, as it came: gpu-check-conformance.txt, -ncu.csv, -sanitizer.txt. Temporary
+// files are in a folder below TMPDIR, /tmp or else beside the report, in the first of
+// these where programs can be run; it is removed at the end. Parts have it as TMPDIR and,
+// unless these are set, for the driver's cache of compiled PTX (CUDA_CACHE_PATH),
+// PyTorch's caches and HOME.
 //
 // -suite names the folder with the binaries cuda.test and driftless, plain or
 // gzipped, and with the kernels' machine code, cubins (see package engine/device/cuda);

@@ -43,7 +43,7 @@ func (t *teller) tell(e event) {
 	_ = t.enc.Encode(e) // nobody listens if that fails
 }
 
-// check tells whether something is as it should be.
+// check reports whether something is as it should be.
 func (t *teller) check(ok bool, name, format string, args ...any) {
 	t.tell(event{Check: name, OK: ok, Text: fmt.Sprintf(format, args...)})
 }

@@ -177,8 +177,8 @@ func tellTools(o options, t *teller) {
 	}
 }
 
-// tellSMI tells what nvidia-smi knows of the device, which it numbers otherwise than the
-// driver does. A version that does not know one of the properties refuses them all.
+// tellSMI tells what nvidia-smi says of the device, which has another number there than in the
+// driver. A version of nvidia-smi that lacks one of the properties refuses them all.
 func tellSMI(ctx context.Context, d driver.DeviceInfo, t *teller) {
 	text, err := smi(ctx, "-i", d.PCI, "--query-gpu=index,name,uuid,pci.bus_id,pstate,clocks.sm,clocks.max.sm,clocks.mem,power.limit,temperature.gpu,utilization.gpu,compute_mode,mig.mode.current", "--format=csv")
 	if err != nil {
@@ -191,8 +191,8 @@ func tellSMI(ctx context.Context, d driver.DeviceInfo, t *teller) {
 	t.note("nvidia-smi at the start:\n\n%s", fenced(text))
 }
 
-// tellClocks tells the device's clocks, right after it has worked. It is no loss if that
-// is not known.
+// tellClocks tells the device's clocks, right after it has worked; nothing if they cannot be
+// read.
 func tellClocks(ctx context.Context, o options, t *teller) {
 	n, ok := ordinal(o.device)
 	if !ok {

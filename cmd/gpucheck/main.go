@@ -170,6 +170,9 @@ func (o options) file(what string) string {
 // run is the command: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseFlags(args, stderr)
+	if o.work != "" && o.part == "" { // that of run.sh, in which this program lies
+		defer os.RemoveAll(o.work)
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
@@ -202,11 +205,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "gpucheck:", err)
 		return exitFailed
 	}
-	if o.work, err = workFolder(os.TempDir(), filepath.Dir(o.out), filepath.Dir(self), "/dev/shm"); err != nil {
-		fmt.Fprintln(stderr, "gpucheck:", err)
-		return exitFailed
+	if o.work == "" {
+		if o.work, err = workFolder(os.TempDir(), filepath.Dir(o.out), filepath.Dir(self), "/dev/shm"); err != nil {
+			fmt.Fprintln(stderr, "gpucheck:", err)
+			return exitFailed
+		}
+		defer os.RemoveAll(o.work)
 	}
-	defer os.RemoveAll(o.work)
 	return r.runAll(ctx, o, self, stdout, stderr)
 }
 

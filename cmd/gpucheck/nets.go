@@ -104,12 +104,13 @@ func (s shape) compile(k kind, set *dataset.Set) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.train, err = engine.Compile(c.layout, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: k.rule,
-		Data: []engine.Data{{Node: b.X, Name: images, Map: gather.Binary}, {Node: b.Labels, Name: labels}}})
-	if err != nil {
+	source := models.Source{Images: images, Labels: labels, Map: gather.Binary, Total: c.rows, Batch: s.batch}
+	training := c.mlp.Training(b, source)
+	training.Optimizer = k.rule
+	if c.train, err = engine.Compile(c.layout, training); err != nil {
 		return nil, err
 	}
-	first, every, err := c.mlp.Refresh(c.layout, models.Source{Images: images, Labels: labels, Map: gather.Binary, Total: c.rows, Batch: s.batch})
+	first, every, err := c.mlp.Refresh(c.layout, source)
 	if err != nil {
 		return nil, err
 	}

@@ -58,9 +58,9 @@ func (o options) asked() []part {
 	})
 }
 
-// allot is the time for the first of the parts out of what is left for all of them: its
-// share by weight, but at least what it needs to find anything. It is 0 if that is not
-// left. What a part does not use is there for those after it.
+// allot returns the time for the first of the parts, of what is left for all of them: its
+// share by weight, but at least what it needs to find anything, and 0 if less than that is
+// left. The parts after it get what it does not use.
 func allot(left time.Duration, parts []part) time.Duration {
 	var sum time.Duration
 	for _, p := range parts {
@@ -81,7 +81,7 @@ func (r *report) runAll(ctx context.Context, o options, self string, stdout, std
 		s := &section{title: p.title}
 		r.sections = append(r.sections, s)
 		fmt.Fprintf(stderr, "%s … ", p.title)
-		// What stopping a part takes that does not stop is kept back.
+		// Time is kept back to kill a part that does not stop.
 		left := o.budget - time.Since(r.began) - 2*patience
 		given := allot(left, parts[i:])
 		if i == 0 {

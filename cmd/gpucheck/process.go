@@ -18,9 +18,9 @@ import (
 var patience = 5 * time.Second
 
 // runProcess runs a part's process, which ends by itself after the time that it was given,
-// and hands its events on. Its error has the reason for which it did not come to its end.
-// Nothing that it started is left: it is a group of processes of its own, which ends with
-// it, and which ends when this process does.
+// and passes its events on. Its error says why the process did not come to its end. The
+// process leads a group of its own, so that nothing that it started outlives it or this
+// process.
 func runProcess(ctx context.Context, given time.Duration, self string, args, env []string, add func(event)) error {
 	limited, cancel := context.WithTimeout(ctx, given+patience)
 	defer cancel()
@@ -57,8 +57,7 @@ func runProcess(ctx context.Context, given time.Duration, self string, args, env
 	return fmt.Errorf("%w\n%s", err, reason)
 }
 
-// command is a command that is interrupted when ctx ends, and killed if it takes no
-// notice.
+// command returns a command that is interrupted when ctx ends, and killed if it goes on.
 func command(ctx context.Context, path string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -66,8 +65,7 @@ func command(ctx context.Context, path string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// listener hands the events among what is written to it on, line by line, and keeps
-// the rest.
+// listener is a writer that passes events on, line by line, and keeps all other text.
 type listener struct {
 	add   func(event)
 	part  []byte // of a line
@@ -91,7 +89,7 @@ func (l *listener) Write(p []byte) (int, error) {
 	}
 }
 
-// rest is what was no event.
+// rest returns the text that was no event.
 func (l *listener) rest() string { return l.stray.String() + string(l.part) }
 
 // tail keeps the beginning and the end of what is written to it: Go prints a

@@ -59,8 +59,7 @@ type answer struct {
 // torchPatience is the longest that an answer may take: compiling takes a minute.
 const torchPatience = 3 * time.Minute
 
-// torchOrder are PyTorch's ways of running in the order of their worth: what most need to
-// see is what it takes at its best.
+// torchOrder are PyTorch's ways of running, the most telling first.
 var torchOrder = []string{"graph50", "compile-graph50", "eager", "compile-graph50+tf32", "graph", "compile"}
 
 // torchRounds is how often a row is timed, each time beside ours.
@@ -135,7 +134,8 @@ func pytorch(ctx context.Context, o options, t *teller) error {
 	return nil
 }
 
-// taken reports whether a process keeps all others from the device.
+// taken reports whether the device serves one process at a time: while this one runs, PyTorch
+// cannot use it.
 func taken(o options) bool {
 	n, ok := ordinal(o.device)
 	if !ok { // the virtual device has to be chosen before the driver is asked
@@ -182,7 +182,7 @@ func (b *benchmark) beside(ctx context.Context, g group, impl string, process fu
 	return nil
 }
 
-// near allows for rounding, that of TF32 included.
+// near reports whether two losses agree up to rounding, that of TF32 included.
 func near(x, y float64) bool { return x-y < 0.01*y && y-x < 0.01*y }
 
 // startTorch starts PyTorch with the data, weights and order of rows that Driftless has, for

@@ -30,7 +30,11 @@ func TestRunScript(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "run.sh"), text, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	script(t, filepath.Join(dir, "bin", "gpucheck"), `for a; do echo "$a"; done`+"\n")
+	program := filepath.Join(dir, "bin", "gpucheck")
+	script(t, program, `[ "$1" = -help ] || for a; do echo "$a"; done`+"\n")
+	if out, err := exec.Command("gzip", program).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	run := func() string {
 		t.Helper()
 		cmd := exec.Command("/bin/sh", filepath.Join(dir, "run.sh"), "-out", "mine")
@@ -42,7 +46,15 @@ func TestRunScript(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		return strings.TrimSpace(string(out))
+		flag, rest, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		work, rest, _ := strings.Cut(rest, "\n")
+		if _, err := os.Stat(filepath.Join(work, "gpucheck")); flag != "-work" || err != nil {
+			t.Errorf("the program does not lie in %s %s: %v", flag, work, err)
+		}
+		if err := os.RemoveAll(work); err != nil {
+			t.Error(err)
+		}
+		return rest
 	}
 	lines := func(out string) string {
 		return strings.Join([]string{"-suite", dir + "/bin", "-data", dir + "/data", "-out", out, "-budget", "5m", "-out", "mine"}, "\n")

@@ -67,13 +67,13 @@ func findCompiler() string {
 	return ""
 }
 
-// Why a part is left out that needs a tool.
+// Reasons to leave out a part that needs a tool.
 const (
 	noSanitizer = "compute-sanitizer is neither on the PATH nor in a toolkit's usual place"
 	noNCU       = "ncu (Nsight Compute) is neither on the PATH nor in its usual places"
 )
 
-// smi returns what nvidia-smi prints. Its error says what it does not know, or that it is
+// smi returns what nvidia-smi prints. Its error ends with that, or says that the program is
 // missing.
 func smi(ctx context.Context, args ...string) (string, error) {
 	path := findSMI()
@@ -99,8 +99,8 @@ func lastLines(s string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// workFolder makes a folder for what is not to stay, in the first of these where that can
-// be done and programs can be run.
+// workFolder makes a temporary folder, in the first of these in which it can make one and run
+// programs.
 func workFolder(parents ...string) (string, error) {
 	var errs []error
 	for _, parent := range parents {

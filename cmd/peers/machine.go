@@ -32,7 +32,7 @@ func installed(ctx context.Context, python string, stderr io.Writer) (found []pe
 	return found
 }
 
-// check has a peer train a little and tells whether it did as it should.
+// check has a peer train a little and reports whether it did as it should.
 func (p peer) check(ctx context.Context, python, dir string, stderr io.Writer) bool {
 	fmt.Fprintf(stderr, "%s: checking that it trains as it should ", p.name)
 	err := execute(ctx, dir, io.Discard, python, p.script, "--check", "--threads", "1")

@@ -229,8 +229,8 @@ func mnist() (dir string, ok bool) {
 // A recorder keeps the samples of jobs.
 type recorder struct{ samples []sample }
 
-// run runs a job, appends what it prints to a file and keeps its samples, also
-// when it fails or is ended half way.
+// run runs a job, appends its output to a file and keeps its samples, even if the job fails
+// or is ended half way.
 func (r *recorder) run(ctx context.Context, round int, j job, file string) (err error) {
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 )
 
 // Write writes the tensors, with metadata, to a safetensors file, which is complete
-// or as it was before. It holds no copy of the elements. An error that says "is
-// written" means that the file is complete but may not survive a power failure.
+// or as it was before: where the error is atomicfile.ErrNotSynced it is complete. It holds
+// no copy of the elements.
 func Write(path string, ts []Tensor, metadata map[string]string) error {
 	header, ordered, err := describe(ts, metadata)
 	if err != nil {

@@ -38,11 +38,10 @@ type Session interface {
 	// Run runs n steps of the Program on every replica. A Program that counts steps (one
 	// with a loss) does all of them; another ends early when the context does, between
 	// rounds, with the context's error, and what it was to compute is not there. A
-	// replica whose loss is
-	// not finite ends with that step, its update included, notes it in the state
-	// program.StateNonFinite, and runs nothing from then on; so does one in
-	// which an operation fails on numbers that are not finite. A replica's bits
-	// depend neither on the others nor on how many steps each Run asks for.
+	// replica whose loss is not finite ends with that step, its update included, notes
+	// it in the state program.StateNonFinite, and runs nothing from then on; so does one
+	// in which an operation fails on numbers that are not finite. A replica's bits depend
+	// neither on the others nor on how many steps each Run asks for.
 	Run(ctx context.Context, p *program.Program, n int) error
 
 	// Read copies a state tensor of a replica into dst, a slice of the state's

@@ -10,10 +10,10 @@ import (
 
 // ColumnVarOp computes the biased variance [d] of each column of x [m,d] about a
 // given mean [d]: (1/m)·sum over rows of (x - mean)². The mean is an argument
-// with a gradient of its own, which is zero where it is ColumnMean(x). As a value
-// between two nodes that is rounded to the dtype, and the variance about it larger by
-// the square of what the rounding took; where there is a Standardize(x), the engine
-// gives the variance of that, about the mean itself.
+// with a gradient of its own, which is zero where it is ColumnMean(x). That node's
+// value is rounded to the dtype, which makes the variance about it larger by the square
+// of the rounding error. If the graph has a Standardize(x) too, the engine takes its
+// variance instead, which is about the unrounded mean.
 type ColumnVarOp struct{ pure }
 
 var _ G.SDOp = ColumnVarOp{}

@@ -33,6 +33,7 @@
 //
 //	Center(x)                     x - mean over rows
 //	Standardize(x, eps)           (x - mean)/sqrt(variance + eps)
+//	Rescale(x, eps)               x/sqrt(mean square + eps)
 //	ColumnMean(x), ColumnVar(x, mean), ColumnSum(x), ColumnDot(a, b)
 //	CenterBy(x, mean)             x - mean, the mean an argument
 //	NormalizeBy(x, mean, variance, eps)
@@ -45,13 +46,15 @@
 //	Covariance(x, mean)           (x - mean)ᵀ(x - mean)/m
 //	ZCA(cov, relEps)              (cov + εI)^(-1/2)
 //	EMA(old, new, alpha, scale)   (1-alpha)*old + alpha*scale*new
+//	EMARows(old, new, alpha, scale) the same towards each row of new in turn
+//	RenormScale(variance, running, steps, …), RenormShift(mean, running, variance, steps, …)
 //	State(n)                      n, as a constant that training does not change
 //	Assign(state, value, every, late)
 //	ReLU(x)                       max(x, 0)
 //	CrossEntropy(logits, labels), CrossEntropyRows(logits, labels)
 //	Correct(logits, labels)
 //
-// and the gradients StandardizeGrad, ReLUGrad, CrossEntropyGrad and
+// and the gradients StandardizeGrad, RescaleGrad, ReLUGrad, CrossEntropyGrad and
 // CrossEntropyRowsGrad. The gradients of the others are built from the operations
 // of this list.
 //
@@ -66,11 +69,10 @@
 // differentiates through the statistics and equals Standardize in value and
 // gradient, but for the rounding of the mean to the dtype (at most 2^-24 of it in
 // float32), which Standardize and Center do without: the gradient of a bias in x is
-// zero, since the mean takes it out.
-// If mean and variance are input nodes that somebody else updates between the
-// steps, the gradient takes them for constants: the bias then receives sum(g)/s,
-// its step is undone when the statistics are refreshed, and it drifts without
-// bound (Ioffe & Szegedy, 2015, section 2).
+// zero, since the mean takes it out. If mean and variance are input nodes that
+// somebody else updates between the steps, the gradient takes them for constants:
+// the bias then receives sum(g)/s, its step is undone when the statistics are
+// refreshed, and it drifts without bound (Ioffe & Szegedy, 2015, section 2).
 //
 // # Adding an operation
 //

@@ -41,13 +41,21 @@ func (op EMAOp) Type() hm.Type { return hm.NewFnType(scalarType, scalarType, sca
 
 // InferShape returns the shape of old.
 func (op EMAOp) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
-	if !(op.Alpha >= 0 && op.Alpha <= 1) {
-		return nil, fmt.Errorf("alpha is %v; want a number from 0 to 1", op.Alpha)
-	}
-	if math.IsNaN(op.Scale) || math.IsInf(op.Scale, 0) {
-		return nil, fmt.Errorf("scale is %v; want a finite number", op.Scale)
+	if err := wantAverage(op.Alpha, op.Scale); err != nil {
+		return nil, err
 	}
 	return sameShapes(op, ds, "old", "new")
+}
+
+// wantAverage checks the parameters of a moving average.
+func wantAverage(alpha, scale float64) error {
+	if !(alpha >= 0 && alpha <= 1) {
+		return fmt.Errorf("alpha is %v; want a number from 0 to 1", alpha)
+	}
+	if math.IsNaN(scale) || math.IsInf(scale, 0) {
+		return fmt.Errorf("scale is %v; want a finite number", scale)
+	}
+	return nil
 }
 
 // Do is the reference implementation.

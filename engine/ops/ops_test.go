@@ -423,17 +423,10 @@ func TestHashcodes(t *testing.T) {
 			t.Errorf("%v has arity %d, want %d", op, op.Arity(), len(c.args))
 		}
 		typ := reflect.TypeOf(op)
-		for i := 0; i < typ.NumField(); i++ {
-			if !typ.Field(i).IsExported() {
-				continue
-			}
+		for i := range parameters(reflect.New(typ).Elem()) {
 			changed := reflect.New(typ).Elem()
 			changed.Set(reflect.ValueOf(op))
-			f := changed.Field(i)
-			if f.Kind() == reflect.Struct { // of a part, the last field that is a number of samples or steps
-				f = f.FieldByName("Period")
-			}
-			switch f.Kind() {
+			switch f := parameters(changed)[i]; f.Kind() {
 			case reflect.Float64:
 				f.SetFloat(math.Nextafter(f.Float(), 2))
 			case reflect.Int:
@@ -445,11 +438,25 @@ func TestHashcodes(t *testing.T) {
 			}
 			other := changed.Interface().(G.Op)
 			if other.Hashcode() == op.Hashcode() {
-				t.Errorf("the hash of %v does not cover %s", op, typ.Field(i).Name)
+				t.Errorf("the hash of %v does not cover parameter %d", op, i)
 			}
 			add(other)
 		}
 	}
+}
+
+// parameters are the exported fields of an operation, and those of their structs.
+func parameters(op reflect.Value) (all []reflect.Value) {
+	for i := range op.NumField() {
+		switch f := op.Field(i); {
+		case !op.Type().Field(i).IsExported():
+		case f.Kind() == reflect.Struct:
+			all = append(all, parameters(f)...)
+		default:
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // TestMerging checks that nodes with different parameters stay apart and that

@@ -3,7 +3,6 @@ package ops
 import (
 	"fmt"
 	"hash"
-	"math"
 
 	"github.com/chewxy/hm"
 	"gonum.org/v1/gonum/mat"
@@ -48,19 +47,12 @@ func (op PrecisionOp) Do(inputs ...G.Value) (G.Value, error) {
 		return nil, err
 	}
 	d, _ := in.rowsCols(0)
-	cov := in.data[0]
-	sym := mat.NewSymDense(d, nil)
+	sym, err := symmetricPart(in.data[0], d)
+	if err != nil {
+		return nil, fmt.Errorf("ops: %v of a covariance of shape %v: %w", op, in.shapes[0], err)
+	}
 	for j := range d {
-		for k := j; k < d; k++ {
-			v := cov[j*d+k]/2 + cov[k*d+j]/2
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, fmt.Errorf("ops: %v: element (%d, %d) of the covariance is %v; the activations have diverged", op, j, k, v)
-			}
-			if j == k {
-				v += op.Eps
-			}
-			sym.SetSym(j, k, v)
-		}
+		sym.SetSym(j, j, sym.At(j, j)+op.Eps)
 	}
 	var root mat.Cholesky
 	inverse := mat.NewSymDense(d, nil)

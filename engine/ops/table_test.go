@@ -43,12 +43,14 @@ var (
 	sRow  = tensor.Shape{testM} // one element per row
 	sLog  = tensor.Shape{testM, testK}
 	sSqr  = tensor.Shape{testD, testD}
+	sOne  = tensor.Shape{1}
 	sNone = tensor.Shape{}
 )
 
 func matrixArg(name string) arg              { return arg{name, sMat, gaussian, true} }
 func columnArg(name string) arg              { return arg{name, sCol, gaussian, true} }
 func varianceArg(name string) arg            { return arg{name, sCol, positive, true} }
+func stepsArg() arg                          { return arg{"steps", sOne, func(*rand.Rand, int) float64 { return 3 }, false} }
 func logits() arg                            { return arg{"logits", sLog, gaussian, true} }
 func labels() arg                            { return arg{"labels", sRow, class, false} }
 func constant(a arg) arg                     { a.wrt = false; return a }
@@ -83,6 +85,13 @@ var opCases = []opCase{
 		name: "StandardizeGrad", args: []arg{matrixArg("x"), matrixArg("xhat"), matrixArg("g")}, noSym: true,
 		bad:   [][]tensor.Shape{each(sCol, sCol, sCol), each(sMat, sLog, sMat), each(sMat, sMat, sCol)},
 		build: func(n []*G.Node) (*G.Node, error) { return StandardizeGrad(n[0], n[1], n[2], 1e-3) },
+	}, {
+		name: "Rescale", args: []arg{matrixArg("x")}, bad: badMatrix,
+		build: func(n []*G.Node) (*G.Node, error) { return Rescale(n[0], 1e-3) },
+	}, {
+		name: "RescaleGrad", args: []arg{matrixArg("x"), matrixArg("y"), matrixArg("g")}, noSym: true,
+		bad:   [][]tensor.Shape{each(sCol, sCol, sCol), each(sMat, sLog, sMat), each(sMat, sMat, sCol)},
+		build: func(n []*G.Node) (*G.Node, error) { return RescaleGrad(n[0], n[1], n[2], 1e-3) },
 	}, {
 		name: "ColumnSum", args: []arg{matrixArg("x")}, bad: badMatrix,
 		build: func(n []*G.Node) (*G.Node, error) { return ColumnSum(n[0]) },
@@ -149,6 +158,18 @@ var opCases = []opCase{
 		bad:   [][]tensor.Shape{each(sCol, sRow), each(sCol, sMat), each(sCol, tensor.Shape{testD, 1})},
 		build: func(n []*G.Node) (*G.Node, error) { return EMA(n[0], n[1], 0.1, 1.25) },
 	}, {
+		name: "RenormScale", args: []arg{constant(varianceArg("variance")), constant(varianceArg("running")), stepsArg()},
+		bad:   [][]tensor.Shape{each(sMat, sCol, sOne), each(sCol, sRow, sOne), each(sCol, sCol, sCol), each(sCol, sCol, sNone)},
+		build: func(n []*G.Node) (*G.Node, error) { return RenormScale(n[0], n[1], n[2], 1e-3, Ramp{1.5, 1, 5}) },
+	}, {
+		name: "RenormShift", args: []arg{constant(columnArg("mean")), constant(columnArg("running")), constant(varianceArg("variance")), stepsArg()},
+		bad:   [][]tensor.Shape{each(sMat, sCol, sCol, sOne), each(sCol, sCol, sRow, sOne), each(sCol, sCol, sCol, sCol)},
+		build: func(n []*G.Node) (*G.Node, error) { return RenormShift(n[0], n[1], n[2], n[3], 1e-3, Ramp{0.5, 1, 5}) },
+	}, {
+		name: "EMARows", args: []arg{columnArg("old"), matrixArg("new")}, noSym: true,
+		bad:   [][]tensor.Shape{each(sRow, sMat), each(sCol, sCol), each(sMat, sMat)},
+		build: func(n []*G.Node) (*G.Node, error) { return EMARows(n[0], n[1], 0.1, 1.25) },
+	}, {
 		name: "EMA of matrices", args: []arg{matrixArg("old"), matrixArg("new")},
 		build: func(n []*G.Node) (*G.Node, error) { return EMA(n[0], n[1], 0.3, 1) },
 	}, {
@@ -206,7 +227,7 @@ var opCases = []opCase{
 // sFac is the shape of a factor of rank 2 of rows of testD.
 var sFac = tensor.Shape{testD + ngsgd.Tail, 2}
 
-var testRule = ngsgd.Rule{Scale: 2, Alpha: 4, History: 50, Period: 2}
+var testRule = ngsgd.Rule{Scale: 3, Alpha: 4, History: 50, Period: 2}
 
 func zero(*rand.Rand, int) float64 { return 0 }
 

@@ -77,11 +77,11 @@ func (op ZCAOp) Do(inputs ...G.Value) (G.Value, error) {
 	return in.value(a), nil
 }
 
-// inverseSqrt returns (cov + εI)^(-1/2), ε = relEps·trace(cov)/d.
-func inverseSqrt(cov []float64, d int, relEps float64) ([]float64, error) {
+// symmetricPart returns the symmetric part of a covariance [d,d], or an error if an element
+// is not finite.
+func symmetricPart(cov []float64, d int) (*mat.SymDense, error) {
 	sym := mat.NewSymDense(d, nil)
-	trace := 0.0
-	for j := 0; j < d; j++ {
+	for j := range d {
 		for k := j; k < d; k++ {
 			// Halved before the sum, which could overflow.
 			v := cov[j*d+k]/2 + cov[k*d+j]/2
@@ -90,8 +90,17 @@ func inverseSqrt(cov []float64, d int, relEps float64) ([]float64, error) {
 			}
 			sym.SetSym(j, k, v)
 		}
-		trace += sym.At(j, j)
 	}
+	return sym, nil
+}
+
+// inverseSqrt returns (cov + εI)^(-1/2), ε = relEps·trace(cov)/d.
+func inverseSqrt(cov []float64, d int, relEps float64) ([]float64, error) {
+	sym, err := symmetricPart(cov, d)
+	if err != nil {
+		return nil, err
+	}
+	trace := mat.Trace(sym)
 	if trace == 0 {
 		return nil, errors.New("the trace is 0, so no feature varies and nothing can be whitened")
 	}

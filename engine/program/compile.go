@@ -56,11 +56,10 @@ type Spec struct {
 }
 
 // Compile turns a graph into a Program of one block over the Layout, in time
-// proportional to the graph's size. Input
-// nodes that are not fed become state tensors of their name; their values, where
-// they have one, are the initial content. It fails with a sentence that names
-// the node when the graph has an input without name, value or feed, when shapes
-// and data disagree, or when an element type is not supported.
+// proportional to the graph's size. Input nodes that are not fed become state tensors
+// of their name; their values, where they have one, are the initial content. It fails
+// with a sentence that names the node when the graph has an input without name, value
+// or feed, when shapes and data disagree, or when an element type is not supported.
 func Compile(l *Layout, s Spec) (*Program, error) {
 	c := newCompiler(l, s)
 	if err := c.compile(passes); err != nil {

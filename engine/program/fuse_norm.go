@@ -97,8 +97,8 @@ func fuseLoss(b *Block) {
 	}
 }
 
-// fuseAverages has a moving average write the state that it moves, where its
-// result is but copied there.
+// fuseAverages has a moving average write the state that it moves if its result is
+// only copied there.
 func fuseAverages(b *Block) {
 	uses, x := readers(b), newIndex(b)
 	for i, c := range b.Instrs {
@@ -106,7 +106,7 @@ func fuseAverages(b *Block) {
 			continue
 		}
 		j := x.producer(c.In[0], i)
-		if j < 0 || b.Instrs[j].Op != OpEMA || uses[c.In[0]] != 1 || max(1, c.Every) != max(1, b.Instrs[j].Every) {
+		if j < 0 || b.Instrs[j].Op != OpEMA && b.Instrs[j].Op != OpEMARows || uses[c.In[0]] != 1 || max(1, c.Every) != max(1, b.Instrs[j].Every) {
 			continue
 		}
 		avg, state := b.Instrs[j], c.Out[0]

@@ -94,9 +94,9 @@ func (c *compiler) lowerHost(n *G.Node) (value, error) {
 	return value{t: out}, nil
 }
 
-// hostOp runs a Gorgonia operation through its own Do. It allocates: it is the
-// way out for what the compiler does not know, and for work that belongs on the
-// host, such as an eigen-decomposition.
+// hostOp runs a Gorgonia operation through its own Do, and allocates. It is for operations
+// that the compiler does not know, and for work that belongs on the host, such as an
+// eigen-decomposition.
 type hostOp struct {
 	op     G.Op
 	name   string
@@ -239,8 +239,8 @@ func copySame[T any](dst []T, src any) bool {
 	return ok && len(s) == len(dst) && copy(dst, s) == len(dst)
 }
 
-// Finite reports whether a buffer holds no NaN and no infinity. An operation that fails on
-// one that does has met a replica that diverged.
+// Finite reports whether a buffer holds no NaN and no infinity. If an operation fails on one
+// that does, its replica has diverged.
 func Finite(buf any) bool {
 	switch x := buf.(type) {
 	case []float32:

@@ -64,7 +64,7 @@ func (x *index) sweep() {
 }
 
 // readers calls f with the positions from lo on, before hi, of instructions that
-// read what t holds, until f returns false. It reports whether f never did.
+// read what t holds, until f returns false. It reports whether f never returned false.
 func (x *index) readers(t *Tensor, lo, hi int, f func(i int, in *Instr) bool) bool {
 	return x.each(x.reads, t, lo, hi, func(in *Instr) []*Tensor { return in.In }, f)
 }

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"driftless/engine/ops"
 	"driftless/engine/optim"
 	"driftless/kernels/activation"
 	"driftless/kernels/elem"
@@ -73,6 +74,7 @@ type Instr struct {
 	Un             elem.Unary
 	Eps            float64
 	Alpha, Scale   float64
+	Ramp           ops.Ramp
 	Order          Order
 	All            int // rows of the data set
 	Total          int // of those, that the order goes through: all, or the sample's

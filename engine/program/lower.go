@@ -66,6 +66,12 @@ func simple(op G.Op) (in *Instr, ok bool) {
 		return &Instr{Op: OpSquaredDev}, true
 	case ops.EMAOp:
 		return &Instr{Op: OpEMA, Alpha: op.Alpha, Scale: op.Scale}, true
+	case ops.EMARowsOp:
+		return &Instr{Op: OpEMARows, Alpha: op.Alpha, Scale: op.Scale}, true
+	case ops.RenormScaleOp:
+		return &Instr{Op: OpRenormScale, Eps: op.Eps, Ramp: op.Ramp}, true
+	case ops.RenormShiftOp:
+		return &Instr{Op: OpRenormShift, Eps: op.Eps, Ramp: op.Ramp}, true
 	case ops.CorrectOp:
 		return &Instr{Op: OpCorrect}, true
 	case ops.FactorShrinkOp:
@@ -126,6 +132,29 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		}
 		out := c.scratch(n.Shape(), name)
 		c.emit(&Instr{Op: OpStandardizeGrad, In: []*Tensor{xh, g, st.invStd}, Out: []*Tensor{out, c.accumulators(2 * xh.Cols)}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
+	case ops.RescaleOp:
+		x, err := kids()
+		if err != nil {
+			return value{}, true, err
+		}
+		out, inv := c.scratch(n.Shape(), name), c.vector(x[0].Cols, "inv")
+		c.stats[n] = &stats{invStd: inv}
+		c.emit(&Instr{Op: OpRescale, Eps: op.Eps, In: x, Out: []*Tensor{out, inv}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
+	case ops.RescaleGradOp: // x, y, g
+		in, err := c.tensors(Children(n)[1:])
+		if err != nil {
+			return value{}, true, err
+		}
+		st := c.stats[Children(n)[1]]
+		if st == nil {
+			return value{}, false, nil
+		}
+		out := c.scratch(n.Shape(), name)
+		c.emit(&Instr{Op: OpRescaleGrad, In: append(in, st.invStd), Out: []*Tensor{out}, Nodes: []string{name}})
 		return value{t: out}, true, nil
 
 	case ops.ColumnMeanOp:
@@ -355,6 +384,8 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		return v, true, err
 	case is(n, s.repeat):
 		return c.lowerRepeat(n)
+	case is(n, s.transpose):
+		return c.lowerTranspose(n)
 	case is(n, s.linAlg):
 		return c.lowerMatMul(n)
 	case is(n, s.sum):
@@ -396,6 +427,23 @@ func (c *compiler) lowerRepeat(n *G.Node) (value, bool, error) {
 	return v, true, nil
 }
 
+// transposes reports whether n is the transpose of a matrix.
+func (c *compiler) transposes(n *G.Node) bool {
+	if !is(n, c.stock.transpose) {
+		return false
+	}
+	p, ok := ints(field(n, "pattern"))
+	return ok && slices.Equal(p, []int{1, 0})
+}
+
+func (c *compiler) lowerTranspose(n *G.Node) (value, bool, error) {
+	if !c.transposes(n) {
+		return value{}, false, nil
+	}
+	v, err := c.emitSimple(n, &Instr{Op: OpTranspose})
+	return v, true, err
+}
+
 func (c *compiler) lowerMatMul(n *G.Node) (value, bool, error) {
 	ch := Children(n)
 	p, ok := c.stock.products[n.Op().String()]
@@ -404,7 +452,7 @@ func (c *compiler) lowerMatMul(n *G.Node) (value, bool, error) {
 	}
 	ch = slices.Clone(ch)
 	for k, trans := range []*bool{&p.transA, &p.transB} { // products take matrices transposed
-		if x := ch[k]; is(x, c.stock.transpose) && x.Op().String() == c.stock.swapAxes && !p.swap {
+		if x := ch[k]; c.transposes(x) && !p.swap {
 			ch[k], *trans = Children(x)[0], !*trans
 		}
 	}

@@ -15,7 +15,7 @@ const (
 
 // mask has the products of a batch that is mostly zeros skip them: a forward product X·W
 // and a weight gradient Xᵀ·G. The batch must come from bytes, whose share of nonzeros is
-// measured here. For what else reads it, it is gathered as well.
+// measured here.
 func mask(b *Block, l *Layout) {
 	for i := 0; i < len(b.Instrs); i++ {
 		g := b.Instrs[i]
@@ -23,13 +23,12 @@ func mask(b *Block, l *Layout) {
 			continue
 		}
 		x := g.Out[0]
-		var products []*Instr
-		others := false
-		for _, p := range readersOf(b, x) {
-			if p.Op == OpGEMM && p.In[0] == x && p.In[1].Base() != x && !p.TransB && p.Every <= 1 {
-				products = append(products, p)
+		var products, others []*Instr
+		for _, in := range readersOf(b, x) {
+			if in.Op == OpGEMM && in.In[0] == x && !reads(&Instr{In: in.In[1:]}, []*Tensor{x}) && !in.TransB && in.Every <= 1 {
+				products = append(products, in)
 			} else {
-				others = true
+				others = append(others, in)
 			}
 		}
 		pixels, _ := l.Lookup(g.In[0].Name).Init.([]uint8)
@@ -41,12 +40,15 @@ func mask(b *Block, l *Layout) {
 			limit = maskValues
 		}
 		if density := gather.Density(pixels, g.Map); density < limit {
-			if others && !values { // with values it is there
-				own := *g
-				b.Instrs = slices.Insert(b.Instrs, i, &own)
+			if len(others) > 0 { // they read the batch itself, which is gathered as well
+				c := *g
+				b.Instrs = slices.Insert(b.Instrs, i, &c)
 				i++
 			}
 			useMask(b, g, products, values, density)
+			if len(others) > 0 {
+				g.Values, g.Out = false, g.Out[:1]
+			}
 		}
 	}
 }

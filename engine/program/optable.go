@@ -26,6 +26,7 @@ const (
 	OpAddRow
 	OpRepeatRows
 	OpRepeatCols
+	OpTranspose
 	OpBinary
 	OpUnary
 	OpActivate
@@ -43,12 +44,17 @@ const (
 	OpStandardizeAffine
 	OpStandardizeGrad
 	OpAffineGrad
+	OpRescale
+	OpRescaleGrad
 	OpNormalizeBy
 	OpScaleBy
 	OpAffine
 	OpScaleColumns
 	OpSquaredDev
 	OpEMA
+	OpEMARows
+	OpRenormScale
+	OpRenormShift
 	OpCrossEntropy
 	OpCrossEntropyGrad
 	OpCrossEntropyBoth
@@ -104,6 +110,7 @@ var table = [opEnd]row{
 	OpAddRow:       {name: "add row", sig: "x[m,d] row[d] → y[m,d]", share: elementwise, flops: each(1)},
 	OpRepeatRows:   {name: "repeat rows", sig: "row[d] → y[m,d]", share: elementwise},
 	OpRepeatCols:   {name: "repeat columns", sig: "col[m] → y[m,d]", share: elementwise},
+	OpTranspose:    {name: "transpose", sig: "x → y[m,d]", share: elementwise, check: checkTranspose},
 	OpBinary:       {name: "binary", sig: "a[m,d] b[m,d] → y[m,d]", share: elementwise, flops: each(1), detail: binaryDetail}, // a or b may be a scalar
 	OpUnary:        {name: "unary", sig: "x[m,d] → y[m,d]", share: elementwise, flops: each(1), detail: unaryDetail},
 	OpActivate:     {name: "activate", sig: "x[m,d] → y[m,d]", share: elementwise, flops: activateFlops, detail: actDetail},
@@ -126,12 +133,17 @@ var table = [opEnd]row{
 	OpStandardizeGrad: {name: "standardize grad", sig: "xhat[m,d] g[m,d] invStd[d] → dx[m,d] ~sums", share: byColumns, flops: each(7)},
 	OpAffineGrad: {name: "affine, standardize grad", sig: "xhat[m,d] g[m,d] gamma[d] invStd[d] → dx[m,d] dgamma[d] dbeta[d] ~sums",
 		share: byColumns, flops: each(11)},
+	OpRescale:      {name: "rescale", sig: "x[m,d] → y[m,d] inv[d]", share: byColumns, flops: each(3)},
+	OpRescaleGrad:  {name: "rescale grad", sig: "y[m,d] g[m,d] inv[d] → dx[m,d]", share: byColumns, flops: each(5)},
 	OpNormalizeBy:  {name: "normalize by", sig: "x[m,d] mean[d] variance[d] → y[m,d]", share: elementwise, flops: each(2)},
 	OpScaleBy:      {name: "scale by", sig: "g[m,d] variance[d] → dx[m,d]", share: elementwise, flops: each(1)},
 	OpAffine:       {name: "affine", sig: "xhat[m,d] gamma[d] beta[d] → y[m,d]", share: elementwise, flops: each(2)},
 	OpScaleColumns: {name: "scale columns", sig: "g[m,d] gamma[d] → dx[m,d]", share: elementwise, flops: each(1)},
 	OpSquaredDev:   {name: "squared deviation", sig: "x[m,d] mean[d] → y[m,d]", share: elementwise, flops: each(2)},
 	OpEMA:          {name: "ema", sig: "old[m,d] new[m,d] → y[m,d]", share: elementwise, flops: each(2)},
+	OpEMARows:      {name: "ema of rows", sig: "old[d] new[m,d] → y[d]", share: byColumns, flops: each(3)}, // towards each row in turn
+	OpRenormScale:  {name: "renorm scale", sig: "variance[m,d] running[m,d] steps → r[m,d]", share: elementwise, flops: each(10)},
+	OpRenormShift:  {name: "renorm shift", sig: "mean[m,d] running[m,d] variance[m,d] steps → y[m,d]", share: elementwise, flops: each(6)},
 
 	// scale has one element, or one a row.
 	OpCrossEntropy:     {name: "cross entropy", sig: "logits[m,d] labels[m] → rows[m]", share: byRows, flops: each(25)},
@@ -307,6 +319,13 @@ func updateDetail(in *Instr) string { return string(in.Rule.Kind) }
 func checkCopy(in *Instr) error {
 	if x, y := in.In[0], in.Out[0]; x.DType != y.DType || x.Rows != y.Rows || x.Cols != y.Cols {
 		return fmt.Errorf("cannot copy %v %v to %v %v", x.DType, x.Shape, y.DType, y.Shape)
+	}
+	return nil
+}
+
+func checkTranspose(in *Instr) error {
+	if x, y := in.In[0], in.Out[0]; x.DType != y.DType || x.Rows != y.Cols || x.Cols != y.Rows {
+		return fmt.Errorf("cannot transpose %v %v to %v %v", x.DType, x.Shape, y.DType, y.Shape)
 	}
 	return nil
 }

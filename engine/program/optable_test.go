@@ -96,6 +96,7 @@ func TestCheck(t *testing.T) {
 		{Instr{Op: OpMean, In: ts(x), Out: ts(x)}, ""},
 		{Instr{Op: OpMean, In: ts(&Tensor{Rows: 2, Cols: 3, LD: 4}), Out: ts(x)}, "without gaps"},
 		{Instr{Op: OpCopy, In: ts(x), Out: ts(wide)}, "cannot copy"},
+		{Instr{Op: OpTranspose, In: ts(x), Out: ts(x)}, "cannot transpose"},
 		{Instr{Op: OpGather, In: ts(bytes, x), Out: ts(x)}, ""},
 		{Instr{Op: OpGather, In: ts(&Tensor{DType: Bool}, x), Out: ts(x)}, "cannot be gathered"},
 		{Instr{Op: OpGatherMask, In: ts(x, x), Out: ts(x)}, "made of bytes"},

@@ -2,8 +2,8 @@ package program
 
 import "slices"
 
-// predicate makes an instruction conditional where everything that reads its
-// results is so: statistics refreshed every T steps are computed every T steps.
+// predicate makes an instruction run every T steps only if everything that reads its
+// results does, as for statistics that are refreshed every T steps.
 func predicate(b *Block) {
 	x := newIndex(b)
 	for i := len(b.Instrs) - 1; i >= 0; i-- {

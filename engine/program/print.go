@@ -76,7 +76,7 @@ func (p *Program) Listing(plan Plan) string {
 	return w.String()
 }
 
-// mark tells how workers come to an instruction.
+// mark returns the sign for how workers come to an instruction.
 func (in *Instr) mark(b *Block, j int) string {
 	if in.Strip > 0 {
 		switch {
@@ -93,7 +93,7 @@ func (in *Instr) mark(b *Block, j int) string {
 	return " "
 }
 
-// mark tells how a GPU comes to instruction k of a part.
+// mark returns the sign for how a GPU comes to instruction k of a part.
 func (p *Part) mark(k int) string {
 	switch {
 	case p.OnHost:

@@ -19,15 +19,16 @@ import (
 // trainProgram compiles a network's training step.
 func trainProgram(t *testing.T, n norm.Method, o optim.Optimizer) *program.Program {
 	t.Helper()
-	m := models.MLP{Inputs: 9, Hidden: []int{8, 6, 5}, Classes: 4, Activation: "sigmoid", Norm: n}.Network()
+	m := models.MLP{Inputs: 9, Hidden: []int{20, 40, 20}, Classes: 4, Activation: "sigmoid", InitSD: 1, Norm: n}.Network()
 	l := program.NewLayout(program.Float32)
 	must(t, m.AddState(l))
 	add(t, l, "x", 40, 9)
 	add(t, l, "y", 40, 1)
-	b, err := m.Build(norm.Training, 10)
+	b, err := m.Build(norm.Training, 20)
 	must(t, err)
-	p, err := engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: o,
-		Data: []engine.Data{{Node: b.X, Name: "x"}, {Node: b.Labels, Name: "y"}}})
+	training := m.Training(b, models.Source{Images: "x", Labels: "y"})
+	training.Optimizer = o
+	p, err := engine.Compile(l, training)
 	must(t, err)
 	return p
 }
@@ -101,7 +102,8 @@ func TestScratchIsNeverShared(t *testing.T) {
 }
 
 // key tells values apart; a view has its buffer's.
-func key(t *program.Tensor) string { return fmt.Sprint(t.Off, "/", t.Len()) }
+// key names the buffer that a tensor is, or is a part of.
+func key(t *program.Tensor) string { return fmt.Sprint(t.Base().Off, "/", t.Base().Len()) }
 
 // TestUpdatesComeAfterReads: a parameter is never read after its update, and the
 // update follows its gradient.
@@ -125,7 +127,7 @@ func TestUpdatesComeAfterReads(t *testing.T) {
 		}
 		want := 0
 		for _, s := range p.Layout.States() {
-			if strings.HasSuffix(s.Name, ".weight") || strings.HasSuffix(s.Name, ".bias") {
+			if name := s.Name[strings.LastIndex(s.Name, ".")+1:]; strings.HasPrefix(name, "weight") || name == "bias" {
 				want++
 			}
 		}
@@ -160,6 +162,11 @@ func TestFusion(t *testing.T) {
 			t.Errorf("%d biases are added on their own:\n%v", got, p)
 		}
 	}
+	// Its mean reads the batch itself, so that is gathered beside the mask; labels too.
+	wide := trainProgram(t, norm.Must("mnsgd"), optim.SGD(1))
+	if masked, mask, whole := count(wide, program.OpMasked), count(wide, program.OpGatherMask), count(wide, program.OpGather); masked != 2 || mask != 1 || whole != 2 {
+		t.Errorf("%d products with a mask, %d masks and %d gathers, want 2, 1 and 2:\n%v", masked, mask, whole, wide)
+	}
 	if got := count(none, program.OpActivate); got != 0 {
 		t.Errorf("%d activations are on their own:\n%v", got, none)
 	}
@@ -169,7 +176,7 @@ func TestFusion(t *testing.T) {
 			t.Errorf("%d times %v beside the fused instruction that has it:\n%v", got, op, bn)
 		}
 	}
-	for _, want := range []string{"affine, standardize grad", "gemm AᵀB, update sgd", "10×8×6", "fc2.weight"} {
+	for _, want := range []string{"affine, standardize grad", "gemm AᵀB, update sgd", "20×20×40", "fc2.weight"} {
 		if !strings.Contains(bn.String(), want) {
 			t.Errorf("the listing lacks %q:\n%v", want, bn)
 		}

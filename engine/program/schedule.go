@@ -89,9 +89,10 @@ func schedule(b *Block) {
 	}
 }
 
-// strippable reports whether an instruction works column by column on a matrix.
+// strippable reports whether an instruction works column by column on a matrix. The step of a
+// matrix of weights could, but strips of those are many short runs.
 func strippable(in *Instr) bool {
-	return in.Axis == ByCols && !in.Op.Product() && in.Every <= 1
+	return in.Axis == ByCols && !in.Op.Product() && in.Every <= 1 && !(in.Op == OpUpdate && in.Out[0].Rows > 1)
 }
 
 // sharing is how the workers of a team can share an instruction.

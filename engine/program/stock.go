@@ -17,9 +17,8 @@ import (
 // from exemplar nodes built through the public API, their unexported fields are
 // read by reflection, and whatever does not match is left to Op.Do.
 type stockOps struct {
-	linAlg, transpose, binary, unary, sum, repeat, reshape, size, scalar, read reflect.Type // keep nothing between calls
+	linAlg, binary, unary, sum, repeat, reshape, transpose, size, scalar, read reflect.Type // keep nothing between calls
 	softmax, sparsemax, byIndices, dropout, ctcLoss, averagePool, maxPool      reflect.Type
-	swapAxes                                                                   string // the transpose of a matrix
 	log2, outer                                                                string // a unary operation, one of linear algebra
 
 	binaries map[string]elem.Binary
@@ -46,8 +45,6 @@ var stock = sync.OnceValue(func() *stockOps {
 	s := &stockOps{binaries: map[string]elem.Binary{}, unaries: map[string]elem.Unary{}, products: map[string]product{}}
 	mul := G.Must(G.Mul(a, b))
 	s.linAlg = kind(mul)
-	swapped := G.Must(G.Transpose(a))
-	s.transpose, s.swapAxes = kind(swapped), swapped.Op().String()
 	products := func(p product, ns ...*G.Node) {
 		for _, n := range ns {
 			p.dims = [2]int{child(n, 0).Dims(), child(n, 1).Dims()}
@@ -89,6 +86,7 @@ var stock = sync.OnceValue(func() *stockOps {
 		s.unaries[n.Op().String()] = e.op
 	}
 	s.sum = kind(G.Must(G.Sum(a, 0)))
+	s.transpose = kind(G.Must(G.Transpose(a, 1, 0)))
 	s.reshape = kind(G.Must(G.Reshape(a, tensor.Shape{4})))
 	rep := child(G.Must(G.BroadcastAdd(a, v, nil, []byte{0})), 1)
 	s.repeat = kind(rep)
@@ -126,7 +124,7 @@ func (s *stockOps) foreign(n *G.Node) bool {
 		return false
 	}
 	switch reflect.TypeOf(n.Op()) {
-	case s.linAlg, s.transpose, s.binary, s.unary, s.sum, s.repeat, s.reshape, s.size, s.scalar, s.read:
+	case s.linAlg, s.binary, s.unary, s.sum, s.repeat, s.reshape, s.transpose, s.size, s.scalar, s.read:
 		return false
 	}
 	return true

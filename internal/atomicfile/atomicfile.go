@@ -22,10 +22,14 @@ import (
 // replaced, not followed. content need not buffer what it writes.
 //
 // The error is one sentence that names path, never the temporary file, and wraps the
-// cause. Only an error that says "is written" means that the file is new.
+// cause. Only one that is ErrNotSynced means that the file is new.
 func Write(path string, content func(w io.Writer) error) error {
 	return write(osFiles{}, path, content)
 }
+
+// ErrNotSynced is what Write returns, wrapped, where the file is new and complete but the
+// folder could not be flushed to the disk.
+var ErrNotSynced = errors.New("may not survive a power failure")
 
 // filesystem is the part of the operating system that writing a file needs, so
 // that tests can make each call fail.
@@ -63,7 +67,7 @@ func write(fsys filesystem, path string, content func(w io.Writer) error) error 
 	}
 	renamed = true
 	if err := fsys.syncDir(folder); err != nil {
-		return fmt.Errorf("%s is written but may not survive a power failure: %w", path, Cause(err))
+		return fmt.Errorf("%s is written but %w: %w", path, ErrNotSynced, Cause(err))
 	}
 	return nil
 }

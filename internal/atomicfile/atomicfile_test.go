@@ -175,6 +175,9 @@ func TestFailures(t *testing.T) {
 				if !strings.Contains(said, path) || strings.Contains(said, ".tmp") || strings.Contains(said, "\n") {
 					t.Errorf("%s: %q does not name the file in one sentence", what, said)
 				}
+				if errors.Is(err, ErrNotSynced) != (step == "syncDir") {
+					t.Errorf("%s: the file is new: %v, and %q is ErrNotSynced: %v", what, step == "syncDir", said, errors.Is(err, ErrNotSynced))
+				}
 				if step != "short write" && !errors.Is(err, cause) {
 					t.Errorf("%s: %q lost its cause", what, said)
 				}

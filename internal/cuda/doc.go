@@ -23,10 +23,10 @@
 // "go generate" renews, lists all that cu and this package call; shim.c defines
 // each as a hidden function that jumps to the driver's. The first call of any
 // opens libcuda.so.1, from where the system's loader looks or else from the folders
-// that vendors use (loader.go lists them). A binary therefore starts everywhere, names no libcuda in
-// its dynamic section, and costs nothing until it uses the driver. cuInit, which
-// cu calls as its package is initialised, does nothing; the driver's own is
-// called at first use.
+// that vendors use (loader.go lists them). A binary therefore starts everywhere, names
+// no libcuda in its dynamic section, and costs nothing until it uses the driver. cuInit,
+// which cu calls as its package is initialised, does nothing; the driver's own is called
+// at first use.
 //
 // Status describes the driver and its devices, or says why there are none: no
 // library, a file that is no driver, a driver too old (by its version, or a

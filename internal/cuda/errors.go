@@ -38,8 +38,8 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Sticky reports whether the error is one after which, as NVIDIA documents it, all that
-// the process asks of the device fails alike, until the process is ended and started anew.
+// Sticky reports whether the error is one after which, as NVIDIA documents it, every call of
+// the process fails with the same error: only a new process can go on.
 func (e *Error) Sticky() bool {
 	switch e.Code {
 	case C.CUDA_ERROR_ILLEGAL_ADDRESS, C.CUDA_ERROR_LAUNCH_TIMEOUT, C.CUDA_ERROR_ASSERT, C.CUDA_ERROR_HARDWARE_STACK_ERROR,

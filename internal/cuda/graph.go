@@ -41,8 +41,8 @@ func EndCapture(s cu.Stream) (cu.Graph, error) {
 	return *(*cu.Graph)(unsafe.Pointer(&g)), err
 }
 
-// Capturing tells whether the stream takes part in a capture, and whether an
-// error has spoilt that.
+// Capturing reports whether the stream takes part in a capture, and whether an error has
+// spoilt that capture.
 func Capturing(s cu.Stream) (active, spoilt bool, err error) {
 	var status C.CUstreamCaptureStatus
 	err = check("query of capture", C.cuStreamIsCapturing(stream(s), &status))

@@ -17,7 +17,7 @@ var (
 	ErrNoDevice   = errors.New("the CUDA driver finds no device")
 )
 
-// Unavailable is why CUDA cannot be used.
+// Unavailable says why CUDA cannot be used.
 type Unavailable struct {
 	Reason error  // one of the errors above
 	Detail string // in the driver's, or the system's, words; may be empty

@@ -16,7 +16,7 @@ import (
 	"gorgonia.org/cu"
 )
 
-// Built tells whether this binary has CUDA support: build tag gpu.
+// Built reports whether this binary has CUDA support: build tag gpu.
 const Built = true
 
 // folders are where drivers are installed that the system's loader need not know of: those

@@ -2,7 +2,7 @@
 
 package cuda
 
-// Built tells whether this binary has CUDA support: build tag gpu.
+// Built reports whether this binary has CUDA support: build tag gpu.
 const Built = false
 
 // Status says that this binary has no CUDA support.

@@ -68,7 +68,7 @@ func LastFault() error {
 	return nil
 }
 
-// virtualDetail is what the virtual driver knows of a call that failed.
+// virtualDetail returns what the virtual driver says of a call that failed.
 func virtualDetail(code int) string { return vd.Detail(virtual.Result(code)) }
 
 // nameVirtual has the virtual driver's messages call a source by its name.

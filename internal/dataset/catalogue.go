@@ -45,13 +45,16 @@ func mnistStyle(trainImages, trainLabels, testImages, testLabels string) [4]file
 	}
 }
 
-// goLimit is how long the go command may take for the 12 MB of a module: its progress
-// cannot be seen.
-const goLimit = time.Minute
+// The go command may take a minute for the 12 MB of a module, since its progress cannot be
+// seen: goLimit until it is killed, and goGrace for a git that it started.
+const (
+	goLimit = time.Minute - goGrace
+	goGrace = 5 * time.Second
+)
 
-// patient is how long mirrors are waited for. With it and goLimit a network where
-// nothing ever answers costs a minute and a half for all sources together, since
-// every source is asked for its smallest file first.
+// patient is how long mirrors are waited for. With it and the go command's minute a
+// network where nothing ever answers costs a minute and a half for all sources together,
+// since every source is asked for its smallest file first.
 var patient = patience{silence: 15 * time.Second, rate: 64_000}
 
 var catalogue = []entry{

@@ -20,8 +20,8 @@ type Set struct {
 	Name string
 	// Train and Test hold the examples in the order of the files.
 	Train, Test Split
-	// Synthetic tells that the images were drawn by Synthetic, so that a
-	// report never passes its numbers off as those of real data.
+	// Synthetic is true if the function Synthetic drew the images, so that a report
+	// never passes its numbers off as those of real data.
 	Synthetic bool
 }
 

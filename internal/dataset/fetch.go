@@ -22,8 +22,8 @@ import (
 const (
 	// compressedSlack is by how much a gzip file may exceed its content.
 	compressedSlack = 1 << 16
-	// orphaned is the age from which a temporary file is a killed fetch's. One at
-	// work writes its in an instant.
+	// orphaned is the age from which a temporary file counts as left by a killed fetch. A
+	// fetch that goes on keeps its own for an instant only.
 	orphaned = time.Hour
 )
 
@@ -195,7 +195,7 @@ func readVerified(r io.Reader, f file) ([]byte, error) {
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	// A page that asks to sign in to the network, say.
+	// Such as a page that asks to sign in to the network.
 	if len(head) > 1 && string(head[:2]) != gzipMagic && string(head[:2]) != "\x00\x00" {
 		return nil, fmt.Errorf("it begins with %q, which is neither gzip nor IDX", head)
 	}

@@ -341,3 +341,21 @@ func TestCatalogue(t *testing.T) {
 		}
 	}
 }
+
+// Where nothing answers Fetch returns within a minute and a half.
+func TestNothingAnswers(t *testing.T) {
+	for _, e := range catalogue {
+		var longest time.Duration
+		for _, s := range e.sources {
+			switch {
+			case s.limit == patient.String():
+				longest += patient.silence
+			case strings.HasPrefix(s.name, "the Go module "):
+				longest += goLimit + goGrace
+			}
+		}
+		if longest < patient.silence || longest > 90*time.Second {
+			t.Errorf("%s: it takes up to %v", e.name, longest)
+		}
+	}
+}

@@ -31,7 +31,7 @@ const gzipMagic = "\x1f\x8b"
 
 var errTooLong = errors.New("it goes on after the data that its header declares")
 
-// decompress returns the content of r and whether r is gzipped.
+// decompress returns the content of r, and reports whether r is gzipped.
 func decompress(r io.Reader) (io.Reader, bool, error) {
 	br := bufio.NewReader(r)
 	head, err := br.Peek(2)
@@ -48,7 +48,7 @@ func decompress(r io.Reader) (io.Reader, bool, error) {
 	return zr, true, nil
 }
 
-// truncated puts the two errors of an early end into words.
+// truncated replaces io.EOF and io.ErrUnexpectedEOF by a sentence.
 func truncated(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return fmt.Errorf("it is truncated: %w", io.ErrUnexpectedEOF)

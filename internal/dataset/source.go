@@ -86,7 +86,7 @@ func goModDownload(ctx context.Context, module string) (string, error) {
 	cmd.Dir = tmp
 	cmd.Env = append(os.Environ(), "GO111MODULE=on", "GOWORK=off", "GOFLAGS=", "PWD="+tmp)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.WaitDelay = 5 * time.Second // for a git that go started
+	cmd.WaitDelay = goGrace
 	runErr := cmd.Run()
 
 	var answer struct{ Dir, Error string }

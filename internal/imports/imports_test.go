@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,8 +19,8 @@ var layers = []string{"cmd", "benchmarks", "models", "engine", "kernels"}
 
 // knownTo lists the packages that may know a module or package.
 var knownTo = map[string][]string{
-	"gorgonia.org/gorgonia": {"models", "engine", "engine/ops", "engine/program"},
-	"gorgonia.org/tensor":   {"models", "engine", "engine/ops", "engine/program"},
+	"gorgonia.org/gorgonia": {"models", "models/norm", "engine", "engine/ops", "engine/program"},
+	"gorgonia.org/tensor":   {"models", "models/norm", "engine", "engine/ops", "engine/program"},
 	"gorgonia.org/cu":       {"engine/device/cuda", "internal/cuda"},
 	"driftless":             {"cmd/driftless"}, // the licences, at the root
 }
@@ -87,7 +89,7 @@ func top(path string) string {
 	return t
 }
 
-// allowed tells whether package from may import package to.
+// allowed reports whether package from may import package to.
 func allowed(from, to string) bool {
 	f, t := top(from), top(to)
 	switch {
@@ -126,3 +128,55 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// TestStandardLibraryFirst: in every file the imports of the standard library stand before
+// all others, in a group of their own.
+func TestStandardLibraryFirst(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" {
+			return err
+		}
+		src, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		files++
+		if bad := misplaced(string(src)); bad != "" {
+			t.Errorf("%s: %s stands before the standard library or in its group", path, bad)
+		}
+		return nil
+	})
+	if err != nil || files < 100 {
+		t.Errorf("%d files were read, %v", files, err)
+	}
+	if bad := misplaced("package p\n\nimport (\n\t\"driftless/a\"\n\n\t\"fmt\"\n)\n"); bad != "driftless/a" {
+		t.Errorf("of a planted mistake it finds %q", bad)
+	}
+}
+
+// misplaced returns the first import of a file that stands before one of the standard
+// library or in its group, "" where there is none.
+func misplaced(src string) string {
+	_, block, _ := strings.Cut(src, "\nimport (\n")
+	block, _, _ = strings.Cut(block, "\n)")
+	first := ""
+	for group := range strings.SplitSeq(block, "\n\n") {
+		standard := false
+		for line := range strings.Lines(group) {
+			if _, quoted, ok := strings.Cut(line, `"`); ok && !strings.HasPrefix(strings.TrimSpace(line), "//") {
+				path, _, _ := strings.Cut(quoted, `"`)
+				if standard = standard || !foreign(path); foreign(path) && first == "" {
+					first = path
+				}
+			}
+		}
+		if standard && first != "" {
+			return first
+		}
+	}
+	return ""
+}
+
+// foreign reports whether a package is not the standard library's.
+func foreign(path string) bool { return top(path) == "driftless" || strings.Contains(top(path), ".") }

@@ -40,7 +40,7 @@ func (s *statement) decode() {
 	s.other()
 }
 
-// matches tells whether the registers have the sizes of the signature.
+// matches reports whether the registers have the sizes of the signature.
 func (s *statement) matches(sig string) bool {
 	if len(s.ops) != len(sig) {
 		return false

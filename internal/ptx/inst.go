@@ -79,7 +79,7 @@ type inst struct {
 	op         string
 }
 
-// ends tells whether no thread goes on to the next instruction.
+// ends reports whether no thread goes on to the next instruction.
 func (in *inst) ends() bool {
 	return in.pred < 0 && (in.kind == kBranch || in.kind == kReturn || in.kind == kTrap)
 }

@@ -22,7 +22,7 @@ type token struct {
 	line int
 }
 
-// is tells whether t is the word or punctuation mark text.
+// is reports whether t is the word or punctuation mark text.
 func (t token) is(text string) bool {
 	return (t.kind == tokWord || t.kind == tokPunct) && t.text == text
 }

@@ -34,7 +34,7 @@ type operand struct {
 	line  int
 }
 
-// fits tells whether an integer fits in so many bits, as signed or unsigned.
+// fits reports whether an integer fits in so many bits, as signed or unsigned.
 func (o operand) fits(bits uint) bool {
 	if bits >= 64 {
 		return true

@@ -144,7 +144,7 @@ type order struct {
 	warp    uint32 // the event of the last barrier of the thread's warp, of either kind
 }
 
-// before tells whether the access half is ordered before what thread t does.
+// before reports whether the access half is ordered before what thread t does.
 func (o *order) before(half, t uint32) bool {
 	if half>>eventShift < o.barrier || half == 0 {
 		return true

@@ -92,5 +92,5 @@ func held(dir string) ([]string, error) {
 	return names, err
 }
 
-// errHeld tells that another run holds a claim.
+// errHeld says that another run holds a claim.
 var errHeld = errors.New("claimed by another run")

@@ -150,11 +150,16 @@ func (d *Dir) WriteReport(run Run) error {
 
 // WriteFile writes a file of that name: it is complete or as it was.
 func (d *Dir) WriteFile(name string, data []byte) error {
-	err := atomicfile.Write(filepath.Join(d.path, name), func(w io.Writer) error {
+	return d.wrote(atomicfile.Write(filepath.Join(d.path, name), func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
-	})
-	if err != nil {
+	}))
+}
+
+// wrote ends the claim where a file is there, new and complete, and adds to the error of
+// one that is not what the directory keeps.
+func (d *Dir) wrote(err error) error {
+	if err != nil && !errors.Is(err, atomicfile.ErrNotSynced) {
 		if kept, _ := held(d.path); len(kept) > 0 {
 			return fmt.Errorf("%w; %s keeps %s", err, d.path, strings.Join(kept, ", "))
 		}
@@ -164,7 +169,7 @@ func (d *Dir) WriteFile(name string, data []byte) error {
 		release(d.claim)
 		d.claim = nil
 	}
-	return nil
+	return err
 }
 
 func encodeYAML(v any) ([]byte, error) {

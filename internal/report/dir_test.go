@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"fmt"
 	"image/png"
 	"io/fs"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"driftless/internal/atomicfile"
 )
 
 func TestCreate(t *testing.T) {
@@ -190,5 +193,25 @@ func TestRemovedDirectory(t *testing.T) {
 	}
 	if _, err := os.Stat(d.Path()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the directory is there again: %v", err)
+	}
+}
+
+// A file that is complete, and of which only the folder could not be flushed, is there: the
+// directory is taken without the claim, and nothing else is said to be kept.
+func TestNotSyncedIsWritten(t *testing.T) {
+	for _, c := range []struct {
+		err     error
+		claimed bool
+	}{{nil, false}, {fmt.Errorf("f is written but %w", atomicfile.ErrNotSynced), false}, {errors.New("cannot write f"), true}} {
+		d, err := Create(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.wrote(c.err); got != c.err || (d.claim != nil) != c.claimed {
+			t.Errorf("after %v: error %v, claim held: %v", c.err, got, d.claim != nil)
+		}
+		if d.claim != nil {
+			release(d.claim)
+		}
 	}
 }

@@ -13,7 +13,7 @@
 //	dir, err := report.Create("runs/first")      // or report.AutoDir("runs", "mnist sgd")
 //	err = dir.WriteConfig(config)
 //	err = dir.WriteRecord(run)                   // before it runs: "interrupted" until it says otherwise
-//	err = dir.AppendMetrics(points)              // after each evaluation, in whole lines
+//	err = dir.AppendMetrics(points)              // after each evaluation
 //	run.Summarize()                              // results and findings, from the points
 //	err = dir.WriteMetrics(run.Points)           // all of them, in order
 //	err = dir.WriteRecord(run)
@@ -28,9 +28,10 @@
 //
 // A directory that holds anything is refused (ErrNotEmpty) and nothing in it is
 // touched. Of runs that start on one directory at the same time one gets it. Every
-// file is complete or absent (package atomicfile), so metrics.jsonl holds complete
-// lines at any time, and a write that fails leaves the previous complete file and
-// says what is kept. The same Run gives the same bytes.
+// file but metrics.jsonl is complete or absent (package atomicfile), and a write that
+// fails leaves the previous complete file and says what is kept. metrics.jsonl grows
+// while a run goes on; a killed run may leave its last line unfinished, which Read
+// drops. The same Run gives the same bytes.
 //
 // Numbers that are not finite are null in JSON, a dash in tables and a gap in
 // curves. Where some seeds of an arm diverged, the curve goes on as the mean of
@@ -45,9 +46,9 @@
 // diverge. It is called growing only if it grew by more than a fifth over the last
 // half of the run, and "cancelled" only if it stayed at rounding level. Arms are
 // compared at the last step at which all their seeds were evaluated, and not at all
-// where some diverged. testdata/findings.txt has each sentence. The mechanism it names for naive arms (the gradient ignores
-// that the statistics depend on the parameters, so that the next normalization
-// undoes the step) is that of Ioffe and Szegedy, "Batch Normalization:
-// Accelerating Deep Network Training by Reducing Internal Covariate Shift"
-// (2015), section 2.
+// where some diverged. testdata/findings.txt has each sentence. The mechanism it names
+// for naive arms (the gradient ignores that the statistics depend on the parameters, so
+// that the next normalization undoes the step) is that of Ioffe and Szegedy, "Batch
+// Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
+// Shift" (2015), section 2.
 package report

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// LossLimit is a training loss above any sense: a mean cross-entropy in nats that only
-// numbers out of control come to. A seed whose loss passes it counts as diverged.
+// LossLimit is the largest training loss, a mean cross-entropy in nats, that makes sense. A
+// seed whose loss passes it counts as diverged.
 const LossLimit = 1e6
 
 // Bounds of what findings say.
 const (
-	accuracyGap   = 0.01  // running and re-estimated accuracy differ by more: both are quoted
-	spreadLimit   = 0.005 // accuracies of arms that are closer need enoughSeeds
+	accuracyGap   = 0.01  // if running and re-estimated accuracy differ by more, both are quoted
+	spreadLimit   = 0.005 // arms whose accuracies differ by less are compared only with enoughSeeds
 	enoughSeeds   = 5
 	growthLimit   = 1.2  // growth over the last half of a run that counts as still growing
-	roundingLevel = 1e-5 // a float32 bias that only rounding moves stays far below
-	chanceMargin  = 0.02 // relative distance from the loss of guessing that counts as at it
+	roundingLevel = 1e-5 // far above what rounding alone makes of a float32 bias
+	chanceMargin  = 0.02 // a loss within this relative distance of that of guessing counts as guessing
 )
 
 // Finding says in plain language what an arm did: how many seeds diverged and
@@ -120,8 +120,8 @@ func (f *finding) passedLimit() bool {
 	return false
 }
 
-// outcome quotes the final loss and accuracy, seeds and spread. Of an arm of which
-// some seeds diverged it quotes those of the others, and calls them so.
+// outcome quotes the final loss and accuracy, seeds and spread. If some seeds diverged it
+// quotes those of the others, and says so.
 func (f *finding) outcome() string {
 	n := f.arm.diverged()
 	if n == len(f.arm.Seeds) && n > 0 {
@@ -154,21 +154,18 @@ func (f *finding) outcome() string {
 	if alive > 1 {
 		spread = fmt.Sprintf("mean ± sample standard deviation of %d seeds", alive)
 	}
-	verb := "ended"
-	if f.cutShort() {
-		verb = "was interrupted"
-		if n > 0 && alive > 1 {
-			verb = "were interrupted"
-		}
+	ended := "Ended"
+	switch {
+	case n > 0 && f.cutShort() && alive == 1:
+		ended = "The 1 seed that did not diverge was interrupted"
+	case n > 0 && f.cutShort():
+		ended = fmt.Sprintf("The %d seeds that did not diverge were interrupted", alive)
+	case n > 0:
+		ended = fmt.Sprintf("The %s that did not diverge ended", plural(alive, "seed"))
+	case f.cutShort():
+		ended = "Interrupted"
 	}
-	who := strings.ToUpper(verb[:1]) + verb[1:]
-	if f.cutShort() {
-		who = "Interrupted"
-	}
-	if n > 0 {
-		who = fmt.Sprintf("The %s that did not diverge %s", plural(alive, "seed"), verb)
-	}
-	return fmt.Sprintf("%s at %s after %s (%s).", who, strings.Join(parts, " and "), after, spread)
+	return fmt.Sprintf("%s at %s after %s (%s).", ended, strings.Join(parts, " and "), after, spread)
 }
 
 // chance compares a loss with that of guessing all classes alike.
@@ -231,8 +228,8 @@ func (f *finding) arrival() string {
 	return "Fewer than half of the seeds reached " + thresholdName(keys[0]) + within + "."
 }
 
-// without tells when the arm without normalization reached a threshold: not at all
-// only if it had all its steps for it.
+// without says when the arm without normalization reached a threshold. It says "not at all"
+// only if that arm had all its steps.
 func (f *finding) without(key string) string {
 	if f.plain == nil {
 		return ""

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// bias says what the hidden biases did, and why as far as the numbers bear it out.
+// bias says what the hidden biases did, and why if the numbers show it.
 func (f *finding) bias() string {
 	t, ok := biasTrend(f.points, f.arm.steady())
 	if !ok {
@@ -62,7 +62,7 @@ func (f *finding) cancelledBias(t trend) string {
 	}
 }
 
-// control quotes the largest bias at the same step without normalization.
+// control quotes the largest bias at the same step of the arm without normalization.
 func (f *finding) control() string {
 	if f.plain == nil || f.plain.diverged() > 0 {
 		return ""

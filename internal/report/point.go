@@ -22,7 +22,7 @@ type Point struct {
 
 	BiasRMS    []float64 // root mean square of each hidden layer's bias
 	BiasMaxAbs []float64 // largest absolute bias of each hidden layer
-	WeightRMS  []float64 // root mean square of each hidden layer's weights
+	WeightRMS  []float64 // root mean square of the matrix that each hidden layer trains
 
 	// Percentiles are the 15th, 50th and 85th percentile of the input to one
 	// unit of the last hidden layer (Run.PercentileUnit).

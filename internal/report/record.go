@@ -130,8 +130,9 @@ func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) 
 	return 0, nil, nil
 }
 
-// AppendMetrics adds points to metrics.jsonl, in whole lines, while a run goes on.
-// WriteMetrics puts all of them into order at its end.
+// AppendMetrics adds points to metrics.jsonl, in whole lines, while a run goes on; what
+// could be written of them is taken away again where not all could. WriteMetrics puts all
+// of them into order at the run's end.
 func (d *Dir) AppendMetrics(points []Point) error {
 	data, err := encodeMetrics(points)
 	if err != nil {
@@ -142,7 +143,12 @@ func (d *Dir) AppendMetrics(points []Point) error {
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, atomicfile.Cause(err))
 	}
-	_, err = f.Write(data)
+	info, err := f.Stat()
+	if err == nil {
+		if _, err = f.Write(data); err != nil { // half a line would spoil the next one
+			err = errors.Join(err, f.Truncate(info.Size()))
+		}
+	}
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}

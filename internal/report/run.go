@@ -101,7 +101,7 @@ type Run struct {
 	Title   string    `json:"title"`   // heading, for example "compare: 4 normalizations"
 	Command string    `json:"command"` // the command line, to run it again
 	Version string    `json:"version"` // of the program
-	Started time.Time `json:"started"` // printed in its own time zone
+	Started time.Time `json:"started"` // the training, when its steps had been timed; printed in its own time zone
 
 	Device      string `json:"device"`      // as the device names itself, for example "cpu/avx2"
 	Data        string `json:"data"`        // name and sizes of the data set

@@ -72,6 +72,12 @@ func TestRows(t *testing.T) {
 		y = out[float32](l, s.m, s.d, s.d+s.gap)
 		l.run(s.m, s.d, []int{s.m, s.d, y.ld})
 		y.check("y", func(r int, y []float32) { elem.RepeatColumns(s.m, s.d, col.x[r], y, s.d+s.gap) })
+
+		l = newLaunch(t, "transpose")
+		x = in(l, s.d, s.m, s.m+s.gap, v.draw)
+		y = out[float32](l, s.m, s.d, s.d+s.gap)
+		l.run(s.m, s.d, []int{s.m, s.d, x.ld, y.ld})
+		y.check("y", func(r int, y []float32) { elem.Transpose(s.d, s.m, x.x[r], x.ld, y, s.d+s.gap) })
 	})
 }
 

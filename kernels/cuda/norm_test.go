@@ -87,6 +87,60 @@ func TestEMA(t *testing.T) {
 				norm.EMA(old.x[r][i*old.ld:][:s.d], recent.x[r][i*s.d:][:s.d], 0.1, 1.25, x[i*old.ld:][:s.d])
 			}
 		})
+
+		l = newLaunch(t, "ema_rows")
+		old, recent = in(l, 1, s.d, s.d, v.draw), in(l, s.m, s.d, s.d+s.gap, v.draw)
+		again(l, old)
+		l.run(s.m, s.d, []int{s.m, s.d, recent.ld}, 0.1, 1.25)
+		old.check("out", func(r int, x []float32) { norm.EMARows(s.m, s.d, old.x[r], recent.x[r], recent.ld, 0.1, 1.25, x) })
+	})
+}
+
+func TestRenorm(t *testing.T) {
+	const steps = 3
+	sweep(t, func(t *testing.T, s shape, v mode) {
+		variance := func(r *rand.Rand) float32 { return abs(v.draw(r)) }
+		l := newLaunch(t, "renorm_scale")
+		a, b := in(l, s.m, s.d, s.d+s.gap, variance), in(l, s.m, s.d, s.d, variance)
+		in(l, 1, 1, 1, func(*rand.Rand) float32 { return steps })
+		y := out[float32](l, s.m, s.d, s.d+s.gap)
+		l.run(s.m, s.d, []int{s.m, s.d, a.ld, b.ld, y.ld}, eps, 1.5, 1, 5)
+		y.check("r", func(r int, y []float32) {
+			for i := range s.m {
+				norm.RenormScale(s.d, a.x[r][i*a.ld:][:s.d], b.x[r][i*b.ld:][:s.d], eps, 1.25, y[i*(s.d+s.gap):][:s.d])
+			}
+		})
+
+		l = newLaunch(t, "renorm_shift")
+		mean, running, b := in(l, s.m, s.d, s.d+s.gap, v.draw), in(l, s.m, s.d, s.d, v.draw), in(l, s.m, s.d, s.d, variance)
+		in(l, 1, 1, 1, func(*rand.Rand) float32 { return steps })
+		y = out[float32](l, s.m, s.d, s.d+s.gap)
+		l.run(s.m, s.d, []int{s.m, s.d, mean.ld, running.ld, b.ld, y.ld}, eps, 0.5, 1, 5)
+		y.check("y", func(r int, y []float32) {
+			for i := range s.m {
+				norm.RenormShift(s.d, mean.x[r][i*mean.ld:][:s.d], running.x[r][i*s.d:][:s.d], b.x[r][i*s.d:][:s.d], eps, 0.25, y[i*(s.d+s.gap):][:s.d])
+			}
+		})
+	})
+}
+
+func abs(x float32) float32 { return max(x, -x) }
+
+func TestRescale(t *testing.T) {
+	sweep(t, func(t *testing.T, s shape, v mode) {
+		m, d, ld := s.m, s.d, s.d+s.gap
+		l := newLaunch(t, "rescale")
+		x := in(l, m, d, ld, v.draw)
+		again(l, x)
+		inv := out[float32](l, 1, d, d)
+		l.run(m, d, []int{m, d, ld, ld}, eps)
+		x.check("y", func(r int, y []float32) { norm.Rescale(m, d, x.x[r], ld, eps, make([]float32, d), y, ld) })
+		inv.check("inv", func(r int, inv []float32) { norm.Rescale(m, d, x.x[r], ld, eps, inv, make([]float32, m*ld), ld) })
+
+		l = newLaunch(t, "rescale_grad")
+		y, g, by, dx := in(l, m, d, ld, v.draw), in(l, m, d, d, v.draw), in(l, 1, d, d, v.draw), out[float32](l, m, d, ld)
+		l.run(m, d, []int{m, d, ld, d, ld})
+		dx.check("dx", func(r int, x []float32) { norm.RescaleGrad(m, d, y.x[r], ld, g.x[r], d, by.x[r], x, ld) })
 	})
 }
 

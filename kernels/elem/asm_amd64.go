@@ -99,6 +99,11 @@ func inverseSqrtAVX2(n int, x *float32, out *float32)
 //go:noescape
 func cubeAVX2(n int, x *float32, out *float32)
 
+// transposeAVX2 writes the transpose of m×d elements, m ≥ 8 and d ≥ 4; ldx and ldy are in bytes.
+//
+//go:noescape
+func transposeAVX2(m int, d int, x *float32, ldx int, y *float32, ldy int)
+
 // addAVX512 sets out to a + b. moveA is 1, or 0 if a is a scalar, repeated 16 times;
 // likewise moveB.
 //
@@ -193,3 +198,8 @@ func inverseSqrtAVX512(n int, x *float32, out *float32)
 //
 //go:noescape
 func cubeAVX512(n int, x *float32, out *float32)
+
+// transposeAVX512 writes the transpose of m×d elements, m ≥ 16 and d ≥ 4; ldx and ldy are in bytes.
+//
+//go:noescape
+func transposeAVX512(m int, d int, x *float32, ldx int, y *float32, ldy int)

@@ -747,6 +747,106 @@ done3:
 	VZEROUPPER
 	RET
 
+// func transposeAVX2(m int, d int, x *float32, ldx int, y *float32, ldy int)
+// Requires: AVX
+TEXT ·transposeAVX2(SB), NOSPLIT, $0-48
+	MOVQ x+16(FP), AX
+	MOVQ y+32(FP), CX
+	MOVQ ldx+24(FP), DX
+	MOVQ ldy+40(FP), BX
+	MOVQ m+0(FP), SI
+
+rows1:
+	MOVQ AX, DI
+	MOVQ CX, R8
+	MOVQ d+8(FP), R9
+
+quad2:
+	VXORPS      Y0, Y0, Y0
+	VXORPS      Y1, Y1, Y1
+	VXORPS      Y2, Y2, Y2
+	VXORPS      Y3, Y3, Y3
+	MOVQ        DI, R10
+	VMOVUPS     (R10), X0
+	CMPQ        SI, $0x01
+	JLE         rows5
+	ADDQ        DX, R10
+	VMOVUPS     (R10), X1
+	CMPQ        SI, $0x02
+	JLE         rows5
+	ADDQ        DX, R10
+	VMOVUPS     (R10), X2
+	CMPQ        SI, $0x03
+	JLE         rows5
+	ADDQ        DX, R10
+	VMOVUPS     (R10), X3
+	CMPQ        SI, $0x04
+	JLE         rows5
+	ADDQ        DX, R10
+	VINSERTF128 $0x01, (R10), Y0, Y0
+	CMPQ        SI, $0x05
+	JLE         rows5
+	ADDQ        DX, R10
+	VINSERTF128 $0x01, (R10), Y1, Y1
+	CMPQ        SI, $0x06
+	JLE         rows5
+	ADDQ        DX, R10
+	VINSERTF128 $0x01, (R10), Y2, Y2
+	CMPQ        SI, $0x07
+	JLE         rows5
+	ADDQ        DX, R10
+	VINSERTF128 $0x01, (R10), Y3, Y3
+
+rows5:
+	VUNPCKLPS Y1, Y0, Y4
+	VUNPCKLPS Y3, Y2, Y5
+	VUNPCKHPS Y1, Y0, Y0
+	VUNPCKHPS Y3, Y2, Y1
+	VUNPCKLPD Y5, Y4, Y2
+	VUNPCKHPD Y5, Y4, Y3
+	VUNPCKLPD Y1, Y0, Y4
+	VUNPCKHPD Y1, Y0, Y0
+	VMOVUPS   Y2, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Y3, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Y4, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Y0, (R8)
+	ADDQ      BX, R8
+	ADDQ      $0x10, DI
+	SUBQ      $0x04, R9
+	JZ        full3
+	CMPQ      R9, $0x04
+	JGE       quad2
+	MOVQ      $0x00000004, R10
+	SUBQ      R9, R10
+	IMULQ     BX, R10
+	SUBQ      R10, R8
+	LEAQ      -16(DI)(R9*4), DI
+	MOVQ      $+4, R9
+	JMP       quad2
+
+full3:
+	IMUL3Q $+8, DX, R10
+	ADDQ   R10, AX
+	ADDQ   $0x20, CX
+	SUBQ   $0x08, SI
+	JZ     end4
+	CMPQ   SI, $0x08
+	JGE    rows1
+	MOVQ   $0x00000008, R10
+	SUBQ   SI, R10
+	IMULQ  DX, R10
+	SUBQ   R10, AX
+	LEAQ   -32(CX)(SI*4), CX
+	MOVQ   $+8, SI
+	JMP    rows1
+
+end4:
+	VZEROUPPER
+	RET
+
 // func addAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·addAVX512(SB), NOSPLIT, $0-48
@@ -1408,5 +1508,137 @@ rest2:
 	VMOVUPS   Z0, K1, (CX)(SI*4)
 
 done3:
+	VZEROUPPER
+	RET
+
+// func transposeAVX512(m int, d int, x *float32, ldx int, y *float32, ldy int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·transposeAVX512(SB), NOSPLIT, $0-48
+	MOVQ x+16(FP), AX
+	MOVQ y+32(FP), CX
+	MOVQ ldx+24(FP), DX
+	MOVQ ldy+40(FP), BX
+	MOVQ m+0(FP), SI
+
+rows1:
+	MOVQ AX, DI
+	MOVQ CX, R8
+	MOVQ d+8(FP), R9
+
+quad2:
+	VXORPS       Z0, Z0, Z0
+	VXORPS       Z1, Z1, Z1
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
+	MOVQ         DI, R10
+	VMOVUPS      (R10), X0
+	CMPQ         SI, $0x01
+	JLE          rows5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), X1
+	CMPQ         SI, $0x02
+	JLE          rows5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), X2
+	CMPQ         SI, $0x03
+	JLE          rows5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), X3
+	CMPQ         SI, $0x04
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x01, (R10), Z0, Z0
+	CMPQ         SI, $0x05
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x01, (R10), Z1, Z1
+	CMPQ         SI, $0x06
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x01, (R10), Z2, Z2
+	CMPQ         SI, $0x07
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x01, (R10), Z3, Z3
+	CMPQ         SI, $0x08
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x02, (R10), Z0, Z0
+	CMPQ         SI, $0x09
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x02, (R10), Z1, Z1
+	CMPQ         SI, $0x0a
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x02, (R10), Z2, Z2
+	CMPQ         SI, $0x0b
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x02, (R10), Z3, Z3
+	CMPQ         SI, $0x0c
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x03, (R10), Z0, Z0
+	CMPQ         SI, $0x0d
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x03, (R10), Z1, Z1
+	CMPQ         SI, $0x0e
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x03, (R10), Z2, Z2
+	CMPQ         SI, $0x0f
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x03, (R10), Z3, Z3
+
+rows5:
+	VUNPCKLPS Z1, Z0, Z4
+	VUNPCKLPS Z3, Z2, Z5
+	VUNPCKHPS Z1, Z0, Z0
+	VUNPCKHPS Z3, Z2, Z1
+	VUNPCKLPD Z5, Z4, Z2
+	VUNPCKHPD Z5, Z4, Z3
+	VUNPCKLPD Z1, Z0, Z4
+	VUNPCKHPD Z1, Z0, Z0
+	VMOVUPS   Z2, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z3, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z4, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z0, (R8)
+	ADDQ      BX, R8
+	ADDQ      $0x10, DI
+	SUBQ      $0x04, R9
+	JZ        full3
+	CMPQ      R9, $0x04
+	JGE       quad2
+	MOVQ      $0x00000004, R10
+	SUBQ      R9, R10
+	IMULQ     BX, R10
+	SUBQ      R10, R8
+	LEAQ      -16(DI)(R9*4), DI
+	MOVQ      $+4, R9
+	JMP       quad2
+
+full3:
+	IMUL3Q $+16, DX, R10
+	ADDQ   R10, AX
+	ADDQ   $0x40, CX
+	SUBQ   $0x10, SI
+	JZ     end4
+	CMPQ   SI, $0x10
+	JGE    rows1
+	MOVQ   $0x00000010, R10
+	SUBQ   SI, R10
+	IMULQ  DX, R10
+	SUBQ   R10, AX
+	LEAQ   -64(CX)(SI*4), CX
+	MOVQ   $+16, SI
+	JMP    rows1
+
+end4:
 	VZEROUPPER
 	RET

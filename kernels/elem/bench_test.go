@@ -30,6 +30,7 @@ func BenchmarkElem(b *testing.B) {
 		{"square", 2, func() { Map(Square, x, out) }},
 		{"sqrt", 2, func() { Map(Sqrt, x, out) }},
 		{"inversesqrt", 2, func() { Map(InverseSqrt, x, out) }},
+		{"transpose", 2, func() { Transpose(m, d, x, d, out, m) }},
 		{"addrow", 2, func() { AddRow(m, d, x, d, y, out, d) }},
 	} {
 		for _, isa := range kernels.ISAs() {

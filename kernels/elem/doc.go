@@ -1,6 +1,6 @@
 // Package elem holds elementwise arithmetic on contiguous slices, with scalars
 // broadcast, and the few shape helpers around it: add a row to each row, repeat
-// a row or a column, sum a vector or each row. It is the engine's fallback for
+// a row or a column, transpose, sum a vector or each row. It is the engine's fallback for
 // whatever is not fused.
 //
 // # Bits
@@ -21,6 +21,6 @@
 //
 // The plain Go is the specification. For float32 on amd64 internal/gen writes
 // [Apply], the arithmetic functions of [Map] (Neg, Square, Sqrt, Abs, Inverse,
-// InverseSqrt and Cube) and AddRow for AVX2 and AVX-512. Sums are chains by
+// InverseSqrt and Cube), AddRow and Transpose for AVX2 and AVX-512. Sums are chains by
 // contract, which vectors cannot shorten.
 package elem

@@ -114,6 +114,21 @@ repeat_cols(CONTROL, TENSOR(const float, col), TENSOR(float, y), int m, int d, i
   }
 }
 
+// transpose: y_ij = x_ji.
+KERNEL(QUAD_THREADS)
+transpose(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldx, int ldy) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n > 0) {
+    const float *column = at(REPLICA(x), ldx, q.j, q.i);
+    Four r;
+    for (int k = 0; k < 4; k++) {
+      r.v[k] = k < q.n ? column[(long)k * ldx] : 0.0f;
+    }
+    store4(at(REPLICA(y), ldy, q.i, q.j), q.n, r);
+  }
+}
+
 // fill: x_ij = from[0], or value where from is null.
 KERNEL(QUAD_THREADS)
 fill(CONTROL, TENSOR(const float, from), TENSOR(float, x), int m, int d, int ldx, float value) {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"driftless/kernels"
 )
 
 var inf, nan, negZero = math.Inf(1), math.NaN(), math.Copysign(0, -1)
@@ -137,5 +139,27 @@ func TestPanics(t *testing.T) {
 	RowSum(2, 0, nil, 5, x)
 	if Sum[float32](nil) != 0 {
 		t.Error("the empty sum is not 0")
+	}
+}
+
+// TestTransposeInParts: a matrix that takes several calls of assembly is transposed whole.
+func TestTransposeInParts(t *testing.T) {
+	for _, s := range [][2]int{{1037, 30}, {10, 2000}, {3, 9000}, {9000, 3}} {
+		m, d := s[0], s[1]
+		x := make([]float32, m*d)
+		for i := range x {
+			x[i] = float32(i)
+		}
+		for _, isa := range kernels.ISAs() {
+			restore := kernels.UseISA(isa)
+			y := make([]float32, m*d)
+			Transpose(m, d, x, d, y, m)
+			restore()
+			for i, v := range x {
+				if got := y[i%d*m+i/d]; got != v {
+					t.Fatalf("%v, %d×%d: element %d is %v, want %v", isa, m, d, i, got, v)
+				}
+			}
+		}
 	}
 }

@@ -47,6 +47,21 @@ func RepeatColumns[T kernels.Float](m, d int, col []T, y []T, ldy int) {
 	}
 }
 
+// Transpose computes y_ji = x_ij for the m×d matrix x and the d×m matrix y, which may not
+// overlap.
+func Transpose[T kernels.Float](m, d int, x []T, ldx int, y []T, ldy int) {
+	kernels.CheckMatrix(m, d, len(x), ldx, "elem: x is too short for its shape")
+	kernels.CheckMatrix(d, m, len(y), ldy, "elem: y is too short for its shape")
+	if m == 0 || d == 0 || kernels.IsFloat32[T]() && transpose32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(y), ldy) {
+		return
+	}
+	for i := range m {
+		for j, v := range x[i*ldx:][:d] {
+			y[j*ldy+i] = v
+		}
+	}
+}
+
 // Sum returns Σ x_i, in order in a float64 accumulator, rounded once to T.
 func Sum[T kernels.Float](x []T) T {
 	var sum float64

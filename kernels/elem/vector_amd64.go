@@ -66,6 +66,20 @@ func addRow32(m, d int, x []float32, ldx int, row, y []float32, ldy int) bool {
 	return true
 }
 
+// transpose32 is Transpose for all but the smallest matrices, a block of rows after the other;
+// the last is done with rows before it if it has few.
+func transpose32(m, d int, x []float32, ldx int, y []float32, ldy int) bool {
+	if kernels.CurrentISA() == kernels.Go || m < 8 || d < 4 || d > blockSize {
+		return false
+	}
+	rows := max(16, blockSize/d&^15)
+	for i := 0; i < m; i += rows {
+		first := min(i, max(0, m-16))
+		transposeBlock(min(i+rows, m)-first, d, &x[first*ldx], 4*ldx, &y[first], 4*ldy)
+	}
+	return true
+}
+
 // The blocks are not inlined, for the stack check at their heads: assembly cannot
 // be preempted.
 
@@ -84,6 +98,15 @@ func mapBlock(op Unary, n int, x, out *float32) {
 		mapAVX512(op, n, x, out)
 	} else {
 		mapAVX2(op, n, x, out)
+	}
+}
+
+//go:noinline
+func transposeBlock(m, d int, x *float32, ldx int, y *float32, ldy int) {
+	if kernels.CurrentISA() >= kernels.AVX512 && m >= 16 {
+		transposeAVX512(m, d, x, ldx, y, ldy)
+	} else {
+		transposeAVX2(m, d, x, ldx, y, ldy)
 	}
 }
 

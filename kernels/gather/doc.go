@@ -12,7 +12,7 @@
 //	Rows     T(x)             rounded to nearest even where T is narrower; NaN and Inf stay
 //
 // [BytesMask] gives bits instead of values, for products that skip zeros;
-// [Density] tells whether that pays.
+// [Density] says whether that pays.
 //
 // # Implementations
 //

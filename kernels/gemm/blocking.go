@@ -63,7 +63,7 @@ func packsB(m, n, k int) bool {
 	return m > 96 && large(n, k) || m > 16 && n*chunk(k) > 1536<<10
 }
 
-// large tells whether B is too large for the caches.
+// large reports whether B is too large for the caches.
 func large(n, k int) bool { return n*chunk(k) > 100<<10 }
 
 // ByColumns says how several workers best share a product, each calling Gemm on a

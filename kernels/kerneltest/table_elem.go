@@ -132,6 +132,13 @@ func shapes[T kernels.Float]() []kernel[T] {
 			a[1].each(func(i, j int) (v, mag float64) { return a[0].at(0, i), 0 })
 		},
 	}, {
+		name:     "elem.Transpose",
+		operands: []operand{x, written("y", func(s size) (int, int) { return s.d, s.m })},
+		run:      func(s size, a []arg[T]) { elem.Transpose(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[1].ld) },
+		ref: func(s size, a []*dense) {
+			a[1].each(func(i, j int) (v, mag float64) { return a[0].at(j, i), 0 })
+		},
+	}, {
 		name:     "elem.Sum",
 		operands: []operand{read("x", perCol), written("sum", scalar)},
 		run:      func(s size, a []arg[T]) { a[1].x[0] = elem.Sum(a[0].x) },

@@ -90,6 +90,49 @@ func statistics[T kernels.Float]() []kernel[T] {
 		tol:   4,
 		alias: [][2]int{{2, 0}, {2, 1}},
 	}, {
+		name: "norm.RenormScale",
+		operands: []operand{read("variance", perCol).of(positive), read("running", perCol).of(positive),
+			written("out", perCol)},
+		run: func(s size, a []arg[T]) { norm.RenormScale(s.d, a[0].x, a[1].x, eps, 1.5, a[2].x) },
+		ref: func(s size, a []*dense) {
+			a[2].each(func(i, j int) (v, mag float64) {
+				return max(1/1.5, min(1.5, math.Sqrt((a[0].at(i, j)+eps)/(a[1].at(i, j)+eps)))), 0
+			})
+		},
+		tol:   8,
+		alias: [][2]int{{2, 0}, {2, 1}},
+	}, {
+		name: "norm.RenormShift",
+		operands: []operand{read("mean", perCol), read("running", perCol), read("variance", perCol).of(positive),
+			written("out", perCol)},
+		run: func(s size, a []arg[T]) { norm.RenormShift(s.d, a[0].x, a[1].x, a[2].x, eps, 0.5, a[3].x) },
+		ref: func(s size, a []*dense) {
+			a[3].each(func(i, j int) (v, mag float64) {
+				return max(-0.5, min(0.5, (a[0].at(i, j)-a[1].at(i, j))/math.Sqrt(a[2].at(i, j)+eps))), 0
+			})
+		},
+		tol:   6,
+		alias: [][2]int{{3, 0}, {3, 1}, {3, 2}},
+	}, {
+		name:     "norm.EMARows",
+		operands: []operand{read("old", perCol), read("new", matrix), written("out", perCol)},
+		run: func(s size, a []arg[T]) {
+			norm.EMARows(s.m, s.d, a[0].x, a[1].x, a[1].ld, alpha, scale, a[2].x)
+		},
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				v := a[0].at(0, j)
+				mag := math.Abs(v)
+				for i := range s.m {
+					p, q := (1-alpha)*v, alpha*(scale*a[1].at(i, j))
+					v, mag = p+q, mag+math.Abs(p)+math.Abs(q)
+				}
+				a[2].set(0, j, v, mag)
+			}
+		},
+		tol:   4,
+		alias: [][2]int{{2, 0}},
+	}, {
 		name:     "norm.InvStd",
 		operands: []operand{read("variance", perCol).of(positive), written("out", perCol)},
 		run:      func(s size, a []arg[T]) { norm.InvStd(s.d, a[0].x, eps, a[1].x) },
@@ -161,6 +204,42 @@ func normalization[T kernels.Float]() []kernel[T] {
 					dev, along := a[1].at(i, j)-g, xhat*gx
 					mag := math.Abs(dev) + math.Abs(along) + meanError[T](magG+math.Abs(xhat)*magGX)
 					a[3].set(i, j, inv*(dev-along), inv*mag)
+				}
+			}
+		},
+		tol:   6,
+		alias: [][2]int{{3, 0}, {3, 1}},
+	}, {
+		name:     "norm.Rescale",
+		operands: []operand{x, written("inv", perCol), y},
+		run: func(s size, a []arg[T]) {
+			norm.Rescale(s.m, s.d, a[0].x, a[0].ld, eps, a[1].x, a[2].x, a[2].ld)
+		},
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				square, _ := mean1(s.m, func(i int) float64 { return a[0].at(i, j) * a[0].at(i, j) })
+				inv := 1 / math.Sqrt(square+eps)
+				a[1].set(0, j, inv, 0)
+				for i := range s.m {
+					a[2].set(i, j, a[0].at(i, j)*inv, 0)
+				}
+			}
+		},
+		tol:   6,
+		alias: [][2]int{{2, 0}},
+	}, {
+		name:     "norm.RescaleGrad",
+		operands: []operand{read("y", matrix), read("g", matrix), read("inv", perCol).of(positive), written("dx", matrix)},
+		run: func(s size, a []arg[T]) {
+			norm.RescaleGrad(s.m, s.d, a[0].x, a[0].ld, a[1].x, a[1].ld, a[2].x, a[3].x, a[3].ld)
+		},
+		ref: func(s size, a []*dense) {
+			for j := range s.d {
+				gy, magGY := mean1(s.m, func(i int) float64 { return a[1].at(i, j) * a[0].at(i, j) })
+				for i := range s.m {
+					y, g, inv := a[0].at(i, j), a[1].at(i, j), a[2].at(0, j)
+					mag := math.Abs(g) + math.Abs(y*gy) + meanError[T](math.Abs(y)*magGY)
+					a[3].set(i, j, inv*(g-y*gy), inv*mag)
 				}
 			}
 		},

@@ -15,6 +15,11 @@ INLINE int lane() { return threadX() % COLUMNS; }
 INLINE int group_of_columns() { return threadX() / COLUMNS; }
 INLINE int column() { return blockX() * COLUMNS + lane(); }
 
+// stats_column is the column of a thread that has one to itself.
+#define STATS_THREADS 64
+
+INLINE int stats_column() { return blockX() * STATS_THREADS + threadX(); }
+
 // Strip holds rows of a block's columns.
 struct Strip {
   float v[STRIP][COLUMNS];

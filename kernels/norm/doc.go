@@ -67,6 +67,12 @@
 // StandardizeAffine and AffineGrad are compositions, in one pass less each over
 // what they read and write, with the bits of their parts.
 //
+// # Rescaling
+//
+// Rescale and RescaleGrad are Standardize and StandardizeGrad without the means: columns
+// over their root mean square, of which layers of RMS normalization and of weight
+// normalization are made.
+//
 // # Implementations
 //
 // The plain Go is the specification. For float32 on amd64 internal/gen writes each

@@ -34,3 +34,26 @@ affine_grad(CONTROL, TENSOR(const float, xhat), TENSOR(const float, g), TENSOR(c
   const Gradient to = {REPLICA(dx), REPLICA(dgamma), REPLICA(dbeta), lddx};
   standardized_grad<true>(shared, REPLICA(xhat), ldxhat, REPLICA(g), ldg, REPLICA(gamma), REPLICA(invstd), to, m, d);
 }
+
+// rescale_grad, of the gradient g of rescale's y:
+//
+//	b = (Σ g·y)/m                            in float64, rounded
+//	dx = inv·(g - y·b)
+//
+// One thread a column. dx may be g or y.
+KERNEL(STATS_THREADS)
+rescale_grad(CONTROL, TENSOR(const float, y), TENSOR(const float, g), TENSOR(const float, inv), TENSOR(float, dx), int m,
+             int d, int ldy, int ldg, int lddx) {
+  RETURN_IF_DIVERGED
+  const int j = stats_column();
+  if (j < d) {
+    const float *of = REPLICA(y) + j, *from = REPLICA(g) + j, by = REPLICA(inv)[j];
+    float *to = REPLICA(dx) + j;
+    const double s = add_up(
+        0, m, [=](int i) { return (double)from[(long long)i * ldg] * (double)of[(long long)i * ldy]; });
+    const float b = float32(s / (double)m);
+    for (int i = 0; i < m; i++) {
+      to[(long long)i * lddx] = by * (from[(long long)i * ldg] - of[(long long)i * ldy] * b);
+    }
+  }
+}

@@ -26,11 +26,16 @@ var PTX = []cuda.Module{{File: "stats.ptx", PTX: statsPTX, Kernels: []cuda.Kerne
 	{Name: "accumulate_matrix", In: "x", Out: "acc", Ints: "m d ldx ldacc"},
 	{Name: "from_accumulator", In: "acc", Out: "y", Ints: "m d ldacc ldy", Doubles: "scale"},
 	{Name: "ema", In: "old recent", Out: "out", Ints: "m d ldold ldrecent ldout", Floats: "alpha scale"},
+	{Name: "ema_rows", In: "old recent", Out: "out", Ints: "m d ldrecent", Floats: "alpha scale", Over: cuda.Column},
 }}, {File: "transform.ptx", PTX: transformPTX, Kernels: []cuda.Kernel{
 	{Name: "center", In: "x", Out: "y mean", Ints: "m d ldx ldy", Over: cuda.Columns},
 	{Name: "standardize", In: "x", Out: "xhat mean variance invstd", Ints: "m d ldx ldxhat", Doubles: "eps", Over: cuda.Columns},
 	{Name: "standardize_affine", In: "x gamma beta", Out: "xhat mean variance invstd y", Ints: "m d ldx ldxhat ldy", Doubles: "eps",
 		Over: cuda.Columns},
+	{Name: "rescale", In: "x", Out: "y inv", Ints: "m d ldx ldy", Doubles: "eps", Over: cuda.Column},
+	{Name: "renorm_scale", In: "variance running steps", Out: "r", Ints: "m d ldvariance ldrunning ldr", Doubles: "eps max from to"},
+	{Name: "renorm_shift", In: "mean running variance steps", Out: "y", Ints: "m d ldmean ldrunning ldvariance ldy",
+		Doubles: "eps max from to"},
 	{Name: "center_by", In: "x mean", Out: "y", Ints: "m d ldx ldy"},
 	{Name: "normalize_by", In: "x mean variance", Out: "y", Ints: "m d ldx ldy", Doubles: "eps"},
 	{Name: "scale_by", In: "g variance", Out: "dx", Ints: "m d ldg lddx", Doubles: "eps"},
@@ -39,5 +44,6 @@ var PTX = []cuda.Module{{File: "stats.ptx", PTX: statsPTX, Kernels: []cuda.Kerne
 	{Name: "squared_dev", In: "x mean", Out: "y", Ints: "m d ldx ldy"},
 }}, {File: "grad.ptx", PTX: gradPTX, Kernels: []cuda.Kernel{
 	{Name: "standardize_grad", In: "xhat g invstd", Out: "dx scratch", Ints: "m d ldxhat ldg lddx", Over: cuda.Columns},
+	{Name: "rescale_grad", In: "y g inv", Out: "dx", Ints: "m d ldy ldg lddx", Over: cuda.Column},
 	{Name: "affine_grad", In: "xhat g gamma invstd", Out: "dx dgamma dbeta scratch", Ints: "m d ldxhat ldg lddx", Over: cuda.Columns},
 }}}

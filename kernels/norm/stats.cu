@@ -2,10 +2,6 @@
 // One thread a column.
 #include "columns.h"
 
-#define STATS_THREADS 64
-
-INLINE int stats_column() { return blockX() * STATS_THREADS + threadX(); }
-
 // column_sum: out_j = Σ_i x_ij, rounded once to float32.
 KERNEL(STATS_THREADS)
 column_sum(CONTROL, TENSOR(const float, x), TENSOR(float, out), int m, int d, int ldx) {
@@ -112,4 +108,20 @@ ema(CONTROL, TENSOR(const float, old), TENSOR(const float, recent), TENSOR(float
   Four v = moved(load4(at(REPLICA(old), ldold, q.i, q.j), q.n), load4(at(REPLICA(recent), ldrecent, q.i, q.j), q.n),
                  alpha, scale);
   store4(at(REPLICA(out), ldout, q.i, q.j), q.n, v);
+}
+
+// ema_rows: ema towards each of m rows in turn. One thread a column. out may be old.
+KERNEL(STATS_THREADS)
+ema_rows(CONTROL, TENSOR(const float, old), TENSOR(const float, recent), TENSOR(float, out), int m, int d, int ldrecent,
+         float alpha, float scale) {
+  RETURN_IF_DIVERGED
+  const int j = stats_column();
+  if (j < d) {
+    const float *from = REPLICA(recent) + j, keep = 1.0f - alpha;
+    float v = REPLICA(old)[j];
+    for (int i = 0; i < m; i++) {
+      v = keep * v + alpha * (scale * from[(long long)i * ldrecent]);
+    }
+    REPLICA(out)[j] = v;
+  }
 }

@@ -119,10 +119,14 @@ func split[T kernels.Float](sum []float64, m int, hi, lo []T) {
 // products and accumulator in float64, rounded once to T. With b the normalized
 // activations and a the gradient of the output it is the gradient of gamma.
 func ColumnDot[T kernels.Float](m, d int, a []T, lda int, b []T, ldb int, out []T) {
+	columnDot(m, d, a, lda, b, ldb, 1, out)
+}
+
+func columnDot[T kernels.Float](m, d int, a []T, lda int, b []T, ldb int, divisor float64, out []T) {
 	kernels.CheckMatrix(m, d, len(a), lda, "norm: a is too short for its shape")
 	kernels.CheckMatrix(m, d, len(b), ldb, "norm: b is too short for its shape")
 	kernels.CheckVector(d, len(out), "norm: out is shorter than d")
-	if kernels.IsFloat32[T]() && columnDot32(m, d, kernels.AsFloat32(a), lda, kernels.AsFloat32(b), ldb, kernels.AsFloat32(out)) {
+	if kernels.IsFloat32[T]() && columnDot32(m, d, kernels.AsFloat32(a), lda, kernels.AsFloat32(b), ldb, divisor, kernels.AsFloat32(out)) {
 		return
 	}
 	for j0 := 0; j0 < d; j0 += block {
@@ -137,7 +141,7 @@ func ColumnDot[T kernels.Float](m, d int, a []T, lda int, b []T, ldb int, out []
 		}
 		dst := out[j0:][:w]
 		for j, s := range acc {
-			dst[j] = T(s)
+			dst[j] = T(s / divisor)
 		}
 	}
 }
@@ -175,5 +179,17 @@ func EMA[T kernels.Float](old, new []T, alpha, scale T, out []T) {
 	keep := 1 - alpha
 	for j, v := range old {
 		out[j] = T(keep*v) + T(alpha*T(scale*new[j]))
+	}
+}
+
+// EMARows is EMA for each row of the m×d matrix new, one after the other: out begins as old,
+// of length d, and moves towards row 0, then row 1, and so on. out may be old.
+func EMARows[T kernels.Float](m, d int, old, new []T, ldnew int, alpha, scale T, out []T) {
+	kernels.CheckVector(d, len(old), "norm: old is shorter than d")
+	kernels.CheckMatrix(m, d, len(new), ldnew, "norm: new is too short for its shape")
+	kernels.CheckVector(d, len(out), "norm: out is shorter than d")
+	copy(out[:d], old)
+	for i := range rows(m, d) {
+		EMA(out[:d], new[i*ldnew:][:d], alpha, scale, out[:d])
 	}
 }

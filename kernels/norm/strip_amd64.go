@@ -28,7 +28,7 @@ type strip struct {
 
 // maxCols is the number of columns in the widest strip, a multiple of every
 // vector's lanes.
-const maxCols = 128
+const maxCols = 256
 
 // sums holds the accumulators of one kind, one a column.
 type sums [maxCols]float64

@@ -40,6 +40,67 @@ standardize_affine(CONTROL, TENSOR(const float, x), TENSOR(const float, gamma), 
                });
 }
 
+// rescale: square = (Σ x²)/m as column_var about 0, inv = 1/√(square + eps) as in
+// standardize, y = x·inv. One thread a column. y may be x.
+KERNEL(STATS_THREADS)
+rescale(CONTROL, TENSOR(const float, x), TENSOR(float, y), TENSOR(float, inv), int m, int d, int ldx, int ldy,
+        double eps) {
+  RETURN_IF_DIVERGED
+  const int j = stats_column();
+  if (j < d) {
+    const float *from = REPLICA(x) + j;
+    float *to = REPLICA(y) + j;
+    const double s = add_up(0, m, [=](int i) {
+      const double v = (double)from[(long long)i * ldx];
+      return v * v;
+    });
+    const float by = inverse_std(float32(s / (double)m), eps);
+    REPLICA(inv)[j] = by;
+    for (int i = 0; i < m; i++) {
+      to[(long long)i * ldy] = from[(long long)i * ldx] * by;
+    }
+  }
+}
+
+// held is v within bounds, NaN where it is NaN, and open how far a ramp is after so many
+// steps.
+INLINE float held(float v, float lo, float hi) { return v < lo ? lo : v > hi ? hi : v; }
+INLINE double open(double steps, double from, double to) {
+  return steps >= to ? 1.0 : steps <= from ? 0.0 : (steps - from) / (to - from);
+}
+
+// renorm_scale: r = ((variance + eps)·a)·b held between 1/limit and limit, with a and b
+// the inverse deviations of variance and running, and limit = 1 + (max - 1)·open.
+KERNEL(QUAD_THREADS)
+renorm_scale(CONTROL, TENSOR(const float, variance), TENSOR(const float, running), TENSOR(const float, steps),
+             TENSOR(float, r), int m, int d, int ldvariance, int ldrunning, int ldr, double eps, double max,
+             double from, double to) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  Four v = load4(at(REPLICA(variance), ldvariance, q.i, q.j), q.n), a = inverse_std(v, eps);
+  Four b = inverse_std(load4(at(REPLICA(running), ldrunning, q.i, q.j), q.n), eps);
+  const float limit = float32(1.0 + (max - 1.0) * open((double)*REPLICA(steps), from, to)), e = float32(eps);
+  v = times(times(each(v, [=](float s) { return s + e; }), a), b);
+  v = each(v, [=](float s) { return held(s, 1.0f / limit, limit); });
+  store4(at(REPLICA(r), ldr, q.i, q.j), q.n, v);
+}
+
+// renorm_shift: y = (mean - running)·b held between -limit and limit, with b the inverse
+// deviation of variance, and limit = max·open.
+KERNEL(QUAD_THREADS)
+renorm_shift(CONTROL, TENSOR(const float, mean), TENSOR(const float, running), TENSOR(const float, variance),
+             TENSOR(const float, steps), TENSOR(float, y), int m, int d, int ldmean, int ldrunning, int ldvariance,
+             int ldy, double eps, double max, double from, double to) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  Four v = load4(at(REPLICA(mean), ldmean, q.i, q.j), q.n);
+  v = minus(v, load4(at(REPLICA(running), ldrunning, q.i, q.j), q.n));
+  v = times(v, inverse_std(load4(at(REPLICA(variance), ldvariance, q.i, q.j), q.n), eps));
+  const float limit = float32(max * open((double)*REPLICA(steps), from, to));
+  v = each(v, [=](float s) { return held(s, -limit, limit); });
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, v);
+}
+
 // center_by: y = x - mean.
 KERNEL(QUAD_THREADS)
 center_by(CONTROL, TENSOR(const float, x), TENSOR(const float, mean), TENSOR(float, y), int m, int d, int ldx,

@@ -12,7 +12,7 @@ import (
 // specification states, once their arguments are checked; they return false if
 // they leave it to the specification.
 
-// fast tells whether there are vector kernels for an m×d matrix.
+// fast reports whether there are vector kernels for an m×d matrix.
 func fast(m, d int) bool { return m > 0 && d > 0 && kernels.CurrentISA() >= kernels.AVX2 }
 
 // resident is the number of elements in a strip that several passes go over, such
@@ -78,7 +78,7 @@ func columnVar32(m, d int, x []float32, ldx int, mean, variance []float32) bool 
 	return true
 }
 
-func columnDot32(m, d int, a []float32, lda int, b []float32, ldb int, out []float32) bool {
+func columnDot32(m, d int, a []float32, lda int, b []float32, ldb int, divisor float64, out []float32) bool {
 	if !fast(m, d) {
 		return false
 	}
@@ -86,8 +86,20 @@ func columnDot32(m, d int, a []float32, lda int, b []float32, ldb int, out []flo
 		var acc sums
 		w := min(maxCols, d-j)
 		strip{rows: m, cols: w, x: &a[j], ldx: 4 * lda, y: &b[j], ldy: 4 * ldb, acc: &acc[0]}.run(addDots)
-		acc.take(w, 1, out[j:])
+		acc.take(w, divisor, out[j:])
 	}
+	return true
+}
+
+// rescaleGrad32 is the last line of RescaleGrad for no more than a block of columns.
+func rescaleGrad32(m, d int, y []float32, ldy int, g []float32, ldg int, inv, dot, dx []float32, lddx int) bool {
+	if !fast(m, d) {
+		return false
+	}
+	var mean means // of g none is taken out
+	copy(mean[2][:], dot)
+	strip{rows: m, cols: d, x: &y[0], ldx: 4 * ldy, y: &g[0], ldy: 4 * ldg, z: &dx[0], ldz: 4 * lddx,
+		c: [3]*float32{&inv[0]}, mean: &mean[0][0]}.run(grad)
 	return true
 }
 

@@ -10,7 +10,13 @@ func addColumnSums32(_, _ int, _ []float32, _ int, _ []float64) bool { return fa
 
 func columnVar32(_, _ int, _ []float32, _ int, _, _ []float32) bool { return false }
 
-func columnDot32(_, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32) bool { return false }
+func columnDot32(_, _ int, _ []float32, _ int, _ []float32, _ int, _ float64, _ []float32) bool {
+	return false
+}
+
+func rescaleGrad32(_, _ int, _ []float32, _ int, _ []float32, _ int, _, _, _ []float32, _ int) bool {
+	return false
+}
 
 func invStd32(_ int, _ []float32, _ float64, _ []float32) bool { return false }
 

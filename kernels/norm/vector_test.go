@@ -82,6 +82,10 @@ func everything(s shape, isa kernels.ISA) [][]float32 {
 	keep(v.z)
 	AffineGrad(m, d, v.y, ld, v.g, ld, v.gamma, v.invStd, v.dgamma, v.dbeta, v.z, ld, v.scratch)
 	keep(v.dgamma, v.dbeta, v.z)
+	Rescale(m, d, v.x, ld, 1e-5, v.invStd, v.y, ld)
+	keep(v.invStd, v.y)
+	RescaleGrad(m, d, v.y, ld, v.g, ld, v.invStd, v.z, ld)
+	keep(v.z)
 	return results
 }
 

@@ -13,8 +13,7 @@
 //
 // All arithmetic is in T with one rounding an operation, in the order that each
 // function states; the step of SGD and Decayed alone are a fused multiply and add,
-// rounded once.
-// All slices of a call have one length.
+// rounded once. All slices of a call have one length.
 //
 // The plain Go is the specification; for float32 on amd64 internal/gen writes the
 // same sequences for AVX2 and AVX-512. There √v/√c2 is a product with 1/√c2 and two

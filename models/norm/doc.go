@@ -19,9 +19,16 @@
 // A Method has a name and can check its settings. What it does to a network is what else
 // it implements:
 //
-//	Output     normalizes what a linear layer gives, before the activation
-//	Estimator  has statistics that can be estimated over many rows, for evaluation
-//	Refresher  keeps statistics outside the graph and refreshes them between steps
+//	Output       normalizes what a linear layer gives, before the activation
+//	Weights      has parameters of its own in place of a linear layer's weights
+//	Input        sees what a linear layer takes, for statistics of it
+//	Gradient     changes the gradients of a linear layer before the update
+//	Activator    has a function of its own in place of an activation
+//	Estimator    has statistics that can be estimated over many rows, for evaluation
+//	Refresher    keeps statistics outside the graph and refreshes them between steps
+//	Compensator  changes the parameters of all layers at a refresh, and not the network's function
+//
+// One whose Shortcuts is true has linear layers take what every earlier layer gives.
 //
 // A Class says what becomes of the statistics when a step is taken, which is what the
 // laboratory is about: Uncompensated methods take them for constants, InGraph ones

@@ -38,11 +38,7 @@ func (*Frozen) Class() Class { return Fixed }
 // Output implements Output.
 func (f *Frozen) Output(s *Scope, x *G.Node) (*G.Node, error) {
 	if s.Mode.Refreshes() {
-		mean, err := ops.ColumnMean(x)
-		if err != nil {
-			return nil, err
-		}
-		variance, err := ops.ColumnVar(x, mean)
+		mean, variance, err := moments(x)
 		if err != nil {
 			return nil, err
 		}

@@ -53,11 +53,53 @@ type Gradient interface {
 	Gradient(s *Scope, l Linear, w, b *G.Node) (gw, gb *G.Node, err error)
 }
 
-// Linear is a linear layer of a graph, z = h·W + b.
+// Linear is a linear layer of a graph, z = h·W + b, and what shortcuts add.
 type Linear struct {
 	H    *G.Node // [rows, in]
 	W, B *G.Node // [in, width], [width]
 	Z    *G.Node // [rows, width]; its Deriv is the gradient of the loss
+}
+
+// Activator is a method that has a function of its own in place of a hidden layer's
+// activation f.
+type Activator interface {
+	Method
+
+	// Activate adds what a hidden layer gives for z [rows, features].
+	Activate(s *Scope, z *G.Node, f Activation) (*G.Node, error)
+}
+
+// Activation is an elementwise function.
+type Activation struct {
+	Of    func(z *G.Node) (*G.Node, error) // the function
+	Slope func(y *G.Node) (*G.Node, error) // its derivative, from its value y
+}
+
+// HasShortcuts reports whether a method is for networks in which a linear layer takes what
+// every layer before it gives, z_k = b_k + Σ_{i<k} h_i·W_ik with h_0 the network's input.
+func HasShortcuts(m Method) bool {
+	s, ok := m.(interface{ Shortcuts() bool })
+	return ok && s.Shortcuts()
+}
+
+// Compensator is a method whose refresh changes state and parameters of all layers
+// together, such that the network's function stays.
+type Compensator interface {
+	Refresher
+
+	// Compensate adds late Assign nodes to the graph of the layers, which has no rows and
+	// runs after what refreshes statistics.
+	Compensate(layers []Parameters) error
+}
+
+// Parameters are those of a layer of the network, in a graph without rows.
+type Parameters struct {
+	// W are the weights [width of i, width] of what layer i gives, 0 being the network's
+	// input; nil for those that the layer does not take.
+	W []*G.Node
+	B *G.Node // [width]
+	// Norm is the scope of the hidden layer's state, nil for the output layer.
+	Norm *Scope
 }
 
 // Estimator is a method whose statistics can be estimated over many rows: by sweeps in
@@ -100,6 +142,7 @@ const (
 	RowsOfBatch       // the batch of the step just done
 	RowsOfSample      // a fixed seeded sample of the training rows
 	RowsOfAll         // all training rows
+	RowsOfStart       // a sample as before, once: later a Compensator uses what training graphs find
 )
 
 // Schedule is when and from what a method's state is refreshed: once before the first
@@ -120,13 +163,28 @@ type Class string
 
 // The classes.
 const (
-	Plain         Class = "none"        // there are no statistics
-	Uncompensated Class = "naive"       // constants for the gradient: what a step does, the next refresh undoes (Ioffe & Szegedy 2015, section 2)
-	InGraph       Class = "graph"       // the gradient goes through them
-	Compensated   Class = "compensated" // outside the graph, but a refresh moves its change into the parameters
-	Fixed         Class = "fixed"       // never refreshed
-	GradientOnly  Class = "gradient"    // they change the gradient and never the network's function
+	Plain         Class = "none"
+	Uncompensated Class = "naive" // Ioffe & Szegedy 2015, section 2
+	InGraph       Class = "graph"
+	Compensated   Class = "compensated"
+	Fixed         Class = "fixed"
+	GradientOnly  Class = "gradient"
 )
+
+// Classes lists the classes in the order of tables.
+var Classes = []Class{Plain, Uncompensated, Compensated, GradientOnly, Fixed, InGraph}
+
+// Meaning says what becomes of the statistics, in some words.
+func (c Class) Meaning() string {
+	return map[Class]string{
+		Plain:         "no statistics",
+		Uncompensated: "statistics are constants for the gradient: the next refresh undoes what a step did",
+		InGraph:       "the gradient goes through the statistics",
+		Compensated:   "statistics outside the graph, but a refresh moves its change into the parameters",
+		Fixed:         "statistics are never refreshed",
+		GradientOnly:  "statistics change the gradient and never the network's function",
+	}[c]
+}
 
 // Info describes a registered method.
 type Info struct {
@@ -173,10 +231,8 @@ func Infos() []Info {
 	for _, i := range registry {
 		out = append(out, i)
 	}
-	rank := map[Class]int{Plain: 0, Uncompensated: 1, Compensated: 2, GradientOnly: 3, Fixed: 4, InGraph: 5}
-	slices.SortFunc(out, func(a, b Info) int {
-		return cmp.Or(cmp.Compare(rank[ClassOf(a.New())], rank[ClassOf(b.New())]), cmp.Compare(a.Name, b.Name))
-	})
+	rank := func(i Info) int { return slices.Index(Classes, ClassOf(i.New())) }
+	slices.SortFunc(out, func(a, b Info) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Name, b.Name)) })
 	return out
 }
 
@@ -203,6 +259,12 @@ func Forms() []Method {
 		}
 	}
 	return out
+}
+
+// Lookup returns the method registered under a name, and reports whether there is one.
+func Lookup(name string) (Info, bool) {
+	i, ok := registry[name]
+	return i, ok
 }
 
 // New returns the method of that name with its defaults.

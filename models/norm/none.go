@@ -4,7 +4,7 @@ package norm
 type None struct{}
 
 func init() {
-	Register(Info{Name: "none", Title: "nothing", New: func() Method { return &None{} }})
+	Register(Info{Name: "none", Title: "no normalization", New: func() Method { return &None{} }})
 }
 
 // Name implements Method.

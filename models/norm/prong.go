@@ -20,12 +20,15 @@ import (
 // in W and b, and so goes on over a refresh; Adam's scales are of W and b, not of V and d.
 //
 // The statistics go stale: with a large T and a small eps at a high learning rate, the
-// whitened inputs leave the range that they were scaled to within one interval.
+// whitened inputs leave the range that they were scaled to within one interval. The output
+// layer, whose gradients are the largest, suffers first; so its input is whitened only on
+// demand, other than in the paper.
 type PRONG struct {
 	T     int     `arm:"T" help:"steps between refreshes of the statistics"`
 	Eps   float64 `arm:"eps" help:"added to the covariance's diagonal"`
 	Rows  int     `arm:"rows" help:"training rows that the statistics are of, at most"`
 	First bool    `arm:"input" help:"whiten the network's input as well"`
+	Last  bool    `arm:"output" help:"whiten the input of the output layer as well"`
 }
 
 func defaultPRONG() PRONG { return PRONG{T: 100, Eps: 0.1, Rows: 1000} }
@@ -59,9 +62,12 @@ func (*PRONG) Class() Class { return Compensated }
 // Refresh implements Refresher.
 func (p *PRONG) Refresh() Schedule { return Schedule{Rows: RowsOfSample, Every: p.T, Sample: p.Rows} }
 
+// whitens reports whether a layer's input is whitened.
+func (p *PRONG) whitens(s *Scope) bool { return (s.Layer > 0 || p.First) && (!s.Last || p.Last) }
+
 // Input implements Input: a graph that refreshes finds the statistics of its rows.
 func (p *PRONG) Input(s *Scope, h *G.Node) error {
-	if !s.Mode.Refreshes() || s.Layer == 0 && !p.First {
+	if !s.Mode.Refreshes() || !p.whitens(s) {
 		return nil
 	}
 	mean, precision := p.statistics(s, h)
@@ -91,7 +97,7 @@ func (p *PRONG) statistics(s *Scope, h *G.Node) (mean, precision *G.Node) {
 
 // Gradient implements Gradient.
 func (p *PRONG) Gradient(s *Scope, l Linear, w, b *G.Node) (gw, gb *G.Node, err error) {
-	if s.Layer == 0 && !p.First {
+	if !p.whitens(s) {
 		return w, b, nil
 	}
 	mean, precision := p.statistics(s, l.H)

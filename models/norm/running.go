@@ -56,11 +56,7 @@ func (r Running) standardize(m Method, s *Scope, x *G.Node, eps float64) (*G.Nod
 	if err := twoRows(m, x, "one row has no variance"); err != nil {
 		return nil, err
 	}
-	mean, err := ops.ColumnMean(x)
-	if err != nil {
-		return nil, err
-	}
-	variance, err := ops.ColumnVar(x, mean)
+	mean, variance, err := moments(x)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +64,15 @@ func (r Running) standardize(m Method, s *Scope, x *G.Node, eps float64) (*G.Nod
 		return nil, err
 	}
 	return ops.Standardize(x, eps)
+}
+
+// moments returns the means and variances of x's columns.
+func moments(x *G.Node) (mean, variance *G.Node, err error) {
+	if mean, err = ops.ColumnMean(x); err != nil {
+		return nil, nil, err
+	}
+	variance, err = ops.ColumnVar(x, mean)
+	return mean, variance, err
 }
 
 func (r Running) trackOne(state, now *G.Node, scale float64) error {

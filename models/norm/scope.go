@@ -75,7 +75,9 @@ type Scope struct {
 	Graph *G.ExprGraph
 	DType tensor.Dtype
 
+	Steps int     // that the training is to take, 0 where it is not known
 	Layer int     // number of the linear layer, 0 the first
+	Last  bool    // it gives the network's output
 	SD    float64 // standard deviation of initial weights
 
 	method Method
@@ -91,13 +93,22 @@ func NewScope(m Method, s Scope) *Scope {
 
 // Weight returns the layer's trained weights [in, Width], random at the start, and Bias its
 // trained bias, 0 at the start. Their nodes carry no value.
-func (s *Scope) Weight(in int) *G.Node {
-	return s.input(State{Name: "weight", Shape: []int{in, s.Width}, Init: Init{SD: s.SD, Stream: uint64(s.Layer), Random: true}, Trained: true, Kept: true, Transposed: true})
+func (s *Scope) Weight(in int) *G.Node { return s.matrix("weight", in) }
+
+// matrix is a layer's trained matrix [in, Width].
+func (s *Scope) matrix(name string, in int) *G.Node {
+	return s.input(State{Name: name, Shape: []int{in, s.Width}, Init: Init{SD: s.SD, Stream: uint64(s.Layer), Random: true}, Trained: true, Kept: true, Transposed: true})
 }
 
 // Bias: see Weight.
 func (s *Scope) Bias() *G.Node {
 	return s.input(State{Name: "bias", Shape: []int{s.Width}, Init: Init{Bare: true}, Trained: true, Kept: true})
+}
+
+// Shortcut returns the layer's trained weights [in, Width] of what an earlier layer gives, 0
+// being the network's input: 0 at the start.
+func (s *Scope) Shortcut(from, in int) *G.Node {
+	return s.input(State{Name: fmt.Sprintf("shortcut%d.weight", from), Shape: []int{in, s.Width}, Init: Init{Bare: true}, Trained: true, Kept: true, Transposed: true})
 }
 
 // States returns the state that has been asked for, in that order.
@@ -130,6 +141,14 @@ func (s *Scope) RunningVar() *G.Node {
 // start; kept says whether it is part of the network.
 func (s *Scope) Matrix(name string, kept bool) *G.Node {
 	return s.State(State{Name: name, Shape: []int{s.Width, s.Width}, Init: Init{Identity: true}, Kept: kept})
+}
+
+// constant returns a number of the scope's type.
+func (s *Scope) constant(v float64) *G.Node {
+	if s.DType == tensor.Float64 {
+		return G.NewConstant(v)
+	}
+	return G.NewConstant(float32(v))
 }
 
 // State returns a State node of the tensor, whose name is without the layer's.
@@ -213,4 +232,12 @@ func (s *Scope) Parameters() []*G.Node {
 		}
 	}
 	return out
+}
+
+// Constant returns a scalar of another node's element type.
+func Constant(v float64, like *G.Node) *G.Node {
+	if like.Dtype() == tensor.Float32 {
+		return G.NewConstant(float32(v))
+	}
+	return G.NewConstant(v)
 }

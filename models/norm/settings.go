@@ -38,6 +38,17 @@ func (s Setting) Value() any {
 	return s.value.String()
 }
 
+// Text is the setting as an arm's name has it, such as "eps=0.001", or "affine".
+func (s Setting) Text() string {
+	switch {
+	case s.Key == keyTreatment:
+		return s.text()
+	case s.Key == keyAffine:
+		return map[string]string{"on": "affine", "off": "noaffine"}[s.text()]
+	}
+	return s.Key + "=" + s.text()
+}
+
 func (s Setting) text() string {
 	switch v := s.Value().(type) {
 	case float64:
@@ -182,13 +193,8 @@ func String(m Method) string {
 		standard[s.Key] = s.text()
 	}
 	for _, s := range Settings(m) {
-		text := s.text()
-		switch {
-		case s.Key == keyTreatment, text == standard[s.Key]:
-		case s.Key == keyAffine:
-			b.WriteString(map[string]string{"on": ":affine", "off": ":noaffine"}[text])
-		default:
-			fmt.Fprintf(&b, ":%s=%s", s.Key, text)
+		if s.Key != keyTreatment && s.text() != standard[s.Key] {
+			b.WriteString(":" + s.Text())
 		}
 	}
 	return b.String()

@@ -59,11 +59,7 @@ func (n *Standardize) Output(s *Scope, x *G.Node) (*G.Node, error) {
 	if err := twoRows(n, x, "one row has no variance"); err != nil {
 		return nil, err
 	}
-	mean, err := ops.ColumnMean(x)
-	if err != nil {
-		return nil, err
-	}
-	variance, err := ops.ColumnVar(x, mean)
+	mean, variance, err := moments(x)
 	if err != nil {
 		return nil, err
 	}

@@ -137,7 +137,7 @@ func (c cutter) cut(lo, hi int) rect {
 // ld and rows are whole. Then it goes over what lies between the rows as well,
 // which is nobody's.
 func (c cutter) runs(q rect, same bool, ld int) (runs, n int) {
-	if same && c.axis != program.ByCols && q.m > 0 {
+	if same && (c.axis != program.ByCols || q.d == c.cols) && q.m > 0 {
 		return 1, (q.m-1)*ld + q.d
 	}
 	return q.m, q.d

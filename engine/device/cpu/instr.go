@@ -40,6 +40,9 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpRepeatCols: part(func(a *args[T], e *env, q rect) {
 			elem.RepeatColumns(q.m, q.d, a.x[0].rows1(e, q), a.y[0].in(e, q), a.y[0].ld)
 		}),
+		program.OpTranspose: part(func(a *args[T], e *env, q rect) {
+			elem.Transpose(q.d, q.m, a.x[0].of(e)[q.j*a.x[0].ld+q.i:], a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
 		program.OpBinary: (*binder[T]).binary,
 		program.OpUnary:  (*binder[T]).unary,
 		program.OpActivate: part(func(a *args[T], e *env, q rect) {
@@ -89,6 +92,12 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 			norm.AffineGrad(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].in(e, q), a.x[1].ld, a.x[2].cols1(e, q), a.x[3].cols1(e, q),
 				a.y[1].cols1(e, q), a.y[2].cols1(e, q), a.y[0].in(e, q), a.y[0].ld, a.w[3].of(e)[4*q.j:][:4*q.d])
 		}),
+		program.OpRescale: part(func(a *args[T], e *env, q rect) {
+			norm.Rescale(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.Eps, a.y[1].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpRescaleGrad: part(func(a *args[T], e *env, q rect) {
+			norm.RescaleGrad(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].in(e, q), a.x[1].ld, a.x[2].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
+		}),
 		program.OpNormalizeBy: part(func(a *args[T], e *env, q rect) {
 			norm.NormalizeBy(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.x[2].cols1(e, q), a.Eps, a.y[0].in(e, q), a.y[0].ld)
 		}),
@@ -107,6 +116,21 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpEMA: part(func(a *args[T], e *env, q rect) {
 			for i := range q.m {
 				norm.EMA(a.x[0].run(e, q, i, q.d), a.x[1].run(e, q, i, q.d), T(a.Alpha), T(a.Scale), a.y[0].run(e, q, i, q.d))
+			}
+		}),
+		program.OpEMARows: part(func(a *args[T], e *env, q rect) {
+			norm.EMARows(q.m, q.d, a.x[0].cols1(e, q), a.x[1].in(e, q), a.x[1].ld, T(a.Alpha), T(a.Scale), a.y[0].cols1(e, q))
+		}),
+		program.OpRenormScale: part(func(a *args[T], e *env, q rect) {
+			limit := 1 + float64((a.Ramp.Max-1)*a.Ramp.At(float64(a.x[2].of(e)[0])))
+			for i := range q.m {
+				norm.RenormScale(q.d, a.x[0].run(e, q, i, q.d), a.x[1].run(e, q, i, q.d), a.Eps, T(limit), a.y[0].run(e, q, i, q.d))
+			}
+		}),
+		program.OpRenormShift: part(func(a *args[T], e *env, q rect) {
+			limit := a.Ramp.Max * a.Ramp.At(float64(a.x[3].of(e)[0]))
+			for i := range q.m {
+				norm.RenormShift(q.d, a.x[0].run(e, q, i, q.d), a.x[1].run(e, q, i, q.d), a.x[2].run(e, q, i, q.d), a.Eps, T(limit), a.y[0].run(e, q, i, q.d))
 			}
 		}),
 

@@ -89,8 +89,9 @@ func paperSession(b *testing.B, dev *Device) (device.Session, *program.Program) 
 	if err != nil {
 		b.Fatal(err)
 	}
-	p, err := engine.Compile(l, engine.Training{Loss: net.Loss, Params: net.Params, Optimizer: optim.SGD(1e-3),
-		Data: []engine.Data{{Node: net.X, Name: "x"}, {Node: net.Labels, Name: "y"}}})
+	training := m.Training(net, models.Source{Images: "x", Labels: "y"})
+	training.Optimizer = optim.SGD(1e-3)
+	p, err := engine.Compile(l, training)
 	if err != nil {
 		b.Fatal(err)
 	}

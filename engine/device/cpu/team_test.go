@@ -40,8 +40,8 @@ type network struct {
 
 func newNetwork(t testing.TB, n norm.Method, o optim.Optimizer, act string, share float64, mp gather.Map, dt program.DType) *network {
 	t.Helper()
-	const rows, inputs, batch = 90, 70, 24
-	w := &network{mlp: models.MLP{Inputs: inputs, Hidden: []int{40, 36}, Classes: 10, Activation: act, InitSD: 0.2, Norm: n}.Network(), layout: program.NewLayout(program.Float32)}
+	const rows, inputs, batch = 90, 70, 20
+	w := &network{mlp: models.MLP{Inputs: inputs, Hidden: []int{40, 20}, Classes: 10, Activation: act, InitSD: 0.2, Norm: n}.Network(), layout: program.NewLayout(program.Float32)}
 	l := w.layout
 	check := func(err error) {
 		t.Helper()
@@ -70,14 +70,15 @@ func newNetwork(t testing.TB, n norm.Method, o optim.Optimizer, act string, shar
 	check(w.mlp.AddState(l))
 	b, err := w.mlp.Build(norm.Training, batch)
 	check(err)
-	w.train, err = engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: o,
-		Data: []engine.Data{{Node: b.X, Name: "x", Map: mp}, {Node: b.Labels, Name: "y"}}})
-	check(err)
 	src := models.Source{Images: "x", Labels: "y", Map: mp, Total: rows, Batch: batch}
+	training := w.mlp.Training(b, src)
+	training.Optimizer = o
+	w.train, err = engine.Compile(l, training)
+	check(err)
 	first, every, err := w.mlp.Refresh(l, src)
 	check(err)
-	if every != nil {
-		w.first, w.train = first, program.Join(w.train, every)
+	if w.first = first; every != nil {
+		w.train = program.Join(w.train, every)
 	}
 	w.test, err = w.mlp.Evaluate(l, src)
 	check(err)

@@ -181,7 +181,7 @@ func (b *binder) begin() (*launch, error) {
 	return l, err
 }
 
-// extra is scratch memory that the Program has not planned.
+// extra returns scratch memory beyond what the Program has planned.
 func (b *binder) extra(rows, cols int) *program.Tensor {
 	return &program.Tensor{Space: program.SpaceScratch, DType: program.Float32, Rows: rows, Cols: cols, LD: roundUp(cols, program.Align/4), Shape: []int{rows, cols}}
 }

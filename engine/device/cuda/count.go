@@ -6,8 +6,8 @@ import (
 	"driftless/engine/program"
 )
 
-// steps is what the host knows of the step counts and of who has diverged. Steps
-// are counted here as on the device, so that what is due needs no look at it.
+// steps is what the host knows of step counts and of which replicas have diverged. It counts
+// as the device does, so that it need not read from the device what is due.
 type steps struct {
 	known bool
 	done  []int64 // of each replica; of one that diverged since, too many

@@ -17,7 +17,7 @@ import (
 // driver, such as cuda:0, in place of the virtual one.
 const testDevice = "DRIFTLESS_TEST_DEVICE"
 
-// hardware tells whether the tests run on a device of the driver.
+// hardware reports whether the tests run on a device of the driver.
 func hardware() bool { name := os.Getenv(testDevice); return name != "" && name != "virtual" }
 
 // open returns the virtual device, or the one that testDevice names. That keeps its

@@ -29,22 +29,21 @@
 //
 // # Instructions
 //
-// Binding turns each instruction into a launch that serves all replicas, one a
-// block in z. The arguments are computed once; of what changes, only the number of
-// the round and of the rows that count are set at the launch. The tables of the
-// kernel packages (driftless/kernels/cuda) name a kernel's arguments, and binding
-// finds them by name: instr.go lists which kernel an instruction takes, and nothing else of it.
+// Binding turns each instruction into a launch that serves all replicas, one a block in
+// z. The arguments are computed once; of what changes, only the number of the round and
+// of the rows that count are set at the launch. The tables of the kernel packages
+// (driftless/kernels/cuda) name a kernel's arguments, and binding finds them by name:
+// instr.go lists which kernel an instruction takes, and nothing else of it.
 //
-// Launches that have little to do are fused (package driftless/kernels/cuda/fused), as far as
-// that package does their kernels and their instructions let it: those that work column by
-// column, products, updates. Where
-// batches have at most 128 rows and products are too small for large tiles, a step is one
-// launch for the batch, one a layer forward, one for the last layer, the loss and the end
-// of the step, one a layer backward, and one for the gradients and steps of all weights;
-// larger ones keep what of it suits them. An instruction may so run earlier than the
-// Program has it, after all that it depends on; scratch memory is laid out again for that
-// order. Nothing that writes state moves past work on the host, which may fail and end
-// its replica's step.
+// Launches that have little to do are fused (package driftless/kernels/cuda/fused), as
+// far as that package does their kernels and their instructions let it: those that work
+// column by column, products, updates. Where batches have at most 128 rows and products
+// are too small for large tiles, a step is one launch for the batch, one a layer forward,
+// one for the last layer, the loss and the end of the step, one a layer backward, and one
+// for the gradients and steps of all weights; larger ones keep the fusions that fit them.
+// So an instruction may run earlier than in the Program, but after all that it depends
+// on; scratch memory is laid out again for that order. Nothing that writes state moves
+// past work on the host, which may fail and end its replica's step.
 //
 // A batch that is mostly zeros is a mask on the CPU. Here it is gathered as floats,
 // into scratch memory of its own, and its products are dense, which gives the same
@@ -52,31 +51,31 @@
 //
 // # The host
 //
-// What has no kernel runs on the host, replica by replica: the operands are copied from the
-// device, the results back. Of Gorgonia's operations that the compiler does not know that is
-// their own Do; of instructions it is the kernel of package cpu (cpu.Solo), so that they have
+// What has no kernel runs on the host, replica by replica: the operands are copied from
+// the device, the results back. Operations of Gorgonia that the compiler does not know
+// run their own Do. Instructions run the kernel of package cpu (cpu.Solo), and so have
 // its bits: elem.Log1p, Expm1 and Softplus, a product of two transposes, the step of an
-// optimizer that has no CUDA kernel, and whatever instruction instr.go binds with onHost. Data
-// sets stay on the device: what reads them needs a kernel. Warn says which run on the host,
-// a listing marks them and says how much is copied, and Counters counts both. Where an
-// operation may keep state between its calls, the replicas go through all steps one after the
-// other.
+// optimizer that has no CUDA kernel, and whatever instruction instr.go binds with onHost.
+// Data sets stay on the device: what reads them needs a kernel. Warn says which run on
+// the host, a listing marks them and gives the bytes copied, and Counters counts both.
+// Where an operation may keep state between its calls, the replicas go through all steps
+// one after the other.
 //
 // # Steps
 //
-// The host counts steps as the device does, and so decides without looking which
-// blocks and instructions are due. It reads the counts when the host has written
-// them. If replicas that run have done different numbers of steps, and what is due
-// depends on them, they run one by one. A replica that has diverged is launched for
-// and does nothing.
+// The host counts steps as the device does, and so decides without looking which blocks
+// and instructions are due. It reads the counts when the host has written them. If
+// replicas that run have done different numbers of steps, and what is due depends on
+// them, they run one by one. Kernels are launched for a diverged replica too, and return
+// at once.
 //
-// Steps in a row that do the same, and have neither rounds nor work for the host, go
-// by graphs: of 50 steps, and for the rest of 32, 16, 8, 4, 2 and 1. A graph is
-// captured the second time that its steps are asked for, so that what runs once is
-// not captured, and the first time has loaded every kernel. The learning rate, step
-// count and batch are read from the device, so a graph follows them. If the driver
-// cannot capture, kernels are launched one by one; so they are with PlainLaunches,
-// or DRIFTLESS_CUDA_GRAPHS=0 in the environment.
+// Steps in a row that do the same, and have neither rounds nor work for the host, go by
+// graphs: of 50 steps, and for the rest of 32, 16, 8, 4, 2 and 1. A graph is captured the
+// second time that its steps are asked for, so that what runs only once is not captured,
+// and every kernel has been loaded before. The learning rate, step count and batch are
+// read from the device, so a graph follows them. If the driver cannot capture, kernels
+// are launched one by one; so they are with PlainLaunches, or DRIFTLESS_CUDA_GRAPHS=0 in
+// the environment.
 //
 // # Driver
 //
@@ -102,10 +101,10 @@
 //	sm_90/gemm-0123456789abcdef.cubin.gz
 //
 // with the architecture, the PTX's file and the beginning of its SHA-256, so that code of
-// other PTX is never taken. A device takes the newest architecture of its own major number
-// that is not newer than itself. Code that the driver refuses, or that cannot be read, is
-// said (Warn), and the PTX compiled. kernels/cuda/cubins.sh makes the folder, "make
-// gpu-bundle" has it beside its binaries, and MachineCode tells what is there.
+// other PTX is never taken. A device takes the newest architecture of its own major
+// number that is not newer than itself. Warn reports code that the driver refuses or that
+// cannot be read; the PTX is compiled instead. kernels/cuda/cubins.sh makes the folder,
+// "make gpu-bundle" has it beside its binaries, and MachineCode tells what is there.
 //
 // # Bits
 //

@@ -116,7 +116,7 @@ func (r *raw) check(steps, launches int) {
 	}
 }
 
-// sameNaNs tells whether two buffers differ only in what NaNs hold.
+// sameNaNs reports whether two buffers differ only in what NaNs hold.
 func sameNaNs(x, y any) bool {
 	a, ok := x.([]float32)
 	if !ok {

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -11,10 +12,10 @@ import (
 	"gorgonia.org/cu"
 )
 
-// graphSteps is the most steps of a graph.
+// graphSteps is the largest number of steps in a graph.
 const graphSteps = 50
 
-// lengths are the numbers of steps that there are graphs of.
+// lengths are the numbers of steps that graphs are made of.
 var lengths = [...]int{graphSteps, 32, 16, 8, 4, 2, 1}
 
 // graphKey says what a graph does.
@@ -30,7 +31,7 @@ type graph struct {
 	kernels int
 }
 
-// forget drops what holds addresses of scratch memory.
+// forget drops graphs and prepared launches, which hold addresses of scratch memory.
 func (s *session) forget(b *bound) error {
 	var err error
 	for _, r := range b.views {
@@ -48,9 +49,9 @@ func (s *session) forget(b *bound) error {
 	return err
 }
 
-// alike queues n steps of which each does what d says: by graphs, from the second
-// time on that a number of steps is asked for.
-func (s *session) alike(b *bound, r *prepared, d due, n int) error {
+// alike queues n steps that each do what d says. It uses a graph of so many steps from the
+// second time on that it is asked for that number.
+func (s *session) alike(ctx context.Context, b *bound, r *prepared, d due, n int) error {
 	for i := 0; n > 0; {
 		size := n
 		if d.graph && !b.plain {
@@ -67,7 +68,7 @@ func (s *session) alike(b *bound, r *prepared, d due, n int) error {
 				continue
 			}
 		}
-		if err := s.plainSteps(b, r, d, size); err != nil {
+		if err := s.plainSteps(ctx, b, r, d, size); err != nil {
 			return err
 		}
 		n -= size
@@ -75,17 +76,17 @@ func (s *session) alike(b *bound, r *prepared, d due, n int) error {
 	return nil
 }
 
-func (s *session) plainSteps(b *bound, r *prepared, d due, n int) error {
+func (s *session) plainSteps(ctx context.Context, b *bound, r *prepared, d due, n int) error {
 	for range n {
-		if err := s.step(b, r, d.at); err != nil {
+		if err := s.step(ctx, b, r, d.at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// replay launches the graph of so many steps, and captures it where it is worth it
-// and not done. It reports whether it launched.
+// replay launches the graph for a key, which it captures the second time that it is asked
+// for. It reports whether it launched.
 func (s *session) replay(b *bound, r *prepared, key graphKey, d due) (bool, error) {
 	g := b.graphs[key]
 	if g == nil {
@@ -117,7 +118,7 @@ func (s *session) capture(b *bound, r *prepared, d due, n int) (*graph, error) {
 		return nil, err
 	}
 	before := s.counters
-	err := s.plainSteps(b, r, d, n)
+	err := s.plainSteps(context.Background(), b, r, d, n) // their blocks have one round, which nothing ends early
 	kernels := s.counters.Launches - before.Launches
 	s.counters = before // nothing has run
 	captured, endErr := driver.EndCapture(s.stream)

@@ -63,8 +63,8 @@ func (h *hostWork) bytes() (n int64) {
 	return n
 }
 
-// onHost runs an instruction for the replicas of a view that have not diverged, in the
-// step after so many, in a round of whose batch so many rows count.
+// onHost runs an instruction for the replicas of a view that have not diverged: at is the
+// number of steps done, valid the number of the batch's rows that count in this round.
 func (s *session) onHost(h *hostWork, b *bound, k *block, v view, steps int64, round, valid int) error {
 	for r := v.first; r < v.first+v.count; r++ {
 		halted, err := s.int64At(s.state.at(r, s.control()+controlHalted))
@@ -96,8 +96,8 @@ func (s *session) onHost(h *hostWork, b *bound, k *block, v view, steps int64, r
 	return nil
 }
 
-// failed halts a replica where an operation failed on what a diverged replica gave it, and
-// else returns the error.
+// failed halts a replica whose operation failed because the replica has diverged, and returns
+// any other error.
 func (s *session) failed(h *hostWork, r int, err error) error {
 	for _, x := range h.solo.In {
 		if !program.Finite(x) {

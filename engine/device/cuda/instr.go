@@ -30,6 +30,7 @@ var bindings = map[program.Op]binding{
 	program.OpAddRow:       kernel("add_row"),
 	program.OpRepeatRows:   kernel("repeat_rows"),
 	program.OpRepeatCols:   kernel("repeat_cols"),
+	program.OpTranspose:    kernel("transpose"),
 	program.OpBinary:       (*binder).binary,
 	program.OpUnary:        (*binder).unary,
 	program.OpActivate:     kernel("activation"),
@@ -49,12 +50,17 @@ var bindings = map[program.Op]binding{
 	program.OpStandardizeAffine: kernel("standardize_affine"),
 	program.OpStandardizeGrad:   kernel("standardize_grad"),
 	program.OpAffineGrad:        kernel("affine_grad"),
+	program.OpRescale:           kernel("rescale"),
+	program.OpRescaleGrad:       kernel("rescale_grad"),
 	program.OpNormalizeBy:       kernel("normalize_by"),
 	program.OpScaleBy:           kernel("scale_by"),
 	program.OpAffine:            kernel("affine"),
 	program.OpScaleColumns:      kernel("scale_columns"),
 	program.OpSquaredDev:        kernel("squared_dev"),
 	program.OpEMA:               kernel("ema"),
+	program.OpEMARows:           kernel("ema_rows"),
+	program.OpRenormScale:       kernel("renorm_scale"),
+	program.OpRenormShift:       kernel("renorm_shift"),
 
 	program.OpCrossEntropy:     kernel("cross_entropy"),
 	program.OpCrossEntropyGrad: kernel("cross_entropy_grad"),
@@ -95,7 +101,8 @@ func (b *binder) instr(in *program.Instr) (action, error) {
 func kernel(name string) binding {
 	return func(b *binder, in *program.Instr) (action, error) {
 		sh := shape{kernel: name, over: in.Main(), in: in.In, out: in.Out, ints: map[string]int{"act": int(in.Act)},
-			floats: map[string]float64{"eps": in.Eps, "alpha": in.Alpha, "scale": in.Scale, "beta1": in.Rule.Beta1, "beta2": in.Rule.Beta2}}
+			floats: map[string]float64{"eps": in.Eps, "alpha": in.Alpha, "scale": in.Scale, "beta1": in.Rule.Beta1, "beta2": in.Rule.Beta2,
+				"max": in.Ramp.Max, "from": in.Ramp.From, "to": in.Ramp.To}}
 		if len(in.In) > 2 {
 			sh.ints["scales"] = in.In[2].Len()
 		}

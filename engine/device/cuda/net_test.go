@@ -50,7 +50,7 @@ func paper(n norm.Method) config {
 }
 
 func small(n norm.Method) config {
-	return config{norm: n, inputs: 64, hidden: []int{32, 32}, batch: 16, rows: 520, pixels: gather.Unit, rule: optim.SGD(0.1),
+	return config{norm: n, inputs: 64, hidden: []int{40, 40}, batch: 20, rows: 520, pixels: gather.Unit, rule: optim.SGD(0.1),
 		activation: "sigmoid", share: 0.2, evaluationRows: 510}
 }
 
@@ -89,14 +89,15 @@ func (c config) compile(t testing.TB) *net {
 	must(t, n.mlp.AddState(l))
 	b, err := n.mlp.Build(norm.Training, c.batch)
 	must(t, err)
-	n.train, err = engine.Compile(l, engine.Training{Loss: b.Loss, Params: b.Params, Optimizer: c.rule,
-		Data: []engine.Data{{Node: b.X, Name: "train.images", Map: c.pixels}, {Node: b.Labels, Name: "train.labels"}}})
-	must(t, err)
 	source := models.Source{Images: "train.images", Labels: "train.labels", Map: c.pixels, Total: c.rows, Batch: c.batch}
+	training := n.mlp.Training(b, source)
+	training.Optimizer = c.rule
+	n.train, err = engine.Compile(l, training)
+	must(t, err)
 	first, every, err := n.mlp.Refresh(l, source)
 	must(t, err)
-	if every != nil {
-		n.first, n.train = first, program.Join(n.train, every)
+	if n.first = first; every != nil {
+		n.train = program.Join(n.train, every)
 	}
 	test := models.Source{Images: "test.images", Labels: "test.labels", Map: c.pixels, Total: c.evaluationRows}
 	n.eval, err = n.mlp.Evaluate(l, test)

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -53,7 +54,7 @@ func (s *session) timed(b *bound, plan *program.Plan, n int) error {
 	g := group{view{0, 1}, s.count.done[0]}
 	s.count.known = false
 	run := func(n int) error {
-		end, err := s.steps(b, g, n)
+		end, err := s.steps(context.Background(), b, g, n)
 		if err != nil {
 			return err
 		}
@@ -85,7 +86,7 @@ func (s *session) timed(b *bound, plan *program.Plan, n int) error {
 	defer func() { s.timer = nil }()
 	for range apart {
 		next := b.due(g.done).next
-		if err := s.step(b, r, g.done); err != nil {
+		if err := s.step(context.Background(), b, r, g.done); err != nil {
 			return err
 		}
 		g.done = next

@@ -84,3 +84,26 @@ func TestProfileOfDiverged(t *testing.T) {
 		must(t, s.Close())
 	}
 }
+
+// TestProfileOfRounds: a Program of several rounds can be timed before anything has run, and
+// after a Run whose context has ended since.
+func TestProfileOfRounds(t *testing.T) {
+	r := newRaw(t)
+	r.block.Rounds = 2
+	r.do(newLast(r).product())
+	p := &program.Program{Layout: r.layout, Blocks: []*program.Block{&r.block}}
+	s, err := open(t).Open(r.layout, 1)
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close()) })
+	own := s.(*session)
+	for _, when := range []string{"first", "after a Run"} {
+		plan, err := own.Profile(p, 1)
+		must(t, err)
+		if err := own.do(func() error { return own.timed(own.bound[p], &plan, 1) }); err != nil || plan.Total == 0 {
+			t.Errorf("%s: %v, timed for %v", when, err, plan.Total)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		must(t, s.Run(ctx, p, 1))
+		cancel()
+	}
+}

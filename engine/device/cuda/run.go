@@ -21,13 +21,13 @@ func (s *session) Run(ctx context.Context, p *program.Program, n int) error {
 		if n <= 0 {
 			return nil
 		}
-		if s.ctx = ctx; p.Counts() {
-			s.ctx = context.Background()
+		if p.Counts() {
+			ctx = context.Background()
 		}
-		if err := s.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return s.run(b, n)
+		return s.run(ctx, b, n)
 	})
 }
 
@@ -53,14 +53,14 @@ func (s *session) with(p *program.Program, f func(*bound) error) error {
 	})
 }
 
-// run runs n steps and waits for them.
-func (s *session) run(b *bound, n int) error {
+// run runs n steps and waits for them. It ends early when ctx does, between rounds.
+func (s *session) run(ctx context.Context, b *bound, n int) error {
 	groups, err := s.groups(b)
 	if err != nil {
 		return err
 	}
 	for _, g := range groups {
-		end, err := s.steps(b, g, n)
+		end, err := s.steps(ctx, b, g, n)
 		if err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (s *session) run(b *bound, n int) error {
 
 // steps queues n steps of a group and returns the steps done then. Steps in a row
 // that do the same go by graphs where they can.
-func (s *session) steps(b *bound, g group, n int) (int64, error) {
+func (s *session) steps(ctx context.Context, b *bound, g group, n int) (int64, error) {
 	r, err := s.prepared(b, g.view)
 	if err != nil {
 		return 0, err
@@ -89,7 +89,7 @@ func (s *session) steps(b *bound, g group, n int) (int64, error) {
 			}
 			alike, then = alike+1, next.next
 		}
-		if err := s.alike(b, r, d, alike); err != nil {
+		if err := s.alike(ctx, b, r, d, alike); err != nil {
 			return 0, err
 		}
 		now, n = then, n-alike
@@ -106,7 +106,7 @@ type due struct {
 	next  int64
 }
 
-// due tells what is due in the step after so many.
+// due returns what is due in the step that follows now steps.
 func (b *bound) due(now int64) due {
 	d := due{graph: !b.plain, at: now, next: now}
 	var key []byte
@@ -198,8 +198,8 @@ func (s *session) prepared(b *bound, v view) (*prepared, error) {
 	return r, nil
 }
 
-// step queues the step after so many, kernel by kernel.
-func (s *session) step(b *bound, r *prepared, now int64) error {
+// step queues one step, kernel by kernel; now is the number of steps done before it.
+func (s *session) step(ctx context.Context, b *bound, r *prepared, now int64) error {
 	for i := range b.blocks {
 		k, at := &b.blocks[i], now
 		if k.every > 1 && at%k.every != 0 {
@@ -211,8 +211,8 @@ func (s *session) step(b *bound, r *prepared, now int64) error {
 			}
 		}
 		for round := range k.rounds {
-			if round > 0 && s.ctx.Err() != nil {
-				return s.ctx.Err()
+			if round > 0 && ctx.Err() != nil {
+				return ctx.Err()
 			}
 			valid := k.batch
 			if k.total > 0 {

@@ -3,7 +3,6 @@
 package cuda
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -33,8 +32,7 @@ type session struct {
 	bound    map[*program.Program]*bound
 	count    steps
 	counters Counters
-	timer    *timer          // of a profile
-	ctx      context.Context // that ends the Run in progress between rounds
+	timer    *timer // of a profile
 }
 
 // arena is memory with an equal part for each replica.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"driftless/engine/device"
+	"driftless/engine/ops"
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/kernels/activation"
@@ -304,6 +305,9 @@ var examples = map[program.Op][]build{
 	program.OpBinary: append(simple(program.OpBinary, program.Instr{Bin: elem.Sub}, program.Instr{Bin: elem.Div}), func(w *workbench) {
 		w.do(program.Instr{Op: program.OpBinary, Bin: elem.Sub, In: list{w.of(1, 1), w.of(m, d)}, Out: list{w.of(m, d)}})
 	}),
+	program.OpTranspose: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpTranspose, In: list{w.of(d, m)}, Out: list{w.of(m, d)}})
+	}},
 	program.OpSum: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpSum, In: list{w.of(1, d)}, Out: list{w.of(1, 1)}})
 	}},
@@ -315,8 +319,18 @@ var examples = map[program.Op][]build{
 		program.Instr{Act: activation.ReLU}),
 	program.OpActivateGrad:      simple(program.OpActivateGrad, program.Instr{Act: activation.Tanh}),
 	program.OpStandardize:       simple(program.OpStandardize, program.Instr{Eps: 1e-3}),
+	program.OpRescale:           simple(program.OpRescale, program.Instr{Eps: 1e-3}),
 	program.OpStandardizeAffine: simple(program.OpStandardizeAffine, program.Instr{Eps: 1e-3}),
 	program.OpEMA:               simple(program.OpEMA, program.Instr{Alpha: 0.25, Scale: 2}),
+	program.OpEMARows:           simple(program.OpEMARows, program.Instr{Alpha: 0.25, Scale: 2}),
+	program.OpRenormScale: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpRenormScale, Eps: 1e-3, Ramp: ops.Ramp{Max: 1.25, To: 1}, In: list{w.positive(m, d), w.positive(m, d), w.of(1, 1)},
+			Out: list{w.of(m, d)}})
+	}},
+	program.OpRenormShift: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpRenormShift, Eps: 1e-3, Ramp: ops.Ramp{Max: 0.5, To: 1},
+			In: list{w.of(m, d), w.of(m, d), w.positive(m, d), w.of(1, 1)}, Out: list{w.of(m, d)}})
+	}},
 	program.OpStandardizeGrad: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpStandardizeGrad, In: list{w.of(m, d), w.of(m, d), w.positive(1, d)}, Out: list{w.of(m, d), w.scratch(program.Float64, 1, 2*d)}})
 	}},

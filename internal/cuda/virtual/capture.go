@@ -35,7 +35,7 @@ type node struct {
 	prev   []*node
 }
 
-// usable is the error of a capture that an earlier error has spoilt.
+// usable returns an error if an earlier error has spoilt the capture.
 func (k *capture) usable() error {
 	if k.spoilt {
 		return fail(StreamCaptureInvalidated, "an earlier error has spoilt the capture: only its end is left")
@@ -54,7 +54,7 @@ func (k *capture) add(s *stream, what string, kernel bool, run func() error) err
 	return nil
 }
 
-// end lets the streams go.
+// end takes the streams out of the capture.
 func (k *capture) end() {
 	for _, s := range k.part {
 		s.capture, s.captureTail = nil, nil
@@ -78,7 +78,7 @@ func (c *context) implicit(s *stream, doing string) error {
 	return err
 }
 
-// unsafeCall refuses what the mode of a capture forbids.
+// unsafeCall returns an error for a call that the mode of a capture forbids.
 func (c *context) unsafeCall(t Thread, doing string) error {
 	var err error
 	for _, k := range c.captures {

@@ -6,10 +6,10 @@
 // It exists to find mistakes, so wherever CUDA leaves an order open it takes the
 // order that a program is least likely to have meant:
 //
-//   - Queued work is done when something waits for it, not before. Of the work
-//     that could be done next, the newest is done first; what is waited for
-//     needs nothing else, nothing else is done. With [Driver.SetSeed] the order
-//     is drawn instead, from all that could be done. Only the order of a stream,
+//   - Queued work is done when something waits for it, not before, and only the
+//     work that this depends on. Of what could be done next, the newest is done
+//     first. With [Driver.SetSeed] the order is drawn instead, from all that could
+//     be done. Only the order of a stream,
 //     events, graph edges and the legacy stream's rules are respected.
 //   - A copy from pageable memory of the host by the synchronous cuMemcpyHtoD takes
 //     the data at the call, and is then work of the legacy stream as any other.

@@ -32,7 +32,7 @@ func (c *context) at(addr uint64) (int, bool) {
 	return i + 1, false
 }
 
-// within refuses a range that is not in one block.
+// within returns an error for a range that is not in one block.
 func (c *context) within(addr uint64, n int64, doing string) error {
 	i, ok := c.at(addr)
 	if !ok {

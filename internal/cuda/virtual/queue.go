@@ -48,8 +48,7 @@ func (q *queue) add(what string, run func() error, prev ...*op) *op {
 	return o
 }
 
-// step does one op of those that need (all of them if nil) allows; false if
-// there is none.
+// step does one op among those that need allows (nil: all), and reports whether there was one.
 func (q *queue) step(need func(*op) bool) (bool, error) {
 	if need == nil || q.rng != nil {
 		need = func(*op) bool { return true }
@@ -85,7 +84,7 @@ func (q *queue) step(need func(*op) bool) (bool, error) {
 	return true, nil
 }
 
-// finish does what o needs, and o.
+// finish does the ops that o follows, then o.
 func (q *queue) finish(o *op) error {
 	if o == nil || o.done {
 		return nil
@@ -116,7 +115,7 @@ func (q *queue) needs(o *op) func(*op) bool {
 	return func(o *op) bool { return o.mark == mark }
 }
 
-// drain works until at most n ops are left.
+// drain does ops until at most n are left.
 func (q *queue) drain(n int) error {
 	for q.pending > n {
 		if _, err := q.step(nil); err != nil {

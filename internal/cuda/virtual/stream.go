@@ -104,7 +104,7 @@ func (d *Driver) StreamSynchronize(t Thread, h Handle) Result {
 	})
 }
 
-// idle finds a stream that must not be capturing.
+// idle returns a stream, which must not be capturing.
 func (c *context) idle(h Handle, doing string) (*stream, error) {
 	s, err := c.stream(h)
 	if err != nil {
@@ -170,8 +170,8 @@ func (c *context) submit(s *stream, what string, run func() error, also ...*op) 
 	s.tail = c.queue.add(what, run, prev...)
 }
 
-// event is cuda's: rec is what it was recorded behind, captured what it was
-// recorded behind in a capture, of which one is nil.
+// event is a CUDA event: rec is the work that it was recorded behind, captured the nodes of a
+// capture that it was recorded behind; one of the two is nil.
 type event struct {
 	handle   Handle
 	timing   bool

@@ -33,7 +33,7 @@ type (
 // Lanes is the number of float32 in a vector.
 func (v V) Lanes() int { return v.Bytes / 4 }
 
-// Wide tells whether the width is AVX-512's.
+// Wide reports whether the width is AVX-512's.
 func (v V) Wide() bool { return v.Bytes == 64 }
 
 // New returns a register that holds nothing yet.

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"fmt"
 	"math/bits"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -35,6 +36,8 @@ func main() {
 		unary(v, "inverse", "1/x", func(x vec.Reg) vec.Reg { return v.Div(vec.One(), x) })
 		unary(v, "inverseSqrt", "1/√x, rounded twice", func(x vec.Reg) vec.Reg { return v.Div(vec.One(), v.Sqrt(x)) })
 		unary(v, "cube", "(x·x)·x, rounded twice", func(x vec.Reg) vec.Reg { return v.Mul(v.Mul(x, x), x) })
+
+		transpose(v)
 	})
 	Generate()
 }
@@ -73,5 +76,54 @@ func binary(v vec.V, name, formula string, f func(a, b Op) vec.Reg) {
 	m := v.Tail(n)
 	v.StoreMasked(f(v.LoadMasked(m, Mem{Base: a}), v.LoadMasked(m, Mem{Base: b})), m, Mem{Base: out})
 	Label("end")
+	vec.End()
+}
+
+// transpose writes Transpose: four columns of as many rows as a vector has lanes become
+// four vectors. Of what is left of the rows, or columns, the last are done with others that
+// were done before.
+func transpose(v vec.V) {
+	vec.Text("transpose"+v.Name, "func(m, d int, x *float32, ldx int, y *float32, ldy int)",
+		fmt.Sprintf("transpose%s writes the transpose of m×d elements, m ≥ %d and d ≥ 4; ldx and ldy are in bytes.", v.Name, v.Lanes()))
+	x, y, ldx, ldy, left := vec.Arg("x"), vec.Arg("y"), vec.Arg("ldx"), vec.Arg("ldy"), vec.Arg("m")
+	lanes, from, to, cols, by := Imm(uint64(v.Lanes())), GP64(), GP64(), GP64(), GP64()
+	back := func(n int, left, p, step vec.GP) { // p by so many steps as n has more than left
+		MOVQ(U32(n), by)
+		SUBQ(left, by)
+		IMULQ(step, by)
+		SUBQ(by, p)
+	}
+	rows, quad, full, end := vec.NewLabel("rows"), vec.NewLabel("quad"), vec.NewLabel("full"), vec.NewLabel("end")
+	Label(rows)
+	MOVQ(x, from)
+	MOVQ(y, to)
+	MOVQ(vec.Step("d"), cols)
+	Label(quad)
+	for _, c := range v.Turn(v.GatherRows(from, ldx, left, nil)) {
+		v.Store(c, Mem{Base: to})
+		ADDQ(ldy, to)
+	}
+	ADDQ(Imm(16), from)
+	SUBQ(Imm(4), cols)
+	JZ(LabelRef(full))
+	CMPQ(cols, Imm(4))
+	JGE(LabelRef(quad))
+	back(4, cols, to, ldy)
+	LEAQ(Mem{Base: from, Index: cols, Scale: 4, Disp: -16}, from)
+	MOVQ(I32(4), cols)
+	JMP(LabelRef(quad))
+	Label(full)
+	IMUL3Q(I8(int8(v.Lanes())), ldx, by)
+	ADDQ(by, x)
+	ADDQ(Imm(uint64(v.Bytes)), y)
+	SUBQ(lanes, left)
+	JZ(LabelRef(end))
+	CMPQ(left, lanes)
+	JGE(LabelRef(rows))
+	back(v.Lanes(), left, x, ldx)
+	LEAQ(Mem{Base: y, Index: left, Scale: 4, Disp: -v.Bytes}, y)
+	MOVQ(I32(int32(v.Lanes())), left)
+	JMP(LabelRef(rows))
+	Label(end)
 	vec.End()
 }

@@ -15,7 +15,7 @@ var fields = []string{"rows", "cols", "x", "ldx", "y", "ldy", "z", "ldz", "c0", 
 
 // maxCols is that of the Go: a strip's accumulators of one kind are so far from those
 // of the next, and its means from the next vector of them.
-const maxCols = 128
+const maxCols = 256
 
 // means are the vectors at mean, in order.
 var means = []string{"hi", "lo", "dot"}
@@ -294,7 +294,7 @@ func (e *emitter) block(rows int, l, last lanes) {
 	Label(next)
 }
 
-// prefetches tells whether a matrix is prefetched in blocks of so many rows.
+// prefetches reports whether a matrix is prefetched in blocks of so many rows.
 func (e *emitter) prefetches(m matrix, rows int) bool {
 	return rows > 1 && slices.Contains(e.k.writes, m.name)
 }

@@ -1,0 +1,48 @@
+package norm
+
+import (
+	"fmt"
+
+	"driftless/engine/ops"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// ofRows does to each row of x [m,d] what f does to each column: f gets the transpose.
+func ofRows(x *G.Node, f func(t *G.Node) (*G.Node, error)) (*G.Node, error) {
+	t, err := G.Transpose(x, 1, 0)
+	if err != nil {
+		return nil, err
+	}
+	if t, err = f(t); err != nil {
+		return nil, err
+	}
+	return G.Transpose(t, 1, 0)
+}
+
+// standardizeRows standardizes each row of x by its own mean and biased variance.
+func standardizeRows(x *G.Node, eps float64) (*G.Node, error) {
+	return ofRows(x, func(t *G.Node) (*G.Node, error) { return ops.Standardize(t, eps) })
+}
+
+// inShape does f to the elements of x [m,d], row by row, as a matrix of so many rows.
+func inShape(x *G.Node, rows int, f func(v *G.Node) (*G.Node, error)) (*G.Node, error) {
+	shape := x.Shape().Clone()
+	v, err := G.Reshape(x, tensor.Shape{rows, shape.TotalSize() / rows})
+	if err != nil {
+		return nil, err
+	}
+	if v, err = f(v); err != nil {
+		return nil, err
+	}
+	return G.Reshape(v, shape)
+}
+
+// twoUnits refuses a layer, or a part of one, of a single unit.
+func twoUnits(m Method, s *Scope, units int) error {
+	if units < 2 {
+		return fmt.Errorf("%s needs at least 2 units to take statistics over, and the layer has %d: use wider layers, or fewer groups", String(m), s.Width)
+	}
+	return nil
+}
