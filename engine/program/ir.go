@@ -45,6 +45,9 @@ func (t *Tensor) Base() *Tensor {
 	return t
 }
 
+// Skip returns the bytes of Base before the tensor.
+func (t *Tensor) Skip() int { return t.skip }
+
 // Order says which rows of a data set a batch holds.
 type Order uint8
 

@@ -427,17 +427,9 @@ func (c *compiler) lowerRepeat(n *G.Node) (value, bool, error) {
 	return v, true, nil
 }
 
-// transposes reports whether n is the transpose of a matrix.
-func (c *compiler) transposes(n *G.Node) bool {
-	if !is(n, c.stock.transpose) {
-		return false
-	}
-	p, ok := ints(field(n, "pattern"))
-	return ok && slices.Equal(p, []int{1, 0})
-}
-
+// lowerTranspose recognises that of a matrix.
 func (c *compiler) lowerTranspose(n *G.Node) (value, bool, error) {
-	if !c.transposes(n) {
+	if p, ok := ints(field(n, "pattern")); !ok || !slices.Equal(p, []int{1, 0}) {
 		return value{}, false, nil
 	}
 	v, err := c.emitSimple(n, &Instr{Op: OpTranspose})
@@ -449,12 +441,6 @@ func (c *compiler) lowerMatMul(n *G.Node) (value, bool, error) {
 	p, ok := c.stock.products[n.Op().String()]
 	if !ok || len(ch) != 2 || p.dims != [2]int{ch[0].Dims(), ch[1].Dims()} {
 		return value{}, false, nil
-	}
-	ch = slices.Clone(ch)
-	for k, trans := range []*bool{&p.transA, &p.transB} { // products take matrices transposed
-		if x := ch[k]; c.transposes(x) && !p.swap {
-			ch[k], *trans = Children(x)[0], !*trans
-		}
 	}
 	in, err := c.tensors(ch)
 	if err != nil {

@@ -82,6 +82,7 @@ type row struct {
 	flops   func(in *Instr) float64 // floating-point operations of one execution, nil: none
 	state   []string                // control state that it reads
 	ends    bool                    // it ends a step, which all workers have to have begun
+	moves   bool                    // its first result can take the place of its operands
 	detail  func(in *Instr) string  // what its title says beside the name
 	check   func(in *Instr) error   // what it demands beside so many operands
 }
@@ -140,8 +141,8 @@ var table = [opEnd]row{
 	OpAffine:       {name: "affine", sig: "xhat[m,d] gamma[d] beta[d] → y[m,d]", share: elementwise, flops: each(2)},
 	OpScaleColumns: {name: "scale columns", sig: "g[m,d] gamma[d] → dx[m,d]", share: elementwise, flops: each(1)},
 	OpSquaredDev:   {name: "squared deviation", sig: "x[m,d] mean[d] → y[m,d]", share: elementwise, flops: each(2)},
-	OpEMA:          {name: "ema", sig: "old[m,d] new[m,d] → y[m,d]", share: elementwise, flops: each(2)},
-	OpEMARows:      {name: "ema of rows", sig: "old[d] new[m,d] → y[d]", share: byColumns, flops: each(3)}, // towards each row in turn
+	OpEMA:          {name: "ema", sig: "old[m,d] new[m,d] → y[m,d]", share: elementwise, moves: true, flops: each(2)},
+	OpEMARows:      {name: "ema of rows", sig: "old[d] new[m,d] → y[d]", share: byColumns, moves: true, flops: each(3)}, // towards each row in turn
 	OpRenormScale:  {name: "renorm scale", sig: "variance[m,d] running[m,d] steps → r[m,d]", share: elementwise, flops: each(10)},
 	OpRenormShift:  {name: "renorm shift", sig: "mean[m,d] running[m,d] variance[m,d] steps → y[m,d]", share: elementwise, flops: each(6)},
 
@@ -154,7 +155,7 @@ var table = [opEnd]row{
 	// The natural gradient (package kernels/ngsgd): a factor's start and its next, what its basis
 	// takes from rows, and by what the rest is rescaled; the matrix K of a single batch.
 	OpFactorStart:  {name: "factor start", sig: "x factor → start ~work ~sums", share: alone, check: checkFactor},
-	OpFactorNext:   {name: "factor next", sig: "x factor → next ~work ~sums", share: alone, flops: factorFlops, check: checkFactor},
+	OpFactorNext:   {name: "factor next", sig: "x factor → next ~work ~sums", share: alone, moves: true, flops: factorFlops, check: checkFactor},
 	OpFactorShrink: {name: "factor shrink", sig: "h[m,d] factor → y[m,d]", share: byRows, flops: each(1), check: checkShrink},
 	OpFactorNorm:   {name: "factor norm", sig: "x h y → s ~work", share: alone, flops: each(2)},
 	OpLeaveOneOut:  {name: "leave one out", sig: "gram → k ~sums", share: alone, flops: func(in *Instr) float64 { return math.Pow(float64(in.In[0].Rows), 3) }},

@@ -25,6 +25,7 @@ const (
 	always  = 10    // so many calls update whatever Period says
 	warm    = 3     // updates at the start
 	skew    = 1e6   // a ratio of squared eigenvalues from which rounding spoils the basis
+	least   = 0.1   // of a column's square, what the columns before must leave
 )
 
 // Rule is what a factor is of, and how it moves.
@@ -207,7 +208,7 @@ func update[T kernels.Float](r Rule, m, d int, x []T, ldx int, f factor[T], room
 	}
 	gemm.Gemm(false, false, dim, k, k, 1, y, k, w, k, false, f.v, f.ld, gemm.Epilogue[T]{}, room.Pack)
 	if largest := c[k-1]; floored || largest > skew*c[0] {
-		f.orthonormalize()
+		f.orthonormalize(y, w, z, room.Pack)
 	}
 	rho = (share*trace + (1-eta)*(float64(dim)*rho+total) - roots) / float64(dim-k)
 	rho = max(rho, epsilon, delta*math.Sqrt(c[k-1]))
@@ -217,9 +218,35 @@ func update[T kernels.Float](r Rule, m, d int, x []T, ldx int, f factor[T], room
 	f.tail(rowRho)[0] = T(rho)
 }
 
-// orthonormalize is Gram and Schmidt's method on the basis, twice. A column that depends on
-// those before it, which nothing but rounding is left of, gives way to an axis.
-func (f factor[T]) orthonormalize() {
+// orthonormalize makes the basis orthonormal by a triangular matrix, which Cholesky's method finds
+// from the products of its columns [k,k]; where that is not accurate by that of Gram and
+// Schmidt. It works in y [dim,k], w and z [k,k].
+func (f factor[T]) orthonormalize(y, w []T, z []float64, pack []T) {
+	gemm.Gemm(true, false, f.k, f.k, f.dim, 1, f.v, f.ld, f.v, f.ld, false, w, f.k, gemm.Epilogue[T]{}, pack)
+	for i, v := range w {
+		z[i] = float64(v)
+	}
+	if !inverseRoot(f.k, z, least) {
+		f.gramSchmidt()
+		return
+	}
+	for i := range f.k {
+		for j := range f.k {
+			w[i*f.k+j] = 0
+			if j >= i {
+				w[i*f.k+j] = T(z[i*f.k+j])
+			}
+		}
+	}
+	gemm.Gemm(false, false, f.dim, f.k, f.k, 1, f.v, f.ld, w, f.k, false, y, f.k, gemm.Epilogue[T]{}, pack)
+	for i := range f.dim {
+		copy(f.row(i), y[i*f.k:][:f.k])
+	}
+}
+
+// gramSchmidt does so twice, since once leaves rounding. A column that depends on those before
+// it, which nothing but rounding is left of, gives way to an axis.
+func (f factor[T]) gramSchmidt() {
 	at := func(i, j int) *T { return &f.v[i*f.ld+j] }
 	dot := func(a, b int) (s float64) {
 		for i := range f.dim {
@@ -259,10 +286,17 @@ func (f factor[T]) orthonormalize() {
 func Shrink[T kernels.Float](alpha float64, m, dim, k int, h []T, ldh int, from []T, ldf int, y []T, ldy int) {
 	f := view(dim, k, from, ldf)
 	beta := f.smoothing(alpha)
-	for j, q := range f.tail(rowSpectrum) {
-		e := T(float64(q) / (float64(q) + beta))
+	var e [32]T
+	for j := 0; j < k; j += len(e) {
+		n := min(len(e), k-j)
+		for c, q := range f.tail(rowSpectrum)[j:][:n] {
+			e[c] = T(float64(q) / (float64(q) + beta))
+		}
 		for i := range m {
-			y[i*ldy+j] = e * h[i*ldh+j]
+			to := y[i*ldy+j:][:n]
+			for c, v := range h[i*ldh+j:][:n] {
+				to[c] = e[c%len(e)] * v
+			}
 		}
 	}
 }
@@ -274,14 +308,21 @@ func Norm[T kernels.Float](ones bool, m, d, k int, x []T, ldx int, h []T, ldh in
 	if ones {
 		whole += float64(m)
 	}
-	taken := 0.0
+	var taken [4]float64 // of columns 0, 4, 8, …; of 1, 5, …
 	for i := range m {
-		for j := range k {
-			a, b := float64(h[i*ldh+j]), float64(y[i*ldy+j])
-			taken += b * (2*a - b)
+		a, b := h[i*ldh:][:k], y[i*ldy:][:k]
+		for len(a) >= 4 && len(b) >= 4 {
+			for c := range taken {
+				taken[c] += float64(b[c]) * (2*float64(a[c]) - float64(b[c]))
+			}
+			a, b = a[4:], b[4:]
+		}
+		for c := range a {
+			taken[c&3] += float64(b[c]) * (2*float64(a[c]) - float64(b[c]))
 		}
 	}
-	if s := math.Sqrt(whole / (whole - taken)); s > 0 && !math.IsInf(s, 1) {
+	rest := whole - (taken[0] + taken[1] + (taken[2] + taken[3]))
+	if s := math.Sqrt(whole / rest); s > 0 && !math.IsInf(s, 1) {
 		return T(s)
 	}
 	return 1

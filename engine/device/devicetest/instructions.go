@@ -95,36 +95,29 @@ func (w *workbench) add(st program.State) *program.Tensor {
 // of is a state of the layout's float type.
 func (w *workbench) of(rows, cols int) *program.Tensor { return w.state(w.layout.DType, rows, cols) }
 
-// positive holds what can be a variance.
-func (w *workbench) positive(rows, cols int) *program.Tensor {
-	x := w.of(rows, cols)
+// filled holds f of the position and the value of each element of x.
+func (w *workbench) filled(x *program.Tensor, f func(i int, v float64) float64) *program.Tensor {
 	switch v := w.layout.Lookup(x.Name).Init.(type) {
 	case []float32:
 		for i := range v {
-			v[i] = 1 + v[i]
+			v[i] = float32(f(i, float64(v[i])))
 		}
 	case []float64:
 		for i := range v {
-			v[i] = 1 + v[i]
+			v[i] = f(i, v[i])
 		}
 	}
 	return x
 }
 
+// positive holds what can be a variance.
+func (w *workbench) positive(rows, cols int) *program.Tensor {
+	return w.filled(w.of(rows, cols), func(_ int, v float64) float64 { return 1 + v })
+}
+
 // labels is a vector of classes.
 func (w *workbench) labels() *program.Tensor {
-	x := w.of(1, m)
-	switch v := w.layout.Lookup(x.Name).Init.(type) {
-	case []float32:
-		for i := range v {
-			v[i] = float32(3 * i)
-		}
-	case []float64:
-		for i := range v {
-			v[i] = float64(3 * i)
-		}
-	}
-	return x
+	return w.filled(w.of(1, m), func(i int, _ float64) float64 { return float64(3 * i) })
 }
 
 // bytes is a data set that is half zeros.
@@ -201,19 +194,23 @@ func (w *workbench) update(o optim.Optimizer, rows, cols int) {
 	w.do(in)
 }
 
-// factor moves a factor, of k columns for rows of d, that starts with zeros.
+// factor moves a factor, of k columns for rows of d: one that has seen nothing at the start, and
+// otherwise one of eigenvalues that differ.
 func (w *workbench) factor(op program.Op, ones bool) {
 	r := ngsgd.Rule{Scale: m, Alpha: 4, History: 2000, Period: 4, Ones: ones}
-	f := w.scratch(w.layout.DType, r.Dim(d)+ngsgd.Tail, k)
-	w.do(program.Instr{Op: program.OpFill, Out: list{f}})
+	dim := r.Dim(d)
+	f := w.filled(w.of(dim+ngsgd.Tail, k), func(i int, v float64) float64 {
+		switch row, col := i/k, i%k; {
+		case op == program.OpFactorNext && row < dim && row == col:
+			return 1
+		case op == program.OpFactorNext && (row == dim || row == dim+1 && col == 0): // above rho, rho
+			return 1 + v
+		}
+		return 0
+	})
 	work, sums := r.Work(m, d, k)
-	do := func(op program.Op, f *program.Tensor) *program.Tensor {
-		return w.do(program.Instr{Op: op, Factor: r, In: list{w.of(m, d), f},
-			Out: list{w.of(f.Rows, k), w.scratch(w.layout.DType, 1, work), w.scratch(program.Float64, 1, sums)}})[0]
-	}
-	if f = do(program.OpFactorStart, f); op == program.OpFactorNext {
-		do(op, f)
-	}
+	w.do(program.Instr{Op: op, Factor: r, In: list{w.of(m, d), f},
+		Out: list{w.of(f.Rows, k), w.scratch(w.layout.DType, 1, work), w.scratch(program.Float64, 1, sums)}})
 }
 
 // decaying returns an optimizer with weight decay.
@@ -366,9 +363,13 @@ var examples = map[program.Op][]build{
 		w.do(program.Instr{Op: program.OpFactorNorm, Factor: ngsgd.Rule{Ones: true}, In: list{w.of(m, d), h, h}, Out: list{w.of(1, 1), w.scratch(w.layout.DType, 1, d)}})
 	}},
 	program.OpLeaveOneOut: {func(w *workbench) {
-		x := w.of(m, d)
-		gram := w.do(program.Instr{Op: program.OpGEMM, TransB: true, In: list{x, x}, Out: list{w.of(m, m)}})[0]
-		w.do(program.Instr{Op: program.OpLeaveOneOut, Alpha: 4, Dim: d, In: list{gram}, Out: list{w.of(m, m), w.state(program.Float64, m, m)}})
+		gram := w.filled(w.of(m, m), func(i int, v float64) float64 {
+			if i%(m+1) == 0 {
+				return m + v
+			}
+			return v
+		})
+		w.do(program.Instr{Op: program.OpLeaveOneOut, Alpha: 4, Dim: d, In: list{gram}, Out: list{w.of(m, m), w.scratch(program.Float64, 1, m*m)}})
 	}},
 	program.OpAccumulate: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpAccumulate, In: list{w.of(m, d)}, Out: list{w.state(program.Float64, 1, d)}})
