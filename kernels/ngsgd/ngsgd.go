@@ -24,8 +24,8 @@ const (
 	delta   = 5e-4  // rho's least share of the largest eigenvalue
 	always  = 10    // so many calls update whatever Period says
 	warm    = 3     // updates at the start
-	skew    = 1e6   // a ratio of squared eigenvalues from which rounding spoils the basis
 	least   = 0.1   // of a column's square, what the columns before must leave
+	oblique = 0.01  // the squared cosine of two columns that are far from orthogonal
 )
 
 // Rule is what a factor is of, and how it moves.
@@ -192,12 +192,9 @@ func update[T kernels.Float](r Rule, m, d int, x []T, ldx int, f factor[T], room
 	if trace-trace != 0 || !eigen(k, z, c, work) {
 		return
 	}
-	floor, floored := rho*(1-eta)*rho*(1-eta), false
 	roots := 0.0
 	for j := range k {
-		if c[j] < floor {
-			c[j], floored = floor, true
-		}
+		c[j] = max(c[j], rho*(1-eta)*rho*(1-eta))
 		roots += math.Sqrt(c[j])
 	}
 	for j := range k { // the largest first
@@ -207,9 +204,7 @@ func update[T kernels.Float](r Rule, m, d int, x []T, ldx int, f factor[T], room
 		}
 	}
 	gemm.Gemm(false, false, dim, k, k, 1, y, k, w, k, false, f.v, f.ld, gemm.Epilogue[T]{}, room.Pack)
-	if largest := c[k-1]; floored || largest > skew*c[0] {
-		f.orthonormalize(y, w, z, room.Pack)
-	}
+	f.orthonormalize(y, w, z, room.Pack) // rounding is as large as c's ratios
 	rho = (share*trace + (1-eta)*(float64(dim)*rho+total) - roots) / float64(dim-k)
 	rho = max(rho, epsilon, delta*math.Sqrt(c[k-1]))
 	for j := range k {
@@ -219,28 +214,37 @@ func update[T kernels.Float](r Rule, m, d int, x []T, ldx int, f factor[T], room
 }
 
 // orthonormalize makes the basis orthonormal by a triangular matrix, which Cholesky's method finds
-// from the products of its columns [k,k]; where that is not accurate by that of Gram and
-// Schmidt. It works in y [dim,k], w and z [k,k].
+// from the products of its columns [k,k]: again if they were far from orthogonal, or by the method
+// of Gram and Schmidt if too far. It works in y [dim,k], w and z [k,k].
 func (f factor[T]) orthonormalize(y, w []T, z []float64, pack []T) {
-	gemm.Gemm(true, false, f.k, f.k, f.dim, 1, f.v, f.ld, f.v, f.ld, false, w, f.k, gemm.Epilogue[T]{}, pack)
-	for i, v := range w {
-		z[i] = float64(v)
-	}
-	if !inverseRoot(f.k, z, least) {
-		f.gramSchmidt()
-		return
-	}
-	for i := range f.k {
-		for j := range f.k {
-			w[i*f.k+j] = 0
-			if j >= i {
-				w[i*f.k+j] = T(z[i*f.k+j])
+	k := f.k
+	for far, passes := true, 0; far && passes < 3; passes++ {
+		gemm.Gemm(true, false, k, k, f.dim, 1, f.v, f.ld, f.v, f.ld, false, w, k, gemm.Epilogue[T]{}, pack)
+		for i, v := range w {
+			z[i] = float64(v)
+		}
+		far = false
+		for i := range k {
+			for j := range i {
+				far = far || z[i*k+j]*z[i*k+j] > oblique*z[i*k+i]*z[j*k+j]
 			}
 		}
-	}
-	gemm.Gemm(false, false, f.dim, f.k, f.k, 1, f.v, f.ld, w, f.k, false, y, f.k, gemm.Epilogue[T]{}, pack)
-	for i := range f.dim {
-		copy(f.row(i), y[i*f.k:][:f.k])
+		if !inverseRoot(k, z, least) {
+			f.gramSchmidt()
+			return
+		}
+		for i := range k {
+			for j := range k {
+				w[i*k+j] = 0
+				if j >= i {
+					w[i*k+j] = T(z[i*k+j])
+				}
+			}
+		}
+		gemm.Gemm(false, false, f.dim, k, k, 1, f.v, f.ld, w, k, false, y, k, gemm.Epilogue[T]{}, pack)
+		for i := range f.dim {
+			copy(f.row(i), y[i*k:][:k])
+		}
 	}
 }
 
