@@ -18,8 +18,8 @@ import (
 // to the one before, and moves by a step of the power method every period steps, and at each of
 // the first ten. Simple, it is of the other rows of the same batch, and not kept.
 //
-// It helps where inputs are correlated or not centred, since the 1 takes part, at 1.5 to 2 times
-// the cost of a step; at low learning rates it is little else than SGD that is faster.
+// It helps where inputs are correlated or not centred, since the 1 takes part, at 2.3 times the
+// cost of a step of 784-100³-10 with batches of 60; the simple form takes 8 times.
 //
 // The algorithm is that of Kaldi (nnet3/natural-gradient-online.h), whose recipes take ranks of 20
 // and 80 for much wider layers, and gradients summed over the batch: what it takes for one row
