@@ -27,7 +27,7 @@ type Config struct {
 	Norms    []string // arms, as norm.Parse reads them, with the key lr besides the method's
 	Grad     string   // treatment where an arm does not say
 	// Settings are values of the normalizations' settings, by key, for every arm whose
-	// method has the key and whose name does not give it.
+	// method shares the key and whose name does not give it.
 	Settings map[string]string
 
 	Hidden     []int
@@ -247,7 +247,7 @@ func (c Config) spec(name string) (Spec, error) {
 		return Spec{}, err
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Settings)) {
-		if !norm.Has(a.Method, key) || slices.Contains(a.Given, key) {
+		if !norm.Shares(a.Method, key) || slices.Contains(a.Given, key) {
 			continue
 		}
 		if err := norm.Set(a.Method, key, c.Settings[key]); err != nil {
@@ -281,7 +281,7 @@ func (c Config) Unused() []string {
 			continue
 		}
 		for _, t := range norm.Settings(s.Method) {
-			used[t.Key] = used[t.Key] || !slices.Contains(a.Given, t.Key)
+			used[t.Key] = used[t.Key] || norm.Shares(s.Method, t.Key) && !slices.Contains(a.Given, t.Key)
 		}
 	}
 	used["grad"] = used["treatment"]

@@ -67,6 +67,10 @@ func p(in inputs) *G.Node { return in.p }
 // that it leaves to Gorgonia.
 var operations = map[string]func(in inputs) (*G.Node, error){
 	"mul":             func(in inputs) (*G.Node, error) { return G.Mul(in.x, in.w) },
+	"mul transposed":  func(in inputs) (*G.Node, error) { return G.Mul(G.Must(G.Transpose(in.x)), in.y) },
+	"mul by one":      func(in inputs) (*G.Node, error) { return G.Mul(in.x, G.Must(G.Transpose(in.y))) },
+	"mul of two":      func(in inputs) (*G.Node, error) { return G.Mul(G.Must(G.Transpose(in.w)), G.Must(G.Transpose(in.x))) },
+	"mul of itself":   func(in inputs) (*G.Node, error) { return G.Mul(in.x, G.Must(G.Transpose(in.x))) },
 	"add":             func(in inputs) (*G.Node, error) { return G.Add(in.x, in.y) },
 	"sub":             func(in inputs) (*G.Node, error) { return G.Sub(in.x, in.y) },
 	"hadamard":        func(in inputs) (*G.Node, error) { return G.HadamardProd(in.x, in.y) },

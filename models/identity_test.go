@@ -23,6 +23,7 @@ var identities = map[string]func(t *testing.T){
 	"batchnorm":   trains("batchnorm", formula(batchStandardized(1e-5, true))),
 	"meanonly":    trains("meanonly", formula(batchCentred(true))),
 	"frozen":      trains("frozen:rows=2000", givenStandardized(1e-5)),
+	"ngsgd":       testNGSGD,
 	"raiko":       testRaiko,
 	"layernorm":   testLayerNorm,
 	"groupnorm":   testGroupNorm,
@@ -166,8 +167,13 @@ func testPRONG(t *testing.T) {
 // same compares a rig's parameters with a plain network's.
 func same(t *testing.T, r *rig, p *plain) {
 	t.Helper()
+	within(t, r, p, 1e-11)
+}
+
+func within(t *testing.T, r *rig, p *plain, tol float64) {
+	t.Helper()
 	for k, layer := range r.mlp.Layers() {
-		close(t, layer+".weight", r.read(t, layer+".weight", 0), p.w[k].RawMatrix().Data, 1e-11)
-		close(t, layer+".bias", r.read(t, layer+".bias", 0), p.b[k].RawVector().Data, 1e-11)
+		close(t, layer+".weight", r.read(t, layer+".weight", 0), p.w[k].RawMatrix().Data, tol)
+		close(t, layer+".bias", r.read(t, layer+".bias", 0), p.b[k].RawVector().Data, tol)
 	}
 }

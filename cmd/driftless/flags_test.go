@@ -22,6 +22,7 @@ func TestFlagsThatChangeNothing(t *testing.T) {
 		{"train --norm center:naive --eps 0.1", []string{"--eps"}},
 		{"train --norm center:naive --stats ema --alpha 0.5 --interval 3", nil},
 		{"train --norm center:naive --alpha 0.5", []string{"--alpha"}},
+		{"train --norm ngsgd --alpha 0.5", []string{"--alpha"}}, // it has one of its own
 		{"train --norm center:naive --grad naive", []string{"--grad"}},
 		{"train --norm center --grad naive", nil},
 		{"train --norm whiten:naive --hidden 16 --eps 0.1 --interval 5 --stats full", nil},

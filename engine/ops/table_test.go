@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"driftless/kernels/ngsgd"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -189,6 +191,30 @@ var opCases = []opCase{
 		bad:   [][]tensor.Shape{each(sMat, sCol, sCol), each(sMat, sRow, sRow), each(sRow, sRow, sCol), each(sMat, sMat, sCol)},
 		build: func(n []*G.Node) (*G.Node, error) { return SubOuter(n[0], n[1], n[2]) },
 	}, {
+		name: "Rows", args: []arg{constant(matrixArg("x"))}, bad: [][]tensor.Shape{each(sCol), each(tensor.Shape{2, 3})},
+		build: func(n []*G.Node) (*G.Node, error) { return Rows(n[0], 1, 4) },
+	}, {
+		name: "Row", args: []arg{constant(matrixArg("x"))}, bad: [][]tensor.Shape{each(sCol), each(tensor.Shape{2, 3})},
+		build: func(n []*G.Node) (*G.Node, error) { return Row(n[0], 2) },
+	}, {
+		name: "FactorStart", args: []arg{{"factor", sFac, zero, false}, constant(matrixArg("x"))},
+		bad:   [][]tensor.Shape{each(sMat, sMat), each(sFac, sLog), each(sFac, sCol), each(tensor.Shape{6, 3}, sMat)},
+		build: func(n []*G.Node) (*G.Node, error) { return FactorStart(n[0], n[1], testRule) },
+	}, {
+		name: "FactorNext", args: []arg{{"factor", sFac, factorOf, false}, constant(matrixArg("x"))},
+		build: func(n []*G.Node) (*G.Node, error) { return FactorNext(n[0], n[1], testRule) },
+	}, {
+		name: "FactorShrink", args: []arg{{"h", tensor.Shape{testM, 2}, gaussian, true}, {"factor", sFac, factorOf, true}}, noSym: true,
+		bad:   [][]tensor.Shape{each(sMat, sFac), each(sCol, sFac), each(tensor.Shape{testM, 2}, tensor.Shape{3, 2})},
+		build: func(n []*G.Node) (*G.Node, error) { return FactorShrink(n[0], n[1], 4) },
+	}, {
+		name: "FactorNorm", args: []arg{matrixArg("x"), {"h", tensor.Shape{testM, 2}, smaller, true}, {"y", tensor.Shape{testM, 2}, smaller, true}}, noSym: true,
+		bad:   [][]tensor.Shape{each(sMat, sMat, sLog), each(sMat, sCol, sCol), each(sMat, tensor.Shape{2, 2}, tensor.Shape{2, 2})},
+		build: func(n []*G.Node) (*G.Node, error) { return FactorNorm(n[0], n[1], n[2], true) },
+	}, {
+		name: "LeaveOneOut", args: []arg{{"gram", sSqr, diagonal, true}}, noSym: true, bad: [][]tensor.Shape{each(sMat), each(sCol)},
+		build: func(n []*G.Node) (*G.Node, error) { return LeaveOneOut(n[0], 4, 5, true) },
+	}, {
 		name: "State", args: []arg{constant(matrixArg("n"))},
 		build: func(n []*G.Node) (*G.Node, error) { return State(n[0]) },
 	}, {
@@ -196,6 +222,20 @@ var opCases = []opCase{
 		bad:   [][]tensor.Shape{each(sMat, sCol), each(sMat, sLog)},
 		build: func(n []*G.Node) (*G.Node, error) { return Assign(n[0], n[1], 2, true) },
 	},
+}
+
+// sFac is the shape of a factor of rank 2 of rows of testD.
+var sFac = tensor.Shape{testD + ngsgd.Tail, 2}
+
+var testRule = ngsgd.Rule{Scale: 3, Alpha: 4, History: 50, Period: 2}
+
+func zero(*rand.Rand, int) float64 { return 0 }
+
+func smaller(r *rand.Rand, _ int) float64 { return r.NormFloat64() / 10 }
+
+// factorOf fills a factor that has seen something.
+func factorOf(_ *rand.Rand, i int) float64 {
+	return []float64{1, 0, 0, 1, 0, 0, 0.5, 0.25, 0.125, 0, 3, 0}[i]
 }
 
 // diagonal fills a positive definite matrix [testD,testD], diagonally dominant.

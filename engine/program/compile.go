@@ -482,6 +482,14 @@ func (c *compiler) updates(grads []*Tensor) error {
 	return nil
 }
 
+// rowsOf returns the rows from to to of scratch memory.
+func rowsOf(t *Tensor, from, to int, shape tensor.Shape) *Tensor {
+	v := *t
+	v.Rows, v.root, v.Shape = to-from, t, shape.Clone()
+	v.skip += from * t.LD * t.DType.Size()
+	return &v
+}
+
 // View returns t with another shape of the same size, without gaps between its rows.
 func View(t *Tensor, rows, cols int) *Tensor {
 	v := *t

@@ -25,10 +25,11 @@
 // Instructions that follow one another become one where nothing else reads what
 // lies between; each fused instruction has the bits of those that it replaces.
 //
-//	fuse.go       bias and activation into a matrix product; the step of SGD into the
-//	              product that is its gradient, which is then never stored
+//	fuse.go       a transpose, bias and activation into a matrix product; the step of SGD into
+//	              the product that is its gradient, which is then never stored
 //	fuse_norm.go  standardization with the trained scale and shift, forward and
-//	              backward; cross-entropy with its gradient; moving averages in place
+//	              backward; cross-entropy with its gradient; moving averages and
+//	              factors in place
 //	mask.go       a batch of bytes that is mostly zeros: its products skip them
 //	order.go      statistics due every T steps are computed every T steps; updates
 //	              move up to their gradient

@@ -21,6 +21,39 @@ func readers(b *Block) map[*Tensor]int {
 	return n
 }
 
+// fuseTransposes has matrix products read a matrix whose transpose nothing else reads.
+func fuseTransposes(b *Block) {
+	x := newIndex(b)
+	for i, t := range b.Instrs {
+		if t.Op != OpTranspose || t.Out[0].Space != SpaceScratch {
+			continue
+		}
+		from, to, end := t.In[0], t.Out[0], i+1
+		fits := x.readers(to, i+1, len(b.Instrs), func(k int, p *Instr) bool {
+			end = k
+			if p.Op != OpGEMM || slices.Contains(p.In[2:], to) {
+				return false
+			}
+			a, b := p.TransA != (p.In[0] == to), p.TransB != (p.In[1] == to)
+			return (p.In[0] == to || p.In[1] == to) && !(a && b) // a product of two transposes has few kernels
+		})
+		if !fits || x.isWritten(from, i+1, end) {
+			continue
+		}
+		x.readers(to, i+1, end+1, func(k int, p *Instr) bool {
+			for o, trans := range []*bool{&p.TransA, &p.TransB} {
+				if p.In[o] == to {
+					p.In[o], *trans = from, !*trans
+				}
+			}
+			x.set(k, p)
+			return true
+		})
+		x.remove(i)
+	}
+	x.sweep()
+}
+
 // fuseEpilogues moves what follows a matrix product into its epilogue: a bias
 // row, then an activation.
 func fuseEpilogues(b *Block) {

@@ -97,8 +97,8 @@ func fuseLoss(b *Block) {
 	}
 }
 
-// fuseAverages has a moving average write the state that it moves if its result is
-// only copied there.
+// fuseAverages has a moving average, or a factor's next, write the state that it moves if its
+// result is only copied there.
 func fuseAverages(b *Block) {
 	uses, x := readers(b), newIndex(b)
 	for i, c := range b.Instrs {
@@ -106,11 +106,11 @@ func fuseAverages(b *Block) {
 			continue
 		}
 		j := x.producer(c.In[0], i)
-		if j < 0 || b.Instrs[j].Op != OpEMA && b.Instrs[j].Op != OpEMARows || uses[c.In[0]] != 1 || max(1, c.Every) != max(1, b.Instrs[j].Every) {
+		if j < 0 || !table[b.Instrs[j].Op].moves || uses[c.In[0]] != 1 || max(1, c.Every) != max(1, b.Instrs[j].Every) {
 			continue
 		}
 		avg, state := b.Instrs[j], c.Out[0]
-		if !x.isRead(state, j, j+1) || x.isRead(state, j+1, i) || x.isWritten(state, j+1, i) {
+		if x.isRead(state, j+1, i) || x.isWritten(state, j+1, i) {
 			continue
 		}
 		avg.Out[0] = state

@@ -6,6 +6,7 @@ import (
 	"driftless/kernels/activation"
 	"driftless/kernels/elem"
 	"driftless/kernels/gather"
+	"driftless/kernels/ngsgd"
 )
 
 // Space says which memory a tensor lives in.
@@ -30,6 +31,7 @@ type Tensor struct {
 	Name       string // the state's name, or the node that it holds
 
 	root *Tensor // the buffer that this one is a view of, nil if its own
+	skip int     // bytes of that before the view
 }
 
 // Len returns the number of elements.
@@ -42,6 +44,9 @@ func (t *Tensor) Base() *Tensor {
 	}
 	return t
 }
+
+// Skip returns the bytes of Base before the tensor.
+func (t *Tensor) Skip() int { return t.skip }
 
 // Order says which rows of a data set a batch holds.
 type Order uint8
@@ -78,6 +83,8 @@ type Instr struct {
 	Total          int // of those, that the order goes through: all, or the sample's
 	Map            gather.Map
 	Rule           optim.Optimizer
+	Factor         ngsgd.Rule
+	Dim            int // of the rows that a gram matrix is of
 	Host           Host
 	Serial         bool     // Host may keep state between calls: replicas take turns
 	Update         bool     // of a matrix product: Out[0] is a parameter and takes the step of SGD

@@ -8,6 +8,7 @@ import (
 	"driftless/engine/ops"
 	"driftless/kernels/activation"
 	"driftless/kernels/elem"
+	"driftless/kernels/ngsgd"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -75,6 +76,8 @@ func simple(op G.Op) (in *Instr, ok bool) {
 		return &Instr{Op: OpRenormShift, Eps: op.Eps, Ramp: op.Ramp}, true
 	case ops.CorrectOp:
 		return &Instr{Op: OpCorrect}, true
+	case ops.FactorShrinkOp:
+		return &Instr{Op: OpFactorShrink, Alpha: op.Alpha}, true
 	case ops.CrossEntropyRowsOp:
 		return &Instr{Op: OpCrossEntropy}, true
 	case ops.CrossEntropyRowsGradOp:
@@ -241,6 +244,51 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		c.emit(&Instr{Op: OpCenterBy, In: in, Out: []*Tensor{centered}, Nodes: []string{name}})
 		c.emit(&Instr{Op: OpGEMM, TransA: true, In: []*Tensor{centered, centered}, Out: []*Tensor{product}, Nodes: []string{name}})
 		c.emit(&Instr{Op: OpBinary, Bin: elem.Mul, In: []*Tensor{product, c.constant(1 / float64(in[0].Rows))}, Out: []*Tensor{out}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
+	case ops.RowsOp:
+		x, err := c.tensor(Children(n)[0])
+		if err != nil {
+			return value{}, true, err
+		}
+		if x.Space != SpaceScratch { // only that can be viewed in part
+			whole := c.scratch(x.Shape, x.Name)
+			c.emit(&Instr{Op: OpCopy, In: []*Tensor{x}, Out: []*Tensor{whole}, Nodes: []string{name}})
+			x = whole
+		}
+		return value{t: rowsOf(x, op.From, op.To, n.Shape())}, true, nil
+
+	case ops.FactorOp: // factor, x
+		in, err := kids()
+		if err != nil {
+			return value{}, true, err
+		}
+		f, x := in[0], in[1]
+		out := c.scratch(n.Shape(), name)
+		work, sums := op.Rule.Work(x.Rows, x.Cols, f.Cols)
+		i := &Instr{Op: OpFactorNext, Factor: op.Rule, In: []*Tensor{x, f}, Out: []*Tensor{out, c.vector(work, "work"), c.accumulators(sums)}, Nodes: []string{name}}
+		if op.Start {
+			i.Op = OpFactorStart
+		}
+		c.emit(i)
+		return value{t: out}, true, nil
+
+	case ops.FactorNormOp:
+		in, err := kids()
+		if err != nil {
+			return value{}, true, err
+		}
+		out := c.scratch(n.Shape(), name)
+		c.emit(&Instr{Op: OpFactorNorm, Factor: ngsgd.Rule{Ones: op.Ones}, In: in, Out: []*Tensor{out, c.vector(in[0].Cols, "work")}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
+	case ops.LeaveOneOutOp:
+		in, err := kids()
+		if err != nil {
+			return value{}, true, err
+		}
+		out := c.scratch(n.Shape(), name)
+		c.emit(&Instr{Op: OpLeaveOneOut, Alpha: op.Alpha, Dim: op.Dim, Factor: ngsgd.Rule{Ones: op.Ones}, In: in, Out: []*Tensor{out, c.accumulators(out.Len())}, Nodes: []string{name}})
 		return value{t: out}, true, nil
 
 	case ops.StateOp:

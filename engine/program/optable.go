@@ -3,8 +3,10 @@ package program
 import (
 	"fmt"
 	"iter"
+	"math"
 
 	"driftless/kernels/activation"
+	"driftless/kernels/ngsgd"
 )
 
 // Op is the kind of an instruction: a row of the table below.
@@ -58,6 +60,11 @@ const (
 	OpCrossEntropyGrad
 	OpCrossEntropyBoth
 	OpCorrect
+	OpFactorStart
+	OpFactorNext
+	OpFactorShrink
+	OpFactorNorm
+	OpLeaveOneOut
 	OpAccumulate
 	OpAccumulateOuter
 	OpFromAccumulator
@@ -76,6 +83,7 @@ type row struct {
 	flops   func(in *Instr) float64 // floating-point operations of one execution, nil: none
 	state   []string                // control state that it reads
 	ends    bool                    // it ends a step, which all workers have to have begun
+	moves   bool                    // its first result can take the place of its operands
 	detail  func(in *Instr) string  // what its title says beside the name
 	check   func(in *Instr) error   // what it demands beside so many operands
 }
@@ -135,8 +143,8 @@ var table = [opEnd]row{
 	OpAffine:       {name: "affine", sig: "xhat[m,d] gamma[d] beta[d] → y[m,d]", share: elementwise, flops: each(2)},
 	OpScaleColumns: {name: "scale columns", sig: "g[m,d] gamma[d] → dx[m,d]", share: elementwise, flops: each(1)},
 	OpSquaredDev:   {name: "squared deviation", sig: "x[m,d] mean[d] → y[m,d]", share: elementwise, flops: each(2)},
-	OpEMA:          {name: "ema", sig: "old[m,d] new[m,d] → y[m,d]", share: elementwise, flops: each(2)},
-	OpEMARows:      {name: "ema of rows", sig: "old[d] new[m,d] → y[d]", share: byColumns, flops: each(3)}, // towards each row in turn
+	OpEMA:          {name: "ema", sig: "old[m,d] new[m,d] → y[m,d]", share: elementwise, moves: true, flops: each(2)},
+	OpEMARows:      {name: "ema of rows", sig: "old[d] new[m,d] → y[d]", share: byColumns, moves: true, flops: each(3)}, // towards each row in turn
 	OpRenormScale:  {name: "renorm scale", sig: "variance[m,d] running[m,d] steps → r[m,d]", share: elementwise, flops: each(10)},
 	OpRenormShift:  {name: "renorm shift", sig: "mean[m,d] running[m,d] variance[m,d] steps → y[m,d]", share: elementwise, flops: each(6)},
 
@@ -145,6 +153,14 @@ var table = [opEnd]row{
 	OpCrossEntropyGrad: {name: "cross entropy grad", sig: "logits[m,d] labels[m] scale[m] → dlogits[m,d]", share: byRows, flops: each(25)},
 	OpCrossEntropyBoth: {name: "cross entropy, grad", sig: "logits[m,d] labels[m] scale[m] → rows[m] dlogits[m,d]", share: byRows, flops: each(25)},
 	OpCorrect:          {name: "correct", sig: "logits[m,d] labels[m] → y[m]", share: byRows, flops: each(1)},
+
+	// The natural gradient (package kernels/ngsgd): a factor's start and its next, what its basis
+	// takes from rows, and by what the rest is rescaled; the matrix K of a single batch.
+	OpFactorStart:  {name: "factor start", sig: "x factor → start ~work ~sums", share: alone, check: checkFactor},
+	OpFactorNext:   {name: "factor next", sig: "x factor → next ~work ~sums", share: alone, moves: true, flops: factorFlops, check: checkFactor},
+	OpFactorShrink: {name: "factor shrink", sig: "h[m,d] factor → y[m,d]", share: byRows, flops: each(1), check: checkShrink},
+	OpFactorNorm:   {name: "factor norm", sig: "x h y → s ~work", share: alone, flops: each(2)},
+	OpLeaveOneOut:  {name: "leave one out", sig: "gram → k ~sums", share: alone, flops: func(in *Instr) float64 { return math.Pow(float64(in.In[0].Rows), 3) }},
 
 	// acc is float64: += the sum of the rows that count, += xᵀx of them; y = Scale·acc.
 	OpAccumulate:      {name: "accumulate", sig: "x[m,d] → &acc[d]", share: byColumns, flops: each(1)},
@@ -273,6 +289,13 @@ func maskedFlops(in *Instr) float64 {
 	return 2 * in.Density * float64(in.In[0].Cols) * float64(in.In[1].Rows) * float64(in.In[1].Cols)
 }
 
+// factorFlops is the mean over steps: an update takes three products with the batch or the
+// basis, two with a square matrix, and eigenvalues.
+func factorFlops(in *Instr) float64 {
+	m, dim, k := float64(in.In[0].Rows), float64(in.In[1].Rows-ngsgd.Tail), float64(in.In[1].Cols)
+	return (4*m*dim*k + 4*dim*k*k + 9*k*k*k) / float64(in.Factor.Period)
+}
+
 // ---- the title ----
 
 func productDetail(in *Instr) string {
@@ -335,6 +358,24 @@ func checkGather(in *Instr) error {
 func checkMasked(in *Instr) error {
 	if in.Values && len(in.In) < 3 {
 		return fmt.Errorf("the mask %q lacks its values", in.In[0].Name)
+	}
+	return nil
+}
+
+func checkFactor(in *Instr) error {
+	if err := in.Factor.Validate(); err != nil {
+		return err
+	}
+	x, f := in.In[0], in.In[1]
+	if dim := in.Factor.Dim(x.Cols); f.Rows != dim+ngsgd.Tail || f.Cols >= dim {
+		return fmt.Errorf("a factor of %d×%d is none of rows of %d", f.Rows, f.Cols, dim)
+	}
+	return nil
+}
+
+func checkShrink(in *Instr) error {
+	if h, f := in.In[0], in.In[1]; f.Rows <= ngsgd.Tail || f.Cols != h.Cols {
+		return fmt.Errorf("a factor of %d×%d has no basis of %d", f.Rows, f.Cols, h.Cols)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ type pass struct {
 
 // passes are run in this order.
 var passes = []pass{
+	{"fuse transposes", block(fuseTransposes)},
 	{"fuse epilogues", block(fuseEpilogues)},
 	{"fuse norms", block(fuseNorms)},
 	{"fuse loss", block(fuseLoss)},
@@ -30,6 +31,7 @@ func block(f func(*Block)) func(*Block, *Layout) { return func(b *Block, _ *Layo
 // order is what passes rely on: the first is done when the second begins.
 var order = [][2]string{
 	// They join instructions without a look at when those are due.
+	{"fuse transposes", "predicate"},
 	{"fuse epilogues", "predicate"},
 	{"fuse norms", "predicate"},
 	{"fuse loss", "predicate"},
@@ -40,7 +42,8 @@ var order = [][2]string{
 	{"fuse epilogues", "fuse updates"},
 	{"predicate", "fuse updates"},
 	{"hoist updates", "fuse updates"},
-	// They know dense products only.
+	// They know dense products only, and whether those take transposes.
+	{"fuse transposes", "fuse updates"},
 	{"fuse epilogues", "mask"},
 	{"fuse updates", "mask"},
 	// Buffers get their places when all instructions have theirs, and workers meet where

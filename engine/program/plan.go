@@ -20,7 +20,7 @@ func plan(b *Block) {
 			base := u.Tensor.Base()
 			u.Tensor.Space, u.Tensor.Off = base.Space, base.Off
 			if base.Space == SpaceScratch {
-				u.Tensor.Off = off[base]
+				u.Tensor.Off = off[base] + u.Tensor.Skip()
 			}
 		}
 	}

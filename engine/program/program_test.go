@@ -102,7 +102,8 @@ func TestScratchIsNeverShared(t *testing.T) {
 }
 
 // key tells values apart; a view has its buffer's.
-func key(t *program.Tensor) string { return fmt.Sprint(t.Off, "/", t.Len()) }
+// key names the buffer that a tensor is, or is a part of.
+func key(t *program.Tensor) string { return fmt.Sprint(t.Base().Off, "/", t.Base().Len()) }
 
 // TestUpdatesComeAfterReads: a parameter is never read after its update, and the
 // update follows its gradient.
@@ -183,6 +184,41 @@ func TestFusion(t *testing.T) {
 	for line := range strings.Lines(bn.String()) {
 		if len([]rune(line)) > 81 {
 			t.Errorf("a line of the listing is longer than 80 columns: %s", line)
+		}
+	}
+}
+
+// TestTransposedOperands: products read matrices transposed, unless the transpose is there
+// anyway, or both operands would be.
+func TestTransposedOperands(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		build func(a, b, at, bt *G.Node) *G.Node
+		want  int // transposes that are left
+	}{
+		{"left", func(_, b, at, _ *G.Node) *G.Node { return G.Must(G.Mul(at, b)) }, 0},
+		{"right", func(a, _, _, bt *G.Node) *G.Node { return G.Must(G.Mul(a, bt)) }, 0},
+		{"both", func(_, _, at, bt *G.Node) *G.Node { return G.Must(G.Mul(at, bt)) }, 1},
+		{"shared by products", func(a, b, at, _ *G.Node) *G.Node { return G.Must(G.Add(G.Must(G.Mul(at, b)), G.Must(G.Mul(a, at)))) }, 0},
+		{"shared", func(_, b, at, _ *G.Node) *G.Node { return G.Must(G.Add(G.Must(G.Mul(at, b)), at)) }, 1},
+	} {
+		g, l := G.NewGraph(), program.NewLayout(program.Float32)
+		var in []*G.Node
+		for _, name := range []string{"a", "b"} {
+			in = append(in, G.NewMatrix(g, tensor.Float32, G.WithShape(3, 3), G.WithName(name)))
+			must(t, addState(l, name, 3, 3))
+		}
+		y := c.build(in[0], in[1], G.Must(G.Transpose(in[0])), G.Must(G.Transpose(in[1])))
+		p, err := program.Compile(l, program.Spec{Graph: g, Outputs: []program.Output{{Node: y, Name: "y"}}})
+		must(t, err)
+		got := 0
+		for _, in := range p.Blocks[0].Instrs {
+			if in.Op == program.OpTranspose {
+				got++
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %d transposes, want %d:\n%v", c.name, got, c.want, p)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -12,7 +13,8 @@ import (
 //
 //	arm:"key" help:"what it is, with its unit"
 //
-// of types float64, int, bool (on, off), and named strings. Two keys are words of an
+// of types float64, int, bool (on, off), and named strings. With "key,own" the key has
+// another meaning for the method than for others, and a value for all arms does not reach it. Two keys are words of an
 // arm's name and not key=value: affine and treatment.
 const (
 	keyAffine    = "affine"
@@ -22,6 +24,7 @@ const (
 // Setting is one setting of a method.
 type Setting struct {
 	Key, Help string
+	own       bool
 	value     reflect.Value
 }
 
@@ -80,8 +83,9 @@ func settings(m Method) []Setting {
 	v := reflect.ValueOf(m).Elem()
 	var out []Setting
 	for _, f := range reflect.VisibleFields(v.Type()) {
-		if key := f.Tag.Get("arm"); key != "" {
-			out = append(out, Setting{key, f.Tag.Get("help"), v.FieldByIndex(f.Index)})
+		if tag := f.Tag.Get("arm"); tag != "" {
+			key, option, _ := strings.Cut(tag, ",")
+			out = append(out, Setting{key, f.Tag.Get("help"), option == "own", v.FieldByIndex(f.Index)})
 		}
 	}
 	return out
@@ -95,6 +99,12 @@ func Has(m Method, key string) bool {
 		}
 	}
 	return false
+}
+
+// Shares reports whether a method has a setting of that key, in use or not, which means
+// what it means for other methods.
+func Shares(m Method, key string) bool {
+	return slices.ContainsFunc(settings(m), func(s Setting) bool { return s.Key == key && !s.own })
 }
 
 // Set gives a setting a value, as an arm's name has it. It fails for a key that the method
@@ -137,12 +147,12 @@ func Set(m Method, key, text string) error {
 	return Unknown("setting of "+m.Name(), key, keys)
 }
 
-// Check reports why no registered method can have that value of a setting.
+// Check reports why no registered method that shares a setting can have that value of it.
 func Check(key, text string) error {
 	var first error
 	for _, i := range Infos() {
 		m := i.New()
-		if !Has(m, key) {
+		if !Shares(m, key) {
 			continue
 		}
 		err := Set(m, key, text)

@@ -8,6 +8,7 @@ import (
 	"driftless/kernels/elem"
 	"driftless/kernels/gemm"
 	"driftless/kernels/loss"
+	"driftless/kernels/ngsgd"
 	"driftless/kernels/norm"
 )
 
@@ -150,6 +151,21 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 			loss.Correct(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].rows1(e, q), a.y[0].rows1(e, q))
 		}),
 
+		program.OpFactorStart: (*binder[T]).factor,
+		program.OpFactorNext:  (*binder[T]).factor,
+		program.OpFactorShrink: part(func(a *args[T], e *env, q rect) {
+			f := a.x[1]
+			ngsgd.Shrink(a.Alpha, q.m, f.rows-ngsgd.Tail, q.d, a.x[0].in(e, q), a.x[0].ld, f.of(e), f.ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpFactorNorm: part(func(a *args[T], e *env, _ rect) {
+			x, h, y := a.x[0], a.x[1], a.x[2]
+			a.y[0].of(e)[0] = ngsgd.Norm(a.Factor.Ones, x.rows, x.cols, h.cols, x.of(e), x.ld, h.of(e), h.ld, y.of(e), y.ld, a.y[1].of(e))
+		}),
+		program.OpLeaveOneOut: part(func(a *args[T], e *env, _ rect) {
+			g, k := a.x[0], a.y[0]
+			ngsgd.LeaveOneOut(a.Alpha, a.Factor.Ones, g.rows, a.Dim, g.of(e), g.ld, k.of(e), k.ld, a.w[1].of(e))
+		}),
+
 		program.OpAccumulate: part(func(a *args[T], e *env, q rect) {
 			norm.AddColumnSums(e.valid, q.d, a.x[0].in(e, q), a.x[0].ld, a.w[0].cols1(e, q))
 		}),
@@ -253,6 +269,20 @@ func (b *binder[T]) unary(in *program.Instr) do {
 		for i := range runs {
 			elem.Map(a.Un, a.x[0].run(e, q, i, n), a.y[0].run(e, q, i, n))
 		}
+	}
+}
+
+// factor moves a factor of the natural gradient.
+func (b *binder[T]) factor(in *program.Instr) do {
+	a, rule := argsOf[T](in), in.Factor
+	x, f, to, move := a.x[0], a.x[1], a.y[0], ngsgd.Next[T]
+	if in.Op == program.OpFactorStart {
+		move = ngsgd.Start[T]
+	}
+	pack := b.pack(rule.Pack(x.rows, x.cols, f.cols))
+	return func(e *env, _, _ int) {
+		move(rule, x.rows, x.cols, f.cols, x.of(e), x.ld, f.of(e), f.ld, to.of(e), to.ld,
+			ngsgd.Room[T]{Work: a.y[1].of(e), Sums: a.w[2].of(e), Pack: pack(e)})
 	}
 }
 

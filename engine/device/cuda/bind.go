@@ -235,7 +235,7 @@ func (o *operand) settle(scratch map[*program.Tensor]int) {
 	}
 	o.off = o.tensor.Off
 	if o.tensor.Space == program.SpaceScratch {
-		o.off = scratch[o.tensor.Base()]
+		o.off = scratch[o.tensor.Base()] + o.tensor.Skip()
 	}
 }
 

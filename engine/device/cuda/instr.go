@@ -68,6 +68,12 @@ var bindings = map[program.Op]binding{
 	program.OpCrossEntropyBoth: kernel("cross_entropy_both"),
 	program.OpCorrect:          kernel("correct"),
 
+	program.OpFactorStart:  onHost,
+	program.OpFactorNext:   onHost,
+	program.OpFactorShrink: onHost,
+	program.OpFactorNorm:   onHost,
+	program.OpLeaveOneOut:  onHost,
+
 	program.OpAccumulate:      (*binder).accumulate,
 	program.OpAccumulateOuter: (*binder).accumulateOuter,
 	program.OpFromAccumulator: kernel("from_accumulator"),

@@ -14,6 +14,7 @@ import (
 	"driftless/kernels/activation"
 	"driftless/kernels/elem"
 	"driftless/kernels/gather"
+	"driftless/kernels/ngsgd"
 )
 
 // Example is a Program of one instruction, and of what it needs to run, over a layout of
@@ -94,36 +95,29 @@ func (w *workbench) add(st program.State) *program.Tensor {
 // of is a state of the layout's float type.
 func (w *workbench) of(rows, cols int) *program.Tensor { return w.state(w.layout.DType, rows, cols) }
 
-// positive holds what can be a variance.
-func (w *workbench) positive(rows, cols int) *program.Tensor {
-	x := w.of(rows, cols)
+// filled holds f of the position and the value of each element of x.
+func (w *workbench) filled(x *program.Tensor, f func(i int, v float64) float64) *program.Tensor {
 	switch v := w.layout.Lookup(x.Name).Init.(type) {
 	case []float32:
 		for i := range v {
-			v[i] = 1 + v[i]
+			v[i] = float32(f(i, float64(v[i])))
 		}
 	case []float64:
 		for i := range v {
-			v[i] = 1 + v[i]
+			v[i] = f(i, v[i])
 		}
 	}
 	return x
 }
 
+// positive holds what can be a variance.
+func (w *workbench) positive(rows, cols int) *program.Tensor {
+	return w.filled(w.of(rows, cols), func(_ int, v float64) float64 { return 1 + v })
+}
+
 // labels is a vector of classes.
 func (w *workbench) labels() *program.Tensor {
-	x := w.of(1, m)
-	switch v := w.layout.Lookup(x.Name).Init.(type) {
-	case []float32:
-		for i := range v {
-			v[i] = float32(3 * i)
-		}
-	case []float64:
-		for i := range v {
-			v[i] = float64(3 * i)
-		}
-	}
-	return x
+	return w.filled(w.of(1, m), func(i int, _ float64) float64 { return float64(3 * i) })
 }
 
 // bytes is a data set that is half zeros.
@@ -198,6 +192,25 @@ func (w *workbench) update(o optim.Optimizer, rows, cols int) {
 		in.Out = append(in.Out, w.positive(rows, cols))
 	}
 	w.do(in)
+}
+
+// factor moves a factor, of k columns for rows of d: one that has seen nothing at the start, and
+// otherwise one of eigenvalues that differ.
+func (w *workbench) factor(op program.Op, ones bool) {
+	r := ngsgd.Rule{Scale: m, Alpha: 4, History: 2000, Period: 4, Ones: ones}
+	dim := r.Dim(d)
+	f := w.filled(w.of(dim+ngsgd.Tail, k), func(i int, v float64) float64 {
+		switch row, col := i/k, i%k; {
+		case op == program.OpFactorNext && row < dim && row == col:
+			return 1
+		case op == program.OpFactorNext && (row == dim || row == dim+1 && col == 0): // above rho, rho
+			return 1 + v
+		}
+		return 0
+	})
+	work, sums := r.Work(m, d, k)
+	w.do(program.Instr{Op: op, Factor: r, In: list{w.of(m, d), f},
+		Out: list{w.of(f.Rows, k), w.scratch(w.layout.DType, 1, work), w.scratch(program.Float64, 1, sums)}})
 }
 
 // decaying returns an optimizer with weight decay.
@@ -339,6 +352,24 @@ var examples = map[program.Op][]build{
 	}},
 	program.OpCorrect: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpCorrect, In: list{w.of(m, d), w.labels()}, Out: list{w.of(1, m)}})
+	}},
+	program.OpFactorStart: {func(w *workbench) { w.factor(program.OpFactorStart, false) }, func(w *workbench) { w.factor(program.OpFactorStart, true) }},
+	program.OpFactorNext:  {func(w *workbench) { w.factor(program.OpFactorNext, false) }, func(w *workbench) { w.factor(program.OpFactorNext, true) }},
+	program.OpFactorShrink: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpFactorShrink, Alpha: 4, In: list{w.of(m, k), w.positive(d+ngsgd.Tail, k)}, Out: list{w.of(m, k)}})
+	}},
+	program.OpFactorNorm: {func(w *workbench) {
+		h := w.of(m, k)
+		w.do(program.Instr{Op: program.OpFactorNorm, Factor: ngsgd.Rule{Ones: true}, In: list{w.of(m, d), h, h}, Out: list{w.of(1, 1), w.scratch(w.layout.DType, 1, d)}})
+	}},
+	program.OpLeaveOneOut: {func(w *workbench) {
+		gram := w.filled(w.of(m, m), func(i int, v float64) float64 {
+			if i%(m+1) == 0 {
+				return m + v
+			}
+			return v
+		})
+		w.do(program.Instr{Op: program.OpLeaveOneOut, Alpha: 4, Dim: d, In: list{gram}, Out: list{w.of(m, m), w.scratch(program.Float64, 1, m*m)}})
 	}},
 	program.OpAccumulate: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpAccumulate, In: list{w.of(m, d)}, Out: list{w.state(program.Float64, 1, d)}})
