@@ -6,6 +6,7 @@ import (
 	"driftless/kernels/activation"
 	"driftless/kernels/elem"
 	"driftless/kernels/gather"
+	"driftless/kernels/whiten"
 )
 
 // Space says which memory a tensor lives in.
@@ -73,6 +74,8 @@ type Instr struct {
 	Eps            float64
 	Alpha, Scale   float64
 	Ramp           ops.Ramp
+	Factor         whiten.Factor
+	Root           whiten.Root
 	Order          Order
 	All            int // rows of the data set
 	Total          int // of those, that the order goes through: all, or the sample's

@@ -1,6 +1,8 @@
 package whiten
 
 import (
+	"fmt"
+
 	"driftless/kernels"
 	"driftless/kernels/gemm"
 )
@@ -15,7 +17,14 @@ const (
 	Both
 )
 
-func (f Factor) String() string { return [...]string{"A", "Aᵀ", "A + Aᵀ"}[f] }
+func (f Factor) String() string { return name(int(f), "A", "Aᵀ", "A + Aᵀ") }
+
+func name(i int, names ...string) string {
+	if i < len(names) {
+		return names[i]
+	}
+	return fmt.Sprint(i)
+}
 
 // ProductScratch returns how many elements of scratch [Product] needs for m rows and blocks of n.
 func ProductScratch(m, n int) int { return n*n + gemm.Scratch(false, false, m, n, n) }

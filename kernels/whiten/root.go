@@ -26,7 +26,7 @@ const (
 	Newton
 )
 
-func (f Form) String() string { return [...]string{"zca", "pca", "newton"}[f] }
+func (f Form) String() string { return name(int(f), "zca", "pca", "newton") }
 
 // Decomposes reports whether the form needs an eigen-decomposition.
 func (f Form) Decomposes() bool { return f != Newton }
@@ -61,6 +61,19 @@ func (r Root) Kept() int {
 		return r.Steps * room(r.N)
 	}
 	return r.N + r.N*r.N
+}
+
+// Flops returns about how many operations one root takes, and GradFlops its gradient.
+func (r Root) Flops() float64 { return r.cubes(12, 6) }
+
+// GradFlops: see Flops.
+func (r Root) GradFlops() float64 { return r.cubes(8, 12) }
+
+func (r Root) cubes(decomposed, step float64) float64 {
+	if r.Form == Newton {
+		decomposed = step * float64(r.Steps-1)
+	}
+	return decomposed * math.Pow(float64(r.N), 3)
 }
 
 // Work is how many numbers of room both need.
