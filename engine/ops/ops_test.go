@@ -431,6 +431,8 @@ func TestHashcodes(t *testing.T) {
 				f.SetFloat(math.Nextafter(f.Float(), 2))
 			case reflect.Int:
 				f.SetInt(f.Int() + 1)
+			case reflect.Uint8:
+				f.SetUint(f.Uint() + 1)
 			case reflect.Bool:
 				f.SetBool(!f.Bool())
 			default:

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"driftless/kernels/ngsgd"
+	"driftless/kernels/whiten"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -45,6 +46,9 @@ var (
 	sSqr  = tensor.Shape{testD, testD}
 	sOne  = tensor.Shape{1}
 	sNone = tensor.Shape{}
+
+	sGroups = tensor.Shape{testM, 4} // two groups of two columns
+	sBlocks = tensor.Shape{4, 2}     // their blocks
 )
 
 func matrixArg(name string) arg              { return arg{name, sMat, gaussian, true} }
@@ -215,6 +219,41 @@ var opCases = []opCase{
 		name: "LeaveOneOut", args: []arg{{"gram", sSqr, diagonal, true}}, noSym: true, bad: [][]tensor.Shape{each(sMat), each(sCol)},
 		build: func(n []*G.Node) (*G.Node, error) { return LeaveOneOut(n[0], 4, 5, true) },
 	}, {
+		name: "GroupProduct", args: []arg{{"x", sGroups, gaussian, true}, {"a", sBlocks, gaussian, true}},
+		bad:   [][]tensor.Shape{each(sGroups, sGroups), each(sGroups, tensor.Shape{3, 3}), each(sCol, sBlocks), each(sGroups, sCol), each(sGroups, tensor.Shape{4, 3})},
+		build: func(n []*G.Node) (*G.Node, error) { return GroupProduct(n[0], n[1]) },
+	}, {
+		name: "GroupProduct", args: []arg{{"x", sGroups, gaussian, true}, {"a", sBlocks, gaussian, true}}, noSym: true,
+		build: func(n []*G.Node) (*G.Node, error) {
+			return apply(GroupProductOp{Factor: whiten.Both, Scale: 0.3}, n...)
+		},
+	}, {
+		name: "GroupOuter", args: []arg{{"x", sGroups, gaussian, true}, {"y", sGroups, gaussian, true}}, noSym: true,
+		bad:   [][]tensor.Shape{each(sGroups, sMat), each(sCol, sCol), each(sMat, sMat)},
+		build: func(n []*G.Node) (*G.Node, error) { return apply(GroupOuterOp{Columns: 2, Scale: 0.3}, n...) },
+	}, {
+		name: "GroupCovariance", args: []arg{{"c", sGroups, gaussian, true}}, bad: badMatrix,
+		build: func(n []*G.Node) (*G.Node, error) { return GroupCovariance(n[0], 2) },
+	}, {
+		name: "InverseRoot", args: []arg{{"cov", sBlocks, definite, true}}, bad: append([][]tensor.Shape{each(sMat)}, badMatrix...),
+		build: func(n []*G.Node) (*G.Node, error) { return InverseRoot(n[0], whiten.ZCA, 0.1, 0) },
+	}, {
+		name: "InverseRoot", args: []arg{{"cov", sBlocks, definite, true}},
+		build: func(n []*G.Node) (*G.Node, error) { return InverseRoot(n[0], whiten.PCA, 0.1, 0) },
+	}, {
+		name: "InverseRoot", args: []arg{{"cov", sBlocks, definite, true}},
+		build: func(n []*G.Node) (*G.Node, error) { return InverseRoot(n[0], whiten.Newton, 0.1, 3) },
+	}, {
+		name: "InverseRootGrad", args: []arg{{"cov", sBlocks, definite, true}, {"root", sBlocks, gaussian, true}, {"g", sBlocks, gaussian, true}}, noSym: true,
+		bad: [][]tensor.Shape{each(sBlocks, sBlocks, sMat), each(sMat, sMat, sMat)},
+		build: func(n []*G.Node) (*G.Node, error) {
+			return apply(InverseRootGradOp{Of: InverseRootOp{Form: whiten.ZCA, Eps: 0.1}}, n...)
+		},
+	}, {
+		name: "DiagonalBlocks", args: []arg{{"x", tensor.Shape{4, 4}, gaussian, true}}, noSym: true,
+		bad:   append([][]tensor.Shape{each(sGroups), each(sSqr)}, badMatrix...),
+		build: func(n []*G.Node) (*G.Node, error) { return DiagonalBlocks(n[0], 2) },
+	}, {
 		name: "State", args: []arg{constant(matrixArg("n"))},
 		build: func(n []*G.Node) (*G.Node, error) { return State(n[0]) },
 	}, {
@@ -244,6 +283,17 @@ func diagonal(r *rand.Rand, i int) float64 {
 		return 2 + r.Float64()
 	}
 	return 0.1 * math.Sin(float64(i/testD+i%testD)) // symmetric in row and column
+}
+
+// definite fills blocks of [2,2] like diagonal, with eigenvalues apart.
+func definite(r *rand.Rand, i int) float64 {
+	switch i % 4 {
+	case 0:
+		return 2 + r.Float64()
+	case 3:
+		return 0.5 + r.Float64()
+	}
+	return 0.3
 }
 
 // data returns the arguments of the case, the same on every call.

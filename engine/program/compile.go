@@ -138,7 +138,7 @@ type compiler struct {
 }
 
 // stats are the by-products of a normalization's forward pass.
-type stats struct{ mean, variance, invStd *Tensor }
+type stats struct{ mean, variance, invStd, kept *Tensor }
 
 func newCompiler(l *Layout, s Spec) *compiler {
 	return &compiler{l: l, spec: s, stock: stock(), b: &Block{Name: s.Name, Rounds: max(1, s.Rounds)},

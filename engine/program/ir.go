@@ -7,6 +7,7 @@ import (
 	"driftless/kernels/elem"
 	"driftless/kernels/gather"
 	"driftless/kernels/ngsgd"
+	"driftless/kernels/whiten"
 )
 
 // Space says which memory a tensor lives in.
@@ -78,6 +79,8 @@ type Instr struct {
 	Eps            float64
 	Alpha, Scale   float64
 	Ramp           ops.Ramp
+	Take           whiten.Factor // of blocks
+	Root           whiten.Root
 	Order          Order
 	All            int // rows of the data set
 	Total          int // of those, that the order goes through: all, or the sample's

@@ -74,6 +74,10 @@ func simple(op G.Op) (in *Instr, ok bool) {
 		return &Instr{Op: OpRenormScale, Eps: op.Eps, Ramp: op.Ramp}, true
 	case ops.RenormShiftOp:
 		return &Instr{Op: OpRenormShift, Eps: op.Eps, Ramp: op.Ramp}, true
+	case ops.GroupProductOp:
+		return &Instr{Op: OpGroupProduct, Take: op.Factor, Scale: op.Scale}, true
+	case ops.GroupOuterOp:
+		return &Instr{Op: OpGroupOuter, Scale: op.Scale}, true
 	case ops.CorrectOp:
 		return &Instr{Op: OpCorrect}, true
 	case ops.FactorShrinkOp:
@@ -157,6 +161,42 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		}
 		out := c.scratch(n.Shape(), name)
 		c.emit(&Instr{Op: OpRescaleGrad, In: append(in, st.invStd), Out: []*Tensor{out}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
+	case ops.GroupCovarianceOp:
+		in, err := kids()
+		if err != nil {
+			return value{}, true, err
+		}
+		out := c.scratch(n.Shape(), name)
+		c.emit(&Instr{Op: OpGroupOuter, Scale: 1 / float64(in[0].Rows), In: []*Tensor{in[0], in[0]}, Out: []*Tensor{out}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
+	case ops.InverseRootOp:
+		in, err := kids()
+		if err != nil {
+			return value{}, true, err
+		}
+		root := op.Root(in[0].Cols)
+		kept := c.scratch(tensor.Shape{in[0].Rows / in[0].Cols, root.Kept()}, "kept")
+		kept.DType = Float64
+		c.stats[n] = &stats{kept: kept}
+		out := c.scratch(n.Shape(), name)
+		c.emit(&Instr{Op: OpInverseRoot, Root: root, In: in, Out: []*Tensor{out, kept}, Nodes: []string{name}})
+		return value{t: out}, true, nil
+
+	case ops.InverseRootGradOp: // cov, root, g
+		ch := Children(n)
+		in, err := kids()
+		if err != nil {
+			return value{}, true, err
+		}
+		st := c.stats[ch[1]]
+		if st == nil {
+			return value{}, false, nil
+		}
+		out := c.scratch(n.Shape(), name)
+		c.emit(&Instr{Op: OpInverseRootGrad, Root: op.Of.Root(in[0].Cols), In: []*Tensor{in[0], st.kept, in[2]}, Out: []*Tensor{out}, Nodes: []string{name}})
 		return value{t: out}, true, nil
 
 	case ops.ColumnMeanOp:

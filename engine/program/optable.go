@@ -56,6 +56,10 @@ const (
 	OpEMARows
 	OpRenormScale
 	OpRenormShift
+	OpGroupProduct
+	OpGroupOuter
+	OpInverseRoot
+	OpInverseRootGrad
 	OpCrossEntropy
 	OpCrossEntropyGrad
 	OpCrossEntropyBoth
@@ -147,6 +151,13 @@ var table = [opEnd]row{
 	OpEMARows:      {name: "ema of rows", sig: "old[d] new[m,d] → y[d]", share: byColumns, moves: true, flops: each(3)}, // towards each row in turn
 	OpRenormScale:  {name: "renorm scale", sig: "variance[m,d] running[m,d] steps → r[m,d]", share: elementwise, flops: each(10)},
 	OpRenormShift:  {name: "renorm shift", sig: "mean[m,d] running[m,d] variance[m,d] steps → y[m,d]", share: elementwise, flops: each(6)},
+
+	// Of groups of columns, which have blocks [n,n] below one another; kept has a row a group.
+	OpGroupProduct: {name: "group product", sig: "x[m,d] blocks → y[m,d]", share: byRows, flops: groupFlops, detail: factorDetail, check: checkGroups},
+	OpGroupOuter:   {name: "group outer", sig: "x y → blocks[m,d]", share: byRows, flops: groupFlops, check: checkGroups},
+	OpInverseRoot:  {name: "inverse root", sig: "cov → root kept[m,d]", share: byRows, flops: rootFlops, detail: rootDetail, check: checkRoot},
+	OpInverseRootGrad: {name: "inverse root grad", sig: "cov kept[m,d] droot → dcov", share: byRows, flops: rootFlops, detail: rootDetail,
+		check: checkRoot},
 
 	// scale has one element, or one a row.
 	OpCrossEntropy:     {name: "cross entropy", sig: "logits[m,d] labels[m] → rows[m]", share: byRows, flops: each(25)},
@@ -296,6 +307,31 @@ func factorFlops(in *Instr) float64 {
 	return (4*m*dim*k + 4*dim*k*k + 9*k*k*k) / float64(in.Factor.Period)
 }
 
+// groupFlops counts two operations for each product of a product with blocks.
+func groupFlops(in *Instr) float64 {
+	x, b := in.In[0], in.In[1]
+	if in.Op == OpGroupOuter {
+		b = in.Out[0]
+	}
+	return 2 * float64(x.Len()) * float64(b.Cols)
+}
+
+func rootFlops(in *Instr) float64 {
+	each := in.Root.Flops()
+	if in.Op == OpInverseRootGrad {
+		each = in.Root.GradFlops()
+	}
+	return each * float64(keptOf(in).Rows)
+}
+
+// keptOf is what a root keeps for its gradient.
+func keptOf(in *Instr) *Tensor {
+	if in.Op == OpInverseRootGrad {
+		return in.In[1]
+	}
+	return in.Out[1]
+}
+
 // ---- the title ----
 
 func productDetail(in *Instr) string {
@@ -315,6 +351,8 @@ func productDetail(in *Instr) string {
 func binaryDetail(in *Instr) string { return in.Bin.String() }
 func unaryDetail(in *Instr) string  { return in.Un.String() }
 func actDetail(in *Instr) string    { return in.Act.String() }
+func factorDetail(in *Instr) string { return "x·(" + in.Take.String() + ")" }
+func rootDetail(in *Instr) string   { return in.Root.Form.String() }
 func updateDetail(in *Instr) string { return string(in.Rule.Kind) }
 
 // ---- demands ----
@@ -376,6 +414,29 @@ func checkFactor(in *Instr) error {
 func checkShrink(in *Instr) error {
 	if h, f := in.In[0], in.In[1]; f.Rows <= ngsgd.Tail || f.Cols != h.Cols {
 		return fmt.Errorf("a factor of %d×%d has no basis of %d", f.Rows, f.Cols, h.Cols)
+	}
+	return nil
+}
+
+// checkGroups demands blocks that go with a matrix's columns.
+func checkGroups(in *Instr) error {
+	x, b := in.In[0], in.In[1]
+	if in.Op == OpGroupOuter {
+		b = in.Out[0]
+	}
+	if b.Rows != x.Cols || b.Rows%b.Cols != 0 {
+		return fmt.Errorf("%d×%d are no blocks for the groups of %d columns", b.Rows, b.Cols, x.Cols)
+	}
+	return nil
+}
+
+func checkRoot(in *Instr) error {
+	if err := in.Root.Check(); err != nil {
+		return err
+	}
+	c, kept := in.In[0], keptOf(in)
+	if c.Cols != in.Root.N || c.Rows != kept.Rows*in.Root.N || kept.Cols != in.Root.Kept() || kept.DType != Float64 {
+		return fmt.Errorf("%d×%d are no blocks of %d rows of which %d×%d numbers of %v are kept", c.Rows, c.Cols, in.Root.N, kept.Rows, kept.Cols, kept.DType)
 	}
 	return nil
 }

@@ -87,6 +87,9 @@ func (r Running) trackOne(state, now *G.Node, scale float64) error {
 // meanPass estimates a running mean.
 var meanPass = Pass{Into: "running_mean"}
 
+// covPass estimates a covariance [width, width], after the mean.
+var covPass = Pass{Into: "covariance", Outer: true, Node: func(s *Scope, x *G.Node) (*G.Node, error) { return ops.CenterBy(x, s.RunningMean()) }}
+
 // varPass estimates a running variance, after the mean.
 var varPass = Pass{Into: "running_var", Node: func(s *Scope, x *G.Node) (*G.Node, error) {
 	return ops.SquaredDeviation(x, s.RunningMean())

@@ -59,7 +59,7 @@ func (n Init) Own() bool { return !n.Random && !n.Bare }
 // at is element i of a tensor whose last axis is width long.
 func (n Init) at(i, width int) float64 {
 	switch {
-	case n.Identity && i%(width+1) == 0:
+	case n.Identity && i/width%width == i%width: // blocks below one another, or one
 		return 1
 	case n.Identity:
 		return 0

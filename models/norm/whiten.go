@@ -93,11 +93,7 @@ func (w *Whiten) Refresh() Schedule {
 }
 
 // Passes implements Estimator.
-func (*Whiten) Passes() []Pass {
-	return []Pass{meanPass, {Into: "covariance", Outer: true, Node: func(s *Scope, x *G.Node) (*G.Node, error) {
-		return ops.CenterBy(x, s.RunningMean())
-	}}}
-}
+func (*Whiten) Passes() []Pass { return []Pass{meanPass, covPass} }
 
 // Finish implements Estimator.
 func (w *Whiten) Finish(s *Scope) error {

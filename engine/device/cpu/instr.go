@@ -137,6 +137,11 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 			}
 		}),
 
+		program.OpGroupProduct:    (*binder[T]).groupProduct,
+		program.OpGroupOuter:      (*binder[T]).groupOuter,
+		program.OpInverseRoot:     (*binder[T]).inverseRoot,
+		program.OpInverseRootGrad: (*binder[T]).inverseRootGrad,
+
 		program.OpCrossEntropy: part(func(a *args[T], e *env, q rect) {
 			loss.SoftmaxCrossEntropy(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].rows1(e, q), a.y[0].rows1(e, q))
 		}),

@@ -63,6 +63,11 @@ var bindings = map[program.Op]binding{
 	program.OpRenormScale:       kernel("renorm_scale"),
 	program.OpRenormShift:       kernel("renorm_shift"),
 
+	program.OpGroupProduct:    onHost,
+	program.OpGroupOuter:      onHost,
+	program.OpInverseRoot:     onHost,
+	program.OpInverseRootGrad: onHost,
+
 	program.OpCrossEntropy:     kernel("cross_entropy"),
 	program.OpCrossEntropyGrad: kernel("cross_entropy_grad"),
 	program.OpCrossEntropyBoth: kernel("cross_entropy_both"),

@@ -15,6 +15,7 @@ import (
 	"driftless/kernels/elem"
 	"driftless/kernels/gather"
 	"driftless/kernels/ngsgd"
+	"driftless/kernels/whiten"
 )
 
 // Example is a Program of one instruction, and of what it needs to run, over a layout of
@@ -213,6 +214,26 @@ func (w *workbench) factor(op program.Op, ones bool) {
 		Out: list{w.of(f.Rows, k), w.scratch(w.layout.DType, 1, work), w.scratch(program.Float64, 1, sums)}})
 }
 
+// groups adds a product with blocks of n rows.
+func (w *workbench) groups(f whiten.Factor, n int) {
+	w.do(program.Instr{Op: program.OpGroupProduct, Take: f, Scale: 0.5, In: list{w.of(m, d), w.of(d, n)}, Out: list{w.of(m, d)}})
+}
+
+// root adds inverse roots of three blocks, and returns the blocks and what is kept.
+func (w *workbench) root(f whiten.Form) (r whiten.Root, cov, kept *program.Tensor) {
+	r = whiten.Root{Form: f, N: 4, Eps: 0.5, Steps: 3}
+	x := w.of(m, 12)
+	cov = w.do(program.Instr{Op: program.OpGroupOuter, Scale: 1, In: list{x, x}, Out: list{w.of(12, 4)}})[0]
+	kept = w.state(program.Float64, 3, r.Kept())
+	w.do(program.Instr{Op: program.OpInverseRoot, Root: r, In: list{cov}, Out: list{w.of(12, 4), kept}})
+	return r, cov, kept
+}
+
+func (w *workbench) rootGrad(f whiten.Form) {
+	r, cov, kept := w.root(f)
+	w.do(program.Instr{Op: program.OpInverseRootGrad, Root: r, In: list{cov, kept, w.of(12, 4)}, Out: list{w.of(12, 4)}})
+}
+
 // decaying returns an optimizer with weight decay.
 func decaying(o optim.Optimizer) optim.Optimizer {
 	o.WeightDecay = 0.25
@@ -341,6 +362,15 @@ var examples = map[program.Op][]build{
 	program.OpScaleBy: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpScaleBy, Eps: 1e-3, In: list{w.of(m, d), w.positive(1, d)}, Out: list{w.of(m, d)}})
 	}},
+	program.OpGroupProduct: {func(w *workbench) { w.groups(whiten.Block, 6) }, func(w *workbench) { w.groups(whiten.Transposed, 3) },
+		func(w *workbench) { w.groups(whiten.Both, 18) }},
+	program.OpGroupOuter: {func(w *workbench) {
+		w.do(program.Instr{Op: program.OpGroupOuter, Scale: 0.5, In: list{w.of(m, d), w.of(m, d)}, Out: list{w.of(d, 6)}})
+	}},
+	program.OpInverseRoot: {func(w *workbench) { w.root(whiten.ZCA) }, func(w *workbench) { w.root(whiten.PCA) },
+		func(w *workbench) { w.root(whiten.Newton) }},
+	program.OpInverseRootGrad: {func(w *workbench) { w.rootGrad(whiten.ZCA) }, func(w *workbench) { w.rootGrad(whiten.PCA) },
+		func(w *workbench) { w.rootGrad(whiten.Newton) }},
 	program.OpCrossEntropy: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpCrossEntropy, In: list{w.of(m, d), w.labels()}, Out: list{w.of(1, m)}})
 	}},
