@@ -11,8 +11,8 @@ import (
 // ZCA's gradient is what it is elsewhere; PCA has none there, and this leaves out what would be
 // a division by 0.
 func Grad[T kernels.Float](r Root, c []T, ldc int, kept []float64, dr []T, lddr int, dc []T, lddc int, work []float64) {
-	var s, g, u, x, y, z, sum square
-	squares(r.N, work, &s, &g, &u, &x, &y, &z, &sum)
+	var s, g, u, x, y, z, cube, sum square
+	squares(r.N, work, &s, &g, &u, &x, &y, &z, &cube, &sum)
 	for i := range r.N {
 		to := g.row(i)
 		for j, v := range dr[i*lddr:][:r.N] {
@@ -23,7 +23,7 @@ func Grad[T kernels.Float](r Root, c []T, ldc int, kept []float64, dr []T, lddr 
 	case Newton:
 		g.symmetrize()
 		read(s, c, ldc)
-		newtonGrad(r, s, g, kept, u, x, y, z, sum)
+		newtonGrad(r, s, g, kept, u, x, y, z, cube, sum)
 		write(dc, lddc, sum)
 		return
 	case ZCA: // divided differences of 1/√l, without a difference
@@ -87,7 +87,7 @@ func gaps(r Root, kept []float64, s, z square) {
 
 // newtonGrad goes back over the steps. All P and S commute and are symmetric, and only the
 // symmetric part of a gradient in them counts.
-func newtonGrad(r Root, s, g square, kept []float64, u, x, y, z, sum square) {
+func newtonGrad(r Root, s, g square, kept []float64, u, x, y, z, cube, sum square) {
 	t := r.scaled(s)
 	root := math.Sqrt(t)
 	dt := -0.5 * inner(g, r.iterate(kept, r.Steps-1)) / (t * root)
@@ -95,28 +95,32 @@ func newtonGrad(r Root, s, g square, kept []float64, u, x, y, z, sum square) {
 		g.x[i] /= root
 	}
 	clear(sum.x)
+	ld := stride(r.N)
 	for k := r.Steps - 1; k > 0; k-- {
 		p := r.iterate(kept, k-1)
 		x.setProduct(p, g)
-		u.setProduct(p, x) // p²·g
-		y.setProduct(p, u) // p³·g
-		for i, v := range y.x {
-			sum.x[i] -= 0.5 * v
-		}
+		u.setProduct(p, x)    // p²·g
+		cube.setProduct(p, u) // p³·g, of which the gradient in S has −½
 		// 1.5·g − ½·sym(g·S·p² + p·g·S·p + p²·g·S), of which the first and the last are one
 		u.symmetrize()
 		y.setProduct(s, u)
 		u.setProduct(p, s)
 		z.setProduct(x, u)
-		for i, v := range g.x {
-			g.x[i] = float64(1.5*v) - y.x[i] - float64(0.5*z.x[i])
+		for i := range r.N {
+			for j := range i + 1 {
+				a, b := i*ld+j, j*ld+i
+				v := float64(1.5*g.x[a]) - float64(0.5*(y.x[a]+y.x[b])) - float64(0.25*(z.x[a]+z.x[b]))
+				g.x[a], g.x[b] = v, v
+				sum.x[a] -= 0.25 * (cube.x[a] + cube.x[b])
+			}
 		}
-		g.symmetrize()
 	}
-	for i, v := range g.x {
-		sum.x[i] -= 0.5 * v
+	for i := range r.N {
+		for j := range i + 1 {
+			v := sum.x[i*ld+j] - float64(0.5*g.x[i*ld+j])
+			sum.x[i*ld+j], sum.x[j*ld+i] = v, v
+		}
 	}
-	sum.symmetrize()
 	dt -= inner(sum, s) / t
 	for i := range s.n {
 		row := sum.row(i)

@@ -77,7 +77,7 @@ func (r Root) cubes(decomposed, step float64) float64 {
 }
 
 // Work is how many numbers of room both need.
-func (r Root) Work() int { return 7*room(r.N) + eigen.Work(r.N) }
+func (r Root) Work() int { return 8*room(r.N) + eigen.Work(r.N) }
 
 // read sets s to the symmetric part of a block.
 func read[T kernels.Float](s square, from []T, ld int) {
