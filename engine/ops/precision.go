@@ -1,8 +1,12 @@
 package ops
 
 import (
+	"errors"
 	"fmt"
 	"hash"
+
+	"driftless/kernels"
+	"driftless/kernels/cholesky"
 
 	"github.com/chewxy/hm"
 	"gonum.org/v1/gonum/mat"
@@ -57,7 +61,7 @@ func (op PrecisionOp) Do(inputs ...G.Value) (G.Value, error) {
 	var root mat.Cholesky
 	inverse := mat.NewSymDense(d, nil)
 	if !root.Factorize(sym) || root.InverseTo(inverse) != nil {
-		return nil, fmt.Errorf("ops: %v: the covariance of shape %v is singular to working precision; raise eps", op, in.shapes[0])
+		return nil, fmt.Errorf("ops: %v of a covariance of shape %v: %w", op, in.shapes[0], errSingular)
 	}
 	out := make([]float64, d*d)
 	for j := range d {
@@ -66,6 +70,38 @@ func (op PrecisionOp) Do(inputs ...G.Value) (G.Value, error) {
 		}
 	}
 	return in.value(out), nil
+}
+
+var errSingular = errors.New("it is singular to working precision; raise eps")
+
+// Call is Do on slices, without garbage.
+func (op PrecisionOp) Call(in, out []any) error { return call(in, out, op.into32, op.into64) }
+
+func (op PrecisionOp) into32(cov, out []float32) error { return precision(op, cov, out) }
+func (op PrecisionOp) into64(cov, out []float64) error { return precision(op, cov, out) }
+
+func precision[T kernels.Float](op PrecisionOp, cov, out []T) error {
+	d := side(cov)
+	room := take(d * d)
+	defer put(room)
+	a := (*room)[:d*d]
+	for j := range d {
+		for k := range d {
+			v, err := mean(float64(cov[j*d+k]), float64(cov[k*d+j]), j, k)
+			if err != nil {
+				return err
+			}
+			a[j*d+k] = v
+		}
+		a[j*d+j] += op.Eps
+	}
+	if !cholesky.Invert(d, a) {
+		return errSingular
+	}
+	for i, v := range a {
+		out[i] = T(v)
+	}
+	return nil
 }
 
 // DiffWRT says true, so that Grad asks SymDiff and reports its error instead of

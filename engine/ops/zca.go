@@ -6,6 +6,9 @@ import (
 	"hash"
 	"math"
 
+	"driftless/kernels"
+	"driftless/kernels/whiten"
+
 	"github.com/chewxy/hm"
 	"gonum.org/v1/gonum/mat"
 	G "gorgonia.org/gorgonia"
@@ -83,15 +86,47 @@ func symmetricPart(cov []float64, d int) (*mat.SymDense, error) {
 	sym := mat.NewSymDense(d, nil)
 	for j := range d {
 		for k := j; k < d; k++ {
-			// Halved before the sum, which could overflow.
-			v := cov[j*d+k]/2 + cov[k*d+j]/2
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, fmt.Errorf("element (%d, %d) is %v; the activations have diverged", j, k, v)
+			v, err := mean(cov[j*d+k], cov[k*d+j], j, k)
+			if err != nil {
+				return nil, err
 			}
 			sym.SetSym(j, k, v)
 		}
 	}
 	return sym, nil
+}
+
+// mean returns that of elements (j, k) and (k, j) of a covariance, or an error if it is not finite.
+func mean(a, b float64, j, k int) (float64, error) {
+	v := a/2 + b/2 // halved before the sum, which could overflow
+	if v-v != 0 {
+		return 0, fmt.Errorf("element (%d, %d) is %v; the activations have diverged", j, k, v)
+	}
+	return v, nil
+}
+
+// whitenable returns why a covariance of that trace cannot be whitened, or nil.
+func whitenable(trace float64) error {
+	switch {
+	case trace == 0:
+		return errors.New("the trace is 0, so no feature varies and nothing can be whitened")
+	case math.IsInf(trace, 0):
+		return errors.New("the trace overflows; the activations have diverged")
+	}
+	return nil
+}
+
+var errNotConverged = errors.New("the eigenvalue iteration did not converge")
+
+// regular returns an error if a covariance with those eigenvalues and ridge is singular to
+// working precision.
+func regular(smallest, largest, ridge float64, d int) error {
+	const unit = 0x1p-53
+	if floor := float64(d) * unit * largest; !(smallest+ridge > floor) {
+		return fmt.Errorf("it is singular: the smallest eigenvalue is %.3g, the largest %.3g, and the ridge %.3g; raise relEps (1e-3 is safe)",
+			smallest, largest, ridge)
+	}
+	return nil
 }
 
 // inverseSqrt returns (cov + εI)^(-1/2), ε = relEps·trace(cov)/d.
@@ -101,25 +136,20 @@ func inverseSqrt(cov []float64, d int, relEps float64) ([]float64, error) {
 		return nil, err
 	}
 	trace := mat.Trace(sym)
-	if trace == 0 {
-		return nil, errors.New("the trace is 0, so no feature varies and nothing can be whitened")
-	}
-	if math.IsInf(trace, 0) {
-		return nil, errors.New("the trace overflows; the activations have diverged")
+	if err := whitenable(trace); err != nil {
+		return nil, err
 	}
 	var eigen mat.EigenSym
 	if !eigen.Factorize(sym, true) {
-		return nil, errors.New("the eigenvalue iteration did not converge")
+		return nil, errNotConverged
 	}
 	lambda := eigen.Values(nil) // ascending
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
 
 	eps := relEps * trace / float64(d)
-	const unit = 0x1p-53
-	if floor := float64(d) * unit * lambda[d-1]; !(lambda[0]+eps > floor) {
-		return nil, fmt.Errorf("it is singular: the smallest eigenvalue is %.3g, the largest %.3g, and the ridge %.3g; raise relEps (1e-3 is safe)",
-			lambda[0], lambda[d-1], eps)
+	if err := regular(lambda[0], lambda[d-1], eps, d); err != nil {
+		return nil, err
 	}
 	a := make([]float64, d*d)
 	for j := 0; j < d; j++ {
@@ -133,6 +163,38 @@ func inverseSqrt(cov []float64, d int, relEps float64) ([]float64, error) {
 		}
 	}
 	return a, nil
+}
+
+// Call is Do on slices, without garbage.
+func (op ZCAOp) Call(in, out []any) error { return call(in, out, op.into32, op.into64) }
+
+func (op ZCAOp) into32(cov, out []float32) error { return whitening(op, cov, out) }
+func (op ZCAOp) into64(cov, out []float64) error { return whitening(op, cov, out) }
+
+func whitening[T kernels.Float](op ZCAOp, cov, out []T) error {
+	d := side(cov)
+	root := whiten.Root{Form: whiten.ZCA, N: d}
+	room := take(root.Kept() + root.Work())
+	defer put(room)
+	kept, work := (*room)[:root.Kept()], (*room)[root.Kept():]
+	trace := 0.0
+	for j := range d {
+		for k := range d {
+			if _, err := mean(float64(cov[j*d+k]), float64(cov[k*d+j]), j, k); err != nil {
+				return err
+			}
+		}
+		trace += float64(cov[j*d+j])
+	}
+	if err := whitenable(trace); err != nil {
+		return err
+	}
+	root.Eps = op.RelEps * trace / float64(d)
+	whiten.Of(root, cov, d, out, d, kept, work)
+	if math.IsNaN(kept[0]) {
+		return errNotConverged
+	}
+	return regular(kept[0], kept[d-1], root.Eps, d)
 }
 
 // DiffWRT says true, so that Grad asks SymDiff and reports its error instead of

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 
+	"driftless/engine/ops"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -84,8 +86,10 @@ func (c *compiler) lowerHost(n *G.Node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	h, err := newHost(n, ch)
-	if err != nil {
+	var h Host
+	if op, ok := n.Op().(ops.Direct); ok {
+		h = directOp{op, n.Op(), Label(n)}
+	} else if h, err = newHost(n, ch); err != nil {
 		return value{}, err
 	}
 	out := c.scratch(n.Shape(), Label(n))
@@ -94,9 +98,23 @@ func (c *compiler) lowerHost(n *G.Node) (value, error) {
 	return value{t: out}, nil
 }
 
+// directOp runs an operation that needs no values of Gorgonia's.
+type directOp struct {
+	ops.Direct
+	op   G.Op
+	name string
+}
+
+// Call implements Host.
+func (d directOp) Call(in, out []any) error {
+	if err := d.Direct.Call(in, out); err != nil {
+		return fmt.Errorf("operation %v of node %q: %w", d.op, d.name, err)
+	}
+	return nil
+}
+
 // hostOp runs a Gorgonia operation through its own Do, and allocates. It is for operations
-// that the compiler does not know, and for work that belongs on the host, such as an
-// eigen-decomposition.
+// that the compiler does not know.
 type hostOp struct {
 	op     G.Op
 	name   string

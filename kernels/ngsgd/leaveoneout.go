@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"driftless/kernels"
+	"driftless/kernels/cholesky"
 )
 
 // LeaveOneOut is the form of a single batch: from G = X·Xᵀ [m,m], of X of D columns, it finds K
@@ -36,7 +37,7 @@ func LeaveOneOut[T kernels.Float](alpha float64, ones bool, m, dim int, g []T, l
 		}
 		a[i*m+i] += lambda
 	}
-	if !(trace > 0) || math.IsInf(trace, 1) || !invert(m, a) {
+	if !(trace > 0) || math.IsInf(trace, 1) || !cholesky.Invert(m, a) {
 		return
 	}
 	// Row i of K·X has the norm of A⁻¹·G·A⁻¹ at (i, i): with G = (m−1)·(A − lambda·I).

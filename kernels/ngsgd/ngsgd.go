@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"driftless/kernels"
+	"driftless/kernels/cholesky"
+	"driftless/kernels/eigen"
 	"driftless/kernels/gemm"
 	"driftless/kernels/norm"
 )
@@ -189,7 +191,7 @@ func update[T kernels.Float](r Rule, m, d int, x []T, ldx int, f factor[T], room
 		}
 		z[i] = float64(v)
 	}
-	if trace-trace != 0 || !eigen(k, z, c, work) {
+	if trace-trace != 0 || !eigen.Symmetric(k, z, c, z, work) {
 		return
 	}
 	roots := 0.0
@@ -200,7 +202,7 @@ func update[T kernels.Float](r Rule, m, d int, x []T, ldx int, f factor[T], room
 	for j := range k { // the largest first
 		scale := 1 / math.Sqrt(c[k-1-j])
 		for i := range k {
-			w[i*k+j] = T(z[i*k+k-1-j] * scale)
+			w[i*k+j] = T(z[(k-1-j)*k+i] * scale)
 		}
 	}
 	gemm.Gemm(false, false, dim, k, k, 1, y, k, w, k, false, f.v, f.ld, gemm.Epilogue[T]{}, room.Pack)
@@ -229,7 +231,7 @@ func (f factor[T]) orthonormalize(y, w []T, z []float64, pack []T) {
 				far = far || z[i*k+j]*z[i*k+j] > oblique*z[i*k+i]*z[j*k+j]
 			}
 		}
-		if !inverseRoot(k, z, least) {
+		if !cholesky.InverseRoot(k, z, least) {
 			f.gramSchmidt()
 			return
 		}

@@ -1,11 +1,17 @@
-package ngsgd
+// Package cholesky inverts symmetric positive definite matrices in float64, without garbage and
+// with bits that depend on the matrix alone.
+package cholesky
 
-import "math"
+import (
+	"math"
 
-// invert inverts a symmetric positive definite matrix [m,m] in place by Cholesky's method, and
+	"driftless/kernels"
+)
+
+// Invert inverts a symmetric positive definite matrix [m,m] in place by Cholesky's method, and
 // reports whether it is one. What it reports no for is lost.
-func invert(m int, a []float64) bool {
-	if !inverseRoot(m, a, 0) {
+func Invert(m int, a []float64) bool {
+	if !InverseRoot(m, a, 0) {
 		return false
 	}
 	// A⁻¹ = L⁻ᵀ·L⁻¹: element (i, j) is the product of rows i and j of the upper part from j on.
@@ -22,10 +28,11 @@ func invert(m int, a []float64) bool {
 	return true
 }
 
-// inverseRoot puts L⁻ᵀ, of A = L·Lᵀ, into the upper part of a symmetric matrix a [m,m], and
+// InverseRoot puts L⁻ᵀ, of A = L·Lᵀ, into the upper part of a symmetric matrix a [m,m], and
 // reports whether there is one: whether of each diagonal element more than its share least is
 // left by the rows before. What it reports no for is lost.
-func inverseRoot(m int, a []float64, least float64) bool {
+func InverseRoot(m int, a []float64, least float64) bool {
+	kernels.CheckMatrix(m, m, len(a), m, "cholesky: a is shorter than m×m")
 	for i := range m { // L below
 		for j := range i + 1 {
 			s := a[i*m+j] - dot(a[i*m:][:j], a[j*m:][:j])
@@ -53,16 +60,17 @@ func inverseRoot(m int, a []float64, least float64) bool {
 
 // dot returns Σ x·y, in four sums.
 func dot(x, y []float64) float64 {
-	var s [4]float64
-	for len(x) >= 4 && len(y) >= 4 {
-		for j := range s {
-			s[j] += x[j] * y[j]
-		}
-		x, y = x[4:], y[4:]
+	y = y[:len(x)]
+	var a, b, c, d float64
+	for ; len(x) >= 4; x, y = x[4:], y[4:] {
+		a += float64(x[0] * y[0])
+		b += float64(x[1] * y[1])
+		c += float64(x[2] * y[2])
+		d += float64(x[3] * y[3])
 	}
-	t := s[0] + s[1] + (s[2] + s[3])
-	for j := range x {
-		t += x[j] * y[j]
+	t := a + b + (c + d)
+	for j, v := range x {
+		t += float64(v * y[j])
 	}
 	return t
 }
