@@ -19,7 +19,8 @@ import (
 //	lambda = Alpha·tr(gram)/(m·Dim)     P = (lambda·I + gram/(m − 1))⁻¹
 //	K = s·diag(1 + g/(m − 1 − g))·P     g = diag(P·gram)
 //
-// With Ones, each row of X has a 1, which Dim counts, behind what gram is of. It is the identity where gram is zero, not finite, or of a single row.
+// With Ones, each row of X has a 1, which Dim counts, behind what gram is of. K is the identity
+// where gram is zero, not finite, or of a single row.
 type LeaveOneOutOp struct {
 	pure
 	Alpha float64

@@ -306,7 +306,8 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		f, x := in[0], in[1]
 		out := c.scratch(n.Shape(), name)
 		work, sums := op.Rule.Work(x.Rows, x.Cols, f.Cols)
-		i := &Instr{Op: OpFactorNext, Factor: op.Rule, In: []*Tensor{x, f}, Out: []*Tensor{out, c.vector(work, "work"), c.accumulators(sums)}, Nodes: []string{name}}
+		i := &Instr{Op: OpFactorNext, Factor: op.Rule, Nodes: []string{name},
+			In: []*Tensor{x, f}, Out: []*Tensor{out, c.vector(work, "work"), c.accumulators(sums)}}
 		if op.Start {
 			i.Op = OpFactorStart
 		}
@@ -319,7 +320,8 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 			return value{}, true, err
 		}
 		out := c.scratch(n.Shape(), name)
-		c.emit(&Instr{Op: OpFactorNorm, Factor: ngsgd.Rule{Ones: op.Ones}, In: in, Out: []*Tensor{out, c.vector(in[0].Cols, "work")}, Nodes: []string{name}})
+		c.emit(&Instr{Op: OpFactorNorm, Factor: ngsgd.Rule{Ones: op.Ones}, Nodes: []string{name},
+			In: in, Out: []*Tensor{out, c.vector(in[0].Cols, "work")}})
 		return value{t: out}, true, nil
 
 	case ops.LeaveOneOutOp:
@@ -328,7 +330,8 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 			return value{}, true, err
 		}
 		out := c.scratch(n.Shape(), name)
-		c.emit(&Instr{Op: OpLeaveOneOut, Alpha: op.Alpha, Dim: op.Dim, Factor: ngsgd.Rule{Ones: op.Ones}, In: in, Out: []*Tensor{out, c.accumulators(out.Len())}, Nodes: []string{name}})
+		c.emit(&Instr{Op: OpLeaveOneOut, Alpha: op.Alpha, Dim: op.Dim, Factor: ngsgd.Rule{Ones: op.Ones}, Nodes: []string{name},
+			In: in, Out: []*Tensor{out, c.accumulators(out.Len())}})
 		return value{t: out}, true, nil
 
 	case ops.StateOp:

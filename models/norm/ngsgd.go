@@ -18,12 +18,16 @@ import (
 // to the one before, and moves by a step of the power method every period steps, and at each of
 // the first ten. Simple, it is of the other rows of the same batch, and not kept.
 //
-// It helps where inputs are correlated or not centred, since the 1 takes part, at 2.3 times the
-// cost of a step of 784-100³-10 with batches of 60; the simple form takes 8 times.
+// It helps where inputs are correlated or not centred, since the 1 takes part: on MNIST, 784-100³-10
+// of sigmoids in batches of 60, its loss after 3,000 steps at lr 1 is nearly that at lr 3, and less
+// than half of batchnorm's at either. A step costs 2.3 times that of none there; in the simple form
+// 7 times, and the loss stays higher.
 //
 // The algorithm is that of Kaldi (nnet3/natural-gradient-online.h), whose recipes take ranks of 20
-// and 80 for much wider layers, and gradients summed over the batch: what it takes for one row
-// is here the same, since δ is scaled to the loss of a row before it is looked at.
+// and 80 for much wider layers. Ranks of 16 and 10 end at the same loss here as 20 and 20, for
+// less, and 10 is as many as there are classes. Kaldi sums gradients over the batch: what it
+// takes for one row is here the same, since δ is scaled to the loss of a row before it is looked
+// at.
 type NGSGD struct {
 	Form    Form    `arm:"form" help:"online: covariances of low rank, of all batches so far; simple: of the other rows of the batch"`
 	RankIn  int     `arm:"rank-in" help:"directions of a layer's input that are kept, at most"`
