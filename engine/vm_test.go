@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -310,6 +311,52 @@ func TestVMErrors(t *testing.T) {
 		}
 		if got := root.Value().Data().([]float64)[0]; err != nil || math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("ZCA of %v is %v (%v), want %v", c.v, got, err, c.want)
+		}
+	}
+}
+
+// TestGradientsOfOtherValues: the gradient of a normalization whose second operand is not what
+// the normalization makes of the first is what its Do says.
+func TestGradientsOfOtherValues(t *testing.T) {
+	for name, build := range map[string]func(inputs) (*G.Node, error){
+		"rescale grad of center": func(in inputs) (*G.Node, error) { return ops.RescaleGrad(in.x, G.Must(ops.Center(in.x)), in.y, 0.5) },
+		"rescale grad of standardize": func(in inputs) (*G.Node, error) {
+			return ops.RescaleGrad(in.x, G.Must(ops.Standardize(in.x, 0.5)), in.y, 0.5)
+		},
+		"rescale grad of another eps": func(in inputs) (*G.Node, error) {
+			return ops.RescaleGrad(in.x, G.Must(ops.Rescale(in.x, 0.1)), in.y, 0.5)
+		},
+		"rescale grad of another matrix": func(in inputs) (*G.Node, error) {
+			return ops.RescaleGrad(in.x, G.Must(ops.Rescale(in.p, 0.5)), in.y, 0.5)
+		},
+		"standardize grad of rescale": func(in inputs) (*G.Node, error) {
+			return ops.StandardizeGrad(in.x, G.Must(ops.Rescale(in.x, 0.5)), in.y, 0.5)
+		},
+		"standardize grad of another eps": func(in inputs) (*G.Node, error) {
+			return ops.StandardizeGrad(in.x, G.Must(ops.Standardize(in.x, 0.1)), in.y, 0.5)
+		},
+		"standardize grad of an input": func(in inputs) (*G.Node, error) { return ops.StandardizeGrad(in.x, in.p, in.y, 0.5) },
+	} {
+		var got [2]G.Value
+		for k, machine := range []func(*G.ExprGraph) G.VM{
+			func(g *G.ExprGraph) G.VM { return engine.NewVM(g, cpu.New()) },
+			func(g *G.ExprGraph) G.VM { return G.NewTapeMachine(g) },
+		} {
+			in := newInputs(tensor.Float64)
+			y, err := build(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			G.Read(y, &got[k])
+			vm := machine(in.g)
+			if err := errors.Join(vm.RunAll(), vm.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, v := range got[0].Data().([]float64) {
+			if want := got[1].Data().([]float64)[i]; !(math.Abs(v-want) <= 1e-12) {
+				t.Errorf("%s: element %d is %v, stock has %v", name, i, v, want)
+			}
 		}
 	}
 }

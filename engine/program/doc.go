@@ -71,7 +71,7 @@
 //
 //	engine/program/optable.go    a constant and a row; attributes that none has yet are fields of
 //	                             Instr (ir.go)
-//	engine/program/lower.go      the node that becomes it: a case of simple, if the operands and
+//	engine/program/lower_own.go  the node that becomes it: a case of simple, if the operands and
 //	                             the result are plain tensors
 //	kernels/<family>/x.go        its kernel
 //	kernels/kerneltest           a row for that (package kernels says how)
