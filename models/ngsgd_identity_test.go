@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"driftless/engine/device/cpu"
+	"driftless/engine/program"
 	"driftless/models/norm"
 
 	"gonum.org/v1/gonum/mat"
@@ -147,6 +148,13 @@ func testNGSGD(t *testing.T) {
 	for _, arm := range []string{"ngsgd:rank-in=3:rank-out=2:history=60:period=3", "ngsgd:form=simple:alpha=2"} {
 		m := norm.Must(arm).(*norm.NGSGD)
 		r := newRig(t, small(m), cpu.New(), 1)
+		// The floor of eigenvalues is absolute, and too low to be seen below: gradients are to be those
+		// of a row's own loss.
+		for _, i := range r.train.Blocks[0].Instrs {
+			if want := map[bool]float64{true: 1, false: rigBatch}[i.Factor.Ones]; i.Op == program.OpFactorNext && i.Factor.Scale != want {
+				t.Errorf("%v: rows are scaled by %v, want %v", i.Nodes, i.Factor.Scale, want)
+			}
+		}
 		p := readPlain(t, r)
 		in, out := make([]*filter, len(p.w)), make([]*filter, len(p.w))
 		for range 20 {
