@@ -179,7 +179,7 @@ func testBRN(t *testing.T) {
 	y, dx := of("brn:eps=0.01:ramp=80", 10) // an eighth of it
 	alike(t, "x̂ before the ramp", y, plainY, 1e-12)
 	alike(t, "dx before the ramp", dx, plainDX, 1e-12)
-	y, _ = of("brn:eps=0.01:ramp=0:rmax=1e6:dmax=1e6", 0)
+	y, _ = of("brn:eps=0.01:ramp=1:rmax=1e6:dmax=1e6", 1)
 	alike(t, "x̂ of which nothing is held", y, evalY, 1e-12)
 
 	for _, c := range []struct{ steps, rmax, dmax float64 }{{10, 1, 0}, {30, 1 + 2.0*20/70, 5 * 20.0 / 40}, {50, 1 + 2*40.0/70, 5}, {80, 3, 5}, {1000, 3, 5}} {
@@ -210,16 +210,31 @@ func testBRN(t *testing.T) {
 		}
 	}
 
-	// A training of fewer steps than the ramp has a ramp of its length.
-	for planned, want := range map[int]float64{0: 40000, 3000: 3000, 50000: 40000} {
-		m := small(norm.Must("brn"))
-		m.Steps = planned
+	// A training of fewer steps than the paper's ramp has a ramp of its length, unless one is given.
+	for _, c := range []struct {
+		arm     string
+		planned int
+		want    float64
+	}{{"brn", 0, 40000}, {"brn", 3000, 3000}, {"brn", 50000, 40000}, {"brn:ramp=8000", 3000, 8000}, {"brn:ramp=16", 3000, 16}} {
+		m := small(norm.Must("none"))
+		m.Norm, m.Steps = norm.Must(c.arm), c.planned
 		b, err := m.Build(norm.Training, 4)
 		must(t, err)
+		found := 0
 		for _, n := range b.Graph.AllNodes() {
-			if op, ok := n.Op().(ops.RenormScaleOp); ok && (op.Ramp.To != want || op.Ramp.From != want/8) {
-				t.Errorf("the ramp of a training of %d steps is %v", planned, op.Ramp)
+			switch op := n.Op().(type) {
+			case ops.RenormScaleOp:
+				if found++; op.Ramp != (ops.Ramp{Max: 3, From: c.want / 8, To: c.want}) {
+					t.Errorf("%s, %d steps: the ramp of rmax is %v", c.arm, c.planned, op.Ramp)
+				}
+			case ops.RenormShiftOp:
+				if found++; op.Ramp != (ops.Ramp{Max: 5, From: c.want / 8, To: c.want * 5 / 8}) {
+					t.Errorf("%s, %d steps: the ramp of dmax is %v", c.arm, c.planned, op.Ramp)
+				}
 			}
+		}
+		if found != 4 {
+			t.Errorf("%s: %d ramps in two layers, want 4", c.arm, found)
 		}
 	}
 	r := newRig(t, small(norm.Must("brn")), cpu.New(), 1)

@@ -3,12 +3,15 @@ package models_test
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"driftless/engine/device/cpu"
 	"driftless/engine/program"
 	"driftless/models"
 	"driftless/models/norm"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // small is the network of these tests, in float64.
@@ -105,7 +108,8 @@ func TestEMAStatistics(t *testing.T) {
 // TestRunningStatistics: batch normalization's running statistics follow
 // PyTorch's convention, with the unbiased variance.
 func TestRunningStatistics(t *testing.T) {
-	for _, n := range []norm.Method{norm.Must("batchnorm"), norm.Must("standardize:naive"), norm.Must("standardize:graph")} {
+	for _, arm := range []string{"batchnorm", "standardize:naive", "standardize:graph", "brn:running-momentum=0.1"} {
+		n := norm.Must(arm)
 		r := newRig(t, small(n), cpu.New(), 1)
 		before := newRig(t, small(n), cpu.New(), 1)
 		must(t, r.session.Run(context.Background(), r.train, 1))
@@ -116,6 +120,42 @@ func TestRunningStatistics(t *testing.T) {
 		}
 		close(t, "running_mean", r.read(t, "norm1.running_mean", 0), mean, 1e-12)
 		close(t, "running_var", r.read(t, "norm1.running_var", 0), variance, 1e-12)
+	}
+}
+
+// TestEstimates: statistics that are estimated over all rows are those of all rows.
+func TestEstimates(t *testing.T) {
+	for _, m := range norm.Forms() {
+		if _, ok := m.(norm.Estimator); !ok {
+			continue
+		}
+		n := small(m)
+		r := newRig(t, n, cpu.New(), 1)
+		estimate, err := n.Statistics(r.layout, models.Source{Images: "x", Labels: "y", Total: rigRows, Batch: rigBatch})
+		must(t, err)
+		s, err := cpu.New().Open(r.layout, 1)
+		must(t, err)
+		r.session = s
+		must(t, n.Initialize(s, 0, 5))
+		must(t, s.Run(context.Background(), estimate, 1))
+		mean, variance := moments(r.linear(t, r.x), 6)
+		close(t, norm.String(m)+": running_mean", r.read(t, "norm1.running_mean", 0), mean, 1e-12)
+		if r.layout.Lookup("norm1.running_var") != nil {
+			close(t, norm.String(m)+": running_var", r.read(t, "norm1.running_var", 0), variance, 1e-12)
+		}
+	}
+}
+
+// TestEvaluationForms: what has running variances evaluates by them and the mean alone.
+func TestEvaluationForms(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	x, g := normal(rng, 6, 4), normal(rng, 6, 4)
+	mean, variance := []float64{1, -2, 0.5, 0}, []float64{4, 0.25, 1, 9}
+	want := mat.NewDense(6, 4, nil)
+	want.Apply(func(i, j int, v float64) float64 { return (v - mean[j]) / math.Sqrt(variance[j]+0.5) }, x)
+	for _, arm := range []string{"batchnorm:eps=0.5", "standardize:graph:eps=0.5", "standardize:naive:eps=0.5", "brn:eps=0.5", "ghost:eps=0.5:rows=3"} {
+		y, _ := through(t, norm.Must(arm), x, g, map[string][]float64{"norm1.running_mean": mean, "norm1.running_var": variance}, models.Evaluation())
+		alike(t, arm, y, want, 1e-12)
 	}
 }
 

@@ -45,6 +45,9 @@ func fitted(n norm.Method, rows int, widths ...int) norm.Method {
 		}
 		check(norm.Set(n, "groups", groups))
 	}
+	if norm.Has(n, "ramp") { // limits that act within a few steps
+		check(norm.Set(n, "ramp", "4"))
+	}
 	if norm.Has(n, "rows") && !outside(n) { // of a batch, not of a sample
 		check(norm.Set(n, "rows", fmt.Sprint(rows/2)))
 	}

@@ -20,15 +20,15 @@ import (
 //
 // The limits open with the steps done. It is batchnorm (r = 1, d = 0) for ramp/8 steps; dmax
 // is reached after 5/8 of ramp, rmax at its end: the paper's schedule, of 5,000, 25,000 and
-// 40,000 steps. Of a training of fewer steps than ramp, its length is the ramp. The running
-// statistics move at the paper's rate. PyTorch has no such layer.
+// 40,000 steps. Unless ramp is given it is that, and in a shorter training the training's
+// length. The running statistics move at the paper's rate. PyTorch has no such layer.
 //
 // It helps where batches are small or their rows are not independent.
 type BRN struct {
 	Affine bool    `arm:"affine" help:"train gamma and beta after it"`
 	RMax   float64 `arm:"rmax" help:"largest ratio of standard deviations that is corrected, at least 1"`
 	DMax   float64 `arm:"dmax" help:"largest distance of means that is corrected, in running standard deviations"`
-	Ramp   int     `arm:"ramp" help:"steps until rmax is reached; in a shorter training, all of it"`
+	Ramp   int     `arm:"ramp" help:"steps until rmax is reached; 0 is 40000, or all of a shorter training"`
 	Eps    float64 `arm:"eps" help:"added to variances"`
 	Running
 }
@@ -36,12 +36,15 @@ type BRN struct {
 func init() {
 	Register(Info{Name: "brn", Title: "batchnorm, corrected towards the running statistics", Paper: "Ioffe 2017",
 		New: func() Method {
-			return &BRN{Affine: true, RMax: 3, DMax: 5, Ramp: 40000, Eps: 1e-5, Running: Running{0.01}}
+			return &BRN{Affine: true, RMax: 3, DMax: 5, Eps: 1e-5, Running: Running{0.01}}
 		}})
 }
 
 // Name implements Method.
 func (*BRN) Name() string { return "brn" }
+
+// paperRamp is the paper's.
+const paperRamp = 40000
 
 // maxRamp bounds steps that are counted in float32.
 const maxRamp = 1 << 24
@@ -95,15 +98,23 @@ func (n *BRN) correction(s *Scope, x *G.Node) (r, d *G.Node, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	ramp := float64(n.Ramp)
-	if s.Steps > 0 {
-		ramp = min(ramp, float64(s.Steps))
-	}
+	ramp := n.ramp(s.Steps)
 	if r, err = ops.RenormScale(variance, s.RunningVar(), steps, n.Eps, ops.Ramp{Max: n.RMax, From: ramp / 8, To: ramp}); err != nil {
 		return nil, nil, err
 	}
 	d, err = ops.RenormShift(mean, s.RunningMean(), s.RunningVar(), steps, n.Eps, ops.Ramp{Max: n.DMax, From: ramp / 8, To: ramp * 5 / 8})
 	return r, d, err
+}
+
+// ramp returns the ramp of a training of so many steps, 0 if that is not known.
+func (n *BRN) ramp(steps int) float64 {
+	switch {
+	case n.Ramp > 0:
+		return float64(n.Ramp)
+	case steps > 0:
+		return float64(min(steps, paperRamp))
+	}
+	return paperRamp
 }
 
 // stepsDone is the layer's count of training steps, [1].

@@ -67,6 +67,7 @@ func newNetwork(t testing.TB, n norm.Method, o optim.Optimizer, act string, shar
 	check(err)
 	_, err = l.AddData("y", program.Uint8, rows, 1, classes)
 	check(err)
+	w.mlp.Steps = 8 // for what opens over a training
 	check(w.mlp.AddState(l))
 	b, err := w.mlp.Build(norm.Training, batch)
 	check(err)

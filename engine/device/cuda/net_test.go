@@ -66,6 +66,7 @@ func (c config) compile(t testing.TB) *net {
 	t.Helper()
 	n := &net{layout: program.NewLayout(program.Float32)}
 	n.mlp = models.MLP{Inputs: c.inputs, Hidden: c.hidden, Classes: 10, Activation: c.activation, Norm: c.norm, InitSD: 0.1, DType: program.Float32}.Network()
+	n.mlp.Steps = 8 // for what opens over a training
 	l := n.layout
 	rng := rand.New(rand.NewPCG(1, 2))
 	images, labels := make([]uint8, c.rows*c.inputs), make([]uint8, c.rows)
