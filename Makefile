@@ -22,7 +22,7 @@ demo: build ## get MNIST, run the worked example, compare six norms
 	echo "== the worked example (driftless drift)"; $(BIN) drift && \
 	echo "== six normalizations on $$data (driftless compare)" && $(BIN) compare --data $$data $(DEMO)
 
-test: needs-go ## all tests; needs nothing beyond Go
+test: needs-go ## all tests that need only Go
 	$(GO) test ./...
 
 bench: needs-go ## all benchmarks, beside stock Gorgonia's

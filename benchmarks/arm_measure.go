@@ -19,11 +19,14 @@ const (
 // lossWindow is the number of steps that a training loss is averaged over.
 const lossWindow = 100
 
+// window is the number of steps that the training loss of an evaluation is averaged over.
+func (t *training) window(step int) int { return min(step, lossWindow, t.cfg.EvalEvery) }
+
 // measure returns the point of a seed after a step, from the evaluation just run. The
 // training loss of step 0 comes later, see firstLosses.
 func (t *training) measure(r, step int) (p report.Point, err error) {
 	p = report.Point{Arm: t.Name, Seed: int(t.seeds[r]), Step: step, Seconds: float64(step) * t.secondsPerStep}
-	if p.Loss, err = t.trainer.MeanLoss(r, min(step, lossWindow, t.cfg.EvalEvery)); err != nil {
+	if p.Loss, err = t.trainer.MeanLoss(r, t.window(step)); err != nil {
 		return p, err
 	}
 	if p.TestLoss, p.TestAccuracy, err = t.tested(t.session, r); err != nil {

@@ -195,6 +195,10 @@ func (t *training) keep(step int) error {
 	if err != nil || at >= 0 || step == 0 || t.watch.keep == nil {
 		return err
 	}
+	// The evaluation that would end it for this loss may come later.
+	if l, err := t.trainer.MeanLoss(0, t.window(step)); err != nil || l > report.LossLimit {
+		return err
+	}
 	return t.watch.keep(t, step)
 }
 

@@ -58,6 +58,9 @@ func (w *Weights) describe() error {
 	if err := json.Unmarshal([]byte(text), &w.about); err != nil || text == "" {
 		return fmt.Errorf("%s does not say which network its weights belong to: it was not written by driftless train", w.path)
 	}
+	if w.about.Step < 0 {
+		return fmt.Errorf("%s says that it was trained for %d steps: it has been changed since driftless train wrote it", w.path, w.about.Step)
+	}
 	arm, err := norm.Parse(w.about.Norm, norm.Graph)
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.path, err)

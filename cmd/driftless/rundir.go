@@ -141,6 +141,9 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 		loss, acc = loss+p.Loss/float64(len(fresh)), acc+p.TestAccuracy/float64(len(fresh))
 	}
 	if len(fresh) == 0 {
+		if r.at[arm] == run.Steps { // said already
+			return
+		}
 		r.at[arm] = run.Steps
 		r.line("%s: step %d: no seed is left, the last has diverged", arm, lastDivergence(run, arm))
 		return

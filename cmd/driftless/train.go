@@ -70,8 +70,12 @@ func made(dir *report.Dir, page bool, out benchmarks.TrainOutput) string {
 	}
 	if out.Weights != nil {
 		fmt.Fprintf(&b, "weights: %s\n", *out.Weights)
-		if *out.WeightsStep != out.Steps {
-			fmt.Fprintf(&b, "  (after %s, the last evaluation before it diverged)\n", plural(*out.WeightsStep, "step"))
+		switch after := plural(*out.WeightsStep, "step"); {
+		case *out.WeightsStep == out.Steps:
+		case out.DivergedAt != nil:
+			fmt.Fprintf(&b, "  (after %s, the last evaluation before it diverged)\n", after)
+		default:
+			fmt.Fprintf(&b, "  (after %s; what is above is of step %d)\n", after, out.Steps)
 		}
 	}
 	fmt.Fprintf(&b, "%.1f s, %.0f steps/s\n", float64(out.Seconds), float64(out.StepsPerSecond))

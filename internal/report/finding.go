@@ -111,7 +111,11 @@ func (f *finding) divergence() string {
 			first = i
 		}
 	}
-	where := fmt.Sprintf("seed %d at step %s", f.arm.Seeds[first], formatInt(*f.arm.DivergedAt[first]))
+	seen := ""
+	if l := lastPoints(f.points)[f.arm.Seeds[first]].Loss; finite(l) && l > LossLimit { // only evaluations are judged
+		seen = ", seen"
+	}
+	where := fmt.Sprintf("seed %d%s at step %s", f.arm.Seeds[first], seen, formatInt(*f.arm.DivergedAt[first]))
 	limit := f.passedLimit()
 	switch seeds := len(f.arm.Seeds); {
 	case n == 1:
@@ -200,9 +204,9 @@ func (f *finding) chance(loss float64) string {
 	chance := math.Log(float64(f.run.Classes))
 	switch {
 	case loss > chance*(1+chanceMargin):
-		return ", above chance (" + formatNumber(chance) + "),"
+		return " (guessing: " + formatNumber(chance) + ")"
 	case loss > chance*(1-chanceMargin):
-		return ", no better than chance (" + formatNumber(chance) + "),"
+		return " (no better than that of guessing, " + formatNumber(chance) + ")"
 	default:
 		return ""
 	}
@@ -309,11 +313,26 @@ func (f *finding) comparison() string {
 	case diff < 0:
 		distance = points + " points below"
 	}
+	spread := spreadOf(myPoints[common]) + spreadOf(theirPoints[slices.Index(theirs, step)])
 	s := fmt.Sprintf("%s%s that of the arm without normalization%s (%s)", when, distance, f.atLR(f.plain), formatPercent(plain))
-	if math.Abs(diff) < spreadLimit && min(f.seeds(), len(f.plain.Seeds)) < enoughSeeds {
+	if points != "0.0" && math.Abs(diff) < spread {
+		s += "; their seeds differ by more"
+	} else if math.Abs(diff) < spreadLimit && min(f.seeds(), len(f.plain.Seeds)) < enoughSeeds {
 		s += fmt.Sprintf("; differences under half a point need %d or more seeds", enoughSeeds)
 	}
 	return s + "."
+}
+
+// spreadOf is the sample standard deviation of the seeds' accuracies, 0 for one.
+func spreadOf(ps []Point) float64 {
+	var accuracies []float64
+	for _, p := range ps {
+		accuracies = append(accuracies, p.TestAccuracy)
+	}
+	if sd := StatOf(accuracies).Std; finite(sd) {
+		return sd
+	}
+	return 0
 }
 
 func meanAccuracy(ps []Point) float64 {

@@ -49,7 +49,7 @@ func (f *finding) cancelled() bool {
 func (f *finding) cancelledBias(t trend) string {
 	switch {
 	case t.moved <= roundingLevel*max(1, math.Abs(t.first)):
-		s := fmt.Sprintf(" stayed at rounding level (at most %s)", formatNumber(t.most))
+		s := fmt.Sprintf(" stayed at rounding level (at most %s%s)", formatNumber(t.most), f.overSeeds())
 		if t.most > roundingLevel {
 			s = fmt.Sprintf(" stayed at %s", formatNumber(t.first))
 		}
@@ -60,6 +60,14 @@ func (f *finding) cancelledBias(t trend) string {
 	default:
 		return " " + t.path() + " although its exact gradient is 0: what is left of it is rounding noise. The normalization cancels it."
 	}
+}
+
+// overSeeds says that a number is a mean, where there are several seeds.
+func (f *finding) overSeeds() string {
+	if f.seeds()-f.arm.diverged() > 1 {
+		return ", mean over seeds"
+	}
+	return ""
 }
 
 // control quotes the largest bias at the same step of the arm without normalization.
@@ -112,7 +120,7 @@ func (f *finding) stillLearns() string {
 		first += at[0][i].Loss / float64(len(at[0]))
 		last += f.last[i].Loss / float64(len(f.last))
 	}
-	if !(last < first) {
+	if !(last < first*(1-chanceMargin)) { // else the noise of batches
 		return ""
 	}
 	return fmt.Sprintf(" The loss still fell (from %s to %s), since the weights learn as well.", formatNumber(first), formatNumber(last))

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -133,16 +132,23 @@ type Run struct {
 // lrOf returns the learning rate of an arm.
 func (r *Run) lrOf(a *Arm) float64 { return cmp.Or(a.LR, r.LR) }
 
-// LRText is the learning rate as a heading has it, empty if it is not known.
+// LRText is the learning rate as a heading has it, empty if it is not known: that of all arms,
+// or that of those that have none of their own.
 func (r *Run) LRText() string {
 	if r.LR == 0 {
 		return ""
 	}
-	text := fmt.Sprint(r.LR)
-	if slices.ContainsFunc(r.Arms, func(a Arm) bool { return r.lrOf(&a) != r.LR }) {
-		text += " unless named"
+	rates := map[float64]bool{}
+	for i := range r.Arms {
+		rates[r.lrOf(&r.Arms[i])] = true
 	}
-	return text
+	switch len(rates) {
+	case 0:
+		return fmt.Sprint(r.LR)
+	case 1:
+		return fmt.Sprint(r.lrOf(&r.Arms[0]))
+	}
+	return fmt.Sprint(r.LR) + " unless named"
 }
 
 // pointsOf returns the points of one arm, in the order of Points.

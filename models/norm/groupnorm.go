@@ -36,10 +36,10 @@ func (n *GroupNorm) Validate() error {
 // Output implements Output.
 func (n *GroupNorm) Output(s *Scope, x *G.Node) (*G.Node, error) {
 	if s.Width%n.Groups != 0 {
-		return nil, fmt.Errorf("%s cannot divide a layer of %d units into groups of equal size: choose groups that divide the width of every hidden layer",
-			String(n), s.Width)
+		return nil, fmt.Errorf("%s cannot divide a layer of %d units into %d groups of equal size: choose groups that divide the width of every hidden layer",
+			String(n), s.Width, n.Groups)
 	}
-	if err := twoUnits(n, s, s.Width/n.Groups); err != nil {
+	if err := twoUnits(n, s.Width/n.Groups, "a group", "wider layers, or fewer groups"); err != nil {
 		return nil, err
 	}
 	return inShape(x, x.Shape()[0]*n.Groups, func(v *G.Node) (*G.Node, error) { return standardizeRows(v, n.Eps) })

@@ -29,7 +29,7 @@ func (n *LayerNorm) Validate() error { return checkEps(n, n.Eps) }
 
 // Output implements Output.
 func (n *LayerNorm) Output(s *Scope, x *G.Node) (*G.Node, error) {
-	if err := twoUnits(n, s, s.Width); err != nil {
+	if err := twoUnits(n, s.Width, "a layer", "wider layers"); err != nil {
 		return nil, err
 	}
 	return standardizeRows(x, n.Eps)

@@ -179,7 +179,7 @@ func (c Class) Meaning() string {
 	return map[Class]string{
 		Plain:         "no statistics",
 		Uncompensated: "statistics are constants for the gradient: the next refresh undoes what a step did",
-		InGraph:       "the gradient goes through the statistics",
+		InGraph:       "the gradient goes through the normalization",
 		Compensated:   "statistics outside the graph, but a refresh moves its change into the parameters",
 		Fixed:         "statistics are never refreshed",
 		GradientOnly:  "statistics change the gradient and never the network's function",
@@ -193,7 +193,7 @@ type Info struct {
 	Paper string // author and year, "" for none
 
 	// New returns the method with its defaults, which are PyTorch's where it has the
-	// method.
+	// method and the type does not say otherwise.
 	New func() Method
 
 	// Treatments are the ways in which the gradient can treat the statistics, for a

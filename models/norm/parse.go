@@ -76,6 +76,8 @@ func Parse(arm string, treatment Treatment, others ...string) (Arm, error) {
 	case explicit == "" || explicit == treatmentOf(m) || explicit == Graph && ClassOf(m) == InGraph:
 	case info.Instead != "":
 		return fail("%s", info.Instead)
+	case ClassOf(m) == InGraph:
+		return fail("%s is always differentiated: leave %s out", m.Name(), explicit)
 	default:
 		return fail("%s has no statistics to differentiate", m.Name())
 	}

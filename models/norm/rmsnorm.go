@@ -12,8 +12,8 @@ import (
 //
 //	x̂_ij = x_ij / √(mean_j x_ij² + eps)    y_ij = gamma_j x̂_ij
 //
-// The layer's result does not change with the scale of its weights; it does with what is
-// added to all units, which layer normalization takes out. PyTorch's RMSNorm is the same; its
+// But for eps the result does not change with the scale of the layer's weights and biases; it
+// does with what is added to all units, which layer normalization takes out. PyTorch's RMSNorm is the same; its
 // default of eps is the machine epsilon of the type, here it is layer normalization's.
 type RMSNorm struct {
 	Scale bool    `arm:"scale" help:"train gamma after it"`
@@ -33,7 +33,7 @@ func (n *RMSNorm) Validate() error { return checkEps(n, n.Eps) }
 
 // Output implements Output.
 func (n *RMSNorm) Output(s *Scope, x *G.Node) (*G.Node, error) {
-	if err := twoUnits(n, s, s.Width); err != nil {
+	if err := twoUnits(n, s.Width, "a layer", "wider layers"); err != nil {
 		return nil, err
 	}
 	y, err := ofRows(x, func(t *G.Node) (*G.Node, error) { return ops.Rescale(t, n.Eps) })

@@ -39,10 +39,10 @@ func inShape(x *G.Node, rows int, f func(v *G.Node) (*G.Node, error)) (*G.Node, 
 	return G.Reshape(v, shape)
 }
 
-// twoUnits refuses a layer, or a part of one, of a single unit.
-func twoUnits(m Method, s *Scope, units int) error {
+// twoUnits refuses rows of so many units to take statistics over, of a layer or a part of one.
+func twoUnits(m Method, units int, of, instead string) error {
 	if units < 2 {
-		return fmt.Errorf("%s needs at least 2 units to take statistics over, and the layer has %d: use wider layers, or fewer groups", String(m), s.Width)
+		return fmt.Errorf("%s takes statistics over the units of %s, which has %d: use %s", String(m), of, units, instead)
 	}
 	return nil
 }

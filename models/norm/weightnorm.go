@@ -38,6 +38,9 @@ func init() {
 		New: func() Method { return &WeightNorm{Rows: SampleRows} }})
 }
 
+// leastSD is a standard deviation of v whose square is no less than what float32 can hold.
+const leastSD = 1e-15
+
 // startEps is added to the variances of the start.
 const startEps = 1e-5
 
@@ -53,7 +56,9 @@ func (n *WeightNorm) Validate() error {
 }
 
 // Refresh implements Refresher: once.
-func (n *WeightNorm) Refresh() Schedule { return Schedule{Rows: RowsOfSample, Sample: n.Rows} }
+func (n *WeightNorm) Refresh() Schedule {
+	return Schedule{Rows: RowsOfSample, Sample: n.Rows, LeastRows: func(int) int { return 2 }}
+}
 
 // length is g, of the shape whose transpose is PyTorch's.
 func (*WeightNorm) length(s *Scope) *G.Node {
@@ -67,8 +72,8 @@ func (*WeightNorm) unit(s *Scope, in int) (*G.Node, error) {
 
 // Weights implements Weights.
 func (n *WeightNorm) Weights(s *Scope, in int) (*G.Node, error) {
-	if s.SD == 0 {
-		return nil, fmt.Errorf("%s needs directions to start with, and weights that are all 0 have none: give a positive init-sd", String(n))
+	if s.Mode != Evaluating && !(s.SD >= leastSD) {
+		return nil, fmt.Errorf("%s needs directions to start with, and weights of standard deviation %v are 0 or nearly: give an init-sd of at least %g", String(n), s.SD, leastSD)
 	}
 	unit, err := n.unit(s, in)
 	if err != nil {
