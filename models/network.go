@@ -68,8 +68,16 @@ func (n *Network) Validate() error {
 			return norm.Unknown("activation", l.Activation, Activations)
 		}
 	}
+	if k := len(n.Hidden); k > maxShortcuts && norm.HasShortcuts(n.Norm) {
+		return fmt.Errorf("%s links every layer to all before it, which is for %d hidden layers at most, and these are %d: use fewer, or another norm",
+			norm.String(n.Norm), maxShortcuts, k)
+	}
 	return n.Norm.Validate()
 }
+
+// maxShortcuts bounds the depth of networks with shortcuts: what a refresh changes grows with
+// its third power.
+const maxShortcuts = 32
 
 // String returns the layer sizes, such as "784-100-100-100-10"; of a deep net the first
 // and the last.

@@ -31,7 +31,7 @@ func Evaluation() Option { return func(s *norm.Scope) { s.Mode = norm.Evaluating
 // refresh between steps, and methods that do not normalize a layer's output.
 func Normalize(x *G.Node, m norm.Method, opts ...Option) (*G.Node, error) {
 	if r, ok := m.(norm.Refresher); ok && r.Refresh().Rows != norm.RowsNone {
-		return nil, fmt.Errorf("normalize %q: %s keeps statistics that are refreshed between steps, which a graph alone cannot do: use models.Network", x.Name(), norm.String(m))
+		return nil, fmt.Errorf("normalize %q: %s computes statistics in Programs of their own, which a graph alone has not: use models.Network", x.Name(), norm.String(m))
 	}
 	if _, ok := m.(norm.Output); !ok && norm.ClassOf(m) != norm.Plain {
 		return nil, fmt.Errorf("normalize %q: %s does not normalize a layer's output: use models.Network", x.Name(), norm.String(m))

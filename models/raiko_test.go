@@ -375,3 +375,18 @@ func TestActivatorsNeedANetwork(t *testing.T) {
 		t.Errorf("Normalize: %v", err)
 	}
 }
+
+// TestDepthOfShortcuts: a network too deep for shortcuts is refused.
+func TestDepthOfShortcuts(t *testing.T) {
+	m := small(norm.Must("raiko"))
+	for len(m.Hidden) < 33 {
+		m.Hidden = append(m.Hidden, models.Layer{Width: 3, Activation: "tanh"})
+	}
+	if _, err := m.Build(norm.Training, 12); err == nil || !strings.Contains(err.Error(), "32 hidden layers at most, and these are 33") {
+		t.Errorf("33 hidden layers: %v", err)
+	}
+	m.Norm = norm.Must("batchnorm")
+	if _, err := m.Build(norm.Training, 12); err != nil {
+		t.Error(err)
+	}
+}

@@ -93,7 +93,7 @@ func testWeightNorm(t *testing.T) {
 	}
 	zero := small(norm.Must("weightnorm"))
 	zero.InitSD = 0
-	if _, err := zero.Build(norm.Training, 4); err == nil || !strings.Contains(err.Error(), "give a give an init-sd of at least") {
+	if _, err := zero.Build(norm.Training, 4); err == nil || !strings.Contains(err.Error(), "give an init-sd of at least") {
 		t.Errorf("weights that start at 0: %v", err)
 	}
 	for k, layer := range layers {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"driftless/benchmarks"
 	"driftless/models/norm"
 
 	"github.com/spf13/cobra"
@@ -64,10 +65,14 @@ func listNorms(b *strings.Builder) {
 }
 
 func describeNorm(b *strings.Builder, name string) error {
-	m, err := norm.New(name)
-	if err != nil {
+	if _, err := norm.New(name); err != nil {
 		return wrong("%w", err)
 	}
+	arm, err := norm.Parse(name, norm.Treatment(benchmarks.Defaults().Grad))
+	if err != nil {
+		return err
+	}
+	m := arm.Method
 	info, _ := norm.Lookup(name)
 	hang(b, 0, "", name+": "+about(info)+". "+sentence(norm.ClassOf(m).Meaning())+".")
 	if settings := norm.Settings(m); len(settings) > 0 {

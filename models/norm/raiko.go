@@ -32,7 +32,8 @@ import (
 // at rms 5e-3, 4e-5 and 7e-7 in layers 1 to 3, and the network stays nearly linear. Use gamma,
 // tanh, or a larger init-sd.
 //
-// γ and shortcuts make steps larger: use a tenth of the learning rate that others bear.
+// γ and shortcuts make steps larger: use a tenth of the learning rate that others bear (0.1
+// trains MNIST's sigmoid net, 0.3 diverges).
 // Momentum and Adam's scales are kept in the weights, and go on over a change. α, β and γ are
 // part of the function, so that evaluation estimates nothing anew.
 type Raiko struct {
