@@ -65,16 +65,16 @@ func listNorms(b *strings.Builder) {
 }
 
 func describeNorm(b *strings.Builder, name string) error {
-	if _, err := norm.New(name); err != nil {
+	m, err := norm.New(name)
+	if err != nil {
 		return wrong("%w", err)
 	}
-	arm, err := norm.Parse(name, norm.Treatment(benchmarks.Defaults().Grad))
-	if err != nil {
-		return err
-	}
-	m := arm.Method
 	info, _ := norm.Lookup(name)
-	hang(b, 0, "", name+": "+about(info)+". "+sentence(norm.ClassOf(m).Meaning())+".")
+	meaning := sentence(norm.ClassOf(m).Meaning())
+	if info.Treatments != nil {
+		meaning = fmt.Sprintf("An arm that says neither naive nor graph is %s:%s, unless --grad says otherwise", name, benchmarks.Defaults().Grad)
+	}
+	hang(b, 0, "", name+": "+about(info)+". "+meaning+".")
 	if settings := norm.Settings(m); len(settings) > 0 {
 		b.WriteString("\n")
 		for _, s := range settings {
