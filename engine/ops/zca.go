@@ -48,12 +48,12 @@ func (op ZCAOp) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
 	if err := wantNonNegative("relEps", op.RelEps); err != nil {
 		return nil, err
 	}
-	return square(op, ds)
+	return square(op, ds, "cov")
 }
 
-// square returns the shape of cov, a square matrix.
-func square(op G.Op, ds []G.DimSizer) (tensor.Shape, error) {
-	s, err := sameMatrices(op, ds, "cov")
+// square returns the shape of cov, a square matrix, which all arguments have.
+func square(op G.Op, ds []G.DimSizer, roles ...string) (tensor.Shape, error) {
+	s, err := sameMatrices(op, ds, roles...)
 	if err != nil {
 		return nil, err
 	}
@@ -96,37 +96,16 @@ func symmetricPart(cov []float64, d int) (*mat.SymDense, error) {
 
 // inverseSqrt returns (cov + εI)^(-1/2), ε = relEps·trace(cov)/d.
 func inverseSqrt(cov []float64, d int, relEps float64) ([]float64, error) {
-	sym, err := symmetricPart(cov, d)
+	s, vectors, err := roots(cov, d, relEps)
 	if err != nil {
 		return nil, err
-	}
-	trace := mat.Trace(sym)
-	if trace == 0 {
-		return nil, errors.New("the trace is 0, so no feature varies and nothing can be whitened")
-	}
-	if math.IsInf(trace, 0) {
-		return nil, errors.New("the trace overflows; the activations have diverged")
-	}
-	var eigen mat.EigenSym
-	if !eigen.Factorize(sym, true) {
-		return nil, errors.New("the eigenvalue iteration did not converge")
-	}
-	lambda := eigen.Values(nil) // ascending
-	var vectors mat.Dense
-	eigen.VectorsTo(&vectors)
-
-	eps := relEps * trace / float64(d)
-	const unit = 0x1p-53
-	if floor := float64(d) * unit * lambda[d-1]; !(lambda[0]+eps > floor) {
-		return nil, fmt.Errorf("it is singular: the smallest eigenvalue is %.3g, the largest %.3g, and the ridge %.3g; raise relEps (1e-3 is safe)",
-			lambda[0], lambda[d-1], eps)
 	}
 	a := make([]float64, d*d)
 	for j := 0; j < d; j++ {
 		for k := j; k < d; k++ {
 			sum := 0.0
 			for e := 0; e < d; e++ {
-				sum += vectors.At(j, e) * vectors.At(k, e) / math.Sqrt(lambda[e]+eps)
+				sum += vectors.At(j, e) * vectors.At(k, e) / s[e]
 			}
 			a[j*d+k] = sum
 			a[k*d+j] = sum
@@ -135,13 +114,47 @@ func inverseSqrt(cov []float64, d int, relEps float64) ([]float64, error) {
 	return a, nil
 }
 
-// DiffWRT says true, so that Grad asks SymDiff and reports its error instead of
-// taking the operation for a constant.
+// roots returns sqrt(λ+ε) for the eigenvalues λ of a covariance, ε = relEps·trace(cov)/d,
+// and its eigenvectors, the columns of a matrix.
+func roots(cov []float64, d int, relEps float64) (s []float64, vectors *mat.Dense, err error) {
+	sym, err := symmetricPart(cov, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	trace := mat.Trace(sym)
+	if trace == 0 {
+		return nil, nil, errors.New("the trace is 0, so no feature varies and nothing can be whitened")
+	}
+	if math.IsInf(trace, 0) {
+		return nil, nil, errors.New("the trace overflows; the activations have diverged")
+	}
+	var eigen mat.EigenSym
+	if !eigen.Factorize(sym, true) {
+		return nil, nil, errors.New("the eigenvalue iteration did not converge")
+	}
+	s = eigen.Values(nil) // ascending
+	vectors = new(mat.Dense)
+	eigen.VectorsTo(vectors)
+
+	eps := relEps * trace / float64(d)
+	const unit = 0x1p-53
+	if floor := float64(d) * unit * s[d-1]; !(s[0]+eps > floor) {
+		return nil, nil, fmt.Errorf("it is singular: the smallest eigenvalue is %.3g, the largest %.3g, and the ridge %.3g; raise relEps (1e-3 is safe)",
+			s[0], s[d-1], eps)
+	}
+	for i, lambda := range s {
+		s[i] = math.Sqrt(lambda + eps)
+	}
+	return s, vectors, nil
+}
+
+// DiffWRT says that the operation is differentiable in cov.
 func (op ZCAOp) DiffWRT(int) []bool { return []bool{true} }
 
-// SymDiff returns an error: whitening inside the graph is not provided.
-func (op ZCAOp) SymDiff(G.Nodes, *G.Node, *G.Node) (G.Nodes, error) {
-	return nil, noGradient(op, "keep the whitening matrix in a state tensor and feed it as an input node")
+// SymDiff returns dcov = ZCAGrad(cov, g).
+func (op ZCAOp) SymDiff(inputs G.Nodes, _, g *G.Node) (G.Nodes, error) {
+	dcov, err := ZCAGrad(inputs[0], g, op.RelEps)
+	return G.Nodes{dcov}, err
 }
 
 // Hashcode returns the hash of the operation and its parameters.
