@@ -18,7 +18,7 @@ import (
 // and of one moment of its training.
 type Auditing struct {
 	Loss   *G.Node   // scalar
-	Params []*G.Node // input nodes that are trained; nil: Learnables(Loss), without what turns out to be fed back
+	Params []*G.Node // input nodes that are trained
 	LR     float64   // learning rate that Change is for; 0 means 1
 
 	// Feedback are inputs that the caller sets to what the graph computes. Audit finds by
@@ -43,11 +43,12 @@ type Feedback struct {
 // With p the gradient that the optimizer gets, statistics held constant, and q that of the
 // loss with every held statistic replaced by its computation, the wasted part of p is
 //
-//	w = p − c·q      c = <p, q>/<q, q>, held in [0, 1]
+//	w = p − c·q      c = <p, q>/<q, q>, no less than 0 and no more than 1
 //
-// the part at right angles to q, unless c is held: all of p where q is 0 or a step raises
-// the loss, and p − q where p is more of q than there is of it. Wasted is <w, p>/<p, p>, and
-// Change −LR·w.
+// Between these bounds w is at right angles to q, so that no small step along it moves the
+// loss. It is all of p where q is 0, as that of a bias whose mean is subtracted, and where a
+// step raises the loss; and p − q where p has more of q than there is. Wasted is
+// <w, p>/<p, p>, and Change −LR·w.
 type Finding struct {
 	Param  string    // name of the parameter
 	Shape  []int     // its shape
@@ -82,18 +83,20 @@ type Held struct {
 //
 // A statistic is held where the loss reads, by a path along which it could be
 // differentiated, an input that is set to what the graph computes from the parameters: by an
-// Assign node, by Feedback, or by the caller unsaid (see Feedback). Audit differentiates the
-// loss as it is, and once more with each held input replaced by its computation. An average
-// that is moved towards a value (ops.EMA) counts as having arrived there. What Between assigns
-// to parameters is taken into account: a refresh that moves its change into the parameters,
-// such that the network's function stays, wastes nothing. Statistics that the step assigns
-// before they are read are looked at as at a step at which that is due.
+// Assign node, or by the caller (see Auditing.Feedback). Audit differentiates the loss as it
+// is, and once more with what sets each held input in its place: with what it is ahead or
+// behind, as the mean of an average or of other rows is, so that the values are those at hand
+// and the gradient alone differs. A moving average (ops.EMA) follows what it moves to.
+// Statistics that the step assigns before they are read count as just assigned.
 //
-// It computes in the element type of the graph; in float32, less than a thousandth is
-// rounding. What it says is of the values at hand and of small steps: whether a force lasts
-// it cannot know, nor does it see statistics of rows that are not in the graph, or inputs
-// that were set before the parameters last moved, unless Feedback names them. The graph
-// itself does not change; operations that keep state of their own run some times more.
+// Where Between assigns to parameters too, the loss is that after it: a refresh that moves its
+// change into the parameters, such that the network's function stays, wastes nothing.
+//
+// It computes in the element type of the graph; in float32, what is a thousandth is rounding.
+// What it says is of the values at hand and of small steps. It cannot know whether a force
+// lasts. It does not see statistics of rows that are not in the graph, those of more than two
+// axes, or inputs that were set before the parameters last moved, unless Feedback names them.
+// The graph does not change; operations that keep state of their own run some times more.
 //
 // It fails with one sentence where an input has no value, where the loss is not a scalar or
 // does not depend on a parameter, where a parameter is no input, where gradients are not
@@ -114,12 +117,6 @@ func audit(a Auditing, dev device.Device) ([]Finding, error) {
 	if err := u.discover(); err != nil {
 		return nil, err
 	}
-	if a.Params == nil {
-		u.params = slices.DeleteFunc(Learnables(a.Loss), func(p *G.Node) bool { return u.step[p] != nil })
-	}
-	if len(u.params) == 0 {
-		return nil, fmt.Errorf("the loss depends on no parameter: give Params, input nodes with values")
-	}
 	live := u.held()
 	if len(live) == 0 {
 		return nil, nil
@@ -135,6 +132,11 @@ func audit(a Auditing, dev device.Device) ([]Finding, error) {
 	for i := range p {
 		if !slices.Equal(p[i], again[i]) {
 			return nil, fmt.Errorf("the gradient of %q differs from run to run: the graph draws random numbers, as for Dropout; audit it without", u.params[i].Name())
+		}
+	}
+	if !slices.ContainsFunc(u.params, func(p *G.Node) bool { return live[p] }) {
+		if u.lag, err = u.lags(live); err != nil {
+			return nil, err
 		}
 	}
 	q, err := u.gradients(live)
@@ -239,6 +241,12 @@ type auditor struct {
 
 	step    map[*G.Node]*setting // by the step itself, and by the caller
 	between []map[*G.Node]*setting
+	lag     map[*setting]G.Value // of what a setting sets, to be kept when the gradient goes through it
+}
+
+// stages are the step, and what runs between steps.
+func (u *auditor) stages() []map[*G.Node]*setting {
+	return append([]map[*G.Node]*setting{u.step}, u.between...)
 }
 
 // setting is how an input is set.
@@ -257,6 +265,8 @@ func newAuditor(a Auditing, dev device.Device) (*auditor, error) {
 		return nil, fmt.Errorf("no loss: set Auditing.Loss to a scalar node")
 	case a.Loss.Shape().TotalSize() != 1:
 		return nil, fmt.Errorf("the loss %q has shape %v, not a scalar: take its mean", program.Label(a.Loss), a.Loss.Shape())
+	case len(a.Params) == 0:
+		return nil, fmt.Errorf("no parameters: name those that are trained in Auditing.Params")
 	case !(a.LR >= 0) || math.IsInf(a.LR, 0):
 		return nil, fmt.Errorf("the learning rate %v is no number of at least 0", a.LR)
 	}
@@ -300,7 +310,7 @@ func newAuditor(a Auditing, dev device.Device) (*auditor, error) {
 		switch {
 		case f.Input == nil || f.From == nil || !f.Input.IsVar() || f.Input.Graph() != a.Loss.Graph() || f.From.Graph() != a.Loss.Graph():
 			return nil, fmt.Errorf("a Feedback has no input of the loss's graph, or nothing of that graph to set it from")
-		case !f.Input.Shape().Eq(f.From.Shape()) || f.Input.Dtype() != f.From.Dtype():
+		case !slices.Equal(f.Input.Shape(), f.From.Shape()) || f.Input.Dtype() != f.From.Dtype():
 			return nil, fmt.Errorf("Feedback: input %q is %v of shape %v, what it is set from, %q, %v of shape %v: they must agree",
 				f.Input.Name(), f.Input.Dtype(), f.Input.Shape(), program.Label(f.From), f.From.Dtype(), f.From.Shape())
 		case slices.Contains(a.Params, f.Input):
@@ -352,8 +362,8 @@ func inputOf(n *G.Node) *G.Node {
 
 // origin says what sets an input.
 func (u *auditor) origin(n *G.Node) string {
-	s := u.step[n]
-	for _, g := range u.between {
+	var s *setting
+	for _, g := range u.stages() {
 		if g[n] != nil {
 			s = g[n]
 		}
@@ -376,7 +386,7 @@ func (u *auditor) held() map[*G.Node]bool {
 		return out
 	}
 	values := func(n *G.Node) (out []*G.Node) {
-		for _, g := range append([]map[*G.Node]*setting{u.step}, u.between...) {
+		for _, g := range u.stages() {
 			if s := g[n]; s != nil {
 				out = append(out, s.value)
 			}

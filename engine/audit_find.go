@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"driftless/engine/ops"
 	"driftless/engine/program"
@@ -103,11 +104,11 @@ func (u *auditor) discover() error {
 			return fmt.Errorf("input %q: %w", in.Name(), err)
 		}
 		after := dependents(u.loss.Graph(), in)
-		best := tolerance(in)
-		for i, n := range of { // of several that fit alike the last, which is nearest to the use
+		for i, n := range of { // of several that fit the last, which is nearest to the use
 			if columns(n) != len(held) || after[n] {
 				continue
 			}
+			best := tolerance(in)
 			for _, s := range statistics {
 				for _, eps := range usualEps {
 					if eps > 0 && !s.eps {
@@ -250,7 +251,7 @@ func (s statistic) computed(in *G.Node, eps float64) func(x *G.Node) (*G.Node, e
 		}
 		v, err := s.node(mean, variance, rows)
 		switch {
-		case err != nil || v.Shape().Eq(in.Shape()):
+		case err != nil || slices.Equal(v.Shape(), in.Shape()): // Eq takes [1, d] for [d]
 			return v, err
 		case in.Dims() == 0:
 			return G.Sum(v)

@@ -104,18 +104,23 @@ func (u *auditor) rewrite(live map[*G.Node]bool) *rewriting {
 // last is the stage at which the loss is computed.
 func (r *rewriting) last() int { return len(r.between) + 1 }
 
-// copy copies a node, as the last stage computes it, and the step's assignments to what it
-// reads that come before the reading.
-func (r *rewriting) copy(n *G.Node) (*G.Node, error) {
-	at := place{r.last(), map[*G.Node]*G.Node{}}
-	c, err := r.copyTo(at, n)
-	for i := 0; i < len(r.inputs) && err == nil; i++ { // which may become more
+// copy copies a node, as the last stage computes it.
+func (r *rewriting) copy(n *G.Node) (*G.Node, error) { return r.copyTo(r.end(), n) }
+
+func (r *rewriting) end() place { return place{r.last(), map[*G.Node]*G.Node{}} }
+
+// early copies the step's assignments to what the copies read that come before the reading.
+func (r *rewriting) early() error {
+	at := r.end()
+	for i := 0; i < len(r.inputs); i++ { // which may become more
 		in := r.inputs[i]
 		if s := r.step[in]; s != nil && !s.late && !r.live[in] {
-			_, err = r.assign(at, in, s)
+			if _, err := r.assign(at, in, s); err != nil {
+				return err
+			}
 		}
 	}
-	return c, err
+	return nil
 }
 
 // assign returns an Assign node of an input that is not live.
@@ -187,7 +192,7 @@ func (r *rewriting) leaf(n *G.Node) (*G.Node, error) {
 		return l, nil
 	}
 	if n.Value() == nil {
-		return nil, fmt.Errorf("input %q has no value: set it with Let", n.Name())
+		return nil, noValue(n)
 	}
 	name := n.Name()
 	taken := func(l *G.Node) bool { return l.Name() == name }
@@ -202,6 +207,10 @@ func (r *rewriting) leaf(n *G.Node) (*G.Node, error) {
 	}
 	r.leaves[n], r.inputs = l, append(r.inputs, n)
 	return l, nil
+}
+
+func noValue(n *G.Node) error {
+	return fmt.Errorf("input %q has no value: set it with Let", n.Name())
 }
 
 // content returns what a live input holds for the readers of a stage.
@@ -244,11 +253,79 @@ func (r *rewriting) fresh(s *setting, in *G.Node, stage int) (*G.Node, error) {
 	}
 	r.pending = append(r.pending, now)
 	c, err := r.compute(s, place{stage, map[*G.Node]*G.Node{}})
+	if err == nil && r.lag[s] != nil {
+		c, err = r.lagging(c, s)
+	}
 	r.pending = r.pending[:depth]
 	if r.cut >= depth {
 		r.cut, r.known[now] = uncut, c
 	}
 	return c, err
+}
+
+// lagging returns what an input is set to with its lag: the value that the input holds.
+func (r *rewriting) lagging(c *G.Node, s *setting) (*G.Node, error) {
+	opts := []G.NodeConsOpt{G.WithName(fmt.Sprintf("lag#%d", c.ID())), G.WithValue(r.lag[s])}
+	if c.Dims() == 0 {
+		return G.Add(c, G.NewScalar(r.graph, c.Dtype(), opts...))
+	}
+	return G.Add(c, G.NewTensor(r.graph, c.Dtype(), c.Dims(), append(opts, G.WithShape(c.Shape()...))...))
+}
+
+// lags returns how far live inputs are from what they are set to after the loss was computed.
+func (u *auditor) lags(live map[*G.Node]bool) (map[*setting]G.Value, error) {
+	r := u.rewrite(nil)
+	var of []*setting
+	var held [][]float64
+	var outputs []program.Output
+	for _, in := range u.loss.Graph().AllNodes() {
+		if !live[in] {
+			continue
+		}
+		for k, g := range u.stages() {
+			s := g[in]
+			if s == nil || k == 0 && !s.late {
+				continue
+			}
+			c, err := r.compute(s, r.end())
+			if err != nil {
+				return nil, err
+			}
+			if in.Value() == nil {
+				return nil, noValue(in)
+			}
+			v, err := floats(in.Value())
+			if err != nil {
+				return nil, fmt.Errorf("input %q: %w", in.Name(), err)
+			}
+			of, held, outputs = append(of, s), append(held, v), append(outputs, program.Output{Node: c})
+		}
+	}
+	values, err := r.run(outputs)
+	if err != nil {
+		return nil, err
+	}
+	out := map[*setting]G.Value{}
+	for i, s := range of {
+		lag := slices.Clone(held[i])
+		for k := range lag {
+			lag[k] -= values[i][k]
+		}
+		out[s] = program.NewValue(outputs[i].Node.Shape(), narrowed(lag, outputs[i].Node.Dtype()))
+	}
+	return out, nil
+}
+
+// narrowed returns numbers as a slice of an element type.
+func narrowed(v []float64, dt tensor.Dtype) any {
+	if dt == tensor.Float64 {
+		return v
+	}
+	out := make([]float32, len(v))
+	for i, x := range v {
+		out[i] = float32(x)
+	}
+	return out
 }
 
 // compute copies what an input is set to.
@@ -264,6 +341,9 @@ func (r *rewriting) compute(s *setting, at place) (*G.Node, error) {
 func (r *rewriting) run(outputs []program.Output) ([][]float64, error) {
 	for i := range outputs {
 		outputs[i].Name = fmt.Sprintf("audit.%d", i)
+	}
+	if err := r.early(); err != nil {
+		return nil, err
 	}
 	for n, classes := range program.Labels(r.graph) {
 		data, err := program.ValueData(n.Value())
