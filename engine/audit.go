@@ -275,7 +275,7 @@ func newAuditor(a Auditing, dev device.Device) (*auditor, error) {
 	for _, p := range a.Params {
 		switch {
 		case p == nil || !p.IsVar():
-			return nil, fmt.Errorf("Params holds a node that is no input of the graph: name the nodes that hold the parameters")
+			return nil, fmt.Errorf("a node of Params is no input of the graph: name the nodes that hold the parameters")
 		case !reached[p]:
 			return nil, fmt.Errorf("the loss does not depend on parameter %q, or takes it as a constant: leave it out of Params", p.Name())
 		}
@@ -285,7 +285,7 @@ func newAuditor(a Auditing, dev device.Device) (*auditor, error) {
 		group := map[*G.Node]*setting{}
 		for _, n := range nodes {
 			if n == nil || !assigns(n) || n.Graph() != a.Loss.Graph() {
-				return nil, fmt.Errorf("Between holds a node that is no Assign node of the loss's graph")
+				return nil, fmt.Errorf("a node of Between is no Assign node of the loss's graph")
 			}
 			apart[n] = true
 			if err := set(group, n); err != nil {
@@ -311,12 +311,12 @@ func newAuditor(a Auditing, dev device.Device) (*auditor, error) {
 		case f.Input == nil || f.From == nil || !f.Input.IsVar() || f.Input.Graph() != a.Loss.Graph() || f.From.Graph() != a.Loss.Graph():
 			return nil, fmt.Errorf("a Feedback has no input of the loss's graph, or nothing of that graph to set it from")
 		case !slices.Equal(f.Input.Shape(), f.From.Shape()) || f.Input.Dtype() != f.From.Dtype():
-			return nil, fmt.Errorf("Feedback: input %q is %v of shape %v, what it is set from, %q, %v of shape %v: they must agree",
+			return nil, fmt.Errorf("a Feedback: input %q is %v of shape %v, what it is set from, %q, %v of shape %v: they must agree",
 				f.Input.Name(), f.Input.Dtype(), f.Input.Shape(), program.Label(f.From), f.From.Dtype(), f.From.Shape())
 		case slices.Contains(a.Params, f.Input):
-			return nil, fmt.Errorf("Feedback: %q is one of Params: what is trained is not set by the caller", f.Input.Name())
+			return nil, fmt.Errorf("a Feedback: %q is one of Params: what is trained is not set by the caller", f.Input.Name())
 		case u.step[f.Input] != nil:
-			return nil, fmt.Errorf("Feedback: %q is set twice", f.Input.Name())
+			return nil, fmt.Errorf("a Feedback: %q is set twice", f.Input.Name())
 		}
 		u.step[f.Input] = &setting{value: f.From, late: true, fed: true}
 	}

@@ -21,7 +21,7 @@ import (
 type unit struct {
 	rows, in, out          int
 	eps                    float64
-	u, y, w, b, mean, sd   []float64
+	u, y, w, b, sd         []float64
 	x, xhat, loss          *G.Node
 	wNode, bNode           *G.Node
 	meanNode, varianceNode *G.Node
@@ -431,8 +431,8 @@ func TestAuditErrors(t *testing.T) {
 		{"no loss", engine.Auditing{}},
 		{"not a scalar", engine.Auditing{Loss: l.xhat}},
 		{`input "empty" has no value`, engine.Auditing{Loss: mean(G.Must(ops.CenterBy(held, empty))), Params: G.Nodes{l.bNode}}},
-		{"no input of the graph", engine.Auditing{Loss: l.loss, Params: G.Nodes{l.x}}},
-		{"no input of the graph", engine.Auditing{Loss: l.loss, Params: G.Nodes{nil}}},
+		{"is no input of the graph", engine.Auditing{Loss: l.loss, Params: G.Nodes{l.x}}},
+		{"is no input of the graph", engine.Auditing{Loss: l.loss, Params: G.Nodes{nil}}},
 		{`does not depend on parameter "empty"`, engine.Auditing{Loss: l.loss, Params: G.Nodes{empty}}},
 		{"no parameters", engine.Auditing{Loss: l.loss}},
 		{"learning rate NaN", engine.Auditing{Loss: l.loss, Params: G.Nodes{l.bNode}, LR: math.NaN()}},
@@ -440,7 +440,7 @@ func TestAuditErrors(t *testing.T) {
 		{"nothing of that graph", engine.Auditing{Loss: l.loss, Params: G.Nodes{l.bNode}, Feedback: []engine.Feedback{{Input: l.meanNode, From: other}}}},
 		{"is set twice", engine.Auditing{Loss: l.loss, Params: G.Nodes{l.bNode}, Feedback: []engine.Feedback{{Input: l.meanNode, From: zero}, {Input: l.meanNode, From: zero}}}},
 		{"is one of Params", engine.Auditing{Loss: l.loss, Params: G.Nodes{l.bNode}, Feedback: []engine.Feedback{{Input: l.bNode, From: zero}}}},
-		{"no Assign node", engine.Auditing{Loss: l.loss, Params: G.Nodes{l.bNode}, Between: [][]*G.Node{{l.x}}}},
+		{"is no Assign node", engine.Auditing{Loss: l.loss, Params: G.Nodes{l.bNode}, Between: [][]*G.Node{{l.x}}}},
 		{"has the label 2", engine.Auditing{Loss: G.Must(ops.CrossEntropy(held, labels)), Params: G.Nodes{l.bNode}}},
 		{"index 0", engine.Auditing{Loss: mean(G.Must(G.Sqrt(G.Must(ops.CenterBy(held, l.meanNode))))), Params: G.Nodes{l.bNode}}},
 		{"run to run", engine.Auditing{Loss: mean(G.Must(G.Square(G.Must(G.Dropout(held, 0.5))))), Params: G.Nodes{l.bNode}}},
