@@ -37,7 +37,7 @@ func (op PrecisionOp) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
 	if err := wantNonNegative("eps", op.Eps); err != nil {
 		return nil, err
 	}
-	return square(op, ds, "cov")
+	return square(op, ds)
 }
 
 // Do is the reference implementation.

@@ -48,12 +48,12 @@ func (op ZCAOp) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
 	if err := wantNonNegative("relEps", op.RelEps); err != nil {
 		return nil, err
 	}
-	return square(op, ds, "cov")
+	return square(op, ds)
 }
 
-// square returns the shape of cov, a square matrix, which all arguments have.
-func square(op G.Op, ds []G.DimSizer, roles ...string) (tensor.Shape, error) {
-	s, err := sameMatrices(op, ds, roles...)
+// square returns the shape of cov, a square matrix.
+func square(op G.Op, ds []G.DimSizer) (tensor.Shape, error) {
+	s, err := sameMatrices(op, ds, "cov")
 	if err != nil {
 		return nil, err
 	}

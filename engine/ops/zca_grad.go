@@ -40,7 +40,10 @@ func (op ZCAGradOp) InferShape(ds ...G.DimSizer) (tensor.Shape, error) {
 	if err := wantNonNegative("relEps", op.RelEps); err != nil {
 		return nil, err
 	}
-	return square(op, ds, "cov", "g")
+	if _, err := sameMatrices(op, ds, "cov", "g"); err != nil {
+		return nil, err
+	}
+	return square(op, ds)
 }
 
 // Do is the reference implementation.
