@@ -8,6 +8,7 @@
 //	Experiment.Compare   several arms from the same weights on the same batches
 //	Experiment.Train     one arm, whose weights are kept
 //	Weights.Eval         a kept network on a test set
+//	Audit                arms after some steps: what of a step the next refresh takes out again
 //
 // A Config describes an Experiment; its defaults are the paper's MNIST protocol. New
 // compiles it, Compare or Train runs it, and its field Run is what a report shows:
@@ -50,7 +51,7 @@
 //
 // # JSON
 //
-// CompareOutput, TrainOutput, EvalOutput and DriftResult are what the commands
+// CompareOutput, TrainOutput, EvalOutput, DriftResult and AuditResult are what the commands
 // print with --json, one object on standard output. Keys are stable; numbers that
 // are not finite are null. Accuracies are fractions, losses nats, seconds wall
 // time; mean and std (of the sample) are over seeds, null where one diverged.
@@ -76,6 +77,10 @@
 //	         collapseStep (updates after which w has changed sign),
 //	         collapsePredicted, agrees], agrees; null where a closed form does not
 //	         apply
+//	audit    device, data, synthetic, net, batch, seed, steps (done before), arms: [name, lr,
+//	         findings: [param, wasted (share of the decrease that a step promises), growth
+//	         (what a step of SGD adds in vain to a unit, the largest), held: [name, from
+//	         (what it is computed by)]]], as engine.Finding has them
 //
 // Each line of metrics.jsonl is one evaluation: arm, seed, step, loss, testLoss,
 // testAccuracy, biasRms, biasMaxAbs, weightRms, percentiles, seconds.

@@ -32,6 +32,12 @@
 // values out at the roots and gradients for a solver. It is for code that has a
 // VM already; it copies values in and out at every RunAll, which Train does not.
 //
+// # Audit
+//
+// Audit finds the parameters of a graph whose steps are taken in vain, because a statistic
+// that they move is a constant for the gradient: state that an Assign node sets, or an input
+// that the caller sets to a mean or a variance between the steps.
+//
 // # What Gorgonia gets wrong
 //
 // The engine computes what operations say, and the gradients that follow from that, even

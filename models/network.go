@@ -175,10 +175,16 @@ func (n *Network) Build(mode norm.Mode, batch int) (*Built, error) {
 	if batch < 1 {
 		return nil, fmt.Errorf("batch %d is not positive", batch)
 	}
+	return n.build(G.NewGraph(), "", mode, batch)
+}
+
+// build adds the network to a graph, in which its inputs have a suffix. State of the same
+// name is one node, as Gorgonia merges inputs.
+func (n *Network) build(g *G.ExprGraph, suffix string, mode norm.Mode, batch int) (*Built, error) {
 	dt := n.DType.Dtype()
-	b := &Built{Graph: G.NewGraph()}
-	b.X = G.NewMatrix(b.Graph, dt, G.WithShape(batch, n.Inputs), G.WithName("x"))
-	b.Labels = G.NewVector(b.Graph, dt, G.WithShape(batch), G.WithName("labels"))
+	b := &Built{Graph: g}
+	b.X = G.NewMatrix(b.Graph, dt, G.WithShape(batch, n.Inputs), G.WithName("x"+suffix))
+	b.Labels = G.NewVector(b.Graph, dt, G.WithShape(batch), G.WithName("labels"+suffix))
 	h := []*G.Node{b.X} // the network's input, and what each hidden layer gives
 	for i, layer := range n.Layers() {
 		fc := n.linearScope(b.Graph, mode, i)

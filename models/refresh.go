@@ -27,6 +27,13 @@ func (s Source) feeds(b *Built) []program.Feed {
 	return []program.Feed{{Node: b.X, Data: s.Images, Map: s.Map}, {Node: b.Labels, Data: s.Labels}}
 }
 
+// sample is the source's sample of so many rows, at most, as one batch.
+func (s Source) sample(rows int) Source {
+	s.Total = min(rows, s.Total)
+	s.Order, s.Batch = program.Sample, s.Total
+	return s
+}
+
 // Statistics compiles the estimation of every layer's statistics over the
 // source's rows, layer after layer: each layer's inputs are those that the new
 // statistics of the layers before give. Order Sample takes them from a sample of
@@ -129,8 +136,7 @@ func (n *Network) Refresh(l *program.Layout, s Source) (first, every *program.Pr
 	}
 	sched := r.Refresh()
 	if sched.Rows == norm.RowsOfSample || sched.Rows == norm.RowsOfStart {
-		s.Total = min(sched.Sample, s.Total)
-		s.Order, s.Batch = program.Sample, s.Total
+		s = s.sample(sched.Sample)
 	}
 	if err := n.enough(sched, s.Total); err != nil {
 		return nil, nil, err
@@ -157,7 +163,11 @@ func (n *Network) Refresh(l *program.Layout, s Source) (first, every *program.Pr
 		return nil, nil, err
 	}
 	if m, ok := n.Norm.(norm.Compensator); ok {
-		c, err := n.compensation(l, m)
+		g := G.NewGraph()
+		if err := n.compensate(g, m); err != nil {
+			return nil, nil, err
+		}
+		c, err := program.Compile(l, program.Spec{Name: "compensate", Graph: g})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -172,10 +182,10 @@ func (n *Network) Refresh(l *program.Layout, s Source) (first, every *program.Pr
 	return first, every.After(sched.Every), nil
 }
 
-// compensation compiles what a method changes of all layers together after its statistics
-// are refreshed.
-func (n *Network) compensation(l *program.Layout, method norm.Compensator) (*program.Program, error) {
-	g, sizes := G.NewGraph(), n.sizes()
+// compensate adds what a method changes of all layers together after its statistics are
+// refreshed.
+func (n *Network) compensate(g *G.ExprGraph, method norm.Compensator) error {
+	sizes := n.sizes()
 	var layers []norm.Parameters
 	for k := range n.Layers() {
 		fc := n.linearScope(g, norm.Refreshing, k)
@@ -189,10 +199,7 @@ func (n *Network) compensation(l *program.Layout, method norm.Compensator) (*pro
 		}
 		layers = append(layers, p)
 	}
-	if err := method.Compensate(layers); err != nil {
-		return nil, err
-	}
-	return program.Compile(l, program.Spec{Name: "compensate", Graph: g})
+	return method.Compensate(layers)
 }
 
 // enough reports, as an error, a layer too wide for the rows that there are.

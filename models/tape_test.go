@@ -73,6 +73,7 @@ type rig struct {
 	built   *models.Built
 	layout  *program.Layout
 	session device.Session
+	first   *program.Program // the first statistics, or nil
 	train   *program.Program
 	x       []float64 // the data set
 	y       []uint8
@@ -107,19 +108,26 @@ func newRig(t testing.TB, m *models.Network, dev device.Device, seeds ...int64) 
 	must(t, err)
 	first, every, err := m.Refresh(r.layout, source)
 	must(t, err)
-	if every != nil {
+	if r.first = first; every != nil {
 		r.train = program.Join(r.train, every)
 	}
+	r.open(t, dev, seeds...)
+	return r
+}
+
+// open opens a session of the layout as it is now, before the first step.
+func (r *rig) open(t testing.TB, dev device.Device, seeds ...int64) {
+	t.Helper()
+	var err error
 	r.session, err = dev.Open(r.layout, len(seeds))
 	must(t, err)
 	for i, s := range seeds {
-		must(t, m.Initialize(r.session, i, s))
+		must(t, r.mlp.Initialize(r.session, i, s))
 		must(t, r.session.Write(program.StateSeed, i, []int64{s}))
 	}
-	if first != nil {
-		must(t, r.session.Run(context.Background(), first, 1))
+	if r.first != nil {
+		must(t, r.session.Run(context.Background(), r.first, 1))
 	}
-	return r
 }
 
 func must(t testing.TB, err error) {

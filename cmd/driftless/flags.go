@@ -29,8 +29,19 @@ type settings struct {
 	flags        *pflag.FlagSet
 }
 
-// register declares the flags with their defaults.
+// register declares the flags of the commands that train and report.
 func (s *settings) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	s.trained(cmd)
+	f.StringVar(&s.Optimizer, "optimizer", s.Optimizer, "sgd, momentum (0.9), adam or adamw (decay 0.01)")
+	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
+	deviceFlag(cmd, &s.Device)
+	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
+	offer(cmd, "optimizer", optim.Names()...)
+}
+
+// trained declares the flags of what is trained, with their defaults.
+func (s *settings) trained(cmd *cobra.Command) {
 	f := cmd.Flags()
 	s.flags = f
 	dataFlags(cmd, &s.Data, &s.dataDir, s.Data)
@@ -48,19 +59,14 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringVar(&s.hidden, "hidden", "100,100,100", "sizes of the hidden layers")
 	f.StringVar(&s.Activation, "activation", s.Activation, "sigmoid, relu or tanh")
 	f.Float64Var(&s.InitSD, "init-sd", s.InitSD, "standard deviation of the initial weights")
-	f.StringVar(&s.Optimizer, "optimizer", s.Optimizer, "sgd, momentum (0.9), adam or adamw (decay 0.01)")
 	f.Float64Var(&s.LR, "lr", s.LR, "learning rate")
 	f.IntVar(&s.Batch, "batch", s.Batch, "rows of a training batch")
 	f.IntVar(&s.Steps, "steps", s.Steps, "training steps")
-	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
 	f.Int64Var(&s.Seed, "seed", s.Seed, "seed of the weights and the data order (the first, with --seeds)")
-	deviceFlag(cmd, &s.Device)
-	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
 	jsonFlag(f, &s.json)
 	offer(cmd, "grad", "naive", "graph")
 	offer(cmd, "stats", string(norm.Batch), string(norm.EMA), string(norm.Sample), string(norm.Full))
 	offer(cmd, "activation", models.Activations...)
-	offer(cmd, "optimizer", optim.Names()...)
 }
 
 // setting is a setting of several normalizations, as a flag for all arms that have it.

@@ -3,6 +3,7 @@
 //
 //	driftless data fetch mnist      get a data set
 //	driftless drift                 the worked example of Ioffe & Szegedy (2015, section 2)
+//	driftless audit                 steps that a refresh of statistics takes out again
 //	driftless compare               train several normalizations side by side
 //	driftless train                 train one network
 //	driftless eval weights          evaluate a trained network

@@ -18,7 +18,7 @@ func TestWrongUsage(t *testing.T) {
 		args string // --out is added to commands that have it
 		want string // part of the message
 	}{
-		{"trian", `unknown command "trian" (did you mean "train"?): driftless has compare, data, drift, env, eval, licences, norms, report, train`},
+		{"trian", `unknown command "trian" (did you mean "train"?): driftless has audit, compare, data, drift, env, eval, licences, norms, report, train`},
 		{"version", `unknown command "version": driftless has`},
 		{"help trian", `unknown command "trian" (did you mean "train"?)`},
 		{"data fecth mnist", `unknown command "fecth" (did you mean "fetch"?): driftless data has fetch`},
@@ -32,6 +32,11 @@ func TestWrongUsage(t *testing.T) {
 		{"licences MIT", `driftless licences takes no arguments but flags, and got "MIT"`},
 		{"drift --device x", `--device "x" is not available`},
 		{"drift --explain --json", "leave out --json"},
+		{"audit --explain --json", "leave out --json"},
+		{"audit extra", `driftless audit takes no arguments but flags, and got "extra"`},
+		{"audit --steps -1", "--steps -1 is outside"},
+		{"audit --data synthetic --batch 100000", "is larger than the training set"},
+		{"audit --norms batchnrom", `unknown norm "batchnrom" (did you mean "batchnorm"?)`},
 		{"train batchnorm", `driftless train takes no arguments but flags, and got "batchnorm"`},
 		{"train --nope", "unknown flag: --nope: see driftless train --help"},
 		{"train --steps", "flag needs an argument: --steps"},

@@ -55,13 +55,33 @@ func (op CovarianceOp) Do(inputs ...G.Value) (G.Value, error) {
 	return in.value(cov), nil
 }
 
-// DiffWRT says true for every input, so that Grad asks SymDiff and reports its
-// error instead of taking the operation for a constant.
+// DiffWRT says that the operation is differentiable in x and mean.
 func (op CovarianceOp) DiffWRT(int) []bool { return []bool{true, true} }
 
-// SymDiff returns an error: whitening inside the graph is not provided.
-func (op CovarianceOp) SymDiff(G.Nodes, *G.Node, *G.Node) (G.Nodes, error) {
-	return nil, noGradient(op, "keep the covariance in a state tensor and feed it as an input node")
+// SymDiff returns dx = (x - mean)(g + gᵀ)/m and dmean = -ColumnSum(dx).
+func (op CovarianceOp) SymDiff(inputs G.Nodes, _, g *G.Node) (G.Nodes, error) {
+	x, mean := inputs[0], inputs[1]
+	centred, err := CenterBy(x, mean)
+	if err != nil {
+		return nil, err
+	}
+	t, err := G.Transpose(g)
+	if err != nil {
+		return nil, err
+	}
+	both, err := G.Add(g, t)
+	if err != nil {
+		return nil, err
+	}
+	dx, err := G.Mul(centred, both)
+	if err != nil {
+		return nil, err
+	}
+	if dx, err = Scale(dx, 1/float64(x.Shape()[0])); err != nil {
+		return nil, err
+	}
+	dmean, err := negatedColumnSum(dx)
+	return G.Nodes{dx, dmean}, err
 }
 
 // Hashcode returns the hash of the operation and its parameters.

@@ -54,7 +54,7 @@
 //	CrossEntropy(logits, labels), CrossEntropyRows(logits, labels)
 //	Correct(logits, labels)
 //
-// and the gradients StandardizeGrad, RescaleGrad, ReLUGrad, CrossEntropyGrad and
+// and the gradients StandardizeGrad, RescaleGrad, ReLUGrad, ZCAGrad, CrossEntropyGrad and
 // CrossEntropyRowsGrad. The gradients of the others are built from the operations
 // of this list.
 //

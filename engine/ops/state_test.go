@@ -57,7 +57,6 @@ func TestAssignKeepsOffTheGradient(t *testing.T) {
 			white := matrix64(graph, "whitening", make([]float64, d*d), d, d)
 			mean := must(ColumnMean(xn))(t)
 			ema := must(Assign(state, must(EMA(state, mean, 0.1, 1))(t), 1, true))(t)
-			// ZCA has no gradient; behind an assignment it needs none.
 			cov := must(Covariance(xn, mean))(t)
 			a := must(Assign(white, must(ZCA(cov, 1e-3))(t), 10, false))(t)
 			xhat := must(Standardize(xn, eps))(t)

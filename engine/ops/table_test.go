@@ -180,12 +180,16 @@ var opCases = []opCase{
 		name: "SquaredDeviation", args: []arg{matrixArg("x"), columnArg("mean")}, bad: badColumns,
 		build: func(n []*G.Node) (*G.Node, error) { return SquaredDeviation(n[0], n[1]) },
 	}, {
-		name: "Covariance", args: []arg{matrixArg("x"), columnArg("mean")}, bad: badColumns, noSym: true,
+		name: "Covariance", args: []arg{matrixArg("x"), columnArg("mean")}, bad: badColumns,
 		build: func(n []*G.Node) (*G.Node, error) { return Covariance(n[0], n[1]) },
 	}, {
-		name: "ZCA", args: []arg{{"cov", sSqr, diagonal, true}}, noSym: true,
+		name: "ZCA", args: []arg{{"cov", sSqr, diagonal, true}},
 		bad:   [][]tensor.Shape{each(sMat), each(sCol), each(sNone)},
 		build: func(n []*G.Node) (*G.Node, error) { return ZCA(n[0], 1e-3) },
+	}, {
+		name: "ZCAGrad", args: []arg{{"cov", sSqr, diagonal, true}, {"g", sSqr, gaussian, true}}, noSym: true,
+		bad:   [][]tensor.Shape{each(sMat, sMat), each(sSqr, sMat), each(sCol, sCol)},
+		build: func(n []*G.Node) (*G.Node, error) { return ZCAGrad(n[0], n[1], 1e-3) },
 	}, {
 		name: "Precision", args: []arg{{"cov", sSqr, diagonal, true}}, noSym: true,
 		bad:   [][]tensor.Shape{each(sMat), each(sCol), each(sNone)},

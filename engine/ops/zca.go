@@ -131,24 +131,8 @@ func regular(smallest, largest, ridge float64, d int) error {
 
 // inverseSqrt returns (cov + εI)^(-1/2), ε = relEps·trace(cov)/d.
 func inverseSqrt(cov []float64, d int, relEps float64) ([]float64, error) {
-	sym, err := symmetricPart(cov, d)
+	s, vectors, err := roots(cov, d, relEps)
 	if err != nil {
-		return nil, err
-	}
-	trace := mat.Trace(sym)
-	if err := whitenable(trace); err != nil {
-		return nil, err
-	}
-	var eigen mat.EigenSym
-	if !eigen.Factorize(sym, true) {
-		return nil, errNotConverged
-	}
-	lambda := eigen.Values(nil) // ascending
-	var vectors mat.Dense
-	eigen.VectorsTo(&vectors)
-
-	eps := relEps * trace / float64(d)
-	if err := regular(lambda[0], lambda[d-1], eps, d); err != nil {
 		return nil, err
 	}
 	a := make([]float64, d*d)
@@ -156,13 +140,42 @@ func inverseSqrt(cov []float64, d int, relEps float64) ([]float64, error) {
 		for k := j; k < d; k++ {
 			sum := 0.0
 			for e := 0; e < d; e++ {
-				sum += vectors.At(j, e) * vectors.At(k, e) / math.Sqrt(lambda[e]+eps)
+				sum += vectors.At(j, e) * vectors.At(k, e) / s[e]
 			}
 			a[j*d+k] = sum
 			a[k*d+j] = sum
 		}
 	}
 	return a, nil
+}
+
+// roots returns sqrt(λ+ε) for the eigenvalues λ of a covariance, ε = relEps·trace(cov)/d,
+// and its eigenvectors, the columns of a matrix.
+func roots(cov []float64, d int, relEps float64) (s []float64, vectors *mat.Dense, err error) {
+	sym, err := symmetricPart(cov, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	trace := mat.Trace(sym)
+	if err := whitenable(trace); err != nil {
+		return nil, nil, err
+	}
+	var eigen mat.EigenSym
+	if !eigen.Factorize(sym, true) {
+		return nil, nil, errNotConverged
+	}
+	s = eigen.Values(nil) // ascending
+	vectors = new(mat.Dense)
+	eigen.VectorsTo(vectors)
+
+	eps := relEps * trace / float64(d)
+	if err := regular(s[0], s[d-1], eps, d); err != nil {
+		return nil, nil, err
+	}
+	for i, lambda := range s {
+		s[i] = math.Sqrt(lambda + eps)
+	}
+	return s, vectors, nil
 }
 
 // Call is Do on slices, without garbage.
@@ -197,13 +210,13 @@ func whitening[T kernels.Float](op ZCAOp, cov, out []T) error {
 	return regular(kept[0], kept[d-1], root.Eps, d)
 }
 
-// DiffWRT says true, so that Grad asks SymDiff and reports its error instead of
-// taking the operation for a constant.
+// DiffWRT says that the operation is differentiable in cov.
 func (op ZCAOp) DiffWRT(int) []bool { return []bool{true} }
 
-// SymDiff returns an error: whitening inside the graph is not provided.
-func (op ZCAOp) SymDiff(G.Nodes, *G.Node, *G.Node) (G.Nodes, error) {
-	return nil, noGradient(op, "keep the whitening matrix in a state tensor and feed it as an input node")
+// SymDiff returns dcov = ZCAGrad(cov, g).
+func (op ZCAOp) SymDiff(inputs G.Nodes, _, g *G.Node) (G.Nodes, error) {
+	dcov, err := ZCAGrad(inputs[0], g, op.RelEps)
+	return G.Nodes{dcov}, err
 }
 
 // Hashcode returns the hash of the operation and its parameters.

@@ -165,3 +165,26 @@ func TestCovariance(t *testing.T) {
 		}
 	}
 }
+
+// TestZCAGradOfRepeatedEigenvalues holds the gradient against central differences where
+// eigenvalues repeat, and eigenvectors with them are any.
+func TestZCAGradOfRepeatedEigenvalues(t *testing.T) {
+	const d, relEps, h = 4, 1e-2, 1e-5
+	cov := make([]float64, d*d)
+	for i, v := range []float64{2, 5, 2, 2} {
+		cov[i*d+i] = v
+	}
+	g := normals(newRand(3), d*d)
+	got := do(t, ZCAGradOp{RelEps: relEps}, toValue(cov, tensor.Float64, d, d), toValue(g, tensor.Float64, d, d))
+	for i := range cov {
+		along := func(step float64) (sum float64) {
+			moved := append([]float64(nil), cov...)
+			moved[i] += step
+			for k, a := range zca(t, moved, d, relEps) {
+				sum += g[k] * a
+			}
+			return sum
+		}
+		near(t, fmt.Sprintf("dcov[%d]", i), got[i], (along(h)-along(-h))/(2*h), 1e-8)
+	}
+}
