@@ -6,7 +6,7 @@ BIN      := bin/driftless
 GPU      := $(shell [ "$$($(GO) env GOOS 2>/dev/null)" = linux ] && command -v "$$($(GO) env CC)" >/dev/null && echo gpu)
 BUNDLE_FLAGS ?= -trimpath
 CUDA_ENV  = eval "$$($(GO) run ./internal/cuda/gen -out build/cuda)"
-DEMO     := --norms none,center:naive,standardize:naive,whiten:naive,standardize:graph,batchnorm \
+DEMO     := --norms none,center:naive,standardize:naive,whiten:naive,prong,ngsgd,standardize:graph,batchnorm \
             --lr 0.5 --steps 3000 --seeds 3 --eval-every 250
 
 .DEFAULT_GOAL := help
@@ -15,12 +15,12 @@ DEMO     := --norms none,center:naive,standardize:naive,whiten:naive,standardize
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/[$$][$$]/$$/g' | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
-demo: build ## get MNIST, run the worked example, compare six norms
+demo: build ## get MNIST, run the worked example, compare eight arms
 	@data=mnist; \
 	$(BIN) data fetch mnist || { data=synthetic; \
 	  echo "MNIST could not be fetched: going on with SYNTHETIC images drawn by the program"; }; \
 	echo "== the worked example (driftless drift)"; $(BIN) drift && \
-	echo "== six normalizations on $$data (driftless compare)" && $(BIN) compare --data $$data $(DEMO)
+	echo "== eight arms on $$data (driftless compare)" && $(BIN) compare --data $$data $(DEMO)
 
 test: needs-go ## all tests that need only Go
 	$(GO) test ./...
