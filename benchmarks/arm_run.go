@@ -372,7 +372,7 @@ func (a *Arm) Plan(ctx context.Context) (string, error) {
 	if a.secondsPerStep > 0 {
 		steps = max(least, min(most, int(about/a.secondsPerStep)))
 	}
-	period := a.train.Period(2 * most) // of whole ones, so that a refresh counts as it does in training
+	period := a.train.Period(2 * most) // of whole ones, so that a refresh counts as it does in training, if it comes to one
 	steps = (steps + period - 1) / period * period
 	s, err := a.openToTime(ctx)
 	if err != nil {

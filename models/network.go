@@ -223,11 +223,16 @@ func (n *Network) build(g *G.ExprGraph, suffix string, mode norm.Mode, batch int
 // linearScope and normScope are the scopes of linear layer i and of hidden layer i's
 // normalization.
 func (n *Network) linearScope(g *G.ExprGraph, mode norm.Mode, i int) *norm.Scope {
-	return norm.NewScope(n.Norm, norm.Scope{Name: n.Layers()[i], Mode: mode, Width: n.sizes()[i+1], Graph: g, DType: n.DType.Dtype(), Steps: n.Steps, Layer: i, Last: i == len(n.Hidden), SD: n.InitSD})
+	return n.scope(g, mode, n.Layers()[i], i)
 }
 
 func (n *Network) normScope(g *G.ExprGraph, mode norm.Mode, i int) *norm.Scope {
-	return norm.NewScope(n.Norm, norm.Scope{Name: fmt.Sprintf("norm%d", i+1), Mode: mode, Width: n.Hidden[i].Width, Graph: g, DType: n.DType.Dtype(), Steps: n.Steps, Layer: i})
+	return n.scope(g, mode, fmt.Sprintf("norm%d", i+1), i)
+}
+
+func (n *Network) scope(g *G.ExprGraph, mode norm.Mode, name string, i int) *norm.Scope {
+	return norm.NewScope(n.Norm, norm.Scope{Name: name, Mode: mode, Width: n.sizes()[i+1], Graph: g, DType: n.DType.Dtype(),
+		Steps: n.Steps, Layer: i, Last: i == len(n.Hidden), SD: n.InitSD})
 }
 
 // linear adds a linear layer of what the layers before it give.

@@ -122,10 +122,10 @@ func (n *Network) refreshed(l *program.Layout, s Source, mode norm.Mode) (*progr
 	return program.Compile(l, program.Spec{Context: s.Context, Name: "refresh", Graph: b.Graph, Feeds: s.feeds(b), Order: s.Order, Total: s.Total})
 }
 
-// Refresh compiles what a method that keeps its statistics outside the graph
-// does between steps: first once, before the first step, so that every arm
-// starts from statistics of its data; then what runs after every so many steps, as its
-// Schedule says. Both are nil for other methods, the second for one that does so once. The source is the training set with the
+// Refresh compiles what a method that keeps its statistics outside the graph does between
+// steps: first once, before the first step, so that every arm starts from statistics of its
+// data; then what runs after every so many steps, as its Schedule says. Both are nil for other
+// methods, and the second for one that does so once. The source is the training set with the
 // training batch.
 //
 // It fails when there are fewer rows than the method needs.

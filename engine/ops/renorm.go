@@ -138,7 +138,8 @@ func (op RenormScaleOp) Do(inputs ...G.Value) (G.Value, error) {
 	limit := 1 + (op.Ramp.Max-1)*op.Ramp.At(in.data[2][0])
 	r := make([]float64, len(in.data[0]))
 	for j, v := range in.data[0] {
-		r[j] = held(math.Sqrt(v+op.Eps)/math.Sqrt(in.data[1][j]+op.Eps), 1/limit, limit)
+		own := v + op.Eps // 0/0 where it is 0, as in the kernel
+		r[j] = held(own/math.Sqrt(own)/math.Sqrt(in.data[1][j]+op.Eps), 1/limit, limit)
 	}
 	return in.value(r), nil
 }

@@ -37,6 +37,9 @@ func operation(n *G.Node) string {
 	if symbol, flag, ok := strings.Cut(name, " "); ok && (flag == "true" || flag == "false") {
 		return symbol
 	}
+	if matrix, _, ok := strings.Cut(name, "{1, 0}"); ok { // a transpose with its axes
+		return matrix
+	}
 	return name
 }
 

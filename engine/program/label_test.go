@@ -28,6 +28,7 @@ func TestLabel(t *testing.T) {
 		{z, "+(…w, …b)"},
 		{h, "Center(…w)"},
 		{scaled, "⊙(…w, 2)"},
+		{G.Must(G.Transpose(xw)), "Aᵀ(…w)"},
 	} {
 		if got := Label(c.n); got != c.want {
 			t.Errorf("%s is called %q, want %q", c.n.Name(), got, c.want)

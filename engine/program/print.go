@@ -111,6 +111,9 @@ func (p *Part) mark(k int) string {
 // timed is the part of a line that tells where the time went.
 func (plan *Plan) timed(part Part, b *Block) string {
 	a := part.Spent / time.Duration(plan.Steps)
+	if a == 0 && b.Every > plan.Steps {
+		return " not due"
+	}
 	flops := 0.0
 	for _, in := range part.Instrs {
 		flops += b.share(in) * in.Flops()

@@ -90,7 +90,8 @@ func schedule(b *Block) {
 }
 
 // strippable reports whether an instruction works column by column on a matrix. The step of a
-// matrix of weights could, but strips of those are many short runs.
+// matrix of weights could, too, but a strip of its columns is a short run in each of many rows,
+// which is slower than all of it at once.
 func strippable(in *Instr) bool {
 	return in.Axis == ByCols && !in.Op.Product() && in.Every <= 1 && !(in.Op == OpUpdate && in.Out[0].Rows > 1)
 }
