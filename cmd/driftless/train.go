@@ -53,7 +53,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	page, writeErr := rec.finish(ctx, &e.Run)
 	if !ranOn(runErr) {
 		if n := len(e.Run.Points); n > 0 && writeErr == nil {
-			runErr = fmt.Errorf("%w; the metrics of %s are kept in %s", runErr, plural(e.Run.Points[n-1].Step, "step"), shellWord(dir.Path()))
+			runErr = fmt.Errorf("%w; the metrics up to step %d are kept in %s", runErr, e.Run.Points[n-1].Step, shellWord(dir.Path()))
 		}
 		return runErr
 	}
