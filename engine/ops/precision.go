@@ -74,17 +74,21 @@ func (op PrecisionOp) Do(inputs ...G.Value) (G.Value, error) {
 
 var errSingular = errors.New("it is singular to working precision; raise eps")
 
-// Call is Do on slices, without garbage.
-func (op PrecisionOp) Call(in, out []any) error { return call(in, out, op.into32, op.into64) }
+// Room implements Direct.
+func (op PrecisionOp) Room(elements int) int { return elements }
 
-func (op PrecisionOp) into32(cov, out []float32) error { return precision(op, cov, out) }
-func (op PrecisionOp) into64(cov, out []float64) error { return precision(op, cov, out) }
+// Call implements Direct.
+func (op PrecisionOp) Call(in, out []any, room []float64) error {
+	return call(in, out, room, op.into32, op.into64)
+}
 
-func precision[T kernels.Float](op PrecisionOp, cov, out []T) error {
-	d := side(cov)
-	room := take(d * d)
-	defer put(room)
-	a := (*room)[:d*d]
+func (op PrecisionOp) into32(cov, out []float32, room []float64) error {
+	return precision(op, cov, out, room)
+}
+func (op PrecisionOp) into64(cov, out, room []float64) error { return precision(op, cov, out, room) }
+
+func precision[T kernels.Float](op PrecisionOp, cov, out []T, a []float64) error {
+	d := side(len(cov))
 	for j := range d {
 		for k := range d {
 			v, err := mean(float64(cov[j*d+k]), float64(cov[k*d+j]), j, k)

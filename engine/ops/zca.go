@@ -178,18 +178,26 @@ func roots(cov []float64, d int, relEps float64) (s []float64, vectors *mat.Dens
 	return s, vectors, nil
 }
 
-// Call is Do on slices, without garbage.
-func (op ZCAOp) Call(in, out []any) error { return call(in, out, op.into32, op.into64) }
+// Room implements Direct.
+func (op ZCAOp) Room(elements int) int {
+	root := whiten.Root{Form: whiten.ZCA, N: side(elements)}
+	return root.Kept() + root.Work()
+}
 
-func (op ZCAOp) into32(cov, out []float32) error { return whitening(op, cov, out) }
-func (op ZCAOp) into64(cov, out []float64) error { return whitening(op, cov, out) }
+// Call implements Direct.
+func (op ZCAOp) Call(in, out []any, room []float64) error {
+	return call(in, out, room, op.into32, op.into64)
+}
 
-func whitening[T kernels.Float](op ZCAOp, cov, out []T) error {
-	d := side(cov)
+func (op ZCAOp) into32(cov, out []float32, room []float64) error {
+	return whitening(op, cov, out, room)
+}
+func (op ZCAOp) into64(cov, out, room []float64) error { return whitening(op, cov, out, room) }
+
+func whitening[T kernels.Float](op ZCAOp, cov, out []T, room []float64) error {
+	d := side(len(cov))
 	root := whiten.Root{Form: whiten.ZCA, N: d}
-	room := take(root.Kept() + root.Work())
-	defer put(room)
-	kept, work := (*room)[:root.Kept()], (*room)[root.Kept():]
+	kept, work := room[:root.Kept()], room[root.Kept():]
 	trace := 0.0
 	for j := range d {
 		for k := range d {

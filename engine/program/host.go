@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"reflect"
+	"sync"
 
 	"driftless/engine/ops"
 
@@ -88,7 +89,7 @@ func (c *compiler) lowerHost(n *G.Node) (value, error) {
 	}
 	var h Host
 	if op, ok := n.Op().(ops.Direct); ok {
-		h = directOp{op, n.Op(), Label(n)}
+		h = &directOp{op: op, name: fmt.Sprintf("operation %v of node %q", n.Op(), Label(n)), size: op.Room(in[0].Len())}
 	} else if h, err = newHost(n, ch); err != nil {
 		return value{}, err
 	}
@@ -100,17 +101,37 @@ func (c *compiler) lowerHost(n *G.Node) (value, error) {
 
 // directOp runs an operation that needs no values of Gorgonia's.
 type directOp struct {
-	ops.Direct
-	op   G.Op
+	op   ops.Direct
 	name string
+	size int // of a room
+
+	mu    sync.Mutex
+	rooms [][]float64 // that no replica works in
 }
 
 // Call implements Host.
-func (d directOp) Call(in, out []any) error {
-	if err := d.Direct.Call(in, out); err != nil {
-		return fmt.Errorf("operation %v of node %q: %w", d.op, d.name, err)
+func (d *directOp) Call(in, out []any) error {
+	room := d.take()
+	err := d.op.Call(in, out, room)
+	d.mu.Lock()
+	d.rooms = append(d.rooms, room)
+	d.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("%s: %w", d.name, err)
 	}
 	return nil
+}
+
+func (d *directOp) take() []float64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := len(d.rooms)
+	if n == 0 {
+		return make([]float64, d.size)
+	}
+	room := d.rooms[n-1]
+	d.rooms = d.rooms[:n-1]
+	return room
 }
 
 // hostOp runs a Gorgonia operation through its own Do, and allocates. It is for operations
