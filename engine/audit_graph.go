@@ -163,7 +163,7 @@ func (r *rewriting) duplicate(at place, n *G.Node) (*G.Node, error) {
 		return r.assign(at, in, r.step[in])
 	}
 	if n.Op() == nil || program.IsStatement(n) {
-		return nil, fmt.Errorf("node %q has no operation", n.Name())
+		return nil, fmt.Errorf("node %q has no operation", program.Label(n))
 	}
 	var children []*G.Node
 	for _, k := range program.Children(n) {

@@ -120,7 +120,7 @@ func Compile(l *program.Layout, t Training) (*program.Program, error) {
 		}
 	}
 	if t.Loss.Shape().TotalSize() != 1 {
-		return nil, fmt.Errorf("compile: the loss %q has shape %v, not a scalar: take its mean", t.Loss.Name(), t.Loss.Shape())
+		return nil, fmt.Errorf("compile: the loss %q has shape %v, not a scalar: take its mean", program.Label(t.Loss), t.Loss.Shape())
 	}
 	grads, err := Gradients(t.Loss, params)
 	if err != nil {
@@ -172,7 +172,7 @@ func Gradients(loss *G.Node, params []*G.Node) ([]*G.Node, error) {
 			return nil, fmt.Errorf("some parameters have a gradient in the graph and others have none: call gorgonia.Grad once, for all of them, or not at all")
 		}
 		if other := otherLoss(loss); other != nil {
-			return nil, fmt.Errorf("the graph holds the derivatives of %q, and gorgonia keeps one for each node: build another graph for the loss %q", other.Name(), loss.Name())
+			return nil, fmt.Errorf("the graph holds the derivatives of %q, and gorgonia keeps one for each node: build another graph for the loss %q", program.Label(other), program.Label(loss))
 		}
 		return have, nil
 	}
@@ -183,11 +183,11 @@ func Gradients(loss *G.Node, params []*G.Node) ([]*G.Node, error) {
 func grad(loss *G.Node, params []*G.Node) (grads []*G.Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("differentiate %q: gorgonia has no derivative of an operation that the loss depends on: %v", loss.Name(), r)
+			err = fmt.Errorf("differentiate %q: gorgonia has no derivative of an operation that the loss depends on: %v", program.Label(loss), r)
 		}
 	}()
 	if grads, err = G.Grad(loss, params...); err != nil {
-		return nil, fmt.Errorf("differentiate %q: %w", loss.Name(), err)
+		return nil, fmt.Errorf("differentiate %q: %w", program.Label(loss), err)
 	}
 	return grads, nil
 }

@@ -142,7 +142,7 @@ func (m *VM) value(n *G.Node, name string, shape tensor.Shape) (G.Value, error) 
 		return nil, err
 	}
 	if what := m.options.notFinite(buf); what != "" {
-		return nil, fmt.Errorf("%s found in the value of node %q", what, n.Name())
+		return nil, fmt.Errorf("%s found in the value of node %q", what, program.Label(n))
 	}
 	return program.NewValue(shape, buf), nil
 }
@@ -151,7 +151,7 @@ func (m *VM) value(n *G.Node, name string, shape tensor.Shape) (G.Value, error) 
 func (m *VM) let(n *G.Node, v G.Value) error {
 	if n.Shape().Eq(v.Shape()) { // else a derivative that Gorgonia gives a wrong shape
 		if err := G.UnsafeLet(n, v); err != nil {
-			return fmt.Errorf("result %q: %w", n.Name(), err)
+			return fmt.Errorf("result %q: %w", program.Label(n), err)
 		}
 	}
 	for _, r := range m.reads[n] {
@@ -176,7 +176,7 @@ func (m *VM) handGradient(g gradient) error {
 		before, _ = g.of.Grad()
 	}
 	if v, err = sum(v, before); err != nil {
-		return fmt.Errorf("gradient of %q: %w", g.of.Name(), err)
+		return fmt.Errorf("gradient of %q: %w", program.Label(g.of), err)
 	}
 	G.WithGrad(v)(g.of)
 	return nil

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"sync"
 
+	"driftless/engine/program"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -174,7 +176,7 @@ func setTraining(g *G.ExprGraph, on bool) error {
 	for _, n := range g.AllNodes() {
 		if op, ok := n.Op().(G.TrainModeOp); ok {
 			if err := op.SetTraining(on); err != nil {
-				return fmt.Errorf("node %q: %w", n.Name(), err)
+				return fmt.Errorf("node %q: %w", program.Label(n), err)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"driftless/engine/program"
 	"driftless/models/norm"
 
 	G "gorgonia.org/gorgonia"
@@ -31,13 +32,13 @@ func Evaluation() Option { return func(s *norm.Scope) { s.Mode = norm.Evaluating
 // refresh between steps, and methods that do not normalize a layer's output.
 func Normalize(x *G.Node, m norm.Method, opts ...Option) (*G.Node, error) {
 	if r, ok := m.(norm.Refresher); ok && r.Refresh().Rows != norm.RowsNone {
-		return nil, fmt.Errorf("normalize %q: %s computes statistics in Programs of their own, which a graph alone has not: use models.Network", x.Name(), norm.String(m))
+		return nil, fmt.Errorf("normalize %q: %s computes statistics in Programs of their own, which a graph alone has not: use models.Network", program.Label(x), norm.String(m))
 	}
 	if _, ok := m.(norm.Output); !ok && norm.ClassOf(m) != norm.Plain {
-		return nil, fmt.Errorf("normalize %q: %s does not normalize a layer's output: use models.Network", x.Name(), norm.String(m))
+		return nil, fmt.Errorf("normalize %q: %s does not normalize a layer's output: use models.Network", program.Label(x), norm.String(m))
 	}
 	if x.Dims() != 2 {
-		return nil, fmt.Errorf("normalize %q: its shape is %v, and it takes a matrix, batch × features", x.Name(), x.Shape())
+		return nil, fmt.Errorf("normalize %q: its shape is %v, and it takes a matrix, batch × features", program.Label(x), x.Shape())
 	}
 	scope := norm.Scope{Width: x.Shape()[1], Graph: x.Graph(), DType: x.Dtype()}
 	for _, o := range opts {
