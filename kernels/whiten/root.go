@@ -28,9 +28,6 @@ const (
 
 func (f Form) String() string { return name(int(f), "zca", "pca", "newton") }
 
-// Decomposes reports whether the form needs an eigen-decomposition.
-func (f Form) Decomposes() bool { return f != Newton }
-
 // Root is an inverse root of blocks of n rows.
 type Root struct {
 	Form  Form

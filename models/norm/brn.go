@@ -86,11 +86,7 @@ func (n *BRN) Output(s *Scope, x *G.Node) (*G.Node, error) {
 
 // correction returns r and d.
 func (n *BRN) correction(s *Scope, x *G.Node) (r, d *G.Node, err error) {
-	mean, err := ops.ColumnMean(x)
-	if err != nil {
-		return nil, nil, err
-	}
-	variance, err := ops.ColumnVar(x, mean)
+	mean, variance, err := moments(x)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,7 +119,7 @@ func stepsDone(s *Scope) (*G.Node, error) {
 	if s.Mode != Training {
 		return steps, nil
 	}
-	next, err := G.Add(steps, s.constant(1))
+	next, err := G.Add(steps, Constant(1, steps))
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,10 @@ import (
 // mean and variance once, before the first step, and no step refreshes them. What is left
 // is an affine layer, in which nothing is undone and nothing drifts: the control that
 // tells a good start from normalization.
+//
+// A step in the weights moves the output 1/s² times what it would without, s being the
+// standard deviation at the start. Batch normalization's s grows with the weights and tempers
+// that; this one stays, so that the learning rate has to be smaller.
 type Frozen struct {
 	Affine bool    `arm:"affine" help:"train gamma and beta after it"`
 	Eps    float64 `arm:"eps" help:"added to the variance"`

@@ -59,11 +59,7 @@ func (n *Ghost) Output(s *Scope, x *G.Node) (*G.Node, error) {
 		return nil, fmt.Errorf("%s cannot divide a batch of %d rows into virtual batches of %d: choose rows that divide the batch", String(n), batch, n.Rows)
 	}
 	return inShape(x, n.Rows, func(v *G.Node) (*G.Node, error) {
-		mean, err := ops.ColumnMean(v)
-		if err != nil {
-			return nil, err
-		}
-		variance, err := ops.ColumnVar(v, mean)
+		mean, variance, err := moments(v)
 		if err != nil {
 			return nil, err
 		}

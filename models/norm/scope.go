@@ -143,14 +143,6 @@ func (s *Scope) Matrix(name string, kept bool) *G.Node {
 	return s.State(State{Name: name, Shape: []int{s.Width, s.Width}, Init: Init{Identity: true}, Kept: kept})
 }
 
-// constant returns a number of the scope's type.
-func (s *Scope) constant(v float64) *G.Node {
-	if s.DType == tensor.Float64 {
-		return G.NewConstant(v)
-	}
-	return G.NewConstant(float32(v))
-}
-
 // State returns a State node of the tensor, whose name is without the layer's.
 func (s *Scope) State(t State) *G.Node { return G.Must(ops.State(s.input(t))) }
 

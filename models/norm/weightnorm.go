@@ -106,11 +106,7 @@ func (n *WeightNorm) Input(s *Scope, h *G.Node) error {
 	if err != nil {
 		return err
 	}
-	mean, err := ops.ColumnMean(t)
-	if err != nil {
-		return err
-	}
-	variance, err := ops.ColumnVar(t, mean)
+	mean, variance, err := moments(t)
 	if err != nil {
 		return err
 	}
@@ -119,7 +115,7 @@ func (n *WeightNorm) Input(s *Scope, h *G.Node) error {
 
 // begin sets g and b by the mean and variance of t.
 func (n *WeightNorm) begin(s *Scope, mean, variance *G.Node) error {
-	v, err := G.Add(variance, s.constant(startEps))
+	v, err := G.Add(variance, Constant(startEps, variance))
 	if err != nil {
 		return err
 	}
@@ -127,7 +123,7 @@ func (n *WeightNorm) begin(s *Scope, mean, variance *G.Node) error {
 	if err != nil {
 		return err
 	}
-	g, err := G.HadamardDiv(s.constant(1), sd)
+	g, err := G.HadamardDiv(Constant(1, sd), sd)
 	if err != nil {
 		return err
 	}
