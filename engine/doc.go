@@ -20,6 +20,16 @@
 // one Program (forward, backward, optimizer) and puts data and parameters on the
 // device. Nothing crosses to the host until a hook is due or a tensor is read.
 //
+// # Keep and continue
+//
+// Trainer.Save keeps a training in a file, whole or not at all; Trainer.Load continues it, in
+// another process too, to the bits of one that was never interrupted:
+//
+//	tr.Every(1000, func(int) error { return tr.Save("run.safetensors") })
+//	…
+//	err = tr.Load("run.safetensors") // a Trainer of the same Training
+//	err = tr.Run(ctx, 1000-tr.Step())
+//
 // # Several Programs over one state
 //
 // A laboratory also evaluates and refreshes statistics. NewLayout, Compile and a

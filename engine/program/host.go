@@ -95,7 +95,7 @@ func (c *compiler) lowerHost(n *G.Node) (value, error) {
 	}
 	out := c.scratch(n.Shape(), Label(n))
 	out.DType, _ = dtypeOf(n.Dtype())
-	c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: !Own(n), Nodes: []string{Label(n)}})
+	c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: !Own(n), Hidden: stock().hidden(n), Nodes: []string{Label(n)}})
 	return value{t: out}, nil
 }
 

@@ -90,6 +90,7 @@ type Instr struct {
 	Dim            int // of the rows that a gram matrix is of
 	Host           Host
 	Serial         bool     // Host may keep state between calls: replicas take turns
+	Hidden         bool     // Host keeps state from step to step, or draws random numbers: no state of the Layout holds what comes next
 	Update         bool     // of a matrix product: Out[0] is a parameter and takes the step of SGD
 	Values         bool     // of a mask: what is not 0 is not all 1, and x holds it
 	Density        float64  // of a mask: the share that is not 0
@@ -128,6 +129,20 @@ func (p *Program) Counts() bool {
 		}
 	}
 	return false
+}
+
+// Hidden returns the name of a node whose operation keeps state in itself from step to step, or
+// draws random numbers, so that the Layout's state alone does not decide what comes next; "" if
+// there is none.
+func (p *Program) Hidden() string {
+	for _, b := range p.Blocks {
+		for _, in := range b.Instrs {
+			if in.Hidden {
+				return in.Nodes[0]
+			}
+		}
+	}
+	return ""
 }
 
 // Scratch returns the bytes of scratch memory that a replica in progress needs.

@@ -19,6 +19,7 @@ import (
 type stockOps struct {
 	linAlg, binary, unary, sum, repeat, reshape, transpose, size, scalar, read reflect.Type // keep nothing between calls
 	softmax, sparsemax, byIndices, dropout, ctcLoss, averagePool, maxPool      reflect.Type
+	random                                                                     reflect.Type
 	log2, outer                                                                string // a unary operation, one of linear algebra
 
 	binaries map[string]elem.Binary
@@ -96,6 +97,7 @@ var stock = sync.OnceValue(func() *stockOps {
 	s.read = kind(G.Read(a, &into))
 	s.log2, s.outer = G.Must(G.Log2(a)).Op().String(), outer.Op().String()
 	s.softmax, s.sparsemax, s.dropout = kind(G.Must(G.SoftMax(a))), kind(G.Must(G.Sparsemax(a))), kind(G.Must(G.Dropout(a, 0.5)))
+	s.random = kind(G.UniformRandomNode(g, tensor.Float64, 0, 1, 2))
 	ints := func(name string, shape ...int) *G.Node {
 		return G.NewTensor(g, tensor.Int, len(shape), G.WithShape(shape...), G.WithName(name))
 	}
@@ -128,6 +130,13 @@ func (s *stockOps) foreign(n *G.Node) bool {
 		return false
 	}
 	return true
+}
+
+// hidden reports whether a node's operation keeps state in itself from step to step, or draws
+// random numbers.
+func (s *stockOps) hidden(n *G.Node) bool {
+	_, trains := n.Op().(G.TrainModeOp)
+	return trains || is(n, s.random)
 }
 
 func is(n *G.Node, t reflect.Type) bool {

@@ -334,7 +334,7 @@ func (c *compiler) lowerDropout(n *G.Node) (value, error) {
 		}
 		return widen(v.Data())
 	})
-	c.emit(&Instr{Op: OpHost, Out: []*Tensor{m}, Host: h, Serial: true, Nodes: []string{Label(n)}})
+	c.emit(&Instr{Op: OpHost, Out: []*Tensor{m}, Host: h, Serial: true, Hidden: true, Nodes: []string{Label(n)}})
 	c.kept[n] = m
 	return c.binary(elem.Mul, x, value{t: m}, shape, Label(n)), nil
 }

@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"driftless/engine/checkpoint"
+	"driftless/engine/program"
+)
+
+// checkpointKey holds a checkpoint's description in its file's metadata.
+const checkpointKey = "driftless.checkpoint"
+
+// described is what a checkpoint says of itself.
+type described struct {
+	Format int `json:"format"` // checkpointFormat
+	Step   int `json:"step"`   // steps asked for
+}
+
+// checkpointFormat is 1: each state with a leading axis of replicas.
+const checkpointFormat = 1
+
+// States returns the names of the state that Save keeps, in the order in which it was added:
+// parameters, statistics, the optimizer's, and the control state, such as the step and the seed,
+// that decides what the next step does.
+func (t *Trainer) States() []string {
+	var out []string
+	for _, s := range t.kept() {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
+// kept is all state but data sets.
+func (t *Trainer) kept() []*program.State {
+	return slices.DeleteFunc(t.program.Layout.States(), func(s *program.State) bool { return s.Shared })
+}
+
+// Save keeps the training as it stands in a safetensors file, from which Load continues it to
+// the same bits. The file is whole or as it was before, whatever happens meanwhile. Each state is
+// a tensor of its name and shape with a leading axis, one entry a replica; data sets are not
+// among them.
+//
+// It fails with one sentence where the file cannot be written, and where the graph has an
+// operation of Gorgonia's that keeps state in itself from step to step or draws random numbers
+// (BatchNorm, Dropout, a random node), which no file could continue.
+func (t *Trainer) Save(path string) error {
+	if node := t.program.Hidden(); node != "" {
+		return fmt.Errorf("cannot write %s: node %q is an operation that keeps state in itself or draws random numbers, so that no file could continue the training", path, node)
+	}
+	var ts []checkpoint.Tensor
+	for _, s := range t.kept() {
+		x, err := t.collect(s)
+		if err != nil {
+			return fmt.Errorf("cannot write %s: %w", path, err)
+		}
+		ts = append(ts, x)
+	}
+	d, err := json.Marshal(described{checkpointFormat, t.step})
+	if err != nil {
+		return err
+	}
+	return checkpoint.Write(path, ts, map[string]string{checkpointKey: string(d)})
+}
+
+// collect reads a state of all replicas.
+func (t *Trainer) collect(s *program.State) (x checkpoint.Tensor, err error) {
+	n := t.session.Replicas()
+	x = checkpoint.Tensor{Name: s.Name, Shape: append([]int{n}, s.Shape...)}
+	switch s.DType {
+	case program.Float32:
+		x.Data, err = collect[float32](t, s)
+	case program.Float64:
+		x.Data, err = collect[float64](t, s)
+	case program.Int64:
+		x.Data, err = collect[int64](t, s)
+	default:
+		err = fmt.Errorf("state %q has elements of type %v, which no checkpoint holds", s.Name, s.DType)
+	}
+	return x, err
+}
+
+func collect[T any](t *Trainer, s *program.State) ([]T, error) {
+	k := s.Len()
+	all := make([]T, t.session.Replicas()*k)
+	for r := range t.session.Replicas() {
+		if err := t.session.Read(s.Name, r, all[r*k:][:k:k]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// Load continues the training that a file of Save's holds: Step is its step, and the steps that
+// follow are those that would have followed there, bit for bit, on any device. The Trainer must
+// be of the same network, optimizer and data, with as many replicas.
+//
+// It fails with one sentence that names the file, and the state at fault, where the file is
+// broken, no checkpoint, or of another training; the Trainer is then as it was.
+func (t *Trainer) Load(path string) error {
+	f, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var d described
+	if text := f.Metadata()[checkpointKey]; text == "" || json.Unmarshal([]byte(text), &d) != nil || d.Step < 0 {
+		return fmt.Errorf("%s is no checkpoint of a training: weights alone are loaded by models.Network.Load", path)
+	}
+	if d.Format != checkpointFormat {
+		return fmt.Errorf("%s is a checkpoint of format %d, and this version reads format %d: continue it with the version that wrote it", path, d.Format, checkpointFormat)
+	}
+	states := t.kept()
+	if err := t.matches(path, f, states); err != nil {
+		return err
+	}
+	var ts []checkpoint.Tensor
+	for _, s := range states {
+		x, err := f.Tensor(s.Name)
+		if err != nil {
+			return err
+		}
+		ts = append(ts, x)
+	}
+	for i, s := range states {
+		if err := t.scatter(s, ts[i].Data); err != nil {
+			return fmt.Errorf("%s: write state %q: %w", path, s.Name, err)
+		}
+	}
+	t.step = d.Step
+	return nil
+}
+
+// matches reports what keeps a file from being a checkpoint of this training.
+func (t *Trainer) matches(path string, f *checkpoint.File, states []*program.State) error {
+	have := map[string]checkpoint.Info{}
+	for _, i := range f.Tensors() {
+		have[i.Name] = i
+	}
+	types := map[program.DType]string{program.Float32: "F32", program.Float64: "F64", program.Int64: "I64"}
+	for _, s := range states {
+		i, ok := have[s.Name]
+		if !ok {
+			return fmt.Errorf("%s holds no state %q, which this training has: it is of another network, normalization or optimizer", path, s.Name)
+		}
+		delete(have, s.Name)
+		want := append([]int{t.session.Replicas()}, s.Shape...)
+		if i.DType == types[s.DType] && len(i.Shape) > 0 && i.Shape[0] != want[0] && slices.Equal(i.Shape[1:], want[1:]) {
+			return fmt.Errorf("%s is of %d replicas, and this training has %d", path, i.Shape[0], want[0])
+		}
+		if i.DType != types[s.DType] || !slices.Equal(i.Shape, want) {
+			return fmt.Errorf("%s holds %q as %s of shape %v, and this training has it as %s of shape %v: it is of another network or element type",
+				path, s.Name, i.DType, i.Shape, types[s.DType], want)
+		}
+	}
+	for _, i := range f.Tensors() {
+		if _, extra := have[i.Name]; extra {
+			return fmt.Errorf("%s holds a state %q, which this training does not have: it is of another network, normalization or optimizer", path, i.Name)
+		}
+	}
+	return nil
+}
+
+// scatter writes a state of all replicas.
+func (t *Trainer) scatter(s *program.State, data any) error {
+	k := s.Len()
+	for r := range t.session.Replicas() {
+		var part any
+		switch x := data.(type) {
+		case []float32:
+			part = x[r*k:][:k:k]
+		case []float64:
+			part = x[r*k:][:k:k]
+		case []int64:
+			part = x[r*k:][:k:k]
+		}
+		if err := t.session.Write(s.Name, r, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
