@@ -73,11 +73,25 @@ func addData(l *program.Layout, data []Data) ([]program.Feed, error) {
 func own(values any) (copied any, n int, dt program.DType, err error) {
 	switch v := values.(type) {
 	case []uint8:
-		return slices.Clone(v), len(v), program.Uint8, nil
+		copied = slices.Clone(v)
 	case []float32:
-		return slices.Clone(v), len(v), program.Float32, nil
+		copied = slices.Clone(v)
 	case []float64:
-		return slices.Clone(v), len(v), program.Float64, nil
+		copied = slices.Clone(v)
 	}
-	return nil, 0, 0, fmt.Errorf("values of type %T are not supported: pass []uint8, []float32 or []float64", values)
+	n, dt, err = count(values)
+	return copied, n, dt, err
+}
+
+// count returns the number and the type of values.
+func count(values any) (n int, dt program.DType, err error) {
+	switch v := values.(type) {
+	case []uint8:
+		return len(v), program.Uint8, nil
+	case []float32:
+		return len(v), program.Float32, nil
+	case []float64:
+		return len(v), program.Float64, nil
+	}
+	return 0, 0, fmt.Errorf("values of type %T are not supported: pass []uint8, []float32 or []float64", values)
 }

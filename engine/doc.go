@@ -30,6 +30,9 @@
 //	err = tr.Load("run.safetensors") // a Trainer of the same Training
 //	err = tr.Run(ctx, 1000-tr.Step())
 //
+// Trainer.Predict computes a node of another graph, such as the network's logits in their
+// evaluation form, with the trained values.
+//
 // # Several Programs over one state
 //
 // A laboratory also evaluates and refreshes statistics. NewLayout, Compile and a

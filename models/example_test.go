@@ -72,35 +72,22 @@ func ExampleNormalize() {
 	}
 	fmt.Println("gamma was trained:", gamma[0] != 1)
 
-	// Predict on Gorgonia's machine or ours, with the trained values.
+	// Predict with the trained values, here all points.
 	x, logits = network(models.Evaluation())
-	for _, n := range x.Graph().Inputs() {
-		if n == x {
-			continue
-		}
-		v := make([]float32, n.Shape().TotalSize())
-		if err := t.Read(n.Name(), v); err != nil {
-			fmt.Println(err)
-			return
-		}
-		G.Let(n, tensor.New(tensor.WithShape(n.Shape()...), tensor.WithBacking(v)))
-	}
-	G.Let(x, tensor.New(tensor.WithShape(50, 2), tensor.WithBacking(points[:100])))
-	vm := engine.NewVM(x.Graph(), cpu.New())
-	defer vm.Close()
-	if err := vm.RunAll(); err != nil {
+	out, err := t.Predict(cpu.New(), logits, engine.Data{Node: x, Values: points})
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	right := 0
-	for i, z := 0, logits.Value().Data().([]float32); i < 50; i++ {
+	for i, z := 0, out.Data().([]float32); i < len(inside); i++ {
 		if (z[2*i+1] > z[2*i]) == (inside[i] == 1) {
 			right++
 		}
 	}
-	fmt.Println("more than 40 of 50 right:", right > 40)
+	fmt.Println("more than 1,900 of 2,000 right:", right > 1900)
 	// Output:
 	// step 2000: loss below 0.2: true
 	// gamma was trained: true
-	// more than 40 of 50 right: true
+	// more than 1,900 of 2,000 right: true
 }
