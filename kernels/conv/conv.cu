@@ -69,8 +69,10 @@ patches_grad(CONTROL, TENSOR(const float, g), TENSOR(float, dx), int m, int d, i
   store4(at(REPLICA(dx), lddx, q.i, q.j), q.n, sum);
 }
 
-// max_pool: the largest number of a window, of which the first counts, then any larger one and
-// NaN.
+// max32 is Go's max: NaN if either is, and +0 is larger than -0.
+INLINE float max32(float a, float b) { return b > a || b != b || (b == a && bits32(a) < 0) ? b : a; }
+
+// max_pool: the largest number of a window.
 KERNEL(QUAD_THREADS)
 max_pool(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldx, int ldy, int h, int w, int kh, int kw,
          int stride, int oh, int ow) {
@@ -85,7 +87,7 @@ max_pool(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ld
   Four best = load4(at(from, ldx, first, q.j), q.n);
   for (int k = 1; k < kh * kw; k++) {
     Four v = load4(at(from, ldx, first + k / kw * w + k % kw, q.j), q.n);
-    best = each(best, v, [](float b, float t) { return t > b || t != t ? t : b; });
+    best = each(best, v, [](float b, float t) { return max32(b, t); });
   }
   store4(at(REPLICA(y), ldy, q.i, q.j), q.n, best);
 }

@@ -21,8 +21,8 @@
 //
 //	s = +0; for each window: s = s + g
 //
-// [MaxPool] takes the first number of a window, then any that is larger, or NaN; its gradient
-// goes to the first position of that number. [AveragePool] adds up from the first number, row by
+// [MaxPool] takes the largest number of a window, with NaN above all and +0 above -0; its gradient
+// goes to the first position of a number equal to that. [AveragePool] adds up from the first number, row by
 // row of the window, and divides by the window's size. Every operation is rounded once to T.
 //
 // # Implementations

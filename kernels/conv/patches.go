@@ -34,44 +34,60 @@ func Patches[T kernels.Float](w Window, first, m, from, d int, x []T, ldx int, y
 // copyRow copies numbers lo to hi of one row of n windows side by side. src is the row of
 // the image, whose column left the first window begins at.
 func copyRow[T kernels.Float](w Window, src []T, ldx, left, lo, hi, n int, to []T, ldy int) {
-	width, size := w.Width*w.Channels, hi-lo
-	for i := range n {
+	width, size, step := w.Width*w.Channels, hi-lo, w.Stride*w.Channels
+	at := left*w.Channels + lo
+	for i := 0; i < n; i++ {
+		if inside := (width - size - at) / step; ldx == w.Channels && at >= 0 && at+size <= width {
+			m := min(n-i, inside+1)
+			copyRuns(m, size, src[at:], step, to[i*ldy:], ldy)
+			i += m - 1
+			at += m * step
+			continue
+		}
 		dst := to[i*ldy:][:size]
-		at := (left+i*w.Stride)*w.Channels + lo
-		a, b := max(0, -at), min(size, width-at) // those in the image
+		a, b := min(size, max(0, -at)), max(0, min(size, width-at)) // those in the image
 		if a >= b {
 			clear(dst)
-			continue
+		} else {
+			clear(dst[:a])
+			clear(dst[b:])
+			for j := a; j < b; j++ {
+				dst[j] = src[(at+j)/w.Channels*ldx+(at+j)%w.Channels]
+			}
 		}
-		clear(dst[:a])
-		clear(dst[b:])
-		if ldx == w.Channels {
-			copyShort(dst[a:b], src[at+a:at+b])
-			continue
-		}
-		for j := a; j < b; j++ {
-			dst[j] = src[(at+j)/w.Channels*ldx+(at+j)%w.Channels]
-		}
+		at += step
 	}
 }
 
-// copyShort is copy, without a call where there is little to move.
-func copyShort[T kernels.Float](dst, src []T) {
-	n := len(dst)
+// copyRuns copies m runs of so many numbers, which begin step numbers apart in src.
+func copyRuns[T kernels.Float](m, size int, src []T, step int, dst []T, ldy int) {
 	switch {
-	case n > 64:
-		copy(dst, src)
-		return
-	case n < 4:
-		for i := range dst {
-			dst[i] = src[i]
+	case size < 4:
+		for i := range m {
+			d := dst[i*ldy:][:size]
+			for j, v := range src[i*step:][:len(d)] {
+				d[j] = v
+			}
 		}
-		return
+	case size <= 8: // two stretches, which may overlap
+		for i := range m {
+			d, s := dst[i*ldy:][:size], src[i*step:][:size]
+			a, b := *(*[4]T)(s), *(*[4]T)(s[size-4:])
+			*(*[4]T)(d), *(*[4]T)(d[size-4:]) = a, b
+		}
+	case size <= 64:
+		for i := range m {
+			d, s := dst[i*ldy:][:size], src[i*step:][:size]
+			for j := 4; j < size; j += 4 {
+				*(*[4]T)(d[j-4:]) = *(*[4]T)(s[j-4:])
+			}
+			*(*[4]T)(d[size-4:]) = *(*[4]T)(s[size-4:])
+		}
+	default:
+		for i := range m {
+			copy(dst[i*ldy:][:size], src[i*step:])
+		}
 	}
-	for i := 4; i < n; i += 4 {
-		*(*[4]T)(dst[i-4:]) = *(*[4]T)(src[i-4:])
-	}
-	*(*[4]T)(dst[n-4:]) = *(*[4]T)(src[n-4:])
 }
 
 // PatchesGrad adds up what windows say of the positions they see: the gradient of x from g,
@@ -82,20 +98,43 @@ func copyShort[T kernels.Float](dst, src []T) {
 //	s = +0; for each window: s = s + g
 func PatchesGrad[T kernels.Float](w Window, first, m int, g []T, ldg int, dx []T, ldx int) {
 	w.checkGrad(first, m, len(g), w.Patch(), ldg, len(dx), ldx)
-	down, across := w.Out()
-	for r := range m {
-		image, p := (first+r)/w.Positions(), (first+r)%w.Positions()
-		y, x := p/w.Width, p%w.Width
+	down, _ := w.Out()
+	for r := 0; r < m; {
+		row, left := (first+r)/w.Width, (first+r)%w.Width
+		n := min(m-r, w.Width-left) // positions of one row of the image
+		for i := range n {
+			clear(dx[(r+i)*ldx:][:w.Channels])
+		}
+		image, y := row/w.Height, row%w.Height
 		y0, y1 := w.covering(y, w.KernelHeight, down)
-		x0, x1 := w.covering(x, w.KernelWidth, across)
-		sum := dx[r*ldx:][:w.Channels]
-		clear(sum)
 		for i := y0; i < y1; i++ {
-			for j := x0; j < x1; j++ {
-				k := ((y+w.Padding-i*w.Stride)*w.KernelWidth + x + w.Padding - j*w.Stride) * w.Channels
-				for c, v := range g[((image*down+i)*across+j)*ldg+k:][:len(sum)] {
-					sum[c] += v
-				}
+			addRow(w, left, n, g, ldg, image*down+i, y+w.Padding-i*w.Stride, dx[r*ldx:], ldx)
+		}
+		r += n
+	}
+}
+
+// addRow adds what a row of windows says of n positions side by side, from column left of the
+// image on: row k of each window.
+func addRow[T kernels.Float](w Window, left, n int, g []T, ldg, row, k int, dx []T, ldx int) {
+	_, across := w.Out()
+	x0, _ := w.covering(left, w.KernelWidth, across)
+	_, x1 := w.covering(left+n-1, w.KernelWidth, across)
+	for j := x0; j < x1; j++ {
+		begins := j*w.Stride - w.Padding // of the window
+		a, b := max(left, begins), min(left+n, begins+w.KernelWidth)
+		from := g[(row*across+j)*ldg+(k*w.KernelWidth+a-begins)*w.Channels:][:(b-a)*w.Channels]
+		if ldx == w.Channels {
+			to := dx[(a-left)*ldx:][:len(from)]
+			for c, v := range from {
+				to[c] += v
+			}
+			continue
+		}
+		for p := range b - a {
+			to := dx[(a-left+p)*ldx:][:w.Channels]
+			for c, v := range from[p*w.Channels:][:len(to)] {
+				to[c] += v
 			}
 		}
 	}

@@ -1,31 +1,36 @@
 package conv
 
-import "driftless/kernels"
+import (
+	"math"
+
+	"driftless/kernels"
+)
 
 // MaxPool takes the largest number of each channel in a window: rows first to first+m of y,
 // a row a window, from images x, a row a position. Row by row of the window,
 //
-//	v = the first; for each other x: if x > v, or x is NaN: v = x
+//	v = the first; for each other x: v = max(v, x)
 //
-// so that NaN is larger than any number. Windows have no padding.
+// with Go's max, IEEE 754's maximum: NaN is larger than any number, and +0 than -0. Windows have
+// no padding.
 func MaxPool[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T, ldy int) {
 	w.checkPool(first, m, len(x), ldx, len(y), ldy)
 	for r := range m {
 		image, top, left := w.at(first + r)
 		best := y[r*ldy:][:w.Channels]
-		for i := range w.KernelHeight {
-			row := x[((image*w.Height+top+i)*w.Width+left)*ldx:]
-			for j := range w.KernelWidth {
-				src := row[j*ldx:][:len(best)]
-				if i == 0 && j == 0 {
-					copy(best, src)
-					continue
-				}
-				for c, v := range src {
-					if v > best[c] || v != v {
-						best[c] = v
-					}
-				}
+		at := x[((image*w.Height+top)*w.Width+left)*ldx:]
+		if w.KernelHeight == 2 && w.KernelWidth == 2 {
+			a, b := at[:len(best)], at[ldx:][:len(best)]
+			c, d := at[w.Width*ldx:][:len(best)], at[(w.Width+1)*ldx:][:len(best)]
+			for i, v := range a {
+				best[i] = max(v, b[i], c[i], d[i])
+			}
+			continue
+		}
+		copy(best, at)
+		for i := range w.KernelHeight * w.KernelWidth {
+			for c, v := range at[(i/w.KernelWidth*w.Width+i%w.KernelWidth)*ldx:][:len(best)] {
+				best[c] = max(best[c], v)
 			}
 		}
 	}
@@ -41,6 +46,10 @@ func MaxPoolGrad[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T,
 	w.checkGrad(first, m, len(g), w.Channels, ldg, len(dx), lddx)
 	w.checkGrad(first, m, len(y), w.Channels, ldy, len(dx), lddx)
 	w.checkImages(first, m, len(x), ldx)
+	if w.KernelHeight == 2 && w.KernelWidth == 2 && w.Stride == 2 && kernels.IsFloat32[T]() {
+		maxPoolGrad2(w, first, m, kernels.AsFloat32(x), ldx, kernels.AsFloat32(y), ldy, kernels.AsFloat32(g), ldg, kernels.AsFloat32(dx), lddx)
+		return
+	}
 	down, across := w.Out()
 	for r := range m {
 		image, p := (first+r)/w.Positions(), (first+r)%w.Positions()
@@ -62,6 +71,58 @@ func MaxPoolGrad[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T,
 			}
 		}
 	}
+}
+
+// maxPoolGrad2 is MaxPoolGrad for windows of 2×2 beside one another: a position is in one of them
+// at most, and whether it is its first largest number is found without a branch, which half of
+// the time would be mispredicted.
+func maxPoolGrad2(w Window, first, m int, x []float32, ldx int, y []float32, ldy int, g []float32, ldg int, dx []float32, lddx int) {
+	down, across := w.Out()
+	next := w.Width * ldx
+	for r := range m {
+		image, p := (first+r)/w.Positions(), (first+r)%w.Positions()
+		i, j := p/w.Width, p%w.Width
+		to := dx[r*lddx:][:w.Channels]
+		if i/2 >= down || j/2 >= across {
+			clear(to)
+			continue
+		}
+		at := (image*down+i/2)*across + j/2
+		best, up := y[at*ldy:][:len(to)], g[at*ldg:][:len(to)]
+		quad := x[((image*w.Height+i&^1)*w.Width+j&^1)*ldx:]
+		a, b := quad[:len(to)], quad[ldx:][:len(to)]
+		c, d := quad[next:][:len(to)], quad[next+ldx:][:len(to)]
+		which := i&1<<1 | j&1
+		for k, v := range best {
+			place := 3
+			if c[k] == v {
+				place = 2
+			}
+			if b[k] == v {
+				place = 1
+			}
+			if a[k] == v {
+				place = 0
+			}
+			if v != v {
+				place = firstNaN(a[k], b[k], c[k], d[k])
+			}
+			u := math.Float32bits(up[k] + 0) // as a sum from +0
+			if place != which {
+				u = 0
+			}
+			to[k] = math.Float32frombits(u)
+		}
+	}
+}
+
+func firstNaN(x ...float32) int {
+	for i, v := range x {
+		if v != v {
+			return i
+		}
+	}
+	return len(x)
 }
 
 // same compares numbers, of which all NaNs are equal.
