@@ -36,7 +36,7 @@ const (
 // data do not go together.
 func NewArm(ctx context.Context, c Config, spec Spec, set *dataset.Set, dev device.Device) (*Arm, error) {
 	a := &Arm{Spec: spec, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
-	a.net = c.network(set.Train.Rows*set.Train.Cols, spec.Method)
+	a.net = c.network(imageOf(set.Train), spec.Method)
 	if err := a.compile(ctx); ctx.Err() != nil {
 		return nil, ctx.Err()
 	} else if err != nil {

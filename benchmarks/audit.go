@@ -59,7 +59,7 @@ func Audit(ctx context.Context, c Config, steps int, set *dataset.Set, dev devic
 	if err != nil {
 		return nil, err
 	}
-	r := &AuditResult{Device: dev.Name(), Data: set.Name, Synthetic: set.Synthetic, Net: c.net(set.Train.Rows * set.Train.Cols), Batch: c.Batch, Seed: c.Seed, Steps: steps}
+	r := &AuditResult{Device: dev.Name(), Data: set.Name, Synthetic: set.Synthetic, Net: c.net(imageOf(set.Train)), Batch: c.Batch, Seed: c.Seed, Steps: steps}
 	for _, spec := range specs {
 		a, err := NewArm(ctx, c, spec, set, dev)
 		if err != nil {

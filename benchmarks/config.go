@@ -10,10 +10,8 @@ import (
 	"strings"
 
 	"driftless/engine/optim"
-	"driftless/engine/program"
 	"driftless/internal/dataset"
 	"driftless/kernels/gather"
-	"driftless/models"
 	"driftless/models/norm"
 
 	"go.yaml.in/yaml/v3"
@@ -30,6 +28,9 @@ type Config struct {
 	// method shares the key and whose name does not give it.
 	Settings map[string]string
 
+	// Net is lenet, lenet:average, channels such as cnn:32,64, or layer sizes such as
+	// 784-100-100-100-10; or it is empty, and Hidden are the sizes of the hidden layers.
+	Net        string
 	Hidden     []int
 	Activation string
 	InitSD     float64
@@ -61,7 +62,8 @@ const keyLR = "lr"
 type resolved struct {
 	Data       string        `yaml:"data"`
 	Binarize   bool          `yaml:"binarize"`
-	Hidden     []int         `yaml:"hidden,flow"`
+	Net        string        `yaml:"net,omitempty"` // with convolutions
+	Hidden     []int         `yaml:"hidden,flow,omitempty"`
 	Activation string        `yaml:"activation"`
 	InitSD     float64       `yaml:"init-sd"`
 	Optimizer  string        `yaml:"optimizer"`
@@ -88,7 +90,7 @@ func (c Config) Resolved(device string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := resolved{Data: c.Data, Binarize: c.Binarize, Hidden: c.Hidden, Activation: c.Activation, InitSD: c.InitSD, Optimizer: c.Optimizer,
+	r := resolved{Data: c.Data, Binarize: c.Binarize, Net: c.convolves(), Hidden: c.sizes(), Activation: c.Activation, InitSD: c.InitSD, Optimizer: c.Optimizer,
 		LR: c.LR, Batch: c.Batch, Steps: c.Steps, EvalEvery: c.EvalEvery, Seeds: c.seeds(), Device: device}
 	for _, a := range arms {
 		arm := resolvedArm{Arm: a.Name, Norm: a.Method.Name(), LR: a.LR}
@@ -185,12 +187,15 @@ func (c Config) validate() error {
 			return err
 		}
 	}
+	if _, err := c.layers(square28); err != nil {
+		return err
+	}
 	arms, err := c.Arms()
 	if err != nil {
 		return err
 	}
 	for _, a := range arms {
-		if err := c.network(784, a.Method).Validate(); err != nil {
+		if err := c.network(square28, a.Method).Validate(); err != nil {
 			return err
 		}
 	}
@@ -204,11 +209,8 @@ const maxValues = 1 << 29
 // fitsMemory refuses nets whose training would need more memory than machines
 // have. Validate has bounded each factor already.
 func (c Config) fitsMemory(arms int) error {
-	net := c.network(784, &norm.None{})
-	values := net.Weights() + c.Batch*classes
-	for _, d := range c.Hidden {
-		values += c.Batch * d
-	}
+	net := c.network(square28, &norm.None{})
+	values := net.Weights() + c.Batch*net.Units()
 	if n := float64(values) * float64(arms) * float64(c.Seeds); n > maxValues {
 		return usage("%d arms with %d seeds of a net %s with batch %d need %.2g numbers in memory, more than the limit of %.2g: take fewer or smaller ones",
 			arms, c.Seeds, net, c.Batch, n, float64(maxValues))
@@ -294,13 +296,6 @@ func (c Config) Unused() []string {
 	return out
 }
 
-// network returns the network that an arm with this normalization trains.
-func (c Config) network(inputs int, m norm.Method) *models.Network {
-	n := models.MLP{Inputs: inputs, Hidden: c.Hidden, Classes: classes, Activation: c.Activation, InitSD: c.InitSD, Norm: m, DType: program.Float32}.Network()
-	n.Steps = c.Steps
-	return n
-}
-
 // classes is the number of classes of every data set here.
 const classes = 10
 
@@ -309,9 +304,4 @@ func (c Config) pixels() gather.Map {
 		return gather.Binary
 	}
 	return gather.Unit
-}
-
-// net describes the network for reports.
-func (c Config) net(inputs int) string {
-	return c.network(inputs, &norm.None{}).String() + " " + c.Activation
 }

@@ -113,9 +113,12 @@ func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device,
 		return out, fmt.Errorf("%s holds a network for %d inputs, the images of %s have %d pixels", w.path, d.Inputs, set.Name, set.Test.Rows*set.Test.Cols)
 	}
 	c := Defaults()
-	c.Hidden, c.Activation, c.Binarize = d.Hidden, d.Activation, d.Binarize
+	c.Net, c.Hidden, c.Activation, c.Binarize = d.Net, d.Hidden, d.Activation, d.Binarize
 	a := &Arm{Spec: Spec{Method: w.method}, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
-	a.net = c.network(d.Inputs, w.method)
+	if _, err := c.layers(imageOf(set.Test)); err != nil {
+		return out, fmt.Errorf("%s: %w", w.path, err)
+	}
+	a.net = c.network(imageOf(set.Test), w.method)
 	if err := a.net.Validate(); err != nil {
 		return out, fmt.Errorf("%s: %w", w.path, err)
 	}

@@ -184,10 +184,11 @@ func firstError(ctx context.Context, errs []error) error {
 // has come to its end.
 func header(c Config, config any, set *dataset.Set, dev device.Device) report.Run {
 	rule, _ := optim.New(c.Optimizer, c.LR) // validated
+	hidden := c.network(imageOf(set.Train), &norm.None{}).Hidden
 	return report.Run{Version: Version(), Device: dev.Name(),
 		Data:      fmt.Sprintf("%s (%s; %d + %d images)", set.Name, pixelText(c.Binarize), set.Train.N, set.Test.N),
-		Synthetic: set.Synthetic, Interrupted: true, Net: c.net(set.Train.Rows * set.Train.Cols), Classes: classes, Batch: c.Batch, Steps: c.Steps,
-		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, Adaptive: rule.Adaptive(), PercentileUnit: min(percentileUnit, c.Hidden[len(c.Hidden)-1]-1),
+		Synthetic: set.Synthetic, Interrupted: true, Net: c.net(imageOf(set.Train)), Classes: classes, Batch: c.Batch, Steps: c.Steps,
+		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, Adaptive: rule.Adaptive(), PercentileUnit: min(percentileUnit, hidden[len(hidden)-1].Width-1),
 		PercentileRows: min(percentileRows, set.Test.N), Config: config}
 }
 

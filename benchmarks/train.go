@@ -20,7 +20,8 @@ const metadataKey = "driftless"
 // description is what a weights file says of its network and of how it was trained.
 type description struct {
 	Inputs     int    `json:"inputs"`
-	Hidden     []int  `json:"hidden"`
+	Net        string `json:"net,omitempty"`    // with convolutions, as Config has it
+	Hidden     []int  `json:"hidden,omitempty"` // without
 	Activation string `json:"activation"`
 	Norm       string `json:"norm"` // as norm.Parse reads it
 	Binarize   bool   `json:"binarize"`
@@ -106,7 +107,7 @@ func (t *training) save(path string, step int) error {
 	if err != nil {
 		return err
 	}
-	d, err := json.Marshal(description{Inputs: t.net.Inputs, Hidden: t.cfg.Hidden, Activation: t.cfg.Activation, Norm: norm.String(t.Method),
+	d, err := json.Marshal(description{Inputs: t.net.Inputs, Net: t.cfg.convolves(), Hidden: t.cfg.sizes(), Activation: t.cfg.Activation, Norm: norm.String(t.Method),
 		Binarize: t.cfg.Binarize, Data: t.set.Name, Seed: t.seeds[0], Step: step, Version: Version()})
 	if err != nil {
 		return err

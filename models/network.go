@@ -22,11 +22,14 @@ import (
 // bias before a normalization is kept, so that what happens to it can be seen.
 //
 // State names are fc1.weight (in × out; PyTorch keeps out × in), fc1.bias, norm1.…, with
-// the output layer last. Weights start at N(0, InitSD²), biases at 0. Where the method has
+// the output layer last; convolution layers come before and are conv1.weight
+// (height·width·channels of the kernel × out; PyTorch keeps out × channels × height × width),
+// conv1.bias, and norm1.… counts both. Weights start at N(0, InitSD²), biases at 0. Where the method has
 // shortcuts, fc3.shortcut0.weight is of the network's input and fc3.shortcut1.weight of what
 // hidden layer 1 gives; they start at 0.
 type Network struct {
-	Inputs  int // numbers of an example
+	Inputs  int   // numbers of an example
+	Image   Image // of an example, where convolution layers take it
 	Hidden  []Layer
 	Classes int
 	InitSD  float64
@@ -35,10 +38,11 @@ type Network struct {
 	Steps   int           // that the training is to take, for methods that go by it; 0: not known
 }
 
-// Layer is a hidden layer.
+// Layer is a hidden layer: a linear map, the normalization, an activation.
 type Layer struct {
-	Width      int
+	Width      int    // units, or channels of a convolution
 	Activation string // one of Activations
+	Conv       *Conv  // nil: fully connected
 }
 
 // maxWidth bounds layer sizes, so that a typing error is not an allocation.
@@ -63,10 +67,16 @@ func (n *Network) Validate() error {
 	if !(n.InitSD >= 0) || math.IsInf(n.InitSD, 0) {
 		return fmt.Errorf("init-sd %v is not a number of at least 0", n.InitSD)
 	}
+	if _, err := n.images(); err != nil {
+		return err
+	}
 	for _, l := range n.Hidden {
 		if !slices.Contains(Activations, l.Activation) {
 			return norm.Unknown("activation", l.Activation, Activations)
 		}
+	}
+	if n.Hidden[0].Conv != nil && norm.HasShortcuts(n.Norm) {
+		return fmt.Errorf("%s links every layer to all before it, which convolution layers cannot be: use another norm, or a net of fully connected layers", norm.String(n.Norm))
 	}
 	if k := len(n.Hidden); k > maxShortcuts && norm.HasShortcuts(n.Norm) {
 		return fmt.Errorf("%s links every layer to all before it, which is for %d hidden layers at most, and these are %d: use fewer, or another norm",
@@ -79,14 +89,19 @@ func (n *Network) Validate() error {
 // its third power.
 const maxShortcuts = 32
 
-// String returns the layer sizes, such as "784-100-100-100-10"; of a deep net the first
-// and the last.
+// String returns the layer sizes, such as "784-100-100-100-10", or
+// "28×28-conv5×5×6-pool2-120-10" where images are convolved; of a deep net the first and the
+// last.
 func (n *Network) String() string {
 	const most, ends = 12, 3
-	var s []string
-	for _, d := range n.sizes() {
-		s = append(s, fmt.Sprint(d))
+	s := []string{fmt.Sprint(n.Inputs)}
+	if len(n.Hidden) > 0 && n.Hidden[0].Conv != nil {
+		s[0] = n.Image.String()
 	}
+	for _, l := range n.Hidden {
+		s = append(s, l.names()...)
+	}
+	s = append(s, fmt.Sprint(n.Classes))
 	if k := len(s); k > most {
 		return fmt.Sprintf("%s-…-%s (%d layers)", strings.Join(s[:ends], "-"), strings.Join(s[k-ends:], "-"), k-1)
 	}
@@ -107,9 +122,19 @@ func (n *Network) sizes() []int {
 func (n *Network) Weights() int {
 	count, s := 0, n.sizes()
 	for k, width := range s[1:] {
-		for i := n.firstInput(k); i <= k; i++ {
+		for i := n.firstInput(k); i < k; i++ {
 			count += s[i] * width
 		}
+		count += n.inputs(k) * width
+	}
+	return count
+}
+
+// Units returns the numbers that all layers give for an example.
+func (n *Network) Units() int {
+	count := 0
+	for k, width := range n.sizes()[1:] {
+		count += width * n.positions(k)
 	}
 	return count
 }
@@ -123,17 +148,20 @@ func (n *Network) firstInput(k int) int {
 	return k
 }
 
-// Layers returns the names of the linear layers, fc1 first.
+// Layers returns the names of the linear layers: conv1, … and then fc1, ….
 func (n *Network) Layers() []string {
+	convs := n.convs()
 	out := make([]string, len(n.Hidden)+1)
 	for i := range out {
-		out[i] = fmt.Sprintf("fc%d", i+1)
+		if out[i] = fmt.Sprintf("fc%d", i-convs+1); i < convs {
+			out[i] = fmt.Sprintf("conv%d", i+1)
+		}
 	}
 	return out
 }
 
-// Matrices returns the names of the matrices that the linear layers train, fc1's first:
-// fc1.weight, unless the method computes the weights from others.
+// Matrices returns the names of the matrices that the linear layers train, the first layer's
+// first: fc1.weight, unless the method computes the weights from others.
 func (n *Network) Matrices() ([]string, error) {
 	b, err := n.Build(norm.Evaluating, 1)
 	if err != nil {
@@ -155,7 +183,7 @@ func (n *Network) Matrices() ([]string, error) {
 type Built struct {
 	Graph     *G.ExprGraph
 	X, Labels *G.Node   // [batch, inputs] and [batch]: class indices
-	Linear    []*G.Node // output of each hidden linear layer, before the normalization
+	Linear    []*G.Node // output of each hidden linear layer, before the normalization; of a convolution a row a position
 	Before    []*G.Node // input of each activation
 	Logits    *G.Node
 	Loss      *G.Node // mean cross-entropy
@@ -185,9 +213,18 @@ func (n *Network) build(g *G.ExprGraph, suffix string, mode norm.Mode, batch int
 	b := &Built{Graph: g}
 	b.X = G.NewMatrix(b.Graph, dt, G.WithShape(batch, n.Inputs), G.WithName("x"+suffix))
 	b.Labels = G.NewVector(b.Graph, dt, G.WithShape(batch), G.WithName("labels"+suffix))
+	images, err := n.images()
+	if err != nil {
+		return nil, err
+	}
 	h := []*G.Node{b.X} // the network's input, and what each hidden layer gives
 	for i, layer := range n.Layers() {
 		fc := n.linearScope(b.Graph, mode, i)
+		if i <= n.convs() && n.convs() > 0 { // a row a position, or all of an image in one
+			if h[i], err = n.shaped(h[i], images[i], i); err != nil {
+				return nil, fmt.Errorf("layer %s: %w", layer, err)
+			}
+		}
 		z, err := n.linear(b, fc, h)
 		if err != nil {
 			return nil, fmt.Errorf("layer %s: %w", layer, err)
@@ -205,11 +242,15 @@ func (n *Network) build(g *G.ExprGraph, suffix string, mode norm.Mode, batch int
 		if z, err = n.activate(s, z, n.Hidden[i].Activation); err != nil {
 			return nil, fmt.Errorf("layer %s: %w", layer, err)
 		}
+		if c := n.Hidden[i].Conv; c != nil {
+			if z, err = c.pool(z, images[i], n.Hidden[i].Width); err != nil {
+				return nil, fmt.Errorf("layer %s: %w", layer, err)
+			}
+		}
 		h = append(h, z)
 		b.norms = append(b.norms, s)
 		b.Params = append(b.Params, s.Parameters()...)
 	}
-	var err error
 	if b.Loss, err = ops.CrossEntropy(b.Logits, b.Labels); err != nil {
 		return nil, err
 	}
@@ -231,7 +272,7 @@ func (n *Network) normScope(g *G.ExprGraph, mode norm.Mode, i int) *norm.Scope {
 }
 
 func (n *Network) scope(g *G.ExprGraph, mode norm.Mode, name string, i int) *norm.Scope {
-	return norm.NewScope(n.Norm, norm.Scope{Name: name, Mode: mode, Width: n.sizes()[i+1], Graph: g, DType: n.DType.Dtype(),
+	return norm.NewScope(n.Norm, norm.Scope{Name: name, Mode: mode, Width: n.sizes()[i+1], Positions: n.positions(i), Graph: g, DType: n.DType.Dtype(),
 		Steps: n.Steps, Layer: i, Last: i == len(n.Hidden), SD: n.InitSD})
 }
 

@@ -88,7 +88,7 @@ func (n *Network) Statistics(l *program.Layout, s Source) (*program.Program, err
 				return nil, err
 			}
 			steps, sums = append(steps, sums[0]), sums[1:]
-			if err := add(program.Scale(l, acc, name, 1/float64(s.Total))); err != nil {
+			if err := add(program.Scale(l, acc, name, 1/float64(s.Total*max(1, sc.Positions)))); err != nil {
 				return nil, err
 			}
 		}
@@ -102,7 +102,7 @@ func (n *Network) Statistics(l *program.Layout, s Source) (*program.Program, err
 // finish compiles what derives further state from a layer's passes, if anything.
 func (n *Network) finish(l *program.Layout, method norm.Estimator, like *norm.Scope, add func(*program.Program, error) error) error {
 	g := G.NewGraph()
-	sc := norm.NewScope(n.Norm, norm.Scope{Name: like.Name, Mode: norm.Evaluating, Width: like.Width, Graph: g, DType: like.DType})
+	sc := norm.NewScope(n.Norm, norm.Scope{Name: like.Name, Mode: norm.Evaluating, Width: like.Width, Positions: like.Positions, Graph: g, DType: like.DType})
 	if err := method.Finish(sc); err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (n *Network) enough(sched norm.Schedule, rows int) error {
 		return nil
 	}
 	for i, h := range n.Hidden {
-		if need := sched.LeastRows(h.Width); rows < need {
+		if need := sched.LeastRows(h.Width); rows*n.positions(i) < need {
 			return fmt.Errorf("%s: the statistics of layer norm%d (%d wide) need at least %d rows, and there are %d: use narrower layers or another norm", norm.String(n.Norm), i+1, h.Width, need, rows)
 		}
 	}

@@ -47,17 +47,37 @@ func countOf(t norm.State) string {
 	return layer + "." + tracked
 }
 
-// shapeOf is the shape that a weights file has for a state.
-func shapeOf(t norm.State) []int {
-	if t.Transposed {
-		return []int{t.Shape[1], t.Shape[0]}
+// kernelOf returns what the rows of a state that a weights file holds transposed stand for: the
+// positions and channels that a linear layer sees, one of each where it sees no image. A file
+// of a convolution has them as axes of their own.
+func (n *Network) kernelOf(t norm.State) (m Image, convolves bool) {
+	name, _, _ := strings.Cut(t.Name, ".")
+	k := slices.Index(n.Layers(), name)
+	images, err := n.images()
+	if err != nil || k < 0 || k >= len(images) || t.Shape[0] == 1 {
+		return Image{1, 1, t.Shape[0]}, err == nil && k >= 0 && k < n.convs()
 	}
-	return t.Shape
+	if m = images[k]; k < n.convs() {
+		m.Height, m.Width, convolves = n.Hidden[k].Conv.Kernel, n.Hidden[k].Conv.Kernel, true
+	}
+	return m, convolves
+}
+
+// shapeOf is the shape that a weights file has for a state.
+func (n *Network) shapeOf(t norm.State) []int {
+	if !t.Transposed {
+		return t.Shape
+	}
+	if m, convolves := n.kernelOf(t); convolves {
+		return []int{t.Shape[1], m.Channels, m.Height, m.Width}
+	}
+	return []int{t.Shape[1], t.Shape[0]}
 }
 
 // Save copies a replica's parameters and running statistics, under PyTorch's names and
-// in its orientation: fc1.weight is out × in, norm1.weight and norm1.bias are gamma and
-// beta, and each normalization with running statistics has num_batches_tracked.
+// in its orientation: fc1.weight is out × in, conv1.weight out × channels × height × width, and
+// the first fully connected layer takes an image's channels first. norm1.weight and norm1.bias
+// are gamma and beta, and each normalization with running statistics has num_batches_tracked.
 func (n *Network) Save(s device.Session, replica int) ([]checkpoint.Tensor, error) {
 	states, err := n.kept()
 	if err != nil {
@@ -65,12 +85,12 @@ func (n *Network) Save(s device.Session, replica int) ([]checkpoint.Tensor, erro
 	}
 	var out []checkpoint.Tensor
 	for i, t := range states {
-		v := checkpoint.Tensor{Name: t.Name, Shape: shapeOf(t), Data: t.Values()}
+		v := checkpoint.Tensor{Name: t.Name, Shape: n.shapeOf(t), Data: t.Values()}
 		if err := s.Read(t.Name, replica, v.Data); err != nil {
 			return nil, err
 		}
 		if t.Transposed {
-			v.Data = transposed(v.Data, t.Shape[0], t.Shape[1])
+			v.Data = n.toFile(v.Data, t)
 		}
 		out = append(out, v)
 		if last := i+1 == len(states) || countOf(states[i+1]) != countOf(t); last && counted(states[:i+1], t) {
@@ -153,8 +173,8 @@ func (n *Network) fit(v *checkpoint.Tensor, t norm.State) error {
 	if reflect.TypeOf(v.Data) != reflect.TypeOf(want) {
 		return fmt.Errorf("tensor %q has elements of type %T, the network %v computes in %v", v.Name, v.Data, n, n.DType)
 	}
-	if !slices.Equal(v.Shape, shapeOf(t)) || reflect.ValueOf(v.Data).Len() != reflect.ValueOf(want).Len() {
-		return fmt.Errorf("tensor %q has shape %v, the network %v needs %v", v.Name, v.Shape, n, shapeOf(t))
+	if !slices.Equal(v.Shape, n.shapeOf(t)) || reflect.ValueOf(v.Data).Len() != reflect.ValueOf(want).Len() {
+		return fmt.Errorf("tensor %q has shape %v, the network %v needs %v", v.Name, v.Shape, n, n.shapeOf(t))
 	}
 	if i := v.NonFinite(); i >= 0 {
 		return fmt.Errorf("tensor %q holds %v at index %d: the weights are of no use", v.Name, reflect.ValueOf(v.Data).Index(i), i)
@@ -168,24 +188,41 @@ func (n *Network) fit(v *checkpoint.Tensor, t norm.State) error {
 		}
 	}
 	if t.Transposed {
-		v.Data = transposed(v.Data, t.Shape[1], t.Shape[0])
+		v.Data = n.fromFile(v.Data, t)
 	}
 	return nil
 }
 
-// transposed returns the cols × rows transpose of a rows × cols matrix.
-func transposed(data any, rows, cols int) any {
-	if v, ok := data.([]float64); ok {
-		return transpose(v, rows, cols)
-	}
-	return transpose(data.([]float32), rows, cols)
+// toFile returns a state's elements in the order of a weights file, output by output and
+// channels before positions; fromFile is its inverse.
+func (n *Network) toFile(data any, t norm.State) any {
+	m, _ := n.kernelOf(t)
+	data = transposed(data, 1, t.Shape[0], t.Shape[1])
+	return transposed(data, t.Shape[1], m.Height*m.Width, m.Channels)
 }
 
-func transpose[T any](v []T, rows, cols int) []T {
+func (n *Network) fromFile(data any, t norm.State) any {
+	m, _ := n.kernelOf(t)
+	data = transposed(data, t.Shape[1], m.Channels, m.Height*m.Width)
+	return transposed(data, 1, t.Shape[1], t.Shape[0])
+}
+
+// transposed returns the cols × rows transposes of so many rows × cols matrices.
+func transposed(data any, count, rows, cols int) any {
+	if v, ok := data.([]float64); ok {
+		return transpose(v, count, rows, cols)
+	}
+	return transpose(data.([]float32), count, rows, cols)
+}
+
+func transpose[T any](v []T, count, rows, cols int) []T {
 	out := make([]T, len(v))
-	for i := range rows {
-		for j := range cols {
-			out[j*rows+i] = v[i*cols+j]
+	for k := range count {
+		at := k * rows * cols
+		for i := range rows {
+			for j := range cols {
+				out[at+j*rows+i] = v[at+i*cols+j]
+			}
 		}
 	}
 	return out

@@ -24,7 +24,7 @@ type settings struct {
 	dataDir, out string
 	json, affine bool
 	plan         bool
-	hidden       string
+	net, hidden  string
 	norm, norms  string
 	flags        *pflag.FlagSet
 }
@@ -56,7 +56,8 @@ func (s *settings) trained(cmd *cobra.Command) {
 	} {
 		f.Var(settingFlag{k, s}, k.key, k.help)
 	}
-	f.StringVar(&s.hidden, "hidden", "100,100,100", "sizes of the hidden layers")
+	f.StringVar(&s.net, "net", benchmarks.DefaultNet, "layer sizes, or lenet, lenet:average, or channels of convolutions such as cnn:32,64")
+	f.StringVar(&s.hidden, "hidden", "", "sizes of the hidden layers alone, such as 100,100,100, in place of --net")
 	f.StringVar(&s.Activation, "activation", s.Activation, "sigmoid, relu or tanh")
 	f.Float64Var(&s.InitSD, "init-sd", s.InitSD, "standard deviation of the initial weights")
 	f.Float64Var(&s.LR, "lr", s.LR, "learning rate")
@@ -66,6 +67,7 @@ func (s *settings) trained(cmd *cobra.Command) {
 	jsonFlag(f, &s.json)
 	offer(cmd, "grad", "naive", "graph")
 	offer(cmd, "stats", string(norm.Batch), string(norm.EMA), string(norm.Sample), string(norm.Full))
+	offer(cmd, "net", benchmarks.DefaultNet, "lenet", "lenet:average", "cnn:32,64")
 	offer(cmd, "activation", models.Activations...)
 }
 
@@ -167,9 +169,16 @@ func (s *settings) resolve() error {
 	} else {
 		s.Norms = strings.Split(s.norms, ",")
 	}
-	var err error
-	if s.Hidden, err = sizes(s.hidden); err != nil {
-		return err
+	s.Net, s.Hidden = s.net, nil
+	if s.flags.Changed("hidden") {
+		var err error
+		if s.flags.Changed("net") {
+			return wrong("--net and --hidden both say what the network is: give one of them")
+		}
+		s.Net = ""
+		if s.Hidden, err = sizes(s.hidden); err != nil {
+			return err
+		}
 	}
 	if s.Grad != "naive" && s.Grad != "graph" {
 		return wrong("--grad %q is neither naive nor graph", s.Grad)

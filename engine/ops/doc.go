@@ -53,10 +53,18 @@
 //	ReLU(x)                       max(x, 0)
 //	CrossEntropy(logits, labels), CrossEntropyRows(logits, labels)
 //	Correct(logits, labels)
+//	Patches(x, window)            what the windows of a convolution see, a row each
+//	MaxPool(x, window), AveragePool(x, window)
+//	ChannelsLast(x), ChannelsFirst(x, height, width)
 //
-// and the gradients StandardizeGrad, RescaleGrad, ReLUGrad, ZCAGrad, CrossEntropyGrad and
-// CrossEntropyRowsGrad. The gradients of the others are built from the operations
+// and the gradients StandardizeGrad, RescaleGrad, ReLUGrad, ZCAGrad, CrossEntropyGrad,
+// CrossEntropyRowsGrad, PatchesGrad, MaxPoolGrad and AveragePoolGrad. The gradients of the others are built from the operations
 // of this list.
+//
+// Images are matrices too, with a row for each position of each image and a column for each
+// channel, [batch·height·width, channels]: what works by columns works by channels over the
+// batch and the positions (Ioffe & Szegedy, 2015, section 3.2). ChannelsLast makes them of
+// Gorgonia's and PyTorch's [batch, channels, height, width].
 //
 // # Statistics inside the graph, and outside
 //

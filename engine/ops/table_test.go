@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"driftless/kernels/conv"
 	"driftless/kernels/ngsgd"
 	"driftless/kernels/whiten"
 
@@ -258,6 +259,34 @@ var opCases = []opCase{
 		bad:   append([][]tensor.Shape{each(sGroups), each(sSqr)}, badMatrix...),
 		build: func(n []*G.Node) (*G.Node, error) { return DiagonalBlocks(n[0], 2) },
 	}, {
+		name: "Patches", args: []arg{{"x", sImages, gaussian, true}}, bad: badImages,
+		build: func(n []*G.Node) (*G.Node, error) { return Patches(n[0], testWindow) },
+	}, {
+		name: "PatchesGrad", args: []arg{{"g", tensor.Shape{2 * 2 * 3, 3 * 2 * 2}, gaussian, true}}, bad: append([][]tensor.Shape{each(sImages)}, badMatrix...),
+		build: func(n []*G.Node) (*G.Node, error) { return PatchesGrad(n[0], testWindow) },
+	}, {
+		name: "MaxPool", args: []arg{{"x", sImages, gaussian, true}}, bad: badImages,
+		build: func(n []*G.Node) (*G.Node, error) { return MaxPool(n[0], testPool) },
+	}, {
+		name: "MaxPool of windows that overlap", args: []arg{{"x", sImages, gaussian, true}},
+		build: func(n []*G.Node) (*G.Node, error) { return MaxPool(n[0], conv.Square(4, 5, 2, 3, 1, 0)) },
+	}, {
+		name: "MaxPoolGrad", args: []arg{constant(arg{"x", sImages, gaussian, true}), constant(arg{"y", sPooled, gaussian, true}), {"g", sPooled, gaussian, true}}, noSym: true,
+		bad:   [][]tensor.Shape{each(sImages, sImages, sPooled), each(sImages, sPooled, sImages), each(sPooled, sPooled, sPooled)},
+		build: func(n []*G.Node) (*G.Node, error) { return MaxPoolGrad(n[0], n[1], n[2], testPool) },
+	}, {
+		name: "AveragePool", args: []arg{{"x", sImages, gaussian, true}}, bad: badImages,
+		build: func(n []*G.Node) (*G.Node, error) { return AveragePool(n[0], testPool) },
+	}, {
+		name: "AveragePoolGrad", args: []arg{{"g", sPooled, gaussian, true}}, bad: append([][]tensor.Shape{each(tensor.Shape{7, 2})}, badMatrix...),
+		build: func(n []*G.Node) (*G.Node, error) { return AveragePoolGrad(n[0], testPool) },
+	}, {
+		name: "ChannelsLast", args: []arg{{"x", tensor.Shape{2, 3, 4, 5}, gaussian, true}}, bad: [][]tensor.Shape{each(sMat), each(sCol), each(tensor.Shape{2, 3, 4})},
+		build: func(n []*G.Node) (*G.Node, error) { return ChannelsLast(n[0]) },
+	}, {
+		name: "ChannelsFirst", args: []arg{{"x", sImages, gaussian, true}}, bad: append([][]tensor.Shape{each(tensor.Shape{41, 2})}, badMatrix...),
+		build: func(n []*G.Node) (*G.Node, error) { return ChannelsFirst(n[0], 4, 5) },
+	}, {
 		name: "State", args: []arg{constant(matrixArg("n"))},
 		build: func(n []*G.Node) (*G.Node, error) { return State(n[0]) },
 	}, {
@@ -266,6 +295,16 @@ var opCases = []opCase{
 		build: func(n []*G.Node) (*G.Node, error) { return Assign(n[0], n[1], 2, true) },
 	},
 }
+
+// Two images of 4×5 positions and two channels, windows of which some numbers lie in the padding,
+// and a pooling that leaves a column over.
+var (
+	sImages    = tensor.Shape{2 * 4 * 5, 2}
+	sPooled    = tensor.Shape{2 * 2 * 2, 2}
+	testWindow = conv.Window{Height: 4, Width: 5, Channels: 2, KernelHeight: 3, KernelWidth: 2, Stride: 2, Padding: 1}
+	testPool   = conv.Square(4, 5, 2, 2, 2, 0)
+	badImages  = append([][]tensor.Shape{each(tensor.Shape{41, 2}), each(tensor.Shape{40, 3})}, badMatrix...)
+)
 
 // sFac is the shape of a factor of rank 2 of rows of testD.
 var sFac = tensor.Shape{testD + ngsgd.Tail, 2}

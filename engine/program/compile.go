@@ -24,7 +24,8 @@ type Feed struct {
 type Update struct{ Param, Grad *G.Node }
 
 // Sum adds a node's rows to a float64 accumulator, row by row, leaving out rows
-// that pad the last round. With Outer it adds xᵀx instead.
+// that pad the last round. A node may have several rows for each of the batch, such as
+// the positions of an image. With Outer it adds xᵀx instead.
 type Sum struct {
 	Node  *G.Node
 	Into  string
@@ -413,11 +414,11 @@ func (c *compiler) sum(s Sum) error {
 	if s.Node.Dims() == 1 { // [m] is a column here: one value a row
 		x = View(x, x.Len(), 1)
 	}
-	if c.b.Batch == 0 || x.Rows != c.b.Batch {
+	if c.b.Batch == 0 || x.Rows%c.b.Batch != 0 {
 		return fmt.Errorf("cannot sum %q of shape %v over the rows of a batch of %d", Label(s.Node), s.Node.Shape(), c.b.Batch)
 	}
 	acc := State{Name: s.Into, DType: Float64, Rows: 1, Cols: x.Cols, Shape: []int{x.Cols}, owner: byOutput}
-	in := &Instr{Op: OpAccumulate, In: []*Tensor{x}, Nodes: []string{s.Into}}
+	in := &Instr{Op: OpAccumulate, Positions: x.Rows / c.b.Batch, In: []*Tensor{x}, Nodes: []string{s.Into}}
 	if s.Outer {
 		acc.Rows, acc.Shape = x.Cols, []int{x.Cols, x.Cols}
 		in.Op = OpAccumulateOuter

@@ -25,7 +25,7 @@ func readers(b *Block) map[*Tensor]int {
 func fuseTransposes(b *Block) {
 	x := newIndex(b)
 	for i, t := range b.Instrs {
-		if t.Op != OpTranspose || t.Out[0].Space != SpaceScratch {
+		if t.Op != OpTranspose || t.Out[0].Space != SpaceScratch || t.In[0].Rows != t.Out[0].Cols {
 			continue
 		}
 		from, to, end := t.In[0], t.Out[0], i+1

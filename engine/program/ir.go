@@ -4,6 +4,7 @@ import (
 	"driftless/engine/ops"
 	"driftless/engine/optim"
 	"driftless/kernels/activation"
+	"driftless/kernels/conv"
 	"driftless/kernels/elem"
 	"driftless/kernels/gather"
 	"driftless/kernels/ngsgd"
@@ -88,6 +89,8 @@ type Instr struct {
 	Rule           optim.Optimizer
 	Factor         ngsgd.Rule
 	Dim            int // of the rows that a gram matrix is of
+	Window         conv.Window
+	Positions      int // rows of what is added up for each row of the batch; 0: 1
 	Host           Host
 	Serial         bool     // Host may keep state between calls: replicas take turns
 	Hidden         bool     // Host keeps state from step to step, or draws random numbers: no state of the Layout holds what comes next

@@ -120,9 +120,11 @@ func align(n int) int { return (n + Align - 1) &^ (Align - 1) }
 
 // leading returns the leading dimension of a matrix in memory that the engine
 // lays out: rows start on cache lines, and never a multiple of 1 KiB apart, which
-// would put a column's elements into few sets of the caches.
+// would put a column's elements into few sets of the caches. Where there are very many
+// short rows, as of images with few channels, they lie without gaps, which would be most
+// of the memory.
 func leading(rows, cols int) int {
-	if rows == 1 {
+	if rows == 1 || cols < 16 && rows >= 1024 {
 		return cols
 	}
 	ld := (cols + 15) &^ 15

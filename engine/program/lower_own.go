@@ -49,6 +49,18 @@ func simple(op G.Op) (in *Instr, ok bool) {
 		return &Instr{Op: OpCorrect}, true
 	case ops.FactorShrinkOp:
 		return &Instr{Op: OpFactorShrink, Alpha: op.Alpha}, true
+	case ops.PatchesOp:
+		return &Instr{Op: OpPatches, Window: op.Window}, true
+	case ops.PatchesGradOp:
+		return &Instr{Op: OpPatchesGrad, Window: op.Window}, true
+	case ops.MaxPoolOp:
+		return &Instr{Op: OpMaxPool, Window: op.Window}, true
+	case ops.MaxPoolGradOp:
+		return &Instr{Op: OpMaxPoolGrad, Window: op.Window}, true
+	case ops.AveragePoolOp:
+		return &Instr{Op: OpAveragePool, Window: op.Window}, true
+	case ops.AveragePoolGradOp:
+		return &Instr{Op: OpAveragePoolGrad, Window: op.Window}, true
 	case ops.CrossEntropyRowsOp:
 		return &Instr{Op: OpCrossEntropy}, true
 	case ops.CrossEntropyRowsGradOp:
@@ -301,6 +313,10 @@ func (c *compiler) lowerOwn(n *G.Node) (value, bool, error) {
 		c.emit(&Instr{Op: OpLeaveOneOut, Alpha: op.Alpha, Dim: op.Dim, Factor: ngsgd.Rule{Ones: op.Ones}, Nodes: []string{name},
 			In: in, Out: []*Tensor{out, c.accumulators(out.Len())}})
 		return value{t: out}, true, nil
+
+	case ops.ChannelsLastOp, ops.ChannelsFirstOp:
+		v, err := c.lowerChannels(n)
+		return v, true, err
 
 	case ops.StateOp:
 		v, err := c.lower(Children(n)[0])

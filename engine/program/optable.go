@@ -23,6 +23,13 @@ const (
 	OpCopy
 	OpGEMM
 	OpMasked
+	OpConv
+	OpPatches
+	OpPatchesGrad
+	OpMaxPool
+	OpMaxPoolGrad
+	OpAveragePool
+	OpAveragePoolGrad
 	OpAddRow
 	OpSubOuter
 	OpRepeatRows
@@ -113,11 +120,22 @@ var table = [opEnd]row{
 	OpMasked: {name: "masked gemm", sig: "mask[,m] b[k,d] x?[m,k] bias?[d] → c[m,d]", share: byRows, product: true, flops: maskedFlops,
 		detail: productDetail, check: checkMasked},
 
+	// Of images, which have a row a position, and of windows, which have a row each. Conv is a product
+	// of patches, which no one else needs: those of x by b, or with TransA their transpose by b.
+	OpConv: {name: "conv", sig: "x b[k,d] bias?[d] → c[m,d] ~patches", share: byRows, product: true, flops: convFlops,
+		detail: productDetail, check: checkConv},
+	OpPatches:         {name: "patches", sig: "x → y[m,d]", share: byRows, detail: windowDetail, check: checkWindow},
+	OpPatchesGrad:     {name: "patches grad", sig: "g → dx[m,d]", share: byRows, flops: windowFlops, detail: windowDetail, check: checkWindow},
+	OpMaxPool:         {name: "max pool", sig: "x → y[m,d]", share: byRows, flops: windowFlops, detail: windowDetail, check: checkWindow},
+	OpMaxPoolGrad:     {name: "max pool grad", sig: "x[m,d] y g → dx[m,d]", share: byRows, flops: windowFlops, detail: windowDetail, check: checkWindow},
+	OpAveragePool:     {name: "average pool", sig: "x → y[m,d]", share: byRows, flops: windowFlops, detail: windowDetail, check: checkWindow},
+	OpAveragePoolGrad: {name: "average pool grad", sig: "g → dx[m,d]", share: byRows, flops: windowFlops, detail: windowDetail, check: checkWindow},
+
 	OpAddRow:       {name: "add row", sig: "x[m,d] row[d] → y[m,d]", share: elementwise, flops: each(1)},
 	OpSubOuter:     {name: "sub outer", sig: "x[m,d] rows[m] cols[d] → y[m,d]", share: elementwise, flops: each(2)},
 	OpRepeatRows:   {name: "repeat rows", sig: "row[d] → y[m,d]", share: elementwise},
 	OpRepeatCols:   {name: "repeat columns", sig: "col[m] → y[m,d]", share: elementwise},
-	OpTranspose:    {name: "transpose", sig: "x → y[m,d]", share: elementwise, check: checkTranspose},
+	OpTranspose:    {name: "transpose", sig: "x → y[m,d]", share: elementwise, check: checkTranspose},                         // of blocks below one another, as many as make x,
 	OpBinary:       {name: "binary", sig: "a[m,d] b[m,d] → y[m,d]", share: elementwise, flops: each(1), detail: binaryDetail}, // a or b may be a scalar
 	OpUnary:        {name: "unary", sig: "x[m,d] → y[m,d]", share: elementwise, flops: each(1), detail: unaryDetail},
 	OpActivate:     {name: "activate", sig: "x[m,d] → y[m,d]", share: elementwise, flops: activateFlops, detail: actDetail},
@@ -365,7 +383,7 @@ func checkCopy(in *Instr) error {
 }
 
 func checkTranspose(in *Instr) error {
-	if x, y := in.In[0], in.Out[0]; x.DType != y.DType || x.Rows != y.Cols || x.Cols != y.Rows {
+	if x, y := in.In[0], in.Out[0]; x.DType != y.DType || x.Len() != y.Len() || x.Rows%y.Cols != 0 || y.Rows%x.Cols != 0 {
 		return fmt.Errorf("cannot transpose %v %v to %v %v", x.DType, x.Shape, y.DType, y.Shape)
 	}
 	return nil

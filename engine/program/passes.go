@@ -21,6 +21,7 @@ var passes = []pass{
 	{"fuse averages", block(fuseAverages)},
 	{"hoist updates", block(hoist)},
 	{"fuse updates", block(fuseUpdates)},
+	{"fuse patches", block(fusePatches)},
 	{"mask", mask},
 	{"plan", block(plan)},
 	{"schedule", block(schedule)},
@@ -46,9 +47,12 @@ var order = [][2]string{
 	{"fuse transposes", "fuse updates"},
 	{"fuse epilogues", "mask"},
 	{"fuse updates", "mask"},
+	{"fuse epilogues", "fuse patches"},
+	{"fuse updates", "fuse patches"},
 	// Buffers get their places when all instructions have theirs, and workers meet where
 	// buffers share a place.
 	{"fuse averages", "plan"},
+	{"fuse patches", "plan"},
 	{"mask", "plan"},
 	{"plan", "schedule"},
 }

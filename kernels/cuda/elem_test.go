@@ -82,7 +82,7 @@ func TestRows(t *testing.T) {
 		l = newLaunch(t, "transpose")
 		x = in(l, s.d, s.m, s.m+s.gap, v.draw)
 		y = out[float32](l, s.m, s.d, s.d+s.gap)
-		l.run(s.m, s.d, []int{s.m, s.d, x.ld, y.ld})
+		l.run(s.m, s.d, []int{s.m, s.d, x.ld, y.ld, s.m})
 		y.check("y", func(r int, y []float32) { elem.Transpose(s.d, s.m, x.x[r], x.ld, y, s.d+s.gap) })
 	})
 }

@@ -127,13 +127,14 @@ repeat_cols(CONTROL, TENSOR(const float, col), TENSOR(float, y), int m, int d, i
   }
 }
 
-// transpose: y_ij = x_ji.
+// transpose: y_ij = x_ji of blocks below one another, so many rows of y each.
 KERNEL(QUAD_THREADS)
-transpose(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldx, int ldy) {
+transpose(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldx, int ldy, int block) {
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
   if (q.n > 0) {
-    const float *column = at(REPLICA(x), ldx, q.j, q.i);
+    int b = (int)((unsigned)q.i / (unsigned)block);
+    const float *column = at(REPLICA(x), ldx, b * d + q.j, q.i - b * block);
     Four r;
     for (int k = 0; k < 4; k++) {
       r.v[k] = k < q.n ? column[(long)k * ldx] : 0.0f;

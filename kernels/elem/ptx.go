@@ -19,7 +19,7 @@ var PTX = []cuda.Module{{File: "elem.ptx", PTX: elemPTX, Kernels: []cuda.Kernel{
 	{Name: "sub_outer", In: "x rows cols", Out: "y", Ints: "m d ldx ldy"},
 	{Name: "repeat_rows", In: "row", Out: "y", Ints: "m d ldy"},
 	{Name: "repeat_cols", In: "col", Out: "y", Ints: "m d ldy"},
-	{Name: "transpose", In: "x", Out: "y", Ints: "m d ldx ldy"},
+	{Name: "transpose", In: "x", Out: "y", Ints: "m d ldx ldy block"},
 	{Name: "fill", In: "from", Out: "x", Ints: "m d ldx", Floats: "value"},
 	{Name: "fill64", In: "from", Out: "x", Ints: "m d ldx", Doubles: "value"},
 	{Name: "copy", In: "x", Out: "y", Ints: "m d ldx ldy"},

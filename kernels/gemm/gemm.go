@@ -34,6 +34,10 @@ func chunk(k int) int {
 	return roundUp(divUp(k, parts), wordBits)
 }
 
+// Chunk returns the length of the parts that a sum of k products is cut into, see the package
+// comment: what is multiplied part by part, the later ones with add, has the bits of one product.
+func Chunk(k int) int { return chunk(k) }
+
 func divUp(x, y int) int   { return (x + y - 1) / y }
 func roundUp(x, y int) int { return divUp(x, y) * y }
 

@@ -13,5 +13,6 @@ func table[T kernels.Float]() []kernel[T] {
 	rows = append(rows, elementwise[T]()...)
 	rows = append(rows, products[T]()...)
 	rows = append(rows, gathers[T]()...)
+	rows = append(rows, convolutions[T]()...)
 	return rows
 }

@@ -55,15 +55,16 @@ func (n *Ghost) Output(s *Scope, x *G.Node) (*G.Node, error) {
 	if s.Mode == Evaluating {
 		return ops.NormalizeBy(x, s.RunningMean(), s.RunningVar(), n.Eps)
 	}
-	if batch := x.Shape()[0]; batch%n.Rows != 0 {
+	batch := s.examples(x)
+	if batch%n.Rows != 0 {
 		return nil, fmt.Errorf("%s cannot divide a batch of %d rows into virtual batches of %d: choose rows that divide the batch", String(n), batch, n.Rows)
 	}
-	return inShape(x, n.Rows, func(v *G.Node) (*G.Node, error) {
+	return s.virtual(x, n.Rows, func(v *G.Node) (*G.Node, error) {
 		mean, variance, err := moments(v)
 		if err != nil {
 			return nil, err
 		}
-		m := float64(n.Rows)
+		m := float64(v.Shape()[0])
 		if err := n.trackEach(s, s.RunningMean(), mean, 1); err != nil {
 			return nil, err
 		}
@@ -71,6 +72,28 @@ func (n *Ghost) Output(s *Scope, x *G.Node) (*G.Node, error) {
 			return nil, err
 		}
 		return ops.Standardize(v, n.Eps)
+	})
+}
+
+// virtual does f to x with a column for each feature of each virtual batch of so many
+// examples, and their rows below one another.
+func (s *Scope) virtual(x *G.Node, rows int, f func(v *G.Node) (*G.Node, error)) (*G.Node, error) {
+	if s.Positions <= 1 {
+		return inShape(x, rows, f)
+	}
+	columns := s.examples(x) / rows * s.Width
+	return s.byChannels(x, rows*columns, func(v *G.Node) (*G.Node, error) {
+		if v, err := G.Reshape(v, tensor.Shape{rows, columns, s.Positions, 1}); err != nil {
+			return nil, err
+		} else if v, err = ops.ChannelsLast(v); err != nil {
+			return nil, err
+		} else if v, err = f(v); err != nil {
+			return nil, err
+		} else if v, err = ops.ChannelsFirst(v, s.Positions, 1); err != nil {
+			return nil, err
+		} else {
+			return G.Reshape(v, tensor.Shape{rows * columns, s.Positions})
+		}
 	})
 }
 

@@ -10,7 +10,8 @@ import (
 // neighbouring features, d/groups of them by one mean and one biased variance, then scaled
 // and shifted by a gamma and a beta for each feature. With one group it is layer
 // normalization. PyTorch's GroupNorm is the same, eps included; the paper's 32 groups
-// of channels are too many for layers of 100 units, hence 10.
+// of channels are too many for layers of 100 units, hence 10. Of images a group has its
+// channels at all positions.
 type GroupNorm struct {
 	Affine bool    `arm:"affine" help:"train gamma and beta after it"`
 	Groups int     `arm:"groups" help:"groups that the features of a layer fall into, equally many in each"`
@@ -39,8 +40,8 @@ func (n *GroupNorm) Output(s *Scope, x *G.Node) (*G.Node, error) {
 		return nil, fmt.Errorf("%s cannot divide a layer of %d units into %d groups of equal size: choose groups that divide the width of every hidden layer",
 			String(n), s.Width, n.Groups)
 	}
-	if err := twoUnits(n, s.Width/n.Groups, "a group", "wider layers, or fewer groups"); err != nil {
+	if err := twoUnits(n, s.Width/n.Groups*max(1, s.Positions), "a group", "wider layers, or fewer groups"); err != nil {
 		return nil, err
 	}
-	return inShape(x, x.Shape()[0]*n.Groups, func(v *G.Node) (*G.Node, error) { return standardizeRows(v, n.Eps) })
+	return s.byChannels(x, s.examples(x)*n.Groups, func(v *G.Node) (*G.Node, error) { return standardizeRows(v, n.Eps) })
 }

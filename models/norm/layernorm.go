@@ -11,6 +11,9 @@ import G "gorgonia.org/gorgonia"
 // is nothing to estimate for evaluation, and a batch may be a single row. The layer's result
 // does not change with the scale of all its weights, nor with a vector added to the weights of
 // every unit; the gradient of a unit's bias is not 0, but the sum over units is.
+//
+// Of images the features of all positions count, and gamma and beta are a channel's: PyTorch's
+// GroupNorm with one group, where its LayerNorm has a gamma and a beta for each position as well.
 type LayerNorm struct {
 	Affine bool    `arm:"affine" help:"train gamma and beta after it"`
 	Eps    float64 `arm:"eps" help:"added to the variance"`
@@ -29,8 +32,8 @@ func (n *LayerNorm) Validate() error { return checkEps(n, n.Eps) }
 
 // Output implements Output.
 func (n *LayerNorm) Output(s *Scope, x *G.Node) (*G.Node, error) {
-	if err := twoUnits(n, s.Width, "a layer", "wider layers"); err != nil {
+	if err := twoUnits(n, s.Width*max(1, s.Positions), "a layer", "wider layers"); err != nil {
 		return nil, err
 	}
-	return standardizeRows(x, n.Eps)
+	return s.ofExamples(x, func(v *G.Node) (*G.Node, error) { return standardizeRows(v, n.Eps) })
 }

@@ -1,6 +1,8 @@
 package norm
 
 import (
+	"fmt"
+
 	"driftless/engine/ops"
 	"driftless/kernels/ngsgd"
 
@@ -53,6 +55,9 @@ func init() {
 		}})
 }
 
+// maxGram bounds the rows of a layer whose pairs are taken.
+const maxGram = 4096
+
 // Name implements Method.
 func (*NGSGD) Name() string { return "ngsgd" }
 
@@ -85,6 +90,9 @@ func (n *NGSGD) rule(scale float64, ones bool) ngsgd.Rule {
 // Gradient implements Gradient.
 func (n *NGSGD) Gradient(s *Scope, l Linear, _, _ *G.Node) (gw, gb *G.Node, err error) {
 	if n.Form == Simple {
+		if rows := l.H.Shape()[0]; rows > maxGram {
+			return nil, nil, fmt.Errorf("%s takes a matrix of all pairs of rows, of which layer %s has %d: use form=online, or a batch and images for at most %d", String(n), s.Name, rows, maxGram)
+		}
 		gw, gb = n.simple(l)
 	} else {
 		gw, gb = n.online(s, l)
@@ -99,8 +107,8 @@ func (n *NGSGD) Gradient(s *Scope, l Linear, _, _ *G.Node) (gw, gb *G.Node, err 
 // with B and Y of δ in the first and of X in the second, and s the product of both norms.
 func (n *NGSGD) online(s *Scope, l Linear) (gw, gb *G.Node) {
 	delta := l.Z.Deriv()
-	rows, in := l.H.Shape()[0], l.H.Shape()[1]
-	out := n.side(s, "output_factor", delta, n.rule(float64(rows), false), n.RankOut)
+	in := l.H.Shape()[1]
+	out := n.side(s, "output_factor", delta, n.rule(float64(s.examples(l.H)), false), n.RankOut)
 	x := n.side(s, "input_factor", l.H, n.rule(1, true), n.RankIn)
 	scale := x.norm
 	if out != nil {

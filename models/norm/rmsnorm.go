@@ -14,7 +14,8 @@ import (
 //
 // But for eps the result does not change with the scale of the layer's weights and biases; it
 // does with what is added to all units, which layer normalization takes out. PyTorch's RMSNorm is the same; its
-// default of eps is the machine epsilon of the type, here it is layer normalization's.
+// default of eps is the machine epsilon of the type, here it is layer normalization's. Of
+// images the features of all positions count, and gamma is a channel's.
 type RMSNorm struct {
 	Scale bool    `arm:"scale" help:"train gamma after it"`
 	Eps   float64 `arm:"eps" help:"added to the mean square"`
@@ -33,10 +34,12 @@ func (n *RMSNorm) Validate() error { return checkEps(n, n.Eps) }
 
 // Output implements Output.
 func (n *RMSNorm) Output(s *Scope, x *G.Node) (*G.Node, error) {
-	if err := twoUnits(n, s.Width, "a layer", "wider layers"); err != nil {
+	if err := twoUnits(n, s.Width*max(1, s.Positions), "a layer", "wider layers"); err != nil {
 		return nil, err
 	}
-	y, err := ofRows(x, func(t *G.Node) (*G.Node, error) { return ops.Rescale(t, n.Eps) })
+	y, err := s.ofExamples(x, func(v *G.Node) (*G.Node, error) {
+		return ofRows(v, func(t *G.Node) (*G.Node, error) { return ops.Rescale(t, n.Eps) })
+	})
 	if err != nil || !n.Scale {
 		return y, err
 	}

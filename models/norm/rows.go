@@ -39,6 +39,31 @@ func inShape(x *G.Node, rows int, f func(v *G.Node) (*G.Node, error)) (*G.Node, 
 	return G.Reshape(v, shape)
 }
 
+// ofExamples does f to the features of each example of x [rows, width], at all positions, in a
+// row each.
+func (s *Scope) ofExamples(x *G.Node, f func(v *G.Node) (*G.Node, error)) (*G.Node, error) {
+	if s.Positions <= 1 {
+		return f(x)
+	}
+	return inShape(x, s.examples(x), f)
+}
+
+// byChannels does f to x [rows, width] with the positions of an image beside one another,
+// channel after channel, as a matrix of so many rows; f may not change the order.
+func (s *Scope) byChannels(x *G.Node, rows int, f func(v *G.Node) (*G.Node, error)) (*G.Node, error) {
+	if s.Positions <= 1 {
+		return inShape(x, rows, f)
+	}
+	first, err := ops.ChannelsFirst(x, s.Positions, 1)
+	if err != nil {
+		return nil, err
+	}
+	if first, err = inShape(first, rows, f); err != nil {
+		return nil, err
+	}
+	return ops.ChannelsLast(first)
+}
+
 // twoUnits refuses rows of so many units to take statistics over, of a layer or a part of one.
 func twoUnits(m Method, units int, of, instead string) error {
 	if units < 2 {

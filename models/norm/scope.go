@@ -71,9 +71,12 @@ func (n Init) at(i, width int) float64 {
 type Scope struct {
 	Name  string // prefix of the layer's state, such as "norm1"
 	Mode  Mode
-	Width int // features that the layer gives
-	Graph *G.ExprGraph
-	DType tensor.Dtype
+	Width int // features that the layer gives, or channels
+	// Positions is how many rows the layer gives for an example: those of an image, which lie
+	// together; 0 and 1 where a row is an example.
+	Positions int
+	Graph     *G.ExprGraph
+	DType     tensor.Dtype
 
 	Steps int     // that the training is to take, 0 where it is not known
 	Layer int     // number of the linear layer, 0 the first
@@ -181,6 +184,9 @@ func (t State) Values() any {
 	}
 	return b
 }
+
+// examples is the number of examples that a layer's rows are of.
+func (s *Scope) examples(x *G.Node) int { return x.Shape()[0] / max(1, s.Positions) }
 
 // Normalize adds the method's normalization of x [rows, features], and gamma and beta
 // where it trains them, to the scope's graph. A method that is no Output gives x.

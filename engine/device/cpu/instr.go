@@ -5,6 +5,7 @@ import (
 
 	"driftless/engine/program"
 	"driftless/kernels/activation"
+	"driftless/kernels/conv"
 	"driftless/kernels/elem"
 	"driftless/kernels/gemm"
 	"driftless/kernels/loss"
@@ -30,6 +31,26 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpCopy:          (*binder[T]).copy,
 		program.OpGEMM:          (*binder[T]).gemm,
 		program.OpMasked:        (*binder[T]).masked,
+		program.OpConv:          (*binder[T]).conv,
+
+		program.OpPatches: part(func(a *args[T], e *env, q rect) {
+			conv.Patches(a.Window, q.i, q.m, 0, q.d, a.x[0].of(e), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpPatchesGrad: part(func(a *args[T], e *env, q rect) {
+			conv.PatchesGrad(a.Window, q.i, q.m, a.x[0].of(e), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpMaxPool: part(func(a *args[T], e *env, q rect) {
+			conv.MaxPool(a.Window, q.i, q.m, a.x[0].of(e), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpMaxPoolGrad: part(func(a *args[T], e *env, q rect) {
+			conv.MaxPoolGrad(a.Window, q.i, q.m, a.x[0].of(e), a.x[0].ld, a.x[1].of(e), a.x[1].ld, a.x[2].of(e), a.x[2].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpAveragePool: part(func(a *args[T], e *env, q rect) {
+			conv.AveragePool(a.Window, q.i, q.m, a.x[0].of(e), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpAveragePoolGrad: part(func(a *args[T], e *env, q rect) {
+			conv.AveragePoolGrad(a.Window, q.i, q.m, a.x[0].of(e), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
 
 		program.OpAddRow: part(func(a *args[T], e *env, q rect) {
 			elem.AddRow(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)
@@ -43,11 +64,9 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpRepeatCols: part(func(a *args[T], e *env, q rect) {
 			elem.RepeatColumns(q.m, q.d, a.x[0].rows1(e, q), a.y[0].in(e, q), a.y[0].ld)
 		}),
-		program.OpTranspose: part(func(a *args[T], e *env, q rect) {
-			elem.Transpose(q.d, q.m, a.x[0].of(e)[q.j*a.x[0].ld+q.i:], a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
-		}),
-		program.OpBinary: (*binder[T]).binary,
-		program.OpUnary:  (*binder[T]).unary,
+		program.OpTranspose: part(transpose[T]),
+		program.OpBinary:    (*binder[T]).binary,
+		program.OpUnary:     (*binder[T]).unary,
 		program.OpActivate: part(func(a *args[T], e *env, q rect) {
 			activation.Forward(a.Act, q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
 		}),
@@ -172,7 +191,7 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		}),
 
 		program.OpAccumulate: part(func(a *args[T], e *env, q rect) {
-			norm.AddColumnSums(e.valid, q.d, a.x[0].in(e, q), a.x[0].ld, a.w[0].cols1(e, q))
+			norm.AddColumnSums(e.valid*max(1, a.Positions), q.d, a.x[0].in(e, q), a.x[0].ld, a.w[0].cols1(e, q))
 		}),
 		program.OpAccumulateOuter: (*binder[T]).accumulateOuter,
 		program.OpFromAccumulator: (*binder[T]).fromAccumulator,
@@ -299,7 +318,7 @@ func (b *binder[T]) accumulateOuter(in *program.Instr) do {
 	pack := b.pack(gemm.Scratch(true, false, d, d, x.rows))
 	return func(e *env, _, _ int) {
 		xs, o, sums := x.of(e), out.of(e), acc.of(e)
-		gemm.Gemm(true, false, d, d, e.valid, 1, xs, x.ld, xs, x.ld, false, o, out.ld, gemm.Epilogue[T]{}, pack(e))
+		gemm.Gemm(true, false, d, d, e.valid*max(1, in.Positions), 1, xs, x.ld, xs, x.ld, false, o, out.ld, gemm.Epilogue[T]{}, pack(e))
 		for i := range d {
 			for j, v := range o[i*out.ld:][:d] {
 				sums[i*acc.ld+j] += float64(v)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"driftless/engine/device/cpu"
+	"driftless/models"
 	"driftless/models/norm"
 )
 
@@ -41,4 +42,19 @@ func equalsCPU(t *testing.T, c config, steps int) {
 	n.evaluate(t, a)
 	n.evaluate(t, b)
 	n.same(t, "evaluated", a, 0, b, 0)
+}
+
+// TestConvolutions does the same with convolutions, in all that is done beside a step as well.
+func TestConvolutions(t *testing.T) {
+	for _, n := range []string{"none", "batchnorm", "layernorm", "groupnorm:groups=2", "ghost:rows=4", "whiten:naive:interval=3", "weightnorm", "mnsgd"} {
+		t.Run(n, func(t *testing.T) {
+			c := small(norm.Must(n))
+			c.hidden, c.batch, c.rows, c.evaluationRows, c.activation = []int{12}, 8, 60, 50, "relu"
+			c.convs = []models.Layer{
+				{Width: 4, Activation: "relu", Conv: &models.Conv{Kernel: 3, Padding: 1, Pool: 2}},
+				{Width: 6, Activation: "relu", Conv: &models.Conv{Kernel: 2, Pool: 2, Average: true}},
+			}
+			equalsCPU(t, c, 4)
+		})
+	}
 }

@@ -114,7 +114,7 @@ func (b *binder) gemm(in *program.Instr, valid string) (*launch, error) {
 		return nil, fmt.Errorf("there is no kernel for a product of two transposes")
 	}
 	sh := shape{kernel: kernel, over: c, in: []*program.Tensor{a, in.In[1], nil}, out: in.Out, state: []operand{{}},
-		ints: map[string]int{"k": k, "act": int(in.Act)}, valid: valid}
+		ints: map[string]int{"k": k, "act": int(in.Act)}, valid: valid, per: in.Positions}
 	if len(in.In) > 2 {
 		sh.in[2] = in.In[2]
 	}

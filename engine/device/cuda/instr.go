@@ -27,11 +27,19 @@ var bindings = map[program.Op]binding{
 	program.OpGEMM:          (*binder).product,
 	program.OpMasked:        (*binder).masked,
 
+	program.OpConv:            (*binder).conv,
+	program.OpPatches:         windows("patches"),
+	program.OpPatchesGrad:     windows("patches_grad"),
+	program.OpMaxPool:         windows("max_pool"),
+	program.OpMaxPoolGrad:     windows("max_pool_grad"),
+	program.OpAveragePool:     windows("average_pool"),
+	program.OpAveragePoolGrad: windows("average_pool_grad"),
+
 	program.OpAddRow:       kernel("add_row"),
 	program.OpSubOuter:     kernel("sub_outer"),
 	program.OpRepeatRows:   kernel("repeat_rows"),
 	program.OpRepeatCols:   kernel("repeat_cols"),
-	program.OpTranspose:    kernel("transpose"),
+	program.OpTranspose:    (*binder).transpose,
 	program.OpBinary:       (*binder).binary,
 	program.OpUnary:        (*binder).unary,
 	program.OpActivate:     kernel("activation"),
@@ -150,12 +158,12 @@ func (b *binder) binary(in *program.Instr) (action, error) {
 }
 
 func (b *binder) accumulate(in *program.Instr) (action, error) {
-	return b.one(in, shape{kernel: "accumulate", over: in.In[0], in: in.In, out: in.Out, valid: "m"})
+	return b.one(in, shape{kernel: "accumulate", over: in.In[0], in: in.In, out: in.Out, valid: "m", per: in.Positions})
 }
 
 func (b *binder) accumulateOuter(in *program.Instr) (action, error) {
 	x, product := in.In[0], in.Out[1]
-	outer, err := b.gemm(&program.Instr{TransA: true, In: []*program.Tensor{x, x}, Out: []*program.Tensor{product}}, "k")
+	outer, err := b.gemm(&program.Instr{TransA: true, Positions: in.Positions, In: []*program.Tensor{x, x}, Out: []*program.Tensor{product}}, "k")
 	if err != nil {
 		return action{}, err
 	}

@@ -27,6 +27,7 @@ type launch struct {
 	floats     []float64
 	round      int       // which of the ints is the number of the round, -1: none
 	valid      int       // which is the number of rows that count
+	per        int       // of those, for each row of the batch
 	table      []*launch // the operations of a fused kernel
 	first      int       // of an operation: the number of its first tile
 }
@@ -51,6 +52,7 @@ type shape struct {
 	ints   map[string]int
 	floats map[string]float64
 	valid  string // the int that is the number of rows that count
+	per    int    // of those, for each row of the batch; 0: 1
 	table  bool   // the last of in is the launch's table
 }
 
@@ -60,7 +62,7 @@ func (b *binder) launch(s shape) (*launch, error) {
 	if k == nil {
 		return nil, fmt.Errorf("there is no kernel %q", s.kernel)
 	}
-	l := &launch{kernel: k, rows: s.over.Rows, cols: s.over.Cols, round: -1, valid: -1}
+	l := &launch{kernel: k, rows: s.over.Rows, cols: s.over.Cols, round: -1, valid: -1, per: max(1, s.per)}
 	var err error
 	if l.fn, err = b.s.dev.context.function(k, b.s.dev.options.warn); err != nil {
 		return nil, err
@@ -209,7 +211,7 @@ func (r *ready) setInt(i, v int) {
 // launch queues the kernel for a round.
 func (s *session) launch(r *ready, round, valid int) error {
 	r.setInt(r.round, round)
-	r.setInt(r.valid, valid)
+	r.setInt(r.valid, valid*r.per)
 	err := r.fn.Launch(r.grid[0], r.grid[1], r.grid[2], r.block[0], r.block[1], r.block[2], 0, s.stream, r.args)
 	if err != nil {
 		return driver.Explain("launch of "+r.kernel.Name, err)

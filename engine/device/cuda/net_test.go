@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"driftless/engine"
@@ -37,6 +38,7 @@ type config struct {
 	activation     string
 	share          float64 // of pixels that are not 0
 	evaluationRows int
+	convs          []models.Layer // before the hidden layers, of square images
 }
 
 // A round of an evaluation, or of statistics, takes 500 rows: small has two of which
@@ -66,6 +68,9 @@ func (c config) compile(t testing.TB) *net {
 	t.Helper()
 	n := &net{layout: program.NewLayout(program.Float32)}
 	n.mlp = models.MLP{Inputs: c.inputs, Hidden: c.hidden, Classes: 10, Activation: c.activation, Norm: c.norm, InitSD: 0.1, DType: program.Float32}.Network()
+	n.mlp.Hidden = slices.Concat(c.convs, n.mlp.Hidden)
+	side := int(math.Sqrt(float64(c.inputs)))
+	n.mlp.Image = models.Image{Height: side, Width: side, Channels: 1}
 	n.mlp.Steps = 8 // for what opens over a training
 	l := n.layout
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ type Example struct {
 func Examples(t *testing.T, dt program.DType) (all []Example) {
 	t.Helper()
 	for op := range program.Ops() {
-		builds := examples[op]
+		builds := slices.Concat(examples[op], convolutions[op])
 		if builds == nil {
 			builds = simple(op)
 		}
@@ -325,6 +326,8 @@ var examples = map[program.Op][]build{
 	}),
 	program.OpTranspose: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpTranspose, In: list{w.of(d, m)}, Out: list{w.of(m, d)}})
+	}, func(w *workbench) { // three blocks
+		w.do(program.Instr{Op: program.OpTranspose, In: list{w.of(3*d, m)}, Out: list{w.of(3*m, d)}})
 	}},
 	program.OpSum: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpSum, In: list{w.of(1, d)}, Out: list{w.of(1, 1)}})

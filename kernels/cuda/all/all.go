@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"driftless/kernels/activation"
+	"driftless/kernels/conv"
 	"driftless/kernels/cuda/control"
 	"driftless/kernels/cuda/fused"
 	"driftless/kernels/elem"
@@ -17,4 +18,4 @@ import (
 )
 
 // Modules are the files of kernels, whose names and kernels' names are unique.
-var Modules = slices.Concat(activation.PTX, control.PTX, elem.PTX, fused.PTX, gather.PTX, gemm.PTX, loss.PTX, norm.PTX, optim.PTX, order.PTX)
+var Modules = slices.Concat(activation.PTX, conv.PTX, control.PTX, elem.PTX, fused.PTX, gather.PTX, gemm.PTX, loss.PTX, norm.PTX, optim.PTX, order.PTX)

@@ -1,0 +1,43 @@
+package cpu
+
+import (
+	"driftless/engine/program"
+	"driftless/kernels/conv"
+	"driftless/kernels/elem"
+	"driftless/kernels/gemm"
+)
+
+// conv binds a product of patches. A share is rows of the result: of a forward product
+// windows, of a gradient numbers of a window.
+func (b *binder[T]) conv(in *program.Instr) do {
+	a, w := argsOf[T](in), in.Window
+	x, m, c := a.x[0], a.x[1], a.y[0]
+	if in.TransA {
+		windows := m.rows
+		pack := b.pack(conv.GradScratch(w, windows, c.rows, c.cols))
+		return func(e *env, lo, hi int) {
+			q := a.cut(lo, hi)
+			conv.Gradient(w, windows, q.i, q.m, q.d, x.of(e), x.ld, m.of(e), m.ld, c.in(e, q), c.ld, pack(e))
+		}
+	}
+	pack := b.pack(conv.ProductScratch(w, c.rows, c.cols))
+	return func(e *env, lo, hi int) {
+		q := a.cut(lo, hi)
+		ep := gemm.Epilogue[T]{Act: in.Act}
+		if len(a.x) > 2 {
+			ep.Bias = a.x[2].cols1(e, q)
+		}
+		conv.Product(w, q.i, q.m, q.d, x.of(e), x.ld, m.of(e), m.ld, c.in(e, q), c.ld, ep, pack(e))
+	}
+}
+
+// transpose transposes blocks below one another: rows of the result are of several.
+func transpose[T kernel](a *args[T], e *env, q rect) {
+	x, y := a.x[0], a.y[0]
+	for i := q.i; i < q.i+q.m; {
+		block, at := i/x.cols, i%x.cols
+		n := min(x.cols-at, q.i+q.m-i)
+		elem.Transpose(q.d, n, x.of(e)[(block*y.cols+q.j)*x.ld+at:], x.ld, y.of(e)[i*y.ld+q.j:], y.ld)
+		i += n
+	}
+}

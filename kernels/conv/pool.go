@@ -1,0 +1,219 @@
+package conv
+
+import (
+	"math"
+
+	"driftless/kernels"
+)
+
+// MaxPool takes the largest number of each channel in a window: rows first to first+m of y,
+// a row a window, from images x, a row a position. Row by row of the window,
+//
+//	v = the first; for each other x: v = max(v, x)
+//
+// with Go's max, IEEE 754's maximum: NaN is larger than any number, and +0 than -0. Windows have
+// no padding.
+func MaxPool[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T, ldy int) {
+	w.checkPool(first, m, len(x), ldx, len(y), ldy)
+	for r := range m {
+		image, top, left := w.at(first + r)
+		best := y[r*ldy:][:w.Channels]
+		at := x[((image*w.Height+top)*w.Width+left)*ldx:]
+		if w.KernelHeight == 2 && w.KernelWidth == 2 {
+			a, b := at[:len(best)], at[ldx:][:len(best)]
+			c, d := at[w.Width*ldx:][:len(best)], at[(w.Width+1)*ldx:][:len(best)]
+			for i, v := range a {
+				best[i] = max(v, b[i], c[i], d[i])
+			}
+			continue
+		}
+		copy(best, at)
+		for i := range w.KernelHeight * w.KernelWidth {
+			for c, v := range at[(i/w.KernelWidth*w.Width+i%w.KernelWidth)*ldx:][:len(best)] {
+				best[c] = max(best[c], v)
+			}
+		}
+	}
+}
+
+// MaxPoolGrad gives each window's gradient g to the position that its largest number is at,
+// of equal ones the first, row by row of the window, and of NaNs as well: rows first to
+// first+m of dx, a row a position, from x and y as MaxPool has them. A position that is so
+// in several windows gets their sum, row by row of windows:
+//
+//	s = +0; for each window: s = s + g
+func MaxPoolGrad[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T, ldy int, g []T, ldg int, dx []T, lddx int) {
+	w.checkGrad(first, m, len(g), w.Channels, ldg, len(dx), lddx)
+	w.checkGrad(first, m, len(y), w.Channels, ldy, len(dx), lddx)
+	w.checkImages(first, m, len(x), ldx)
+	if w.KernelHeight == 2 && w.KernelWidth == 2 && w.Stride == 2 && kernels.IsFloat32[T]() {
+		maxPoolGrad2(w, first, m, kernels.AsFloat32(x), ldx, kernels.AsFloat32(y), ldy, kernels.AsFloat32(g), ldg, kernels.AsFloat32(dx), lddx)
+		return
+	}
+	down, across := w.Out()
+	for r := range m {
+		image, p := (first+r)/w.Positions(), (first+r)%w.Positions()
+		top, left := p/w.Width, p%w.Width
+		y0, y1 := w.covering(top, w.KernelHeight, down)
+		x0, x1 := w.covering(left, w.KernelWidth, across)
+		sum := dx[r*lddx:][:w.Channels]
+		clear(sum)
+		for i := y0; i < y1; i++ {
+			for j := x0; j < x1; j++ {
+				at := (image*down+i)*across + j
+				before := [3]int{(image*w.Height+i*w.Stride)*w.Width + j*w.Stride, top - i*w.Stride, left - j*w.Stride}
+				best, up := y[at*ldy:][:len(sum)], g[at*ldg:][:len(sum)]
+				for c, v := range x[(first+r)*ldx:][:len(sum)] {
+					if same(v, best[c]) && isFirst(w, x, ldx, c, best[c], before) {
+						sum[c] += up[c]
+					}
+				}
+			}
+		}
+	}
+}
+
+// maxPoolGrad2 is MaxPoolGrad for windows of 2×2 beside one another: a position is in one of them
+// at most, and whether it is its first largest number is found without a branch, which half of
+// the time would be mispredicted.
+func maxPoolGrad2(w Window, first, m int, x []float32, ldx int, y []float32, ldy int, g []float32, ldg int, dx []float32, lddx int) {
+	down, across := w.Out()
+	next := w.Width * ldx
+	for r := range m {
+		image, p := (first+r)/w.Positions(), (first+r)%w.Positions()
+		i, j := p/w.Width, p%w.Width
+		to := dx[r*lddx:][:w.Channels]
+		if i/2 >= down || j/2 >= across {
+			clear(to)
+			continue
+		}
+		at := (image*down+i/2)*across + j/2
+		best, up := y[at*ldy:][:len(to)], g[at*ldg:][:len(to)]
+		quad := x[((image*w.Height+i&^1)*w.Width+j&^1)*ldx:]
+		a, b := quad[:len(to)], quad[ldx:][:len(to)]
+		c, d := quad[next:][:len(to)], quad[next+ldx:][:len(to)]
+		which := i&1<<1 | j&1
+		for k, v := range best {
+			place := 3
+			if c[k] == v {
+				place = 2
+			}
+			if b[k] == v {
+				place = 1
+			}
+			if a[k] == v {
+				place = 0
+			}
+			if v != v {
+				place = firstNaN(a[k], b[k], c[k], d[k])
+			}
+			u := math.Float32bits(up[k] + 0) // as a sum from +0
+			if place != which {
+				u = 0
+			}
+			to[k] = math.Float32frombits(u)
+		}
+	}
+}
+
+func firstNaN(x ...float32) int {
+	for i, v := range x {
+		if v != v {
+			return i
+		}
+	}
+	return len(x)
+}
+
+// same compares numbers, of which all NaNs are equal.
+func same[T kernels.Float](a, b T) bool { return a == b || a != a && b != b }
+
+// isFirst reports whether a window has no number like best, of channel c, before row at[1]
+// and column at[2] of the window. Its first position is row at[0] of x.
+func isFirst[T kernels.Float](w Window, x []T, ldx, c int, best T, at [3]int) bool {
+	for i := 0; i <= at[1]; i++ {
+		cols := w.KernelWidth
+		if i == at[1] {
+			cols = at[2]
+		}
+		for j := range cols {
+			if same(x[(at[0]+i*w.Width+j)*ldx+c], best) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// AveragePool takes the mean of each channel in a window: rows first to first+m of y, a row
+// a window, from images x, a row a position. Row by row of the window,
+//
+//	s = the first; for each other x: s = s + x; s / T(number of positions)
+//
+// Windows have no padding.
+func AveragePool[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T, ldy int) {
+	w.checkPool(first, m, len(x), ldx, len(y), ldy)
+	size := T(w.KernelHeight * w.KernelWidth)
+	for r := range m {
+		image, top, left := w.at(first + r)
+		mean := y[r*ldy:][:w.Channels]
+		for i := range w.KernelHeight {
+			row := x[((image*w.Height+top+i)*w.Width+left)*ldx:]
+			for j := range w.KernelWidth {
+				src := row[j*ldx:][:len(mean)]
+				if i == 0 && j == 0 {
+					copy(mean, src)
+					continue
+				}
+				for c, v := range src {
+					mean[c] += v
+				}
+			}
+		}
+		for c, s := range mean {
+			mean[c] = s / size
+		}
+	}
+}
+
+// AveragePoolGrad is the gradient of AveragePool: rows first to first+m of dx, a row a
+// position, from g, a row a window. Of the windows that cover the position, row by row,
+//
+//	s = +0; for each window: s = s + g; s / T(number of positions of a window)
+func AveragePoolGrad[T kernels.Float](w Window, first, m int, g []T, ldg int, dx []T, ldx int) {
+	w.checkGrad(first, m, len(g), w.Channels, ldg, len(dx), ldx)
+	down, across := w.Out()
+	size := T(w.KernelHeight * w.KernelWidth)
+	for r := range m {
+		image, p := (first+r)/w.Positions(), (first+r)%w.Positions()
+		y0, y1 := w.covering(p/w.Width, w.KernelHeight, down)
+		x0, x1 := w.covering(p%w.Width, w.KernelWidth, across)
+		sum := dx[r*ldx:][:w.Channels]
+		clear(sum)
+		for i := y0; i < y1; i++ {
+			for j := x0; j < x1; j++ {
+				for c, v := range g[((image*down+i)*across+j)*ldg:][:len(sum)] {
+					sum[c] += v
+				}
+			}
+		}
+		for c, s := range sum {
+			sum[c] = s / size
+		}
+	}
+}
+
+// checkPool panics unless rows first to first+m of a pooling are of images that x holds.
+func (w Window) checkPool(first, m, lengthX, ldx, lengthY, ldy int) {
+	w.check(first+m, lengthX, ldx, "conv: x is too short for its images")
+	kernels.CheckMatrix(m, w.Channels, lengthY, ldy, "conv: y is too short for its shape")
+	if first < 0 || w.Padding != 0 {
+		panic("conv: a pooling has no padding and starts at a window")
+	}
+}
+
+// checkImages panics unless x holds the images of positions first to first+m.
+func (w Window) checkImages(first, m, length, ldx int) {
+	per := w.Positions()
+	kernels.CheckMatrix((first+m+per-1)/per*per, w.Channels, length, ldx, "conv: x is too short for its images")
+}
