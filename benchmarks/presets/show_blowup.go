@@ -23,8 +23,8 @@ func showBlowup(_ *Preset, r *Results, d *report.Document) {
 					arms = append(arms, a.Name)
 				}
 			}
-			loss = append(loss, report.Panel{Title: fmt.Sprintf("Training loss, lr %v", lr), Show: report.LossBySteps, Run: run, Arms: arms})
-			bias = append(bias, report.Panel{Title: fmt.Sprintf("Largest rms bias, lr %v", lr), Show: report.BiasBySteps, Run: run, Arms: arms})
+			loss = append(loss, report.Panel{Title: fmt.Sprintf("Training loss, lr %v", lr), Show: report.LossBySteps, Run: run, Arms: arms, Less: atLR("", lr)})
+			bias = append(bias, report.Panel{Title: fmt.Sprintf("Largest rms bias, lr %v", lr), Show: report.BiasBySteps, Run: run, Arms: arms, Less: atLR("", lr)})
 		}
 		fig.Rows = [][]report.Panel{loss, bias}
 		t := report.Table{Head: []string{"arm", "lr", "training loss", "test accuracy", "largest bias", "growth exponents"},

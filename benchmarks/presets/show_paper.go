@@ -21,11 +21,11 @@ func showPaper(pre *Preset, r *Results, d *report.Document) {
 		var top []report.Panel
 		var units [][]report.Panel
 		for _, lr := range p.lrs() {
-			top = append(top, report.Panel{Title: fmt.Sprintf("(a) Test accuracy, lr %v", lr), Show: report.AccuracyBySteps, Run: run,
+			top = append(top, report.Panel{Title: fmt.Sprintf("(a) Test accuracy, lr %v", lr), Show: report.AccuracyBySteps, Run: run, Less: atLR("", lr),
 				Arms: []string{atLR(plainForm, lr), atLR(bnForm, lr)}})
 			units = append(units, []report.Panel{
-				{Title: fmt.Sprintf("(b) Unit %d, without, lr %v", p.Unit, lr), Show: report.UnitBySteps, Run: run, Arms: []string{atLR(plainForm, lr)}},
-				{Title: fmt.Sprintf("(c) Unit %d, batch norm, lr %v", p.Unit, lr), Show: report.UnitBySteps, Run: run, Arms: []string{atLR(bnForm, lr)}}})
+				{Title: fmt.Sprintf("(b) Unit %d, without, lr %v", p.Unit, lr), Show: report.UnitBySteps, Run: run, Less: atLR("", lr), Arms: []string{atLR(plainForm, lr)}},
+				{Title: fmt.Sprintf("(c) Unit %d, batch norm, lr %v", p.Unit, lr), Show: report.UnitBySteps, Run: run, Less: atLR("", lr), Arms: []string{atLR(bnForm, lr)}}})
 		}
 		fig.Rows = append([][]report.Panel{top}, units...)
 		t := report.Table{Head: []string{"lr", "net"}, Caption: "Test accuracy in per cent after so many steps, mean ± standard deviation over seeds. " + p.conditions(r)}

@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"slices"
+	"strings"
 )
 
 // Figure is a picture of charts in rows and columns. The charts of a row have the same
@@ -22,6 +23,7 @@ type Panel struct {
 	Show  Quantity
 	Run   *Run
 	Arms  []string // which of the run's; nil: all
+	Less  string   // what their names end in that the legend leaves out
 }
 
 // Quantity is what a Panel shows.
@@ -72,6 +74,13 @@ func (p *Panel) panel() panel {
 		out = stretched(&run, points, secondsOf, secondsLabel)
 	}
 	out.title = p.Title
+	for i := range out.lines {
+		l := &out.lines[i]
+		l.name = strings.TrimSuffix(l.name, p.Less)
+		if run.Arms[l.arm].Norm == NormNone { // also where it is alone
+			l.style = lineStyle{}
+		}
+	}
 	return out
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"image/color"
+	"strings"
 
 	imagefont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
@@ -31,12 +32,16 @@ func (f *Figure) PNG() ([]byte, error) {
 	width := pngWidth - 2*pngMargin
 	column := (width - vg.Length(columns-1)*figurePadX) / vg.Length(max(columns, 1))
 	legends, keys := f.legends(panels, column, width)
-	header := figureLine*vg.Length(f.headLines()) + 8
+	head := f.head()
+	header := figureLine*vg.Length(len(head)) + 8
 	height := header + vg.Length(len(panels))*(figureRow+figurePadY) + figureKey*vg.Length(keys) + 8
 
 	img := vgimg.NewWith(vgimg.UseWH(pngWidth, height+2*pngMargin), vgimg.UseDPI(pngDPI), vgimg.UseBackgroundColor(color.White))
 	canvas := draw.Crop(draw.New(img), pngMargin, -pngMargin, pngMargin, -pngMargin)
-	f.drawHead(canvas)
+	for i, h := range head {
+		h.style.YAlign = draw.YTop
+		canvas.FillText(h.style, vg.Point{X: canvas.Min.X, Y: canvas.Max.Y - figureLine*vg.Length(i)}, h.text)
+	}
 	area := draw.Crop(canvas, 0, 0, figureKey*vg.Length(keys)+8, -header)
 	tiles := draw.Tiles{Rows: len(panels), Cols: columns, PadTop: figureTop, PadX: figurePadX, PadY: figurePadY}
 	plots := make([][]*plot.Plot, len(panels))
@@ -44,6 +49,14 @@ func (f *Figure) PNG() ([]byte, error) {
 		plots[i] = make([]*plot.Plot, columns)
 		for j := range row {
 			plots[i][j] = row[j].plot()
+			if !row[j].empty && j > 0 && !row[0].empty { // the axis of the row
+				plots[i][j].Y.Tick.Marker = plot.ConstantTicks(nil)
+			}
+			if ticks, ok := plots[i][j].X.Tick.Marker.(plot.ConstantTicks); ok && columns > 3 {
+				for k := 1; k < len(ticks); k += 2 { // there is no room for all
+					ticks[k].Label = ""
+				}
+			}
 		}
 	}
 	for i, row := range plot.Align(plots, tiles, area) {
@@ -72,29 +85,21 @@ func (f *Figure) PNG() ([]byte, error) {
 
 const figureText = 11
 
-func (f *Figure) headLines() int {
-	n := 1 + len(f.Lines)
-	if f.Warning != "" {
-		n++
-	}
-	return n
-}
-
-func (f *Figure) drawHead(c draw.Canvas) {
-	y := c.Max.Y
-	put := func(s string, size float64, weight imagefont.Weight, colour color.Color) {
-		style := sans(size, weight, colour)
-		style.YAlign = draw.YTop
-		c.FillText(style, vg.Point{X: c.Min.X, Y: y}, oneLine(s, 160))
-		y -= figureLine
-	}
-	put(f.Title, pngTitleSize, imagefont.WeightBold, ink)
+// head is the lines above the panels.
+func (f *Figure) head() []headerLine {
+	const columns = 145 // of small print
+	out := []headerLine{{oneLine(f.Title, 110), sans(pngTitleSize, imagefont.WeightBold, ink)}}
 	for _, l := range f.Lines {
-		put(l, pngTextSize, imagefont.WeightNormal, softInk)
+		for part := range strings.SplitSeq(wrapped(l, columns), "\n") {
+			out = append(out, headerLine{oneLine(part, columns), sans(pngTextSize, imagefont.WeightNormal, softInk)})
+		}
 	}
 	if f.Warning != "" {
-		put(f.Warning, pngTitleSize, imagefont.WeightBold, alarm)
+		for part := range strings.SplitSeq(wrapped(f.Warning, columns*2/3), "\n") {
+			out = append(out, headerLine{oneLine(part, columns), sans(pngTextSize, imagefont.WeightBold, alarm)})
+		}
 	}
+	return out
 }
 
 // legends lays out the arms' names under the columns: under each its own, where columns show
