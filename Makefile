@@ -6,11 +6,9 @@ BIN      := bin/driftless
 GPU      := $(shell [ "$$($(GO) env GOOS 2>/dev/null)" = linux ] && command -v "$$($(GO) env CC)" >/dev/null && echo gpu)
 BUNDLE_FLAGS ?= -trimpath
 CUDA_ENV  = eval "$$($(GO) run ./internal/cuda/gen -out build/cuda)"
-DEMO     := --norms none,center:naive,standardize:naive,whiten:naive,prong,ngsgd,standardize:graph,batchnorm \
-            --lr 0.5 --steps 3000 --seeds 3 --eval-every 250
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench peers bench-peers build env check race test-gpu gpu-check gpu-bundle ptx ptx-check sass
+.PHONY: help demo results test bench peers bench-peers build env check race test-gpu gpu-check gpu-bundle ptx ptx-check sass
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/[$$][$$]/$$/g' | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -20,7 +18,10 @@ demo: build ## get MNIST, run the worked example, compare eight arms
 	$(BIN) data fetch mnist || { data=synthetic; \
 	  echo "MNIST could not be fetched: going on with SYNTHETIC images drawn by the program"; }; \
 	echo "== the worked example (driftless drift)"; $(BIN) drift && \
-	echo "== eight arms on $$data (driftless compare)" && $(BIN) compare --data $$data $(DEMO)
+	echo "== eight arms on $$data (driftless compare)" && $(BIN) compare --preset demo --data $$data
+
+results: needs-go ## the README's and RESULTS.md's tables and figures, from committed result files
+	$(GO) run ./cmd/results
 
 test: needs-go ## all tests that need only Go
 	$(GO) test ./...

@@ -99,17 +99,7 @@ func (a *Arm) percentiles(s device.Session, r int) (out [3]float64, err error) {
 	}
 	slices.Sort(col)
 	for i, q := range []float64{0.15, 0.50, 0.85} {
-		out[i] = quantile(col, q)
+		out[i] = report.Quantile(col, q)
 	}
 	return out, nil
-}
-
-// quantile interpolates linearly at position q(n-1) of sorted values.
-func quantile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
-	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
 }

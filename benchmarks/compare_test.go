@@ -272,7 +272,7 @@ func TestCurve(t *testing.T) {
 
 func TestQuantile(t *testing.T) {
 	for _, c := range []struct{ q, want float64 }{{0, 1}, {1, 5}, {0.5, 3}, {0.15, 1.6}, {0.85, 4.4}} {
-		if got := quantile([]float64{1, 2, 3, 4, 5}, c.q); math.Abs(got-c.want) > 1e-12 {
+		if got := report.Quantile([]float64{1, 2, 3, 4, 5}, c.q); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("quantile %v is %v, want %v", c.q, got, c.want)
 		}
 	}

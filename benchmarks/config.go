@@ -44,6 +44,7 @@ type Config struct {
 	Seeds     int   // number of seeds: Seed, Seed+1, …
 	Device    string
 
+	Untimed      bool // leave out timing the arms' steps
 	NoReestimate bool // leave out the statistics re-estimated at the end, which take a pass over all training rows
 }
 

@@ -49,7 +49,7 @@ func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*E
 		e.arms = append(e.arms, a)
 		m := spec.Method
 		e.Run.Arms = append(e.Run.Arms, report.Arm{Name: spec.Name, Norm: m.Name(), Grad: string(norm.ClassOf(m)), Affine: norm.HasAffine(m),
-			CancelsBias: norm.CancelsBias(m), LR: spec.LR, Seeds: c.reportSeeds(), DivergedAt: make([]*int, c.Seeds)})
+			CancelsBias: norm.CancelsBias(m), LR: spec.LR, FlopsPerStep: a.train.Flops(), Seeds: c.reportSeeds(), DivergedAt: make([]*int, c.Seeds)})
 	}
 	return e, nil
 }
@@ -130,8 +130,12 @@ func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training,
 	return firstError(ctx, errs)
 }
 
-// time times the arms' steps, one arm after another, before anything else runs.
+// time times the arms' steps, one arm after another, before anything else runs, unless the
+// configuration leaves that out.
 func (e *Experiment) time(ctx context.Context, o Observer) error {
+	if e.cfg.Untimed {
+		return nil
+	}
 	for i, a := range e.arms {
 		if err := ctx.Err(); err != nil {
 			return err

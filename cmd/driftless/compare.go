@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"driftless/benchmarks"
+	"driftless/benchmarks/presets"
 	"driftless/internal/report"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,11 @@ metrics.jsonl, run.json, curves.png and report.html.
 An arm is a norm (driftless norms lists them), followed by how the gradient
 treats its statistics (naive or graph), by affine or noaffine, and by settings,
 lr among them, where the defaults are not meant: none, center:naive,
-batchnorm:lr=1, standardize:naive:affine:interval=10, …`,
+batchnorm:lr=1, standardize:naive:affine:interval=10, …
+
+With --preset it runs a committed experiment of several seeds and learning
+rates, and writes besides results.json and figures; --data, --steps, --seed,
+--seeds and --eval-every make a quick look of it, and the output says so.`,
 		Example: "  driftless compare --norms none,center:naive,center:graph,batchnorm --seeds 3",
 		Args:    noArguments,
 	}
@@ -40,7 +45,19 @@ batchnorm:lr=1, standardize:naive:affine:interval=10, …`,
 	cmd.Flags().Lookup("norms").DefValue = "" // too long for a line
 	offerArms(cmd, "norms", true)
 	cmd.Flags().IntVar(&s.Seeds, "seeds", s.Seeds, "seeds of each arm")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return compare(cmd, s, t) }
+	var preset string
+	cmd.Flags().StringVar(&preset, "preset", "", "a committed experiment: "+strings.Join(presets.Names(), ", "))
+	offer(cmd, "preset", presets.Names()...)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if !cmd.Flags().Changed("preset") {
+			return compare(cmd, s, t)
+		}
+		l, err := s.presetLook(preset)
+		if err != nil {
+			return err
+		}
+		return runPreset(cmd, preset, l, t)
+	}
 	return cmd
 }
 

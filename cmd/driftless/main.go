@@ -5,6 +5,8 @@
 //	driftless drift                 the worked example of Ioffe & Szegedy (2015, section 2)
 //	driftless audit                 steps that a refresh of statistics takes out again
 //	driftless compare               train several normalizations side by side
+//	driftless paper                 the paper's MNIST experiment, with its figure 1
+//	driftless table udacity         a public table, ours beside theirs
 //	driftless train                 train one network
 //	driftless eval weights          evaluate a trained network
 //	driftless report run            write the page of a run anew

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"driftless/benchmarks/presets"
 	"driftless/internal/report"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,13 @@ or with a newer driftless.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir, err := report.Open(args[0])
 			if err != nil {
+				return err
+			}
+			if res, err := presets.Read(filepath.Join(dir.Path(), presets.ResultsFile)); err == nil { // an experiment of several parts
+				if _, err := writeExperiment(dir, res); err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(t.out, "report: %s\n", filepath.Join(dir.Path(), report.ReportFile))
 				return err
 			}
 			run, err := dir.Read()

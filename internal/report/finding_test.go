@@ -230,9 +230,9 @@ func TestGrowthExponent(t *testing.T) {
 		{[]float64{1, 2}, []float64{1, 2}, nan},
 		{[]float64{3, 3, 3}, []float64{1, 2, 3}, nan},
 	} {
-		got := growthExponent(c.xs, c.ys)
+		got := GrowthExponent(c.xs, c.ys)
 		if math.IsNaN(got) != math.IsNaN(c.want) || math.Abs(got-c.want) > 1e-12 {
-			t.Errorf("growthExponent(%v, %v) = %v, want %v", c.xs, c.ys, got, c.want)
+			t.Errorf("GrowthExponent(%v, %v) = %v, want %v", c.xs, c.ys, got, c.want)
 		}
 	}
 }

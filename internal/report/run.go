@@ -78,6 +78,7 @@ type Arm struct {
 	LR             float64 `json:"lr"` // learning rate; 0: the run's
 	Seeds          []int   `json:"seeds"`
 	SecondsPerStep float64 `json:"secondsPerStep"` // measured, training only; 0 if unknown
+	FlopsPerStep   float64 `json:"flopsPerStep"`   // of the compiled step, a refresh of statistics at its share; 0 if unknown
 
 	// DivergedAt holds for each of Seeds the step after which its loss was not finite
 	// or above LossLimit, or nil.

@@ -42,13 +42,13 @@ func biasTrend(points []Point, seeds []int) (trend, bool) {
 		}
 	}
 	t.mid, t.halved = biases[mid], mid > 0 && mid < n-1
-	t.exponent = growthExponent(steps[mid:], biases[mid:])
+	t.exponent = GrowthExponent(steps[mid:], biases[mid:])
 	return t, true
 }
 
-// growthExponent is the least-squares slope of log y against log x: 1 for linear
+// GrowthExponent is the least-squares slope of log y against log x: 1 for linear
 // growth, 0.5 for diffusion. It is NaN for fewer than three positive pairs.
-func growthExponent(xs, ys []float64) float64 {
+func GrowthExponent(xs, ys []float64) float64 {
 	var n, sx, sy, sxx, sxy float64
 	for i := range xs {
 		if xs[i] <= 0 || ys[i] <= 0 {
@@ -62,6 +62,18 @@ func growthExponent(xs, ys []float64) float64 {
 		return (n*sxy - sx*sy) / spread
 	}
 	return math.NaN()
+}
+
+// Growing reports whether an arm's largest hidden bias grew by more than a fifth over the last
+// half of the run, in the seeds that did not diverge.
+func (r *Run) Growing(arm string) bool {
+	for i := range r.Arms {
+		if a := &r.Arms[i]; a.Name == arm {
+			t, ok := biasTrend(r.pointsOf(arm), a.steady())
+			return ok && t.growing()
+		}
+	}
+	return false
 }
 
 // growing reports whether the bias grew by more than a fifth over the last half.
