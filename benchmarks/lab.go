@@ -2,7 +2,6 @@ package benchmarks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -212,7 +211,10 @@ func (l *lab) run(ctx context.Context, p *program.Program, n int) error {
 	if at[0] < 0 {
 		return nil
 	}
-	return errors.Join(probe.ErrNotFinite, l.session.Write(program.StateNonFinite, 0, []int64{-1}))
+	if err := l.session.Write(program.StateNonFinite, 0, []int64{-1}); err != nil {
+		return err
+	}
+	return probe.ErrNotFinite
 }
 
 // matrix reads a state as rows of units: of a tensor [rows, units, …] the axes after the second
