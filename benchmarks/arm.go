@@ -3,6 +3,7 @@ package benchmarks
 import (
 	"context"
 
+	"driftless/benchmarks/probe"
 	"driftless/engine"
 	"driftless/engine/device"
 	"driftless/engine/optim"
@@ -24,6 +25,7 @@ type Arm struct {
 	layout                                *program.Layout
 	train, first, eval, probe, reestimate *program.Program
 	secondsPerStep                        float64
+	lab                                   *lab // nil without probes
 }
 
 // Names of the data sets on the device.
@@ -47,7 +49,7 @@ func NewArm(ctx context.Context, c Config, spec Spec, set *dataset.Set, dev devi
 
 func (a *Arm) compile(ctx context.Context) error {
 	l := a.layout
-	if err := a.addData(); err != nil {
+	if err := addData(l, a.set, a.net); err != nil {
 		return err
 	}
 	b, err := a.net.Build(norm.Training, a.cfg.Batch)
@@ -58,7 +60,7 @@ func (a *Arm) compile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	train := models.Source{Context: ctx, Images: trainImages, Labels: trainLabels, Map: a.cfg.pixels(), Total: a.set.Train.N, Batch: a.cfg.Batch}
+	train := a.rows(ctx)
 	training := a.net.Training(b, train)
 	training.Optimizer = rule
 	if a.train, err = engine.Compile(l, training); err != nil {
@@ -77,17 +79,24 @@ func (a *Arm) compile(ctx context.Context) error {
 	if a.probe, err = a.net.Probe(l, a.test(ctx), percentileRows); err != nil {
 		return err
 	}
-	a.reestimate, err = a.net.Statistics(l, train)
-	return err
+	if a.reestimate, err = a.net.Statistics(l, train); err != nil {
+		return err
+	}
+	if instruments, err := probe.Parse(a.cfg.Probes); err != nil {
+		return err
+	} else if len(instruments) > 0 {
+		a.lab, err = a.newLab(ctx, instruments)
+		return err
+	}
+	return nil
 }
 
-// addData registers the data set and the parameters.
-func (a *Arm) addData() error {
-	l := a.layout
+// addData registers the data set and a network's parameters.
+func addData(l *program.Layout, set *dataset.Set, net *models.Network) error {
 	for _, d := range []struct {
 		images, labels string
 		s              dataset.Split
-	}{{trainImages, trainLabels, a.set.Train}, {testImages, testLabels, a.set.Test}} {
+	}{{trainImages, trainLabels, set.Train}, {testImages, testLabels, set.Test}} {
 		if _, err := l.AddData(d.images, program.Uint8, d.s.N, d.s.Rows*d.s.Cols, d.s.Images); err != nil {
 			return err
 		}
@@ -95,7 +104,12 @@ func (a *Arm) addData() error {
 			return err
 		}
 	}
-	return a.net.AddState(l)
+	return net.AddState(l)
+}
+
+// rows are the batches of the training.
+func (a *Arm) rows(ctx context.Context) models.Source {
+	return models.Source{Context: ctx, Images: trainImages, Labels: trainLabels, Map: a.cfg.pixels(), Total: a.set.Train.N, Batch: a.cfg.Batch}
 }
 
 // test is the test set as a source of rows.

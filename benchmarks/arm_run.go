@@ -99,6 +99,12 @@ func (t *training) run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
+	if t.lab != nil {
+		if err := t.lab.open(); err != nil {
+			return err
+		}
+		defer t.lab.session.Close()
+	}
 	t.session, t.trainer = s, engine.NewTrainer(s, t.train)
 	if err := t.evaluate(ctx, 0); err != nil {
 		return err
@@ -235,6 +241,11 @@ func (t *training) evaluate(ctx context.Context, step int) error {
 		p, err := t.measure(r, step)
 		if err != nil {
 			return err
+		}
+		if t.lab != nil {
+			if err := t.lab.read(ctx, t, r, &p); err != nil {
+				return err
+			}
 		}
 		t.points[r] = append(t.points[r], p)
 		if err := t.judge(r); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"driftless/benchmarks/probe"
 	"driftless/engine/optim"
 	"driftless/internal/dataset"
 	"driftless/kernels/gather"
@@ -44,6 +45,8 @@ type Config struct {
 	Seeds     int   // number of seeds: Seed, Seed+1, …
 	Device    string
 
+	Probes []string // instruments that look into the training after each evaluation, as probe.Parse reads them
+
 	Untimed      bool // leave out timing the arms' steps
 	NoReestimate bool // leave out the statistics re-estimated at the end, which take a pass over all training rows
 }
@@ -74,6 +77,7 @@ type resolved struct {
 	EvalEvery  int           `yaml:"eval-every"`
 	Seeds      []int64       `yaml:"seeds,flow"`
 	Device     string        `yaml:"device"`
+	Probes     []string      `yaml:"probes,omitempty,flow"`
 	Arms       []resolvedArm `yaml:"arms"`
 }
 
@@ -92,7 +96,7 @@ func (c Config) Resolved(device string) (any, error) {
 		return nil, err
 	}
 	r := resolved{Data: c.Data, Binarize: c.Binarize, Net: c.convolves(), Hidden: c.sizes(), Activation: c.Activation, InitSD: c.InitSD, Optimizer: c.Optimizer,
-		LR: c.LR, Batch: c.Batch, Steps: c.Steps, EvalEvery: c.EvalEvery, Seeds: c.seeds(), Device: device}
+		LR: c.LR, Batch: c.Batch, Steps: c.Steps, EvalEvery: c.EvalEvery, Seeds: c.seeds(), Device: device, Probes: c.Probes}
 	for _, a := range arms {
 		arm := resolvedArm{Arm: a.Name, Norm: a.Method.Name(), LR: a.LR}
 		if settings := norm.Settings(a.Method); len(settings) > 0 {
@@ -179,6 +183,9 @@ func (c Config) validate() error {
 	}
 	if c.Seed > math.MaxInt64-int64(c.Seeds-1) {
 		return usage("--seed %d with %d seeds goes past the largest whole number: take a smaller one", c.Seed, c.Seeds)
+	}
+	if _, err := probe.Parse(c.Probes); err != nil {
+		return usage("--probe: %w", err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Settings)) {
 		err := norm.Check(key, c.Settings[key])

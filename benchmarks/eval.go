@@ -125,7 +125,7 @@ func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device,
 	if have, need := w.numbers(), a.net.Weights(); have < need { // before anything of that size is allocated
 		return out, fmt.Errorf("%s holds %d numbers, the network %v that it describes has %d weights", w.path, have, a.net, need)
 	}
-	if err := a.addData(); err != nil {
+	if err := addData(a.layout, a.set, a.net); err != nil {
 		return out, err
 	}
 	var err error

@@ -193,7 +193,7 @@ func header(c Config, config any, set *dataset.Set, dev device.Device) report.Ru
 		Data:      fmt.Sprintf("%s (%s; %d + %d images)", set.Name, pixelText(c.Binarize), set.Train.N, set.Test.N),
 		Synthetic: set.Synthetic, Interrupted: true, Net: c.net(imageOf(set.Train)), Classes: classes, Batch: c.Batch, Steps: c.Steps,
 		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, Adaptive: rule.Adaptive(), PercentileUnit: min(percentileUnit, hidden[len(hidden)-1].Width-1),
-		PercentileRows: min(percentileRows, set.Test.N), Config: config}
+		PercentileRows: min(percentileRows, set.Test.N), Instruments: c.instruments(), Config: config}
 }
 
 func pixelText(binarize bool) string {

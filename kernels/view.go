@@ -12,3 +12,8 @@ func IsFloat32[T Float]() bool {
 func AsFloat32[T Float](x []T) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
+
+// AsFloat64 views a slice whose T is float64, not float32, as one.
+func AsFloat64[T Float](x []T) []float64 {
+	return unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}

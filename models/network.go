@@ -183,16 +183,20 @@ func (n *Network) Matrices() ([]string, error) {
 type Built struct {
 	Graph     *G.ExprGraph
 	X, Labels *G.Node   // [batch, inputs] and [batch]: class indices
+	Taken     []*G.Node // what each linear layer takes: of the output layer what the last hidden one gives
 	Linear    []*G.Node // output of each hidden linear layer, before the normalization; of a convolution a row a position
-	Before    []*G.Node // input of each activation
-	Logits    *G.Node
-	Loss      *G.Node // mean cross-entropy
-	RowLoss   *G.Node // cross-entropy of each row
-	Correct   *G.Node // 1 for each row whose largest logit is its label's
-	Params    []*G.Node
-	linears   []*norm.Scope // of every linear layer
-	layers    []norm.Linear // these
-	norms     []*norm.Scope // of every hidden layer
+	// Normalized is what each hidden layer's normalization gives, before a trained gamma and
+	// beta of ops.Affine; without one, Linear.
+	Normalized []*G.Node
+	Before     []*G.Node // input of each activation
+	Logits     *G.Node
+	Loss       *G.Node // mean cross-entropy
+	RowLoss    *G.Node // cross-entropy of each row
+	Correct    *G.Node // 1 for each row whose largest logit is its label's
+	Params     []*G.Node
+	linears    []*norm.Scope // of every linear layer
+	layers     []norm.Linear // these
+	norms      []*norm.Scope // of every hidden layer
 }
 
 // Build returns the network's graph for batches of that size.
@@ -238,6 +242,7 @@ func (n *Network) build(g *G.ExprGraph, suffix string, mode norm.Mode, batch int
 		if z, err = s.Normalize(z); err != nil {
 			return nil, err
 		}
+		b.Normalized = append(b.Normalized, s.Normalized())
 		b.Before = append(b.Before, z)
 		if z, err = n.activate(s, z, n.Hidden[i].Activation); err != nil {
 			return nil, fmt.Errorf("layer %s: %w", layer, err)
@@ -308,6 +313,7 @@ func (n *Network) linear(b *Built, s *norm.Scope, h []*G.Node) (z *G.Node, err e
 			return nil, err
 		}
 	}
+	b.Taken = append(b.Taken, l.H)
 	b.linears, b.layers = append(b.linears, s), append(b.layers, l)
 	b.Params = append(b.Params, s.Parameters()...)
 	return l.Z, nil

@@ -26,6 +26,7 @@ type settings struct {
 	plan         bool
 	net, hidden  string
 	norm, norms  string
+	probes       string
 	flags        *pflag.FlagSet
 }
 
@@ -36,6 +37,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringVar(&s.Optimizer, "optimizer", s.Optimizer, "sgd, momentum (0.9), adam or adamw (decay 0.01)")
 	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
 	deviceFlag(cmd, &s.Device)
+	probeFlag(cmd, &s.probes)
 	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
 	offer(cmd, "optimizer", optim.Names()...)
 }
@@ -168,6 +170,9 @@ func (s *settings) resolve() error {
 		s.Norms = []string{s.norm}
 	} else {
 		s.Norms = strings.Split(s.norms, ",")
+	}
+	if s.flags.Changed("probe") {
+		s.Probes = strings.Split(s.probes, ",")
 	}
 	s.Net, s.Hidden = s.net, nil
 	if s.flags.Changed("hidden") {

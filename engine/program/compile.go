@@ -40,7 +40,7 @@ type Output struct {
 
 // Spec says what to compile of an expression graph. Everything that is not
 // needed for it is dead and left out. Assign nodes (ops.AssignOp) in the graph
-// are effects and always kept.
+// are effects and kept, unless Held.
 type Spec struct {
 	Context   context.Context // ends the compilation early; nil: nothing does
 	Name      string
@@ -54,6 +54,7 @@ type Spec struct {
 	Updates   []Update
 	Sums      []Sum
 	Outputs   []Output
+	Held      bool // leave Assign nodes out: the graph reads state as it stands, and writes none
 }
 
 // Compile turns a graph into a Program of one block over the Layout, in time
@@ -175,6 +176,9 @@ func (c *compiler) lowerAll() error {
 	for _, n := range c.spec.Graph.AllNodes() {
 		switch op := n.Op().(type) {
 		case ops.AssignOp:
+			if c.spec.Held {
+				continue
+			}
 			state := Bound(n)
 			if !state.IsVar() || c.feeds[state].Node != nil {
 				return fmt.Errorf("assign to %q: it is not an input node bound to state", state.Name())

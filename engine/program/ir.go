@@ -180,3 +180,19 @@ func (p *Program) After(every int) *Program {
 	}
 	return q
 }
+
+// Always returns the Program with nothing in it that waits for its turn: what is due every
+// so many steps runs every time.
+func (p *Program) Always() *Program {
+	q := p.After(0)
+	for _, b := range q.Blocks {
+		instrs := make([]*Instr, len(b.Instrs))
+		for i, in := range b.Instrs {
+			c := *in
+			c.Every = 0
+			instrs[i] = &c
+		}
+		b.Instrs = instrs
+	}
+	return q
+}

@@ -40,6 +40,7 @@ type pageData struct {
 	PercentilesShared  bool
 	PercentileUnit     int
 	PercentileRows     string
+	Instruments        []instrumentData
 	Spread             bool // some arm has more than one seed
 	Diverged           bool // some seed diverged
 	Survivors          bool // and others of its arm did not
@@ -132,6 +133,7 @@ func (d *pageData) drawCharts(run *Run, points [][]Point) {
 	for _, p := range slices.Concat(biases, weights) {
 		d.Layers = append(d.Layers, p.svg())
 	}
+	d.Instruments = drawInstruments(run, points)
 	panels, shared := percentilePanels(run, points)
 	d.PercentilesShared = shared
 	for i := range panels {

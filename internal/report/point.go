@@ -28,6 +28,10 @@ type Point struct {
 	// unit of the last hidden layer (Run.PercentileUnit).
 	Percentiles [3]float64
 
+	// Probes are the columns of instruments that looked into the training, by key: a number
+	// for each hidden layer, or one for the network. It is nil where there were none.
+	Probes map[string][]float64
+
 	// Seconds is Step times the arm's measured seconds per step. It is the only
 	// value of a line that depends on the machine's speed.
 	Seconds float64
@@ -87,14 +91,17 @@ type pointLine struct {
 	WeightRMS    []Number  `json:"weightRms"`
 	Percentiles  [3]Number `json:"percentiles"`
 	Seconds      Number    `json:"seconds"`
+
+	Probes map[string][]Number `json:"probes,omitempty"`
 }
 
 // MarshalJSON writes the keys arm, seed, step, loss, testLoss, testAccuracy,
-// biasRms, biasMaxAbs, weightRms, percentiles and seconds, in this order, with
-// null for numbers that are not finite.
+// biasRms, biasMaxAbs, weightRms, percentiles, seconds and, where there are any, probes, in
+// this order, with null for numbers that are not finite.
 func (p Point) MarshalJSON() ([]byte, error) {
 	return json.Marshal(pointLine{p.Arm, p.Seed, p.Step, Number(p.Loss), Number(p.TestLoss), Number(p.TestAccuracy),
-		Numbers(p.BiasRMS), Numbers(p.BiasMaxAbs), Numbers(p.WeightRMS), [3]Number(Numbers(p.Percentiles[:])), Number(p.Seconds)})
+		Numbers(p.BiasRMS), Numbers(p.BiasMaxAbs), Numbers(p.WeightRMS), [3]Number(Numbers(p.Percentiles[:])), Number(p.Seconds),
+		eachList(p.Probes, Numbers)})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
@@ -104,8 +111,21 @@ func (p *Point) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*p = Point{l.Arm, l.Seed, l.Step, float64(l.Loss), float64(l.TestLoss), float64(l.TestAccuracy),
-		floats(l.BiasRMS), floats(l.BiasMaxAbs), floats(l.WeightRMS), [3]float64(floats(l.Percentiles[:])), float64(l.Seconds)}
+		floats(l.BiasRMS), floats(l.BiasMaxAbs), floats(l.WeightRMS), [3]float64(floats(l.Percentiles[:])),
+		eachList(l.Probes, floats), float64(l.Seconds)}
 	return nil
+}
+
+// eachList converts the lists of a map, nil staying nil.
+func eachList[T, U any](lists map[string][]T, f func([]T) []U) map[string][]U {
+	if lists == nil {
+		return nil
+	}
+	out := map[string][]U{}
+	for key, list := range lists {
+		out[key] = f(list)
+	}
+	return out
 }
 
 // encodeMetrics returns the points as JSON lines, ordered by the first appearance

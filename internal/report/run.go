@@ -124,6 +124,8 @@ type Run struct {
 	PercentileUnit int `json:"percentileUnit"` // the unit of the last hidden layer that Point.Percentiles follow, counting from 0
 	PercentileRows int `json:"percentileRows"` // leading rows of the test set they are taken over
 
+	Instruments []Instrument `json:"instruments,omitempty"` // that looked into the training, see Point.Probes
+
 	Config any `json:"-"` // shown as YAML at the end of the report; nil shows none
 
 	Arms   []Arm   `json:"arms"`

@@ -29,7 +29,7 @@ func (x *product[T]) plain() {
 				if kernels.IsFloat32[T]() {
 					s = chains32(kernels.AsFloat32(a0), kernels.AsFloat32(a1), x.kStep, panel)
 				} else {
-					s = plainSums{chains(a0, x.kStep, panel), chains(a1, x.kStep, panel)}
+					s = chains64(kernels.AsFloat64(a0), kernels.AsFloat64(a1), x.kStep, panel)
 				}
 				for r := range i1 - i + 1 {
 					sums := [plainCols]T{T(s[r][0]), T(s[r][1]), T(s[r][2]), T(s[r][3])}
@@ -86,25 +86,22 @@ func (o *output[T]) row(q part, i, j int, sums []T) {
 	}
 }
 
-// chains returns the sums over p of a[p*kStep] times each column of a panel, which
-// holds numbers of type T.
-func chains[T kernels.Float](a []T, kStep int, panel []float64) (sums [plainCols]float64) {
-	var s [plainCols]T
+// chains64 returns the sums over p of a0[p*kStep], and of a1[p*kStep], times each column of a
+// panel: the eight chains in variables of their own, so that they go side by side.
+func chains64(a0, a1 []float64, kStep int, panel []float64) plainSums {
+	var s0, s1, s2, s3, r0, r1, r2, r3 float64
 	at := 0
 	for ; len(panel) >= plainCols; panel = panel[plainCols:] {
-		v := a[at]
-		for c := range s {
-			s[c] = scalar.FMA(v, T(panel[c]), s[c])
-		}
+		y := (*[plainCols]float64)(panel)
+		v, w := a0[at], a1[at]
+		s0, s1, s2, s3 = math.FMA(v, y[0], s0), math.FMA(v, y[1], s1), math.FMA(v, y[2], s2), math.FMA(v, y[3], s3)
+		r0, r1, r2, r3 = math.FMA(w, y[0], r0), math.FMA(w, y[1], r1), math.FMA(w, y[2], r2), math.FMA(w, y[3], r3)
 		at += kStep
 	}
-	for c := range s {
-		sums[c] = float64(s[c])
-	}
-	return sums
+	return plainSums{{s0, s1, s2, s3}, {r0, r1, r2, r3}}
 }
 
-// chains32 is chains for two rows of float32, with scalar.FMA written out. A
+// chains32 is chains64 for float32, with scalar.FMA written out. A
 // product is exact in float64, and a sum with it is rounded twice, to 53 bits and
 // to 24. That is the same as once but for what halfway tells, which is rare.
 func chains32(a0, a1 []float32, kStep int, panel []float64) plainSums {

@@ -145,6 +145,18 @@ const (
 	RowsOfStart       // a sample as before, once: later a Compensator uses what training graphs find
 )
 
+// Whitener is a method that whitens by statistics of before the step, which go stale until
+// they are found anew.
+type Whitener interface {
+	Refresher
+
+	// Whitened returns a node [rows, n] of an evaluation graph whose covariance is the
+	// identity, or less, on the rows that the statistics were last found from: h is what
+	// linear layer fc takes, and x what it gives, nil for the output layer. It returns nil
+	// for a layer that it whitens nothing of.
+	Whitened(fc, norm *Scope, h, x *G.Node) (*G.Node, error)
+}
+
 // Schedule is when and from what a method's state is refreshed: once before the first
 // step, so that every arm starts from statistics of its data, then after every so many
 // steps.

@@ -111,3 +111,23 @@ func (p *PRONG) Gradient(s *Scope, l Linear, w, b *G.Node) (gw, gb *G.Node, err 
 	gb, err = biasOf(mean, gw, b)
 	return gw, gb, err
 }
+
+// Whitened implements Whitener: (h − c)·U, with the symmetric U = P·P^(-1/2).
+func (p *PRONG) Whitened(fc, _ *Scope, h, _ *G.Node) (*G.Node, error) {
+	if !p.whitens(fc) {
+		return nil, nil
+	}
+	mean, precision := p.statistics(fc, h)
+	root, err := ops.ZCA(precision, 0)
+	if err != nil {
+		return nil, err
+	}
+	if root, err = G.Mul(precision, root); err != nil {
+		return nil, err
+	}
+	centred, err := ops.CenterBy(h, mean)
+	if err != nil {
+		return nil, err
+	}
+	return G.Mul(centred, root)
+}

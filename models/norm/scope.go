@@ -86,6 +86,8 @@ type Scope struct {
 	method Method
 	made   map[string]*G.Node
 	states []State
+
+	normalized *G.Node
 }
 
 // NewScope returns a layer's scope for a method.
@@ -197,6 +199,7 @@ func (s *Scope) Normalize(x *G.Node) (*G.Node, error) {
 	if x.Dims() != 2 {
 		return nil, fmt.Errorf("layer %s: cannot normalize %q of shape %v: it takes a matrix, batch × features", s.Name, x.Name(), x.Shape())
 	}
+	s.normalized = x
 	o, ok := s.method.(Output)
 	if !ok {
 		return x, nil
@@ -205,11 +208,15 @@ func (s *Scope) Normalize(x *G.Node) (*G.Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("layer %s: %w", s.Name, err)
 	}
+	s.normalized = y
 	if HasAffine(s.method) {
 		y, err = ops.Affine(y, s.Parameter("weight", 1), s.Parameter("bias", 0))
 	}
 	return y, err
 }
+
+// Normalized returns what Normalize has added, before gamma and beta of ops.Affine.
+func (s *Scope) Normalized() *G.Node { return s.normalized }
 
 // HasAffine reports whether a method trains gamma and beta after the normalization.
 func HasAffine(m Method) bool {

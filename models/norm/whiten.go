@@ -84,6 +84,14 @@ func (w *Whiten) Output(s *Scope, x *G.Node) (*G.Node, error) {
 	return G.Mul(c, a)
 }
 
+// Whitened implements Whitener: what it makes of x.
+func (w *Whiten) Whitened(_, norm *Scope, _, x *G.Node) (*G.Node, error) {
+	if x == nil {
+		return nil, nil
+	}
+	return w.Output(norm, x)
+}
+
 // Refresh implements Refresher. A covariance needs at least twice as many rows as the
 // layer is wide.
 func (w *Whiten) Refresh() Schedule {
