@@ -42,12 +42,13 @@ type stockNet struct {
 
 // stockSpec is what a stockNet is made of.
 type stockSpec struct {
-	sizes      []int // inputs, hidden layers, classes
+	sizes      []int // inputs, hidden layers, classes; of LeNet without the convolutions
+	lenet      bool
 	activation string
 	batchNorm  bool
 	batch      int
 	lr         float64
-	weights    func(layer, size int) []float32 // initial weights of layer 0, 1, …: in × out
+	weights    func(layer, size int) []float32 // initial weights of layer 0, 1, …: in × out; of convolutions out × in × 5 × 5
 }
 
 // newStockNet builds the network over resident rows with their classes.
@@ -66,9 +67,17 @@ func newStockNet(s stockSpec, images []float32, labels []uint8) (*stockNet, erro
 	}
 	x, y := matrix("x", s.batch, s.sizes[0], n.x), matrix("y", s.batch, classes, n.y)
 	var params G.Nodes
-	h := x
+	h, in, convs := x, s.sizes[0], 0
+	if s.lenet {
+		var err error
+		if h, params, err = s.convolutions(x); err != nil {
+			return nil, err
+		}
+		in, convs = h.Shape()[1], 2
+	}
 	for i, out := range s.sizes[1:] {
-		w := matrix(fmt.Sprintf("w%d", i), s.sizes[i], out, s.weights(i, s.sizes[i]*out))
+		w := matrix(fmt.Sprintf("w%d", i), in, out, s.weights(convs+i, in*out))
+		in = out
 		b := G.NewVector(g, tensor.Float32, G.WithName(fmt.Sprintf("b%d", i)), G.WithShape(out), G.WithInit(G.Zeroes()))
 		params = append(params, w, b)
 		z, err := G.Mul(h, w)

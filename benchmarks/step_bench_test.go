@@ -21,7 +21,8 @@ import (
 // stepNet is a network of BenchmarkStep with its batch.
 type stepNet struct {
 	name       string
-	hidden     []int
+	hidden     []int // without convolutions
+	lenet      bool  // the hidden layers are those of models.LeNet
 	activation string
 	batch      int
 	warm       int      // steps before the clock starts
@@ -32,8 +33,9 @@ type stepNet struct {
 // one: the covariance of 1,024 units needs more rows than its sample has.
 func stepNets() []stepNet {
 	return []stepNet{
-		{"paper", []int{100, 100, 100}, "sigmoid", 60, 10, forms()},
-		{"wide", []int{1024, 1024, 1024}, "relu", 512, 2, []string{"none", "standardize:naive", "batchnorm"}},
+		{"paper", []int{100, 100, 100}, false, "sigmoid", 60, 10, forms()},
+		{"wide", []int{1024, 1024, 1024}, false, "relu", 512, 2, []string{"none", "standardize:naive", "batchnorm"}},
+		{"lenet", []int{120, 84}, true, "relu", 60, 5, []string{"none", "batchnorm"}},
 	}
 }
 
@@ -46,7 +48,11 @@ func forms() (out []string) {
 }
 
 func (n stepNet) mlp(m norm.Method) *models.Network {
-	return models.MLP{Inputs: stepInputs, Hidden: n.hidden, Classes: classes, Activation: n.activation, InitSD: 0.05, Norm: m, DType: program.Float32}.Network()
+	net := models.MLP{Inputs: stepInputs, Hidden: n.hidden, Classes: classes, Activation: n.activation, InitSD: 0.05, Norm: m, DType: program.Float32}.Network()
+	if n.lenet {
+		net.Image, net.Hidden = square28, models.LeNet(n.activation, false)
+	}
+	return net
 }
 
 // Inputs of the benchmarks: stepRows resident rows of stepInputs values. The time
@@ -108,6 +114,7 @@ func randomData(rows, inputs int) (images []float32, labels []uint8) {
 //
 //	net=paper     784-100-100-100-10, sigmoid, batch 60
 //	net=wide      784-1024-1024-1024-10, ReLU, batch 512
+//	net=lenet     models.LeNet with maximum pooling, ReLU, batch 60
 //	input=dense   U(0,1), float32
 //	input=mnist   binary MNIST, bytes; left out where it is not there
 //	impl=driftless  one replica, nothing crosses to the host
@@ -248,7 +255,7 @@ func benchGorgonia(b *testing.B, net stepNet, batchNorm bool) {
 	images, labels := in.images.([]float32), in.labels
 	rng := rand.New(rand.NewPCG(1, 3))
 	n, err := newStockNet(stockSpec{
-		sizes: append(append([]int{stepInputs}, net.hidden...), classes), activation: net.activation, batchNorm: batchNorm, batch: net.batch, lr: stepLR,
+		sizes: append(append([]int{stepInputs}, net.hidden...), classes), lenet: net.lenet, activation: net.activation, batchNorm: batchNorm, batch: net.batch, lr: stepLR,
 		weights: func(_, size int) []float32 {
 			w := make([]float32, size)
 			for i := range w {

@@ -38,15 +38,22 @@ class Net:
     hidden: tuple
     activation: str
     batch: int
+    convs: tuple = ()  # (in, out, padding) of 5×5 kernels before the hidden layers, each pooled 2×2
 
     @property
     def sizes(self):
-        return (INPUTS, *self.hidden, CLASSES)
+        return (400 if self.convs else INPUTS, *self.hidden, CLASSES)
+
+    @property
+    def shapes(self):
+        """The inputs and outputs of all layers' weights, the convolutions' first."""
+        return [(25 * a, b) for a, b, _ in self.convs] + list(zip(self.sizes, self.sizes[1:]))
 
 
 NETS = {
     "paper": Net((100, 100, 100), "sigmoid", 60),
     "wide": Net((1024, 1024, 1024), "relu", 512),
+    "lenet": Net((120, 84), "relu", 60, ((1, 6, 2), (6, 16, 0))),
 }
 
 
@@ -77,7 +84,7 @@ def make_task(net, norm, data, seed, replicas=1, lr=LEARNING_RATE, repeat=None):
     for _ in range(replicas):
         weights.append([
             array.array("f", (rng.gauss(0, WEIGHT_SD) for _ in range(a * b))).tobytes()
-            for a, b in zip(net.sizes, net.sizes[1:])
+            for a, b in net.shapes
         ])
         rows = rng.sample(range(ROWS), ROWS)
         order.append(rows[: (repeat or ROWS // net.batch) * net.batch])
@@ -117,7 +124,7 @@ def parse(impls):
     """Parses the command line. impls are the peer's, in the order of running."""
     cpus = len(processors())
     p = argparse.ArgumentParser(description="Times training steps of a peer. Lists are separated by commas.")
-    p.add_argument("--nets", type=comma_list, default=list(NETS), help="paper, wide")
+    p.add_argument("--nets", type=comma_list, default=list(NETS), help="paper, wide, lenet")
     p.add_argument("--norms", type=comma_list, default=["none", "batchnorm"], help="none, batchnorm")
     p.add_argument("--impls", type=comma_list, default=impls, help=", ".join(impls))
     p.add_argument("--threads", type=comma_list, default=sorted({"1", str(cpus)}), help="thread counts")
@@ -220,7 +227,7 @@ def time_all(args, impls, w, trainer, chunks):
             for norm in args.norms:
                 for impl in impls:
                     many = impl.endswith("-vmap")
-                    if net == "wide" and (many or chunks[impl] == 4):
+                    if net != "paper" and (many or chunks[impl] == 4):
                         continue  # nothing to gain where a step takes long
                     chunk = chunks[impl] if net == "paper" else min(chunks[impl], 4)
                     replicas = REPLICAS if many else 1

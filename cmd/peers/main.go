@@ -64,7 +64,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	f.SetOutput(stderr)
 	var o options
 	var quick bool
-	nets := f.String("nets", "paper,wide", "networks: paper, wide")
+	nets := f.String("nets", "paper,wide,lenet", "networks: paper, wide, lenet")
 	f.IntVar(&o.rounds, "rounds", 5, "how often everything runs")
 	f.DurationVar(&o.benchtime, "benchtime", time.Second, "about the time of one benchmark in a round")
 	f.BoolVar(&o.check, "check", true, "check first that the peers train as they should")
@@ -89,7 +89,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	o.nets = strings.Split(*nets, ",")
 	for _, n := range o.nets {
 		if flops(n) == 0 {
-			return o, fmt.Errorf("unknown net %q: choose from paper, wide", n)
+			return o, fmt.Errorf("unknown net %q: choose from paper, wide, lenet", n)
 		}
 	}
 	if o.rounds < 1 || o.benchtime <= 0 {

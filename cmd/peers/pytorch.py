@@ -41,8 +41,10 @@ class Trainer:
     def __init__(self, task, impl, chunk):
         self.images, self.labels = tensors(task)
         self.params, self.stats = [], []  # in the order of use
-        for (a, b), raw in zip(zip(task.net.sizes, task.net.sizes[1:]), task.weights[0]):
-            self.params += [floats(raw, b, a), torch.zeros(b)]
+        convs = len(task.net.convs)
+        for i, ((a, b), raw) in enumerate(zip(task.net.shapes, task.weights[0])):
+            shape = (b, a // 25, 5, 5) if i < convs else (b, a)
+            self.params += [floats(raw, *shape), torch.zeros(b)]
             if task.norm == "batchnorm" and b != common.CLASSES:
                 self.params += [torch.ones(b), torch.zeros(b)]
                 self.stats += [torch.zeros(b), torch.ones(b)]
@@ -75,12 +77,19 @@ def caller(net, norm, lr, chunk, compiled):
     def step(params, stats, images, labels, rows):
         x, y = images.index_select(0, rows), labels.index_select(0, rows)
         p, s = iter(params), iter(stats)
-        for _ in net.hidden:
-            x = F.linear(x, next(p), next(p))
+        if net.convs:
+            x = x.view(-1, 1, 28, 28)
+        for i in range(len(net.convs) + len(net.hidden)):
+            if i < len(net.convs):
+                x = F.conv2d(x, next(p), next(p), padding=net.convs[i][2])
+            else:
+                x = F.linear(x.flatten(1), next(p), next(p))
             if norm == "batchnorm":
                 mean, var, gamma, beta = next(s), next(s), next(p), next(p)
                 x = F.batch_norm(x, mean, var, gamma, beta, True, common.MOMENTUM, common.EPSILON)
             x = torch.sigmoid(x) if net.activation == "sigmoid" else torch.relu(x)
+            if i < len(net.convs):
+                x = F.max_pool2d(x, 2)
         loss = F.cross_entropy(F.linear(x, next(p), next(p)), y)
         grads = torch.autograd.grad(loss, params)
         with torch.no_grad():

@@ -189,6 +189,9 @@ func flops(net string) float64 {
 	switch net {
 	case "paper":
 		sizes, batch = []int{784, 100, 100, 100, 10}, 60
+	case "lenet": // convolutions as products of patches: windows × patch × channels
+		c1, c2, fc := 28*28*25*6, 10*10*150*16, 400*120+120*84+84*10
+		return 2 * 60 * float64(2*c1+3*(c2+fc))
 	case "wide":
 		sizes, batch = []int{784, 1024, 1024, 1024, 10}, 512
 	default:

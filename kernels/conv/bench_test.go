@@ -1,0 +1,55 @@
+package conv
+
+import (
+	"testing"
+
+	"driftless/kernels"
+	"driftless/kernels/gemm"
+)
+
+// BenchmarkConv is of the two convolutions of LeNet for a batch of 60, with one worker.
+func BenchmarkConv(b *testing.B) {
+	const images = 60
+	for _, c := range []struct {
+		name   string
+		window Window
+		out    int
+	}{{"28x28x1-6", Square(28, 28, 1, 5, 1, 2), 6}, {"14x14x6-16", Square(14, 14, 6, 5, 1, 0), 16}} {
+		w, n := c.window, c.out
+		windows, positions := images*w.Windows(), images*w.Positions()
+		make := func(rows, cols int) []float32 {
+			x := make([]float32, rows*cols)
+			for i := range x {
+				x[i] = float32(i%977) / 977
+			}
+			return x
+		}
+		h, v := w.Out()
+		pool := Square(h, v, n, 2, 2, 0)
+		pooled := images * pool.Windows()
+		x, p, wt, z, dw, dx, top, dz := make(positions, w.Channels), make(windows, w.Patch()), make(w.Patch(), n), make(windows, n), make(w.Patch(), n), make(positions, w.Channels), make(pooled, n), make(windows, n)
+		scratch := make(1, max(ProductScratch(w, windows, n), GradScratch(w, windows, w.Patch(), n)))
+		for _, k := range []struct {
+			name string
+			f    func()
+		}{
+			{"patches", func() { Patches(w, 0, windows, 0, w.Patch(), x, w.Channels, p, w.Patch()) }},
+			{"product", func() { Product(w, 0, windows, n, x, w.Channels, wt, n, z, n, gemm.Epilogue[float32]{}, scratch) }},
+			{"gradient", func() { Gradient(w, windows, 0, w.Patch(), n, x, w.Channels, z, n, dw, n, scratch) }},
+			{"patchesgrad", func() { PatchesGrad(w, 0, positions, p, w.Patch(), dx, w.Channels) }},
+			{"maxpool", func() { MaxPool(pool, 0, pooled, z, n, top, n) }},
+			{"maxpoolgrad", func() { MaxPoolGrad(pool, 0, windows, z, n, top, n, top, n, dz, n) }},
+			{"averagepool", func() { AveragePool(pool, 0, pooled, z, n, top, n) }},
+			{"averagepoolgrad", func() { AveragePoolGrad(pool, 0, windows, top, n, dz, n) }},
+		} {
+			for _, isa := range kernels.ISAs() {
+				b.Run(c.name+"/"+k.name+"/"+isa.String(), func(b *testing.B) {
+					defer kernels.UseISA(isa)()
+					for b.Loop() {
+						k.f()
+					}
+				})
+			}
+		}
+	}
+}
