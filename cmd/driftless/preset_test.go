@@ -42,12 +42,12 @@ func TestPaperQuick(t *testing.T) {
 func TestPresetUsage(t *testing.T) {
 	t.Parallel()
 	for text, args := range map[string][]string{
-		`unknown preset "papre"`:                   {"compare", "--preset", "papre"},
-		"--norms is fixed by --preset paper":       {"compare", "--preset", "paper", "--norms", "none"},
-		"--lr is fixed by --preset blowup":         {"compare", "--preset", "blowup", "--lr", "1"},
-		"--steps 0 is not a positive number":       {"paper", "--steps", "0"},
-		"table has udacity":                        {"table", "x"},
-		`unknown data set "x"`:                     {"paper", "--data", "x"},
+		`unknown preset "papre"`:                               {"compare", "--preset", "papre"},
+		"--norms is fixed by --preset paper":                   {"compare", "--preset", "paper", "--norms", "none"},
+		"--lr is fixed by --preset blowup":                     {"compare", "--preset", "blowup", "--lr", "1"},
+		"--steps 0 is not a positive number":                   {"paper", "--steps", "0"},
+		"table has udacity":                                    {"table", "x"},
+		`unknown data set "x"`:                                 {"paper", "--data", "x"},
 		"choose one of blowup, demo, families, paper, udacity": {"compare", "--preset", ""},
 	} {
 		got := call(t, args...)
