@@ -10,6 +10,9 @@
 //	Weights.Eval         a kept network on a test set
 //	Audit                arms after some steps: what of a step the next refresh takes out again
 //
+// Package presets holds the experiments that are committed, of several Configs each, and makes
+// tables and figures of their results.
+//
 // A Config describes an Experiment; its defaults are the paper's MNIST protocol. New
 // compiles it, Compare or Train runs it, and its field Run is what a report shows:
 //

@@ -116,7 +116,7 @@ func (p *Preset) result(part *Part, run *report.Run) *PartResult {
 	}
 	for i := range run.Arms {
 		a := &run.Arms[i]
-		r := ArmResult{Name: a.Name, Norm: a.Norm, Class: a.Grad, LR: a.LR, SecondsPerStep: sig(a.SecondsPerStep, 4), FlopsPerStep: a.FlopsPerStep,
+		r := ArmResult{Name: a.Name, Norm: a.Norm, Class: a.Grad, LR: a.LR, SecondsPerStep: sig(a.SecondsPerStep, 4), FlopsPerStep: sig(a.FlopsPerStep, 5),
 			Growing: run.Growing(a.Name), Steps: p.kept(of[a.Name])}
 		for j, seed := range a.Seeds {
 			s := p.seed(part, r.Steps, of[a.Name][seed], j == 0)

@@ -44,10 +44,12 @@ func showBlowup(_ *Preset, r *Results, d *report.Document) {
 	}
 }
 
+// rounding is the size of a bias below which its growth is that of rounding errors.
+const rounding = 1e-4
+
 // growth prints the exponents of the hidden layers, each the median over the seeds that did not
 // diverge. One of a bias that stays at the level of rounding says nothing and is left out.
 func (a *ArmResult) growth() string {
-	const rounding = 1e-4
 	if median(a.steady(func(s *SeedResult) float64 { return float64(s.MaxBias) })) < rounding {
 		return "none"
 	}

@@ -17,11 +17,11 @@ func showPaper(pre *Preset, r *Results, d *report.Document) {
 		run := p.run(r)
 		fig := &report.Figure{File: "paper.png", Title: "Figure 1 of Ioffe & Szegedy (2015), at two learning rates",
 			Lines: []string{p.conditions(r)}, Warning: p.warning(r),
-			Caption: "(a) Test accuracy, mean over seeds with a band from the smallest to the largest. (b, c) 15th, 50th and 85th percentile of the input of one unit of the last hidden layer, of the first seed: (b) without and (c) with batch normalization."}
+			Caption: "(a) Test accuracy, the error on a logarithmic scale: median over seeds with a band between the quartiles. (b, c) 15th, 50th and 85th percentile of the input of one unit of the last hidden layer, of the first seed: (b) without and (c) with batch normalization."}
 		var top []report.Panel
 		var units [][]report.Panel
 		for _, lr := range p.lrs() {
-			top = append(top, report.Panel{Title: fmt.Sprintf("(a) Test accuracy, lr %v", lr), Show: report.AccuracyBySteps, Run: run, Less: atLR("", lr),
+			top = append(top, report.Panel{Title: fmt.Sprintf("(a) Test accuracy, lr %v", lr), Show: report.AccuracyQuartilesBySteps, Run: run, Less: atLR("", lr),
 				Arms: []string{atLR(plainForm, lr), atLR(bnForm, lr)}})
 			units = append(units, []report.Panel{
 				{Title: fmt.Sprintf("(b) Unit %d, without, lr %v", p.Unit, lr), Show: report.UnitBySteps, Run: run, Less: atLR("", lr), Arms: []string{atLR(plainForm, lr)}},

@@ -18,7 +18,7 @@ func TestWrongUsage(t *testing.T) {
 		args string // --out is added to commands that have it
 		want string // part of the message
 	}{
-		{"trian", `unknown command "trian" (did you mean "train"?): driftless has audit, compare, data, drift, env, eval, licences, norms, probes, report, train`},
+		{"trian", `unknown command "trian" (did you mean "train"?): driftless has audit, compare, data, drift, env, eval, licences, norms, paper, probes, report, table, train`},
 		{"version", `unknown command "version": driftless has`},
 		{"help trian", `unknown command "trian" (did you mean "train"?)`},
 		{"data fecth mnist", `unknown command "fecth" (did you mean "fetch"?): driftless data has fetch`},

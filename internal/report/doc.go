@@ -24,6 +24,12 @@
 // run is a run with one arm. Open and Read give a run back from its directory, also
 // from one whose process was killed.
 //
+// # Documents
+//
+// Document is what an experiment of several runs found: paragraphs, tables and figures, printed
+// as Markdown, for a terminal, or as a page of its own. Figure is a picture of charts in rows
+// and columns with joint axes.
+//
 // # Promises
 //
 // A directory that holds anything is refused (ErrNotEmpty) and nothing in it is

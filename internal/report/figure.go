@@ -32,12 +32,11 @@ type Quantity int
 // The quantities. Those by quartiles have the median over seeds with a band from the first to
 // the third quartile, the others the mean with a band that holds every seed.
 const (
-	AccuracyBySteps            Quantity = iota
-	LossBySteps                         // logarithmic
-	BiasBySteps                         // rms of the largest layer, logarithmic
-	UnitBySteps                         // percentiles of one unit's input, of the first seed
-	AccuracyQuartilesBySteps            // the error on a logarithmic scale
-	AccuracyQuartilesBySeconds          // the same, over a logarithmic axis of seconds
+	LossBySteps                Quantity = iota // logarithmic
+	BiasBySteps                                // rms of the largest layer, logarithmic
+	UnitBySteps                                // percentiles of one unit's input, of the first seed
+	AccuracyQuartilesBySteps                   // the error on a logarithmic scale
+	AccuracyQuartilesBySeconds                 // the same, over a logarithmic axis of seconds
 )
 
 // panel returns the chart.
@@ -56,8 +55,6 @@ func (p *Panel) panel() panel {
 	points := pointsByArm(&run)
 	var out panel
 	switch p.Show {
-	case AccuracyBySteps:
-		out = accuracyBySteps.panel(&run, points)
 	case LossBySteps:
 		out = lossBySteps.panel(&run, points)
 	case BiasBySteps:
@@ -196,8 +193,6 @@ func (q Quantity) join(ps []panel) {
 
 func (q Quantity) yAxis(lo, hi float64) axis {
 	switch q {
-	case AccuracyBySteps:
-		return accuracyBySteps.yAxis(lo, hi)
 	case LossBySteps, BiasBySteps:
 		return logAxis(lo, hi)
 	case UnitBySteps:
