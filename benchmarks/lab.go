@@ -100,11 +100,10 @@ func (l *lab) read(ctx context.Context, t *training, r int, p *report.Point) err
 	if err := l.load(t.session, r); err != nil {
 		return err
 	}
-	m := &moment{lab: l, ctx: ctx, along: map[along]*probe.View{}, mixed: map[int]*probe.View{}}
+	m := newMoment(ctx, l, p.Step)
 	for _, q := range append(slices.Clone(t.points[r]), *p) {
 		m.past = append(m.past, probe.Past{Step: q.Step, BiasRMS: q.BiasRMS})
 	}
-	m.step = p.Step
 	if err := m.begin(); err != nil {
 		return err
 	}

@@ -32,6 +32,11 @@ type along struct {
 	refreshed bool
 }
 
+// newMoment looks at what the lab holds of a replica after so many steps.
+func newMoment(ctx context.Context, l *lab, step int) *moment {
+	return &moment{lab: l, ctx: ctx, step: step, along: map[along]*probe.View{}, mixed: map[int]*probe.View{}}
+}
+
 // begin takes the step that comes next, without what runs after it.
 func (m *moment) begin() (err error) {
 	if m.before, err = m.save(); err != nil {
