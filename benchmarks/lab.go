@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"driftless/benchmarks/probe"
 	"driftless/engine/device"
@@ -245,7 +246,7 @@ func (c Config) instruments() []report.Instrument {
 	instruments, _ := probe.Parse(c.Probes)
 	var out []report.Instrument
 	for _, in := range instruments {
-		r := report.Instrument{Title: in.Title, About: in.About}
+		r := report.Instrument{Title: strings.ToUpper(in.Title[:1]) + in.Title[1:], About: in.About}
 		if in.Paper != "" {
 			r.Title += " (" + in.Paper + ")"
 		}
