@@ -23,6 +23,9 @@ const labRows = percentileRows
 // the largest number that a look at stale statistics does.
 const advanceSteps, staleSteps = 10, 100
 
+// labCopies is about how many copies of a network's weights a lab holds, as numbers in float32.
+const labCopies = 60
+
 // lab is an arm's laboratory: a session of its own in float64, on the CPU, in which a replica
 // of a training, copied, goes on as far as the instruments want to see. The training's session
 // is only read.

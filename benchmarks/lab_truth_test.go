@@ -111,10 +111,10 @@ func TestLabAgreesWithItself(t *testing.T) {
 		now, held, landed := must(m.Now())(t), must(m.Held())(t), must(m.Landed())(t)
 		lr := m.arm.LR
 		for name, c := range map[string]struct{ got, want *probe.View }{
-			"along 0, held":       {must(m.Along(0, false))(t), now},
-			"along lr, held":      {must(m.Along(lr, false))(t), held},
-			"along lr, landed":    {must(m.Along(lr, true))(t), landed},
-			"mixed of no layer":   {must(m.Mixed(0))(t), must(m.Along(0, true))(t)},
+			"along 0, held":       {must(m.along(0, false))(t), now},
+			"along lr, held":      {must(m.along(lr, false))(t), held},
+			"along lr, landed":    {must(m.along(lr, true))(t), landed},
+			"mixed of no layer":   {must(m.Mixed(0))(t), must(m.along(0, true))(t)},
 			"mixed of all layers": {must(m.Mixed(len(m.net.Hidden) + 1))(t), landed},
 		} {
 			if !close64(c.got.Loss, c.want.Loss, 1e-12) {
