@@ -219,7 +219,11 @@ const maxValues = 1 << 29
 func (c Config) fitsMemory(arms int) error {
 	net := c.network(square28, &norm.None{})
 	values := net.Weights() + c.Batch*net.Units()
-	if n := float64(values) * float64(arms) * float64(c.Seeds); n > maxValues {
+	n := float64(values) * float64(arms) * float64(c.Seeds)
+	if len(c.Probes) > 0 {
+		n += labCopies * float64(net.Weights()) * float64(arms)
+	}
+	if n > maxValues {
 		return usage("%d arms with %d seeds of a net %s with batch %d need %.2g numbers in memory, more than the limit of %.2g: take fewer or smaller ones",
 			arms, c.Seeds, net, c.Batch, n, float64(maxValues))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"driftless/benchmarks/probe"
 	"driftless/engine/device"
@@ -21,6 +22,9 @@ const labRows = percentileRows
 // advanceSteps is the number of steps that the accounting of drift goes over, and staleSteps
 // the largest number that a look at stale statistics does.
 const advanceSteps, staleSteps = 10, 100
+
+// labCopies is about how many copies of a network's weights a lab holds, as numbers in float32.
+const labCopies = 60
 
 // lab is an arm's laboratory: a session of its own in float64, on the CPU, in which a replica
 // of a training, copied, goes on as far as the instruments want to see. The training's session
@@ -100,11 +104,10 @@ func (l *lab) read(ctx context.Context, t *training, r int, p *report.Point) err
 	if err := l.load(t.session, r); err != nil {
 		return err
 	}
-	m := &moment{lab: l, ctx: ctx, along: map[along]*probe.View{}, mixed: map[int]*probe.View{}}
+	m := newMoment(ctx, l, p.Step)
 	for _, q := range append(slices.Clone(t.points[r]), *p) {
 		m.past = append(m.past, probe.Past{Step: q.Step, BiasRMS: q.BiasRMS})
 	}
-	m.step = p.Step
 	if err := m.begin(); err != nil {
 		return err
 	}
@@ -246,7 +249,7 @@ func (c Config) instruments() []report.Instrument {
 	instruments, _ := probe.Parse(c.Probes)
 	var out []report.Instrument
 	for _, in := range instruments {
-		r := report.Instrument{Title: in.Title, About: in.About}
+		r := report.Instrument{Title: strings.ToUpper(in.Title[:1]) + in.Title[1:], About: in.About}
 		if in.Paper != "" {
 			r.Title += " (" + in.Paper + ")"
 		}

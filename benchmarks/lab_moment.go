@@ -21,15 +21,14 @@ type moment struct {
 	before, after snapshot // the step
 	now           *probe.View
 	held, landed  *probe.View
-	along         map[along]*probe.View
-	mixed         map[int]*probe.View
+	walks         map[bool][]probe.Stop // refreshed or not
 	rows          [2][]probe.Layer
 	failed        error // of the step
 }
 
-type along struct {
-	a         float64
-	refreshed bool
+// newMoment looks at what the lab holds of a replica after so many steps.
+func newMoment(ctx context.Context, l *lab, step int) *moment {
+	return &moment{lab: l, ctx: ctx, step: step, walks: map[bool][]probe.Stop{}}
 }
 
 // begin takes the step that comes next, without what runs after it.
@@ -138,15 +137,23 @@ func (m *moment) Landed() (v *probe.View, err error) {
 	return m.landed, err
 }
 
-// Along implements probe.Lab.
-func (m *moment) Along(a float64, refreshed bool) (*probe.View, error) {
+// Walk implements probe.Lab.
+func (m *moment) Walk(refreshed bool) ([]probe.Stop, error) {
 	if m.failed != nil {
 		return nil, m.failed
 	}
-	key := along{a, refreshed}
-	if m.along[key] != nil {
-		return m.along[key], nil
+	if m.walks[refreshed] == nil {
+		stops, err := probe.Walk(m.now, m.arm.LR, func(a float64) (*probe.View, error) { return m.along(a, refreshed) })
+		if err != nil {
+			return nil, err
+		}
+		m.walks[refreshed] = stops
 	}
+	return m.walks[refreshed], nil
+}
+
+// along is the network at the parameters of Now minus a times their gradients.
+func (m *moment) along(a float64, refreshed bool) (*probe.View, error) {
 	params := snapshot{}
 	for i, name := range m.params {
 		v := make([]float64, len(m.before[name]))
@@ -155,12 +162,7 @@ func (m *moment) Along(a float64, refreshed bool) (*probe.View, error) {
 		}
 		params[name] = v
 	}
-	v, err := m.look(params, refreshed, false)
-	if err != nil {
-		return nil, err
-	}
-	m.along[key] = v
-	return v, nil
+	return m.look(params, refreshed, false)
 }
 
 // Mixed implements probe.Lab.
@@ -168,21 +170,13 @@ func (m *moment) Mixed(layer int) (*probe.View, error) {
 	if m.failed != nil {
 		return nil, m.failed
 	}
-	if m.mixed[layer] != nil {
-		return m.mixed[layer], nil
-	}
 	params := m.trained(m.before)
 	for i, name := range m.params {
 		if m.layerOf[i] < layer {
 			params[name] = m.after[name]
 		}
 	}
-	v, err := m.look(params, true, false)
-	if err != nil {
-		return nil, err
-	}
-	m.mixed[layer] = v
-	return v, nil
+	return m.look(params, true, false)
 }
 
 // Rows implements probe.Lab.

@@ -5,7 +5,7 @@ import "math"
 func init() {
 	Register(Instrument{Name: "angular-update", Title: "angle by which a step turns the weights",
 		About:   "The angle between a unit's weights before a step and after it, in radians, the median over a layer's units. Behind a normalization that takes the scale out only the direction of the weights is learned.",
-		Columns: []Column{{Key: "angular_update", Title: "angle of a step, rad, median unit", Layer: true, Log: true}},
+		Columns: []Column{{Key: "angular_update", Title: "angle of a step, rad", Layer: true, Log: true}},
 		Measure: func(lab Lab) (Values, error) {
 			now, err := lab.Now()
 			if err != nil {

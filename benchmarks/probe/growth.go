@@ -4,7 +4,7 @@ import "math"
 
 func init() {
 	Register(Instrument{Name: "growth", Title: "exponent of the biases' growth",
-		About:   "The slope of log |b| (rms) over log t, by least squares, over the last half of the evaluations so far. About 1: a force that stays. About ½: one that shrinks as the scale grows, or chance. 0: no growth. It needs 4 evaluations in that half.",
+		About:   "The slope of log |b| (rms) over log t, by least squares, over the last half of the evaluations so far. About 1: a force that stays. About ½: one that shrinks as the scale grows, or chance. 0: no growth. Of biases that are rounding, as behind batch norm, it says nothing. It needs 4 evaluations in that half.",
 		Columns: []Column{{Key: "growth_exponent", Title: "growth exponent of |b|", Layer: true}},
 		Measure: func(lab Lab) (Values, error) {
 			past := lab.Past()

@@ -18,13 +18,13 @@ type Lab interface {
 	Held() (*View, error)
 	Landed() (*View, error)
 
-	// Along is the network, on the same batch, at the parameters of Now minus a times their
-	// gradients; refreshed as Landed is, or with the statistics that the step uses. What a
-	// refresh moves into parameters is left out.
-	Along(a float64, refreshed bool) (*View, error)
+	// Walk is the way from Now along its gradient, on the same batch; with statistics
+	// refreshed at every stop as Landed is, or with those that the step uses. What a refresh
+	// moves into parameters is left out.
+	Walk(refreshed bool) ([]Stop, error)
 
 	// Mixed is the network, on the same batch, with the parameters of the layers before one
-	// as they are after the step, the others as before; refreshed as Along is.
+	// as they are after the step, the others as before; refreshed as Walk is.
 	Mixed(layer int) (*View, error)
 
 	// Rows is what evaluation makes of the first rows of the test set, before the step and

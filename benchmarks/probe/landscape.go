@@ -48,10 +48,6 @@ const held = "_held"
 // walked measures along the gradient, with statistics refreshed at every point, and for a
 // naive arm with those held that its gradient takes for constants.
 func walked(lab Lab, key string, f func(into Values, key string, stops []Stop)) (Values, error) {
-	now, err := lab.Now()
-	if err != nil {
-		return nil, err
-	}
 	out := Values{}
 	for _, way := range []struct {
 		key       string
@@ -60,7 +56,7 @@ func walked(lab Lab, key string, f func(into Values, key string, stops []Stop)) 
 		if !way.refreshed && !lab.Arm().Naive {
 			continue
 		}
-		stops, err := Walk(now, lab.Arm().LR, func(a float64) (*View, error) { return lab.Along(a, way.refreshed) })
+		stops, err := lab.Walk(way.refreshed)
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,7 @@
 package probe
 
 func init() {
-	Register(Instrument{Name: "smoothness", Title: "effective β-smoothness", Paper: "Santurkar et al. 2018",
+	Register(Instrument{Name: "smoothness", Title: "effective β-smoothness of the loss", Paper: "Santurkar et al. 2018",
 		About: "The largest ‖g' − g‖ over the distance ‖a·g‖ to the point, g' being the gradient" + alongText + " Low: a landscape that is smooth on the scale of a step. Others divide by a alone; this divides by the distance.",
 		Columns: []Column{{Key: "smoothness", Title: "effective smoothness", Log: true},
 			{Key: "smoothness" + held, Title: "the same, statistics held", Log: true}},

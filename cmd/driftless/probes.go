@@ -41,7 +41,7 @@ metrics.jsonl it fills.`,
 }
 
 // probeColumn is the width of the instruments' names and keys.
-const probeColumn = 28
+const probeColumn = 32
 
 func listProbes(b *strings.Builder) {
 	for _, name := range probe.Names() {
