@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"driftless/internal/report"
 )
 
 // matrix makes a matrix of rows.
@@ -52,8 +54,8 @@ func TestByHand(t *testing.T) {
 		"wasted, extremes": {[]float64{WastedGradient(matrix([]float64{2}, []float64{2}, []float64{2}), matrix([]float64{1}, []float64{0}, []float64{-1})),
 			WastedGradient(matrix([]float64{1}, []float64{-2}, []float64{1}), matrix([]float64{1}, []float64{0}, []float64{-1})),
 			WastedGradient(matrix([]float64{1}, []float64{-1}), matrix([]float64{7}, []float64{7}))}, []float64{1, 0, 0}},
-		"growth ½ of √t, 1 of 3t, none of three points": {[]float64{GrowthExponent([]float64{0, 1, 4, 16, 64}, b4), GrowthExponent([]float64{1, 2, 3, 4}, []float64{3, 6, 9, 12}),
-			GrowthExponent([]float64{0, 1, 2, 3}, []float64{1, 1, 1, 1})}, []float64{0.5, 1, nan}},
+		"growth ½ of √t, 1 of 3t, none of two points": {[]float64{report.GrowthExponent([]float64{0, 1, 4, 16, 64}, b4), report.GrowthExponent([]float64{1, 2, 3, 4}, []float64{3, 6, 9, 12}),
+			report.GrowthExponent([]float64{0, 1, 2}, []float64{1, 1, 1})}, []float64{0.5, 1, nan}},
 		"13 multipliers":  {[]float64{float64(len(Multipliers())), Multipliers()[0], Multipliers()[1], Multipliers()[12]}, []float64{13, 0.5, 0.8, 4.1}},
 		"smoothness: 2/1": {[]float64{Smoothness(stops)}, []float64{2}},
 		// Across: g (3, 4), h (4, 3): apart √2, cosine 24/25.
