@@ -220,28 +220,11 @@ func (l *lab) run(ctx context.Context, p *program.Program, n int) error {
 	return probe.ErrNotFinite
 }
 
-// matrix reads a state as rows of units: of a tensor [rows, units, …] the axes after the second
-// are rows as well.
+// matrix reads a state, whose columns are units.
 func (l *lab) matrix(name string) (probe.Matrix, error) {
 	st := l.layout.Lookup(name)
-	v := make([]float64, st.Len())
-	if err := l.session.Read(name, 0, v); err != nil {
-		return probe.Matrix{}, err
-	}
-	if len(st.Shape) < 3 {
-		return probe.Matrix{Rows: st.Rows, Cols: st.Cols, Data: v}, nil
-	}
-	n, units := st.Shape[0], st.Shape[1]
-	inner := len(v) / (n * units)
-	m := probe.Matrix{Rows: n * inner, Cols: units, Data: make([]float64, len(v))}
-	for i := range n {
-		for j := range units {
-			for k := range inner {
-				m.Data[(i*inner+k)*units+j] = v[(i*units+j)*inner+k]
-			}
-		}
-	}
-	return m, nil
+	m := probe.Matrix{Rows: st.Rows, Cols: st.Cols, Data: make([]float64, st.Len())}
+	return m, l.session.Read(name, 0, m.Data)
 }
 
 // instruments are those of the configuration, which is valid, as reports have them.

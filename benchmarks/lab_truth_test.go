@@ -132,6 +132,22 @@ func TestLabAgreesWithItself(t *testing.T) {
 	}
 }
 
+// Statistics are refreshed in the lab whether or not the training's turn to do so has come,
+// and held where they are to be held.
+func TestLabRefreshesAtAnyStep(t *testing.T) {
+	m, _ := inLab(t, quick("center:naive:interval=3"), 4)
+	held, landed := must(m.Held())(t), must(m.Landed())(t)
+	for i := range held.Layers {
+		for j := range held.Layers[i].Bias {
+			stale, _ := meanAndSD(held.Layers[i].Normalized.Column(j))
+			fresh, _ := meanAndSD(landed.Layers[i].Normalized.Column(j))
+			if math.Abs(fresh) > 1e-15 || math.Abs(stale) < 1e-8 {
+				t.Errorf("layer %d, unit %d: the mean is %v, and %v with fresh statistics", i+1, j, stale, fresh)
+			}
+		}
+	}
+}
+
 func difference(a, b []float64) (d float64) {
 	for i := range a {
 		d = max(d, math.Abs(a[i]-b[i]))

@@ -3,6 +3,7 @@ package report
 import (
 	"html/template"
 	"math"
+	"slices"
 )
 
 // Instrument is what looked into a training besides its evaluations.
@@ -34,17 +35,18 @@ type instrumentData struct {
 	Charts       []template.HTML
 }
 
-// drawInstruments draws the panels of each instrument, without those that hold nothing.
+// drawInstruments draws the panels of each instrument, without columns that hold nothing.
 func drawInstruments(run *Run, points [][]Point) []instrumentData {
 	var out []instrumentData
 	for _, in := range run.Instruments {
 		d := instrumentData{Title: in.Title, About: in.About}
 		for _, c := range in.Columns {
 			panels := c.panels(run, points)
+			if !slices.ContainsFunc(panels, func(p panel) bool { return !p.empty }) {
+				continue
+			}
 			for i := range panels {
-				if !panels[i].empty {
-					d.Charts = append(d.Charts, panels[i].svg())
-				}
+				d.Charts = append(d.Charts, panels[i].svg())
 			}
 		}
 		if d.Charts == nil {
