@@ -52,6 +52,7 @@ func TestValidateRefuses(t *testing.T) {
 		"alpha": func(c *Config) { c.Settings = map[string]string{"stats": "ema", "alpha": "NaN"} }, "alpha 0": func(c *Config) { c.Norms[0] = "center:naive:stats=ema:alpha=0" },
 		"eps": func(c *Config) { c.Norms[0] = "batchnorm:eps=NaN" }, "interval": func(c *Config) { c.Settings = map[string]string{"interval": "-1"} },
 		"grad": func(c *Config) { c.Grad = "x" }, "arm's lr": func(c *Config) { c.Norms[0] = "none:lr=0" }, "arm's key": func(c *Config) { c.Norms[0] = "none:eps=1" }, "no layer": func(c *Config) { c.Hidden = nil }, "layer": func(c *Config) { c.Hidden[0] = 0 },
+		"net": func(c *Config) { c.Hidden, c.Net = nil, "x" }, "net and hidden": func(c *Config) { c.Net = "lenet" },
 		"wide": func(c *Config) { c.Hidden[0] = math.MaxInt }, "deep": func(c *Config) { c.Hidden = slices.Repeat([]int{10000}, 40) },
 		"memory": func(c *Config) { c.Hidden, c.Seeds = []int{4000, 4000}, 1000 }, "activation": func(c *Config) { c.Activation = "x" },
 		"init-sd": func(c *Config) { c.InitSD = nan }, "optimizer": func(c *Config) { c.Optimizer = "x" }, "lr": func(c *Config) { c.LR = nan },

@@ -49,13 +49,20 @@ func (c *Conv) pooling(m Image, width int) conv.Window {
 // gives returns the images that the layer makes of others.
 func (c *Conv) gives(m Image, width int) (Image, error) {
 	w := c.window(m)
+	if c.Kernel > min(m.Height, m.Width)+2*c.Padding {
+		return Image{}, fmt.Errorf("takes %v of them in windows of %d×%d with a padding of %d", m, c.Kernel, c.Kernel, c.Padding)
+	}
 	if err := w.Check(); err != nil {
-		return Image{}, err
+		return Image{}, fmt.Errorf("has windows of %w", err)
 	}
 	if c.Pool != 0 {
+		down, across := w.Out()
+		if c.Pool > min(down, across) {
+			return Image{}, fmt.Errorf("pools %d×%d of their %d×%d positions", c.Pool, c.Pool, down, across)
+		}
 		w = c.pooling(m, width)
 		if err := w.Check(); err != nil {
-			return Image{}, fmt.Errorf("pooling: %w", err)
+			return Image{}, fmt.Errorf("pools windows of %w", err)
 		}
 	}
 	down, across := w.Out()
@@ -117,7 +124,7 @@ func (n *Network) images() ([]Image, error) {
 	for i, l := range n.Hidden[:convs] {
 		m, err := l.Conv.gives(out[i], l.Width)
 		if err != nil {
-			return nil, fmt.Errorf("images of %v are too small for layer conv%d: %w", n.Image, i+1, err)
+			return nil, fmt.Errorf("images of %v do not do for layer conv%d, which %w: use larger images or fewer and smaller layers", n.Image, i+1, err)
 		}
 		out = append(out, m)
 	}

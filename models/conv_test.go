@@ -103,12 +103,12 @@ func TestConvolutionsRun(t *testing.T) {
 // TestConvolutionsRefused: what cannot be, in one sentence that names the layer.
 func TestConvolutionsRefused(t *testing.T) {
 	for want, change := range map[string]func(m *models.Network){
-		"raiko links every layer":            func(m *models.Network) { m.Norm = norm.Must("raiko") },
-		"too small for layer conv2":          func(m *models.Network) { m.Hidden[1].Conv.Kernel = 5 },
-		"too small for layer conv1: pooling": func(m *models.Network) { m.Hidden[0].Conv.Pool = 6 },
-		"after a fully connected layer":      func(m *models.Network) { m.Hidden[0].Conv = nil },
-		"have 40 numbers":                    func(m *models.Network) { m.Inputs = 41 },
-		"padding of 9":                       func(m *models.Network) { m.Hidden[0].Conv.Padding = 9 },
+		"raiko links every layer": func(m *models.Network) { m.Norm = norm.Must("raiko") },
+		"do not do for layer conv2, which takes 2×2×6 of them in windows of 5×5 with a padding of 0": func(m *models.Network) { m.Hidden[1].Conv.Kernel, m.Hidden[1].Conv.Padding = 5, 0 },
+		"do not do for layer conv1, which pools 6×6 of their 5×4 positions":                          func(m *models.Network) { m.Hidden[0].Conv.Pool = 6 },
+		"after a fully connected layer": func(m *models.Network) { m.Hidden[0].Conv = nil },
+		"have 40 numbers":               func(m *models.Network) { m.Inputs = 41 },
+		"padding of 9":                  func(m *models.Network) { m.Hidden[0].Conv.Padding = 9 },
 	} {
 		m := convolving(norm.Must("none"), "relu", false, program.Float32)
 		change(m)
@@ -117,7 +117,7 @@ func TestConvolutionsRefused(t *testing.T) {
 		}
 	}
 	m := &models.Network{Inputs: 9 * 9, Image: models.Image{Height: 9, Width: 9, Channels: 1}, Classes: 10, Norm: norm.Must("none"), Hidden: models.LeNet("relu", false)}
-	if err := m.Validate(); err == nil || !strings.Contains(err.Error(), "images of 9×9 are too small for layer conv2") {
+	if err := m.Validate(); err == nil || !strings.Contains(err.Error(), "images of 9×9 do not do for layer conv2") {
 		t.Error(err)
 	}
 }

@@ -126,7 +126,7 @@ func TestFlags(t *testing.T) {
 		check  bool
 		ok     bool
 	}{
-		{"", 5, "paper wide", true, true},
+		{"", 5, "paper wide lenet", true, true},
 		{"-quick", 1, "paper", false, true},
 		{"-quick -rounds 2 -nets wide", 2, "wide", false, true},
 		{"-nets narrow", 0, "", false, false},

@@ -1,6 +1,10 @@
 package conv
 
-import "driftless/kernels"
+import (
+	"unsafe"
+
+	"driftless/kernels"
+)
 
 // Patches copies what windows see: row r of y [m,d] holds the d numbers from on of window
 // first+r, whose numbers are ordered by row, column and channel of the window. x are images,
@@ -51,6 +55,12 @@ func copyRow[T kernels.Float](w Window, src []T, ldx, left, lo, hi, n int, to []
 		} else {
 			clear(dst[:a])
 			clear(dst[b:])
+			if ldx == w.Channels {
+				for j, v := range src[at+a : at+b] {
+					dst[a+j] = v
+				}
+				a = b
+			}
 			for j := a; j < b; j++ {
 				dst[j] = src[(at+j)/w.Channels*ldx+(at+j)%w.Channels]
 			}
@@ -59,34 +69,31 @@ func copyRow[T kernels.Float](w Window, src []T, ldx, left, lo, hi, n int, to []
 	}
 }
 
-// copyRuns copies m runs of so many numbers, which begin step numbers apart in src.
+// copyRuns copies m runs of so many numbers, which begin step numbers apart in src. Short ones
+// go in words of 8 bytes, of which the last two may overlap: for more a call of the runtime
+// costs less.
 func copyRuns[T kernels.Float](m, size int, src []T, step int, dst []T, ldy int) {
-	switch {
-	case size < 4:
-		for i := range m {
-			d := dst[i*ldy:][:size]
-			for j, v := range src[i*step:][:len(d)] {
-				d[j] = v
-			}
-		}
-	case size <= 8: // two stretches, which may overlap
-		for i := range m {
-			d, s := dst[i*ldy:][:size], src[i*step:][:size]
-			a, b := *(*[4]T)(s), *(*[4]T)(s[size-4:])
-			*(*[4]T)(d), *(*[4]T)(d[size-4:]) = a, b
-		}
-	case size <= 64:
-		for i := range m {
-			d, s := dst[i*ldy:][:size], src[i*step:][:size]
-			for j := 4; j < size; j += 4 {
-				*(*[4]T)(d[j-4:]) = *(*[4]T)(s[j-4:])
-			}
-			*(*[4]T)(d[size-4:]) = *(*[4]T)(s[size-4:])
-		}
-	default:
+	src, dst = src[:(m-1)*step+size], dst[:(m-1)*ldy+size] // which is all that the pointers reach
+	word := int(unsafe.Sizeof(src[0]))
+	if n := size * word; n < 8 || n > 256 {
 		for i := range m {
 			copy(dst[i*ldy:][:size], src[i*step:])
 		}
+		return
+	}
+	s, d := unsafe.Pointer(unsafe.SliceData(src)), unsafe.Pointer(unsafe.SliceData(dst))
+	from, to, last := step*word, ldy*word, size*word-8
+	for i := range m {
+		a, b := unsafe.Add(s, i*from), unsafe.Add(d, i*to)
+		j := 0
+		for ; j+24 <= last; j += 32 {
+			w, x, y, z := *(*uint64)(unsafe.Add(a, j)), *(*uint64)(unsafe.Add(a, j+8)), *(*uint64)(unsafe.Add(a, j+16)), *(*uint64)(unsafe.Add(a, j+24))
+			*(*uint64)(unsafe.Add(b, j)), *(*uint64)(unsafe.Add(b, j+8)), *(*uint64)(unsafe.Add(b, j+16)), *(*uint64)(unsafe.Add(b, j+24)) = w, x, y, z
+		}
+		for ; j < last; j += 8 {
+			*(*uint64)(unsafe.Add(b, j)) = *(*uint64)(unsafe.Add(a, j))
+		}
+		*(*uint64)(unsafe.Add(b, last)) = *(*uint64)(unsafe.Add(a, last))
 	}
 }
 

@@ -15,22 +15,28 @@ import (
 // no padding.
 func MaxPool[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T, ldy int) {
 	w.checkPool(first, m, len(x), ldx, len(y), ldy)
-	for r := range m {
+	_, across := w.Out()
+	square := w.KernelHeight == 2 && w.KernelWidth == 2
+	for r := 0; r < m; {
 		image, top, left := w.at(first + r)
-		best := y[r*ldy:][:w.Channels]
-		at := x[((image*w.Height+top)*w.Width+left)*ldx:]
-		if w.KernelHeight == 2 && w.KernelWidth == 2 {
-			a, b := at[:len(best)], at[ldx:][:len(best)]
-			c, d := at[w.Width*ldx:][:len(best)], at[(w.Width+1)*ldx:][:len(best)]
-			for i, v := range a {
-				best[i] = max(v, b[i], c[i], d[i])
+		n := min(m-r, across-(first+r)%across) // windows side by side
+		at := ((image*w.Height+top)*w.Width + left) * ldx
+		for end := r + n; r < end; r++ {
+			best, from := y[r*ldy:][:w.Channels], x[at:]
+			at += w.Stride * ldx
+			if square {
+				a, b := from[:len(best)], from[ldx:][:len(best)]
+				c, d := from[w.Width*ldx:][:len(best)], from[(w.Width+1)*ldx:][:len(best)]
+				for i, v := range a {
+					best[i] = max(max(v, b[i]), max(c[i], d[i]))
+				}
+				continue
 			}
-			continue
-		}
-		copy(best, at)
-		for i := range w.KernelHeight * w.KernelWidth {
-			for c, v := range at[(i/w.KernelWidth*w.Width+i%w.KernelWidth)*ldx:][:len(best)] {
-				best[c] = max(best[c], v)
+			copy(best, from)
+			for i := range w.KernelHeight * w.KernelWidth {
+				for c, v := range from[(i/w.KernelWidth*w.Width+i%w.KernelWidth)*ldx:][:len(best)] {
+					best[c] = max(best[c], v)
+				}
 			}
 		}
 	}
@@ -79,39 +85,44 @@ func MaxPoolGrad[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T,
 func maxPoolGrad2(w Window, first, m int, x []float32, ldx int, y []float32, ldy int, g []float32, ldg int, dx []float32, lddx int) {
 	down, across := w.Out()
 	next := w.Width * ldx
-	for r := range m {
-		image, p := (first+r)/w.Positions(), (first+r)%w.Positions()
-		i, j := p/w.Width, p%w.Width
-		to := dx[r*lddx:][:w.Channels]
-		if i/2 >= down || j/2 >= across {
-			clear(to)
-			continue
-		}
-		at := (image*down+i/2)*across + j/2
-		best, up := y[at*ldy:][:len(to)], g[at*ldg:][:len(to)]
-		quad := x[((image*w.Height+i&^1)*w.Width+j&^1)*ldx:]
-		a, b := quad[:len(to)], quad[ldx:][:len(to)]
-		c, d := quad[next:][:len(to)], quad[next+ldx:][:len(to)]
-		which := i&1<<1 | j&1
-		for k, v := range best {
-			place := 3
-			if c[k] == v {
-				place = 2
+	for r := 0; r < m; {
+		row, left := (first+r)/w.Width, (first+r)%w.Width
+		n := min(m-r, w.Width-left) // positions side by side
+		image, i := row/w.Height, row%w.Height
+		top := (image*w.Height + i&^1) * w.Width
+		window := (image*down + i/2) * across
+		for j := left; j < left+n; j++ {
+			to := dx[r*lddx:][:w.Channels]
+			r++
+			if i/2 >= down || j/2 >= across {
+				clear(to)
+				continue
 			}
-			if b[k] == v {
-				place = 1
+			best, up := y[(window+j/2)*ldy:][:len(to)], g[(window+j/2)*ldg:][:len(to)]
+			quad := x[(top+j&^1)*ldx:]
+			a, b := quad[:len(to)], quad[ldx:][:len(to)]
+			c, d := quad[next:][:len(to)], quad[next+ldx:][:len(to)]
+			which := i&1<<1 | j&1
+			for k, v := range best {
+				place := 3
+				if c[k] == v {
+					place = 2
+				}
+				if b[k] == v {
+					place = 1
+				}
+				if a[k] == v {
+					place = 0
+				}
+				if v != v {
+					place = firstNaN(a[k], b[k], c[k], d[k])
+				}
+				u := math.Float32bits(up[k] + 0) // as a sum from +0
+				if place != which {
+					u = 0
+				}
+				to[k] = math.Float32frombits(u)
 			}
-			if a[k] == v {
-				place = 0
-			}
-			if v != v {
-				place = firstNaN(a[k], b[k], c[k], d[k])
-			}
-			u := math.Float32bits(up[k] + 0) // as a sum from +0
-			if place != which {
-				u = 0
-			}
-			to[k] = math.Float32frombits(u)
 		}
 	}
 }
