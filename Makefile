@@ -20,7 +20,7 @@ demo: build ## get MNIST, run the worked example, compare eight arms
 	echo "== the worked example (driftless drift)"; $(BIN) drift && \
 	echo "== eight arms on $$data (driftless compare)" && $(BIN) compare --preset demo --data $$data
 
-results: needs-go ## the README's and RESULTS.md's tables and figures, from committed result files
+results: needs-go ## make RESULTS.md and the README's tables anew
 	$(GO) run ./cmd/results
 
 test: needs-go ## all tests that need only Go

@@ -195,7 +195,11 @@ func (p *Preset) configs(part *Part) []benchmarks.Config {
 	if part.Choose == nil {
 		return []benchmarks.Config{part.config(part.crossed(part.LRs))}
 	}
-	return []benchmarks.Config{part.grid(), part.config(part.crossed(part.Choose.LRs[:1]))}
+	out := []benchmarks.Config{part.config(part.crossed(part.Choose.LRs[:1]))}
+	for _, a := range part.arms() {
+		out = append(out, part.grid(a))
+	}
+	return out
 }
 
 // arms lists the part's arms, as norm.Parse reads them.
@@ -210,13 +214,15 @@ func (p *Part) arms() []string {
 	return out
 }
 
-// crossed returns every arm at every learning rate.
-func (p *Part) crossed(lrs []float64) []string {
+// crossed returns every one of the part's arms at every learning rate.
+func (p *Part) crossed(lrs []float64) []string { return crossed(p.arms(), lrs) }
+
+func crossed(arms []string, lrs []float64) []string {
 	if len(lrs) == 0 {
-		return p.arms()
+		return arms
 	}
 	var out []string
-	for _, a := range p.arms() {
+	for _, a := range arms {
 		for _, lr := range lrs {
 			out = append(out, atLR(a, lr))
 		}
@@ -236,10 +242,10 @@ func (p *Part) config(arms []string) benchmarks.Config {
 	return c
 }
 
-// grid returns the configuration that learning rates are chosen by: every arm at every rate of
+// grid returns the configuration that an arm's learning rate is chosen by: it at every rate of
 // the grid, evaluated at its end.
-func (p *Part) grid() benchmarks.Config {
-	c := p.config(p.crossed(p.Choose.LRs))
+func (p *Part) grid(arm string) benchmarks.Config {
+	c := p.config(crossed([]string{arm}, p.Choose.LRs))
 	c.Steps, c.EvalEvery, c.Seed, c.Seeds, c.Untimed = p.Choose.Steps, p.Choose.Steps, p.Choose.Seed, p.Choose.Seeds, true
 	return c
 }

@@ -11,7 +11,6 @@ import (
 	"driftless/benchmarks"
 	"driftless/engine/device"
 	"driftless/internal/dataset"
-	"driftless/internal/report"
 )
 
 // Hooks is what a run of a preset calls.
@@ -107,9 +106,8 @@ func (p *Part) title() string {
 }
 
 // choose trains every arm at every learning rate of the grid on the training images that are
-// not held out, and returns the choice of each arm.
+// not held out, one arm after another, and returns the choice of each.
 func (p *Part) choose(ctx context.Context, set *dataset.Set, dev device.Device, h Hooks) (map[string]*Chosen, error) {
-	c := p.grid()
 	// The same share of a smaller set, such as the synthetic one.
 	n := p.Choose.HoldOut
 	if set.Train.N <= 2*n {
@@ -119,35 +117,23 @@ func (p *Part) choose(ctx context.Context, set *dataset.Set, dev device.Device, 
 	if err != nil {
 		return nil, err
 	}
-	e, err := benchmarks.New(ctx, c, held, dev)
-	if err != nil {
-		return nil, err
-	}
-	ended := map[string]bool{}
-	o := benchmarks.Observer{Evaluated: func(run *report.Run, arm string, step int, fresh []report.Point) {
-		if ended[arm] || step != c.Steps && len(fresh) > 0 {
-			return
+	out, arms := map[string]*Chosen{}, p.arms()
+	for i, arm := range arms {
+		c := p.grid(arm)
+		e, err := benchmarks.New(ctx, c, held, dev)
+		if err != nil {
+			return nil, err
 		}
-		ended[arm] = true
-		text := arm + ": diverged"
-		if len(fresh) > 0 {
-			text = fmt.Sprintf("%s: %.2f %% of the images held out", arm, 100*meanAccuracy(fresh))
+		if err := e.Compare(ctx, benchmarks.Observer{}); err != nil {
+			return nil, err
 		}
-		h.Choosing(p, len(ended), len(run.Arms), text)
-	}}
-	if err := e.Compare(ctx, o); err != nil {
-		return nil, err
-	}
-	out := map[string]*Chosen{}
-	for _, a := range e.Run.Arms {
-		form := formOf(a.Name)
-		if out[form] == nil {
-			out[form] = &Chosen{HeldOut: n, Steps: c.Steps, Seeds: a.Seeds}
+		ch := &Chosen{HeldOut: n, Steps: c.Steps, Seeds: e.Run.Arms[0].Seeds}
+		for _, a := range e.Run.Arms {
+			ch.Grid = append(ch.Grid, GridPoint{LR: a.LR, Accuracy: round4(a.TestAccuracy.Mean)})
 		}
-		out[form].Grid = append(out[form].Grid, GridPoint{LR: a.LR, Accuracy: round4(a.TestAccuracy.Mean)})
-	}
-	for _, ch := range out {
 		ch.pick()
+		out[arm] = ch
+		h.Choosing(p, i+1, len(arms), fmt.Sprintf("%s: lr %v", arm, ch.LR))
 	}
 	return out, nil
 }
@@ -163,12 +149,4 @@ func (c *Chosen) pick() {
 			best, c.LR = a, g.LR
 		}
 	}
-}
-
-func meanAccuracy(ps []report.Point) float64 {
-	sum := 0.0
-	for _, p := range ps {
-		sum += p.TestAccuracy
-	}
-	return sum / float64(len(ps))
 }

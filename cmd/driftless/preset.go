@@ -128,7 +128,8 @@ func runPreset(cmd *cobra.Command, name string, l *look, t *terminal) error {
 		return runErr
 	}
 	if len(res.Parts) == 0 {
-		return cmp.Or(runErr, errors.New("nothing ran"))
+		fmt.Fprintln(t.err, "no part has begun: no results are kept")
+		return runErr
 	}
 	doc, err := writeExperiment(dir, res)
 	if err != nil {
@@ -160,7 +161,7 @@ func (x *presetRun) load(name string) (*dataset.Set, error) {
 }
 
 func (x *presetRun) choosing(part *presets.Part, done, all int, text string) {
-	fmt.Fprintf(x.t.err, "%s: choosing learning rates %d/%d: %s\n", part.Name, done, all, text)
+	fmt.Fprintf(x.t.err, "%s: choosing learning rates, %d of %d: %s\n", part.Name, done, all, text)
 }
 
 // part gives a part's run a directory of its own in the preset's.
