@@ -120,11 +120,11 @@ def comma_list(s):
     return s.split(",")
 
 
-def parse(impls):
-    """Parses the command line. impls are the peer's, in the order of running."""
+def parse(impls, nets):
+    """Parses the command line. impls and nets are the peer's, in the order of running."""
     cpus = len(processors())
     p = argparse.ArgumentParser(description="Times training steps of a peer. Lists are separated by commas.")
-    p.add_argument("--nets", type=comma_list, default=list(NETS), help="paper, wide, lenet")
+    p.add_argument("--nets", type=comma_list, default=nets, help=", ".join(nets))
     p.add_argument("--norms", type=comma_list, default=["none", "batchnorm"], help="none, batchnorm")
     p.add_argument("--impls", type=comma_list, default=impls, help=", ".join(impls))
     p.add_argument("--threads", type=comma_list, default=sorted({"1", str(cpus)}), help="thread counts")
@@ -134,7 +134,7 @@ def parse(impls):
     p.add_argument("--check", action="store_true", help="time nothing: check that every way of running trains, alike")
     p.add_argument("--worker", help=argparse.SUPPRESS)  # a Worker as JSON, in the processes that run things
     a = p.parse_args()
-    for what, got, known in (("net", a.nets, NETS), ("norm", a.norms, ("none", "batchnorm")), ("impl", a.impls, impls)):
+    for what, got, known in (("net", a.nets, nets), ("norm", a.norms, ("none", "batchnorm")), ("impl", a.impls, impls)):
         for g in got:
             if g not in known:
                 p.error(f"unknown {what} {g}: choose from {', '.join(known)}")
@@ -163,13 +163,13 @@ def processors():
     return list(range(os.cpu_count() or 1))
 
 
-def start(impls, pin):
-    """Returns the arguments and the Worker in a process that runs things.
+def start(impls, pin, nets=tuple(NETS)):
+    """Returns the arguments and the Worker in a process that runs things, for nets that the peer has.
 
     In the process that the user started it starts those and exits. With pin a
     process with n threads runs on n processors only.
     """
-    args = parse(impls)
+    args = parse(impls, list(nets))
     if args.worker:
         w = Worker(**json.loads(args.worker))
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # end without a traceback

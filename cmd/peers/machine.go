@@ -13,13 +13,16 @@ import (
 )
 
 // A peer is a framework that is timed by a script of this folder.
-type peer struct{ name, module, script, version string }
+type peer struct {
+	name, module, script, version string
+	without                       string // a network that the script does not have, "" if it has all
+}
 
 // installed returns the peers that the interpreter has.
 func installed(ctx context.Context, python string, stderr io.Writer) (found []peer) {
 	for _, p := range []peer{
 		{name: "pytorch", module: "torch", script: "pytorch.py"},
-		{name: "jax", module: "jax", script: "jax_peer.py"},
+		{name: "jax", module: "jax", script: "jax_peer.py", without: "lenet"},
 	} {
 		var b bytes.Buffer
 		if err := execute(ctx, "", &b, python, "-c", "import importlib.metadata as m; print(m.version('"+p.module+"'))"); err != nil {

@@ -205,6 +205,9 @@ func jobsOf(net string, o options, binary, benchmarks, here string, peers []peer
 		jobs = append(jobs, ours("driftless", "BenchmarkCompare", "net="+net, "replicas=.*", norms, "input=.*", "impl=driftless"))
 	}
 	for _, p := range peers {
+		if p.without == net {
+			continue
+		}
 		args := []string{o.python, p.script, "--nets", net, "--benchtime", fmt.Sprint(o.benchtime.Seconds())}
 		if dir, ok := mnist(); ok {
 			args = append(args, "--mnist", dir)
