@@ -109,11 +109,11 @@ func verdict(c Cell, xs []float64) (difference, text string, ok bool) {
 	for _, x := range c.Accuracy {
 		for _, y := range xs {
 			if math.Abs(x-y) <= agrees+1e-9 {
-				return difference, "one of our seeds is", false
+				return difference, "one of our seeds is within", false
 			}
 		}
 		if slices.Min(xs) <= x && x <= slices.Max(xs) {
-			return difference, "in our seeds' range", false
+			return difference, "among our seeds", false
 		}
 	}
 	return difference, "**differs**", false
