@@ -232,12 +232,9 @@ func (c Config) instruments() []report.Instrument {
 	instruments, _ := probe.Parse(c.Probes)
 	var out []report.Instrument
 	for _, in := range instruments {
-		r := report.Instrument{Title: strings.ToUpper(in.Title[:1]) + in.Title[1:], About: in.About}
+		r := report.Instrument{Title: strings.ToUpper(in.Title[:1]) + in.Title[1:], About: in.About, Columns: in.Columns}
 		if in.Paper != "" {
 			r.Title += " (" + in.Paper + ")"
-		}
-		for _, col := range in.Columns {
-			r.Columns = append(r.Columns, report.Column(col))
 		}
 		out = append(out, r)
 	}

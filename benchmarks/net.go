@@ -1,8 +1,6 @@
 package benchmarks
 
 import (
-	"cmp"
-	"strconv"
 	"strings"
 
 	"driftless/engine/program"
@@ -29,15 +27,6 @@ func imageOf(s dataset.Split) models.Image {
 	return models.Image{Height: s.Rows, Width: s.Cols, Channels: 1}
 }
 
-// short shortens a text that a message quotes.
-func short(s string) string {
-	const most = 60
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return s
-}
-
 // layers returns the hidden layers of the network for images, or a *UsageError.
 func (c Config) layers(m models.Image) ([]models.Layer, error) {
 	switch list, cnn := strings.CutPrefix(c.Net, netCNN); {
@@ -48,36 +37,24 @@ func (c Config) layers(m models.Image) ([]models.Layer, error) {
 	case c.Net == netLeNet, c.Net == netLeNetAverage:
 		return models.LeNet(c.Activation, c.Net == netLeNetAverage), nil
 	case cnn:
-		channels, bad := numbers(list, ",")
-		if bad != "" {
-			return nil, usage("--net %q: %q is not a positive number of channels; give some such as cnn:32,64", short(c.Net), short(bad))
+		channels, bad, ok := Sizes(list, ",")
+		if !ok {
+			return nil, usage("--net %q: %q is not a positive number of channels; give some such as cnn:32,64", Short(c.Net), Short(bad))
 		}
 		return models.CNN(c.Activation, channels...), nil
 	}
-	sizes, bad := numbers(c.Net, "-")
+	sizes, _, ok := Sizes(c.Net, "-")
 	switch {
-	case bad != "":
-		return nil, usage("--net %q is none: give lenet, lenet:average, channels such as cnn:32,64 or layer sizes such as %s", short(c.Net), DefaultNet)
+	case !ok:
+		return nil, usage("--net %q is none: give lenet, lenet:average, channels such as cnn:32,64 or layer sizes such as %s", Short(c.Net), DefaultNet)
 	case len(sizes) < 3:
 		return nil, usage("--net %s has no hidden layer: give sizes such as %s", c.Net, DefaultNet)
 	case sizes[0] != m.Height*m.Width*m.Channels:
-		return nil, usage("--net %s takes %d inputs, and the images have %d pixels", short(c.Net), sizes[0], m.Height*m.Width*m.Channels)
+		return nil, usage("--net %s takes %d inputs, and the images have %d pixels", Short(c.Net), sizes[0], m.Height*m.Width*m.Channels)
 	case sizes[len(sizes)-1] != classes:
-		return nil, usage("--net %s gives %d classes, and the data have %d", short(c.Net), sizes[len(sizes)-1], classes)
+		return nil, usage("--net %s gives %d classes, and the data have %d", Short(c.Net), sizes[len(sizes)-1], classes)
 	}
 	return models.MLP{Hidden: sizes[1 : len(sizes)-1], Activation: c.Activation}.Network().Hidden, nil
-}
-
-// numbers reads positive numbers, or returns the first part that is none.
-func numbers(list, separator string) (out []int, bad string) {
-	for _, part := range strings.Split(list, separator) {
-		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil || n < 1 {
-			return nil, cmp.Or(part, " ")
-		}
-		out = append(out, n)
-	}
-	return out, ""
 }
 
 // network returns the network that an arm with this normalization trains on images; a wrong

@@ -245,4 +245,4 @@ func thousands(n int) string {
 	return s
 }
 
-func number2(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+func exact(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

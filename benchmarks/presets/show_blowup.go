@@ -31,7 +31,7 @@ func showBlowup(_ *Preset, r *Results, d *report.Document) {
 			Caption: "At the end, mean ± standard deviation over seeds. Largest bias: of any unit, median over seeds. Growth exponents: of the rms bias of each hidden layer, input side first, the slope of its logarithm against that of the step over the last half, median over seeds: 1 is linear growth, 0.5 that of diffusion or of a force that falls as the scale grows. Chance loss is 2.30. " + p.conditions(r)}
 		for j := range p.Arms {
 			a := &p.Arms[j]
-			row := []string{a.Form(), number2(a.LR)}
+			row := []string{a.Form(), exact(a.LR)}
 			if a.diverged() == len(a.Seeds) && len(a.Seeds) > 0 {
 				row = append(row, fmt.Sprintf("diverged by step %s", thousands(lastDivergence(a))), "—", "—", "—")
 			} else {

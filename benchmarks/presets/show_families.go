@@ -75,7 +75,7 @@ func (p *PartResult) toTarget(r *Results, target float64) report.Table {
 				continue
 			}
 			steps, n := a.stepsTo(target)
-			row := []string{a.Form(), a.Class, number2(a.LR), fmt.Sprintf("%d of %d", n, len(a.Seeds))}
+			row := []string{a.Form(), a.Class, exact(a.LR), fmt.Sprintf("%d of %d", n, len(a.Seeds))}
 			row = append(row, quartiles(steps, 1), quartiles(steps, a.SecondsPerStep), quartiles(steps, a.FlopsPerStep/1e9))
 			end := slices.Sorted(slices.Values(a.accuracyAt(a.last())))
 			text := "—"
@@ -130,7 +130,7 @@ func (p *PartResult) rates() report.Table {
 		if t.Head == nil {
 			t.Head = []string{"method"}
 			for _, g := range a.Chosen.Grid {
-				t.Head = append(t.Head, "lr "+number2(g.LR))
+				t.Head = append(t.Head, "lr "+exact(g.LR))
 			}
 			t.Caption = fmt.Sprintf("Accuracy in per cent on %s training images that were held out, after %s steps, mean of %d seeds; bold: chosen. ∅: a seed diverged.",
 				thousands(a.Chosen.HeldOut), thousands(a.Chosen.Steps), len(a.Chosen.Seeds))

@@ -35,7 +35,7 @@ func showPaper(pre *Preset, r *Results, d *report.Document) {
 		for _, lr := range p.lrs() {
 			for _, form := range []string{plainForm, bnForm} {
 				if a := p.arm(form, lr); a != nil {
-					row := []string{number2(lr), form}
+					row := []string{exact(lr), form}
 					for _, c := range pre.Checkpoints {
 						row = append(row, spread(a.accuracyAt(c), 100, 2))
 					}

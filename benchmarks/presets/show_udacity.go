@@ -35,7 +35,7 @@ func showUdacity(pre *Preset, r *Results, d *report.Document) {
 			for _, step := range pre.Checkpoints {
 				k := slices.IndexFunc(theirs, func(c Cell) bool { return c.Norm == a.Norm && c.LR == a.LR && c.Steps == step })
 				xs := a.compared(step)
-				row := []string{a.Norm, number2(a.LR), thousands(step), "not in theirs", oursText(xs), "", ""}
+				row := []string{a.Norm, exact(a.LR), thousands(step), "not in theirs", oursText(xs), "", ""}
 				if len(xs) == 0 {
 					row[4] = "not run"
 				}

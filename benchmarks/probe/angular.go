@@ -38,5 +38,5 @@ func AngularUpdate(v, w Matrix) float64 {
 		}
 		angles[j] = 2 * math.Atan2(math.Sqrt(apart), math.Sqrt(along))
 	}
-	return Quantile(angles, 0.5)
+	return quantile(angles, 0.5)
 }

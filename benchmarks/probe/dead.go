@@ -24,7 +24,7 @@ func init() {
 func Dead(before Matrix) float64 {
 	n := 0
 	for j := range before.Cols {
-		if !(Quantile(before.Column(j), 1) > 0) {
+		if !(quantile(before.Column(j), 1) > 0) {
 			n++
 		}
 	}

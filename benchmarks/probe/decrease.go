@@ -6,15 +6,7 @@ func init() {
 			"As the learning rate goes to 0 it goes to 1, unless the gradient is not that of the loss as it lands.",
 		Columns: []Column{{Key: "decrease_ratio", Title: "realized / predicted decrease"}},
 		Measure: func(lab Lab) (Values, error) {
-			now, err := lab.Now()
-			if err != nil {
-				return nil, err
-			}
-			held, err := lab.Held()
-			if err != nil {
-				return nil, err
-			}
-			landed, err := lab.Landed()
+			now, held, landed, err := landing(lab)
 			if err != nil {
 				return nil, err
 			}

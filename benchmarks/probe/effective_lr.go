@@ -21,5 +21,5 @@ func EffectiveLR(lr float64, w Matrix) float64 {
 	for j, n := range rates {
 		rates[j] = lr / math.Pow(n, 2)
 	}
-	return Quantile(rates, 0.5)
+	return quantile(rates, 0.5)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"driftless/internal/report"
 	"driftless/models/norm"
 )
 
@@ -23,30 +24,10 @@ type Instrument struct {
 }
 
 // Column is one quantity of an instrument.
-type Column struct {
-	Key   string // in metrics.jsonl
-	Title string // of its panels, with the unit
-	Layer bool   // a number for each layer; else one for the network
-	Band  bool   // with a lower and an upper value
-	Log   bool   // a logarithmic axis suits it
-}
+type Column = report.Column
 
 // Values are lists of numbers by key.
 type Values map[string][]float64
-
-// Suffixes of the keys of a band's edges.
-const (
-	Low  = "_lo"
-	High = "_hi"
-)
-
-// Keys returns the keys of a column's lists.
-func (c Column) Keys() []string {
-	if c.Band {
-		return []string{c.Key, c.Key + Low, c.Key + High}
-	}
-	return []string{c.Key}
-}
 
 var registry = map[string]Instrument{}
 

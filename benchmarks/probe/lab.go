@@ -45,6 +45,18 @@ type Lab interface {
 	Accuracy() (batch, running float64, err error)
 }
 
+// landing shows a step before it, as the gradient saw it, and as it lands.
+func landing(lab Lab) (now, held, landed *View, err error) {
+	if now, err = lab.Now(); err != nil {
+		return nil, nil, nil, err
+	}
+	if held, err = lab.Held(); err != nil {
+		return nil, nil, nil, err
+	}
+	landed, err = lab.Landed()
+	return now, held, landed, err
+}
+
 // Arm is what instruments know of what is trained.
 type Arm struct {
 	LR     float64

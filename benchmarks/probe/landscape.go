@@ -73,7 +73,7 @@ func span(stops []Stop, f func(s Stop) float64) (lo, mid, hi float64) {
 			return x[i], x[i], x[i]
 		}
 	}
-	return Quantile(x, 0), Quantile(x, 0.5), Quantile(x, 1)
+	return quantile(x, 0), quantile(x, 0.5), quantile(x, 1)
 }
 
 const alongText = " at 13 points along the gradient of the step's batch, 0.5 to 4.1 times the learning rate far, statistics refreshed at each; of a naive arm also with statistics held, as its gradient sees it."

@@ -17,7 +17,7 @@ func init() {
 				"weight_frobenius": each(now.Layers, func(l Layer) float64 { return length(l.Weight.Data) })}
 			bands(out, "weight_norm", now.Layers, func(l Layer) (lo, mid, hi float64) {
 				norms := unitNorms(l.Weight)
-				return Quantile(norms, 0.05), Quantile(norms, 0.5), Quantile(norms, 0.95)
+				return quantile(norms, 0.05), quantile(norms, 0.5), quantile(norms, 0.95)
 			})
 			return out, nil
 		}})

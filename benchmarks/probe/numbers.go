@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"driftless/internal/report"
 	"driftless/kernels/eigen"
 )
 
@@ -26,23 +27,13 @@ func bands(into Values, key string, layers []Layer, f func(l Layer) (lo, mid, hi
 
 func (v Values) addBand(key string, lo, mid, hi float64) {
 	v[key] = append(v[key], mid)
-	v[key+Low] = append(v[key+Low], lo)
-	v[key+High] = append(v[key+High], hi)
+	v[key+report.BandLow] = append(v[key+report.BandLow], lo)
+	v[key+report.BandHigh] = append(v[key+report.BandHigh], hi)
 }
 
-// Quantile interpolates linearly at position q(n−1) of the sorted values, as numpy's default;
-// NaN of none.
-func Quantile(values []float64, q float64) float64 {
-	if len(values) == 0 {
-		return math.NaN()
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	at := q * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
-	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+// quantile is report.Quantile of values in any order.
+func quantile(values []float64, q float64) float64 {
+	return report.Quantile(slices.Sorted(slices.Values(values)), q)
 }
 
 func dot(x, y []float64) (s float64) {

@@ -36,7 +36,7 @@ func TestByHand(t *testing.T) {
 	stops := []Stop{{Loss: 3, Change: 2, Distance: 1}, {Loss: 1, Change: 3, Distance: 2}, {Loss: 2, Change: 1, Distance: 4}}
 	b4 := []float64{0, 2, 4, 8, 16} // at t = 0, 1, 4, 16, 64
 	for name, c := range map[string]struct{ got, want []float64 }{
-		"quantile at 0.15·3 = 0.45 of the way from 1 to 2": {[]float64{Quantile([]float64{4, 1, 3, 2}, 0.15)}, []float64{1.45}},
+		"quantile at 0.15·3 = 0.45 of the way from 1 to 2": {[]float64{quantile([]float64{4, 1, 3, 2}, 0.15)}, []float64{1.45}},
 		"norms of units":                         {unitNorms(w), []float64{5, 1}},
 		"effective lr: 0.5/25 and 0.5/1, median": {[]float64{EffectiveLR(0.5, w)}, []float64{0.26}},
 		"angle: π/2 and π/4, median":             {[]float64{AngularUpdate(w, turned)}, []float64{3 * math.Pi / 8}},

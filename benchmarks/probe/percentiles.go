@@ -27,5 +27,5 @@ func init() {
 
 func percentiles(l Layer) (lo, mid, hi float64) {
 	x := l.Before.Column(min(unit, l.Before.Cols-1))
-	return Quantile(x, 0.15), Quantile(x, 0.5), Quantile(x, 0.85)
+	return quantile(x, 0.15), quantile(x, 0.5), quantile(x, 0.85)
 }

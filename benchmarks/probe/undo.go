@@ -6,15 +6,7 @@ func init() {
 			"0: the step lands as the gradient saw it. 1: the refresh takes all of it out again. Below 0: the refresh adds to it.",
 		Columns: []Column{{Key: "undo_ratio", Title: "undo ratio", Layer: true}},
 		Measure: func(lab Lab) (Values, error) {
-			now, err := lab.Now()
-			if err != nil {
-				return nil, err
-			}
-			held, err := lab.Held()
-			if err != nil {
-				return nil, err
-			}
-			landed, err := lab.Landed()
+			now, held, landed, err := landing(lab)
 			if err != nil {
 				return nil, err
 			}

@@ -190,9 +190,9 @@ func summarize(w io.Writer, run report.Run, files string) error {
 	if note += "; of the layers, the largest."; survivors {
 		note += " *: of the seeds that did not diverge."
 	}
-	fmt.Fprintf(&b, "%s\n", wrap(note, 80))
+	fmt.Fprintf(&b, "%s\n", report.Wrap(note, 80))
 	for _, a := range run.Arms {
-		fmt.Fprintf(&b, "\n%s\n", wrap(a.Name+": "+a.Finding, 80))
+		fmt.Fprintf(&b, "\n%s\n", report.Wrap(a.Name+": "+a.Finding, 80))
 	}
 	fmt.Fprintf(&b, "\n%s", files)
 	_, err := io.WriteString(w, b.String())
@@ -210,25 +210,4 @@ func spread(s report.Stat, digits int) string {
 		return fmt.Sprintf("%.*f", digits, s.Mean)
 	}
 	return fmt.Sprintf("%.*f ± %.*f", digits, s.Mean, digits, s.Std)
-}
-
-// wrap breaks text into lines of at most width characters.
-func wrap(text string, width int) string {
-	var b strings.Builder
-	n := 0
-	for _, word := range strings.Fields(text) {
-		l := len([]rune(word))
-		switch {
-		case n == 0:
-		case n+1+l > width:
-			b.WriteByte('\n')
-			n = 0
-		default:
-			b.WriteByte(' ')
-			n++
-		}
-		b.WriteString(word)
-		n += l
-	}
-	return b.String()
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strconv"
 	"strings"
 
 	"driftless/benchmarks"
@@ -176,13 +175,14 @@ func (s *settings) resolve() error {
 	}
 	s.Net, s.Hidden = s.net, nil
 	if s.flags.Changed("hidden") {
-		var err error
 		if s.flags.Changed("net") {
 			return wrong("--net and --hidden both say what the network is: give one of them")
 		}
 		s.Net = ""
-		if s.Hidden, err = sizes(s.hidden); err != nil {
-			return err
+		var bad string
+		var ok bool
+		if s.Hidden, bad, ok = benchmarks.Sizes(s.hidden, ","); !ok {
+			return wrong("--hidden %q: %q is not a positive layer size; give sizes such as 100,100,100", benchmarks.Short(s.hidden), benchmarks.Short(bad))
 		}
 	}
 	if s.Grad != "naive" && s.Grad != "graph" {
@@ -193,28 +193,6 @@ func (s *settings) resolve() error {
 
 func wrong(format string, args ...any) error {
 	return &benchmarks.UsageError{Err: fmt.Errorf(format, args...)}
-}
-
-// sizes reads "100,100,100".
-func sizes(list string) ([]int, error) {
-	var out []int
-	for _, part := range strings.Split(list, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil || n < 1 {
-			return nil, wrong("--hidden %q: %q is not a positive layer size; give sizes such as 100,100,100", cut(list), cut(part))
-		}
-		out = append(out, n)
-	}
-	return out, nil
-}
-
-// cut shortens a text that a message quotes.
-func cut(s string) string {
-	const most = 60
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return s
 }
 
 // loadData reads a data set from the data directory, or draws the synthetic one.

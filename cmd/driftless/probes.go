@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"driftless/benchmarks/probe"
+	"driftless/internal/report"
 
 	"github.com/spf13/cobra"
 )
@@ -70,7 +71,7 @@ func describeProbe(b *strings.Builder, name string) error {
 			what += ", of each layer"
 		}
 		if c.Band {
-			what += "; its edges with " + probe.Low + " and " + probe.High
+			what += "; its edges with " + report.BandLow + " and " + report.BandHigh
 		}
 		hang(b, probeColumn, "  "+c.Key, what)
 	}

@@ -89,12 +89,21 @@ func documents(folder string) (map[string]*report.Document, error) {
 	return docs, nil
 }
 
+// commands are the presets as RESULTS.md has them, each with what runs it.
+var commands = []struct{ preset, command string }{
+	{"families", "driftless compare --preset families"},
+	{"blowup", "driftless compare --preset blowup"},
+	{"paper", "driftless paper"},
+	{"udacity", "driftless table udacity"},
+	{"demo", "driftless compare --preset demo"},
+}
+
 // order lists the documents as RESULTS.md has them.
 func order(docs map[string]*report.Document) []string {
 	var out []string
-	for _, n := range []string{"families", "blowup", "paper", "udacity", "demo"} {
-		if docs[n] != nil {
-			out = append(out, n)
+	for _, c := range commands {
+		if docs[c.preset] != nil {
+			out = append(out, c.preset)
 		}
 	}
 	return out
@@ -107,18 +116,16 @@ Every table and figure here is made by ` + "`make results`" + ` from the files i
 Tables say under which seeds, steps, device and commit their numbers came about. One command runs
 an experiment anew:
 
-    driftless compare --preset families
-    driftless compare --preset blowup
-    driftless paper
-    driftless table udacity
-    driftless compare --preset demo
-
 `
 
 // texts returns the files of the repository that hold results, by path.
 func texts(root string, docs map[string]*report.Document) (map[string]string, error) {
 	var b strings.Builder
 	b.WriteString(preamble)
+	for _, c := range commands {
+		fmt.Fprintf(&b, "    %s\n", c.command)
+	}
+	b.WriteByte('\n')
 	for _, n := range order(docs) {
 		b.WriteString(docs[n].Markdown(2, "pictures/"))
 	}

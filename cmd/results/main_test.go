@@ -3,9 +3,11 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"driftless/benchmarks/presets"
 	"driftless/internal/report"
 )
 
@@ -28,6 +30,18 @@ func TestResultsAreCurrent(t *testing.T) {
 	}
 	for _, path := range missing(root, docs) {
 		t.Errorf("%s is missing: run make results", path)
+	}
+}
+
+// Every preset has its place in RESULTS.md.
+func TestEveryPresetIsShown(t *testing.T) {
+	var shown []string
+	for _, c := range commands {
+		shown = append(shown, c.preset)
+	}
+	slices.Sort(shown)
+	if want := presets.Names(); !slices.Equal(shown, want) {
+		t.Errorf("%q are shown, and there are %q", shown, want)
 	}
 }
 

@@ -47,7 +47,7 @@ func (d *Document) Markdown(level int, folder string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\n\n", strings.Repeat("#", level), d.Title)
 	for _, p := range d.Lead {
-		fmt.Fprintf(&b, "%s\n\n", wrapped(p, 100))
+		fmt.Fprintf(&b, "%s\n\n", Wrap(p, 100))
 	}
 	for _, s := range d.Sections {
 		if s.Heading != "" {
@@ -62,12 +62,12 @@ func (d *Document) Markdown(level int, folder string) string {
 func (s *Section) Markdown(folder string) string {
 	var b strings.Builder
 	for _, p := range s.Paragraphs {
-		fmt.Fprintf(&b, "%s\n\n", wrapped(p, 100))
+		fmt.Fprintf(&b, "%s\n\n", Wrap(p, 100))
 	}
 	if f := s.Figure; f != nil {
 		fmt.Fprintf(&b, "![%s](%s%s)\n\n", f.Title, folder, f.File)
 		if f.Caption != "" {
-			fmt.Fprintf(&b, "*%s*\n\n", wrapped(f.Caption, 100))
+			fmt.Fprintf(&b, "*%s*\n\n", Wrap(f.Caption, 100))
 		}
 	}
 	if t := s.Table; len(t.Rows) > 0 {
@@ -79,11 +79,11 @@ func (s *Section) Markdown(folder string) string {
 		}
 		b.WriteByte('\n')
 		if t.Caption != "" {
-			fmt.Fprintf(&b, "%s\n\n", wrapped(t.Caption, 100))
+			fmt.Fprintf(&b, "%s\n\n", Wrap(t.Caption, 100))
 		}
 	}
 	for _, n := range s.Notes {
-		fmt.Fprintf(&b, "- %s\n", strings.ReplaceAll(wrapped(n, 98), "\n", "\n  "))
+		fmt.Fprintf(&b, "- %s\n", strings.ReplaceAll(Wrap(n, 98), "\n", "\n  "))
 	}
 	if len(s.Notes) > 0 {
 		b.WriteByte('\n')
@@ -94,25 +94,25 @@ func (s *Section) Markdown(folder string) string {
 // Text prints the document for a terminal of 80 columns; of its pictures only the captions.
 func (d *Document) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", wrapped(d.Title, 80))
+	fmt.Fprintf(&b, "%s\n", Wrap(d.Title, 80))
 	for _, p := range d.Lead {
-		fmt.Fprintf(&b, "\n%s\n", wrapped(p, 80))
+		fmt.Fprintf(&b, "\n%s\n", Wrap(p, 80))
 	}
 	for _, s := range d.Sections {
 		if s.Heading != "" {
 			fmt.Fprintf(&b, "\n== %s\n", s.Heading)
 		}
 		for _, p := range s.Paragraphs {
-			fmt.Fprintf(&b, "\n%s\n", wrapped(p, 80))
+			fmt.Fprintf(&b, "\n%s\n", Wrap(p, 80))
 		}
 		if len(s.Table.Rows) > 0 {
 			fmt.Fprintf(&b, "\n%s", s.Table.text())
 			if s.Table.Caption != "" {
-				fmt.Fprintf(&b, "%s\n", wrapped(s.Table.Caption, 80))
+				fmt.Fprintf(&b, "%s\n", Wrap(s.Table.Caption, 80))
 			}
 		}
 		for _, n := range s.Notes {
-			fmt.Fprintf(&b, "\n%s\n", strings.ReplaceAll(wrapped("- "+n, 78), "\n", "\n  "))
+			fmt.Fprintf(&b, "\n%s\n", strings.ReplaceAll(Wrap("- "+n, 78), "\n", "\n  "))
 		}
 	}
 	return b.String()
@@ -145,8 +145,8 @@ func (t *Table) text() string {
 	return b.String()
 }
 
-// wrapped breaks a text into lines of at most width characters.
-func wrapped(text string, width int) string {
+// Wrap breaks a text into lines of at most width characters.
+func Wrap(text string, width int) string {
 	var b strings.Builder
 	n := 0
 	for _, word := range strings.Fields(text) {

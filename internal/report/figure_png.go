@@ -90,12 +90,12 @@ func (f *Figure) head() []headerLine {
 	const columns = 145 // of small print
 	out := []headerLine{{oneLine(f.Title, 110), sans(pngTitleSize, imagefont.WeightBold, ink)}}
 	for _, l := range f.Lines {
-		for part := range strings.SplitSeq(wrapped(l, columns), "\n") {
+		for part := range strings.SplitSeq(Wrap(l, columns), "\n") {
 			out = append(out, headerLine{oneLine(part, columns), sans(pngTextSize, imagefont.WeightNormal, softInk)})
 		}
 	}
 	if f.Warning != "" {
-		for part := range strings.SplitSeq(wrapped(f.Warning, columns*2/3), "\n") {
+		for part := range strings.SplitSeq(Wrap(f.Warning, columns*2/3), "\n") {
 			out = append(out, headerLine{oneLine(part, columns), sans(pngTextSize, imagefont.WeightBold, alarm)})
 		}
 	}

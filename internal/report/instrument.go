@@ -16,8 +16,8 @@ type Instrument struct {
 // Column is a quantity of an instrument, of which Point.Probes has the numbers under its key;
 // of a band the edges under the keys BandLow and BandHigh give.
 type Column struct {
-	Key   string `json:"key"`
-	Title string `json:"title"`           // of its panels
+	Key   string `json:"key"`             // in metrics.jsonl
+	Title string `json:"title"`           // of its panels, with the unit
 	Layer bool   `json:"layer,omitempty"` // it has a number for each layer
 	Band  bool   `json:"band,omitempty"`
 	Log   bool   `json:"log,omitempty"` // drawn on a logarithmic axis
@@ -28,6 +28,14 @@ const (
 	BandLow  = "_lo"
 	BandHigh = "_hi"
 )
+
+// Keys returns the keys of a column's lists.
+func (c Column) Keys() []string {
+	if c.Band {
+		return []string{c.Key, c.Key + BandLow, c.Key + BandHigh}
+	}
+	return []string{c.Key}
+}
 
 // instrumentData is an instrument's part of the page.
 type instrumentData struct {
