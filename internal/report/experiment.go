@@ -16,8 +16,8 @@ var experimentPage = template.Must(template.New("experiment").Parse(experimentTe
 type sectionData struct {
 	Section
 	Rows    [][]cellData
-	Figures []chartData
-	Legends [][]legendData
+	Charts  [][]template.HTML // in the figure's rows
+	Legends []legendData      // one, or one a column
 }
 
 type cellData struct {
@@ -25,9 +25,12 @@ type cellData struct {
 	Bold bool
 }
 
-type chartData struct{ SVG template.HTML }
-
 type legendData struct {
+	Title string // of the column's charts, "" where they differ or there is one legend
+	Keys  []keyData
+}
+
+type keyData struct {
 	Name         string
 	Colour, Dash int
 }
@@ -52,18 +55,23 @@ func (d *Document) HTML() ([]byte, error) {
 		if s.Figure != nil {
 			panels := s.Figure.panels()
 			for _, row := range panels {
+				var charts []template.HTML
 				for i := range row {
-					sd.Figures = append(sd.Figures, chartData{row[i].svg()})
+					charts = append(charts, row[i].svg())
 				}
+				sd.Charts = append(sd.Charts, charts)
 			}
 			columns := s.Figure.columnArms(panels)
 			if same(columns) && len(columns) > 1 {
 				columns = columns[:1]
 			}
-			for _, c := range columns {
-				var l []legendData
+			for i, c := range columns {
+				var l legendData
+				if len(columns) > 1 {
+					l.Title = columnTitle(panels, i)
+				}
 				for _, k := range c {
-					l = append(l, legendData{k.name, k.style.colour, k.style.dash})
+					l.Keys = append(l.Keys, keyData{k.name, k.style.colour, k.style.dash})
 				}
 				sd.Legends = append(sd.Legends, l)
 			}
@@ -75,4 +83,19 @@ func (d *Document) HTML() ([]byte, error) {
 		return nil, err
 	}
 	return bytes.Map(printable, bytes.ToValidUTF8(buf.Bytes(), []byte("\ufffd"))), nil
+}
+
+// columnTitle is the title that the charts of a column share, "" where they differ.
+func columnTitle(rows [][]panel, column int) string {
+	title := ""
+	for _, row := range rows {
+		switch {
+		case column >= len(row):
+		case title == "":
+			title = row[column].title
+		case title != row[column].title:
+			return ""
+		}
+	}
+	return title
 }
