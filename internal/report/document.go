@@ -108,7 +108,7 @@ func (d *Document) Text() string {
 		if len(s.Table.Rows) > 0 {
 			fmt.Fprintf(&b, "\n%s", s.Table.text())
 			if s.Table.Caption != "" {
-				fmt.Fprintf(&b, "%s\n", Wrap(s.Table.Caption, 80))
+				fmt.Fprintf(&b, "%s\n", Wrap(terminal(s.Table.Caption), 80))
 			}
 		}
 		for _, n := range s.Notes {
@@ -118,21 +118,25 @@ func (d *Document) Text() string {
 	return b.String()
 }
 
-// text prints the table in columns of equal width; what is marked bold there is plain.
+// terminal shows what Markdown marks as bold between single stars, and code as it is.
+func terminal(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "**", "*"), "`", "")
+}
+
+// text prints the table in columns of equal width.
 func (t *Table) text() string {
 	rows := append([][]string{t.Head}, t.Rows...)
 	widths := make([]int, len(t.Head))
-	plain := func(s string) string { return strings.ReplaceAll(s, "**", "") }
 	for _, r := range rows {
 		for i, c := range r {
-			widths[i] = max(widths[i], utf8.RuneCountInString(plain(c)))
+			widths[i] = max(widths[i], utf8.RuneCountInString(terminal(c)))
 		}
 	}
 	var b strings.Builder
 	for _, r := range rows {
 		var line strings.Builder
 		for i, c := range r {
-			c = plain(c)
+			c = terminal(c)
 			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c))
 			if i == 0 {
 				line.WriteString(c + pad)

@@ -43,12 +43,12 @@ func (d *Document) HTML() ([]byte, error) {
 		Sections []sectionData
 	}{Document: d, Style: template.CSS(styleText)}
 	for _, s := range d.Sections {
+		s.Table.Caption = unmarked(s.Table.Caption)
 		sd := sectionData{Section: s}
 		for _, r := range s.Table.Rows {
 			var cells []cellData
 			for _, c := range r {
-				plain := strings.ReplaceAll(c, "**", "")
-				cells = append(cells, cellData{plain, plain != c})
+				cells = append(cells, cellData{unmarked(c), strings.Contains(c, "**")})
 			}
 			sd.Rows = append(sd.Rows, cells)
 		}
@@ -99,3 +99,6 @@ func columnTitle(rows [][]panel, column int) string {
 	}
 	return title
 }
+
+// unmarked takes out what Markdown marks bold text and code with.
+func unmarked(s string) string { return strings.NewReplacer("**", "", "`", "").Replace(s) }
