@@ -10,7 +10,7 @@ func showArms(_ *Preset, r *Results, d *report.Document) {
 	for i := range r.Parts {
 		p := &r.Parts[i]
 		t := report.Table{Head: []string{"arm", "training loss", "test accuracy", "largest hidden bias"},
-			Caption: "Mean ± standard deviation over seeds, those that did not diverge. The bias: the largest of any hidden layer, mean over seeds; growing: by more than a fifth over the last half, and beyond the level of rounding; **bold**: statistics are constants for the gradient. " + p.conditions(r)}
+			Caption: "Mean ± standard deviation over seeds, those that did not diverge. The bias: the largest of any hidden layer, mean over seeds; growing: by more than a fifth over the last half, and beyond the level of rounding. " + p.conditions(r), Bold: "statistics are constants for the gradient"}
 		for j := range p.Arms {
 			a := &p.Arms[j]
 			name := a.Name

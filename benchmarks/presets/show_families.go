@@ -132,7 +132,8 @@ func (p *PartResult) rates() report.Table {
 			for _, g := range a.Chosen.Grid {
 				t.Head = append(t.Head, "lr "+exact(g.LR))
 			}
-			t.Caption = fmt.Sprintf("Accuracy in per cent on %s training images that were held out, after %s steps, mean of %d seeds; **bold**: chosen. ∅: a seed diverged.",
+			t.Bold = "chosen"
+			t.Caption = fmt.Sprintf("Accuracy in per cent on %s training images that were held out, after %s steps, mean of %d seeds. ∅: a seed diverged.",
 				thousands(a.Chosen.HeldOut), thousands(a.Chosen.Steps), len(a.Chosen.Seeds))
 		}
 		row := []string{a.Form()}

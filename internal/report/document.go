@@ -29,6 +29,7 @@ type Table struct {
 	Head    []string
 	Rows    [][]string
 	Caption string
+	Bold    string // what bold cells (between **) are; a terminal shows none
 }
 
 // Section returns the section of that name.
@@ -78,8 +79,8 @@ func (s *Section) Markdown(folder string) string {
 			row(r)
 		}
 		b.WriteByte('\n')
-		if t.Caption != "" {
-			fmt.Fprintf(&b, "%s\n\n", Wrap(t.Caption, 100))
+		if c := t.caption(); c != "" {
+			fmt.Fprintf(&b, "%s\n\n", Wrap(c, 100))
 		}
 	}
 	for _, n := range s.Notes {
@@ -108,7 +109,7 @@ func (d *Document) Text() string {
 		if len(s.Table.Rows) > 0 {
 			fmt.Fprintf(&b, "\n%s", s.Table.text())
 			if s.Table.Caption != "" {
-				fmt.Fprintf(&b, "%s\n", Wrap(terminal(s.Table.Caption), 80))
+				fmt.Fprintf(&b, "%s\n", Wrap(s.Table.Caption, 80))
 			}
 		}
 		for _, n := range s.Notes {
@@ -118,25 +119,31 @@ func (d *Document) Text() string {
 	return b.String()
 }
 
-// terminal shows what Markdown marks as bold between single stars, and code as it is.
-func terminal(s string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(s, "**", "*"), "`", "")
+// unmarked takes out what Markdown marks bold text and code with.
+func unmarked(s string) string { return strings.NewReplacer("**", "", "`", "").Replace(s) }
+
+// caption is what stands under the table where it can have bold cells.
+func (t *Table) caption() string {
+	if t.Bold == "" {
+		return t.Caption
+	}
+	return "Bold: " + t.Bold + ". " + t.Caption
 }
 
-// text prints the table in columns of equal width.
+// text prints the table in columns of equal width; what is marked bold there is plain.
 func (t *Table) text() string {
 	rows := append([][]string{t.Head}, t.Rows...)
 	widths := make([]int, len(t.Head))
 	for _, r := range rows {
 		for i, c := range r {
-			widths[i] = max(widths[i], utf8.RuneCountInString(terminal(c)))
+			widths[i] = max(widths[i], utf8.RuneCountInString(unmarked(c)))
 		}
 	}
 	var b strings.Builder
 	for _, r := range rows {
 		var line strings.Builder
 		for i, c := range r {
-			c = terminal(c)
+			c = unmarked(c)
 			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c))
 			if i == 0 {
 				line.WriteString(c + pad)

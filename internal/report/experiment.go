@@ -43,7 +43,7 @@ func (d *Document) HTML() ([]byte, error) {
 		Sections []sectionData
 	}{Document: d, Style: template.CSS(styleText)}
 	for _, s := range d.Sections {
-		s.Table.Caption = unmarked(s.Table.Caption)
+		s.Table.Caption = s.Table.caption()
 		sd := sectionData{Section: s}
 		for _, r := range s.Table.Rows {
 			var cells []cellData
@@ -99,6 +99,3 @@ func columnTitle(rows [][]panel, column int) string {
 	}
 	return title
 }
-
-// unmarked takes out what Markdown marks bold text and code with.
-func unmarked(s string) string { return strings.NewReplacer("**", "", "`", "").Replace(s) }
