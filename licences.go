@@ -1,5 +1,5 @@
 // Package driftless holds the licences that the binaries carry. The program is in
-// cmd/driftless.
+// package cli.
 package driftless
 
 import _ "embed"

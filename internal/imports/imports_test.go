@@ -15,14 +15,14 @@ import (
 )
 
 // layers are the top folders, from the one that may import all others down.
-var layers = []string{"cmd", "benchmarks", "models", "engine", "kernels"}
+var layers = []string{"cmd", "cli", "benchmarks", "models", "engine", "kernels"}
 
 // knownTo lists the packages that may know a module or package.
 var knownTo = map[string][]string{
 	"gorgonia.org/gorgonia": {"models", "models/norm", "engine", "engine/ops", "engine/program"},
 	"gorgonia.org/tensor":   {"models", "models/norm", "engine", "engine/ops", "engine/program"},
 	"gorgonia.org/cu":       {"engine/device/cuda", "internal/cuda"},
-	"driftless":             {"cmd/driftless"}, // the licences, at the root
+	"driftless":             {"cli"}, // the licences, at the root
 }
 
 // common is the one internal package that the other internal packages may import. It
@@ -119,7 +119,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		{pkg{ImportPath: "driftless/internal/atomicfile", Imports: []string{"driftless/internal/report", "driftless/engine"}}, 2},
 		{pkg{ImportPath: "driftless/internal/report", Imports: []string{"driftless/internal/dataset"}}, 1},
 		{pkg{ImportPath: "driftless/internal/cuda", Imports: []string{"driftless/internal/cuda/virtual", "driftless/internal/dataset"}}, 1},
-		{pkg{ImportPath: "driftless/cmd/driftless", Imports: []string{"gorgonia.org/gorgonia", "gorgonia.org/cu"}}, 2},
+		{pkg{ImportPath: "driftless/cli", Imports: []string{"gorgonia.org/gorgonia", "gorgonia.org/cu"}}, 2},
 		{pkg{ImportPath: "driftless/models", Imports: []string{"driftless"}}, 1},
 		{pkg{ImportPath: "driftless/engine/device/cpu", Imports: []string{"gorgonia.org/tensor", "driftless/models"}}, 2},
 	} {

@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"driftless/benchmarks"
+	"driftless/engine/optim"
+	"driftless/internal/dataset"
+	"driftless/models"
+	"driftless/models/norm"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// settings are the flags of the commands that train. The same names mean the
+// same everywhere.
+type settings struct {
+	benchmarks.Config
+	dataDir, out string
+	json, affine bool
+	plan         bool
+	net, hidden  string
+	norm, norms  string
+	probes       string
+	flags        *pflag.FlagSet
+}
+
+// register declares the flags of the commands that train and report.
+func (s *settings) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	s.trained(cmd)
+	f.StringVar(&s.Optimizer, "optimizer", s.Optimizer, "sgd, momentum (0.9), adam or adamw (decay 0.01)")
+	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
+	deviceFlag(cmd, &s.Device)
+	probeFlag(cmd, &s.probes)
+	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
+	offer(cmd, "optimizer", optim.Names()...)
+}
+
+// trained declares the flags of what is trained, with their defaults.
+func (s *settings) trained(cmd *cobra.Command) {
+	f := cmd.Flags()
+	s.flags = f
+	dataFlags(cmd, &s.Data, &s.dataDir, s.Data)
+	f.BoolVar(&s.Binarize, "binarize", s.Binarize, "pixels above 127 are 1, others 0; off: pixel / 255")
+	f.StringVar(&s.Grad, "grad", s.Grad, "how the gradient treats statistics where an arm does not say: naive (constants) or graph")
+	f.BoolVar(&s.affine, "affine", false, "train gamma and beta after the normalization (default: the norm's)")
+	for _, k := range []setting{
+		{"stats", "source", "where naive statistics come from: batch, ema, sample or full (default batch)"},
+		{"alpha", "rate", "rate of ema statistics, in (0, 1] (default 0.1)"},
+		{"eps", "number", "added to the variance (default: the norm's)"},
+		{"interval", "steps", "steps between refreshes of naive statistics (default: the norm's)"},
+	} {
+		f.Var(settingFlag{k, s}, k.key, k.help)
+	}
+	f.StringVar(&s.net, "net", benchmarks.DefaultNet, "layer sizes, or lenet, lenet:average, or channels of convolutions such as cnn:32,64")
+	f.StringVar(&s.hidden, "hidden", "", "sizes of the hidden layers alone, such as 100,100,100, in place of --net")
+	f.StringVar(&s.Activation, "activation", s.Activation, "sigmoid, relu or tanh")
+	f.Float64Var(&s.InitSD, "init-sd", s.InitSD, "standard deviation of the initial weights")
+	f.Float64Var(&s.LR, "lr", s.LR, "learning rate")
+	f.IntVar(&s.Batch, "batch", s.Batch, "rows of a training batch")
+	f.IntVar(&s.Steps, "steps", s.Steps, "training steps")
+	f.Int64Var(&s.Seed, "seed", s.Seed, "seed of the weights and the data order (the first, with --seeds)")
+	jsonFlag(f, &s.json)
+	offer(cmd, "grad", "naive", "graph")
+	offer(cmd, "stats", string(norm.Batch), string(norm.EMA), string(norm.Sample), string(norm.Full))
+	offer(cmd, "net", benchmarks.DefaultNet, "lenet", "lenet:average", "cnn:32,64")
+	offer(cmd, "activation", models.Activations...)
+}
+
+// setting is a setting of several normalizations, as a flag for all arms that have it.
+type setting struct{ key, kind, help string }
+
+// settingFlag takes any text; the normalizations check it later.
+type settingFlag struct {
+	setting
+	to *settings
+}
+
+func (f settingFlag) String() string { return f.to.Settings[f.key] }
+func (f settingFlag) Type() string   { return f.kind }
+
+// Set implements pflag.Value.
+func (f settingFlag) Set(text string) error {
+	f.to.set(f.key, text)
+	return nil
+}
+
+func (s *settings) set(key, text string) {
+	if s.Settings == nil {
+		s.Settings = map[string]string{}
+	}
+	s.Settings[key] = text
+}
+
+// offer has the shell complete a flag's value.
+func offer(cmd *cobra.Command, flag string, values ...string) {
+	fn := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc(flag, fn); err != nil {
+		panic(err) // there is no such flag
+	}
+}
+
+// offerArms has the shell complete a flag that takes arms; if it takes several, the last of a
+// list with commas.
+func offerArms(cmd *cobra.Command, flag string, several bool) {
+	fn := func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		before := ""
+		if i := strings.LastIndexByte(typed, ','); several && i >= 0 {
+			before = typed[:i+1]
+		}
+		var out []string
+		for _, n := range norm.Forms() {
+			out = append(out, before+norm.String(n))
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+	if err := cmd.RegisterFlagCompletionFunc(flag, fn); err != nil {
+		panic(err)
+	}
+}
+
+func dataFlags(cmd *cobra.Command, data, dir *string, def string) {
+	f := cmd.Flags()
+	f.StringVar(data, "data", def, "data set: "+strings.Join(dataset.Names(), ", "))
+	f.StringVar(dir, "data-dir", "", "folder of the data sets (default: driftless in the user's cache folder)")
+	offer(cmd, "data", dataset.Names()...)
+}
+
+func deviceFlag(cmd *cobra.Command, name *string) {
+	cmd.Flags().StringVar(name, "device", "auto", deviceNames)
+	offer(cmd, "device", "auto", "cpu", "cuda", "virtual")
+}
+
+func jsonFlag(f *pflag.FlagSet, on *bool) {
+	f.BoolVar(on, "json", false, "print one JSON object on standard output, everything else on standard error")
+}
+
+// idleFlag is a flag that was set and changes nothing.
+type idleFlag struct{ name, why string }
+
+// idle lists the flags that were set and change nothing.
+func (s *settings) idle() []idleFlag {
+	var out []idleFlag
+	for _, name := range s.Unused() {
+		if s.flags.Changed(name) {
+			out = append(out, idleFlag{name, "not used by " + strings.Join(s.Norms, ", ")})
+		}
+	}
+	if s.Data == syntheticData && s.flags.Changed("data-dir") {
+		out = append(out, idleFlag{"data-dir", "the program draws the " + syntheticData + " images"})
+	}
+	return out
+}
+
+// syntheticData is the data set that needs no files.
+const syntheticData = "synthetic"
+
+// resolve turns flags into a valid configuration.
+func (s *settings) resolve() error {
+	if s.flags.Changed("affine") {
+		s.set("affine", map[bool]string{true: "on", false: "off"}[s.affine])
+	}
+	if s.flags.Lookup("norm") != nil {
+		s.Norms = []string{s.norm}
+	} else {
+		s.Norms = strings.Split(s.norms, ",")
+	}
+	if s.flags.Changed("probe") {
+		s.Probes = strings.Split(s.probes, ",")
+	}
+	s.Net, s.Hidden = s.net, nil
+	if s.flags.Changed("hidden") {
+		if s.flags.Changed("net") {
+			return wrong("--net and --hidden both say what the network is: give one of them")
+		}
+		s.Net = ""
+		var bad string
+		var ok bool
+		if s.Hidden, bad, ok = benchmarks.Sizes(s.hidden, ","); !ok {
+			return wrong("--hidden %q: %q is not a positive layer size; give sizes such as 100,100,100", benchmarks.Short(s.hidden), benchmarks.Short(bad))
+		}
+	}
+	if s.Grad != "naive" && s.Grad != "graph" {
+		return wrong("--grad %q is neither naive nor graph", s.Grad)
+	}
+	return s.Validate()
+}
+
+func wrong(format string, args ...any) error {
+	return &benchmarks.UsageError{Err: fmt.Errorf(format, args...)}
+}
+
+// loadData reads a data set from the data directory, or draws the synthetic one.
+func loadData(name, dir string) (*dataset.Set, error) {
+	if name == syntheticData { // needs no directory
+		return dataset.Synthetic(1), nil
+	}
+	dir, err := dataDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	set, err := dataset.Load(dir, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w, or take --data synthetic: images drawn by the program", err)
+	}
+	return set, err
+}
+
+func dataDir(dir string) (string, error) {
+	if dir != "" {
+		return dir, nil
+	}
+	return dataset.DefaultDir()
+}

@@ -1,0 +1,244 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"driftless/benchmarks"
+	"driftless/internal/report"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// prepare does what comes before a training: it resolves the flags, opens the device, loads
+// the data, compiles, and makes the run directory, which is called name unless --out says
+// otherwise. Compiling comes before the directory since it finds settings that do not go
+// together.
+func (s *settings) prepare(ctx context.Context, t *terminal, name func() string) (*benchmarks.Experiment, *report.Dir, error) {
+	if err := s.resolve(); err != nil {
+		return nil, nil, err
+	}
+	dev, err := openDevice(s.Device, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := loadData(s.Data, s.dataDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if set.Synthetic {
+		fmt.Fprintln(t.err, "data: SYNTHETIC images drawn by the program, not real data")
+	}
+	s.sparing(dev, set, t)
+	e, err := benchmarks.New(ctx, s.Config, set, dev)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, flag := range s.idle() {
+		fmt.Fprintf(t.err, "--%s changes nothing here: %s\n", flag.name, flag.why)
+	}
+	dir, err := runDir(s.out, name(), e.Run.Config)
+	return e, dir, err
+}
+
+// runDir makes the run directory and writes the resolved configuration.
+func runDir(out, name string, config any) (*report.Dir, error) {
+	var dir *report.Dir
+	var err error
+	if out != "" {
+		dir, err = report.Create(out)
+		if errors.Is(err, report.ErrNotEmpty) {
+			err = &benchmarks.UsageError{Err: err}
+		}
+	} else {
+		dir, err = report.AutoDir("runs", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return dir, dir.WriteConfig(config)
+}
+
+// recorder follows an experiment: it shows progress and keeps metrics.jsonl and
+// run.json up to date. A file that cannot be written ends the experiment.
+type recorder struct {
+	dir    *report.Dir
+	t      *terminal
+	cancel context.CancelCauseFunc
+	bar    *progressbar.ProgressBar
+	run    *report.Run // as the experiment fills it in
+
+	recorded int // seeds that run.json says have diverged; -1 before it is there
+	at       map[string]int
+	state    map[string]string // loss and accuracy
+}
+
+func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, run *report.Run) (context.Context, *recorder) {
+	r := &recorder{dir: dir, t: t, run: run, recorded: -1, at: map[string]int{}, state: map[string]string{}}
+	ctx, r.cancel = context.WithCancelCause(ctx)
+	if t.interactive() {
+		r.bar = progressbar.NewOptions(r.all(), progressbar.OptionSetWriter(t.err), progressbar.OptionFullWidth(),
+			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), // step describes both itself
+			progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())
+	}
+	return ctx, r
+}
+
+// observer returns the callbacks for the experiment.
+func (r *recorder) observer() benchmarks.Observer {
+	return benchmarks.Observer{Timed: r.timed, Step: r.step, Evaluated: r.evaluated, Rush: r.t.rush}
+}
+
+func (r *recorder) timed(arm string, sec float64) {
+	if sec > 0 {
+		r.line("%-18s %.2f ms a step, alone", arm, 1000*sec)
+	}
+}
+
+// step moves the bar.
+func (r *recorder) step(arm string, step int) {
+	r.at[arm] = step
+	if r.bar == nil {
+		return
+	}
+	speed, left := r.pace()
+	text := strings.Join(strings.Fields(fmt.Sprintf("%s %s %.0f steps/s ETA %s", arm, r.state[arm], speed, left)), " ")
+	r.bar.Describe(fmt.Sprintf("%.68s ", text)) // 68 of 80 columns; the bar has the rest
+	_ = r.bar.Set(r.done())                     // an error loses only the bar
+}
+
+func (r *recorder) done() int {
+	n := 0
+	for _, s := range r.at {
+		n += s
+	}
+	return n
+}
+
+// all is the number of steps of all arms.
+func (r *recorder) all() int { return len(r.run.Arms) * r.run.Steps }
+
+// pace returns the steps a second since training started and the time left.
+func (r *recorder) pace() (stepsPerSecond float64, left time.Duration) {
+	done, took := r.done(), time.Since(r.run.Started)
+	if done == 0 {
+		return 0, 0
+	}
+	left = time.Duration(float64(took) / float64(done) * float64(r.all()-done))
+	return float64(done) / took.Seconds(), left.Round(time.Second)
+}
+
+// evaluated keeps what an evaluation found, and shows it.
+func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []report.Point) {
+	if err := r.keep(run, fresh); err != nil {
+		r.cancel(err)
+	}
+	var loss, acc float64
+	for _, p := range fresh {
+		loss, acc = loss+p.Loss/float64(len(fresh)), acc+p.TestAccuracy/float64(len(fresh))
+	}
+	if len(fresh) == 0 {
+		if r.at[arm] == run.Steps { // said already
+			return
+		}
+		r.at[arm] = run.Steps
+		r.line("%s: step %d: no seed is left, the last has diverged", arm, lastDivergence(run, arm))
+		return
+	}
+	r.state[arm] = fmt.Sprintf("loss %#.4g  acc %.3f", loss, acc)
+	r.step(arm, step)
+	if r.bar == nil && step > 0 {
+		speed, left := r.pace()
+		r.line("%s", progressLine(arm, step, run.Steps, r.state[arm], fmt.Sprintf("%.0f steps/s", speed), "ETA "+left.String()))
+	}
+}
+
+// keep adds to the run's files. It writes the record only if a seed has diverged since.
+func (r *recorder) keep(run *report.Run, fresh []report.Point) error {
+	n := 0
+	for _, a := range run.Arms {
+		for _, at := range a.DivergedAt {
+			if at != nil {
+				n++
+			}
+		}
+	}
+	if n != r.recorded {
+		if err := r.dir.WriteRecord(*run); err != nil {
+			return err
+		}
+		r.recorded = n
+	}
+	return r.dir.AppendMetrics(fresh)
+}
+
+// lastDivergence is the step at which the last of an arm's seeds diverged.
+func lastDivergence(run *report.Run, arm string) int {
+	last := 0
+	for _, a := range run.Arms {
+		for _, at := range a.DivergedAt {
+			if a.Name == arm && at != nil {
+				last = max(last, *at)
+			}
+		}
+	}
+	return last
+}
+
+// progressLine returns a line of at most 80 columns: it leaves out parts at the end that do not
+// fit.
+func progressLine(arm string, step, steps int, more ...string) string {
+	const width = 80
+	s := fmt.Sprintf("%-18s step %d/%d", arm, step, steps)
+	for _, m := range more {
+		if len([]rune(s))+2+len([]rune(m)) > width {
+			break
+		}
+		s += "  " + m
+	}
+	return s
+}
+
+// line prints a message above the bar.
+func (r *recorder) line(format string, args ...any) {
+	if r.bar != nil {
+		_ = r.bar.Clear()
+	}
+	fmt.Fprintf(r.t.err, format+"\n", args...)
+}
+
+// finish writes the run's files and reports whether it wrote the page, which comes last
+// since it can be made again. The error says what could not be written and what is kept.
+func (r *recorder) finish(ctx context.Context, run *report.Run) (page bool, err error) {
+	if r.bar != nil {
+		_ = r.bar.Clear()
+	}
+	if err = r.dir.WriteMetrics(run.Points); err == nil {
+		err = r.dir.WriteRecord(*run)
+	}
+	switch {
+	case err != nil:
+	case r.t.rush.Err() != nil:
+		r.line("interrupted twice: the page is left out, which driftless report %s writes", shellWord(r.dir.Path()))
+	default:
+		if err = r.dir.WriteReport(*run); err == nil {
+			page = true
+		} else {
+			err = fmt.Errorf("%w; metrics are kept, and driftless report %s writes the page when that is mended", err, shellWord(r.dir.Path()))
+		}
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = cause // the file that could not be written, for which the run was ended
+	}
+	return page, err
+}
+
+// ranOn reports whether a run has results to print: it is complete, was interrupted or
+// diverged.
+func ranOn(runErr error) bool {
+	var diverged *benchmarks.DivergedError
+	return runErr == nil || errors.Is(runErr, context.Canceled) || errors.As(runErr, &diverged)
+}
