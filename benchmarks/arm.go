@@ -6,7 +6,6 @@ import (
 	"driftless/benchmarks/probe"
 	"driftless/engine"
 	"driftless/engine/device"
-	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/internal/dataset"
 	"driftless/models"
@@ -37,6 +36,7 @@ const (
 // NewArm compiles an arm. It fails with a *UsageError where the settings and the
 // data do not go together.
 func NewArm(ctx context.Context, c Config, spec Spec, set *dataset.Set, dev device.Device) (*Arm, error) {
+	c = c.of(spec)
 	a := &Arm{Spec: spec, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
 	a.net = c.network(imageOf(set.Train), spec.Method)
 	if err := a.compile(ctx); ctx.Err() != nil {
@@ -56,13 +56,9 @@ func (a *Arm) compile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rule, err := optim.New(a.cfg.Optimizer, a.LR)
-	if err != nil {
-		return err
-	}
 	train := a.rows(ctx)
 	training := a.net.Training(b, train)
-	training.Optimizer = rule
+	training.Optimizer = a.Rule
 	if a.train, err = engine.Compile(l, training); err != nil {
 		return err
 	}

@@ -52,10 +52,7 @@ type AuditHeld struct {
 // the arm's optimizer. It fails with a *UsageError where settings, or settings and data, do
 // not go together.
 func Audit(ctx context.Context, c Config, steps int, set *dataset.Set, dev device.Device) (*AuditResult, error) {
-	if c.Batch > set.Train.N {
-		return nil, usage("--batch %d is larger than the training set of %s, which has %d images", c.Batch, set.Name, set.Train.N)
-	}
-	specs, err := c.Arms()
+	specs, err := c.armsFor(set)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"driftless/benchmarks/probe"
@@ -14,105 +13,45 @@ import (
 	"driftless/internal/dataset"
 	"driftless/kernels/gather"
 	"driftless/models/norm"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Config is one experiment: what is trained, on what, under which protocol.
-// Defaults are the paper's net and protocol (Ioffe & Szegedy 2015, section 4.1).
+// Defaults are the paper's net and protocol (Ioffe & Szegedy 2015, section 4.1). The tags are
+// the keys of a configuration file (see ReadConfig), and the names of the flags.
 type Config struct {
-	Data     string   // name of a data set
-	Binarize bool     // a pixel is 1 if above 127, else 0; if false, pixel / 255
-	Norms    []string // arms, as norm.Parse reads them, with the key lr besides the method's
-	Grad     string   // treatment where an arm does not say
+	Data     string   `yaml:"data"`           // name of a data set
+	Binarize bool     `yaml:"binarize"`       // a pixel is 1 if above 127, else 0; if false, pixel / 255
+	Norms    []string `yaml:"-"`              // arms, as norm.Parse reads them, with keys of a Recipe besides the method's
+	Grad     string   `yaml:"grad,omitempty"` // treatment where an arm does not say
 	// Settings are values of the normalizations' settings, by key, for every arm whose
 	// method shares the key and whose name does not give it.
-	Settings map[string]string
+	Settings map[string]string `yaml:"settings,omitempty"`
 
-	// Net is lenet, lenet:average, channels such as cnn:32,64, or layer sizes such as
-	// 784-100-100-100-10; or it is empty, and Hidden are the sizes of the hidden layers.
-	Net        string
-	Hidden     []int
-	Activation string
-	InitSD     float64
+	Recipe `yaml:",inline"` // of arms that do not give their own
 
-	Optimizer string
-	LR        float64 // of arms that do not give their own
-	Batch     int
-	Steps     int
-	EvalEvery int
-	Seed      int64 // of the weights and the data order
-	Seeds     int   // number of seeds: Seed, Seed+1, …
-	Device    string
+	Steps     int    `yaml:"steps"`
+	EvalEvery int    `yaml:"eval-every"`
+	Seed      int64  `yaml:"seed"`  // of the weights and the data order
+	Seeds     int    `yaml:"seeds"` // number of seeds: Seed, Seed+1, …
+	Device    string `yaml:"device"`
 
-	Probes []string // instruments that look into the training after each evaluation, as probe.Parse reads them
+	Probes []string `yaml:"probe,flow,omitempty"` // instruments that look into the training after each evaluation, as probe.Parse reads them
 
-	Untimed      bool // leave out timing the arms' steps
-	NoReestimate bool // leave out the statistics re-estimated at the end, which take a pass over all training rows
+	Command string `yaml:"-"` // the command line that asked for it, for the record
+
+	Untimed      bool `yaml:"-"` // leave out timing the arms' steps
+	NoReestimate bool `yaml:"-"` // leave out the statistics re-estimated at the end, which take a pass over all training rows
 }
 
 // Spec is an arm as a configuration resolves it.
 type Spec struct {
 	Name   string // as reports have it, and norm.Parse reads it
 	Method norm.Method
-	LR     float64
-}
+	Recipe
+	Rule optim.Optimizer
 
-// keyLR is the key of an arm's own learning rate.
-const keyLR = "lr"
-
-// resolved is a configuration as config.yaml keeps it, with nothing left to
-// defaults.
-type resolved struct {
-	Data       string        `yaml:"data"`
-	Binarize   bool          `yaml:"binarize"`
-	Net        string        `yaml:"net,omitempty"` // with convolutions
-	Hidden     []int         `yaml:"hidden,flow,omitempty"`
-	Activation string        `yaml:"activation"`
-	InitSD     float64       `yaml:"init-sd"`
-	Optimizer  string        `yaml:"optimizer"`
-	LR         float64       `yaml:"lr"`
-	Batch      int           `yaml:"batch"`
-	Steps      int           `yaml:"steps"`
-	EvalEvery  int           `yaml:"eval-every"`
-	Seeds      []int64       `yaml:"seeds,flow"`
-	Device     string        `yaml:"device"`
-	Probes     []string      `yaml:"probes,omitempty,flow"`
-	Arms       []resolvedArm `yaml:"arms"`
-}
-
-type resolvedArm struct {
-	Arm      string    `yaml:"arm"`
-	Norm     string    `yaml:"norm"`
-	LR       float64   `yaml:"lr"`
-	Settings yaml.Node `yaml:"settings,omitempty"`
-}
-
-// Resolved returns the configuration for config.yaml: every arm with the
-// settings that apply to it, every seed, and the device that runs.
-func (c Config) Resolved(device string) (any, error) {
-	arms, err := c.Arms()
-	if err != nil {
-		return nil, err
-	}
-	r := resolved{Data: c.Data, Binarize: c.Binarize, Net: c.convolves(), Hidden: c.sizes(), Activation: c.Activation, InitSD: c.InitSD, Optimizer: c.Optimizer,
-		LR: c.LR, Batch: c.Batch, Steps: c.Steps, EvalEvery: c.EvalEvery, Seeds: c.seeds(), Device: device, Probes: c.Probes}
-	for _, a := range arms {
-		arm := resolvedArm{Arm: a.Name, Norm: a.Method.Name(), LR: a.LR}
-		if settings := norm.Settings(a.Method); len(settings) > 0 {
-			arm.Settings.Kind = yaml.MappingNode
-			for _, s := range settings {
-				var key, value yaml.Node
-				key.SetString(s.Key)
-				if err := value.Encode(s.Value()); err != nil {
-					return nil, err
-				}
-				arm.Settings.Content = append(arm.Settings.Content, &key, &value)
-			}
-		}
-		r.Arms = append(r.Arms, arm)
-	}
-	return r, nil
+	given []string         // keys of the recipe that its name gives
+	left  map[string]error // constants of the optimizer for all arms that this one has no use for, and why
 }
 
 // seeds lists the seeds of every arm.
@@ -137,8 +76,8 @@ func (c Config) reportSeeds() []int {
 // SGD with learning rate 0.1, 10,000 steps.
 func Defaults() Config {
 	return Config{Data: "mnist", Binarize: true, Norms: []string{"batchnorm"}, Grad: "graph",
-		Hidden: []int{100, 100, 100}, Activation: "sigmoid", InitSD: 0.05,
-		Optimizer: "sgd", LR: 0.1, Batch: 60, Steps: 10000, EvalEvery: 500, Seed: 1, Seeds: 1, Device: "auto"}
+		Recipe: Recipe{Hidden: []int{100, 100, 100}, Activation: "sigmoid", InitSD: 0.05, Batch: 60, Optimizer: "sgd", LR: 0.1},
+		Steps:  10000, EvalEvery: 500, Seed: 1, Seeds: 1, Device: "auto"}
 }
 
 // UsageError is a setting that cannot work, as opposed to a run that failed.
@@ -151,8 +90,8 @@ func (e *UsageError) Unwrap() error { return e.Err }
 
 func usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
 
-// maxSteps bounds steps and seeds, so that a typing error is noticed.
-const maxSteps, maxSeeds = 100_000_000, 1000
+// maxSteps and the others bound numbers, so that a typing error is noticed.
+const maxSteps, maxSeeds, maxBatch = 100_000_000, 1000, 1 << 20
 
 // Validate reports the first setting that cannot work, as a *UsageError.
 func (c Config) Validate() error {
@@ -176,7 +115,7 @@ func (c Config) validate() error {
 	for _, f := range []struct {
 		flag   string
 		v, max int
-	}{{"batch", c.Batch, 1 << 20}, {"steps", c.Steps, maxSteps}, {"eval-every", c.EvalEvery, maxSteps}, {"seeds", c.Seeds, maxSeeds}} {
+	}{{"batch", c.Batch, maxBatch}, {"steps", c.Steps, maxSteps}, {"eval-every", c.EvalEvery, maxSteps}, {"seeds", c.Seeds, maxSeeds}} {
 		if f.v < 1 || f.v > f.max {
 			return usage("--%s %d is outside 1 … %d", f.flag, f.v, f.max)
 		}
@@ -203,11 +142,25 @@ func (c Config) validate() error {
 		return err
 	}
 	for _, a := range arms {
-		if err := c.network(square28, a.Method).Validate(); err != nil {
-			return err
+		if err := c.of(a).network(square28, a.Method).Validate(); err != nil {
+			return a.blame(err)
 		}
 	}
-	return c.fitsMemory(len(arms))
+	return c.fitsMemory(arms)
+}
+
+// of returns the configuration with an arm's recipe.
+func (c Config) of(a Spec) Config {
+	c.Recipe = a.Recipe
+	return c
+}
+
+// blame adds an arm's name to an error that may come from values of its own.
+func (a Spec) blame(err error) error {
+	if len(a.given) == 0 {
+		return err
+	}
+	return usage("arm %q: %w", a.Name, err)
 }
 
 // maxValues bounds the weights and activations of all arms and seeds together:
@@ -216,16 +169,18 @@ const maxValues = 1 << 29
 
 // fitsMemory refuses nets whose training would need more memory than machines
 // have. Validate has bounded each factor already.
-func (c Config) fitsMemory(arms int) error {
-	net := c.network(square28, &norm.None{})
-	values := net.Weights() + c.Batch*net.Units()
-	n := float64(values) * float64(arms) * float64(c.Seeds)
-	if len(c.Probes) > 0 {
-		n += labCopies * float64(net.Weights()) * float64(arms)
+func (c Config) fitsMemory(arms []Spec) error {
+	n := 0.0
+	for _, a := range arms {
+		net := c.of(a).network(square28, &norm.None{})
+		n += float64(net.Weights()+a.Batch*net.Units()) * float64(c.Seeds)
+		if len(c.Probes) > 0 {
+			n += labCopies * float64(net.Weights())
+		}
 	}
 	if n > maxValues {
 		return usage("%d arms with %d seeds of a net %s with batch %d need %.2g numbers in memory, more than the limit of %.2g: take fewer or smaller ones",
-			arms, c.Seeds, net, c.Batch, n, float64(maxValues))
+			len(arms), c.Seeds, c.network(square28, &norm.None{}), c.Batch, n, float64(maxValues))
 	}
 	return nil
 }
@@ -251,12 +206,32 @@ func (c Config) Arms() ([]Spec, error) {
 		seen[s.Name] = true
 		out = append(out, s)
 	}
+	for _, k := range constants {
+		unused := func(s Spec) bool { return s.left[k.key] != nil }
+		if !slices.ContainsFunc(out, func(s Spec) bool { return !unused(s) }) {
+			return nil, usage("--%s: %w", k.key, out[0].left[k.key])
+		}
+	}
 	return out, nil
+}
+
+// armsFor resolves the arms for a data set.
+func (c Config) armsFor(set *dataset.Set) ([]Spec, error) {
+	specs, err := c.Arms()
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range specs {
+		if a.Batch > set.Train.N {
+			return nil, a.blame(usage("--batch %d is larger than the training set of %s, which has %d images", a.Batch, set.Name, set.Train.N))
+		}
+	}
+	return specs, nil
 }
 
 // spec resolves one arm.
 func (c Config) spec(name string) (Spec, error) {
-	a, err := norm.Parse(name, norm.Treatment(c.Grad), keyLR)
+	a, err := norm.Parse(name, norm.Treatment(c.Grad), recipeKeys...)
 	if err != nil {
 		return Spec{}, err
 	}
@@ -268,15 +243,26 @@ func (c Config) spec(name string) (Spec, error) {
 			return Spec{}, err
 		}
 	}
-	s := Spec{Name: norm.String(a.Method), Method: a.Method, LR: c.LR}
-	if text, own := a.Rest[keyLR]; own {
-		if s.LR, err = strconv.ParseFloat(text, 64); err != nil {
-			return Spec{}, fmt.Errorf("arm %q: lr=%s is not a number", name, text)
+	s := Spec{Name: norm.String(a.Method), Method: a.Method, Recipe: c.Recipe}
+	if err := s.own(a.Rest); err != nil {
+		return Spec{}, fmt.Errorf("arm %q: %w", name, err)
+	}
+	for _, k := range s.keys() {
+		if text, own := a.Rest[k.key]; own {
+			if k.key != "net" { // in the form for names already
+				text = k.text()
+			}
+			s.given, s.Name = append(s.given, k.key), s.Name+":"+k.key+"="+text
 		}
-		if _, err := optim.New(c.Optimizer, s.LR); err != nil {
-			return Spec{}, fmt.Errorf("arm %q: %w", name, err)
-		}
-		s.Name += ":" + keyLR + "=" + strconv.FormatFloat(s.LR, 'g', -1, 64)
+	}
+	if s.Batch < 1 || s.Batch > maxBatch {
+		return Spec{}, fmt.Errorf("arm %q: batch %d is outside 1 … %d", name, s.Batch, maxBatch)
+	}
+	if _, err := c.of(s).layers(square28); err != nil {
+		return Spec{}, fmt.Errorf("arm %q: %w", name, err)
+	}
+	if s.Rule, s.left, err = s.rule(s.given); err != nil {
+		return Spec{}, fmt.Errorf("arm %q: %w", name, err)
 	}
 	return s, a.Method.Validate()
 }
@@ -286,7 +272,7 @@ func (c Config) spec(name string) (Spec, error) {
 func (c Config) Unused() []string {
 	used := map[string]bool{}
 	for _, name := range c.Norms {
-		a, err := norm.Parse(name, norm.Treatment(c.Grad), keyLR)
+		a, err := norm.Parse(name, norm.Treatment(c.Grad), recipeKeys...)
 		if err != nil {
 			continue // which is said elsewhere
 		}

@@ -73,7 +73,11 @@ func convergeData() (*dataset.Set, error) {
 func converge(set *dataset.Set, m norm.Method) (*training, error) {
 	c := Defaults()
 	c.Data, c.LR, c.Steps, c.EvalEvery = set.Name, 0.5, convergeSteps, 250
-	a, err := NewArm(context.Background(), c, Spec{norm.String(m), m, c.LR}, set, cpu.New())
+	spec, err := c.spec(norm.String(m))
+	if err != nil {
+		return nil, err
+	}
+	a, err := NewArm(context.Background(), c, spec, set, cpu.New())
 	if err != nil {
 		return nil, err
 	}

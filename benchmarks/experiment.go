@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"driftless/engine/device"
-	"driftless/engine/optim"
 	"driftless/internal/dataset"
 	"driftless/internal/report"
 	"driftless/models/norm"
@@ -29,10 +28,7 @@ type Experiment struct {
 // New compiles an experiment. It fails with a *UsageError where settings, or settings
 // and data, do not go together.
 func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*Experiment, error) {
-	if c.Batch > set.Train.N {
-		return nil, usage("--batch %d is larger than the training set of %s, which has %d images", c.Batch, set.Name, set.Train.N)
-	}
-	specs, err := c.Arms()
+	specs, err := c.armsFor(set)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +45,7 @@ func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*E
 		e.arms = append(e.arms, a)
 		m := spec.Method
 		e.Run.Arms = append(e.Run.Arms, report.Arm{Name: spec.Name, Norm: m.Name(), Grad: string(norm.ClassOf(m)), Affine: norm.HasAffine(m),
-			CancelsBias: norm.CancelsBias(m), LR: spec.LR, FlopsPerStep: a.train.Flops(), Seeds: c.reportSeeds(), DivergedAt: make([]*int, c.Seeds)})
+			CancelsBias: norm.CancelsBias(m), LR: spec.LR, Optimizer: spec.Optimizer, Adaptive: spec.Rule.Adaptive(), FlopsPerStep: a.train.Flops(), Seeds: c.reportSeeds(), DivergedAt: make([]*int, c.Seeds)})
 	}
 	return e, nil
 }
@@ -187,13 +183,12 @@ func firstError(ctx context.Context, errs []error) error {
 // header returns the record of a run that has not begun. It says "interrupted" until the run
 // has come to its end.
 func header(c Config, config any, set *dataset.Set, dev device.Device) report.Run {
-	rule, _ := optim.New(c.Optimizer, c.LR) // validated
 	hidden := c.network(imageOf(set.Train), &norm.None{}).Hidden
 	return report.Run{Version: Version(), Device: dev.Name(),
 		Data:      fmt.Sprintf("%s (%s; %d + %d images)", set.Name, pixelText(c.Binarize), set.Train.N, set.Test.N),
 		Synthetic: set.Synthetic, Interrupted: true, Net: c.net(imageOf(set.Train)), Classes: classes, Batch: c.Batch, Steps: c.Steps,
-		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, Adaptive: rule.Adaptive(), PercentileUnit: min(percentileUnit, hidden[len(hidden)-1].Width-1),
-		PercentileRows: min(percentileRows, set.Test.N), Instruments: c.instruments(), Config: config}
+		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, PercentileUnit: min(percentileUnit, hidden[len(hidden)-1].Width-1),
+		PercentileRows: min(percentileRows, set.Test.N), Instruments: c.instruments(), Command: c.Command, Config: config}
 }
 
 func pixelText(binarize bool) string {

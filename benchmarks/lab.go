@@ -9,7 +9,6 @@ import (
 	"driftless/benchmarks/probe"
 	"driftless/engine/device"
 	"driftless/engine/device/cpu"
-	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/internal/report"
 	"driftless/models"
@@ -50,14 +49,11 @@ func (a *Arm) newLab(ctx context.Context, instruments []probe.Instrument) (*lab,
 	wide := *a.net
 	wide.DType = program.Float64
 	l := &lab{arm: a, instruments: instruments, net: &wide, layout: program.NewLayout(program.Float64)}
-	rule, err := optim.New(a.cfg.Optimizer, a.LR)
-	if err != nil {
-		return nil, err
-	}
 	if err := addData(l.layout, a.set, l.net); err != nil {
 		return nil, err
 	}
-	if l.inspection, err = l.net.Inspect(l.layout, a.rows(ctx), a.test(ctx), labRows, rule); err != nil {
+	var err error
+	if l.inspection, err = l.net.Inspect(l.layout, a.rows(ctx), a.test(ctx), labRows, a.Rule); err != nil {
 		return nil, err
 	}
 	l.train = l.inspection.Step
@@ -164,7 +160,7 @@ func (l *lab) facts() probe.Arm {
 	_, changes := m.(norm.Gradient)
 	_, weights := m.(norm.Weights)
 	_, moves := m.(norm.Compensator)
-	sgd := l.arm.cfg.Optimizer == string(optim.KindSGD)
+	sgd := l.arm.Rule.Fuses() // adds −lr times the gradient and nothing else
 	return probe.Arm{LR: l.arm.LR, Layers: len(l.net.Hidden), Naive: norm.ClassOf(m) == norm.Uncompensated, Norm: output,
 		SGD: sgd, Plain: sgd && !changes && !weights && !moves && !norm.HasShortcuts(m)}
 }

@@ -62,11 +62,11 @@ rates, and writes besides results.json and figures; --data, --steps, --seed,
 }
 
 func compare(cmd *cobra.Command, s *settings, t *terminal) error {
-	e, dir, err := s.prepare(cmd.Context(), t, func() string { return fmt.Sprintf("compare-%s-lr%v-%darms", s.Data, s.LR, len(s.Norms)) })
+	e, dir, err := s.prepare(cmd.Context(), t, commandLine(cmd), func() string { return fmt.Sprintf("compare-%s-lr%v-%darms", s.Data, s.LR, len(s.Norms)) })
 	if err != nil {
 		return err
 	}
-	e.Run.Title, e.Run.Command = plural(len(s.Norms), "arm"), commandLine(cmd)
+	e.Run.Title = plural(len(s.Norms), "arm")
 	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
 	defer rec.cancel(nil)
 	runErr := e.Compare(ctx, rec.observer())

@@ -26,6 +26,7 @@ type settings struct {
 	net, hidden  string
 	norm, norms  string
 	probes       string
+	config       string // a configuration file
 	flags        *pflag.FlagSet
 }
 
@@ -33,7 +34,14 @@ type settings struct {
 func (s *settings) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	s.trained(cmd)
-	f.StringVar(&s.Optimizer, "optimizer", s.Optimizer, "sgd, momentum (0.9), adam or adamw (decay 0.01)")
+	f.StringVar(&s.config, "config", "", "file of settings, such as the config.yaml of a run; flags come before it")
+	f.StringVar(&s.Optimizer, "optimizer", s.Optimizer, "sgd, momentum, adam or adamw")
+	f.Var(numberFlag{&s.Momentum}, "momentum", "of the optimizer momentum (default 0.9)")
+	f.Var(boolFlag{&s.Nesterov}, "nesterov", "Nesterov's momentum (default false)")
+	f.Lookup("nesterov").NoOptDefVal = "true"
+	f.Var(numberFlag{&s.Beta1}, "beta1", "of adam and adamw (default 0.9)")
+	f.Var(numberFlag{&s.Beta2}, "beta2", "of adam and adamw (default 0.999)")
+	f.Var(numberFlag{&s.WeightDecay}, "weight-decay", "as PyTorch defines it for each optimizer (default 0; adamw: 0.01)")
 	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
 	deviceFlag(cmd, &s.Device)
 	probeFlag(cmd, &s.probes)
@@ -162,22 +170,35 @@ const syntheticData = "synthetic"
 
 // resolve turns flags into a valid configuration.
 func (s *settings) resolve() error {
+	if s.config != "" {
+		if err := s.readConfig(); err != nil {
+			return err
+		}
+	}
 	if s.flags.Changed("affine") {
 		s.set("affine", map[bool]string{true: "on", false: "off"}[s.affine])
 	}
-	if s.flags.Lookup("norm") != nil {
+	filed := func(flag string) bool { return s.config != "" && !s.flags.Changed(flag) }
+	switch one := s.flags.Lookup("norm") != nil; {
+	case one && filed("norm"):
+		if n := len(s.Norms); n > 1 || s.Seeds > 1 {
+			return wrong("--config %s has %s with %s, and train takes one of each: run it with driftless compare, or name --norm", s.config, plural(n, "arm"), plural(s.Seeds, "seed"))
+		}
+	case one:
 		s.Norms = []string{s.norm}
-	} else {
+	case !filed("norms"):
 		s.Norms = strings.Split(s.norms, ",")
 	}
 	if s.flags.Changed("probe") {
 		s.Probes = strings.Split(s.probes, ",")
 	}
-	s.Net, s.Hidden = s.net, nil
+	switch {
+	case s.flags.Changed("hidden") && s.flags.Changed("net"):
+		return wrong("--net and --hidden both say what the network is: give one of them")
+	case s.flags.Changed("net") || !filed("hidden"):
+		s.Net, s.Hidden = s.net, nil
+	}
 	if s.flags.Changed("hidden") {
-		if s.flags.Changed("net") {
-			return wrong("--net and --hidden both say what the network is: give one of them")
-		}
 		s.Net = ""
 		var bad string
 		var ok bool

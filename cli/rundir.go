@@ -17,7 +17,7 @@ import (
 // the data, compiles, and makes the run directory, which is called name unless --out says
 // otherwise. Compiling comes before the directory since it finds settings that do not go
 // together.
-func (s *settings) prepare(ctx context.Context, t *terminal, name func() string) (*benchmarks.Experiment, *report.Dir, error) {
+func (s *settings) prepare(ctx context.Context, t *terminal, command string, name func() string) (*benchmarks.Experiment, *report.Dir, error) {
 	if err := s.resolve(); err != nil {
 		return nil, nil, err
 	}
@@ -33,6 +33,7 @@ func (s *settings) prepare(ctx context.Context, t *terminal, name func() string)
 		fmt.Fprintln(t.err, "data: SYNTHETIC images drawn by the program, not real data")
 	}
 	s.sparing(dev, set, t)
+	s.Command = command
 	e, err := benchmarks.New(ctx, s.Config, set, dev)
 	if err != nil {
 		return nil, nil, err

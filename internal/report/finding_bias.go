@@ -54,9 +54,9 @@ func (f *finding) cancelledBias(t trend) string {
 			s = fmt.Sprintf(" stayed at %s", formatNumber(t.first))
 		}
 		return s + ": the normalization cancels a bias exactly, and a gradient that goes through the statistics knows it."
-	case f.run.Adaptive:
+	case f.arm.Adaptive:
 		return fmt.Sprintf(" %s although its exact gradient is 0: what is left of it is rounding noise, and %s divides a gradient by its own size, so that even noise makes steps of the size of the learning rate. The normalization cancels them.",
-			t.path(), f.run.Optimizer)
+			t.path(), f.arm.Optimizer)
 	default:
 		return " " + t.path() + " although its exact gradient is 0: what is left of it is rounding noise. The normalization cancels it."
 	}

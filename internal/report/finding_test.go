@@ -123,7 +123,7 @@ func findingCases() []struct {
 		{"in graph", made(good)},
 		{"in graph, biases at zero", made(with(good, func(c *course) { c.bias = []float64{0, 0, 0, 0, 0} }))},
 		{"in graph, from an initial bias", made(with(good, func(c *course) { c.bias = []float64{.1, .1, .1, .1, .1 + 1e-8} }))},
-		{"in graph, Adam", changed(made(with(good, func(c *course) { c.bias = []float64{0, .004, .009, .012, .015} })), func(r *Run) { r.Optimizer, r.Adaptive = "adam", true })},
+		{"in graph, Adam", changed(made(with(good, func(c *course) { c.bias = []float64{0, .004, .009, .012, .015} })), func(r *Run) { r.Arms[0].Optimizer, r.Arms[0].Adaptive = "adam", true })},
 		{"in graph, noise at a huge learning rate", made(with(good, func(c *course) { c.bias = []float64{0, .004, .009, .012, .015} }))},
 		{"in graph, biases are not cancelled", made(course{arm: layer, loss: learns, acc: rises, bias: growing})},
 		{"in graph, no hidden bias", made(with(good, func(c *course) { c.bias = nil }))},

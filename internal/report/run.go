@@ -77,6 +77,8 @@ type Arm struct {
 	CancelsBias    bool    `json:"cancelsBias"`
 	LR             float64 `json:"lr"` // learning rate; 0: the run's
 	Seeds          []int   `json:"seeds"`
+	Optimizer      string  `json:"optimizer"`
+	Adaptive       bool    `json:"adaptive"`       // the optimizer divides a gradient by its own size, as Adam does
 	SecondsPerStep float64 `json:"secondsPerStep"` // measured, training only; 0 if unknown
 	FlopsPerStep   float64 `json:"flopsPerStep"`   // of the compiled step, a refresh of statistics at its share; 0 if unknown
 
@@ -118,8 +120,7 @@ type Run struct {
 	Steps     int     `json:"steps"`     // steps that were asked for
 	EvalEvery int     `json:"evalEvery"` // steps between evaluations
 	LR        float64 `json:"lr"`        // learning rate of the arms that have none of their own
-	Optimizer string  `json:"optimizer"`
-	Adaptive  bool    `json:"adaptive"` // the optimizer divides a gradient by its own size, as Adam does
+	Optimizer string  `json:"optimizer"` // of the arms that have none of their own
 
 	PercentileUnit int `json:"percentileUnit"` // the unit of the last hidden layer that Point.Percentiles follow, counting from 0
 	PercentileRows int `json:"percentileRows"` // leading rows of the test set they are taken over

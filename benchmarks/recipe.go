@@ -1,0 +1,233 @@
+package benchmarks
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"driftless/engine/optim"
+)
+
+// Recipe is what one arm may have otherwise than the others: the network but for its
+// normalization, the size of a batch, and the optimizer. An arm's name gives its own values by
+// their keys, which are the tags: "batchnorm:lr=0.5:hidden=200-100:optimizer=adam".
+type Recipe struct {
+	// Net is lenet, lenet:average, channels such as cnn:32,64, or layer sizes such as
+	// 784-100-100-100-10; or it is empty, and Hidden are the sizes of the hidden layers.
+	Net        string  `yaml:"net,omitempty"`
+	Hidden     []int   `yaml:"hidden,flow,omitempty"`
+	Activation string  `yaml:"activation"`
+	InitSD     float64 `yaml:"init-sd"` // standard deviation of the initial weights
+
+	Batch     int     `yaml:"batch"`     // rows
+	Optimizer string  `yaml:"optimizer"` // as optim.New takes it
+	LR        float64 `yaml:"lr"`
+
+	// Constants of the optimizer; nil is its default (see optim.New). Those for all arms reach
+	// the arms whose optimizer has them.
+	Momentum    *float64 `yaml:"momentum,omitempty"`
+	Nesterov    *bool    `yaml:"nesterov,omitempty"`
+	Beta1       *float64 `yaml:"beta1,omitempty"`
+	Beta2       *float64 `yaml:"beta2,omitempty"`
+	WeightDecay *float64 `yaml:"weight-decay,omitempty"`
+}
+
+// recipeKey is a field of a Recipe.
+type recipeKey struct {
+	key   string
+	value reflect.Value
+}
+
+// keys lists the fields in their order.
+func (r *Recipe) keys() []recipeKey {
+	v := reflect.ValueOf(r).Elem()
+	var out []recipeKey
+	for i := range v.NumField() {
+		out = append(out, recipeKey{yamlKey(v.Type().Field(i)), v.Field(i)})
+	}
+	return out
+}
+
+// recipeKeys are the keys that an arm may give beside its method's.
+var recipeKeys = func() (out []string) {
+	for _, k := range new(Recipe).keys() {
+		out = append(out, k.key)
+	}
+	return out
+}()
+
+func yamlKey(f reflect.StructField) string {
+	key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	return key
+}
+
+// set gives a field the value of a text, as an arm's name has it.
+func (k recipeKey) set(text string) error {
+	v := k.value
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	switch v.Kind() {
+	case reflect.Float64:
+		x, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return fmt.Errorf("%s=%s is not a number", k.key, text)
+		}
+		v.SetFloat(x)
+	case reflect.Int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("%s=%s is not a whole number", k.key, text)
+		}
+		v.SetInt(int64(n))
+	case reflect.Bool:
+		if text != "on" && text != "off" {
+			return fmt.Errorf("%s=%s is neither on nor off", k.key, text)
+		}
+		v.SetBool(text == "on")
+	case reflect.Slice:
+		sizes, bad, ok := Sizes(text, "-")
+		if !ok {
+			return fmt.Errorf("%s=%s: %q is not a positive layer size; give sizes such as 100-100", k.key, text, Short(bad))
+		}
+		v.Set(reflect.ValueOf(sizes))
+	default:
+		v.SetString(text)
+	}
+	return nil
+}
+
+// text is the value as an arm's name has it, "" where there is none.
+func (k recipeKey) text() string {
+	v := k.value
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return ""
+		}
+		v = v.Elem()
+	}
+	switch x := v.Interface().(type) {
+	case float64:
+		return strconv.FormatFloat(x, 'g', -1, 64)
+	case bool:
+		return onOff(x)
+	case []int:
+		var parts []string
+		for _, n := range x {
+			parts = append(parts, strconv.Itoa(n))
+		}
+		return strings.Join(parts, "-")
+	default:
+		return fmt.Sprint(x)
+	}
+}
+
+func onOff(on bool) string { return map[bool]string{true: "on", false: "off"}[on] }
+
+// own gives an arm's recipe the values of its name. An arm that says what its network is takes
+// nothing of it from the others.
+func (r *Recipe) own(given map[string]string) error {
+	_, net := given["net"]
+	_, hidden := given["hidden"]
+	switch {
+	case net && hidden:
+		return fmt.Errorf("net and hidden both say what the network is: give one of them")
+	case net:
+		r.Hidden = nil
+	case hidden:
+		r.Net = ""
+	}
+	for _, k := range r.keys() {
+		if text, ok := given[k.key]; ok {
+			if err := k.set(text); err != nil {
+				return err
+			}
+		}
+	}
+	r.Net = netOfName(r.Net)
+	return nil
+}
+
+// netOfName reads a network's name from an arm's, where - stands for the marks that have
+// another meaning there: lenet-average, cnn-32-64.
+func netOfName(s string) string {
+	if rest, ok := strings.CutPrefix(s, "cnn-"); ok {
+		return netCNN + strings.ReplaceAll(rest, "-", ",")
+	}
+	if s == strings.ReplaceAll(netLeNetAverage, ":", "-") {
+		return netLeNetAverage
+	}
+	return s
+}
+
+// constant is a constant of optimizers, by its key in a Recipe.
+type constant struct {
+	key string
+	of  func(o *optim.Optimizer) any // a pointer to it
+}
+
+var constants = []constant{
+	{"momentum", func(o *optim.Optimizer) any { return &o.Mu }},
+	{"nesterov", func(o *optim.Optimizer) any { return &o.Nesterov }},
+	{"beta1", func(o *optim.Optimizer) any { return &o.Beta1 }},
+	{"beta2", func(o *optim.Optimizer) any { return &o.Beta2 }},
+	{"weight-decay", func(o *optim.Optimizer) any { return &o.WeightDecay }},
+}
+
+// in is the constant's field of a recipe, a pointer.
+func (c constant) in(r *Recipe) reflect.Value {
+	for _, k := range r.keys() {
+		if k.key == c.key {
+			return k.value
+		}
+	}
+	panic("no key " + c.key + " in a recipe")
+}
+
+// set gives an optimizer the recipe's value and reports whether there is one.
+func (c constant) set(o *optim.Optimizer, r *Recipe) bool {
+	v := c.in(r)
+	if v.IsNil() {
+		return false
+	}
+	reflect.ValueOf(c.of(o)).Elem().Set(v.Elem())
+	return true
+}
+
+// keep gives a recipe the optimizer's value, unless it is 0 and so need not be said.
+func (c constant) keep(o *optim.Optimizer, r *Recipe) {
+	v := reflect.ValueOf(c.of(o)).Elem()
+	if v.IsZero() {
+		return
+	}
+	p := reflect.New(v.Type())
+	p.Elem().Set(v)
+	c.in(r).Set(p)
+}
+
+// rule returns the optimizer of the recipe. A constant for all arms that this optimizer has not
+// is left out, one that is given as the arm's own is an error. It also returns the errors of
+// those left out, by their keys.
+func (r *Recipe) rule(given []string) (optim.Optimizer, map[string]error, error) {
+	o, err := optim.New(r.Optimizer, r.LR)
+	if err != nil {
+		return o, nil, err
+	}
+	left := map[string]error{}
+	for _, c := range constants {
+		before := o
+		if !c.set(&o, r) {
+			continue
+		}
+		if err := o.Validate(); err != nil {
+			if slices.Contains(given, c.key) {
+				return o, nil, err
+			}
+			o, left[c.key] = before, err
+		}
+	}
+	return o, left, nil
+}
