@@ -72,7 +72,7 @@ func TestProbedRun(t *testing.T) {
 			t.Errorf("the page lacks %q", text)
 		}
 	}
-	if config := read(t, dir, "config.yaml"); !strings.Contains(config, "probes: [undo-ratio, loss-variation]") {
+	if config := read(t, dir, "config.yaml"); !strings.Contains(config, "probe: [undo-ratio, loss-variation]") {
 		t.Errorf("%s", config)
 	}
 	want(t, call(t, "report", dir), 0)
