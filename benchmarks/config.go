@@ -48,7 +48,7 @@ type Spec struct {
 	Name   string // as reports have it, and norm.Parse reads it
 	Method norm.Method
 	Recipe
-	Rule optim.Optimizer
+	Rule optim.Optimizer // of the recipe
 
 	given []string         // keys of the recipe that its name gives
 	left  map[string]error // constants of the optimizer for all arms that this one has no use for, and why
@@ -207,8 +207,7 @@ func (c Config) Arms() ([]Spec, error) {
 		out = append(out, s)
 	}
 	for _, k := range constants {
-		unused := func(s Spec) bool { return s.left[k.key] != nil }
-		if !slices.ContainsFunc(out, func(s Spec) bool { return !unused(s) }) {
+		if !slices.ContainsFunc(out, func(s Spec) bool { return s.left[k.key] == nil }) { // no arm has a use for it
 			return nil, usage("--%s: %w", k.key, out[0].left[k.key])
 		}
 	}

@@ -88,9 +88,9 @@ const mostConfig = 1 << 20
 
 // ReadConfig reads a configuration file, such as the config.yaml of a run, over the values of
 // base: keys that are not there keep them. Keys are the names of the flags of driftless
-// compare; besides, arms is a list of arms by name or, as config.yaml has them, of {arm: name,
-// settings: {key: value}, and values of its own by the keys of Recipe}; settings are those for
-// all arms.
+// compare. Besides, settings are those of normalizations, for all arms that have them, and arms is
+// a list of arms, each by its name or, as config.yaml has it, as {arm: name, settings: {key:
+// value}}.
 //
 // It is strict: an unknown key, one that stands twice, and a value of another type are errors
 // that name the file and the line. What can work together Config.Validate says.

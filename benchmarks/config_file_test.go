@@ -89,7 +89,7 @@ func TestArmsOwnRecipesThatCannotWork(t *testing.T) {
 	c := quick("none", "none:optimizer=adam")
 	c.Momentum = new(float64)
 	*c.Momentum = .5
-	if err := c.Validate(); err == nil || err.Error() != "--momentum: sgd has no momentum (0.5 given)" {
+	if err := c.Validate(); err == nil || err.Error() != "--momentum: sgd has no momentum (0.5 given): the optimizer momentum has" {
 		t.Errorf("a constant that no arm has: %v", err)
 	}
 	c.Norms = append(c.Norms, "none:optimizer=momentum")

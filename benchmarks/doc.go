@@ -20,6 +20,10 @@
 //	err = e.Compare(ctx, benchmarks.Observer{})
 //	fmt.Println(e.Run.Arms[0].Finding)
 //
+// ReadConfig reads a Config from a file, such as the config.yaml of a run, which trains to the
+// same bits again. A Recipe is what of it an arm may have otherwise than the others, by keys in
+// its name.
+//
 // An Arm is one normalization with its compiled Programs. The seeds of
 // an arm are replicas of one Program; arms run side by side, as many replicas at
 // a time as the device has workers.

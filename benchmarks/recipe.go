@@ -50,7 +50,9 @@ func (r *Recipe) keys() []recipeKey {
 	return out
 }
 
-// recipeKeys are the keys that an arm may give beside its method's.
+// RecipeKeys lists the keys that an arm may give beside its method's.
+func RecipeKeys() []string { return slices.Clone(recipeKeys) }
+
 var recipeKeys = func() (out []string) {
 	for _, k := range new(Recipe).keys() {
 		out = append(out, k.key)
@@ -208,15 +210,15 @@ func (c constant) keep(o *optim.Optimizer, r *Recipe) {
 	c.in(r).Set(p)
 }
 
-// rule returns the optimizer of the recipe. A constant for all arms that this optimizer has not
-// is left out, one that is given as the arm's own is an error. It also returns the errors of
-// those left out, by their keys.
-func (r *Recipe) rule(given []string) (optim.Optimizer, map[string]error, error) {
-	o, err := optim.New(r.Optimizer, r.LR)
+// rule returns the optimizer of the recipe. A constant that this optimizer does not take is an
+// error if the arm itself gives it, by the keys in given; one for all arms is left out, and left
+// says why, by its key.
+func (r *Recipe) rule(given []string) (o optim.Optimizer, left map[string]error, err error) {
+	o, err = optim.New(r.Optimizer, r.LR)
 	if err != nil {
 		return o, nil, err
 	}
-	left := map[string]error{}
+	left = map[string]error{}
 	for _, c := range constants {
 		before := o
 		if !c.set(&o, r) {

@@ -30,9 +30,13 @@ batches, for several seeds, and writes a run directory: config.yaml,
 metrics.jsonl, run.json, curves.png and report.html.
 
 An arm is a norm (driftless norms lists them), followed by how the gradient
-treats its statistics (naive or graph), by affine or noaffine, and by settings,
-lr among them, where the defaults are not meant: none, center:naive,
-batchnorm:lr=1, standardize:naive:affine:interval=10, …
+treats its statistics (naive or graph), by affine or noaffine, by settings where
+the defaults are not meant, and by what else it has for itself, lr or hidden or
+optimizer: none, center:naive, standardize:naive:affine:interval=10,
+batchnorm:lr=1:hidden=200-100, …
+
+The config.yaml of a run says all of it: with --config it runs again to the same
+bits.
 
 With --preset it runs a committed experiment of several seeds and learning
 rates, and writes besides results.json and figures; --data, --steps, --seed,

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,46 +47,36 @@ func (s *settings) forget(keys ...string) {
 	}
 }
 
-// numberFlag is a number that need not be given.
-type numberFlag struct{ to **float64 }
+// optional is a flag that need not be given: it then leaves nil.
+type optional[T any] struct {
+	to    **T
+	kind  string // as pflag calls the type
+	parse func(text string) (T, error)
+}
 
-func (f numberFlag) String() string {
+func optionalNumber(to **float64) optional[float64] {
+	return optional[float64]{to, "float64", func(text string) (float64, error) { return strconv.ParseFloat(text, 64) }}
+}
+
+func optionalBool(to **bool) optional[bool] {
+	return optional[bool]{to, "bool", strconv.ParseBool}
+}
+
+func (f optional[T]) String() string {
 	if f.to == nil || *f.to == nil {
 		return ""
 	}
-	return strconv.FormatFloat(**f.to, 'g', -1, 64)
+	return fmt.Sprint(**f.to)
 }
 
-func (f numberFlag) Type() string { return "float64" }
+func (f optional[T]) Type() string { return f.kind }
 
 // Set implements pflag.Value.
-func (f numberFlag) Set(text string) error {
-	x, err := strconv.ParseFloat(text, 64)
+func (f optional[T]) Set(text string) error {
+	x, err := f.parse(text)
 	if err != nil {
 		return err
 	}
 	*f.to = &x
-	return nil
-}
-
-// boolFlag is a choice that need not be made.
-type boolFlag struct{ to **bool }
-
-func (f boolFlag) String() string {
-	if f.to == nil || *f.to == nil {
-		return ""
-	}
-	return strconv.FormatBool(**f.to)
-}
-
-func (f boolFlag) Type() string { return "bool" }
-
-// Set implements pflag.Value.
-func (f boolFlag) Set(text string) error {
-	on, err := strconv.ParseBool(text)
-	if err != nil {
-		return err
-	}
-	*f.to = &on
 	return nil
 }

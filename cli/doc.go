@@ -25,6 +25,8 @@
 //	driftless train                 train one network
 //	driftless eval weights          evaluate a trained network
 //	driftless report run            write the page of a run anew
+//	driftless norms                 the normalizations, and the settings of each
+//	driftless probes                the instruments that look into a training
 //	driftless env                   what there is to run on
 //	driftless licences              of Driftless and of what it contains
 //

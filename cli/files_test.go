@@ -328,12 +328,7 @@ func TestDiskFull(t *testing.T) {
 		if c.args[0] != "drift" {
 			args = with(dir, c.args...)
 		}
-		cmd := exec.Command("/bin/sh", append([]string{"-c", fmt.Sprintf(`ulimit -f %d && exec "$@"`, c.blocks), "sh", os.Args[0]}, args...)...)
-		cmd.Env = append(os.Environ(), asCommand+"=1")
-		var stdout, stderr strings.Builder
-		cmd.Stdout, cmd.Stderr = pipe{&stdout}, pipe{&stderr}
-		_ = cmd.Run() // the exit code says it
-		got := output{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+		got := limited(c.blocks, args...)
 		want(t, got, exitFailed)
 		if m := got.message(t); !strings.Contains(m, "cannot write "+filepath.Join(dir, c.file)) || !strings.Contains(m, syscall.EFBIG.Error()) {
 			t.Errorf("message %q", m)
@@ -344,6 +339,16 @@ func TestDiskFull(t *testing.T) {
 			}
 		}
 	}
+}
+
+// limited runs driftless as a process whose files hold at most so many blocks of 512 bytes.
+func limited(blocks int, args ...string) output {
+	cmd := exec.Command("/bin/sh", append([]string{"-c", fmt.Sprintf(`ulimit -f %d && exec "$@"`, blocks), "sh", os.Args[0]}, args...)...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = pipe{&stdout}, pipe{&stderr}
+	_ = cmd.Run() // the exit code says it
+	return output{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
 // pipe hides that a builder is one, so that the process writes to a pipe, which

@@ -61,7 +61,7 @@ func listNorms(b *strings.Builder) {
 		}
 		b.WriteString("\n")
 	}
-	hang(b, 0, "", "An arm is name[:naive|graph][:affine|noaffine][:key=value…]; its keys are lr and the norm's settings, which driftless norms NAME lists.")
+	hang(b, 0, "", "An arm is name[:naive|graph][:affine|noaffine][:key=value…]; its keys are the norm's settings, which driftless norms NAME lists, and what an arm can have for itself: "+strings.Join(benchmarks.RecipeKeys(), ", ")+".")
 }
 
 func describeNorm(b *strings.Builder, name string) error {

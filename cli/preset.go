@@ -113,6 +113,7 @@ func runPreset(cmd *cobra.Command, name string, l *look, t *terminal) error {
 	if len(p.Changed) > 0 {
 		fmt.Fprintf(t.err, "a quick look, not the whole preset %s: %s\n", name, strings.Join(p.Changed, "; "))
 	}
+	p.Command = commandLine(cmd)
 	dev, err := openDevice(l.device, t)
 	if err != nil {
 		return err
@@ -122,7 +123,7 @@ func runPreset(cmd *cobra.Command, name string, l *look, t *terminal) error {
 		return err
 	}
 	ctx := cmd.Context()
-	x := &presetRun{p: p, dir: dir, t: t, dataDir: l.dataDir, command: commandLine(cmd)}
+	x := &presetRun{p: p, dir: dir, t: t, dataDir: l.dataDir}
 	res, runErr := p.Run(ctx, dev, presets.Hooks{Load: x.load, Choosing: x.choosing, Part: x.part, Kept: x.kept})
 	if runErr != nil && !errors.Is(runErr, context.Canceled) {
 		return runErr
@@ -149,7 +150,6 @@ type presetRun struct {
 	dir     *report.Dir
 	t       *terminal
 	dataDir string
-	command string
 }
 
 func (x *presetRun) load(name string) (*dataset.Set, error) {
@@ -170,7 +170,6 @@ func (x *presetRun) part(ctx context.Context, part *presets.Part, e *benchmarks.
 	if err != nil {
 		return nil, benchmarks.Observer{}, nil, err
 	}
-	e.Run.Command = x.command
 	fmt.Fprintf(x.t.err, "%s: %s of %s\n", part.Name, plural(len(e.Run.Arms), "arm"), plural(part.Seeds, "seed"))
 	ctx, rec := newRecorder(ctx, dir, x.t, &e.Run)
 	return ctx, rec.observer(), func() error {

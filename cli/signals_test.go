@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -211,12 +210,7 @@ func TestDiskFullKeepsTheRun(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	args := with(dir, "train")
-	cmd := exec.Command("/bin/sh", append([]string{"-c", `ulimit -f 120 && exec "$@"`, "sh", os.Args[0]}, args...)...)
-	cmd.Env = append(os.Environ(), asCommand+"=1")
-	var stdout, stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = pipe{&stdout}, pipe{&stderr}
-	_ = cmd.Run() // the exit code says it
-	got := output{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	got := limited(120, args...)
 	want(t, got, exitFailed)
 	m := got.message(t)
 	for _, w := range []string{"cannot write " + filepath.Join(dir, "curves.png"), "metrics are kept", "driftless report " + dir} {

@@ -33,6 +33,8 @@ type Preset struct {
 
 	Parts []Part
 
+	Command string // the command line that asked for it, for the record
+
 	// Changed says in what it is not the preset of that name, such as "steps 200, not 50,000".
 	Changed []string
 }

@@ -72,7 +72,9 @@ func (p *Preset) run(ctx context.Context, part *Part, set *dataset.Set, dev devi
 			arms = append(arms, atLR(a, chosen[a].LR))
 		}
 	}
-	e, err := benchmarks.New(ctx, part.config(arms), set, dev)
+	c := part.config(arms)
+	c.Command = p.Command
+	e, err := benchmarks.New(ctx, c, set, dev)
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func (o Optimizer) Validate() error {
 	case !(o.LR > 0) || math.IsInf(o.LR, 0):
 		return fmt.Errorf("learning rate %v is not a positive finite number", o.LR)
 	case o.Mu != 0 && !has(takesMu):
-		return fmt.Errorf("%s has no momentum (%v given)", o.Kind, o.Mu)
+		return fmt.Errorf("%s has no momentum (%v given): the optimizer momentum has", o.Kind, o.Mu)
 	case !(o.Mu >= 0 && o.Mu < 1):
 		return fmt.Errorf("momentum %v is outside [0, 1)", o.Mu)
 	case o.Nesterov && !(has(takesMu) && o.Mu > 0):

@@ -114,13 +114,14 @@ type Run struct {
 	Synthetic   bool   `json:"synthetic"`   // the data are generated, marked on every picture
 	Interrupted bool   `json:"interrupted"` // stopped before Steps, marked on every picture
 
+	// Net, Batch, LR and Optimizer are those of the arms whose names give none of their own.
 	Net       string  `json:"net"`       // for example "784-100-100-100-10 sigmoid"
 	Classes   int     `json:"classes"`   // number of classes; guessing has loss ln(Classes)
 	Batch     int     `json:"batch"`     // examples a step
 	Steps     int     `json:"steps"`     // steps that were asked for
 	EvalEvery int     `json:"evalEvery"` // steps between evaluations
-	LR        float64 `json:"lr"`        // learning rate of the arms that have none of their own
-	Optimizer string  `json:"optimizer"` // of the arms that have none of their own
+	LR        float64 `json:"lr"`        // learning rate
+	Optimizer string  `json:"optimizer"`
 
 	PercentileUnit int `json:"percentileUnit"` // the unit of the last hidden layer that Point.Percentiles follow, counting from 0
 	PercentileRows int `json:"percentileRows"` // leading rows of the test set they are taken over
