@@ -155,6 +155,17 @@ func (c Config) of(a Spec) Config {
 	return c
 }
 
+// besides are the parts of its name that give values of its own, but for the learning rate.
+func (a Spec) besides() (out []string) {
+	for part := range strings.SplitSeq(a.Name, ":") {
+		key, _, _ := strings.Cut(part, "=")
+		if key != "lr" && slices.Contains(a.given, key) {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
 // blame adds an arm's name to an error that may come from values of its own.
 func (a Spec) blame(err error) error {
 	if len(a.given) == 0 {

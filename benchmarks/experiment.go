@@ -45,7 +45,7 @@ func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*E
 		e.arms = append(e.arms, a)
 		m := spec.Method
 		e.Run.Arms = append(e.Run.Arms, report.Arm{Name: spec.Name, Norm: m.Name(), Grad: string(norm.ClassOf(m)), Affine: norm.HasAffine(m),
-			CancelsBias: norm.CancelsBias(m), LR: spec.LR, Optimizer: spec.Optimizer, Adaptive: spec.Rule.Adaptive(), FlopsPerStep: a.train.Flops(), Seeds: c.reportSeeds(), DivergedAt: make([]*int, c.Seeds)})
+			CancelsBias: norm.CancelsBias(m), LR: spec.LR, Own: spec.besides(), Optimizer: spec.Optimizer, Adaptive: spec.Rule.Adaptive(), FlopsPerStep: a.train.Flops(), Seeds: c.reportSeeds(), DivergedAt: make([]*int, c.Seeds)})
 	}
 	return e, nil
 }

@@ -56,32 +56,46 @@ func Finding(run Run, arm string) string {
 	return joinNonEmpty(" ", f.divergence(), f.outcome(), f.statistics(), f.arrival(), f.bias(), f.comparison())
 }
 
-// findPlain finds the arm without normalization to compare with: one that ran, of the same
-// learning rate if there is one.
+// findPlain finds the arm without normalization to compare with: of those that ran the first
+// that is otherwise like this one, or like it but for the learning rate, or has its learning
+// rate.
 func (f *finding) findPlain(byArm [][]Point) {
 	if f.arm.Norm == NormNone {
 		return
 	}
+	best := -1
 	for j := range f.run.Arms {
 		a := &f.run.Arms[j]
 		if a.Norm != NormNone || len(byArm[j]) == 0 {
 			continue
 		}
-		if same := f.run.lrOf(a) == f.run.lrOf(f.arm); f.plain == nil || same {
-			f.plain, f.plainPoints = a, byArm[j]
-			if same {
-				return
-			}
+		alike := 0
+		if slices.Equal(a.Own, f.arm.Own) {
+			alike += 2
+		}
+		if f.run.lrOf(a) == f.run.lrOf(f.arm) {
+			alike++
+		}
+		if alike > best {
+			best, f.plain, f.plainPoints = alike, a, byArm[j]
 		}
 	}
 }
 
-// atLR says which learning rate one of the two arms has, where the other has another.
-func (f *finding) atLR(a *Arm) string {
-	if f.plain == nil || f.run.lrOf(f.plain) == f.run.lrOf(f.arm) {
+// under says which learning rate, and what else of its own, one of the two arms has, where the
+// other has another.
+func (f *finding) under(a *Arm) string {
+	if f.plain == nil {
 		return ""
 	}
-	return fmt.Sprintf(" at learning rate %v", f.run.lrOf(a))
+	s := ""
+	if f.run.lrOf(f.plain) != f.run.lrOf(f.arm) {
+		s = fmt.Sprintf(" at learning rate %v", f.run.lrOf(a))
+	}
+	if !slices.Equal(f.plain.Own, f.arm.Own) && len(a.Own) > 0 {
+		s += " with " + strings.Join(a.Own, ", ")
+	}
+	return s
 }
 
 // finding holds what the sentences about one arm are made from.
@@ -267,13 +281,13 @@ func (f *finding) without(key string) string {
 	case !measured:
 		return ""
 	case steps != nil:
-		return ", without normalization" + f.atLR(f.plain) + " by step " + formatInt(*steps)
+		return ", without normalization" + f.under(f.plain) + " by step " + formatInt(*steps)
 	case f.run.unfinished(f.plain, f.plainPoints):
 		return ""
 	case len(f.plain.Seeds) == 1:
-		return ", which the arm without normalization" + f.atLR(f.plain) + " did not"
+		return ", which the arm without normalization" + f.under(f.plain) + " did not"
 	default:
-		return ", which fewer than half of the seeds without normalization" + f.atLR(f.plain) + " did"
+		return ", which fewer than half of the seeds without normalization" + f.under(f.plain) + " did"
 	}
 }
 
@@ -293,7 +307,7 @@ func (f *finding) comparison() string {
 		}
 	}
 	if common < 0 || mine[common] == 0 {
-		return "It is not compared with the arm without normalization" + f.atLR(f.plain) + ": no step after the first was evaluated in both."
+		return "It is not compared with the arm without normalization" + f.under(f.plain) + ": no step after the first was evaluated in both."
 	}
 	step := mine[common]
 	accuracy, plain := meanAccuracy(myPoints[common]), meanAccuracy(theirPoints[slices.Index(theirs, step)])
@@ -301,9 +315,9 @@ func (f *finding) comparison() string {
 	if !finite(diff) {
 		return ""
 	}
-	when := "Its test accuracy" + f.atLR(f.arm) + " is "
+	when := "Its test accuracy" + f.under(f.arm) + " is "
 	if step < f.run.Steps {
-		when = fmt.Sprintf("At step %s, the last that was evaluated in both, its test accuracy%s is ", formatInt(step), f.atLR(f.arm))
+		when = fmt.Sprintf("At step %s, the last that was evaluated in both, its test accuracy%s is ", formatInt(step), f.under(f.arm))
 	}
 	points := strconv.FormatFloat(100*math.Abs(diff), 'f', 1, 64)
 	distance := points + " points above"
@@ -314,7 +328,7 @@ func (f *finding) comparison() string {
 		distance = points + " points below"
 	}
 	spread := spreadOf(myPoints[common]) + spreadOf(theirPoints[slices.Index(theirs, step)])
-	s := fmt.Sprintf("%s%s that of the arm without normalization%s (%s)", when, distance, f.atLR(f.plain), formatPercent(plain))
+	s := fmt.Sprintf("%s%s that of the arm without normalization%s (%s)", when, distance, f.under(f.plain), formatPercent(plain))
 	if points != "0.0" && math.Abs(diff) < spread {
 		s += "; their seeds differ by more"
 	} else if math.Abs(diff) < spreadLimit && min(f.seeds(), len(f.plain.Seeds)) < enoughSeeds {

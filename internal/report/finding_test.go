@@ -133,6 +133,8 @@ func findingCases() []struct {
 		{"in graph, a little above none", made(with(plain, func(c *course) { c.acc, c.spread = []float64{.1, .5, .8, .88, .939}, .002 }), good)},
 		{"in graph, another learning rate than none", made(with(plain, func(c *course) { c.arm.LR = 1 }), with(good, func(c *course) { c.arm.LR = 3 }))},
 		{"in graph, another learning rate than a none that never arrives", changed(made(with(slow, func(c *course) { c.arm.LR = 3 }), good), func(r *Run) { r.LR = .5 })},
+		{"in graph, otherwise than none in more than the norm", made(with(plain, func(c *course) { c.arm.LR = 1 }), with(good, func(c *course) { c.arm.LR, c.arm.Own = 3, []string{"batch=30", "optimizer=adam"} }))},
+		{"in graph beside the none of its batch", made(with(slow, func(c *course) { c.arm.Name = "none" }), with(plain, func(c *course) { c.arm.Name, c.arm.LR, c.arm.Own = "none:batch=30", 1, []string{"batch=30"} }), with(good, func(c *course) { c.arm.LR, c.arm.Own = 3, []string{"batch=30"} }))},
 		{"in graph beside the none of its learning rate", made(with(slow, func(c *course) { c.arm.Name, c.arm.LR = "none:lr=3", 3 }), with(plain, func(c *course) { c.arm.LR = 1 }), with(good, func(c *course) { c.arm.LR = 1 }))},
 		{"compensated beside none", made(plain, course{arm: compensated, loss: learns, acc: rises, bias: settled})},
 		{"running statistics apart from re-estimated ones", made(with(good, func(c *course) { c.acc, c.reestimate = []float64{.1, .4, .6, .65, .7}, .931 }))},

@@ -74,13 +74,16 @@ type Arm struct {
 	Affine bool   `json:"affine"` // a trained shift (and scale, if the method has one) follows the normalization
 	// CancelsBias says that the normalization takes a bias before it out again, so
 	// that its gradient through the statistics is 0.
-	CancelsBias    bool    `json:"cancelsBias"`
-	LR             float64 `json:"lr"` // learning rate; 0: the run's
-	Seeds          []int   `json:"seeds"`
-	Optimizer      string  `json:"optimizer"`
-	Adaptive       bool    `json:"adaptive"`       // the optimizer divides a gradient by its own size, as Adam does
-	SecondsPerStep float64 `json:"secondsPerStep"` // measured, training only; 0 if unknown
-	FlopsPerStep   float64 `json:"flopsPerStep"`   // of the compiled step, a refresh of statistics at its share; 0 if unknown
+	CancelsBias bool    `json:"cancelsBias"`
+	LR          float64 `json:"lr"` // learning rate; 0: the run's
+	Seeds       []int   `json:"seeds"`
+	// Own is what its name gives, besides the learning rate, otherwise than for the run's
+	// other arms, such as "batch=30".
+	Own            []string `json:"own,omitempty"`
+	Optimizer      string   `json:"optimizer"`
+	Adaptive       bool     `json:"adaptive"`       // the optimizer divides a gradient by its own size, as Adam does
+	SecondsPerStep float64  `json:"secondsPerStep"` // measured, training only; 0 if unknown
+	FlopsPerStep   float64  `json:"flopsPerStep"`   // of the compiled step, a refresh of statistics at its share; 0 if unknown
 
 	// DivergedAt holds for each of Seeds the step after which its loss was not finite
 	// or above LossLimit, or nil.
