@@ -130,6 +130,17 @@ func (c *compiler) compile(passes []pass) error {
 	return nil
 }
 
+// operandsStand reports where an operand of a node has been taken out of the graph. Gorgonia
+// uses it again for another node, even for one that is computed from this one.
+func operandsStand(n *G.Node) error {
+	for _, k := range Children(n) {
+		if k.Graph() != n.Graph() || k.ID() >= n.ID() {
+			return fmt.Errorf("an operand of node %q is no longer in the graph: gorgonia's Log takes out the 1 - a or 1 + a that it is given; build that anew for other uses", Label(n))
+		}
+	}
+	return nil
+}
+
 // lowerAll lowers what is asked for of the graph, in order.
 func (c *compiler) lowerAll() error {
 	var late, roots []*G.Node
@@ -141,6 +152,9 @@ func (c *compiler) lowerAll() error {
 		c.feeds[f.Node] = f
 	}
 	for _, n := range c.spec.Graph.AllNodes() {
+		if err := operandsStand(n); err != nil {
+			return err
+		}
 		switch op := n.Op().(type) {
 		case ops.AssignOp:
 			if c.spec.Held {

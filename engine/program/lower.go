@@ -1,7 +1,6 @@
 package program
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 
@@ -18,11 +17,6 @@ import (
 func (c *compiler) lowerNode(n *G.Node) (value, error) {
 	if n.IsVar() {
 		return c.input(n)
-	}
-	for _, k := range Children(n) {
-		if k.Graph() != n.Graph() || k.ID() >= n.ID() { // it is used again for another node
-			return value{}, fmt.Errorf("an operand of node %q is no longer in the graph: gorgonia's Log takes out the 1 - a or 1 + a that it is given; build that anew for other uses", Label(n))
-		}
 	}
 	if ds := c.wrong[n]; ds != nil {
 		return c.right(n, ds)
