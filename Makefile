@@ -8,7 +8,7 @@ BUNDLE_FLAGS ?= -trimpath
 CUDA_ENV  = eval "$$($(GO) run ./internal/cuda/gen -out build/cuda)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo results test bench peers bench-peers build env check race test-gpu gpu-check gpu-bundle ptx ptx-check sass
+.PHONY: help demo results test bench peers bench-peers build env check fuzz race test-gpu gpu-check gpu-bundle ptx ptx-check sass
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/[$$][$$]/$$/g' | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -74,6 +74,13 @@ check: needs-go ## what CI checks besides the tests: gofmt, vet, staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	CGO_ENABLED=0 $(GO) build ./...
+
+FUZZTIME ?= 30s
+fuzz: needs-go ## every fuzz target for FUZZTIME (30s)
+	@git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | while IFS=: read -r file func; do \
+	  echo "== $$(dirname $$file) $${func#func }"; \
+	  $(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x ./$$(dirname $$file) </dev/null || exit 1; \
+	done
 
 race: needs-go ## the tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on $$($(GO) list ./... | grep -v -e /kernels -e /device/cpu)

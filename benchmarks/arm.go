@@ -4,10 +4,10 @@ import (
 	"context"
 
 	"driftless/benchmarks/probe"
+	"driftless/dataset"
 	"driftless/engine"
 	"driftless/engine/device"
 	"driftless/engine/program"
-	"driftless/internal/dataset"
 	"driftless/models"
 	"driftless/models/norm"
 )
@@ -38,7 +38,7 @@ const (
 func NewArm(ctx context.Context, c Config, spec Spec, set *dataset.Set, dev device.Device) (*Arm, error) {
 	c = c.of(spec)
 	a := &Arm{Spec: spec, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
-	a.net = c.network(imageOf(set.Train), spec.Method)
+	a.net = c.network(formOf(set), spec.Method)
 	if err := a.compile(ctx); ctx.Err() != nil {
 		return nil, ctx.Err()
 	} else if err != nil {
@@ -93,10 +93,21 @@ func addData(l *program.Layout, set *dataset.Set, net *models.Network) error {
 		images, labels string
 		s              dataset.Split
 	}{{trainImages, trainLabels, set.Train}, {testImages, testLabels, set.Test}} {
-		if _, err := l.AddData(d.images, program.Uint8, d.s.N, d.s.Rows*d.s.Cols, d.s.Images); err != nil {
+		kind, values := program.Uint8, any(d.s.Images)
+		if d.s.Features != nil {
+			kind, values = program.Float32, d.s.Features
+		}
+		if _, err := l.AddData(d.images, kind, d.s.N, d.s.Size(), values); err != nil {
 			return err
 		}
-		if _, err := l.AddData(d.labels, program.Uint8, d.s.N, 1, d.s.Labels); err != nil {
+		if kind, values = program.Uint8, d.s.LabelBytes(); set.Classes > 256 {
+			wide := make([]float32, d.s.N)
+			for i, c := range d.s.Labels {
+				wide[i] = float32(c)
+			}
+			kind, values = program.Float32, wide
+		}
+		if _, err := l.AddData(d.labels, kind, d.s.N, 1, values); err != nil {
 			return err
 		}
 	}

@@ -6,12 +6,11 @@ import (
 	"io"
 	"strings"
 
+	"driftless/dataset"
 	"driftless/engine"
 	"driftless/engine/device"
 	"driftless/engine/device/cpu"
-	"driftless/internal/dataset"
 	"driftless/internal/report"
-	"driftless/models"
 )
 
 // AuditResult is what `driftless audit --json` prints.
@@ -52,11 +51,11 @@ type AuditHeld struct {
 // the arm's optimizer. It fails with a *UsageError where settings, or settings and data, do
 // not go together.
 func Audit(ctx context.Context, c Config, steps int, set *dataset.Set, dev device.Device) (*AuditResult, error) {
-	specs, err := c.armsFor(set)
+	c, specs, err := c.on(set)
 	if err != nil {
 		return nil, err
 	}
-	r := &AuditResult{Device: dev.Name(), Data: set.Name, Synthetic: set.Synthetic, Net: c.net(imageOf(set.Train)), Batch: c.Batch, Seed: c.Seed, Steps: steps}
+	r := &AuditResult{Device: dev.Name(), Data: set.Name, Synthetic: set.Synthetic, Net: c.net(formOf(set)), Batch: c.Batch, Seed: c.Seed, Steps: steps}
 	for _, spec := range specs {
 		a, err := NewArm(ctx, c, spec, set, dev)
 		if err != nil {
@@ -83,7 +82,7 @@ func Audit(ctx context.Context, c Config, steps int, set *dataset.Set, dev devic
 
 // audit trains the first seed for so many steps and audits it.
 func (a *Arm) audit(ctx context.Context, steps int) ([]engine.Finding, error) {
-	audit, err := a.net.Audit(a.layout, models.Source{Context: ctx, Images: trainImages, Labels: trainLabels, Map: a.cfg.pixels(), Total: a.set.Train.N, Batch: a.cfg.Batch})
+	audit, err := a.net.Audit(a.layout, a.rows(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +121,7 @@ func (r *AuditResult) Table(w io.Writer) error {
 }
 
 func (r *AuditResult) header(out *strings.Builder) {
-	fmt.Fprintf(out, "%s; %s\nbatch %d, seed %d, after %d steps; growth under SGD at the arm's lr\n", r.Data, r.Net, r.Batch, r.Seed, r.Steps)
+	fmt.Fprintf(out, "%s\nbatch %d, seed %d, after %d steps; growth under SGD at the arm's lr\n", report.Wrap(r.Data+"; "+r.Net, 80), r.Batch, r.Seed, r.Steps)
 	if r.Synthetic {
 		out.WriteString("SYNTHETIC DATA: these numbers say nothing about real images\n")
 	}

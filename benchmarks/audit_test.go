@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"driftless/dataset"
 	"driftless/engine"
 	"driftless/engine/device/cpu"
-	"driftless/internal/dataset"
 	"driftless/models/norm"
 )
 

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"driftless/dataset"
 	"driftless/engine/device"
 	"driftless/engine/device/cpu"
-	"driftless/internal/dataset"
 	"driftless/internal/report"
 )
 

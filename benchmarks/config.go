@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"driftless/benchmarks/probe"
+	"driftless/dataset"
 	"driftless/engine/optim"
-	"driftless/internal/dataset"
 	"driftless/kernels/gather"
 	"driftless/models/norm"
 )
@@ -19,8 +19,8 @@ import (
 // Defaults are the paper's net and protocol (Ioffe & Szegedy 2015, section 4.1). The tags are
 // the keys of a configuration file (see ReadConfig), and the names of the flags.
 type Config struct {
-	Data     string   `yaml:"data"`           // name of a data set
-	Binarize bool     `yaml:"binarize"`       // a pixel is 1 if above 127, else 0; if false, pixel / 255
+	Data     string   `yaml:"data"`           // name of a data set, or path of data of one's own; New takes its set's
+	Binarize bool     `yaml:"binarize"`       // a pixel is 1 if above 127, else 0; if false, pixel / 255; features stay as they are
 	Norms    []string `yaml:"-"`              // arms, as norm.Parse reads them, with keys of a Recipe besides the method's
 	Grad     string   `yaml:"grad,omitempty"` // treatment where an arm does not say
 	// Settings are values of the normalizations' settings, by key, for every arm whose
@@ -95,20 +95,26 @@ const maxSteps, maxSeeds, maxBatch = 100_000_000, 1000, 1 << 20
 
 // Validate reports the first setting that cannot work, as a *UsageError.
 func (c Config) Validate() error {
-	if err := c.validate(); err != nil {
-		var u *UsageError
-		if errors.As(err, &u) {
-			return err
-		}
-		return &UsageError{err}
+	if err := dataset.Check(c.Data); err != nil {
+		return asUsage(err)
 	}
-	return nil
+	if dataset.Own(c.Data) {
+		return asUsage(c.check(nil))
+	}
+	return asUsage(c.check(&named))
 }
 
-func (c Config) validate() error {
-	if !slices.Contains(dataset.Names(), c.Data) {
-		return usage("unknown data set %q: choose one of %s", c.Data, strings.Join(dataset.Names(), ", "))
+// asUsage makes an error a *UsageError.
+func asUsage(err error) error {
+	if u := (*UsageError)(nil); err == nil || errors.As(err, &u) {
+		return err
 	}
+	return &UsageError{err}
+}
+
+// check reports the first setting that cannot work with data of a form, nil where that is not
+// known yet.
+func (c Config) check(f *form) error {
 	if _, err := optim.New(c.Optimizer, c.LR); err != nil {
 		return err
 	}
@@ -134,19 +140,14 @@ func (c Config) validate() error {
 			return err
 		}
 	}
-	if _, err := c.layers(square28); err != nil {
+	if err := c.checkLayers(); err != nil {
 		return err
 	}
 	arms, err := c.Arms()
-	if err != nil {
+	if err != nil || f == nil {
 		return err
 	}
-	for _, a := range arms {
-		if err := c.of(a).network(square28, a.Method).Validate(); err != nil {
-			return a.blame(err)
-		}
-	}
-	return c.fitsMemory(arms)
+	return c.fits(*f, arms)
 }
 
 // of returns the configuration with an arm's recipe.
@@ -180,10 +181,10 @@ const maxValues = 1 << 29
 
 // fitsMemory refuses nets whose training would need more memory than machines
 // have. Validate has bounded each factor already.
-func (c Config) fitsMemory(arms []Spec) error {
+func (c Config) fitsMemory(f form, arms []Spec) error {
 	n := 0.0
 	for _, a := range arms {
-		net := c.of(a).network(square28, &norm.None{})
+		net := c.of(a).network(f, &norm.None{})
 		n += float64(net.Weights()+a.Batch*net.Units()) * float64(c.Seeds)
 		if len(c.Probes) > 0 {
 			n += labCopies * float64(net.Weights())
@@ -191,7 +192,7 @@ func (c Config) fitsMemory(arms []Spec) error {
 	}
 	if n > maxValues {
 		return usage("%d arms with %d seeds of a net %s with batch %d need %.2g numbers in memory, more than the limit of %.2g: take fewer or smaller ones",
-			len(arms), c.Seeds, c.network(square28, &norm.None{}), c.Batch, n, float64(maxValues))
+			len(arms), c.Seeds, c.network(f, &norm.None{}), c.Batch, n, float64(maxValues))
 	}
 	return nil
 }
@@ -225,20 +226,6 @@ func (c Config) Arms() ([]Spec, error) {
 	return out, nil
 }
 
-// armsFor resolves the arms for a data set.
-func (c Config) armsFor(set *dataset.Set) ([]Spec, error) {
-	specs, err := c.Arms()
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range specs {
-		if a.Batch > set.Train.N {
-			return nil, a.blame(usage("--batch %d is larger than the training set of %s, which has %d images", a.Batch, set.Name, set.Train.N))
-		}
-	}
-	return specs, nil
-}
-
 // spec resolves one arm.
 func (c Config) spec(name string) (Spec, error) {
 	a, err := norm.Parse(name, norm.Treatment(c.Grad), recipeKeys...)
@@ -268,7 +255,7 @@ func (c Config) spec(name string) (Spec, error) {
 	if s.Batch < 1 || s.Batch > maxBatch {
 		return Spec{}, fmt.Errorf("arm %q: batch %d is outside 1 … %d", name, s.Batch, maxBatch)
 	}
-	if _, err := c.of(s).layers(square28); err != nil {
+	if err := c.of(s).checkLayers(); err != nil {
 		return Spec{}, fmt.Errorf("arm %q: %w", name, err)
 	}
 	if s.Rule, s.left, err = s.rule(s.given); err != nil {
@@ -303,9 +290,6 @@ func (c Config) Unused() []string {
 	}
 	return out
 }
-
-// classes is the number of classes of every data set here.
-const classes = 10
 
 func (c Config) pixels() gather.Map {
 	if c.Binarize {

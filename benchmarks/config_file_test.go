@@ -142,7 +142,7 @@ func TestConfigComesBack(t *testing.T) {
 				t.Errorf("%s: %s came back as %s: %+v with %+v, was %+v with %+v", name, want[i].Name, arms[i].Name, arms[i].Method, arms[i].Rule, want[i].Method, want[i].Rule)
 			}
 			a, b := c.of(want[i]), got.of(arms[i])
-			if a.net(square28) != b.net(square28) || a.Batch != b.Batch || a.InitSD != b.InitSD {
+			if a.net(named) != b.net(named) || a.Batch != b.Batch || a.InitSD != b.InitSD {
 				t.Errorf("%s: %s came back with another network or batch", name, want[i].Name)
 			}
 		}

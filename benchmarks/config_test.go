@@ -8,22 +8,22 @@ import (
 	"strings"
 	"testing"
 
+	"driftless/dataset"
 	"driftless/engine/device/cpu"
-	"driftless/internal/dataset"
 	"driftless/models/norm"
 )
 
 // tiny is a data set of n training and test images with something to learn.
 func tiny(n int) *dataset.Set {
-	s := dataset.Split{N: n, Rows: 28, Cols: 28, Images: make([]uint8, n*784), Labels: make([]uint8, n)}
+	s := dataset.Split{N: n, Rows: 28, Cols: 28, Channels: 1, Images: make([]uint8, n*784), Labels: make([]int, n)}
 	for i := range n {
-		s.Labels[i] = uint8(i % classes)
+		s.Labels[i] = i % classes
 		for j := range 60 {
 			s.Images[i*784+(i%classes)*70+j] = 255
 		}
 		s.Images[i*784+(i*31)%784] ^= 255
 	}
-	return &dataset.Set{Name: "mnist", Train: s, Test: s}
+	return &dataset.Set{Name: "mnist", Train: s, Test: s, Classes: classes}
 }
 
 // quick is a configuration that trains in a moment.

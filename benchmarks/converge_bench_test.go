@@ -7,8 +7,8 @@ import (
 	"reflect"
 	"testing"
 
+	"driftless/dataset"
 	"driftless/engine/device/cpu"
-	"driftless/internal/dataset"
 	"driftless/internal/report"
 	"driftless/models/norm"
 )

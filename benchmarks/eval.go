@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
+	"driftless/dataset"
 	"driftless/engine/checkpoint"
 	"driftless/engine/device"
 	"driftless/engine/program"
-	"driftless/internal/dataset"
 	"driftless/internal/report"
 	"driftless/models"
 	"driftless/models/norm"
@@ -106,19 +107,36 @@ func (w *Weights) Data() string { return w.about.Data }
 // Eval evaluates the network on a data set's test images with the running statistics
 // of the file. It calls each, unless that is nil, with the label and logits of every test
 // image in turn.
-func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device, each func(label uint8, logits []float32) error) (EvalOutput, error) {
+func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device, each func(label int, logits []float32) error) (EvalOutput, error) {
 	var out EvalOutput
 	d := w.about
-	if d.Inputs != set.Test.Rows*set.Test.Cols {
-		return out, fmt.Errorf("%s holds a network for %d inputs, the images of %s have %d pixels", w.path, d.Inputs, set.Name, set.Test.Rows*set.Test.Cols)
+	if err := set.Validate(); err != nil {
+		return out, err
+	}
+	f := formOf(set)
+	if d.Inputs != f.inputs() {
+		what := "the images of %s have %d pixels"
+		if f.features {
+			what = "the rows of %s have %d features"
+		}
+		return out, fmt.Errorf("%s holds a network for %d inputs, "+what, w.path, d.Inputs, set.Name, f.inputs())
+	}
+	if m := f.image; d.Image != nil && !slices.Equal(d.Image, []int{m.Height, m.Width, m.Channels}) {
+		return out, fmt.Errorf("%s holds a network for images of %v, those of %s are %v", w.path, d.Image, set.Name, m)
+	}
+	if f.classes = d.Classes; f.classes == 0 {
+		f.classes = named.classes
+	}
+	if set.Classes > f.classes {
+		return out, fmt.Errorf("%s holds a network for %d classes, %s has %d", w.path, f.classes, set.Name, set.Classes)
 	}
 	c := Defaults()
-	c.Net, c.Hidden, c.Activation, c.Binarize = d.Net, d.Hidden, d.Activation, d.Binarize
+	c.Net, c.Hidden, c.Activation, c.Binarize = d.Net, d.Hidden, d.Activation, d.Binarize && !f.features
 	a := &Arm{Spec: Spec{Method: w.method}, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
-	if _, err := c.layers(imageOf(set.Test)); err != nil {
+	if _, _, _, err := c.layers(); err != nil {
 		return out, fmt.Errorf("%s: %w", w.path, err)
 	}
-	a.net = c.network(imageOf(set.Test), w.method)
+	a.net = c.network(f, w.method)
 	if err := a.net.Validate(); err != nil {
 		return out, fmt.Errorf("%s: %w", w.path, err)
 	}
@@ -164,18 +182,18 @@ func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device,
 		if err := s.Run(ctx, predict, 1); err != nil {
 			return out, err
 		}
-		logits := make([]float32, set.Test.N*classes)
+		logits := make([]float32, set.Test.N*f.classes)
 		if err := s.Read(models.StateLogits, 0, logits); err != nil {
 			return out, err
 		}
 		for i, label := range set.Test.Labels {
-			if err := each(label, logits[i*classes:][:classes]); err != nil {
+			if err := each(label, logits[i*f.classes:][:f.classes]); err != nil {
 				return out, err
 			}
 		}
 	}
 	h := header(c, nil, set, dev)
-	return EvalOutput{Weights: w.path, Step: d.Step, TrainedOn: d.Data, Device: h.Device, Data: h.Data, Synthetic: h.Synthetic, Net: h.Net, Norm: norm.String(w.method),
+	return EvalOutput{Weights: w.path, Step: d.Step, TrainedOn: d.Data, Device: h.Device, Data: h.Data, Synthetic: h.Synthetic, Net: a.net.String() + " " + c.Activation, Norm: norm.String(w.method),
 		TestLoss: report.Number(loss), TestAccuracy: report.Number(acc)}, nil
 }
 

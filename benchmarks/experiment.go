@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"driftless/dataset"
 	"driftless/engine/device"
-	"driftless/internal/dataset"
 	"driftless/internal/report"
 	"driftless/models/norm"
 )
@@ -25,10 +25,11 @@ type Experiment struct {
 	points [][]report.Point // of each arm
 }
 
-// New compiles an experiment. It fails with a *UsageError where settings, or settings
-// and data, do not go together.
+// New compiles an experiment on a data set, a program's own or one that package dataset
+// reads. It fails with a *UsageError where the set is not sound, or settings, or settings and
+// data, do not go together.
 func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*Experiment, error) {
-	specs, err := c.armsFor(set)
+	c, specs, err := c.on(set)
 	if err != nil {
 		return nil, err
 	}
@@ -183,19 +184,55 @@ func firstError(ctx context.Context, errs []error) error {
 // header returns the record of a run that has not begun. It says "interrupted" until the run
 // has come to its end.
 func header(c Config, config any, set *dataset.Set, dev device.Device) report.Run {
-	hidden := c.network(imageOf(set.Train), &norm.None{}).Hidden
+	f := formOf(set)
+	hidden := c.network(f, &norm.None{}).Hidden
 	return report.Run{Version: Version(), Device: dev.Name(),
-		Data:      fmt.Sprintf("%s (%s; %d + %d images)", set.Name, pixelText(c.Binarize), set.Train.N, set.Test.N),
-		Synthetic: set.Synthetic, Interrupted: true, Net: c.net(imageOf(set.Train)), Classes: classes, Batch: c.Batch, Steps: c.Steps,
+		Data:      dataText(set, c.Binarize),
+		Synthetic: set.Synthetic, Interrupted: true, Net: c.net(f), Classes: set.Classes, Batch: c.Batch, Steps: c.Steps,
 		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, PercentileUnit: min(percentileUnit, hidden[len(hidden)-1].Width-1),
 		PercentileRows: min(percentileRows, set.Test.N), Instruments: c.instruments(), Command: c.Command, Config: config}
 }
 
-func pixelText(binarize bool) string {
-	if binarize {
-		return "binary pixels"
+// dataText says what a network is trained on.
+func dataText(set *dataset.Set, binarize bool) string {
+	how, what := "grey pixels", "images"
+	switch {
+	case set.Train.Features != nil:
+		how, what = "float features as they are", "rows"
+	case binarize:
+		how = "binary pixels"
+	case set.Train.Channels > 1:
+		how = "pixels / 255"
 	}
-	return "grey pixels"
+	return fmt.Sprintf("%s (%s; %d + %d %s)", set.Name, how, set.Train.N, set.Test.N, what)
+}
+
+// on returns the configuration with the set's name and without what does not apply to it, and
+// its arms; or a *UsageError where they do not go together.
+func (c Config) on(set *dataset.Set) (Config, []Spec, error) {
+	c.Data, c.Binarize = set.Name, c.Binarize && set.Train.Features == nil
+	if err := set.Validate(); err != nil {
+		return c, nil, asUsage(err)
+	}
+	f := formOf(set)
+	if err := c.check(&f); err != nil {
+		return c, nil, asUsage(err)
+	}
+	specs, err := c.Arms()
+	if err != nil {
+		return c, nil, err
+	}
+	for _, a := range specs {
+		if a.Batch <= set.Train.N {
+			continue
+		}
+		what := "images"
+		if f.features {
+			what = "rows"
+		}
+		return c, nil, a.blame(usage("--batch %d is larger than the training set of %s, which has %d %s", a.Batch, set.Name, set.Train.N, what))
+	}
+	return c, specs, nil
 }
 
 // PanicError is a panic in one of an experiment's goroutines.

@@ -3,8 +3,8 @@ package benchmarks
 import (
 	"strings"
 
+	"driftless/dataset"
 	"driftless/engine/program"
-	"driftless/internal/dataset"
 	"driftless/models"
 	"driftless/models/norm"
 )
@@ -19,60 +19,108 @@ const (
 	netCNN          = "cnn:"
 )
 
-// square28 is the size of the images of every data set.
-var square28 = models.Image{Height: 28, Width: 28, Channels: 1}
-
-// imageOf is the size of a data set's images.
-func imageOf(s dataset.Split) models.Image {
-	return models.Image{Height: s.Rows, Width: s.Cols, Channels: 1}
+// form is what a network has to know of a data set.
+type form struct {
+	image    models.Image
+	classes  int
+	features bool // numbers as they are, in place of pixels
 }
 
-// layers returns the hidden layers of the network for images, or a *UsageError.
-func (c Config) layers(m models.Image) ([]models.Layer, error) {
+// named is the form of the data sets that have a name.
+var named = form{image: models.Image{Height: 28, Width: 28, Channels: 1}, classes: 10}
+
+func formOf(s *dataset.Set) form {
+	return form{models.Image{Height: s.Train.Rows, Width: s.Train.Cols, Channels: s.Train.Channels}, s.Classes, s.Train.Features != nil}
+}
+
+func (f form) inputs() int { return f.image.Height * f.image.Width * f.image.Channels }
+
+// layers returns the hidden layers of the network, and the numbers of inputs and classes that
+// Net gives, 0 where it leaves them to the data; or a *UsageError.
+func (c Config) layers() (hidden []models.Layer, inputs, classes int, err error) {
 	switch list, cnn := strings.CutPrefix(c.Net, netCNN); {
 	case c.Net == "":
-		return models.MLP{Hidden: c.Hidden, Activation: c.Activation}.Network().Hidden, nil
+		return models.MLP{Hidden: c.Hidden, Activation: c.Activation}.Network().Hidden, 0, 0, nil
 	case len(c.Hidden) > 0:
-		return nil, usage("--net and --hidden both say what the network is: give one of them")
+		return nil, 0, 0, usage("--net and --hidden both say what the network is: give one of them")
 	case c.Net == netLeNet, c.Net == netLeNetAverage:
-		return models.LeNet(c.Activation, c.Net == netLeNetAverage), nil
+		return models.LeNet(c.Activation, c.Net == netLeNetAverage), 0, 0, nil
 	case cnn:
 		channels, bad, ok := Sizes(list, ",")
 		if !ok {
-			return nil, usage("--net %q: %q is not a positive number of channels; give some such as cnn:32,64", Short(c.Net), Short(bad))
+			return nil, 0, 0, usage("--net %q: %q is not a positive number of channels; give some such as cnn:32,64", Short(c.Net), Short(bad))
 		}
-		return models.CNN(c.Activation, channels...), nil
+		return models.CNN(c.Activation, channels...), 0, 0, nil
 	}
 	sizes, _, ok := Sizes(c.Net, "-")
 	switch {
 	case !ok:
-		return nil, usage("--net %q is none: give lenet, lenet:average, channels such as cnn:32,64 or layer sizes such as %s", Short(c.Net), DefaultNet)
+		return nil, 0, 0, usage("--net %q is none: give lenet, lenet:average, channels such as cnn:32,64 or layer sizes such as %s", Short(c.Net), DefaultNet)
 	case len(sizes) < 3:
-		return nil, usage("--net %s has no hidden layer: give sizes such as %s", c.Net, DefaultNet)
-	case sizes[0] != m.Height*m.Width*m.Channels:
-		return nil, usage("--net %s takes %d inputs, and the images have %d pixels", Short(c.Net), sizes[0], m.Height*m.Width*m.Channels)
-	case sizes[len(sizes)-1] != classes:
-		return nil, usage("--net %s gives %d classes, and the data have %d", Short(c.Net), sizes[len(sizes)-1], classes)
+		return nil, 0, 0, usage("--net %s has no hidden layer: give sizes such as %s", c.Net, DefaultNet)
 	}
-	return models.MLP{Hidden: sizes[1 : len(sizes)-1], Activation: c.Activation}.Network().Hidden, nil
+	last := len(sizes) - 1
+	return models.MLP{Hidden: sizes[1:last], Activation: c.Activation}.Network().Hidden, sizes[0], sizes[last], nil
 }
 
-// network returns the network that an arm with this normalization trains on images; a wrong
-// Config.Net, which Validate refuses, gives one without hidden layers.
-func (c Config) network(m models.Image, method norm.Method) *models.Network {
-	hidden, _ := c.layers(m)
-	return &models.Network{Inputs: m.Height * m.Width * m.Channels, Image: m, Hidden: hidden, Classes: classes, InitSD: c.InitSD,
+// checkLayers reports what is wrong with the network before the data are known.
+func (c Config) checkLayers() error {
+	hidden, _, _, err := c.layers()
+	if err != nil {
+		return err
+	}
+	for _, l := range hidden {
+		l.Conv = nil // which only goes with images of a size
+		if err := (&models.Network{Inputs: 1, Hidden: []models.Layer{l}, Classes: 2, InitSD: c.InitSD, Norm: &norm.None{}, DType: program.Float32}).Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fits reports whether the arms' networks go with data of a form, and into memory.
+func (c Config) fits(f form, arms []Spec) error {
+	for _, a := range arms {
+		if err := c.of(a).fitsOne(f, a.Method); err != nil {
+			return a.blame(err)
+		}
+	}
+	return c.fitsMemory(f, arms)
+}
+
+func (c Config) fitsOne(f form, method norm.Method) error {
+	_, inputs, classes, err := c.layers()
+	switch {
+	case err != nil:
+		return err
+	case inputs != 0 && inputs != f.inputs():
+		have := "images have %d pixels"
+		if f.features {
+			have = "data have %d features"
+		}
+		return usage("--net %s takes %d inputs, and the "+have, Short(c.Net), inputs, f.inputs())
+	case classes != 0 && classes != f.classes:
+		return usage("--net %s gives %d classes, and the data have %d", Short(c.Net), classes, f.classes)
+	}
+	return c.network(f, method).Validate()
+}
+
+// network returns the network that an arm with this normalization trains on data of a form; a
+// wrong Config.Net, which Validate refuses, gives one without hidden layers.
+func (c Config) network(f form, method norm.Method) *models.Network {
+	hidden, _, _, _ := c.layers()
+	return &models.Network{Inputs: f.inputs(), Image: f.image, Hidden: hidden, Classes: f.classes, InitSD: c.InitSD,
 		Norm: method, DType: program.Float32, Steps: c.Steps}
 }
 
 // net describes the network for reports.
-func (c Config) net(m models.Image) string {
-	return c.network(m, &norm.None{}).String() + " " + c.Activation
+func (c Config) net(f form) string {
+	return c.network(f, &norm.None{}).String() + " " + c.Activation
 }
 
 // sizes are those of the hidden layers of a network without convolutions, nil of another.
 func (c Config) sizes() (out []int) {
-	hidden, _ := c.layers(square28)
+	hidden, _, _, _ := c.layers()
 	for _, l := range hidden {
 		if l.Conv != nil {
 			return nil

@@ -6,9 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"driftless/dataset"
 	"driftless/engine/device/cpu"
-	"driftless/internal/dataset"
 )
+
+// The size of the images of the data sets that have a name, and their classes.
+var square28, classes = named.image, named.classes
 
 // TestNets: what --net says, as config.yaml and the run's header have it.
 func TestNets(t *testing.T) {
@@ -27,7 +30,7 @@ func TestNets(t *testing.T) {
 		if err := c.Validate(); err != nil {
 			t.Errorf("%q: %v", net, err)
 		}
-		if got := c.net(square28); got != want {
+		if got := c.net(named); got != want {
 			t.Errorf("%q is %s, want %s", net, got, want)
 		}
 		if convolves := strings.Contains(want, "conv"); convolves != (c.convolves() != "") || convolves != (c.sizes() == nil) {

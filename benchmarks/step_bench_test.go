@@ -85,7 +85,7 @@ var mnistInput = sync.OnceValues(func() (in stepInput, ok bool) {
 	if err != nil || set.Synthetic {
 		return in, false
 	}
-	return stepInput{"mnist", set.Train.Images[:stepRows*stepInputs], set.Train.Labels[:stepRows], gather.Binary}, true
+	return stepInput{"mnist", set.Train.Images[:stepRows*stepInputs], set.Train.LabelBytes()[:stepRows], gather.Binary}, true
 })
 
 func stepIn() []stepInput {

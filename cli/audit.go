@@ -56,7 +56,7 @@ func audit(cmd *cobra.Command, s *settings, explain bool, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	for _, flag := range s.idle() {
+	for _, flag := range s.idle(set) {
 		fmt.Fprintf(t.err, "--%s changes nothing here: %s\n", flag.name, flag.why)
 	}
 	r, err := benchmarks.Audit(cmd.Context(), s.Config, steps, set, cpu.New())

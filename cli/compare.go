@@ -66,7 +66,7 @@ rates, and writes besides results.json and figures; --data, --steps, --seed,
 }
 
 func compare(cmd *cobra.Command, s *settings, t *terminal) error {
-	e, dir, err := s.prepare(cmd.Context(), t, commandLine(cmd), func() string { return fmt.Sprintf("compare-%s-lr%v-%darms", s.Data, s.LR, len(s.Norms)) })
+	e, dir, err := s.prepare(cmd.Context(), t, commandLine(cmd), func() string { return fmt.Sprintf("compare-%s-lr%v-%darms", dataName(s.Data), s.LR, len(s.Norms)) })
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func printJSON(w io.Writer, v any) error {
 // summarize prints one screen: a row and a finding for each arm, then what files hold.
 func summarize(w io.Writer, run report.Run, files string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s; %s\nbatch %d, %s, lr %s, %s, device %s\n", run.Data, run.Net, run.Batch, run.Optimizer, run.LRText(), plural(run.Steps, "step"), run.Device)
+	fmt.Fprintf(&b, "\n%s\nbatch %d, %s, lr %s, %s, device %s\n", report.Wrap(run.Data+"; "+run.Net, 80), run.Batch, run.Optimizer, run.LRText(), plural(run.Steps, "step"), run.Device)
 	if run.Synthetic {
 		b.WriteString("SYNTHETIC DATA: these numbers say nothing about real images\n")
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"driftless/internal/dataset"
+	"driftless/dataset"
 
 	"github.com/spf13/cobra"
 )
@@ -47,8 +47,4 @@ answers the command ends within a minute and a half.`,
 	}
 	data.AddCommand(fetch)
 	return data
-}
-
-func unknownData(name string) error {
-	return wrong("unknown data set %q: choose one of %s", name, strings.Join(dataset.Names(), ", "))
 }

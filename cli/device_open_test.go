@@ -9,10 +9,10 @@ import (
 	"testing"
 
 	"driftless/benchmarks"
+	"driftless/dataset"
 	"driftless/engine/device"
 	"driftless/engine/device/cpu"
 	driver "driftless/internal/cuda"
-	"driftless/internal/dataset"
 )
 
 // TestDeviceNames: a --device that names none is wrong usage.
@@ -148,7 +148,7 @@ func TestSparing(t *testing.T) {
 	if s.EvalEvery != 10 || set.Test.N != rows || msg.Len() > 0 {
 		t.Errorf("the CPU evaluates every %d steps on %d rows: %s", s.EvalEvery, set.Test.N, msg.String())
 	}
-	set.Test.N, set.Test.Images, set.Test.Labels = 600, make([]byte, 600*784), make([]byte, 600)
+	set.Test.N, set.Test.Images, set.Test.Labels = 600, make([]byte, 600*784), make([]int, 600)
 	s.sparing(virtualDevice{}, set, &terminal{err: &msg})
 	if s.EvalEvery != 40 || set.Test.N != 500 || len(set.Test.Images) != 500*784 || len(set.Test.Labels) != 500 || !strings.Contains(msg.String(), "on 500 test rows") {
 		t.Errorf("the virtual device evaluates every %d steps on %d rows: %s", s.EvalEvery, set.Test.N, msg.String())

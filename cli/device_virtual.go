@@ -3,8 +3,8 @@ package cli
 import (
 	"fmt"
 
+	"driftless/dataset"
 	"driftless/engine/device"
-	"driftless/internal/dataset"
 )
 
 // virtualRows is the number of test rows that a run on the virtual device evaluates.
@@ -18,7 +18,6 @@ func (s *settings) sparing(dev device.Device, set *dataset.Set, t *terminal) {
 	}
 	s.EvalEvery, s.NoReestimate = s.Steps, true
 	n := min(virtualRows, set.Test.N)
-	pixels := set.Test.Rows * set.Test.Cols
-	set.Test.N, set.Test.Images, set.Test.Labels = n, set.Test.Images[:n*pixels], set.Test.Labels[:n]
+	set.Test = set.Test.Slice(0, n)
 	fmt.Fprintf(t.err, "device: virtual: evaluates once, after the last step, on %d test rows\n", n)
 }

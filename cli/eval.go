@@ -7,12 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"driftless/benchmarks"
+	"driftless/dataset"
 	"driftless/internal/atomicfile"
-	"driftless/internal/dataset"
+	"driftless/internal/report"
 
 	"github.com/spf13/cobra"
 )
@@ -37,8 +37,10 @@ trained on, or of another.`,
 	deviceFlag(cmd, &dev)
 	jsonFlag(cmd.Flags(), &asJSON)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if data != "" && !slices.Contains(dataset.Names(), data) {
-			return unknownData(data)
+		if data != "" {
+			if err := dataset.Check(data); err != nil {
+				return wrong("%w", err)
+			}
 		}
 		d, err := openDevice(dev, t)
 		if err != nil {
@@ -53,15 +55,21 @@ trained on, or of another.`,
 			return err
 		}
 		defer w.Close()
+		recorded := false // data of one's own are those that the file names
 		switch trained := w.Data(); {
 		case data != "" && trained != "" && data != trained:
 			fmt.Fprintf(t.err, "data: these weights were trained on %s, not on %s\n", trained, data)
-		case data == "" && slices.Contains(dataset.Names(), trained):
-			data = trained
-		case data == "":
+		case data == "" && trained == "":
 			return fmt.Errorf("%s does not say which data set it was trained on: name one with --data", path)
+		case data == "" && dataset.Check(trained) != nil:
+			return fmt.Errorf("%s was trained on %.80q, which is no data set that can be read here: name one with --data", path, trained)
+		case data == "":
+			data, recorded = trained, dataset.Own(trained)
 		}
 		set, err := loadData(data, dir)
+		if err != nil && recorded {
+			return fmt.Errorf("%w; it is what the weights were trained on: name the data with --data", err)
+		}
 		if err != nil {
 			return err
 		}
@@ -86,7 +94,7 @@ trained on, or of another.`,
 		if out.TrainedOn != "" {
 			trained = fmt.Sprintf(", trained for %s on %s", plural(out.Step, "step"), out.TrainedOn)
 		}
-		_, err = fmt.Fprintf(t.out, "%s, %s%s\n%s\ntest loss %.4f, test accuracy %.4f\n", out.Net, out.Norm, trained, out.Data, float64(out.TestLoss), float64(out.TestAccuracy))
+		_, err = fmt.Fprintf(t.out, "%s\n%s\ntest loss %.4f, test accuracy %.4f\n", report.Wrap(out.Net+", "+out.Norm+trained, 80), report.Wrap(out.Data, 80), float64(out.TestLoss), float64(out.TestAccuracy))
 		return err
 	}
 	return cmd
@@ -95,14 +103,14 @@ trained on, or of another.`,
 // predictionTable is the CSV of what a network says of each image.
 type predictionTable struct{ rows [][]string }
 
-func (p *predictionTable) add(label uint8, logits []float32) error {
+func (p *predictionTable) add(label int, logits []float32) error {
 	best := 0
 	for i, v := range logits {
 		if v > logits[best] {
 			best = i
 		}
 	}
-	row := []string{strconv.Itoa(len(p.rows)), strconv.Itoa(int(label)), strconv.Itoa(best)}
+	row := []string{strconv.Itoa(len(p.rows)), strconv.Itoa(label), strconv.Itoa(best)}
 	for _, v := range logits {
 		row = append(row, strconv.FormatFloat(float64(v), 'g', -1, 32))
 	}

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"driftless/benchmarks"
+	"driftless/dataset"
 	"driftless/engine/optim"
-	"driftless/internal/dataset"
 	"driftless/models"
 	"driftless/models/norm"
 
@@ -54,7 +55,7 @@ func (s *settings) trained(cmd *cobra.Command) {
 	f := cmd.Flags()
 	s.flags = f
 	dataFlags(cmd, &s.Data, &s.dataDir, s.Data)
-	f.BoolVar(&s.Binarize, "binarize", s.Binarize, "pixels above 127 are 1, others 0; off: pixel / 255")
+	f.BoolVar(&s.Binarize, "binarize", s.Binarize, "pixels above 127 are 1, others 0; off: pixel / 255; float features stay as they are")
 	f.StringVar(&s.Grad, "grad", s.Grad, "how the gradient treats statistics where an arm does not say: naive (constants) or graph")
 	f.BoolVar(&s.affine, "affine", false, "train gamma and beta after the normalization (default: the norm's)")
 	for _, k := range []setting{
@@ -134,9 +135,11 @@ func offerArms(cmd *cobra.Command, flag string, several bool) {
 
 func dataFlags(cmd *cobra.Command, data, dir *string, def string) {
 	f := cmd.Flags()
-	f.StringVar(data, "data", def, "data set: "+strings.Join(dataset.Names(), ", "))
+	f.StringVar(data, "data", def, strings.Join(dataset.Names(), ", ")+", or your own: FILE.npz, train.csv,test.csv or a folder of IDX files, such as ./mine")
 	f.StringVar(dir, "data-dir", "", "folder of the data sets (default: driftless in the user's cache folder)")
-	offer(cmd, "data", dataset.Names()...)
+	if err := cmd.RegisterFlagCompletionFunc("data", cobra.FixedCompletions(dataset.Names(), cobra.ShellCompDirectiveDefault)); err != nil { // files, too
+		panic(err)
+	}
 }
 
 func deviceFlag(cmd *cobra.Command, name *string) {
@@ -151,16 +154,23 @@ func jsonFlag(f *pflag.FlagSet, on *bool) {
 // idleFlag is a flag that was set and changes nothing.
 type idleFlag struct{ name, why string }
 
-// idle lists the flags that were set and change nothing.
-func (s *settings) idle() []idleFlag {
+// idle lists the flags that were set and change nothing on a data set.
+func (s *settings) idle(set *dataset.Set) []idleFlag {
 	var out []idleFlag
 	for _, name := range s.Unused() {
 		if s.flags.Changed(name) {
 			out = append(out, idleFlag{name, "not used by " + strings.Join(s.Norms, ", ")})
 		}
 	}
-	if s.Data == syntheticData && s.flags.Changed("data-dir") {
+	switch {
+	case !s.flags.Changed("data-dir"):
+	case s.Data == syntheticData:
 		out = append(out, idleFlag{"data-dir", "the program draws the " + syntheticData + " images"})
+	case dataset.Own(s.Data):
+		out = append(out, idleFlag{"data-dir", "--data is a path"})
+	}
+	if set.Train.Features != nil && s.flags.Changed("binarize") {
+		out = append(out, idleFlag{"binarize", "float features stay as they are"})
 	}
 	return out
 }
@@ -197,6 +207,9 @@ func (s *settings) resolve() error {
 		return wrong("--net and --hidden both say what the network is: give one of them")
 	case s.flags.Changed("net") || !filed("hidden"):
 		s.Net, s.Hidden = s.net, nil
+		if dataset.Own(s.Data) && !s.flags.Changed("net") && s.net == benchmarks.DefaultNet { // whose ends are those of digits
+			s.Net, s.Hidden = "", benchmarks.Defaults().Hidden
+		}
 	}
 	if s.flags.Changed("hidden") {
 		s.Net = ""
@@ -216,10 +229,14 @@ func wrong(format string, args ...any) error {
 	return &benchmarks.UsageError{Err: fmt.Errorf(format, args...)}
 }
 
-// loadData reads a data set from the data directory, or draws the synthetic one.
+// loadData reads a data set of one's own, or one from the data directory, or draws the synthetic
+// one.
 func loadData(name, dir string) (*dataset.Set, error) {
-	if name == syntheticData { // needs no directory
+	switch {
+	case name == syntheticData: // needs no directory
 		return dataset.Synthetic(1), nil
+	case dataset.Own(name):
+		return dataset.Open(name)
 	}
 	dir, err := dataDir(dir)
 	if err != nil {
@@ -230,6 +247,17 @@ func loadData(name, dir string) (*dataset.Set, error) {
 		return nil, fmt.Errorf("%w, or take --data synthetic: images drawn by the program", err)
 	}
 	return set, err
+}
+
+// dataName is what a run directory is named after: of data of one's own the file's or folder's
+// name.
+func dataName(data string) string {
+	if !dataset.Own(data) {
+		return data
+	}
+	data, _, _ = strings.Cut(data, ",")
+	data = filepath.Base(data)
+	return strings.TrimSuffix(data, filepath.Ext(data))
 }
 
 func dataDir(dir string) (string, error) {

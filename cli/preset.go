@@ -11,7 +11,7 @@ import (
 
 	"driftless/benchmarks"
 	"driftless/benchmarks/presets"
-	"driftless/internal/dataset"
+	"driftless/dataset"
 	"driftless/internal/report"
 
 	"github.com/spf13/cobra"

@@ -38,7 +38,7 @@ func (s *settings) prepare(ctx context.Context, t *terminal, command string, nam
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, flag := range s.idle() {
+	for _, flag := range s.idle(set) {
 		fmt.Fprintf(t.err, "--%s changes nothing here: %s\n", flag.name, flag.why)
 	}
 	dir, err := runDir(s.out, name(), e.Run.Config)

@@ -33,7 +33,7 @@ the run with exit code 1; the weights of the last evaluation before are kept.`,
 }
 
 func train(cmd *cobra.Command, s *settings, t *terminal) error {
-	e, dir, err := s.prepare(cmd.Context(), t, commandLine(cmd), func() string { return fmt.Sprintf("train-%s-%s-lr%v", s.Data, s.Norms[0], s.LR) })
+	e, dir, err := s.prepare(cmd.Context(), t, commandLine(cmd), func() string { return fmt.Sprintf("train-%s-%s-lr%v", dataName(s.Data), s.Norms[0], s.LR) })
 	if err != nil {
 		return err
 	}

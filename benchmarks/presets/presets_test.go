@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"driftless/benchmarks"
+	"driftless/dataset"
 	"driftless/engine/device/cpu"
-	"driftless/internal/dataset"
 	"driftless/internal/report"
 	"driftless/models/norm"
 )

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"driftless/benchmarks"
+	"driftless/dataset"
 	"driftless/engine/device"
-	"driftless/internal/dataset"
 )
 
 // Hooks is what a run of a preset calls.

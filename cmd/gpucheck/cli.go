@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"driftless/internal/dataset"
+	"driftless/dataset"
 )
 
 // trained is what driftless train --json says; package benchmarks has the whole of it,

@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"driftless/dataset"
 	"driftless/internal/cuda"
-	"driftless/internal/dataset"
 )
 
 // Exit codes.

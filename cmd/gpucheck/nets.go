@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"sync"
 
+	"driftless/dataset"
 	"driftless/engine"
 	"driftless/engine/device"
 	"driftless/engine/optim"
 	"driftless/engine/program"
-	"driftless/internal/dataset"
 	"driftless/kernels/gather"
 	"driftless/models"
 	"driftless/models/norm"
@@ -81,9 +81,9 @@ const images, labels = "train.images", "train.labels"
 // compile compiles training and evaluation over the first rows of a data set, whose
 // pixels are binary.
 func (s shape) compile(k kind, set *dataset.Set) (*compiled, error) {
-	pixels := set.Train.Rows * set.Train.Cols
+	pixels := set.Train.Size()
 	c := &compiled{layout: program.NewLayout(program.Float32), rows: min(s.rows, set.Train.N),
-		mlp: models.MLP{Inputs: pixels, Hidden: s.hidden, Classes: dataset.Classes, Activation: "sigmoid", Norm: k.norm, InitSD: 0.1, DType: program.Float32}.Network()}
+		mlp: models.MLP{Inputs: pixels, Hidden: s.hidden, Classes: set.Classes, Activation: "sigmoid", Norm: k.norm, InitSD: 0.1, DType: program.Float32}.Network()}
 	tested := min(evalRows, c.rows, set.Test.N)
 	for _, d := range []struct {
 		images, labels string
@@ -93,7 +93,7 @@ func (s shape) compile(k kind, set *dataset.Set) (*compiled, error) {
 		if _, err := c.layout.AddData(d.images, program.Uint8, d.rows, pixels, d.of.Images[:d.rows*pixels]); err != nil {
 			return nil, err
 		}
-		if _, err := c.layout.AddData(d.labels, program.Uint8, d.rows, 1, d.of.Labels[:d.rows]); err != nil {
+		if _, err := c.layout.AddData(d.labels, program.Uint8, d.rows, 1, d.of.LabelBytes()[:d.rows]); err != nil {
 			return nil, err
 		}
 	}

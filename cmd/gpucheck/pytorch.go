@@ -17,11 +17,11 @@ import (
 	"time"
 	"unsafe"
 
+	"driftless/dataset"
 	"driftless/engine/device"
 	"driftless/engine/device/cpu"
 	"driftless/engine/optim"
 	driver "driftless/internal/cuda"
-	"driftless/internal/dataset"
 	"driftless/kernels/order"
 	"driftless/models/norm"
 )
@@ -329,8 +329,8 @@ func writeTask(dir string, sh shape, rows int, set *dataSet, replicas int) error
 		return err
 	}
 	defer s.Close()
-	pixels := set.Train.Rows * set.Train.Cols
-	sizes := append(append([]int{pixels}, sh.hidden...), dataset.Classes)
+	pixels := set.Train.Size()
+	sizes := append(append([]int{pixels}, sh.hidden...), set.Classes)
 	task := map[string]any{"sizes": sizes, "batch": sh.batch, "rows": rows, "replicas": replicas, "lr": benchLR}
 	var weights []byte
 	for i, layer := range net.mlp.Layers() {
@@ -355,7 +355,7 @@ func writeTask(dir string, sh shape, rows int, set *dataSet, replicas int) error
 	if err != nil {
 		return err
 	}
-	for name, data := range map[string][]byte{"task.json": text, "images": set.Train.Images[:rows*pixels], "labels": set.Train.Labels[:rows],
+	for name, data := range map[string][]byte{"task.json": text, "images": set.Train.Images[:rows*pixels], "labels": set.Train.LabelBytes()[:rows],
 		"weights": weights, "order": rowsInOrder} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			return err

@@ -37,7 +37,7 @@ import (
 	"syscall"
 	"time"
 
-	"driftless/internal/dataset"
+	"driftless/dataset"
 )
 
 func main() {

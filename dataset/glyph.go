@@ -20,7 +20,7 @@ func curve(p ...point) stroke { return stroke{true, p} }
 
 // glyphs lists, for each digit, the ways in which it is drawn; one is chosen at
 // random for each image.
-var glyphs = [Classes][]glyph{
+var glyphs = [digits][]glyph{
 	0: {
 		{curve(point{50, 6}, point{20, 6}, point{20, 94}, point{80, 94}, point{80, 6}, point{50, 6})},
 		{curve(point{58, 6}, point{10, 16}, point{28, 98}, point{88, 94}, point{82, 2}, point{46, 10})},

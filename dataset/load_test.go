@@ -48,9 +48,9 @@ func TestLoad(t *testing.T) {
 					switch form {
 					case "gzipped":
 						delete(files, f)
-						files[f+".gz"] = zip(content)
+						files[f+".gz"] = gzipped(content)
 					case "gzipped under the plain name":
-						files[f] = zip(content)
+						files[f] = gzipped(content)
 					case "plain beside a bad .gz":
 						files[f+".gz"] = []byte("not this one")
 					}
@@ -66,8 +66,8 @@ func TestLoad(t *testing.T) {
 				}
 				for _, c := range []struct {
 					got    Split
-					labels []uint8
-				}{{set.Train, []uint8{7, 0, 9}}, {set.Test, []uint8{1, 2}}} {
+					labels []int
+				}{{set.Train, []int{7, 0, 9}}, {set.Test, []int{1, 2}}} {
 					n := len(c.labels)
 					if c.got.N != n || c.got.Rows != side || c.got.Cols != side {
 						t.Errorf("N, Rows, Cols = %d, %d, %d, want %d, 28, 28", c.got.N, c.got.Rows, c.got.Cols, n)
@@ -93,9 +93,9 @@ func TestLoadErrors(t *testing.T) {
 		{"truncated", func(f map[string][]byte) { f[fileNames[2]] = f[fileNames[2]][:100] }, []string{fileNames[2], "truncated"}, false},
 		{"corrupt magic", func(f map[string][]byte) { f[fileNames[1]] = flip(f[fileNames[1]], 1) }, []string{fileNames[1], "magic"}, false},
 		{"trailing garbage", func(f map[string][]byte) { f[fileNames[1]] = append(f[fileNames[1]], 1) }, []string{fileNames[1], "goes on"}, false},
-		{"corrupt gzip", func(f map[string][]byte) { f[fileNames[3]] = zip(f[fileNames[3]])[:15] }, []string{fileNames[3], "truncated"}, false},
+		{"corrupt gzip", func(f map[string][]byte) { f[fileNames[3]] = gzipped(f[fileNames[3]])[:15] }, []string{fileNames[3], "truncated"}, false},
 		{"a broken .gz is named with .gz", func(f map[string][]byte) {
-			f[fileNames[0]+".gz"] = zip(f[fileNames[0]])[:500]
+			f[fileNames[0]+".gz"] = gzipped(f[fileNames[0]])[:500]
 			delete(f, fileNames[0])
 		}, []string{fileNames[0] + ".gz", "truncated"}, false},
 		{"wrong image size", func(f map[string][]byte) { f[fileNames[0]] = idx(make([]byte, 3*27*29), 3, 27, 29) }, []string{fileNames[0], "is 27, want 28"}, false},

@@ -19,7 +19,7 @@ func TestSyntheticGolden(t *testing.T) {
 	} {
 		s := Synthetic(test.seed)
 		h := sha256.New()
-		for _, part := range [][]uint8{s.Train.Images, s.Train.Labels, s.Test.Images, s.Test.Labels} {
+		for _, part := range [][]uint8{s.Train.Images, s.Train.LabelBytes(), s.Test.Images, s.Test.LabelBytes()} {
 			h.Write(part)
 		}
 		if got := hex.EncodeToString(h.Sum(nil)); got != test.sum {
@@ -42,7 +42,7 @@ func TestSynthetic(t *testing.T) {
 		if p.N != test.n || p.Rows != 28 || p.Cols != 28 || len(p.Images) != p.N*28*28 || len(p.Labels) != p.N {
 			t.Fatalf("%s: N %d, %d×%d, %d bytes, %d labels", test.name, p.N, p.Rows, p.Cols, len(p.Images), len(p.Labels))
 		}
-		var count, firstHundred [Classes]int
+		var count, firstHundred [digits]int
 		for i, c := range p.Labels {
 			count[c]++
 			if i < 100 {
@@ -50,8 +50,8 @@ func TestSynthetic(t *testing.T) {
 			}
 		}
 		for c := range count {
-			if count[c] != p.N/Classes {
-				t.Errorf("%s: %d images of class %d, want %d", test.name, count[c], c, p.N/Classes)
+			if count[c] != p.N/digits {
+				t.Errorf("%s: %d images of class %d, want %d", test.name, count[c], c, p.N/digits)
 			}
 			if firstHundred[c] == 0 || firstHundred[c] > 30 {
 				t.Errorf("%s: %d of the first hundred are of class %d, the order is not random", test.name, firstHundred[c], c)
@@ -91,10 +91,10 @@ func TestSynthetic(t *testing.T) {
 // that a linear rule solves would show nothing about a network.
 func TestSyntheticDifficulty(t *testing.T) {
 	s := Synthetic(7)
-	var mean [Classes][784]float64
+	var mean [digits][784]float64
 	for i, c := range s.Train.Labels {
 		for j, v := range s.Train.Images[i*784:][:784] {
-			mean[c][j] += float64(v) / float64(s.Train.N/Classes)
+			mean[c][j] += float64(v) / float64(s.Train.N/digits)
 		}
 	}
 	right := 0

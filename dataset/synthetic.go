@@ -29,6 +29,7 @@ func Synthetic(seed uint64) *Set {
 		Name:      syntheticName,
 		Train:     r.split(syntheticTrain),
 		Test:      r.split(syntheticTest),
+		Classes:   digits,
 		Synthetic: true,
 	}
 }
@@ -48,17 +49,17 @@ func (r rng) around(spread int64) int64 {
 	return (r.in(-spread, spread) + r.in(-spread, spread)) / 2
 }
 
-// split draws n images, n/Classes of each class in random order.
+// split draws n images, n/digits of each class in random order.
 func (r rng) split(n int) Split {
 	s := Split{
 		Images: make([]uint8, n*side*side),
-		Labels: make([]uint8, n),
-		N:      n, Rows: side, Cols: side,
+		Labels: make([]int, n),
+		N:      n, Rows: side, Cols: side, Channels: 1,
 	}
 	for i := range s.Labels {
 		j := r.in(0, int64(i))
 		s.Labels[i] = s.Labels[j]
-		s.Labels[j] = uint8(i % Classes)
+		s.Labels[j] = i % digits
 	}
 	for i, class := range s.Labels {
 		ways := glyphs[class]

@@ -56,7 +56,7 @@ func forbidden(t *testing.T) source {
 func zipped(except ...string) map[string][]byte {
 	files := make(map[string][]byte)
 	for name, content := range smallFiles() {
-		files[name+".gz"] = zip(content)
+		files[name+".gz"] = gzipped(content)
 	}
 	for _, name := range except {
 		delete(files, name+".gz")
@@ -124,10 +124,10 @@ func TestFetchKeepsAndReplaces(t *testing.T) {
 	folder := filepath.Join(dir, "mnist")
 	all := smallFiles()
 	write(t, folder, map[string][]byte{
-		fileNames[0] + ".gz": zip(all[fileNames[0]]),      // right: kept
-		fileNames[1]:         all[fileNames[1]],           // right: kept
-		fileNames[2]:         flip(all[fileNames[2]], -1), // wrong: replaced
-		fileNames[3] + ".gz": zip(all[fileNames[3]])[:20], // broken: the plain file goes before it
+		fileNames[0] + ".gz": gzipped(all[fileNames[0]]),      // right: kept
+		fileNames[1]:         all[fileNames[1]],               // right: kept
+		fileNames[2]:         flip(all[fileNames[2]], -1),     // wrong: replaced
+		fileNames[3] + ".gz": gzipped(all[fileNames[3]])[:20], // broken: the plain file goes before it
 	})
 	e := small(memory("source", zipped(fileNames[:2]...)), forbidden(t))
 	var log strings.Builder
@@ -161,13 +161,13 @@ func TestFetchRejects(t *testing.T) {
 		input []byte
 		err   string
 	}{
-		{"checksum", zip(flip(content, -1)), "SHA-256"},
+		{"checksum", gzipped(flip(content, -1)), "SHA-256"},
 		{"checksum of a plain file", flip(content, -1), "SHA-256"},
-		{"too short", zip(content[:100]), "truncated"},
-		{"too long", zip(append(content[:len(content):len(content)], 0)), "longer than"},
-		{"much too long", zip(make([]byte, 1<<20)), "longer than"},
-		{"right, but behind a lot of nothing", append(bytes.Repeat(zip(nil), 1<<13), zip(content)...), "truncated"},
-		{"broken gzip", zip(content)[:100], "truncated"},
+		{"too short", gzipped(content[:100]), "truncated"},
+		{"too long", gzipped(append(content[:len(content):len(content)], 0)), "longer than"},
+		{"much too long", gzipped(make([]byte, 1<<20)), "longer than"},
+		{"right, but behind a lot of nothing", append(bytes.Repeat(gzipped(nil), 1<<13), gzipped(content)...), "truncated"},
+		{"broken gzip", gzipped(content)[:100], "truncated"},
 		{"an HTML page", []byte("<!DOCTYPE html><title>Sign in to the network</title>"), `begins with "<!DOCTYPE html><", which is neither gzip nor IDX`},
 		{"the start of gzip", []byte("\x1f"), "truncated"},
 		{"empty", nil, "truncated"},

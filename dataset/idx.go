@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 )
 
 const (
@@ -57,32 +59,39 @@ func truncated(err error) error {
 }
 
 // readIDX reads an IDX file of bytes, plain or gzipped, that is size bytes
-// long. Its dimensions must be want, where -1 stands for any number but zero.
-// It returns the dimensions and the data in row-major order.
+// long. Its dimensions must be those of one of want, which differ in number, where -1
+// stands for any size but zero. It returns the dimensions and the data in row-major order.
 //
 // It never allocates more than a small multiple of what r delivers: the
 // declared size is compared with size, and compressed data is read in growing
 // pieces.
-func readIDX(r io.Reader, size int64, want ...int) (dims []int, data []uint8, err error) {
+func readIDX(r io.Reader, size int64, want ...[]int) (dims []int, data []uint8, err error) {
 	r, zipped, err := decompress(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	header := make([]byte, 4*(1+len(want)))
-	if _, err := io.ReadFull(r, header[:4]); err != nil {
+	var first [4]byte
+	if _, err := io.ReadFull(r, first[:]); err != nil {
 		return nil, nil, truncated(err)
 	}
-	magic, wantMagic := binary.BigEndian.Uint32(header), uint32(idxUbyte|len(want))
-	if magic != wantMagic {
-		return nil, nil, fmt.Errorf("its magic number is 0x%08x, want 0x%08x for bytes in %d dimensions", magic, wantMagic, len(want))
+	magic := binary.BigEndian.Uint32(first[:])
+	at := slices.IndexFunc(want, func(dims []int) bool { return magic == uint32(idxUbyte|len(dims)) })
+	if at < 0 {
+		var magics, ranks []string
+		for _, dims := range want {
+			magics, ranks = append(magics, fmt.Sprintf("0x%08x", idxUbyte|len(dims))), append(ranks, fmt.Sprint(len(dims)))
+		}
+		return nil, nil, fmt.Errorf("its magic number is 0x%08x, want %s for bytes in %s dimensions", magic, strings.Join(magics, " or "), strings.Join(ranks, " or "))
 	}
-	if _, err := io.ReadFull(r, header[4:]); err != nil {
+	sizes := want[at]
+	header := make([]byte, 4*len(sizes))
+	if _, err := io.ReadFull(r, header); err != nil {
 		return nil, nil, truncated(err)
 	}
 	items := int64(1)
-	dims = make([]int, len(want))
-	for i, w := range want {
-		d := int64(binary.BigEndian.Uint32(header[4*(i+1):]))
+	dims = make([]int, len(sizes))
+	for i, w := range sizes {
+		d := int64(binary.BigEndian.Uint32(header[4*i:]))
 		if d == 0 || w >= 0 && d != int64(w) {
 			return nil, nil, fmt.Errorf("its dimension %d is %d, want %s", i, d, wanted(w))
 		}
@@ -93,18 +102,18 @@ func readIDX(r io.Reader, size int64, want ...int) (dims []int, data []uint8, er
 		dims[i] = int(d)
 	}
 
-	first := items
+	begin := items // bytes to allocate at first
 	if zipped {
 		if items > max(size*maxInflation, smallEnough) {
 			return nil, nil, fmt.Errorf("its header declares %d bytes, more than %d times its %d compressed bytes, which images do not reach", items, maxInflation, size)
 		}
-		first = min(items, firstRead)
-	} else if have := size - int64(len(header)); have < items {
+		begin = min(items, firstRead)
+	} else if have := size - int64(len(first)+len(header)); have < items {
 		return nil, nil, fmt.Errorf("it is truncated: its header declares %d bytes and %d follow", items, have)
 	} else if have > items {
 		return nil, nil, fmt.Errorf("%w: %d bytes declared, %d there", errTooLong, items, have)
 	}
-	data, err = readExactly(r, items, first)
+	data, err = readExactly(r, items, begin)
 	if err != nil {
 		return nil, nil, err
 	}
