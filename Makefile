@@ -76,11 +76,9 @@ check: needs-go ## what CI checks besides the tests: gofmt, vet, staticcheck
 	CGO_ENABLED=0 $(GO) build ./...
 
 FUZZTIME ?= 30s
-fuzz: needs-go ## every fuzz target for FUZZTIME (30s)
-	@git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | while IFS=: read -r file func; do \
-	  echo "== $$(dirname $$file) $${func#func }"; \
-	  $(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x ./$$(dirname $$file) </dev/null || exit 1; \
-	done
+fuzz: needs-go ## every fuzz target for FUZZTIME (30s), two at a time
+	@git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's|/[^/]*:func | |' | xargs -L 1 -P 2 sh -c \
+	  '$(GO) test -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 1 ./$$0 || exit 1'
 
 race: needs-go ## the tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on $$($(GO) list ./... | grep -v -e /kernels -e /device/cpu)

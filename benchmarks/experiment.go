@@ -45,8 +45,10 @@ func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*E
 		}
 		e.arms = append(e.arms, a)
 		m := spec.Method
-		e.Run.Arms = append(e.Run.Arms, report.Arm{Name: spec.Name, Norm: m.Name(), Grad: string(norm.ClassOf(m)), Affine: norm.HasAffine(m),
-			CancelsBias: norm.CancelsBias(m), LR: spec.LR, Own: spec.besides(), Optimizer: spec.Optimizer, Adaptive: spec.Rule.Adaptive(), FlopsPerStep: a.train.Flops(), Seeds: c.reportSeeds(), DivergedAt: make([]*int, c.Seeds)})
+		info, _ := norm.Lookup(m.Name())
+		e.Run.Arms = append(e.Run.Arms, report.Arm{Name: spec.Name, Norm: m.Name(), Look: info.Look, Grad: string(norm.ClassOf(m)), Affine: norm.HasAffine(m),
+			CancelsBias: norm.CancelsBias(m), LR: spec.LR, Own: spec.besides(), Optimizer: spec.Optimizer, Adaptive: spec.Rule.Adaptive(),
+			FlopsPerStep: a.train.Flops(), Seeds: c.reportSeeds(), DivergedAt: make([]*int, c.Seeds)})
 	}
 	return e, nil
 }

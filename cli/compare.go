@@ -73,6 +73,7 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 	e.Run.Title = plural(len(s.Norms), "arm")
 	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
 	defer rec.cancel(nil)
+	defer s.cast.follow(rec)()
 	runErr := e.Compare(ctx, rec.observer())
 	page, writeErr := rec.finish(ctx, &e.Run)
 	if !ranOn(runErr) {

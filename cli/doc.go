@@ -24,7 +24,8 @@
 //	driftless table udacity         a public table, ours beside theirs
 //	driftless train                 train one network
 //	driftless eval weights          evaluate a trained network
-//	driftless report run            write the page of a run anew
+//	driftless report run            write the page of a run anew, or one of several runs
+//	driftless view run              serve the pages of runs
 //	driftless norms                 the normalizations, and the settings of each
 //	driftless probes                the instruments that look into a training
 //	driftless env                   what there is to run on

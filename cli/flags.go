@@ -28,6 +28,8 @@ type settings struct {
 	norm, norms  string
 	probes       string
 	config       string // a configuration file
+	live         string // where to serve the page while it trains; "": nowhere
+	cast         *broadcast
 	flags        *pflag.FlagSet
 }
 
@@ -47,6 +49,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	deviceFlag(cmd, &s.Device)
 	probeFlag(cmd, &s.probes)
 	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
+	liveFlag(f, &s.live)
 	offer(cmd, "optimizer", optim.Names()...)
 }
 

@@ -207,9 +207,9 @@ func writeExperiment(dir *report.Dir, res *presets.Results) (*report.Document, e
 			return nil, err
 		}
 	}
-	page, err := doc.HTML()
+	page, err := doc.Page()
 	if err != nil {
 		return nil, err
 	}
-	return doc, dir.WriteFile(report.ReportFile, page)
+	return doc, dir.WriteFile(report.ReportFile, page.HTML)
 }

@@ -16,7 +16,7 @@ import (
 // prepare does what comes before a training: it resolves the flags, opens the device, loads
 // the data, compiles, and makes the run directory, which is called name unless --out says
 // otherwise. Compiling comes before the directory since it finds settings that do not go
-// together.
+// together. With --live the run's page is served from here on.
 func (s *settings) prepare(ctx context.Context, t *terminal, command string, name func() string) (*benchmarks.Experiment, *report.Dir, error) {
 	if err := s.resolve(); err != nil {
 		return nil, nil, err
@@ -41,7 +41,13 @@ func (s *settings) prepare(ctx context.Context, t *terminal, command string, nam
 	for _, flag := range s.idle(set) {
 		fmt.Fprintf(t.err, "--%s changes nothing here: %s\n", flag.name, flag.why)
 	}
+	if s.cast, err = newBroadcast(s.live, &e.Run, t); err != nil {
+		return nil, nil, err
+	}
 	dir, err := runDir(s.out, name(), e.Run.Config)
+	if err != nil {
+		s.cast.end(t, &e.Run)
+	}
 	return e, dir, err
 }
 
@@ -71,6 +77,7 @@ type recorder struct {
 	cancel context.CancelCauseFunc
 	bar    *progressbar.ProgressBar
 	run    *report.Run // as the experiment fills it in
+	live   *broadcast  // nil where it is not served
 
 	recorded int // seeds that run.json says have diverged; -1 before it is there
 	at       map[string]int
@@ -137,6 +144,7 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 	if err := r.keep(run, fresh); err != nil {
 		r.cancel(err)
 	}
+	r.live.update(run)
 	var loss, acc float64
 	for _, p := range fresh {
 		loss, acc = loss+p.Loss/float64(len(fresh)), acc+p.TestAccuracy/float64(len(fresh))

@@ -20,7 +20,8 @@ func newTrain(t *terminal) *cobra.Command {
 		Long: `Train trains one network and writes a run directory: config.yaml, metrics.jsonl,
 run.json, curves.png, report.html and weights.safetensors (PyTorch's names),
 which driftless eval reads. A loss that is not finite, or above any sense, ends
-the run with exit code 1; the weights of the last evaluation before are kept.`,
+the run with exit code 1; the weights of the last evaluation before are kept.
+With --live a browser follows the curves until the run ends.`,
 		Example: "  driftless train --norm batchnorm --lr 0.5 --steps 3000",
 		Args:    noArguments,
 	}
@@ -40,6 +41,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	e.Run.Title = e.Run.Arms[0].Name
 	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
 	defer rec.cancel(nil)
+	defer s.cast.follow(rec)()
 	watch := rec.observer()
 	if s.plan {
 		to := t.out

@@ -18,7 +18,7 @@ func TestWrongUsage(t *testing.T) {
 		args string // --out is added to commands that have it
 		want string // part of the message
 	}{
-		{"trian", `unknown command "trian" (did you mean "train"?): driftless has audit, compare, data, drift, env, eval, licences, norms, paper, probes, report, table, train`},
+		{"trian", `unknown command "trian" (did you mean "train"?): driftless has audit, compare, data, drift, env, eval, licences, norms, paper, probes, report, table, train, view`},
 		{"version", `unknown command "version": driftless has`},
 		{"help trian", `unknown command "trian" (did you mean "train"?)`},
 		{"data fecth mnist", `unknown command "fecth" (did you mean "fetch"?): driftless data has fetch`},
@@ -49,7 +49,12 @@ func TestWrongUsage(t *testing.T) {
 		{"train --seed 9223372036854775807 --steps 1 --lr 0", "learning rate 0"},
 		{"compare --seed 9223372036854775806 --seeds 3", "--seed 9223372036854775806 with 3 seeds goes past the largest whole number"},
 		{"train --norm center:graph --batch 1", "center:graph needs a batch of at least 2 rows"},
-		{"report", "driftless report needs one argument, a run directory, and got 0"},
+		{"report", "driftless report needs a run directory or several, and got none"},
+		{"report a b a/", "a/ is named twice: name each run directory once"},
+		{"view", "driftless view needs a run directory or several, and got none"},
+		{"train --live=8080", `--live: "8080" is no address to serve on: give a host and a port, such as 127.0.0.1:8080`},
+		{"train --live=127.0.0.1:99999", "--live: cannot serve on 127.0.0.1:99999"},
+		{"compare --preset demo --live", "--live is fixed by --preset demo: leave one of them out"},
 		{"train --net lenet --hidden 8", "--net and --hidden both say what the network is"},
 		{"train --net lenett", `--net "lenett" is none: give lenet, lenet:average, channels such as cnn:32,64 or layer sizes`},
 		{"train --net cnn:32,x", `--net "cnn:32,x": "x" is not a positive number of channels`},

@@ -161,7 +161,7 @@ func TestRun(t *testing.T) {
 		if _, err := Figures(d); err != nil {
 			t.Error(err)
 		}
-		if page, err := d.HTML(); err != nil || len(page) == 0 || d.Text() == "" || d.Markdown(1, "") == "" {
+		if page, err := d.Page(); err != nil || len(page.HTML) == 0 || d.Text() == "" || d.Markdown(1, "") == "" {
 			t.Errorf("%s: %v", show, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"driftless/internal/report"
+	"driftless/models/norm"
 )
 
 // shows says by name what tables and figures are made of results.
@@ -57,7 +58,8 @@ func (p *PartResult) run(r *Results) *report.Run {
 		Net: p.Net, Batch: p.Batch, Steps: p.Steps, EvalEvery: p.EvalEvery, Optimizer: p.Optimizer, PercentileUnit: p.Unit, PercentileRows: p.UnitRows}
 	for i := range p.Arms {
 		a := &p.Arms[i]
-		arm := report.Arm{Name: a.Name, Norm: a.Norm, Grad: a.Class, LR: a.LR, SecondsPerStep: a.SecondsPerStep, FlopsPerStep: a.FlopsPerStep}
+		info, _ := norm.Lookup(a.Norm)
+		arm := report.Arm{Name: a.Name, Norm: a.Norm, Look: info.Look, Grad: a.Class, LR: a.LR, SecondsPerStep: a.SecondsPerStep, FlopsPerStep: a.FlopsPerStep}
 		for _, s := range a.Seeds {
 			arm.Seeds, arm.DivergedAt = append(arm.Seeds, s.Seed), append(arm.DivergedAt, s.DivergedAt)
 			for j, step := range a.Steps {

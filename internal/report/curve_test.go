@@ -72,27 +72,6 @@ func TestThin(t *testing.T) {
 	}
 }
 
-func TestArmStyles(t *testing.T) {
-	arms := []Arm{{Norm: "a"}, {Norm: NormNone}}
-	for range 20 {
-		arms = append(arms, Arm{Norm: "b"})
-	}
-	styles := armStyles(arms)
-	if styles[1] != (lineStyle{}) {
-		t.Errorf("the arm without normalization has style %v", styles[1])
-	}
-	seen := make(map[lineStyle]bool)
-	for i, s := range styles[:(colours-1)*dashes+1] {
-		if seen[s] {
-			t.Errorf("style %v of arm %d is taken", s, i)
-		}
-		seen[s] = true
-	}
-	if s := armStyles(arms[1:2])[0]; s.colour == 0 {
-		t.Error("a run of one arm is drawn in the neutral colour")
-	}
-}
-
 // Panels of percentiles share an axis only if the lowest of them stays readable.
 func TestPercentilePanels(t *testing.T) {
 	run := func(width float64) Run {

@@ -138,14 +138,14 @@ func (d *Dir) WriteReport(run Run) error {
 	if err != nil {
 		return fmt.Errorf("cannot draw %s: %w", filepath.Join(d.path, CurvesFile), err)
 	}
-	html, err := renderHTML(run)
+	page, err := run.Page(false)
 	if err != nil {
 		return fmt.Errorf("cannot draw %s: %w", filepath.Join(d.path, ReportFile), err)
 	}
 	if err := d.WriteFile(CurvesFile, png); err != nil {
 		return err
 	}
-	return d.WriteFile(ReportFile, html)
+	return d.WriteFile(ReportFile, page.HTML)
 }
 
 // WriteFile writes a file of that name: it is complete or as it was.

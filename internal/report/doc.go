@@ -6,7 +6,7 @@
 //	metrics.jsonl  one evaluation a line, ordered by arm, seed and step
 //	run.json       what else a report needs: where seeds diverged, times, the header
 //	curves.png     loss, accuracy and bias against steps, accuracy against seconds
-//	report.html    one file with inline styles and SVG, no scripts
+//	report.html    one file with its style, its script and its numbers, which needs no network
 //
 // # Use
 //
@@ -23,6 +23,16 @@
 // with the points it has; arms without points are listed as not run. A training
 // run is a run with one arm. Open and Read give a run back from its directory, also
 // from one whose process was killed.
+//
+// # The page
+//
+// A page has the table, the curves, what is found of them, and the rest. Its charts are SVG
+// from here (panel.go, svg.go), which is all there is where no script runs. Its script
+// (report.js) draws them anew from the numbers in the page (series.go): hovering or the arrow
+// keys read values, boxes take arms off, buttons make axes logarithmic, a slider smooths
+// losses. Its content security policy allows this style and this script by their hashes, and
+// nothing else. A normalization has one colour and dash in all reports (look.go), arms of one
+// normalization different shades.
 //
 // # Documents
 //

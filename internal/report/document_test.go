@@ -34,7 +34,8 @@ func TestDocument(t *testing.T) {
 	if text := d.Text(); !strings.Contains(text, "x       y\none     2\nthree  44\n") {
 		t.Errorf("columns are not aligned:\n%s", text)
 	}
-	page, err := d.HTML()
+	drawn, err := d.Page()
+	page := drawn.HTML
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,13 +35,14 @@ type keyData struct {
 	Colour, Dash int
 }
 
-// HTML draws the document as a page that opens offline; its charts are SVG.
-func (d *Document) HTML() ([]byte, error) {
+// Page draws the document as a page that opens offline; its charts are SVG.
+func (d *Document) Page() (Page, error) {
 	data := struct {
 		*Document
-		Style    template.CSS
+		Policy   string
+		Style    template.HTML
 		Sections []sectionData
-	}{Document: d, Style: template.CSS(styleText)}
+	}{Document: d, Policy: policy(styleText+paletteCSS(), "", false), Style: template.HTML("<style>" + styleText + paletteCSS() + "</style>")}
 	for _, s := range d.Sections {
 		s.Table.Caption = s.Table.caption()
 		sd := sectionData{Section: s}
@@ -80,9 +81,9 @@ func (d *Document) HTML() ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	if err := experimentPage.Execute(&buf, data); err != nil {
-		return nil, err
+		return Page{}, err
 	}
-	return bytes.Map(printable, bytes.ToValidUTF8(buf.Bytes(), []byte("\ufffd"))), nil
+	return Page{bytes.Map(printable, bytes.ToValidUTF8(buf.Bytes(), []byte("\ufffd"))), data.Policy}, nil
 }
 
 // columnTitle is the title that the charts of a column share, "" where they differ.

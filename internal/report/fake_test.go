@@ -42,8 +42,8 @@ func fakeRun() Run {
 		Config: map[string]any{"lr": 0.1, "batch": 60, "arms": []string{"none", "center:naive"}},
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, f := range fakeArms {
-		arm := Arm{Name: f.name, Norm: f.norm, Grad: f.grad, Affine: f.affine, Seeds: []int{1, 2, 3},
+	for look, f := range fakeArms {
+		arm := Arm{Name: f.name, Look: look, Norm: f.norm, Grad: f.grad, Affine: f.affine, Seeds: []int{1, 2, 3},
 			SecondsPerStep: f.millis / 1000, DivergedAt: make([]*int, 3)}
 		var points []Point
 		for i, seed := range arm.Seeds {

@@ -72,11 +72,7 @@ func (p *Panel) panel() panel {
 	}
 	out.title = p.Title
 	for i := range out.lines {
-		l := &out.lines[i]
-		l.name = strings.TrimSuffix(l.name, p.Less)
-		if run.Arms[l.arm].Norm == NormNone { // also where it is alone
-			l.style = lineStyle{}
-		}
+		out.lines[i].name = strings.TrimSuffix(out.lines[i].name, p.Less)
 	}
 	return out
 }

@@ -81,6 +81,41 @@ func (s Stat) formatLoss() string {
 	return mean + " ± " + std
 }
 
+// decimals is how many a column of numbers is printed with: so many that the smallest of
+// them has two significant digits, but three or four.
+func decimals(column []float64) int {
+	n := 3
+	for _, x := range column {
+		if abs := math.Abs(x); abs > 0 && abs < 0.01 && abs >= 1e-3 {
+			n = 4
+		}
+	}
+	return n
+}
+
+// fixed prints x with so many decimals, "3.1e-8" where these would show less than half of a
+// digit, and large numbers as formatNumber does.
+func fixed(x float64, decimals int) string {
+	if abs := math.Abs(x); !finite(x) || abs >= 1e5 || x != 0 && abs < math.Pow10(-decimals) {
+		return formatNumber(x)
+	}
+	whole, fraction, _ := strings.Cut(strconv.FormatFloat(x, 'f', decimals, 64), ".")
+	return groupDigits(whole) + "." + fraction
+}
+
+// fixed prints a Stat with so many decimals, the spread with the same.
+func (s Stat) fixed(decimals int) string {
+	s = s.orNaN()
+	mean := fixed(s.Mean, decimals)
+	if !finite(s.Mean) || !finite(s.Std) {
+		return mean
+	}
+	if strings.Contains(mean, "e") {
+		return mean + " ± " + formatNumber(s.Std)
+	}
+	return mean + " ± " + strconv.FormatFloat(s.Std, 'f', decimals, 64)
+}
+
 // formatAccuracy prints a Stat of fractions as "94.2 ± 0.3 %".
 func (s Stat) formatAccuracy() string {
 	s = s.orNaN()

@@ -2,7 +2,9 @@ package report
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"slices"
@@ -15,12 +17,18 @@ var pageText string
 //go:embed report.css
 var styleText string
 
+//go:embed report.js
+var scriptText string
+
 var page = template.Must(template.New("report").Parse(pageText))
 
 // pageData is what the template shows; everything in it is ready to print.
 type pageData struct {
 	Title, Subtitle string
-	Style           template.CSS
+	Policy          string
+	Style, Script   template.HTML // whole elements
+	Series          template.HTML
+	Live            bool
 	Synthetic       bool
 	Interrupted     bool
 	Unfinished      []string // how far arms came in an interrupted run
@@ -34,9 +42,9 @@ type pageData struct {
 	Thresholds     []string // keys of Arm.StepsTo
 	ThresholdNames []string
 
-	BySteps, BySeconds []template.HTML
-	Layers             []template.HTML // bias charts, then weight charts
-	Percentiles        []template.HTML
+	BySteps, BySeconds []chartData
+	Layers             []chartData // bias charts, then weight charts
+	Percentiles        []chartData
 	PercentilesShared  bool
 	PercentileUnit     int
 	PercentileRows     string
@@ -52,10 +60,17 @@ type pageData struct {
 
 type condition struct{ Name, Value string }
 
+// chartData is a chart as it stands without the script, and its number in the series.
+type chartData struct {
+	Panel int
+	SVG   template.HTML
+}
+
 // armData is one arm's rows and finding.
 type armData struct {
 	Index, Colour, Dash int
 	Name                string
+	Words               []string // of the name: between them a line may break
 	Seeds, Loss         string
 	Accuracy, Again     string
 	Bias, Speed         string
@@ -65,41 +80,86 @@ type armData struct {
 	Finding             string
 }
 
-// renderHTML draws report.html. The page is also well-formed XML, which keeps it
-// easy to check and to process.
-func renderHTML(run Run) ([]byte, error) {
-	points := pointsByArm(&run)
-	d := pageData{
-		Title:       run.Title,
-		Subtitle:    joinNonEmpty(" · ", run.Data, run.Net, run.Device),
-		Style:       template.CSS(styleText),
-		Synthetic:   run.Synthetic,
-		Interrupted: run.Interrupted,
-		Conditions:  run.conditions(),
-		Command:     run.Command,
-		Toggles:     len(run.Arms) > 1,
+// Page is a page and its content security policy, which it holds as well.
+type Page struct {
+	HTML   []byte
+	Policy string
+}
 
-		PercentileUnit: run.PercentileUnit,
-		PercentileRows: formatInt(run.PercentileRows),
+// Page draws report.html. Live is for a page that is served while its run trains: it asks for
+// news. The page is also well-formed XML, which keeps it easy to check and to process.
+func (r Run) Page(live bool) (Page, error) {
+	r.Interrupted = r.Interrupted || live // so that arms say how far they are
+	points := pointsByArm(&r)
+	d := pageData{
+		Title:       r.Title,
+		Subtitle:    joinNonEmpty(" · ", r.Data, r.Net, r.optimizerText(), r.batchText(), r.seedsText(), r.Device),
+		Live:        live,
+		Synthetic:   r.Synthetic,
+		Interrupted: r.Interrupted && !live,
+		Conditions:  r.conditions(),
+		Command:     r.Command,
+		Toggles:     len(r.Arms) > 1,
+
+		PercentileUnit: r.PercentileUnit,
+		PercentileRows: formatInt(r.PercentileRows),
 	}
 	if d.Title == "" {
 		d.Title = "Training run"
 	}
-	d.fillArms(&run, points)
-	d.drawCharts(&run, points)
-	d.Notes = notes(&run)
-	if run.Config != nil {
-		text, err := encodeYAML(run.Config)
+	d.fillArms(&r, points)
+	s := d.drawCharts(&r, points)
+	s.Live = live
+	text, err := s.encode()
+	if err != nil {
+		return Page{}, err
+	}
+	d.Series = template.HTML(`<script type="application/json" id="data">` + text + `</script>`)
+	style, code := styleText+paletteCSS()+d.switches(), "//<![CDATA[\n"+scriptText+"//]]>\n"
+	d.Style, d.Script = template.HTML("<style>"+style+"</style>"), template.HTML("<script>"+code+"</script>")
+	d.Policy = policy(style, code, live)
+	d.Notes = notes(&r)
+	if r.Config != nil {
+		text, err := encodeYAML(r.Config)
 		if err != nil {
-			return nil, fmt.Errorf("configuration as YAML: %w", err)
+			return Page{}, fmt.Errorf("configuration as YAML: %w", err)
 		}
 		d.Config = string(text)
 	}
 	var buf bytes.Buffer
 	if err := page.Execute(&buf, d); err != nil {
-		return nil, err
+		return Page{}, err
 	}
-	return bytes.Map(printable, bytes.ToValidUTF8(buf.Bytes(), []byte("\ufffd"))), nil
+	return Page{bytes.Map(printable, bytes.ToValidUTF8(buf.Bytes(), []byte("\ufffd"))), d.Policy}, nil
+}
+
+// policy is a content security policy that lets a page have this style and, where there is
+// one, this script, and nothing else; live: and news from where it came from.
+func policy(style, script string, live bool) string {
+	hash := func(s string) string {
+		sum := sha256.Sum256([]byte(s))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	p := "default-src 'none'; style-src " + hash(style)
+	if script != "" {
+		p += "; script-src " + hash(script)
+	}
+	if live {
+		p += "; connect-src 'self'"
+	}
+	return p + "; base-uri 'none'; form-action 'none'"
+}
+
+// switches are the rules by which an arm's box hides its curves, also where no script runs.
+func (d *pageData) switches() string {
+	var b strings.Builder
+	if d.Toggles {
+		for i := range d.Arms {
+			fmt.Fprintf(&b, "body:has(#show-%d:not(:checked)) .arm-%[1]d { display: none; }\n"+
+				"body:has(#show-%[1]d:not(:checked)) label[for=\"show-%[1]d\"] { opacity: .6; text-decoration: line-through; }\n", i)
+		}
+	}
+	return b.String()
 }
 
 // printable replaces what XML has no place for: control characters.
@@ -110,35 +170,48 @@ func printable(r rune) rune {
 	return r
 }
 
-func (d *pageData) drawCharts(run *Run, points [][]Point) {
-	add := func(to *[]template.HTML, c chart) {
-		p := c.panel(run, points)
-		*to = append(*to, p.svg())
+// drawCharts draws every chart, and returns the numbers that the script draws them from.
+func (d *pageData) drawCharts(run *Run, points [][]Point) series {
+	s := newSeries(run, points)
+	add := func(to *[]chartData, panels []panel, of ...int) {
+		for i := range panels {
+			j := -1
+			if of != nil {
+				j = of[i]
+			}
+			*to = append(*to, chartData{s.add(&panels[i], j), panels[i].svg()})
+		}
 	}
-	add(&d.BySteps, lossBySteps)
-	add(&d.BySteps, accuracyBySteps)
-	add(&d.BySeconds, lossBySeconds)
-	add(&d.BySeconds, accuracyBySeconds)
+	bySteps := []panel{lossBySteps.panel(run, points), testLossBySteps.panel(run, points), accuracyBySteps.panel(run, points)}
+	bySeconds := []panel{lossBySeconds.panel(run, points), testLossBySeconds.panel(run, points), accuracyBySeconds.panel(run, points)}
+	for _, losses := range [][]panel{bySteps[:2], bySeconds[:2]} {
+		if lo, hi, ok := jointBounds(losses); ok {
+			shareY(losses, "losses over "+losses[0].xLabel, lossBySteps.yAxis(lo, hi))
+		}
+	}
+	add(&d.BySteps, bySteps)
+	add(&d.BySeconds, bySeconds, 0, 1, 2)
 	layers := 0
 	for _, ps := range points {
-		if len(ps) > mostDrawn {
-			d.Thinned = mostDrawn
-		}
 		for _, p := range ps {
 			layers = max(layers, len(p.BiasRMS), len(p.WeightRMS))
 		}
 	}
-	biases := layerPanels(run, points, layers, "bias, rms", func(p *Point) []float64 { return p.BiasRMS }, logScale)
-	weights := layerPanels(run, points, layers, "weights, rms", func(p *Point) []float64 { return p.WeightRMS }, autoScale)
-	for _, p := range slices.Concat(biases, weights) {
-		d.Layers = append(d.Layers, p.svg())
+	for _, a := range s.Arms {
+		if a.Thinned {
+			d.Thinned = mostDrawn
+		}
 	}
-	d.Instruments = drawInstruments(run, points)
-	panels, shared := percentilePanels(run, points)
-	d.PercentilesShared = shared
-	for i := range panels {
-		d.Percentiles = append(d.Percentiles, panels[i].svg())
+	add(&d.Layers, layerPanels(run, points, layers, "bias, rms", func(p *Point) []float64 { return p.BiasRMS }, logScale))
+	add(&d.Layers, layerPanels(run, points, layers, "weights, rms", func(p *Point) []float64 { return p.WeightRMS }, autoScale))
+	d.Instruments = drawInstruments(run, points, add)
+	if run.PercentileUnit != noUnit {
+		panels, shared := percentilePanels(run, points)
+		d.PercentilesShared = shared
+		add(&d.Percentiles, panels)
 	}
+	s.Shape = s.shape()
+	return s
 }
 
 func (d *pageData) fillArms(run *Run, points [][]Point) {
@@ -157,24 +230,30 @@ func (d *pageData) fillArms(run *Run, points [][]Point) {
 		d.ThresholdNames = append(d.ThresholdNames, thresholdName(key))
 	}
 	styles := armStyles(run.Arms)
+	var losses, biases, speeds []float64
+	for i := range run.Arms {
+		arm := &run.Arms[i]
+		losses, biases, speeds = append(losses, arm.FinalLoss.orNaN().Mean), append(biases, largest(arm.MaxAbsBias)), append(speeds, 1e3*arm.SecondsPerStep)
+	}
+	lossDecimals, biasDecimals, speedDecimals := decimals(losses), decimals(biases), decimals(speeds)
 	for i := range run.Arms {
 		arm := &run.Arms[i]
 		a := armData{
 			Index: i, Colour: styles[i].colour, Dash: styles[i].dash,
-			Name: arm.Name, Seeds: formatInt(len(arm.Seeds)),
-			Loss: arm.FinalLoss.formatLoss(), Accuracy: arm.TestAccuracy.formatAccuracy(),
+			Name: arm.Name, Words: words(arm.Name), Seeds: formatInt(len(arm.Seeds)),
+			Loss: arm.FinalLoss.fixed(lossDecimals), Accuracy: arm.TestAccuracy.formatAccuracy(),
 			Again: arm.TestAccuracyReestimated.formatAccuracy(), Bias: "—", Speed: "—",
 			Finding: arm.Finding,
 		}
 		if len(arm.MaxAbsBias) > 0 {
-			a.Bias = formatNumber(largest(arm.MaxAbsBias))
+			a.Bias = fixed(largest(arm.MaxAbsBias), biasDecimals)
 			if arm.diverged() > 0 {
 				a.Bias += "†"
 				d.Survivors = true
 			}
 		}
 		if arm.SecondsPerStep > 0 {
-			a.Speed = formatNumber(1e3 * arm.SecondsPerStep)
+			a.Speed = fixed(1e3*arm.SecondsPerStep, speedDecimals)
 		}
 		for _, key := range d.Thresholds {
 			cell := "—"
@@ -190,12 +269,22 @@ func (d *pageData) fillArms(run *Run, points [][]Point) {
 			a.Finding = Finding(*run, arm.Name)
 		}
 		a.Finding = unbroken.Replace(a.Finding)
-		a.Status, a.Alarm = run.status(arm, points[i])
-		if run.unfinished(arm, points[i]) {
+		a.Status, a.Alarm = run.own(arm).status(arm, points[i])
+		a.Alarm = a.Alarm && (!d.Live || arm.diverged() > 0) // a run that goes on is not yet complete
+		if run.own(arm).unfinished(arm, points[i]) {
 			d.Unfinished = append(d.Unfinished, arm.Name+" ("+a.Status+")")
 		}
 		d.Arms = append(d.Arms, a)
 	}
+}
+
+// words splits an arm's name after its colons and commas.
+func words(name string) []string {
+	var out []string
+	for part := range strings.SplitAfterSeq(name, ":") {
+		out = append(out, strings.SplitAfter(part, ",")...)
+	}
+	return out
 }
 
 // unbroken keeps "86.4 ± 0.3 %" on one line of the page.

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"html/template"
 	"math"
 	"slices"
 )
@@ -40,11 +39,11 @@ func (c Column) Keys() []string {
 // instrumentData is an instrument's part of the page.
 type instrumentData struct {
 	Title, About string
-	Charts       []template.HTML
+	Charts       []chartData
 }
 
 // drawInstruments draws the panels of each instrument, without columns that hold nothing.
-func drawInstruments(run *Run, points [][]Point) []instrumentData {
+func drawInstruments(run *Run, points [][]Point, add func(*[]chartData, []panel, ...int)) []instrumentData {
 	var out []instrumentData
 	for _, in := range run.Instruments {
 		d := instrumentData{Title: in.Title, About: in.About}
@@ -53,9 +52,7 @@ func drawInstruments(run *Run, points [][]Point) []instrumentData {
 			if !slices.ContainsFunc(panels, func(p panel) bool { return !p.empty }) {
 				continue
 			}
-			for i := range panels {
-				d.Charts = append(d.Charts, panels[i].svg())
-			}
+			add(&d.Charts, panels)
 		}
 		if d.Charts == nil {
 			d.About += " Here it has nothing to show."
@@ -77,7 +74,7 @@ func (c Column) panels(run *Run, points [][]Point) []panel {
 	if !c.Layer {
 		one := layerChart("", list(c.Key), 0, s)
 		if one.title = c.Title; c.Log {
-			one.title += " (log scale)"
+			one.title += logTitle
 		}
 		p := one.panel(run, points)
 		if c.Band {
@@ -101,7 +98,7 @@ func (c Column) panels(run *Run, points [][]Point) []panel {
 		panels[i].fit(chart{xLabel: stepsLabel, xTicks: countTicks, scale: s})
 	}
 	if lo, hi, ok := jointBounds(panels); ok {
-		shareY(panels, chart{scale: s}.yAxis(lo, hi))
+		shareY(panels, c.Title, chart{scale: s}.yAxis(lo, hi))
 	}
 	return panels
 }
@@ -121,9 +118,11 @@ func (c Column) widen(p *panel, layer int, points [][]Point) {
 		l := &p.lines[i]
 		l.edged = true
 		lo, hi := aggregate(points[i], stepOf, edge(c.Key+BandLow)).thin(), aggregate(points[i], stepOf, edge(c.Key+BandHigh)).thin()
-		for k := range l.curve.x {
-			if k < len(lo.mid) && k < len(hi.mid) && lo.mid[k] <= hi.mid[k] {
-				l.curve.lo[k], l.curve.hi[k] = min(lo.mid[k], l.curve.mid[k]), max(hi.mid[k], l.curve.mid[k])
+		for _, c := range []curve{l.curve, l.raw} {
+			for k := range c.x {
+				if k < len(lo.mid) && k < len(hi.mid) && lo.mid[k] <= hi.mid[k] {
+					c.lo[k], c.hi[k] = min(lo.mid[k], c.mid[k]), max(hi.mid[k], c.mid[k])
+				}
 			}
 		}
 	}

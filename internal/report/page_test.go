@@ -13,6 +13,12 @@ import (
 	"testing"
 )
 
+// renderHTML returns the page of a run that has ended.
+func renderHTML(run Run) ([]byte, error) {
+	page, err := run.Page(false)
+	return page.HTML, err
+}
+
 // hostile is a name that breaks out of text, attributes and scripts if any of
 // them is not escaped.
 const hostile = `</text></svg></title></style><script>alert("1")</script>'&amp;<b onload=x>{{.}}`
@@ -67,11 +73,12 @@ func oddRuns() map[string]Run {
 }
 
 // parse checks that a page is well-formed XML and returns its elements' names
-// and its text.
+// and its text, without that of scripts.
 func parse(t *testing.T, name string, page []byte) (elements map[string]int, text string) {
 	t.Helper()
 	elements = make(map[string]int)
 	var all strings.Builder
+	script := false
 	d := xml.NewDecoder(bytes.NewReader(page))
 	for {
 		token, err := d.Token()
@@ -82,8 +89,11 @@ func parse(t *testing.T, name string, page []byte) (elements map[string]int, tex
 			t.Fatalf("%s: not well-formed: %v", name, err)
 		}
 		switch token := token.(type) {
+		case xml.EndElement:
+			script = false
 		case xml.StartElement:
 			elements[token.Name.Local]++
+			script = token.Name.Local == "script"
 			for _, a := range token.Attr {
 				if strings.HasPrefix(a.Name.Local, "on") {
 					t.Errorf("%s: attribute %s", name, a.Name.Local)
@@ -95,7 +105,9 @@ func parse(t *testing.T, name string, page []byte) (elements map[string]int, tex
 				}
 			}
 		case xml.CharData:
-			all.Write(token)
+			if !script {
+				all.Write(token)
+			}
 		}
 	}
 }
@@ -108,10 +120,13 @@ func TestPageIsWellFormed(t *testing.T) {
 			continue
 		}
 		elements, text := parse(t, name, page)
-		for _, forbidden := range []string{"script", "b", "link", "img", "iframe"} {
+		for _, forbidden := range []string{"b", "link", "img", "iframe"} {
 			if elements[forbidden] > 0 {
 				t.Errorf("%s: %d elements %s", name, elements[forbidden], forbidden)
 			}
+		}
+		if elements["script"] != 2 { // the numbers, and what draws them
+			t.Errorf("%s: %d scripts", name, elements["script"])
 		}
 		for _, outside := range []string{"http:", "https:", "url(", "@import", "src="} {
 			if strings.Contains(string(page), outside) {
@@ -191,19 +206,19 @@ func TestPageCharts(t *testing.T) {
 		t.Fatal(err)
 	}
 	elements, _ := parse(t, "whole", page)
-	// 4 of convergence, 2 a layer, 1 an arm; one mark in every chart but the percentiles.
+	// 6 of convergence, 2 a layer, 1 an arm; one mark in every chart but the percentiles.
 	charts := strings.Count(string(page), `role="img"`)
-	if want := 4 + 2*3 + 5; charts != want {
+	if want := 6 + 2*3 + 5; charts != want {
 		t.Errorf("%d charts, want %d", charts, want)
 	}
-	if marks, want := strings.Count(string(page), `<path class="x"`), 4+2*3; marks != want {
+	if marks, want := strings.Count(string(page), `<path class="x"`), 6+2*3; marks != want {
 		t.Errorf("%d marks of divergence, want %d", marks, want)
 	}
 	if elements["input"] != len(run.Arms) {
 		t.Errorf("%d switches for %d arms", elements["input"], len(run.Arms))
 	}
 	for i := range run.Arms {
-		for _, s := range []string{fmt.Sprintf(`class="arm-%d c%d d0"`, i, i), fmt.Sprintf(`id="show-%d"`, i), fmt.Sprintf(`#show-%d:not(:checked)) .arm-%d {`, i, i)} {
+		for _, s := range []string{fmt.Sprintf(`class="arm-%d %s"`, i, armStyles(run.Arms)[i].classes()), fmt.Sprintf(`id="show-%d"`, i), fmt.Sprintf(`#show-%d:not(:checked)) .arm-%d {`, i, i)} {
 			if !strings.Contains(string(page), s) {
 				t.Errorf("lacks %q", s)
 			}
@@ -263,7 +278,7 @@ func TestCurves(t *testing.T) {
 	run.Synthetic, run.Points = true, nil
 	empty := draw(run)
 	for i := range run.Arms {
-		c := rgb(palette[i])
+		c := rgb(armStyles(run.Arms)[i].ink())
 		if whole[c] < empty[c]+200 || empty[c] == 0 {
 			t.Errorf("arm %d: %d pixels of its colour, %d of them in the legend", i, whole[c], empty[c])
 		}

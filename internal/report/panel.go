@@ -11,7 +11,10 @@ type panel struct {
 	title, xLabel string
 	x, y          axis
 	lines         []line
-	empty         bool // nothing can be drawn; the axes are not valid
+	empty         bool   // nothing can be drawn; the axes are not valid
+	joint         string // panels of the same one have one vertical axis; "": of its own
+	percent       bool   // fractions, printed in per cent
+	loss          bool   // which the page can smooth
 }
 
 // line is one arm's curve in a panel.
@@ -20,6 +23,7 @@ type line struct {
 	name  string
 	style lineStyle
 	curve curve
+	raw   curve // the same with the values that a logarithmic axis has no place for
 	marks []mark
 	edged bool // the band is itself data (percentiles): draw its edges
 }
@@ -27,30 +31,8 @@ type line struct {
 // mark is where a seed diverged.
 type mark struct {
 	x, y  float64
+	point *Point
 	label string
-}
-
-// lineStyle is a colour of the palette and a dash pattern.
-type lineStyle struct{ colour, dash int }
-
-const (
-	colours = 7 // Okabe and Ito's (2008), without the yellow that white paper swallows
-	dashes  = 3
-)
-
-// armStyles gives the arm without normalization the neutral colour 0 and the
-// others the six colours in turn, then the same dashed.
-func armStyles(arms []Arm) []lineStyle {
-	styles := make([]lineStyle, len(arms))
-	n := 0
-	for i, arm := range arms {
-		if arm.Norm == NormNone && len(arms) > 1 {
-			continue
-		}
-		styles[i] = lineStyle{1 + n%(colours-1), n / (colours - 1) % dashes}
-		n++
-	}
-	return styles
 }
 
 // scale is the kind of a vertical axis.
@@ -70,7 +52,11 @@ type chart struct {
 	xLabel string
 	xTicks tickStyle
 	scale  scale
+	loss   bool // the page can smooth it
 }
+
+// logTitle ends the title of a chart whose vertical axis is logarithmic.
+const logTitle = " (log scale)"
 
 const (
 	stepsLabel   = "steps"
@@ -81,16 +67,20 @@ func stepOf(p *Point) float64    { return float64(p.Step) }
 func secondsOf(p *Point) float64 { return p.Seconds }
 
 var (
-	lossBySteps = chart{"Training loss (log scale)", stepOf, func(p *Point) float64 { return p.Loss },
-		stepsLabel, countTicks, logScale}
+	lossBySteps = chart{"Training loss" + logTitle, stepOf, func(p *Point) float64 { return p.Loss },
+		stepsLabel, countTicks, logScale, true}
+	testLossBySteps = chart{"Test loss" + logTitle, stepOf, func(p *Point) float64 { return p.TestLoss },
+		stepsLabel, countTicks, logScale, true}
 	accuracyBySteps = chart{"Test accuracy", stepOf, func(p *Point) float64 { return p.TestAccuracy },
-		stepsLabel, countTicks, percentScale}
-	lossBySeconds = chart{"Training loss against time (log scale)", secondsOf, lossBySteps.y,
-		secondsLabel, plainTicks, logScale}
+		stepsLabel, countTicks, percentScale, false}
+	lossBySeconds = chart{"Training loss against time" + logTitle, secondsOf, lossBySteps.y,
+		secondsLabel, plainTicks, logScale, true}
+	testLossBySeconds = chart{"Test loss against time" + logTitle, secondsOf, testLossBySteps.y,
+		secondsLabel, plainTicks, logScale, true}
 	accuracyBySeconds = chart{"Test accuracy against time", secondsOf, accuracyBySteps.y,
-		secondsLabel, plainTicks, percentScale}
-	largestBiasBySteps = chart{"Hidden bias, rms, largest layer (log scale)", stepOf,
-		func(p *Point) float64 { return largest(p.BiasRMS) }, stepsLabel, countTicks, logScale}
+		secondsLabel, plainTicks, percentScale, false}
+	largestBiasBySteps = chart{"Hidden bias, rms, largest layer" + logTitle, stepOf,
+		func(p *Point) float64 { return largest(p.BiasRMS) }, stepsLabel, countTicks, logScale, false}
 )
 
 // layerChart shows one layer's entry of a list.
@@ -100,7 +90,7 @@ func layerChart(title string, list func(*Point) []float64, layer int, s scale) c
 			return xs[layer]
 		}
 		return math.NaN()
-	}, stepsLabel, countTicks, s}
+	}, stepsLabel, countTicks, s, false}
 }
 
 // largest returns the largest element, NaN if there is none or one is NaN.
@@ -117,7 +107,7 @@ func largest(xs []float64) float64 {
 
 // panel draws the chart's quantity for every arm. Points are pointsByArm's.
 func (c chart) panel(run *Run, points [][]Point) panel {
-	p := panel{title: c.title, xLabel: c.xLabel}
+	p := panel{title: c.title, xLabel: c.xLabel, percent: c.scale == percentScale, loss: c.loss}
 	y := c.y
 	if c.scale == logScale {
 		y = func(pt *Point) float64 {
@@ -131,7 +121,7 @@ func (c chart) panel(run *Run, points [][]Point) panel {
 	for i, arm := range run.Arms {
 		p.lines = append(p.lines, line{
 			arm: i, name: arm.Name, style: styles[i],
-			curve: aggregate(points[i], c.x, y).thin(),
+			curve: aggregate(points[i], c.x, y).thin(), raw: aggregate(points[i], c.x, c.y).thin(),
 			marks: divergenceMarks(&arm, points[i], c.x, y),
 		})
 	}
@@ -150,7 +140,7 @@ func divergenceMarks(arm *Arm, points []Point, x, y quantity) []mark {
 			p := &points[j]
 			if p.Seed == seed && drawable(x(p)) && drawable(y(p)) {
 				label := fmt.Sprintf("%s: seed %d diverged at step %s", arm.Name, seed, formatInt(*arm.DivergedAt[i]))
-				marks = append(marks, mark{x(p), y(p), label})
+				marks = append(marks, mark{x(p), y(p), p, label})
 				break
 			}
 		}
@@ -254,11 +244,11 @@ func layerPanels(run *Run, points [][]Point, layers int, title string, list func
 		panels[layer] = c.panel(run, points)
 	}
 	if lo, hi, ok := jointBounds(panels); ok {
-		shareY(panels, c.yAxis(lo, hi))
+		shareY(panels, title, c.yAxis(lo, hi))
 	}
 	for i := range panels {
 		if panels[i].y.log {
-			panels[i].title += " (log scale)"
+			panels[i].title += logTitle
 		}
 	}
 	return panels
@@ -274,8 +264,10 @@ func jointBounds(panels []panel) (lo, hi float64, ok bool) {
 	return lo, hi, lo <= hi
 }
 
-func shareY(panels []panel, y axis) {
+// shareY gives panels one vertical axis, under a name that no other panels have.
+func shareY(panels []panel, joint string, y axis) {
 	for i := range panels {
+		panels[i].joint = joint
 		if !panels[i].empty {
 			panels[i].y = y
 		}
@@ -296,20 +288,9 @@ func percentilePanels(run *Run, points [][]Point) (panels []panel, shared bool) 
 		if len(arm.Seeds) > 0 {
 			seed = arm.Seeds[0]
 		}
-		var c curve
-		for j := range points[i] {
-			p := &points[i][j]
-			if p.Seed != seed {
-				continue
-			}
-			if q := p.Percentiles; drawable(q[0]) && drawable(q[1]) && drawable(q[2]) {
-				c.append(float64(p.Step), q[1], q[0], q[2])
-			} else {
-				c.append(math.NaN(), math.NaN(), math.NaN(), math.NaN())
-			}
-		}
+		c := percentileCurve(points[i], seed).thin()
 		p := panel{title: fmt.Sprintf("%s, seed %d", arm.Name, seed), xLabel: stepsLabel}
-		p.lines = []line{{arm: i, name: arm.Name, style: styles[i], curve: c.thin(), edged: true}}
+		p.lines = []line{{arm: i, name: arm.Name, style: styles[i], curve: c, raw: c, edged: true}}
 		p.fit(chart{xTicks: countTicks})
 		if _, yMin, yMax, ok := p.bounds(); ok {
 			smallest = min(smallest, yMax-yMin)
@@ -320,7 +301,26 @@ func percentilePanels(run *Run, points [][]Point) (panels []panel, shared bool) 
 	lo, hi, _ := jointBounds(panels)
 	shared = len(panels) > 1 && hi-lo <= alike*smallest
 	if shared {
-		shareY(panels, linearAxis(lo, hi, plainTicks, false))
+		shareY(panels, "percentiles", linearAxis(lo, hi, plainTicks, false))
 	}
 	return panels, shared
+}
+
+// percentileCurve has an entry for every step of the arm's points, as every curve has: those of
+// one seed, a gap where it has none.
+func percentileCurve(points []Point, seed int) curve {
+	var c curve
+	for i := 0; i < len(points); {
+		nan := math.NaN()
+		x, q := nan, [3]float64{nan, nan, nan}
+		j := i
+		for ; j < len(points) && points[j].Step == points[i].Step; j++ {
+			if p := &points[j]; p.Seed == seed && drawable(p.Percentiles[0]) && drawable(p.Percentiles[1]) && drawable(p.Percentiles[2]) {
+				x, q = float64(p.Step), p.Percentiles
+			}
+		}
+		c.append(x, q[1], q[0], q[2])
+		i = j
+	}
+	return c
 }

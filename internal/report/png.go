@@ -33,19 +33,6 @@ var (
 	softInk    = color.NRGBA{0x5b, 0x62, 0x6c, 0xff}
 	gridColour = color.NRGBA{0xe3, 0xe6, 0xea, 0xff}
 	alarm      = color.NRGBA{0xb0, 0x20, 0x10, 0xff}
-
-	// palette is Okabe and Ito's, black first and without yellow; report.css has
-	// the same for light pages.
-	palette = [colours]color.NRGBA{
-		{0x33, 0x33, 0x33, 0xff},
-		{0x00, 0x72, 0xb2, 0xff},
-		{0xd5, 0x5e, 0x00, 0xff},
-		{0x00, 0x9e, 0x73, 0xff},
-		{0xcc, 0x79, 0xa7, 0xff},
-		{0xe6, 0x9f, 0x00, 0xff},
-		{0x56, 0xb4, 0xe9, 0xff},
-	}
-	dashPatterns = [dashes][]vg.Length{nil, {vg.Points(6), vg.Points(3)}, {vg.Points(2), vg.Points(2.5)}}
 )
 
 func sans(size float64, weight imagefont.Weight, c color.Color) text.Style {
@@ -197,7 +184,7 @@ func (l pngLegend) draw(c draw.Canvas, top vg.Length) {
 }
 
 func (s lineStyle) stroke(width float64) draw.LineStyle {
-	return draw.LineStyle{Color: palette[s.colour], Width: vg.Points(width), Dashes: dashPatterns[s.dash]}
+	return draw.LineStyle{Color: s.ink(), Width: vg.Points(width), Dashes: s.lengths()}
 }
 
 // plot turns the panel into a gonum plot with the panel's own axes and ticks.
@@ -252,7 +239,7 @@ func (p panelPlotter) Plot(c draw.Canvas, plt *plot.Plot) {
 		c.StrokeLine2(draw.LineStyle{Color: gridColour, Width: vg.Points(0.8)}, c.Min.X, py(t.at), c.Max.X, py(t.at))
 	}
 	for _, l := range p.lines {
-		fill := palette[l.style.colour]
+		fill := l.style.ink()
 		fill.A = 0x2e
 		for _, s := range l.curve.segments() {
 			if s[1]-s[0] < 2 || !l.curve.banded(s[0], s[1]) {
@@ -275,7 +262,7 @@ func (p panelPlotter) Plot(c draw.Canvas, plt *plot.Plot) {
 				ps = append(ps, vg.Point{X: px(l.curve.x[i]), Y: py(l.curve.mid[i])})
 			}
 			if len(ps) == 1 {
-				c.DrawGlyph(draw.GlyphStyle{Color: palette[l.style.colour], Radius: vg.Points(2.5), Shape: draw.CircleGlyph{}}, ps[0])
+				c.DrawGlyph(draw.GlyphStyle{Color: l.style.ink(), Radius: vg.Points(2.5), Shape: draw.CircleGlyph{}}, ps[0])
 				continue
 			}
 			c.StrokeLines(l.style.stroke(1.8), ps)
@@ -283,7 +270,7 @@ func (p panelPlotter) Plot(c draw.Canvas, plt *plot.Plot) {
 		for _, m := range l.marks {
 			const r = vg.Length(4)
 			x, y := px(m.x), py(m.y)
-			cross := draw.LineStyle{Color: palette[l.style.colour], Width: vg.Points(2)}
+			cross := draw.LineStyle{Color: l.style.ink(), Width: vg.Points(2)}
 			c.StrokeLine2(cross, x-r, y-r, x+r, y+r)
 			c.StrokeLine2(cross, x-r, y+r, x+r, y-r)
 		}

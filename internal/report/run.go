@@ -70,6 +70,7 @@ func (s Stat) orNaN() Stat {
 type Arm struct {
 	Name   string `json:"name"`   // unique in the run, for example "center:naive"
 	Norm   string `json:"norm"`   // registered name of the normalization; NormNone for none
+	Look   int    `json:"look"`   // number of the colour and dash that the normalization has in every report, from 1; 0: one made of its name
 	Grad   string `json:"grad"`   // what the gradient knows of the statistics, for example GradNaive
 	Affine bool   `json:"affine"` // a trained shift (and scale, if the method has one) follows the normalization
 	// CancelsBias says that the normalization takes a bias before it out again, so
@@ -101,7 +102,12 @@ type Arm struct {
 	StepsTo                 map[string]*int `json:"-"` // see StepsTo
 	MaxAbsBias              []float64       `json:"-"` // largest absolute bias of each hidden layer at the end, mean over the seeds that did not diverge
 	Finding                 string          `json:"-"` // empty makes WriteReport compute it
+
+	of *Run // the run that it is of, in an overlay of several; nil: the one that has it
 }
+
+// own returns the run that an arm of r is of.
+func (r *Run) own(a *Arm) *Run { return cmp.Or(a.of, r) }
 
 // Run is everything a report shows. Empty texts and zero numbers in the header
 // are left out of it. Its JSON is the record of a run directory; Config and Points have

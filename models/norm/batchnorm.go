@@ -17,7 +17,7 @@ type BatchNorm struct {
 }
 
 func init() {
-	Register(Info{Name: "batchnorm", Title: "standardize, then trained gamma and beta", Paper: "Ioffe & Szegedy 2015",
+	Register(Info{Name: "batchnorm", Look: 1, Title: "standardize, then trained gamma and beta", Paper: "Ioffe & Szegedy 2015",
 		Instead: "batchnorm is differentiated in the graph by definition: use standardize:naive:affine",
 		New:     func() Method { return &BatchNorm{Affine: true, Eps: 1e-5, Running: Running{0.1}} }})
 }

@@ -34,7 +34,7 @@ type BRN struct {
 }
 
 func init() {
-	Register(Info{Name: "brn", Title: "batchnorm, corrected towards the running statistics", Paper: "Ioffe 2017",
+	Register(Info{Name: "brn", Look: 11, Title: "batchnorm, corrected towards the running statistics", Paper: "Ioffe 2017",
 		New: func() Method {
 			return &BRN{Affine: true, RMax: 3, DMax: 5, Eps: 1e-5, Running: Running{0.01}}
 		}})

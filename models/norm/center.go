@@ -17,7 +17,7 @@ type Center struct {
 }
 
 func init() {
-	Register(Info{Name: "center", Title: "x − E[x]", Paper: "Ioffe & Szegedy 2015, section 2", Treatments: []Treatment{Naive, Graph},
+	Register(Info{Name: "center", Look: 2, Title: "x − E[x]", Paper: "Ioffe & Szegedy 2015, section 2", Treatments: []Treatment{Naive, Graph},
 		New: func() Method {
 			return &Center{Grad: Naive, External: External{Batch, 0.1, 1}, Running: Running{0.1}}
 		}})

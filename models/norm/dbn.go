@@ -33,7 +33,7 @@ type DBN struct {
 }
 
 func init() {
-	Register(Info{Name: "dbn", Title: "groups of units whitened by ZCA, then gamma, beta", Paper: "Huang et al. 2018",
+	Register(Info{Name: "dbn", Look: 12, Title: "groups of units whitened by ZCA, then gamma, beta", Paper: "Huang et al. 2018",
 		New: func() Method { return &DBN{true, Blocks{10, 1e-5, Running{0.1}}} }})
 }
 

@@ -21,7 +21,7 @@ type Frozen struct {
 }
 
 func init() {
-	Register(Info{Name: "frozen", Title: "standardized by statistics of the start, for good", Paper: "control",
+	Register(Info{Name: "frozen", Look: 8, Title: "standardized by statistics of the start, for good", Paper: "control",
 		New: func() Method { return &Frozen{Affine: true, Eps: 1e-5, Rows: SampleRows} }})
 }
 

@@ -29,7 +29,7 @@ type Ghost struct {
 }
 
 func init() {
-	Register(Info{Name: "ghost", Title: "batchnorm of virtual batches within a batch", Paper: "Hoffer, Hubara & Soudry 2017",
+	Register(Info{Name: "ghost", Look: 10, Title: "batchnorm of virtual batches within a batch", Paper: "Hoffer, Hubara & Soudry 2017",
 		New: func() Method { return &Ghost{Affine: true, Rows: 20, Eps: 1e-5, Running: Running{0.1}} }})
 }
 

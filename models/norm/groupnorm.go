@@ -19,7 +19,7 @@ type GroupNorm struct {
 }
 
 func init() {
-	Register(Info{Name: "groupnorm", Title: "each row standardized over groups of features, then gamma, beta", Paper: "Wu & He 2018",
+	Register(Info{Name: "groupnorm", Look: 15, Title: "each row standardized over groups of features, then gamma, beta", Paper: "Wu & He 2018",
 		New: func() Method { return &GroupNorm{Affine: true, Groups: 10, Eps: 1e-5} }})
 }
 

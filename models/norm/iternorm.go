@@ -27,7 +27,7 @@ type IterNorm struct {
 }
 
 func init() {
-	Register(Info{Name: "iternorm", Title: "groups of units whitened by Newton's iteration, then gamma, beta", Paper: "Huang et al. 2019",
+	Register(Info{Name: "iternorm", Look: 13, Title: "groups of units whitened by Newton's iteration, then gamma, beta", Paper: "Huang et al. 2019",
 		New: func() Method { return &IterNorm{true, 5, Blocks{10, 1e-5, Running{0.1}}} }})
 }
 

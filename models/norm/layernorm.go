@@ -20,7 +20,7 @@ type LayerNorm struct {
 }
 
 func init() {
-	Register(Info{Name: "layernorm", Title: "each row standardized over its features, then gamma and beta", Paper: "Ba, Kiros & Hinton 2016",
+	Register(Info{Name: "layernorm", Look: 7, Title: "each row standardized over its features, then gamma and beta", Paper: "Ba, Kiros & Hinton 2016",
 		New: func() Method { return &LayerNorm{Affine: true, Eps: 1e-5} }})
 }
 

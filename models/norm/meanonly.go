@@ -13,7 +13,7 @@ type MeanOnly struct {
 }
 
 func init() {
-	Register(Info{Name: "meanonly", Title: "x − E[x], then a trained beta", Paper: "Salimans & Kingma 2016",
+	Register(Info{Name: "meanonly", Look: 9, Title: "x − E[x], then a trained beta", Paper: "Salimans & Kingma 2016",
 		New: func() Method { return &MeanOnly{Running{0.1}} }})
 }
 

@@ -203,6 +203,9 @@ type Info struct {
 	Name  string
 	Title string // what it computes, in some 60 characters, for a table
 	Paper string // author and year, "" for none
+	// Look is the number of the colour and dash that the method has in every report, from 1,
+	// its own among the methods of this package; 0: one made of its name.
+	Look int
 
 	// New returns the method with its defaults, which are PyTorch's where it has the
 	// method and the type does not say otherwise.

@@ -22,7 +22,7 @@ type MNSGD struct {
 }
 
 func init() {
-	Register(Info{Name: "mnsgd", Title: "mean-normalized SGD: layers of centred inputs, the bias absorbs the mean", Paper: "Wiesler et al. 2014",
+	Register(Info{Name: "mnsgd", Look: 18, Title: "mean-normalized SGD: layers of centred inputs, the bias absorbs the mean", Paper: "Wiesler et al. 2014",
 		New: func() Method { return &MNSGD{Rho: 0.01} }})
 }
 

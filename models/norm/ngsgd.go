@@ -49,7 +49,7 @@ const (
 )
 
 func init() {
-	Register(Info{Name: "ngsgd", Title: "inputs and gradients times inverse covariances, of low rank", Paper: "Povey et al. 2014",
+	Register(Info{Name: "ngsgd", Look: 6, Title: "inputs and gradients times inverse covariances, of low rank", Paper: "Povey et al. 2014",
 		New: func() Method {
 			return &NGSGD{Form: Online, RankIn: 16, RankOut: 10, Alpha: 4, History: 2000, Period: 4}
 		}})

@@ -23,7 +23,7 @@ type PCA struct {
 }
 
 func init() {
-	Register(Info{Name: "pca", Title: "groups of units whitened along their principal axes: fails", Paper: "Huang et al. 2018, section 3",
+	Register(Info{Name: "pca", Look: 14, Title: "groups of units whitened along their principal axes: fails", Paper: "Huang et al. 2018, section 3",
 		New: func() Method { return &PCA{true, Blocks{10, 1e-5, Running{0.1}}} }})
 }
 

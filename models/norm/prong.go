@@ -34,7 +34,7 @@ type PRONG struct {
 func defaultPRONG() PRONG { return PRONG{T: 100, Eps: 0.1, Rows: 1000} }
 
 func init() {
-	Register(Info{Name: "prong", Title: "layers of whitened inputs, the weights absorb the whitening", Paper: "Desjardins et al. 2015",
+	Register(Info{Name: "prong", Look: 5, Title: "layers of whitened inputs, the weights absorb the whitening", Paper: "Desjardins et al. 2015",
 		New: func() Method { p := defaultPRONG(); return &p }})
 }
 

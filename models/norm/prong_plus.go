@@ -19,7 +19,7 @@ type PRONGPlus struct {
 const plusEps = 1e-5
 
 func init() {
-	Register(Info{Name: "prong+", Title: "prong, and outputs batch normalized", Paper: "Desjardins et al. 2015",
+	Register(Info{Name: "prong+", Look: 19, Title: "prong, and outputs batch normalized", Paper: "Desjardins et al. 2015",
 		New: func() Method { return &PRONGPlus{PRONG: defaultPRONG(), Affine: true, Running: Running{0.1}} }})
 }
 

@@ -45,7 +45,7 @@ type Raiko struct {
 }
 
 func init() {
-	Register(Info{Name: "raiko", Title: "units without mean and slope, shortcuts absorb both", Paper: "Raiko et al. 2012",
+	Register(Info{Name: "raiko", Look: 20, Title: "units without mean and slope, shortcuts absorb both", Paper: "Raiko et al. 2012",
 		New: func() Method { return &Raiko{K: 10, Rho: 0.05, Gamma: true, Cap: 100, Rows: 1000} }})
 }
 

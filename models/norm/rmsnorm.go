@@ -22,7 +22,7 @@ type RMSNorm struct {
 }
 
 func init() {
-	Register(Info{Name: "rmsnorm", Title: "each row over its root mean square, then gamma", Paper: "Zhang & Sennrich 2019",
+	Register(Info{Name: "rmsnorm", Look: 16, Title: "each row over its root mean square, then gamma", Paper: "Zhang & Sennrich 2019",
 		New: func() Method { return &RMSNorm{Scale: true, Eps: 1e-5} }})
 }
 

@@ -17,7 +17,7 @@ type Standardize struct {
 }
 
 func init() {
-	Register(Info{Name: "standardize", Title: "(x − E[x]) / √(Var[x] + ε)", Paper: "Ioffe & Szegedy 2015, section 2", Treatments: []Treatment{Naive, Graph},
+	Register(Info{Name: "standardize", Look: 3, Title: "(x − E[x]) / √(Var[x] + ε)", Paper: "Ioffe & Szegedy 2015, section 2", Treatments: []Treatment{Naive, Graph},
 		New: func() Method {
 			return &Standardize{Grad: Naive, External: External{Batch, 0.1, 1}, Eps: 1e-5, Running: Running{0.1}}
 		}})

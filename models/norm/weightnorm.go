@@ -34,7 +34,7 @@ type WeightNorm struct {
 }
 
 func init() {
-	Register(Info{Name: "weightnorm", Title: "weights by length and direction, and a start by the data", Paper: "Salimans & Kingma 2016",
+	Register(Info{Name: "weightnorm", Look: 17, Title: "weights by length and direction, and a start by the data", Paper: "Salimans & Kingma 2016",
 		New: func() Method { return &WeightNorm{Rows: SampleRows} }})
 }
 

@@ -18,7 +18,7 @@ type Whiten struct {
 }
 
 func init() {
-	Register(Info{Name: "whiten", Title: "(x − E[x]) (Cov[x] + εI)^(−½), ZCA", Paper: "Ioffe & Szegedy 2015, section 2",
+	Register(Info{Name: "whiten", Look: 4, Title: "(x − E[x]) (Cov[x] + εI)^(−½), ZCA", Paper: "Ioffe & Szegedy 2015, section 2",
 		Instead: "whiten has no gradient through its statistics: use whiten:naive",
 		New: func() Method {
 			return &Whiten{Grad: Naive, External: External{Sample, 0.1, 10}, Eps: 1e-3}
