@@ -53,6 +53,7 @@ func (a *Arm) start(ctx context.Context, s device.Session, seeds []int64) error 
 type watch struct {
 	step      func(step int)                                    // every stepEvery steps
 	evaluated func(t *training, step int, fresh []report.Point) // after every evaluation, with its points
+	state     func(t *training, step, r int) error              // in every evaluation, for each replica with a point
 	keep      func(t *training, step int) error                 // after every evaluation but the first, and before the last of a run; not once replica 0 has diverged
 	rush      context.Context                                   // done when an interrupted run is to end without its last evaluation; nil: never
 }
@@ -248,6 +249,11 @@ func (t *training) evaluate(ctx context.Context, step int) error {
 			}
 		}
 		t.points[r] = append(t.points[r], p)
+		if t.watch.state != nil {
+			if err := t.watch.state(t, step, r); err != nil {
+				return err
+			}
+		}
 		if err := t.judge(r); err != nil {
 			return err
 		}

@@ -130,23 +130,14 @@ func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device,
 	if set.Classes > f.classes {
 		return out, fmt.Errorf("%s holds a network for %d classes, %s has %d", w.path, f.classes, set.Name, set.Classes)
 	}
-	c := Defaults()
-	c.Net, c.Hidden, c.Activation, c.Binarize = d.Net, d.Hidden, d.Activation, d.Binarize && !f.features
-	a := &Arm{Spec: Spec{Method: w.method}, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
-	if _, _, _, err := c.layers(); err != nil {
-		return out, fmt.Errorf("%s: %w", w.path, err)
+	c, net, err := w.network(f)
+	if err != nil {
+		return out, err
 	}
-	a.net = c.network(f, w.method)
-	if err := a.net.Validate(); err != nil {
-		return out, fmt.Errorf("%s: %w", w.path, err)
-	}
-	if have, need := w.numbers(), a.net.Weights(); have < need { // before anything of that size is allocated
-		return out, fmt.Errorf("%s holds %d numbers, the network %v that it describes has %d weights", w.path, have, a.net, need)
-	}
+	a := &Arm{Spec: Spec{Method: w.method}, cfg: c, set: set, dev: dev, net: net, layout: program.NewLayout(program.Float32)}
 	if err := addData(a.layout, a.set, a.net); err != nil {
 		return out, err
 	}
-	var err error
 	if a.eval, err = a.net.Evaluate(a.layout, a.test(ctx)); err != nil {
 		return out, err
 	}
@@ -193,7 +184,7 @@ func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device,
 		}
 	}
 	h := header(c, nil, set, dev)
-	return EvalOutput{Weights: w.path, Step: d.Step, TrainedOn: d.Data, Device: h.Device, Data: h.Data, Synthetic: h.Synthetic, Net: a.net.String() + " " + c.Activation, Norm: norm.String(w.method),
+	return EvalOutput{Weights: w.path, Step: d.Step, TrainedOn: d.Data, Device: h.Device, Data: h.Data, Synthetic: h.Synthetic, Net: net.String() + " " + c.Activation, Norm: norm.String(w.method),
 		TestLoss: report.Number(loss), TestAccuracy: report.Number(acc)}, nil
 }
 

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"driftless/dataset"
+	"driftless/engine/checkpoint"
 	"driftless/engine/device"
+	"driftless/engine/program"
 	"driftless/internal/report"
 	"driftless/models/norm"
 )
@@ -65,6 +67,11 @@ type Observer struct {
 	// points so far and which seeds have diverged; it is only valid during the call.
 	Evaluated func(run *report.Run, arm string, step int, fresh []report.Point)
 
+	// State is called in every evaluation of an arm, before Evaluated, for each seed that has not
+	// diverged: with the learning rate and what a weights file would hold, which it may keep.
+	// Unless it is set nothing is read.
+	State func(arm string, seed int64, step int, lr float64, tensors []checkpoint.Tensor)
+
 	// Rush ends when an interrupted experiment is to leave out its last evaluation; nil:
 	// never.
 	Rush context.Context
@@ -107,6 +114,22 @@ func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training,
 			e.collect(i, t)
 			if o.Evaluated != nil {
 				o.Evaluated(&e.Run, name, step, fresh)
+			}
+		}
+		if o.State != nil {
+			w.state = func(t *training, step, r int) error {
+				var lr [1]float64
+				if err := t.session.Read(program.StateLR, r, lr[:]); err != nil {
+					return err
+				}
+				ts, err := t.net.Save(t.session, r)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				o.State(name, t.seeds[r], step, lr[0], ts)
+				return nil
 			}
 		}
 		wg.Add(1)

@@ -25,8 +25,9 @@ type description struct {
 	Activation string `json:"activation"`
 	Norm       string `json:"norm"` // as norm.Parse reads it
 	Binarize   bool   `json:"binarize"`
-	Image      []int  `json:"image,omitempty"`   // height, width and channels, of a net with convolutions
-	Classes    int    `json:"classes,omitempty"` // 0: 10, of a file from before there were others
+	Image      []int  `json:"image,omitempty"`    // height, width and channels, of a net with convolutions
+	Classes    int    `json:"classes,omitempty"`  // 0: 10, of a file from before there were others
+	Features   bool   `json:"features,omitempty"` // of numbers as they are, in place of pixels
 
 	Data    string `json:"data"` // name of the data set
 	Seed    int64  `json:"seed"`
@@ -113,7 +114,7 @@ func (t *training) save(path string, step int) error {
 	if m := t.net.Image; t.cfg.convolves() != "" {
 		image = []int{m.Height, m.Width, m.Channels}
 	}
-	d, err := json.Marshal(description{Inputs: t.net.Inputs, Image: image, Classes: t.net.Classes, Net: t.cfg.convolves(), Hidden: t.cfg.sizes(), Activation: t.cfg.Activation, Norm: norm.String(t.Method),
+	d, err := json.Marshal(description{Inputs: t.net.Inputs, Image: image, Classes: t.net.Classes, Features: t.set.Train.Features != nil, Net: t.cfg.convolves(), Hidden: t.cfg.sizes(), Activation: t.cfg.Activation, Norm: norm.String(t.Method),
 		Binarize: t.cfg.Binarize, Data: t.set.Name, Seed: t.seeds[0], Step: step, Version: Version()})
 	if err != nil {
 		return err

@@ -74,7 +74,9 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
 	defer rec.cancel(nil)
 	defer s.cast.follow(rec)()
-	runErr := e.Compare(ctx, rec.observer())
+	watch := rec.observer()
+	events := s.events(rec, &watch)
+	runErr := e.Compare(ctx, watch)
 	page, writeErr := rec.finish(ctx, &e.Run)
 	if !ranOn(runErr) {
 		return runErr
@@ -86,7 +88,7 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 		if page {
 			files = fmt.Sprintf("report: %s\n", filepath.Join(dir.Path(), report.ReportFile))
 		}
-		err = summarize(t.out, e.Run, files)
+		err = summarize(t.out, e.Run, files+events)
 	}
 	return cmp.Or(writeErr, err, runErr)
 }

@@ -24,6 +24,7 @@
 //	driftless table udacity         a public table, ours beside theirs
 //	driftless train                 train one network
 //	driftless eval weights          evaluate a trained network
+//	driftless export run            write a trained network for other programs
 //	driftless report run            write the page of a run anew, or one of several runs
 //	driftless view run              serve the pages of runs
 //	driftless norms                 the normalizations, and the settings of each

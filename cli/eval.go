@@ -5,8 +5,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 
 	"driftless/benchmarks"
@@ -46,10 +44,7 @@ trained on, or of another.`,
 		if err != nil {
 			return err
 		}
-		path := args[0]
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			path = filepath.Join(path, benchmarks.WeightsFile)
-		}
+		path := weightsIn(args[0])
 		w, err := benchmarks.OpenWeights(path)
 		if err != nil {
 			return err

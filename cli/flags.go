@@ -24,6 +24,7 @@ type settings struct {
 	dataDir, out string
 	json, affine bool
 	plan         bool
+	tensorboard  bool
 	net, hidden  string
 	norm, norms  string
 	probes       string
@@ -48,6 +49,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
 	deviceFlag(cmd, &s.Device)
 	probeFlag(cmd, &s.probes)
+	tensorboardFlag(f, &s.tensorboard)
 	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
 	liveFlag(f, &s.live)
 	offer(cmd, "optimizer", optim.Names()...)

@@ -38,7 +38,7 @@ func newRoot(t *terminal) *cobra.Command {
 		Version:       benchmarks.Version(),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newData(t), newDrift(t), newAudit(t), newCompare(t), newPaper(t), newTable(t), newTrain(t), newEval(t), newReport(t), newView(t), newNorms(t), newProbes(t), newEnv(t), newLicences(t))
+	root.AddCommand(newData(t), newDrift(t), newAudit(t), newCompare(t), newPaper(t), newTable(t), newTrain(t), newEval(t), newExport(t), newReport(t), newView(t), newNorms(t), newProbes(t), newEnv(t), newLicences(t))
 	group(root)
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [command]",

@@ -43,6 +43,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	defer rec.cancel(nil)
 	defer s.cast.follow(rec)()
 	watch := rec.observer()
+	events := s.events(rec, &watch)
 	if s.plan {
 		to := t.out
 		if s.json {
@@ -62,7 +63,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	if s.json {
 		err = printJSON(t.out, out)
 	} else {
-		err = summarize(t.out, e.Run, made(dir, page, out))
+		err = summarize(t.out, e.Run, made(dir, page, out)+events)
 	}
 	return cmp.Or(writeErr, err, runErr)
 }

@@ -18,7 +18,7 @@ func TestWrongUsage(t *testing.T) {
 		args string // --out is added to commands that have it
 		want string // part of the message
 	}{
-		{"trian", `unknown command "trian" (did you mean "train"?): driftless has audit, compare, data, drift, env, eval, licences, norms, paper, probes, report, table, train, view`},
+		{"trian", `unknown command "trian" (did you mean "train"?): driftless has audit, compare, data, drift, env, eval, export, licences, norms, paper, probes, report, table, train, view`},
 		{"version", `unknown command "version": driftless has`},
 		{"help trian", `unknown command "trian" (did you mean "train"?)`},
 		{"data fecth mnist", `unknown command "fecth" (did you mean "fetch"?): driftless data has fetch`},

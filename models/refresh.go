@@ -263,6 +263,25 @@ func (n *Network) Predict(l *program.Layout, s Source) (*program.Program, error)
 	return n.keep(l, s, "predict", StateLogits, func(b *Built) *G.Node { return b.Logits })
 }
 
+// StateInput is the state that Forward's Program takes examples from.
+const StateInput = "x"
+
+// Forward compiles the logits of a batch, with running statistics, from the state StateInput
+// [batch, inputs] into the state StateLogits [batch, classes].
+func (n *Network) Forward(l *program.Layout, batch int) (*program.Program, error) {
+	b, err := n.Build(norm.Evaluating, batch)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.AddState(l); err != nil {
+		return nil, err
+	}
+	if _, err := l.Add(n.state(norm.State{Name: StateInput, Shape: b.X.Shape()})); err != nil {
+		return nil, err
+	}
+	return program.Compile(l, program.Spec{Name: "forward", Graph: b.Graph, Outputs: []program.Output{{Node: b.Logits, Name: StateLogits}}})
+}
+
 // keep compiles a node of the evaluation's graph for all the source's rows at once, into
 // a state.
 func (n *Network) keep(l *program.Layout, s Source, name, into string, node func(*Built) *G.Node) (*program.Program, error) {

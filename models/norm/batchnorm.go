@@ -27,10 +27,10 @@ func (*BatchNorm) Name() string { return "batchnorm" }
 
 // Validate implements Method.
 func (b *BatchNorm) Validate() error {
-	if err := checkEps(b, b.Eps); err != nil {
+	if err := CheckEps(b, b.Eps); err != nil {
 		return err
 	}
-	return b.Running.check(b)
+	return b.Running.Check(b)
 }
 
 // CancelsBias reports that a bias before it is taken out.
@@ -45,7 +45,7 @@ func (b *BatchNorm) Output(s *Scope, x *G.Node) (*G.Node, error) {
 }
 
 // Passes implements Estimator.
-func (*BatchNorm) Passes() []Pass { return []Pass{meanPass, varPass} }
+func (*BatchNorm) Passes() []Pass { return []Pass{MeanPass, VarPass} }
 
 // Finish implements Estimator.
 func (*BatchNorm) Finish(*Scope) error { return nil }

@@ -24,12 +24,12 @@ type root struct {
 
 func (b Blocks) check(m Method) error {
 	if b.Groups < 1 {
-		return invalid(m, "groups %d is not a positive number of units", b.Groups)
+		return Invalid(m, "groups %d is not a positive number of units", b.Groups)
 	}
-	if err := checkEps(m, b.Eps); err != nil {
+	if err := CheckEps(m, b.Eps); err != nil {
 		return err
 	}
-	return b.Running.check(m)
+	return b.Running.Check(m)
 }
 
 // enough refuses batches of fewer rows than twice a group, whose covariances are of noise.
@@ -82,7 +82,7 @@ func (b Blocks) whiten(m Method, s *Scope, x *G.Node, r root) (*G.Node, error) {
 }
 
 // Passes implements Estimator.
-func (Blocks) Passes() []Pass { return []Pass{meanPass, covPass} }
+func (Blocks) Passes() []Pass { return []Pass{MeanPass, covPass} }
 
 // finish makes the whitening matrix of a covariance that was estimated.
 func (b Blocks) finish(s *Scope, r root) error {

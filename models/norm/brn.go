@@ -53,16 +53,16 @@ const maxRamp = 1 << 24
 func (n *BRN) Validate() error {
 	switch {
 	case !(n.RMax >= 1) || math.IsInf(n.RMax, 0):
-		return invalid(n, "rmax %v is not a number of at least 1", n.RMax)
+		return Invalid(n, "rmax %v is not a number of at least 1", n.RMax)
 	case !(n.DMax >= 0) || math.IsInf(n.DMax, 0):
-		return invalid(n, "dmax %v is not a number of at least 0", n.DMax)
+		return Invalid(n, "dmax %v is not a number of at least 0", n.DMax)
 	case n.Ramp < 0 || n.Ramp > maxRamp:
-		return invalid(n, "ramp %d is outside 0 … %d steps", n.Ramp, maxRamp)
+		return Invalid(n, "ramp %d is outside 0 … %d steps", n.Ramp, maxRamp)
 	}
-	if err := checkEps(n, n.Eps); err != nil {
+	if err := CheckEps(n, n.Eps); err != nil {
 		return err
 	}
-	return n.Running.check(n)
+	return n.Running.Check(n)
 }
 
 // CancelsBias reports that a bias before it is taken out.
@@ -128,7 +128,7 @@ func stepsDone(s *Scope) (*G.Node, error) {
 }
 
 // Passes implements Estimator.
-func (*BRN) Passes() []Pass { return []Pass{meanPass, varPass} }
+func (*BRN) Passes() []Pass { return []Pass{MeanPass, VarPass} }
 
 // Finish implements Estimator.
 func (*BRN) Finish(*Scope) error { return nil }

@@ -31,7 +31,7 @@ func (c *Center) Validate() error {
 	if err := c.External.check(c); err != nil {
 		return err
 	}
-	return c.Running.check(c)
+	return c.Running.Check(c)
 }
 
 func (c *Center) naive() bool { return c.Grad == Naive }
@@ -73,7 +73,7 @@ func (c *Center) Output(s *Scope, x *G.Node) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.track(s, x, mean, nil); err != nil {
+	if err := c.Track(s, x, mean, nil); err != nil {
 		return nil, err
 	}
 	return ops.CenterBy(x, mean)
@@ -83,7 +83,7 @@ func (c *Center) Output(s *Scope, x *G.Node) (*G.Node, error) {
 func (c *Center) Refresh() Schedule { return c.schedule(c.naive()) }
 
 // Passes implements Estimator.
-func (*Center) Passes() []Pass { return []Pass{meanPass} }
+func (*Center) Passes() []Pass { return []Pass{MeanPass} }
 
 // Finish implements Estimator.
 func (*Center) Finish(*Scope) error { return nil }

@@ -28,7 +28,10 @@
 //	Refresher    keeps statistics outside the graph and refreshes them between steps
 //	Compensator  changes the parameters of all layers at a refresh, and not the network's function
 //
-// One whose Shortcuts is true has linear layers take what every earlier layer gives.
+// One whose Shortcuts is true has linear layers take what every earlier layer gives. Further
+// methods that one may have: Class() Class, where it is not InGraph; CancelsBias() bool, true
+// where a bias before the normalization changes nothing; Uses(key string) bool, false for a
+// setting without a use together with the others.
 //
 // A Class says what becomes of the statistics when a step is taken, which is what the
 // laboratory is about: Uncompensated methods take them for constants, InGraph ones
@@ -49,4 +52,8 @@
 // registration, and one row in the table of identities of package models' tests. The
 // gradient check, the comparison with Gorgonia's TapeMachine, replicas, weights files,
 // `driftless compare` and the benchmarks go over the registry.
+//
+// Another module registers its own in the same way, from its init, and builds a driftless
+// that knows it with package cli; examples/thirdparty is one. A method that is used as a
+// value alone, in models.Normalize or a models.Network, need not be registered.
 package norm

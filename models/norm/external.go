@@ -39,11 +39,11 @@ type External struct {
 func (e External) check(m Method) error {
 	switch {
 	case !slices.Contains(AllStats, e.Stats):
-		return invalid(m, "stats %q is unknown: choose batch, ema, sample or full", string(e.Stats))
+		return Invalid(m, "stats %q is unknown: choose batch, ema, sample or full", string(e.Stats))
 	case !(e.Alpha > 0 && e.Alpha <= 1):
-		return invalid(m, "alpha %v is outside (0, 1]", e.Alpha)
+		return Invalid(m, "alpha %v is outside (0, 1]", e.Alpha)
 	case e.Interval < 1:
-		return invalid(m, "interval %d is not a positive number of steps", e.Interval)
+		return Invalid(m, "interval %d is not a positive number of steps", e.Interval)
 	}
 	return nil
 }

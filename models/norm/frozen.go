@@ -31,9 +31,9 @@ func (*Frozen) Name() string { return "frozen" }
 // Validate implements Method.
 func (f *Frozen) Validate() error {
 	if f.Rows < 2 {
-		return invalid(f, "rows %d have no variance: take 2 or more", f.Rows)
+		return Invalid(f, "rows %d have no variance: take 2 or more", f.Rows)
 	}
-	return checkEps(f, f.Eps)
+	return CheckEps(f, f.Eps)
 }
 
 // Class implements Method's class.

@@ -39,12 +39,12 @@ func (*Ghost) Name() string { return "ghost" }
 // Validate implements Method.
 func (n *Ghost) Validate() error {
 	if n.Rows < 2 {
-		return invalid(n, "rows %d have no variance: take 2 or more", n.Rows)
+		return Invalid(n, "rows %d have no variance: take 2 or more", n.Rows)
 	}
-	if err := checkEps(n, n.Eps); err != nil {
+	if err := CheckEps(n, n.Eps); err != nil {
 		return err
 	}
-	return n.Running.check(n)
+	return n.Running.Check(n)
 }
 
 // CancelsBias reports that a bias before it is taken out.
@@ -115,7 +115,7 @@ func (n *Ghost) trackEach(s *Scope, state, now *G.Node, scale float64) error {
 }
 
 // Passes implements Estimator.
-func (*Ghost) Passes() []Pass { return []Pass{meanPass, varPass} }
+func (*Ghost) Passes() []Pass { return []Pass{MeanPass, VarPass} }
 
 // Finish implements Estimator.
 func (*Ghost) Finish(*Scope) error { return nil }

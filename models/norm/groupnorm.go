@@ -29,9 +29,9 @@ func (*GroupNorm) Name() string { return "groupnorm" }
 // Validate implements Method.
 func (n *GroupNorm) Validate() error {
 	if n.Groups < 1 {
-		return invalid(n, "groups %d is not a positive number", n.Groups)
+		return Invalid(n, "groups %d is not a positive number", n.Groups)
 	}
-	return checkEps(n, n.Eps)
+	return CheckEps(n, n.Eps)
 }
 
 // Output implements Output.

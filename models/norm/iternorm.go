@@ -37,7 +37,7 @@ func (*IterNorm) Name() string { return "iternorm" }
 // Validate implements Method.
 func (n *IterNorm) Validate() error {
 	if n.T < 1 || n.T > 10 {
-		return invalid(n, "T %d is outside 1 … 10 steps", n.T)
+		return Invalid(n, "T %d is outside 1 … 10 steps", n.T)
 	}
 	return n.check(n)
 }

@@ -28,7 +28,7 @@ func init() {
 func (*LayerNorm) Name() string { return "layernorm" }
 
 // Validate implements Method.
-func (n *LayerNorm) Validate() error { return checkEps(n, n.Eps) }
+func (n *LayerNorm) Validate() error { return CheckEps(n, n.Eps) }
 
 // Output implements Output.
 func (n *LayerNorm) Output(s *Scope, x *G.Node) (*G.Node, error) {

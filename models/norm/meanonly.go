@@ -21,7 +21,7 @@ func init() {
 func (*MeanOnly) Name() string { return "meanonly" }
 
 // Validate implements Method.
-func (n *MeanOnly) Validate() error { return n.Running.check(n) }
+func (n *MeanOnly) Validate() error { return n.Running.Check(n) }
 
 // CancelsBias reports that a bias before it is taken out.
 func (*MeanOnly) CancelsBias() bool { return true }
@@ -40,7 +40,7 @@ func (n *MeanOnly) Output(s *Scope, x *G.Node) (y *G.Node, err error) {
 }
 
 // Passes implements Estimator.
-func (*MeanOnly) Passes() []Pass { return []Pass{meanPass} }
+func (*MeanOnly) Passes() []Pass { return []Pass{MeanPass} }
 
 // Finish implements Estimator.
 func (*MeanOnly) Finish(*Scope) error { return nil }

@@ -8,9 +8,9 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// Method is a normalization with its settings: a pointer to one of the struct types of
-// this package, whose exported fields are the settings. New and Parse make one with its
-// defaults. What a method does to a network is what else it implements.
+// Method is a normalization with its settings: a pointer to a struct, whose exported fields
+// with a tag are the settings. New and Parse make one with its defaults. What a method does
+// to a network is what else it implements.
 type Method interface {
 	// Name returns the name that the method is registered under.
 	Name() string
@@ -228,18 +228,6 @@ const (
 	Graph Treatment = "graph" // differentiating through them
 )
 
-var registry = map[string]Info{}
-
-// Register adds a method, as each file of this package does for its own and another
-// module may do for its. It panics where the name is taken or the method does not know
-// its name, which are faults of the program.
-func Register(i Info) {
-	if _, taken := registry[i.Name]; taken || i.New().Name() != i.Name {
-		panic("norm: a method is registered under a name that is taken, or not its own")
-	}
-	registry[i.Name] = i
-}
-
 // Infos describes the registered methods: none first, then by class and name.
 func Infos() []Info {
 	var out []Info
@@ -327,6 +315,8 @@ type SettingError struct {
 
 func (e *SettingError) Error() string { return e.Arm + ": " + e.Reason }
 
-func invalid(m Method, format string, args ...any) error {
+// Invalid returns the error of Validate for a setting that cannot work. The text begins with
+// the setting's key, says what is wrong with its value and what would do.
+func Invalid(m Method, format string, args ...any) error {
 	return &SettingError{String(m), fmt.Sprintf(format, args...)}
 }

@@ -32,7 +32,7 @@ func (*MNSGD) Name() string { return "mnsgd" }
 // Validate implements Method.
 func (n *MNSGD) Validate() error {
 	if !(n.Rho > 0 && n.Rho <= 1) {
-		return invalid(n, "rho %v is outside (0, 1]", n.Rho)
+		return Invalid(n, "rho %v is outside (0, 1]", n.Rho)
 	}
 	return nil
 }

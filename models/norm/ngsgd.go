@@ -65,14 +65,14 @@ func (*NGSGD) Name() string { return "ngsgd" }
 func (n *NGSGD) Validate() error {
 	switch {
 	case n.Form != Online && n.Form != Simple:
-		return invalid(n, "form %q is unknown: choose online or simple", string(n.Form))
+		return Invalid(n, "form %q is unknown: choose online or simple", string(n.Form))
 	case n.RankIn < 1:
-		return invalid(n, "rank-in %d is not a positive number of directions", n.RankIn)
+		return Invalid(n, "rank-in %d is not a positive number of directions", n.RankIn)
 	case n.RankOut < 1:
-		return invalid(n, "rank-out %d is not a positive number of directions", n.RankOut)
+		return Invalid(n, "rank-out %d is not a positive number of directions", n.RankOut)
 	}
 	if err := n.rule(1, true).Validate(); err != nil {
-		return invalid(n, "%v", err)
+		return Invalid(n, "%v", err)
 	}
 	return nil
 }

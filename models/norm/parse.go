@@ -17,7 +17,8 @@ type Arm struct {
 // "center:naive", "batchnorm" or "standardize:graph:affine:eps=1e-3": a method, then in
 // any order how the gradient treats its statistics (naive or graph, for a method with
 // both; the argument where unset), affine or noaffine, and settings of the method. Keys
-// among others are left to the caller, who knows what they are.
+// among others are left to the caller, who knows what they are; it fails where the method has
+// a setting of that name.
 func Parse(arm string, treatment Treatment, others ...string) (Arm, error) {
 	parts := strings.Split(strings.TrimSpace(arm), ":")
 	info, ok := registry[parts[0]]
@@ -28,6 +29,11 @@ func Parse(arm string, treatment Treatment, others ...string) (Arm, error) {
 	a := Arm{Method: m, Rest: map[string]string{}}
 	fail := func(format string, args ...any) (Arm, error) {
 		return Arm{}, fmt.Errorf("arm %q: %w", arm, fmt.Errorf(format, args...))
+	}
+	for _, key := range others {
+		if Has(m, key) { // of a method from elsewhere
+			return fail("%s has a setting %q, which every arm has for itself: call it otherwise", m.Name(), key)
+		}
 	}
 	explicit := Treatment("")
 	for _, p := range parts[1:] {

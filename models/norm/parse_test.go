@@ -111,6 +111,9 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("Parse(%q, %s): %v, want %q", c.arm, c.treatment, err, c.want)
 		}
 	}
+	if _, err := Parse("batchnorm", Graph, "lr", "eps"); err == nil || !strings.Contains(err.Error(), `a setting "eps", which every arm has`) {
+		t.Errorf("a setting with the name of an arm's key: %v", err)
+	}
 }
 
 func TestDistance(t *testing.T) {

@@ -47,11 +47,11 @@ func (p *PRONG) Validate() error { return p.check(p) }
 func (p *PRONG) check(m Method) error {
 	switch {
 	case p.T < 1:
-		return invalid(m, "T %d is not a positive number of steps", p.T)
+		return Invalid(m, "T %d is not a positive number of steps", p.T)
 	case !(p.Eps > 0) || p.Eps-p.Eps != 0:
-		return invalid(m, "eps %v is not a positive number", p.Eps)
+		return Invalid(m, "eps %v is not a positive number", p.Eps)
 	case p.Rows < 2:
-		return invalid(m, "rows %d have no covariance: take 2 or more", p.Rows)
+		return Invalid(m, "rows %d have no covariance: take 2 or more", p.Rows)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (p *PRONGPlus) Validate() error {
 	if err := p.PRONG.check(p); err != nil {
 		return err
 	}
-	return p.Running.check(p)
+	return p.Running.Check(p)
 }
 
 // CancelsBias reports that a bias before the normalization of outputs is taken out.
@@ -46,7 +46,7 @@ func (p *PRONGPlus) Output(s *Scope, x *G.Node) (*G.Node, error) {
 }
 
 // Passes implements Estimator.
-func (*PRONGPlus) Passes() []Pass { return []Pass{meanPass, varPass} }
+func (*PRONGPlus) Passes() []Pass { return []Pass{MeanPass, VarPass} }
 
 // Finish implements Estimator.
 func (*PRONGPlus) Finish(*Scope) error { return nil }

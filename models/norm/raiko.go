@@ -56,13 +56,13 @@ func (*Raiko) Name() string { return "raiko" }
 func (r *Raiko) Validate() error {
 	switch {
 	case r.K < 1:
-		return invalid(r, "K %d is not a positive number of steps", r.K)
+		return Invalid(r, "K %d is not a positive number of steps", r.K)
 	case !(r.Rho > 0 && r.Rho <= 1):
-		return invalid(r, "rho %v is outside (0, 1]", r.Rho)
+		return Invalid(r, "rho %v is outside (0, 1]", r.Rho)
 	case !(r.Cap > 0) || r.Cap-r.Cap != 0:
-		return invalid(r, "cap %v is not a positive number", r.Cap)
+		return Invalid(r, "cap %v is not a positive number", r.Cap)
 	case r.Rows < 2:
-		return invalid(r, "rows %d have no spread: take 2 or more", r.Rows)
+		return Invalid(r, "rows %d have no spread: take 2 or more", r.Rows)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func init() {
 func (*RMSNorm) Name() string { return "rmsnorm" }
 
 // Validate implements Method.
-func (n *RMSNorm) Validate() error { return checkEps(n, n.Eps) }
+func (n *RMSNorm) Validate() error { return CheckEps(n, n.Eps) }
 
 // Output implements Output.
 func (n *RMSNorm) Output(s *Scope, x *G.Node) (*G.Node, error) {

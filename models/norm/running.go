@@ -14,21 +14,28 @@ type Running struct {
 	Momentum float64 `arm:"running-momentum" help:"rate of the running statistics: new = (1 - rate) old + rate batch, as PyTorch's momentum; other frameworks call 1 - rate so"`
 }
 
-func (r Running) check(m Method) error {
+// Check reports, for Validate, a rate that cannot work.
+func (r Running) Check(m Method) error {
 	if !(r.Momentum >= 0 && r.Momentum <= 1) {
-		return invalid(m, "running-momentum %v is outside [0, 1]", r.Momentum)
+		return Invalid(m, "running-momentum %v is outside [0, 1]", r.Momentum)
 	}
 	return nil
 }
 
-// track keeps the running mean, and where variance is not nil the running variance, as
-// PyTorch does: unbiased, after the update.
-func (r Running) track(s *Scope, x, mean, variance *G.Node) error {
+// Track moves, in a graph that trains, the running mean and the running variance towards
+// those of the columns of x, as PyTorch does: unbiased, after the update. It keeps neither
+// of one that is nil.
+func (r Running) Track(s *Scope, x, mean, variance *G.Node) error {
 	if s.Mode != Training {
 		return nil
 	}
-	if err := r.trackOne(s.RunningMean(), mean, 1); err != nil || variance == nil {
-		return err
+	if mean != nil {
+		if err := r.trackOne(s.RunningMean(), mean, 1); err != nil {
+			return err
+		}
+	}
+	if variance == nil {
+		return nil
 	}
 	m := float64(x.Shape()[0])
 	return r.trackOne(s.RunningVar(), variance, m/(m-1))
@@ -45,7 +52,7 @@ func (r Running) center(m Method, s *Scope, x *G.Node) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.track(s, x, mean, nil); err != nil {
+	if err := r.Track(s, x, mean, nil); err != nil {
 		return nil, err
 	}
 	return ops.Center(x)
@@ -60,7 +67,7 @@ func (r Running) standardize(m Method, s *Scope, x *G.Node, eps float64) (*G.Nod
 	if err != nil {
 		return nil, err
 	}
-	if err := r.track(s, x, mean, variance); err != nil {
+	if err := r.Track(s, x, mean, variance); err != nil {
 		return nil, err
 	}
 	return ops.Standardize(x, eps)
@@ -84,21 +91,21 @@ func (r Running) trackOne(state, now *G.Node, scale float64) error {
 	return err
 }
 
-// meanPass estimates a running mean.
-var meanPass = Pass{Into: "running_mean"}
+// MeanPass estimates the running mean, for Passes.
+var MeanPass = Pass{Into: "running_mean"}
 
 // covPass estimates a covariance [width, width], after the mean.
 var covPass = Pass{Into: "covariance", Outer: true, Node: func(s *Scope, x *G.Node) (*G.Node, error) { return ops.CenterBy(x, s.RunningMean()) }}
 
-// varPass estimates a running variance, after the mean.
-var varPass = Pass{Into: "running_var", Node: func(s *Scope, x *G.Node) (*G.Node, error) {
+// VarPass estimates the running variance (the biased one, of all rows), after MeanPass.
+var VarPass = Pass{Into: "running_var", Node: func(s *Scope, x *G.Node) (*G.Node, error) {
 	return ops.SquaredDeviation(x, s.RunningMean())
 }}
 
-// checkEps reports an eps that cannot be added to a variance.
-func checkEps(m Method, eps float64) error {
+// CheckEps reports, for Validate, an eps that cannot be added to a variance.
+func CheckEps(m Method, eps float64) error {
 	if !(eps >= 0) || math.IsInf(eps, 0) {
-		return invalid(m, "eps %v is not a number of at least 0", eps)
+		return Invalid(m, "eps %v is not a number of at least 0", eps)
 	}
 	return nil
 }

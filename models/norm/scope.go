@@ -102,18 +102,18 @@ func (s *Scope) Weight(in int) *G.Node { return s.matrix("weight", in) }
 
 // matrix is a layer's trained matrix [in, Width].
 func (s *Scope) matrix(name string, in int) *G.Node {
-	return s.input(State{Name: name, Shape: []int{in, s.Width}, Init: Init{SD: s.SD, Stream: uint64(s.Layer), Random: true}, Trained: true, Kept: true, Transposed: true})
+	return s.Trained(State{Name: name, Shape: []int{in, s.Width}, Init: Init{SD: s.SD, Stream: uint64(s.Layer), Random: true}, Transposed: true})
 }
 
 // Bias: see Weight.
 func (s *Scope) Bias() *G.Node {
-	return s.input(State{Name: "bias", Shape: []int{s.Width}, Init: Init{Bare: true}, Trained: true, Kept: true})
+	return s.Trained(State{Name: "bias", Shape: []int{s.Width}, Init: Init{Bare: true}})
 }
 
 // Shortcut returns the layer's trained weights [in, Width] of what an earlier layer gives, 0
 // being the network's input: 0 at the start.
 func (s *Scope) Shortcut(from, in int) *G.Node {
-	return s.input(State{Name: fmt.Sprintf("shortcut%d.weight", from), Shape: []int{in, s.Width}, Init: Init{Bare: true}, Trained: true, Kept: true, Transposed: true})
+	return s.Trained(State{Name: fmt.Sprintf("shortcut%d.weight", from), Shape: []int{in, s.Width}, Init: Init{Bare: true}, Transposed: true})
 }
 
 // States returns the state that has been asked for, in that order.
@@ -122,7 +122,14 @@ func (s *Scope) States() []State { return s.states }
 // Parameter returns the layer's trained vector of that name, filled with v at the
 // start: an input node, unique in its graph.
 func (s *Scope) Parameter(name string, v float64) *G.Node {
-	return s.input(State{Name: name, Shape: []int{s.Width}, Init: Init{Fill: v}, Trained: true, Kept: true})
+	return s.Trained(State{Name: name, Shape: []int{s.Width}, Init: Init{Fill: v}})
+}
+
+// Trained returns a trained tensor of the layer, an input node, for what is no vector of
+// Parameter; its name is without the layer's. It is part of the network.
+func (s *Scope) Trained(t State) *G.Node {
+	t.Trained, t.Kept = true, true
+	return s.input(t)
 }
 
 // Vector returns the layer's statistic of that name, filled with v at the start: a

@@ -190,7 +190,10 @@ func treatmentOf(m Method) Treatment {
 // "batchnorm:eps=0.1": the method, its treatment where there are several or it is naive,
 // and the settings that are not the defaults.
 func String(m Method) string {
-	info := registry[m.Name()]
+	info, ok := registry[m.Name()]
+	if !ok { // one that is in no arm, used as a value
+		return m.Name()
+	}
 	var b strings.Builder
 	b.WriteString(m.Name())
 	defaults := info.New()

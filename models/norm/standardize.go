@@ -31,10 +31,10 @@ func (n *Standardize) Validate() error {
 	if err := n.External.check(n); err != nil {
 		return err
 	}
-	if err := checkEps(n, n.Eps); err != nil {
+	if err := CheckEps(n, n.Eps); err != nil {
 		return err
 	}
-	return n.Running.check(n)
+	return n.Running.Check(n)
 }
 
 func (n *Standardize) naive() bool { return n.Grad == Naive }
@@ -69,7 +69,7 @@ func (n *Standardize) Output(s *Scope, x *G.Node) (*G.Node, error) {
 	if variance, err = n.hold(s, func() *G.Node { return s.Vector("var", 1) }, s.RunningVar, variance); err != nil {
 		return nil, err
 	}
-	if err := n.track(s, x, mean, variance); err != nil {
+	if err := n.Track(s, x, mean, variance); err != nil {
 		return nil, err
 	}
 	return ops.NormalizeBy(x, mean, variance, n.Eps)
@@ -79,7 +79,7 @@ func (n *Standardize) Output(s *Scope, x *G.Node) (*G.Node, error) {
 func (n *Standardize) Refresh() Schedule { return n.schedule(n.naive()) }
 
 // Passes implements Estimator.
-func (*Standardize) Passes() []Pass { return []Pass{meanPass, varPass} }
+func (*Standardize) Passes() []Pass { return []Pass{MeanPass, VarPass} }
 
 // Finish implements Estimator.
 func (*Standardize) Finish(*Scope) error { return nil }

@@ -50,7 +50,7 @@ func (*WeightNorm) Name() string { return "weightnorm" }
 // Validate implements Method.
 func (n *WeightNorm) Validate() error {
 	if n.Rows < 2 {
-		return invalid(n, "rows %d have no variance: take 2 or more", n.Rows)
+		return Invalid(n, "rows %d have no variance: take 2 or more", n.Rows)
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (n *WeightNorm) Refresh() Schedule {
 
 // length is g, of the shape whose transpose is PyTorch's.
 func (*WeightNorm) length(s *Scope) *G.Node {
-	return s.input(State{Name: "weight_g", Shape: []int{1, s.Width}, Init: Init{Fill: 1}, Trained: true, Kept: true, Transposed: true})
+	return s.Trained(State{Name: "weight_g", Shape: []int{1, s.Width}, Init: Init{Fill: 1}, Transposed: true})
 }
 
 // unit returns √in·v/‖v‖: v over its columns' root mean squares.

@@ -33,14 +33,14 @@ func (w *Whiten) Validate() error {
 	if err := w.External.check(w); err != nil {
 		return err
 	}
-	if err := checkEps(w, w.Eps); err != nil {
+	if err := CheckEps(w, w.Eps); err != nil {
 		return err
 	}
 	switch {
 	case w.Eps == 0:
-		return invalid(w, "eps 0 leaves the covariance of dead units singular: use a positive one")
+		return Invalid(w, "eps 0 leaves the covariance of dead units singular: use a positive one")
 	case w.Stats == EMA || w.Stats == Batch:
-		return invalid(w, "stats %s are of one batch, whose covariance is of too few rows: use sample or full", w.Stats)
+		return Invalid(w, "stats %s are of one batch, whose covariance is of too few rows: use sample or full", w.Stats)
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func (w *Whiten) Refresh() Schedule {
 }
 
 // Passes implements Estimator.
-func (*Whiten) Passes() []Pass { return []Pass{meanPass, covPass} }
+func (*Whiten) Passes() []Pass { return []Pass{MeanPass, covPass} }
 
 // Finish implements Estimator.
 func (w *Whiten) Finish(s *Scope) error {

@@ -1,0 +1,17 @@
+// Package tensorboard writes event files, which TensorBoard shows: scalars and histograms
+// over the steps of a training.
+//
+// A file is a sequence of TFRecords,
+//
+//	length          8 bytes, little endian
+//	checksum        4 bytes, of the length
+//	data            an Event message
+//	checksum        4 bytes, of the data
+//
+// with crc32c (Castagnoli) as checksum, masked: turned right by 15 bits, plus 0xa282ead8. The
+// first Event holds the version of the format, "brain.Event:2". A record is written by one
+// call, so that a program that is killed leaves whole ones.
+//
+// A histogram has Buckets intervals of equal width between the smallest and the largest
+// number; numbers that are not finite are left out.
+package tensorboard
