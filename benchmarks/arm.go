@@ -24,7 +24,8 @@ type Arm struct {
 	layout                                *program.Layout
 	train, first, eval, probe, reestimate *program.Program
 	secondsPerStep                        float64
-	lab                                   *lab // nil without probes
+	lab                                   *lab         // nil without probes
+	checkpoints                           *checkpoints // nil where none are kept
 }
 
 // Names of the data sets on the device.

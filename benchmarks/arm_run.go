@@ -78,7 +78,13 @@ type training struct {
 // panics what ran, with a *PanicError.
 func (a *Arm) Run(ctx context.Context, w watch) (t *training, err error) {
 	seeds := a.cfg.seeds()
-	t = &training{Arm: a, watch: w, seeds: seeds, points: make([][]report.Point, len(seeds)), divergedAt: make([]*int, len(seeds))}
+	t = &training{Arm: a, seeds: seeds, points: make([][]report.Point, len(seeds)), divergedAt: make([]*int, len(seeds))}
+	if c := a.checkpoints; c != nil && c.found != "" {
+		if t = c.training(a); t.complete {
+			return t, nil
+		}
+	}
+	t.watch = w
 	defer func() {
 		if r := recover(); r != nil {
 			err = &PanicError{r, debug.Stack()}
@@ -107,18 +113,17 @@ func (t *training) run(ctx context.Context) error {
 		defer t.lab.session.Close()
 	}
 	t.session, t.trainer = s, engine.NewTrainer(s, t.train)
-	if err := t.evaluate(ctx, 0); err != nil {
+	var runErr error
+	if c := t.checkpoints; c != nil && c.found != "" {
+		err = t.trainer.Load(c.found)
+	} else {
+		runErr, err = t.begin(ctx)
+	}
+	if err != nil {
 		return err
 	}
-	runErr := t.advance(ctx, 1)
-	if runErr == nil {
-		if err := t.firstLosses(); err != nil {
-			return err
-		}
-	}
-	t.tell(0, t.at(0))
-	if runErr == nil && t.cfg.EvalEvery == 1 {
-		runErr = t.evaluateAndTell(ctx, 1)
+	if step := t.trainer.Step(); runErr == nil && step > 0 && step%t.cfg.EvalEvery == 0 {
+		runErr = t.evaluateAndTell(ctx, step)
 	}
 	if runErr == nil {
 		t.trainer.Every(t.cfg.EvalEvery, func(step int) error { return t.evaluateAndTell(ctx, step) })
@@ -128,10 +133,16 @@ func (t *training) run(ctx context.Context) error {
 			}
 			return nil
 		})
-		runErr = t.advance(ctx, t.cfg.Steps-1)
+		t.hook()
+		runErr = t.advance(ctx, t.cfg.Steps-t.trainer.Step())
 	}
 	if runErr != nil && !ended(ctx, runErr) {
 		return runErr
+	}
+	if runErr != nil { // without the evaluation below, which a run that is not interrupted does not make
+		if err := t.checkpoint(); err != nil {
+			return err
+		}
 	}
 	// The weights first: they cannot be made again, an evaluation can.
 	if err := t.keep(t.trainer.Step()); err != nil {
@@ -146,11 +157,45 @@ func (t *training) run(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
-	t.complete = runErr == nil
-	if runErr != nil || t.cfg.NoReestimate {
+	if runErr != nil {
 		return runErr
 	}
-	return t.reestimateAll(ctx)
+	t.complete = true
+	return t.finish(ctx)
+}
+
+// begin evaluates the initial network and makes the first step. runErr says that it could not
+// go on from there.
+func (t *training) begin(ctx context.Context) (runErr, err error) {
+	if err := t.evaluate(ctx, 0); err != nil {
+		return nil, err
+	}
+	if runErr = t.advance(ctx, 1); runErr == nil {
+		if err := t.firstLosses(); err != nil {
+			return nil, err
+		}
+	}
+	t.tell(0, t.at(0))
+	return runErr, nil
+}
+
+// finish evaluates with statistics estimated anew, unless that is left out, and keeps the last
+// checkpoint, of the training as it was before.
+func (t *training) finish(ctx context.Context) error {
+	var s *engine.Snapshot
+	var err error
+	if t.checkpoints != nil {
+		if s, err = t.trainer.Snapshot(); err != nil {
+			return err
+		}
+	}
+	if !t.cfg.NoReestimate {
+		err = t.reestimateAll(ctx)
+	}
+	if s != nil {
+		t.keepSnapshot(s, err == nil)
+	}
+	return err
 }
 
 // advance trains n more steps. It is no error if every seed diverges.
@@ -230,6 +275,7 @@ func (t *training) evaluate(ctx context.Context, step int) error {
 			return err
 		}
 	}
+	fresh := make([]*report.Point, len(t.seeds)) // all or none are added
 	for r := range t.seeds {
 		at, err := t.trainer.NonFinite(r)
 		if err != nil {
@@ -248,7 +294,13 @@ func (t *training) evaluate(ctx context.Context, step int) error {
 				return err
 			}
 		}
-		t.points[r] = append(t.points[r], p)
+		fresh[r] = &p
+	}
+	for r, p := range fresh {
+		if p == nil {
+			continue
+		}
+		t.points[r] = append(t.points[r], *p)
 		if t.watch.state != nil {
 			if err := t.watch.state(t, step, r); err != nil {
 				return err

@@ -35,6 +35,10 @@ type Config struct {
 	Seeds     int    `yaml:"seeds"` // number of seeds: Seed, Seed+1, …
 	Device    string `yaml:"device"`
 
+	// CheckpointEvery is the number of steps between checkpoints, where they are kept (see
+	// Experiment.Keep); 0: about every 30 seconds of training.
+	CheckpointEvery int `yaml:"checkpoint-every,omitempty"`
+
 	Probes []string `yaml:"probe,flow,omitempty"` // instruments that look into the training after each evaluation, as probe.Parse reads them
 
 	Command string `yaml:"-"` // the command line that asked for it, for the record
@@ -125,6 +129,9 @@ func (c Config) check(f *form) error {
 		if f.v < 1 || f.v > f.max {
 			return usage("--%s %d is outside 1 … %d", f.flag, f.v, f.max)
 		}
+	}
+	if c.CheckpointEvery < 0 || c.CheckpointEvery > maxSteps {
+		return usage("--checkpoint-every %d is outside 0 … %d", c.CheckpointEvery, maxSteps)
 	}
 	if c.Seed > math.MaxInt64-int64(c.Seeds-1) {
 		return usage("--seed %d with %d seeds goes past the largest whole number: take a smaller one", c.Seed, c.Seeds)

@@ -31,7 +31,8 @@ type recordedArm struct {
 	Settings yaml.Node `yaml:"settings,omitempty"`
 }
 
-// ran says what a configuration was run by. It is for readers: ReadConfig passes it over.
+// ran says what a configuration was run by. It is for readers: of it ReadConfig takes the command
+// line alone, as what is recorded.
 type ran struct {
 	Version string `yaml:"version"` // with the commit of a build that knows it
 	Device  string `yaml:"device"`
@@ -147,6 +148,9 @@ func parseConfig(data []byte, base Config) (Config, error) {
 		case seen[key.Value]:
 			return base, at(fmt.Errorf("%s stands there twice", key.Value))
 		case key.Value == keyRan:
+			var r ran
+			_ = value.Decode(&r) // it is for readers, who may change it
+			c.Command = r.Command
 		case key.Value == keyArms:
 			arms, err := parseArms(value)
 			if err != nil {

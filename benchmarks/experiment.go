@@ -23,8 +23,10 @@ type Experiment struct {
 	Run report.Run
 
 	cfg    Config
+	set    *dataset.Set
 	arms   []*Arm
 	points [][]report.Point // of each arm
+	unlock func()           // gives up the folder of checkpoints; nil: there is none
 }
 
 // New compiles an experiment on a data set, a program's own or one that package dataset
@@ -39,7 +41,7 @@ func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*E
 	if err != nil {
 		return nil, err
 	}
-	e := &Experiment{cfg: c, Run: header(c, config, set, dev), points: make([][]report.Point, len(specs))}
+	e := &Experiment{cfg: c, set: set, Run: header(c, config, set, dev), points: make([][]report.Point, len(specs))}
 	for _, spec := range specs {
 		a, err := NewArm(ctx, c, spec, set, dev)
 		if err != nil {
@@ -136,8 +138,11 @@ func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training,
 		go func() {
 			defer wg.Done()
 			t, err := a.Run(ctx, w)
+			if c := a.checkpoints; err == nil && c != nil && c.failed != nil {
+				err = &KeepError{c.failed}
+			}
 			errs[i] = err
-			if err != nil && !ended(ctx, err) {
+			if k := (*KeepError)(nil); err != nil && !ended(ctx, err) && !errors.As(err, &k) {
 				cancel() // a failure ends the others; what they have is kept
 			}
 			mu.Lock()
@@ -161,6 +166,9 @@ func (e *Experiment) time(ctx context.Context, o Observer) error {
 	for i, a := range e.arms {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if c := a.checkpoints; c != nil && c.found != "" {
+			continue
 		}
 		seconds, err := a.Time(ctx)
 		if err != nil {

@@ -44,6 +44,11 @@ func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) 
 		return TrainOutput{}, fmt.Errorf("train: %d arms with %d seeds: it takes one of each", len(e.arms), e.cfg.Seeds)
 	}
 	kept := 0
+	resumed, _ := e.Resumed()
+	from := resumed[e.arms[0].Name]
+	if from > 0 {
+		kept = weightsStep(weightsPath)
+	}
 	keep := func(t *training, step int) error {
 		if weightsPath == "" || step == kept {
 			return nil
@@ -67,7 +72,7 @@ func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) 
 	if at := arm.DivergedAt[0]; at != nil {
 		out.Steps = *at
 	}
-	out.Seconds, out.StepsPerSecond = report.Number(seconds), report.Number(float64(out.Steps)/seconds)
+	out.Seconds, out.StepsPerSecond = report.Number(seconds), report.Number(float64(out.Steps-from)/seconds)
 	if kept > 0 {
 		out.Weights, out.WeightsStep = &weightsPath, &kept
 	}
@@ -79,6 +84,16 @@ func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) 
 		err = d
 	}
 	return out, err
+}
+
+// weightsStep is the step whose weights a file holds, 0 where there is none.
+func weightsStep(path string) int {
+	w, err := OpenWeights(path)
+	if err != nil {
+		return 0
+	}
+	defer w.Close()
+	return w.about.Step
 }
 
 // DivergedError says that a training loss ceased to be finite, or passed

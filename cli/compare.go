@@ -70,6 +70,7 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	defer e.Close()
 	e.Run.Title = plural(len(s.Norms), "arm")
 	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
 	defer rec.cancel(nil)
@@ -88,7 +89,7 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 		if page {
 			files = fmt.Sprintf("report: %s\n", filepath.Join(dir.Path(), report.ReportFile))
 		}
-		err = summarize(t.out, e.Run, files+events)
+		err = summarize(t.out, e.Run, files+events+resumeLine(cmd.Name(), &e.Run, dir))
 	}
 	return cmp.Or(writeErr, err, runErr)
 }

@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"driftless/benchmarks"
-	"driftless/engine/device/cpu"
 	"driftless/dataset"
+	"driftless/engine/device/cpu"
 	"driftless/models/norm"
 )
 

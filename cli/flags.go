@@ -29,6 +29,7 @@ type settings struct {
 	norm, norms  string
 	probes       string
 	config       string // a configuration file
+	resume       string // directory of a run to go on with
 	live         string // where to serve the page while it trains; "": nowhere
 	cast         *broadcast
 	flags        *pflag.FlagSet
@@ -46,6 +47,9 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.Var(optionalNumber(&s.Beta1), "beta1", "of adam and adamw (default 0.9)")
 	f.Var(optionalNumber(&s.Beta2), "beta2", "of adam and adamw (default 0.999)")
 	f.Var(optionalNumber(&s.WeightDecay), "weight-decay", "as PyTorch defines it for each optimizer (default 0; adamw: 0.01)")
+	f.IntVar(&s.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints, of which each arm's last two are kept (default: about 30 s of training)")
+	f.Lookup("checkpoint-every").DefValue = "0" // which the text explains
+	f.StringVar(&s.resume, "resume", "", "directory of a run to go on with, from its last checkpoints")
 	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
 	deviceFlag(cmd, &s.Device)
 	probeFlag(cmd, &s.probes)
@@ -197,7 +201,7 @@ func (s *settings) resolve() error {
 	switch one := s.flags.Lookup("norm") != nil; {
 	case one && filed("norm"):
 		if n := len(s.Norms); n > 1 || s.Seeds > 1 {
-			return wrong("--config %s has %s with %s, and train takes one of each: run it with driftless compare, or name --norm", s.config, plural(n, "arm"), plural(s.Seeds, "seed"))
+			return wrong("%s has %s with %s, and train takes one of each: run it with driftless compare, or name --norm", s.config, plural(n, "arm"), plural(s.Seeds, "seed"))
 		}
 	case one:
 		s.Norms = []string{s.norm}

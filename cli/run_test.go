@@ -19,6 +19,9 @@ import (
 
 var runFiles = []string{"config.yaml", "curves.png", "metrics.jsonl", "report.html", "run.json"}
 
+// keptFiles are those of a run that keeps checkpoints.
+var keptFiles = append([]string{"checkpoints"}, runFiles...)
+
 func wantKeys(t *testing.T, what string, v any, keys string) {
 	t.Helper()
 	got := slices.Sorted(maps.Keys(v.(map[string]any)))
@@ -49,7 +52,7 @@ func TestTrain(t *testing.T) {
 			t.Errorf("%s is %v", key, v[key])
 		}
 	}
-	if n := names(t, dir); !slices.Equal(n, append(slices.Clone(runFiles), "weights.safetensors")) {
+	if n := names(t, dir); !slices.Equal(n, append(slices.Clone(keptFiles), "weights.safetensors")) {
 		t.Errorf("the run directory holds %v", n)
 	}
 
@@ -194,7 +197,7 @@ func TestCompare(t *testing.T) {
 			}
 		}
 	}
-	if n := names(t, dir); !slices.Equal(n, runFiles) {
+	if n := names(t, dir); !slices.Equal(n, keptFiles) {
 		t.Errorf("the run directory holds %v", n)
 	}
 	if n := strings.Count(read(t, dir, "metrics.jsonl"), "\n"); n != 24 {
@@ -267,7 +270,7 @@ func TestDivergence(t *testing.T) {
 		if at, ok := v["divergedAt"].(float64); !ok || at != v["steps"] || v["finalLoss"] != nil || v["testAccuracy"] != nil || v["weights"] != nil {
 			t.Errorf("a diverged run says %v", v)
 		}
-		if n := names(t, dir); !slices.Equal(n, runFiles) {
+		if n := names(t, dir); !slices.Equal(n, keptFiles) {
 			t.Errorf("the run directory holds %v", n)
 		}
 	}

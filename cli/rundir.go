@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,9 +16,13 @@ import (
 
 // prepare does what comes before a training: it resolves the flags, opens the device, loads
 // the data, compiles, and makes the run directory, which is called name unless --out says
-// otherwise. Compiling comes before the directory since it finds settings that do not go
+// otherwise; with --resume it is the run's. Compiling comes before the directory since it finds settings that do not go
 // together. With --live the run's page is served from here on.
 func (s *settings) prepare(ctx context.Context, t *terminal, command string, name func() string) (*benchmarks.Experiment, *report.Dir, error) {
+	dir, err := s.resumed()
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := s.resolve(); err != nil {
 		return nil, nil, err
 	}
@@ -33,7 +38,9 @@ func (s *settings) prepare(ctx context.Context, t *terminal, command string, nam
 		fmt.Fprintln(t.err, "data: SYNTHETIC images drawn by the program, not real data")
 	}
 	s.sparing(dev, set, t)
-	s.Command = command
+	if dir == nil {
+		s.Command = command
+	}
 	e, err := benchmarks.New(ctx, s.Config, set, dev)
 	if err != nil {
 		return nil, nil, err
@@ -41,12 +48,20 @@ func (s *settings) prepare(ctx context.Context, t *terminal, command string, nam
 	for _, flag := range s.idle(set) {
 		fmt.Fprintf(t.err, "--%s changes nothing here: %s\n", flag.name, flag.why)
 	}
-	if s.cast, err = newBroadcast(s.live, &e.Run, t); err != nil {
-		return nil, nil, err
+	if dir != nil {
+		err = s.goOn(e, dir, t)
 	}
-	dir, err := runDir(s.out, name(), e.Run.Config)
+	if err == nil {
+		s.cast, err = newBroadcast(s.live, &e.Run, t)
+	}
+	if err == nil && dir == nil {
+		if dir, err = runDir(s.out, name(), e.Run.Config); err == nil {
+			err = e.Keep(filepath.Join(dir.Path(), benchmarks.CheckpointFolder))
+		}
+	}
 	if err != nil {
 		s.cast.end(t, &e.Run)
+		e.Close()
 	}
 	return e, dir, err
 }
@@ -79,6 +94,7 @@ type recorder struct {
 	run    *report.Run // as the experiment fills it in
 	live   *broadcast  // nil where it is not served
 
+	began    int // steps that were done before, in a run that is resumed
 	recorded int // seeds that run.json says have diverged; -1 before it is there
 	at       map[string]int
 	state    map[string]string // loss and accuracy
@@ -86,6 +102,12 @@ type recorder struct {
 
 func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, run *report.Run) (context.Context, *recorder) {
 	r := &recorder{dir: dir, t: t, run: run, recorded: -1, at: map[string]int{}, state: map[string]string{}}
+	for _, p := range run.Points {
+		if p.Step > r.at[p.Arm] {
+			r.at[p.Arm] = p.Step
+		}
+	}
+	r.began = r.done()
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	if t.interactive() {
 		r.bar = progressbar.NewOptions(r.all(), progressbar.OptionSetWriter(t.err), progressbar.OptionFullWidth(),
@@ -131,11 +153,11 @@ func (r *recorder) all() int { return len(r.run.Arms) * r.run.Steps }
 
 // pace returns the steps a second since training started and the time left.
 func (r *recorder) pace() (stepsPerSecond float64, left time.Duration) {
-	done, took := r.done(), time.Since(r.run.Started)
+	done, took := r.done()-r.began, time.Since(r.run.Started)
 	if done == 0 {
 		return 0, 0
 	}
-	left = time.Duration(float64(took) / float64(done) * float64(r.all()-done))
+	left = time.Duration(float64(took) / float64(done) * float64(r.all()-r.began-done))
 	return float64(done) / took.Seconds(), left.Round(time.Second)
 }
 
@@ -249,5 +271,6 @@ func (r *recorder) finish(ctx context.Context, run *report.Run) (page bool, err 
 // diverged.
 func ranOn(runErr error) bool {
 	var diverged *benchmarks.DivergedError
-	return runErr == nil || errors.Is(runErr, context.Canceled) || errors.As(runErr, &diverged)
+	var kept *benchmarks.KeepError
+	return runErr == nil || errors.Is(runErr, context.Canceled) || errors.As(runErr, &diverged) || errors.As(runErr, &kept)
 }

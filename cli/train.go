@@ -38,6 +38,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	defer e.Close()
 	e.Run.Title = e.Run.Arms[0].Name
 	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
 	defer rec.cancel(nil)
@@ -63,7 +64,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	if s.json {
 		err = printJSON(t.out, out)
 	} else {
-		err = summarize(t.out, e.Run, made(dir, page, out)+events)
+		err = summarize(t.out, e.Run, made(dir, page, out)+events+resumeLine(cmd.Name(), &e.Run, dir))
 	}
 	return cmp.Or(writeErr, err, runErr)
 }

@@ -46,22 +46,70 @@ func (t *Trainer) kept() []*program.State {
 // operation of Gorgonia's that keeps state in itself from step to step or draws random numbers
 // (BatchNorm, Dropout, a random node), which no file could continue.
 func (t *Trainer) Save(path string) error {
-	if node := t.program.Hidden(); node != "" {
-		return fmt.Errorf("cannot write %s: node %q is an operation that keeps state in itself or draws random numbers, so that no file could continue the training", path, node)
+	s, err := t.Snapshot()
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
-	var ts []checkpoint.Tensor
+	return s.Write(path, nil)
+}
+
+// Snapshot is a training as it stood after a step.
+type Snapshot struct {
+	step    int
+	tensors []checkpoint.Tensor
+}
+
+// Snapshot copies the training as it stands: what Save keeps. It fails where Save does for the
+// graph's sake.
+func (t *Trainer) Snapshot() (*Snapshot, error) {
+	if node := t.program.Hidden(); node != "" {
+		return nil, fmt.Errorf("node %q is an operation that keeps state in itself or draws random numbers, so that no file could continue the training", node)
+	}
+	out := &Snapshot{step: t.step}
 	for _, s := range t.kept() {
 		x, err := t.collect(s)
 		if err != nil {
-			return fmt.Errorf("cannot write %s: %w", path, err)
+			return nil, err
 		}
-		ts = append(ts, x)
+		out.tensors = append(out.tensors, x)
 	}
-	d, err := json.Marshal(described{checkpointFormat, t.step})
+	return out, nil
+}
+
+// noteName is the tensor of a checkpoint that holds what its writer added.
+const noteName = "driftless.note"
+
+// Write keeps the training in a file as Save does, with a note of the caller's, which ReadNote
+// gives back; nil adds none.
+func (s *Snapshot) Write(path string, note []byte) error {
+	d, err := json.Marshal(described{checkpointFormat, s.step})
 	if err != nil {
 		return err
 	}
+	ts := s.tensors
+	if note != nil {
+		ts = append(slices.Clone(ts), checkpoint.Tensor{Name: noteName, Shape: []int{len(note)}, Data: note})
+	}
 	return checkpoint.Write(path, ts, map[string]string{checkpointKey: string(d)})
+}
+
+// ReadNote returns the note of a checkpoint. It fails, with a sentence that names the file, where
+// that has none or is none.
+func ReadNote(path string) ([]byte, error) {
+	f, err := checkpoint.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	t, err := f.Tensor(noteName)
+	if err != nil {
+		return nil, err
+	}
+	note, ok := t.Data.([]byte)
+	if !ok {
+		return nil, fmt.Errorf("%s is no checkpoint with a note: its tensor %q is not of bytes", path, noteName)
+	}
+	return note, nil
 }
 
 // collect reads a state of all replicas.
@@ -136,6 +184,9 @@ func (t *Trainer) Load(path string) error {
 func (t *Trainer) matches(path string, f *checkpoint.File, states []*program.State) error {
 	have := map[string]checkpoint.Info{}
 	for _, i := range f.Tensors() {
+		if i.Name == noteName {
+			continue
+		}
 		have[i.Name] = i
 	}
 	types := map[program.DType]string{program.Float32: "F32", program.Float64: "F64", program.Int64: "I64"}

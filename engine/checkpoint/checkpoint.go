@@ -5,7 +5,8 @@ import (
 	"math"
 )
 
-// Tensor is a named tensor, row major. Data is []float32, []float64 or []int64.
+// Tensor is a named tensor, row major. Data is []float32, []float64, []int64 or
+// []uint8.
 type Tensor struct {
 	Name  string
 	Shape []int
@@ -67,6 +68,8 @@ func dtypeOf(data any) string {
 		return "F64"
 	case []int64:
 		return "I64"
+	case []uint8:
+		return "U8"
 	}
 	return ""
 }

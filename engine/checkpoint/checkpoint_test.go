@@ -23,6 +23,7 @@ func tensors() []Tensor {
 		{Name: "norm1.num_batches_tracked", Data: []int64{-9e18}},
 		{Name: "w64", Shape: []int{2}, Data: []float64{math.Pi, math.MaxFloat64}},
 		{Name: "none", Shape: []int{0}, Data: []float32{}},
+		{Name: "text", Shape: []int{3}, Data: []uint8("\x00\xff!")},
 	}
 }
 
@@ -145,7 +146,7 @@ func TestReadRefuses(t *testing.T) {
 		{"no end", file(`{"a":{"dtype":"F32"`, ""), "its header ends too early"},
 		{"something after it", file(`{} {}`, ""), "goes on after its end"},
 		{"no commas", file(`{"a" 1}`, ""), "its header is not JSON"},
-		{"bytes", file(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, "12"), `tensor "a" has element type U8, only F16, BF16, F32, F64 and I64 are read`},
+		{"flags", file(`{"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}}`, "12"), `tensor "a" has element type BOOL, only F16, BF16, F32, F64, I64 and U8 are read`},
 		{"unknown type", file(`{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}`, "1"), `tensor "a": its element type "F4" is not known`},
 		{"shape and data differ", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, "1234"), "its 2 elements of type F32 take 8 bytes, and its data_offsets are 4 apart"},
 		{"overflow", file(`{"a":{"dtype":"F32","shape":[4611686018427387905,4],"data_offsets":[0,16]}}`, "1234567812345678"), "it has an axis of 4611686018427387905"},

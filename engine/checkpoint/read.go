@@ -109,7 +109,7 @@ func (f *File) Metadata() map[string]string { return f.metadata }
 func (f *File) Tensors() []Info { return slices.Clone(f.tensors) }
 
 // Tensor reads one tensor. Elements of types F16 and BF16 become float32, which holds
-// them all; other types than those, F32, F64 and I64 give an error, and so does a name
+// them all; other types than those, F32, F64, I64 and U8 give an error, and so does a name
 // that the file does not hold. It allocates the tensor's own slice and a small buffer.
 func (f *File) Tensor(name string) (Tensor, error) {
 	at := slices.IndexFunc(f.tensors, func(i Info) bool { return i.Name == name })
@@ -132,6 +132,9 @@ func (f *File) tensor(i Info) (Tensor, error) {
 	case "I64":
 		x := make([]int64, i.len)
 		t.Data, err = x, read(f, i, x, plain)
+	case "U8":
+		x := make([]uint8, i.len)
+		t.Data, err = x, f.readAt(x, f.data+i.start)
 	case "F16":
 		x := make([]float32, i.len)
 		t.Data, err = x, read(f, i, x, each(half))
@@ -139,7 +142,7 @@ func (f *File) tensor(i Info) (Tensor, error) {
 		x := make([]float32, i.len)
 		t.Data, err = x, read(f, i, x, each(brain))
 	default:
-		return Tensor{}, fmt.Errorf("%s: tensor %.80q has element type %s, only F16, BF16, F32, F64 and I64 are read", f.path, i.Name, i.DType)
+		return Tensor{}, fmt.Errorf("%s: tensor %.80q has element type %s, only F16, BF16, F32, F64, I64 and U8 are read", f.path, i.Name, i.DType)
 	}
 	if err != nil {
 		return Tensor{}, f.unsound(err)

@@ -49,7 +49,7 @@ func describe(ts []Tensor, metadata map[string]string) (header []byte, ordered [
 			return nil, nil, fmt.Errorf("metadata %.80q is not UTF-8", k)
 		}
 	}
-	rank := map[string]int{"I64": 0, "F64": 1, "F32": 2}
+	rank := map[string]int{"I64": 0, "F64": 1, "F32": 2, "U8": 3}
 	ordered = slices.Clone(ts)
 	slices.SortFunc(ordered, func(a, b Tensor) int {
 		return cmp.Or(cmp.Compare(rank[dtypeOf(a.Data)], rank[dtypeOf(b.Data)]), cmp.Compare(a.Name, b.Name))
@@ -136,6 +136,8 @@ func lenOf(data any) int {
 		return len(x)
 	case []int64:
 		return len(x)
+	case []uint8:
+		return len(x)
 	}
 	return 0
 }
@@ -152,6 +154,9 @@ func encode(w io.Writer, data any) error {
 		return encodeAll(w, x, 8)
 	case []int64:
 		return encodeAll(w, x, 8)
+	case []uint8:
+		_, err := w.Write(x)
+		return err
 	}
 	panic("checkpoint: describe let an element type pass")
 }

@@ -94,3 +94,24 @@ func held(dir string) ([]string, error) {
 
 // errHeld says that another run holds a claim.
 var errHeld = errors.New("claimed by another run")
+
+// ErrLocked is what Lock returns for a file that another process, or another caller in this one,
+// holds.
+var ErrLocked = errors.New("locked")
+
+// Lock takes a file, which it makes, until unlock is called, which removes it, or the process
+// ends, however it ends. Where files cannot be locked the file's being there is the lock.
+func Lock(path string) (unlock func(), err error) {
+	for {
+		f, err := openClaim(path)
+		switch {
+		case errors.Is(err, errHeld):
+			return nil, ErrLocked
+		case err != nil:
+			return nil, fmt.Errorf("cannot lock %s: %w", path, atomicfile.Cause(err))
+		case is(f, path):
+			return func() { release(f) }, nil
+		}
+		f.Close() // its holder let go of it and removed it
+	}
+}

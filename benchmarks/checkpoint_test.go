@@ -1,0 +1,268 @@
+package benchmarks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"driftless/dataset"
+	"driftless/engine/checkpoint"
+	"driftless/engine/device/cpu"
+	"driftless/engine/optim"
+	"driftless/internal/report"
+	"driftless/models/norm"
+)
+
+// keptConfig is a short run of small networks that keeps checkpoints.
+func keptConfig(arms ...string) Config {
+	c := Defaults()
+	c.Data, c.Norms, c.Hidden, c.Batch, c.Steps, c.EvalEvery, c.Seeds = "synthetic", arms, []int{40, 20}, 20, 45, 10, 2
+	c.CheckpointEvery, c.Untimed = 7, true
+	return c
+}
+
+func small(t *testing.T) *dataset.Set {
+	t.Helper()
+	s := dataset.Synthetic(1)
+	s.Train, s.Test = s.Train.Slice(0, 300), s.Test.Slice(0, 100)
+	return s
+}
+
+func experiment(t *testing.T, c Config, set *dataset.Set) *Experiment {
+	t.Helper()
+	e, err := New(context.Background(), c, set, cpu.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+// states are the tensors of a folder's checkpoints by file, without the notes.
+func states(t *testing.T, folder string) map[string][]checkpoint.Tensor {
+	t.Helper()
+	out := map[string][]checkpoint.Tensor{}
+	files, err := filepath.Glob(filepath.Join(folder, "*.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		ts, _, err := checkpoint.Read(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range ts {
+			if _, text := x.Data.([]byte); !text {
+				out[filepath.Base(f)] = append(out[filepath.Base(f)], x)
+			}
+		}
+	}
+	return out
+}
+
+// A run of every method, and of every optimizer, that is interrupted after some evaluation and
+// goes on in another experiment comes to the bits of one that is not: its points, what its arms
+// come to, and its last checkpoints.
+func TestResume(t *testing.T) {
+	set := small(t)
+	var arms []string
+	for _, m := range norm.Forms() {
+		arms = append(arms, norm.String(m))
+	}
+	for _, o := range optim.Names() {
+		arms = append(arms, "batchnorm:optimizer="+o)
+	}
+	arms = append(arms, "batchnorm:eps=0.01:hidden=6", "none:lr=1e9") // which diverges
+	c := keptConfig(arms...)
+	whole := t.TempDir()
+	want := experiment(t, c, set)
+	if err := want.Keep(whole); err != nil {
+		t.Fatal(err)
+	}
+	if err := want.Compare(context.Background(), Observer{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []int{0, 30} {
+		folder := t.TempDir()
+		ctx, cancel := context.WithCancel(context.Background())
+		e := experiment(t, c, set)
+		if err := e.Keep(folder); err != nil {
+			t.Fatal(err)
+		}
+		err := e.Compare(ctx, Observer{Evaluated: func(_ *report.Run, _ string, step int, _ []report.Point) {
+			if step == at {
+				cancel()
+			}
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("interrupted after step %d: %v", at, err)
+		}
+		e.Close()
+
+		e = experiment(t, c, set)
+		if err := e.Resume(folder); err != nil {
+			t.Fatal(err)
+		}
+		if _, complete := e.Resumed(); complete {
+			t.Fatal("nothing is left to do after an interrupt")
+		}
+		if err := e.Compare(context.Background(), Observer{}); err != nil {
+			t.Fatal(err)
+		}
+		same(t, fmt.Sprintf("after an interrupt at step %d", at), e, want)
+		got, all := states(t, folder), states(t, whole)
+		if len(all) == 0 || len(got) != len(all) {
+			t.Errorf("%d checkpoints, want %d", len(got), len(all))
+		}
+		for name := range all {
+			if !reflect.DeepEqual(got[name], all[name]) {
+				t.Errorf("after an interrupt at step %d: %s is another", at, name)
+			}
+		}
+		e.Close()
+
+		// What has come to its end is not run again.
+		e = experiment(t, c, set)
+		if err := e.Resume(folder); err != nil {
+			t.Fatal(err)
+		}
+		if _, complete := e.Resumed(); !complete {
+			t.Error("something is left to do at the end")
+		}
+		if err := e.Compare(context.Background(), Observer{Evaluated: func(_ *report.Run, arm string, step int, _ []report.Point) {
+			t.Errorf("%s is evaluated at step %d again", arm, step)
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "at the end", e, want)
+	}
+}
+
+func same(t *testing.T, when string, got, want *Experiment) {
+	t.Helper()
+	var a, b bytes.Buffer
+	for out, e := range map[*bytes.Buffer]*Experiment{&a: got, &b: want} {
+		for _, p := range e.Run.Points {
+			text, err := p.MarshalJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintln(out, string(text))
+		}
+	}
+	if a.String() != b.String() || a.Len() == 0 {
+		t.Errorf("%s: the points are\n%s\nwant\n%s", when, a.String(), b.String())
+	}
+	for i := range want.Run.Arms {
+		x, y := got.Run.Arms[i], want.Run.Arms[i]
+		if fmt.Sprint(x.DivergedAt) != fmt.Sprint(y.DivergedAt) && !reflect.DeepEqual(x.DivergedAt, y.DivergedAt) || fmt.Sprint(x.Reestimated) != fmt.Sprint(y.Reestimated) || x.Finding != y.Finding {
+			t.Errorf("%s: arm %s is %+v, want %+v", when, x.Name, x, y)
+		}
+	}
+	if got.Run.Interrupted {
+		t.Errorf("%s: it says that it was interrupted", when)
+	}
+}
+
+// Instruments see the same in a run that goes on.
+func TestResumeWithProbes(t *testing.T) {
+	set, c := small(t), keptConfig("batchnorm", "whiten:naive:interval=4")
+	c.Probes, c.Steps, c.EvalEvery = []string{"all"}, 20, 5
+	want := experiment(t, c, set)
+	if err := want.Compare(context.Background(), Observer{}); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	e := experiment(t, c, set)
+	if err := e.Keep(folder); err != nil {
+		t.Fatal(err)
+	}
+	_ = e.Compare(ctx, Observer{Evaluated: func(*report.Run, string, int, []report.Point) { cancel() }}) // what it says TestResume knows
+	e.Close()
+	e = experiment(t, c, set)
+	if err := e.Resume(folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Compare(context.Background(), Observer{}); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "with probes", e, want)
+}
+
+// What is not the experiment's own is refused, with the file's name; a broken checkpoint is passed
+// over for the one before; and a folder has one experiment at a time.
+func TestResumeRefuses(t *testing.T) {
+	set, c := small(t), keptConfig("batchnorm")
+	folder := t.TempDir()
+	e := experiment(t, c, set)
+	if err := e.Keep(folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := experiment(t, c, set).Resume(folder); err == nil || !strings.Contains(err.Error(), folder+" is in use") {
+		t.Errorf("a folder in use: %v", err)
+	}
+	if err := e.Compare(context.Background(), Observer{}); err != nil {
+		t.Fatal(err)
+	}
+	e.Close()
+	last := filepath.Join(folder, "arm1-step45.safetensors")
+	other := small(t)
+	other.Train.Images[3] ^= 1
+	for what, f := range map[string]struct {
+		c    Config
+		set  *dataset.Set
+		says string
+	}{
+		"other data":    {c, other, "on other data"},
+		"another arm":   {with(c, func(c *Config) { c.Norms = []string{"none"} }), set, "its configuration is another"},
+		"another seed":  {with(c, func(c *Config) { c.Seed = 9 }), set, "its configuration is another"},
+		"another depth": {with(c, func(c *Config) { c.Hidden = []int{40} }), set, "of another network"},
+	} {
+		if err := experiment(t, f.c, f.set).Resume(folder); err == nil || !strings.Contains(err.Error(), f.says) || !strings.Contains(err.Error(), last) {
+			t.Errorf("%s: %v, want %q", what, err, f.says)
+		}
+	}
+	e = experiment(t, with(c, func(c *Config) { c.Hidden, c.Steps = []int{40, 40}, 60 }), set) // which the state alone tells
+	if err := e.Resume(folder); err != nil {
+		t.Fatal(err)
+	}
+	e.arms[0].checkpoints.note.Complete = false
+	if err := e.Compare(context.Background(), Observer{}); err == nil || !strings.Contains(err.Error(), last) || !strings.Contains(err.Error(), "another network") {
+		t.Errorf("another width: %v", err)
+	}
+	e.Close()
+
+	data, err := os.ReadFile(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(last, data[:len(data)/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e = experiment(t, c, set)
+	if err := e.Resume(folder); err != nil {
+		t.Fatal(err)
+	}
+	if steps, complete := e.Resumed(); steps["batchnorm"] != 42 || complete {
+		t.Errorf("with a broken checkpoint of step 45 it goes on from %v", steps)
+	}
+	e.Close()
+	if err := os.Remove(filepath.Join(folder, "arm1-step42.safetensors")); err != nil {
+		t.Fatal(err)
+	}
+	if err := experiment(t, c, set).Resume(folder); err == nil || !strings.Contains(err.Error(), last) {
+		t.Errorf("a broken checkpoint alone: %v", err)
+	}
+}
+
+func with(c Config, change func(*Config)) Config {
+	change(&c)
+	return c
+}
