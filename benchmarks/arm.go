@@ -16,13 +16,15 @@ import (
 // Programs and, while it runs, one replica for each seed.
 type Arm struct {
 	Spec
-	cfg Config
-	set *dataset.Set
-	net *models.Network
-	dev device.Device
+	cfg  Config
+	set  *dataset.Set  // less the rows of validation
+	held dataset.Split // these, none where N is 0
+	net  *models.Network
+	dev  device.Device
 
 	layout                                *program.Layout
 	train, first, eval, probe, reestimate *program.Program
+	validate                              *program.Program // nil without validation
 	secondsPerStep                        float64
 	lab                                   *lab         // nil without probes
 	checkpoints                           *checkpoints // nil where none are kept
@@ -32,6 +34,7 @@ type Arm struct {
 const (
 	trainImages, trainLabels = "train.images", "train.labels"
 	testImages, testLabels   = "test.images", "test.labels"
+	heldImages, heldLabels   = "validation.images", "validation.labels"
 )
 
 // NewArm compiles an arm. It fails with a *UsageError where the settings and the
@@ -39,6 +42,15 @@ const (
 func NewArm(ctx context.Context, c Config, spec Spec, set *dataset.Set, dev device.Device) (*Arm, error) {
 	c = c.of(spec)
 	a := &Arm{Spec: spec, cfg: c, set: set, dev: dev, layout: program.NewLayout(program.Float32)}
+	if c.Validation > 0 {
+		held, err := set.HoldOut(c.Validation)
+		if err != nil {
+			return nil, &UsageError{err}
+		}
+		less := *set
+		less.Train, a.held = held.Train, held.Test
+		a.set = &less
+	}
 	a.net = c.network(formOf(set), spec.Method)
 	if err := a.compile(ctx); ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -73,6 +85,15 @@ func (a *Arm) compile(ctx context.Context) error {
 	if a.eval, err = a.net.Evaluate(l, a.test(ctx)); err != nil {
 		return err
 	}
+	if a.held.N > 0 {
+		if err := addSplit(l, heldImages, heldLabels, a.held, a.set.Classes); err != nil {
+			return err
+		}
+		rows := models.Source{Context: ctx, Images: heldImages, Labels: heldLabels, Map: a.cfg.pixels(), Total: a.held.N}
+		if a.validate, err = a.net.Evaluate(l, rows); err != nil {
+			return err
+		}
+	}
 	if a.probe, err = a.net.Probe(l, a.test(ctx), percentileRows); err != nil {
 		return err
 	}
@@ -90,29 +111,32 @@ func (a *Arm) compile(ctx context.Context) error {
 
 // addData registers the data set and a network's parameters.
 func addData(l *program.Layout, set *dataset.Set, net *models.Network) error {
-	for _, d := range []struct {
-		images, labels string
-		s              dataset.Split
-	}{{trainImages, trainLabels, set.Train}, {testImages, testLabels, set.Test}} {
-		kind, values := program.Uint8, any(d.s.Images)
-		if d.s.Features != nil {
-			kind, values = program.Float32, d.s.Features
-		}
-		if _, err := l.AddData(d.images, kind, d.s.N, d.s.Size(), values); err != nil {
-			return err
-		}
-		if kind, values = program.Uint8, d.s.LabelBytes(); set.Classes > 256 {
-			wide := make([]float32, d.s.N)
-			for i, c := range d.s.Labels {
-				wide[i] = float32(c)
-			}
-			kind, values = program.Float32, wide
-		}
-		if _, err := l.AddData(d.labels, kind, d.s.N, 1, values); err != nil {
-			return err
-		}
+	if err := addSplit(l, trainImages, trainLabels, set.Train, set.Classes); err != nil {
+		return err
+	}
+	if err := addSplit(l, testImages, testLabels, set.Test, set.Classes); err != nil {
+		return err
 	}
 	return net.AddState(l)
+}
+
+func addSplit(l *program.Layout, images, labels string, s dataset.Split, classes int) error {
+	kind, values := program.Uint8, any(s.Images)
+	if s.Features != nil {
+		kind, values = program.Float32, s.Features
+	}
+	if _, err := l.AddData(images, kind, s.N, s.Size(), values); err != nil {
+		return err
+	}
+	if kind, values = program.Uint8, s.LabelBytes(); classes > 256 {
+		wide := make([]float32, s.N)
+		for i, c := range s.Labels {
+			wide[i] = float32(c)
+		}
+		kind, values = program.Float32, wide
+	}
+	_, err := l.AddData(labels, kind, s.N, 1, values)
+	return err
 }
 
 // rows are the batches of the training.

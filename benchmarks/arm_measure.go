@@ -29,7 +29,7 @@ func (t *training) measure(r, step int) (p report.Point, err error) {
 	if p.Loss, err = t.trainer.MeanLoss(r, t.window(step)); err != nil {
 		return p, err
 	}
-	if p.TestLoss, p.TestAccuracy, err = t.tested(t.session, r); err != nil {
+	if p.TestLoss, p.TestAccuracy, err = tested(t.session, r, t.set.Test.N); err != nil {
 		return p, err
 	}
 	if err = t.weights(t.session, r, &p); err != nil {
@@ -39,8 +39,8 @@ func (t *training) measure(r, step int) (p report.Point, err error) {
 	return p, err
 }
 
-// tested reads the sums of the last evaluation.
-func (a *Arm) tested(s device.Session, r int) (loss, accuracy float64, err error) {
+// tested reads what the last evaluation, of n rows, came to.
+func tested(s device.Session, r, n int) (loss, accuracy float64, err error) {
 	var l, c [1]float64
 	if err := s.Read(models.StateLossSum, r, l[:]); err != nil {
 		return 0, 0, err
@@ -48,8 +48,7 @@ func (a *Arm) tested(s device.Session, r int) (loss, accuracy float64, err error
 	if err := s.Read(models.StateCorrect, r, c[:]); err != nil {
 		return 0, 0, err
 	}
-	n := float64(a.set.Test.N)
-	return l[0] / n, c[0] / n, nil
+	return l[0] / float64(n), c[0] / float64(n), nil
 }
 
 // weights fills in the norms of the hidden layers' biases and trained matrices.

@@ -68,7 +68,9 @@ type training struct {
 	seeds       []int64
 	points      [][]report.Point // of each seed
 	divergedAt  []*int           // of each seed, as report.Arm has it
+	stoppedAt   []*int           // of each seed, as report.Arm has it
 	reestimated []report.Number
+	cut         bool // it was interrupted: an evaluation from now on is one that a run which is not does not make
 	complete    bool // every seed has all its steps, or diverged
 }
 
@@ -78,7 +80,7 @@ type training struct {
 // panics what ran, with a *PanicError.
 func (a *Arm) Run(ctx context.Context, w watch) (t *training, err error) {
 	seeds := a.cfg.seeds()
-	t = &training{Arm: a, seeds: seeds, points: make([][]report.Point, len(seeds)), divergedAt: make([]*int, len(seeds))}
+	t = &training{Arm: a, seeds: seeds, points: make([][]report.Point, len(seeds)), divergedAt: make([]*int, len(seeds)), stoppedAt: make([]*int, len(seeds))}
 	if c := a.checkpoints; c != nil && c.found != "" {
 		if t = c.training(a); t.complete {
 			return t, nil
@@ -139,7 +141,7 @@ func (t *training) run(ctx context.Context) error {
 	if runErr != nil && !ended(ctx, runErr) {
 		return runErr
 	}
-	if runErr != nil { // without the evaluation below, which a run that is not interrupted does not make
+	if t.cut = runErr != nil; t.cut { // as it is without the evaluation below
 		if err := t.checkpoint(); err != nil {
 			return err
 		}
@@ -190,7 +192,7 @@ func (t *training) finish(ctx context.Context) error {
 		}
 	}
 	if !t.cfg.NoReestimate {
-		err = t.reestimateAll(ctx)
+		err = errors.Join(t.wake(), t.reestimateAll(ctx))
 	}
 	if s != nil {
 		t.keepSnapshot(s, err == nil)
@@ -244,7 +246,7 @@ func (t *training) tell(step int, fresh []report.Point) {
 // keep calls watch.keep, unless replica 0 has diverged or made no step.
 func (t *training) keep(step int) error {
 	at, err := t.trainer.NonFinite(0)
-	if err != nil || at >= 0 || step == 0 || t.watch.keep == nil {
+	if err != nil || at >= 0 && t.stoppedAt[0] == nil || step == 0 || t.watch.keep == nil {
 		return err
 	}
 	// The evaluation that would end it for this loss may come later.
@@ -264,12 +266,19 @@ func (t *training) evaluateAndTell(ctx context.Context, step int) error {
 		return err
 	}
 	t.tell(step, t.at(step))
+	if err := t.keepBest(step); err != nil {
+		return err
+	}
 	return t.keep(step)
 }
 
 // evaluate adds a point to every seed that is still training. It ends a seed whose loss
 // is above report.LossLimit.
 func (t *training) evaluate(ctx context.Context, step int) error {
+	validation, err := t.validated(ctx)
+	if err != nil {
+		return err
+	}
 	for _, p := range []*program.Program{t.eval, t.probe} {
 		if err := t.session.Run(ctx, p, 1); err != nil {
 			return err
@@ -277,6 +286,9 @@ func (t *training) evaluate(ctx context.Context, step int) error {
 	}
 	fresh := make([]*report.Point, len(t.seeds)) // all or none are added
 	for r := range t.seeds {
+		if t.stoppedAt[r] != nil {
+			continue
+		}
 		at, err := t.trainer.NonFinite(r)
 		if err != nil {
 			return err
@@ -288,6 +300,9 @@ func (t *training) evaluate(ctx context.Context, step int) error {
 		p, err := t.measure(r, step)
 		if err != nil {
 			return err
+		}
+		if validation != nil {
+			p.Validation = &validation[r]
 		}
 		if t.lab != nil {
 			if err := t.lab.read(ctx, t, r, &p); err != nil {
@@ -307,6 +322,9 @@ func (t *training) evaluate(ctx context.Context, step int) error {
 			}
 		}
 		if err := t.judge(r); err != nil {
+			return err
+		}
+		if err := t.stop(r); err != nil {
 			return err
 		}
 	}
@@ -366,7 +384,7 @@ func (t *training) reestimateAll(ctx context.Context) error {
 		if t.divergedAt[r] != nil {
 			continue
 		}
-		_, accuracy, err := t.tested(t.session, r)
+		_, accuracy, err := tested(t.session, r, t.set.Test.N)
 		if err != nil {
 			return err
 		}

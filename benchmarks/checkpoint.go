@@ -39,6 +39,7 @@ type note struct {
 	Data           string          `json:"data"` // checksum of the data set
 	SecondsPerStep float64         `json:"secondsPerStep"`
 	DivergedAt     []*int          `json:"divergedAt"`
+	StoppedAt      []*int          `json:"stoppedAt"`
 	Reestimated    []report.Number `json:"reestimated"`
 	Complete       bool            `json:"complete"` // the arm has come to its end
 	Points         []report.Point  `json:"points"`
@@ -181,7 +182,7 @@ func (c *checkpoints) find(a *Arm, seeds []int64) error {
 			continue
 		}
 		switch {
-		case n.Arm != a.Name || !slices.Equal(n.Seeds, seeds) || len(n.DivergedAt) != len(seeds):
+		case n.Arm != a.Name || !slices.Equal(n.Seeds, seeds) || len(n.DivergedAt) != len(seeds) || len(n.StoppedAt) != len(seeds):
 			return fmt.Errorf("%s is of arm %.80q with seeds %v, and the run has %q with seeds %v there: its configuration is another", path, n.Arm, n.Seeds, a.Name, seeds)
 		case !n.sound(a):
 			return fmt.Errorf("%s is of another network or was changed", path)
@@ -208,7 +209,7 @@ func (n *note) sound(a *Arm) bool {
 // training is the run up to the checkpoint that was found.
 func (c *checkpoints) training(a *Arm) *training {
 	t := &training{Arm: a, seeds: c.note.Seeds, points: make([][]report.Point, len(c.note.Seeds)),
-		divergedAt: c.note.DivergedAt, reestimated: c.note.Reestimated, complete: c.note.Complete}
+		divergedAt: c.note.DivergedAt, stoppedAt: c.note.StoppedAt, reestimated: c.note.Reestimated, complete: c.note.Complete}
 	for _, p := range c.note.Points {
 		if r := slices.Index(t.seeds, int64(p.Seed)); r >= 0 {
 			t.points[r] = append(t.points[r], p)
@@ -272,7 +273,7 @@ func (t *training) keepSnapshot(s *engine.Snapshot, complete bool) {
 
 func (t *training) writeSnapshot(s *engine.Snapshot, complete bool) error {
 	c := t.checkpoints
-	text, err := json.Marshal(note{Arm: t.Name, Seeds: t.seeds, Data: c.data, SecondsPerStep: t.secondsPerStep, DivergedAt: t.divergedAt,
+	text, err := json.Marshal(note{Arm: t.Name, Seeds: t.seeds, Data: c.data, SecondsPerStep: t.secondsPerStep, DivergedAt: t.divergedAt, StoppedAt: t.stoppedAt,
 		Reestimated: t.reestimated, Complete: complete, Points: t.all()})
 	if err != nil {
 		return err

@@ -35,6 +35,13 @@ type Config struct {
 	Seeds     int    `yaml:"seeds"` // number of seeds: Seed, Seed+1, …
 	Device    string `yaml:"device"`
 
+	// Validation is the number of the last rows of the training set that are not trained on but
+	// evaluated, to choose by; 0: none.
+	Validation int `yaml:"validation,omitempty"`
+	// Patience is the number of evaluations without a higher validation accuracy after which a
+	// seed's training ends early; 0: never.
+	Patience int `yaml:"patience,omitempty"`
+
 	// CheckpointEvery is the number of steps between checkpoints, where they are kept (see
 	// Experiment.Keep); 0: about every 30 seconds of training.
 	CheckpointEvery int `yaml:"checkpoint-every,omitempty"`
@@ -129,6 +136,14 @@ func (c Config) check(f *form) error {
 		if f.v < 1 || f.v > f.max {
 			return usage("--%s %d is outside 1 … %d", f.flag, f.v, f.max)
 		}
+	}
+	switch {
+	case c.Validation < 0:
+		return usage("--validation %d is negative: give the number of training rows to hold out", c.Validation)
+	case c.Patience < 0 || c.Patience > maxSteps:
+		return usage("--patience %d is outside 0 … %d", c.Patience, maxSteps)
+	case c.Patience > 0 && c.Validation == 0:
+		return usage("--patience needs --validation, the number of training rows to hold out and judge by")
 	}
 	if c.CheckpointEvery < 0 || c.CheckpointEvery > maxSteps {
 		return usage("--checkpoint-every %d is outside 0 … %d", c.CheckpointEvery, maxSteps)

@@ -162,7 +162,7 @@ func (w *Weights) Eval(ctx context.Context, set *dataset.Set, dev device.Device,
 	if err := s.Run(ctx, a.eval, 1); err != nil {
 		return out, err
 	}
-	loss, acc, err := a.tested(s, 0)
+	loss, acc, err := tested(s, 0, set.Test.N)
 	if err != nil {
 		return out, err
 	}

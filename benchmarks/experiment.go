@@ -192,7 +192,11 @@ func (e *Experiment) time(ctx context.Context, o Observer) error {
 
 // collect puts what an arm has measured so far into the run.
 func (e *Experiment) collect(i int, t *training) {
-	e.Run.Arms[i].DivergedAt, e.Run.Arms[i].Reestimated = slices.Clone(t.divergedAt), t.reestimated
+	to := &e.Run.Arms[i]
+	to.DivergedAt, to.Reestimated = slices.Clone(t.divergedAt), t.reestimated
+	if e.cfg.Patience > 0 {
+		to.StoppedAt = slices.Clone(t.stoppedAt)
+	}
 	e.points[i] = t.all()
 	e.Run.Points = slices.Concat(e.points...)
 }
@@ -220,24 +224,28 @@ func header(c Config, config any, set *dataset.Set, dev device.Device) report.Ru
 	f := formOf(set)
 	hidden := c.network(f, &norm.None{}).Hidden
 	return report.Run{Version: Version(), Device: dev.Name(),
-		Data:      dataText(set, c.Binarize),
+		Data:      dataText(set, c),
 		Synthetic: set.Synthetic, Interrupted: true, Net: c.net(f), Classes: set.Classes, Batch: c.Batch, Steps: c.Steps,
 		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, PercentileUnit: min(percentileUnit, hidden[len(hidden)-1].Width-1),
 		PercentileRows: min(percentileRows, set.Test.N), Instruments: c.instruments(), Command: c.Command, Config: config}
 }
 
 // dataText says what a network is trained on.
-func dataText(set *dataset.Set, binarize bool) string {
+func dataText(set *dataset.Set, c Config) string {
 	how, what := "grey pixels", "images"
 	switch {
 	case set.Train.Features != nil:
 		how, what = "float features as they are", "rows"
-	case binarize:
+	case c.Binarize:
 		how = "binary pixels"
 	case set.Train.Channels > 1:
 		how = "pixels / 255"
 	}
-	return fmt.Sprintf("%s (%s; %d + %d %s)", set.Name, how, set.Train.N, set.Test.N, what)
+	held := ""
+	if c.Validation > 0 {
+		held = fmt.Sprintf(" + %d to choose by", c.Validation)
+	}
+	return fmt.Sprintf("%s (%s; %d%s + %d %s)", set.Name, how, set.Train.N-c.Validation, held, set.Test.N, what)
 }
 
 // on returns the configuration with the set's name and without what does not apply to it, and
@@ -251,19 +259,26 @@ func (c Config) on(set *dataset.Set) (Config, []Spec, error) {
 	if err := c.check(&f); err != nil {
 		return c, nil, asUsage(err)
 	}
+	what := "images"
+	if f.features {
+		what = "rows"
+	}
+	if c.Validation >= set.Train.N {
+		return c, nil, usage("--validation %d leaves nothing to train on: the training set of %s has %d %s", c.Validation, set.Name, set.Train.N, what)
+	}
 	specs, err := c.Arms()
 	if err != nil {
 		return c, nil, err
 	}
 	for _, a := range specs {
-		if a.Batch <= set.Train.N {
+		if a.Batch <= set.Train.N-c.Validation {
 			continue
 		}
-		what := "images"
-		if f.features {
-			what = "rows"
+		without := ""
+		if c.Validation > 0 {
+			without = fmt.Sprintf(", %d of them held out by --validation", c.Validation)
 		}
-		return c, nil, a.blame(usage("--batch %d is larger than the training set of %s, which has %d %s", a.Batch, set.Name, set.Train.N, what))
+		return c, nil, a.blame(usage("--batch %d is larger than the training set of %s, which has %d %s%s", a.Batch, set.Name, set.Train.N, what, without))
 	}
 	return c, specs, nil
 }

@@ -27,9 +27,24 @@ type ArmOutput struct {
 	DivergedAt              []*int          `json:"divergedAt"`
 	Curve                   []CurvePoint    `json:"curve"`
 	StepsTo                 map[string]*int `json:"stepsTo"`
+	StoppedAt               []*int          `json:"stoppedAt,omitempty"` // see report.Arm; with a patience
+	Chosen                  *ChosenOutput   `json:"chosen,omitempty"`    // with validation
 	MaxAbsBias              []report.Number `json:"maxAbsBias"`
 	SecondsPerStep          report.Number   `json:"secondsPerStep"`
 	Finding                 string          `json:"finding"`
+}
+
+// ChosenOutput is what the evaluation of the highest validation accuracy came to, of each seed.
+type ChosenOutput struct {
+	TestAccuracy report.Stat `json:"testAccuracy"`
+	Steps        []int       `json:"steps"`
+}
+
+func chosen(a *report.Arm) *ChosenOutput {
+	if a.Chosen.N == 0 {
+		return nil
+	}
+	return &ChosenOutput{a.Chosen, a.ChosenSteps}
 }
 
 // CurvePoint is the mean over the seeds that were evaluated at a step.
@@ -45,7 +60,7 @@ func (e *Experiment) Output(runDir string) CompareOutput {
 	out := CompareOutput{RunDir: runDir, Device: e.Run.Device, Data: e.Run.Data, Synthetic: e.Run.Synthetic, Interrupted: e.Run.Interrupted}
 	for i, a := range e.Run.Arms {
 		o := ArmOutput{Name: a.Name, Norm: a.Norm, Grad: a.Grad, Affine: a.Affine, Seeds: a.Seeds, FinalLoss: a.FinalLoss, TestAccuracy: a.TestAccuracy,
-			TestAccuracyReestimated: a.TestAccuracyReestimated, DivergedAt: a.DivergedAt, StepsTo: a.StepsTo,
+			TestAccuracyReestimated: a.TestAccuracyReestimated, DivergedAt: a.DivergedAt, StoppedAt: a.StoppedAt, Chosen: chosen(&a), StepsTo: a.StepsTo,
 			SecondsPerStep: report.Number(a.SecondsPerStep), Finding: a.Finding, Curve: curve(e.points[i]), MaxAbsBias: report.Numbers(a.MaxAbsBias)}
 		out.Arms = append(out.Arms, o)
 	}
@@ -93,7 +108,10 @@ type TrainOutput struct {
 	TestAccuracy            report.Number `json:"testAccuracy"`
 	TestAccuracyReestimated report.Number `json:"testAccuracyReestimated"`
 	DivergedAt              *int          `json:"divergedAt"`
-	Weights                 *string       `json:"weights"`     // the file that was kept
-	WeightsStep             *int          `json:"weightsStep"` // the step whose weights the file holds
+	Weights                 *string       `json:"weights"`               // the file that was kept
+	WeightsStep             *int          `json:"weightsStep"`           // the step whose weights the file holds
+	StoppedAt               *int          `json:"stoppedAt,omitempty"`   // with a patience, where it was stopped early
+	Chosen                  *ChosenOutput `json:"chosen,omitempty"`      // with validation
+	BestWeights             *string       `json:"bestWeights,omitempty"` // with validation and checkpoints, the file of the weights of Chosen
 	Finding                 string        `json:"finding"`
 }

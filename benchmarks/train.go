@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"driftless/engine/checkpoint"
@@ -53,7 +54,7 @@ func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) 
 		if weightsPath == "" || step == kept {
 			return nil
 		}
-		if err := t.save(weightsPath, step); err != nil {
+		if err := t.save(weightsPath, 0, step); err != nil {
 			return err
 		}
 		kept = step
@@ -73,6 +74,14 @@ func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) 
 		out.Steps = *at
 	}
 	out.Seconds, out.StepsPerSecond = report.Number(seconds), report.Number(float64(out.Steps-from)/seconds)
+	if arm.StoppedAt != nil {
+		out.StoppedAt = arm.StoppedAt[0]
+	}
+	out.Chosen = chosen(&arm)
+	if c := e.arms[0].checkpoints; c != nil && out.Chosen != nil {
+		path := filepath.Join(c.folder, bestName(c.arm, e.cfg.Seed))
+		out.BestWeights = &path
+	}
 	if kept > 0 {
 		out.Weights, out.WeightsStep = &weightsPath, &kept
 	}
@@ -119,9 +128,9 @@ func (e *DivergedError) Error() string {
 	return fmt.Sprintf("%s diverged: the loss after %d %s %s; try a smaller --lr", e.Arm, e.Step, steps, loss)
 }
 
-// save writes the weights of the first seed.
-func (t *training) save(path string, step int) error {
-	ts, err := t.net.Save(t.session, 0)
+// save writes the weights of a replica.
+func (t *training) save(path string, r, step int) error {
+	ts, err := t.net.Save(t.session, r)
 	if err != nil {
 		return err
 	}
@@ -130,7 +139,7 @@ func (t *training) save(path string, step int) error {
 		image = []int{m.Height, m.Width, m.Channels}
 	}
 	d, err := json.Marshal(description{Inputs: t.net.Inputs, Image: image, Classes: t.net.Classes, Features: t.set.Train.Features != nil, Net: t.cfg.convolves(), Hidden: t.cfg.sizes(), Activation: t.cfg.Activation, Norm: norm.String(t.Method),
-		Binarize: t.cfg.Binarize, Data: t.set.Name, Seed: t.seeds[0], Step: step, Version: Version()})
+		Binarize: t.cfg.Binarize, Data: t.set.Name, Seed: t.seeds[r], Step: step, Version: Version()})
 	if err != nil {
 		return err
 	}

@@ -47,8 +47,9 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.Var(optionalNumber(&s.Beta1), "beta1", "of adam and adamw (default 0.9)")
 	f.Var(optionalNumber(&s.Beta2), "beta2", "of adam and adamw (default 0.999)")
 	f.Var(optionalNumber(&s.WeightDecay), "weight-decay", "as PyTorch defines it for each optimizer (default 0; adamw: 0.01)")
+	f.IntVar(&s.Validation, "validation", 0, "training rows to hold out and choose by, the last ones: the best weights are kept (default none)")
+	f.IntVar(&s.Patience, "patience", 0, "evaluations without a higher validation accuracy that end a seed early (default never)")
 	f.IntVar(&s.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints, of which each arm's last two are kept (default: about 30 s of training)")
-	f.Lookup("checkpoint-every").DefValue = "0" // which the text explains
 	f.StringVar(&s.resume, "resume", "", "directory of a run to go on with, from its last checkpoints")
 	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
 	deviceFlag(cmd, &s.Device)

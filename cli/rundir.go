@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -181,6 +182,10 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 	}
 	r.state[arm] = fmt.Sprintf("loss %#.4g  acc %.3f", loss, acc)
 	r.step(arm, step)
+	if stoppedAll(run, arm) && step < run.Steps {
+		defer r.line("%s: stopped early, all seeds", arm)
+		r.at[arm] = run.Steps // for the time that is left
+	}
 	if r.bar == nil && step > 0 {
 		speed, left := r.pace()
 		r.line("%s", progressLine(arm, step, run.Steps, r.state[arm], fmt.Sprintf("%.0f steps/s", speed), "ETA "+left.String()))
@@ -217,6 +222,16 @@ func lastDivergence(run *report.Run, arm string) int {
 		}
 	}
 	return last
+}
+
+// stoppedAll reports whether early stopping has ended all of an arm's seeds.
+func stoppedAll(run *report.Run, arm string) bool {
+	for _, a := range run.Arms {
+		if a.Name == arm {
+			return a.StoppedAt != nil && !slices.Contains(a.StoppedAt, nil)
+		}
+	}
+	return false
 }
 
 // progressLine returns a line of at most 80 columns: it leaves out parts at the end that do not

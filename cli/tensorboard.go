@@ -96,6 +96,9 @@ func (b *board) folder(arm string) string {
 // scalars are the numbers of an evaluation. Layers are the hidden ones, from 1 on.
 func scalars(p report.Point) []tensorboard.Value {
 	out := []tensorboard.Value{tensorboard.Scalar("loss", p.Loss), tensorboard.Scalar("test/loss", p.TestLoss), tensorboard.Scalar("test/accuracy", p.TestAccuracy)}
+	if v := p.Validation; v != nil {
+		out = append(out, tensorboard.Scalar("validation/loss", v.Loss), tensorboard.Scalar("validation/accuracy", v.Accuracy))
+	}
 	layers := func(tag string, xs []float64) {
 		for i, x := range xs {
 			out = append(out, tensorboard.Scalar(fmt.Sprintf("%s/layer%d", tag, i+1), x))

@@ -85,6 +85,9 @@ func made(dir *report.Dir, page bool, out benchmarks.TrainOutput) string {
 			fmt.Fprintf(&b, "  (after %s; what is above is of step %d)\n", after, out.Steps)
 		}
 	}
+	if out.BestWeights != nil {
+		fmt.Fprintf(&b, "best weights: %s\n  (after %s, where the validation accuracy was highest)\n", *out.BestWeights, plural(out.Chosen.Steps[0], "step"))
+	}
 	fmt.Fprintf(&b, "%.1f s, %.0f steps/s\n", float64(out.Seconds), float64(out.StepsPerSecond))
 	return b.String()
 }

@@ -53,7 +53,7 @@ func Finding(run Run, arm string) string {
 		return "Evaluated before its first step only."
 	}
 	f.findPlain(byArm)
-	return joinNonEmpty(" ", f.divergence(), f.outcome(), f.statistics(), f.arrival(), f.bias(), f.comparison())
+	return joinNonEmpty(" ", f.divergence(), f.outcome(), f.stopping(), f.chosen(), f.statistics(), f.arrival(), f.bias(), f.comparison())
 }
 
 // findPlain finds the arm without normalization to compare with: of those that ran the first
@@ -172,7 +172,16 @@ func (f *finding) outcome() string {
 	loss, accuracy := f.arm.FinalLoss.orNaN(), f.arm.TestAccuracy.orNaN()
 	if n > 0 {
 		var losses, accuracies []float64
-		for _, p := range f.last {
+		ends := f.last
+		if f.arm.stopped() != nil { // at different steps
+			ends = nil
+			for seed, p := range lastPoints(f.points) {
+				if slices.Contains(f.arm.steady(), seed) {
+					ends = append(ends, p)
+				}
+			}
+		}
+		for _, p := range ends {
 			losses, accuracies = append(losses, p.Loss), append(accuracies, p.TestAccuracy)
 		}
 		loss, accuracy = StatOf(losses), StatOf(accuracies)
@@ -191,6 +200,12 @@ func (f *finding) outcome() string {
 	if f.lastStep < f.run.Steps {
 		after = fmt.Sprintf("%s of %s", formatInt(f.lastStep), plural(f.run.Steps, "step"))
 	}
+	if stops := f.arm.stopped(); stops != nil {
+		from, to := f.endSteps()
+		if after = plural(to, "step"); from < to {
+			after = formatInt(from) + " to " + after
+		}
+	}
 	alive := f.seeds() - n
 	spread := plural(alive, "seed") + ", so no spread"
 	if alive > 1 {
@@ -208,6 +223,44 @@ func (f *finding) outcome() string {
 		ended = "Interrupted"
 	}
 	return fmt.Sprintf("%s at %s after %s (%s).", ended, strings.Join(parts, " and "), after, spread)
+}
+
+// endSteps are the fewest and the most steps that a seed which did not diverge made.
+func (f *finding) endSteps() (from, to int) {
+	last := lastPoints(f.points)
+	for i, seed := range f.arm.steady() {
+		if s := last[seed].Step; i == 0 {
+			from, to = s, s
+		} else {
+			from, to = min(from, s), max(to, s)
+		}
+	}
+	return from, to
+}
+
+// stopping says that early stopping ended seeds.
+func (f *finding) stopping() string {
+	n := len(f.arm.stopped())
+	switch {
+	case n == 0:
+		return ""
+	case n == len(f.arm.Seeds):
+		return "It was stopped early: its validation accuracy rose no more."
+	}
+	return fmt.Sprintf("%d of %d seeds were stopped early: their validation accuracy rose no more.", n, len(f.arm.Seeds))
+}
+
+// chosen quotes the test accuracy where the validation accuracy was highest.
+func (f *finding) chosen() string {
+	if !finite(f.arm.Chosen.orNaN().Mean) {
+		return ""
+	}
+	steps := slices.Sorted(slices.Values(f.arm.ChosenSteps))
+	at := "at step " + formatInt(steps[(len(steps)-1)/2])
+	if len(steps) > 1 {
+		at = fmt.Sprintf("at step %s, the median of %d seeds", formatInt(steps[(len(steps)-1)/2]), len(steps))
+	}
+	return fmt.Sprintf("Where its validation accuracy was highest (%s) its test accuracy was %s.", at, f.arm.Chosen.formatAccuracy())
 }
 
 // chance compares a loss with that of guessing all classes alike.
@@ -298,6 +351,9 @@ func (f *finding) comparison() string {
 	if f.plain == nil || f.arm.diverged() > 0 || f.plain.diverged() > 0 {
 		return ""
 	}
+	if a, b := f.arm.Chosen, f.plain.Chosen; a.N > 0 && b.N > 0 {
+		return f.apart("Chosen so, its test accuracy"+f.under(f.arm)+" is ", a.Mean, b.Mean, nanToZero(a.Std)+nanToZero(b.Std))
+	}
 	mine, myPoints := evaluated(f.points, f.arm.Seeds)
 	theirs, theirPoints := evaluated(f.plainPoints, f.plain.Seeds)
 	common := -1
@@ -311,13 +367,18 @@ func (f *finding) comparison() string {
 	}
 	step := mine[common]
 	accuracy, plain := meanAccuracy(myPoints[common]), meanAccuracy(theirPoints[slices.Index(theirs, step)])
-	diff := accuracy - plain
-	if !finite(diff) {
-		return ""
-	}
 	when := "Its test accuracy" + f.under(f.arm) + " is "
 	if step < f.run.Steps {
 		when = fmt.Sprintf("At step %s, the last that was evaluated in both, its test accuracy%s is ", formatInt(step), f.under(f.arm))
+	}
+	return f.apart(when, accuracy, plain, spreadOf(myPoints[common])+spreadOf(theirPoints[slices.Index(theirs, step)]))
+}
+
+// apart says how far accuracies of this arm and the one without normalization lie apart.
+func (f *finding) apart(when string, accuracy, plain, spread float64) string {
+	diff := accuracy - plain
+	if !finite(diff) {
+		return ""
 	}
 	points := strconv.FormatFloat(100*math.Abs(diff), 'f', 1, 64)
 	distance := points + " points above"
@@ -327,7 +388,6 @@ func (f *finding) comparison() string {
 	case diff < 0:
 		distance = points + " points below"
 	}
-	spread := spreadOf(myPoints[common]) + spreadOf(theirPoints[slices.Index(theirs, step)])
 	s := fmt.Sprintf("%s%s that of the arm without normalization%s (%s)", when, distance, f.under(f.plain), formatPercent(plain))
 	if points != "0.0" && math.Abs(diff) < spread {
 		s += "; their seeds differ by more"
@@ -343,8 +403,12 @@ func spreadOf(ps []Point) float64 {
 	for _, p := range ps {
 		accuracies = append(accuracies, p.TestAccuracy)
 	}
-	if sd := StatOf(accuracies).Std; finite(sd) {
-		return sd
+	return nanToZero(StatOf(accuracies).Std)
+}
+
+func nanToZero(x float64) float64 {
+	if finite(x) {
+		return x
 	}
 	return 0
 }

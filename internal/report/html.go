@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -184,6 +185,9 @@ func (d *pageData) drawCharts(run *Run, points [][]Point) series {
 	}
 	bySteps := []panel{lossBySteps.panel(run, points), testLossBySteps.panel(run, points), accuracyBySteps.panel(run, points)}
 	bySeconds := []panel{lossBySeconds.panel(run, points), testLossBySeconds.panel(run, points), accuracyBySeconds.panel(run, points)}
+	if slices.ContainsFunc(run.Points, func(p Point) bool { return p.Validation != nil }) {
+		bySteps = append(bySteps, validationLoss.panel(run, points), validationAccuracy.panel(run, points))
+	}
 	for _, losses := range [][]panel{bySteps[:2], bySeconds[:2]} {
 		if lo, hi, ok := jointBounds(losses); ok {
 			shareY(losses, "losses over "+losses[0].xLabel, lossBySteps.yAxis(lo, hi))
@@ -302,15 +306,19 @@ func (r *Run) status(arm *Arm, points []Point) (string, bool) {
 	if r.unfinished(arm, points) {
 		parts = append(parts, fmt.Sprintf("%s of %s steps", formatInt(points[len(points)-1].Step), formatInt(r.Steps)))
 	}
-	if parts == nil {
-		return "complete", false
+	stopped := ""
+	if n := len(arm.stopped()); n > 0 {
+		stopped = fmt.Sprintf("%d of %s stopped early", n, plural(len(arm.Seeds), "seed"))
 	}
-	return strings.Join(parts, ", "), true
+	if parts == nil {
+		return cmp.Or(stopped, "complete"), false
+	}
+	return joinNonEmpty(", ", strings.Join(parts, ", "), stopped), true
 }
 
 // unfinished reports whether the interruption cut the arm short.
 func (r *Run) unfinished(arm *Arm, points []Point) bool {
-	if !r.Interrupted || (len(arm.Seeds) > 0 && arm.diverged() == len(arm.Seeds)) {
+	if !r.Interrupted || len(arm.Seeds) > 0 && arm.diverged()+len(arm.stopped()) == len(arm.Seeds) {
 		return false
 	}
 	return len(points) == 0 || points[len(points)-1].Step < r.Steps

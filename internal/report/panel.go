@@ -73,6 +73,10 @@ var (
 		stepsLabel, countTicks, logScale, true}
 	accuracyBySteps = chart{"Test accuracy", stepOf, func(p *Point) float64 { return p.TestAccuracy },
 		stepsLabel, countTicks, percentScale, false}
+	validationLoss = chart{"Validation loss" + logTitle, stepOf, ofValidation(func(v *Validation) float64 { return v.Loss }),
+		stepsLabel, countTicks, logScale, true}
+	validationAccuracy = chart{"Validation accuracy", stepOf, ofValidation(func(v *Validation) float64 { return v.Accuracy }),
+		stepsLabel, countTicks, percentScale, false}
 	lossBySeconds = chart{"Training loss against time" + logTitle, secondsOf, lossBySteps.y,
 		secondsLabel, plainTicks, logScale, true}
 	testLossBySeconds = chart{"Test loss against time" + logTitle, secondsOf, testLossBySteps.y,
@@ -82,6 +86,15 @@ var (
 	largestBiasBySteps = chart{"Hidden bias, rms, largest layer" + logTitle, stepOf,
 		func(p *Point) float64 { return largest(p.BiasRMS) }, stepsLabel, countTicks, logScale, false}
 )
+
+func ofValidation(y func(*Validation) float64) quantity {
+	return func(p *Point) float64 {
+		if p.Validation == nil {
+			return math.NaN()
+		}
+		return y(p.Validation)
+	}
+}
 
 // layerChart shows one layer's entry of a list.
 func layerChart(title string, list func(*Point) []float64, layer int, s scale) chart {

@@ -20,6 +20,10 @@ type Point struct {
 	TestLoss     float64 // the same on the test set
 	TestAccuracy float64 // fraction in [0, 1]
 
+	// Validation is measured on rows of the training set that are not trained on; nil where
+	// none are held out.
+	Validation *Validation
+
 	BiasRMS    []float64 // root mean square of each hidden layer's bias
 	BiasMaxAbs []float64 // largest absolute bias of each hidden layer
 	WeightRMS  []float64 // root mean square of the matrix that each hidden layer trains
@@ -35,6 +39,12 @@ type Point struct {
 	// Seconds is Step times the arm's measured seconds per step. It is the only
 	// value of a line that depends on the machine's speed.
 	Seconds float64
+}
+
+// Validation is an evaluation on held-out rows.
+type Validation struct {
+	Loss     float64 // mean cross-entropy in nats
+	Accuracy float64 // fraction in [0, 1]
 }
 
 // Number is a float64 that JSON shows as null when it is not finite, because JSON has
@@ -92,16 +102,27 @@ type pointLine struct {
 	Percentiles  [3]Number `json:"percentiles"`
 	Seconds      Number    `json:"seconds"`
 
+	Validation *validationLine `json:"validation,omitempty"`
+
 	Probes map[string][]Number `json:"probes,omitempty"`
 }
 
+type validationLine struct {
+	Loss     Number `json:"loss"`
+	Accuracy Number `json:"accuracy"`
+}
+
 // MarshalJSON writes the keys arm, seed, step, loss, testLoss, testAccuracy,
-// biasRms, biasMaxAbs, weightRms, percentiles, seconds and, where there are any, probes, in
-// this order, with null for numbers that are not finite.
+// biasRms, biasMaxAbs, weightRms, percentiles, seconds and, where there are any, validation
+// and probes, in this order, with null for numbers that are not finite.
 func (p Point) MarshalJSON() ([]byte, error) {
-	return json.Marshal(pointLine{p.Arm, p.Seed, p.Step, Number(p.Loss), Number(p.TestLoss), Number(p.TestAccuracy),
-		Numbers(p.BiasRMS), Numbers(p.BiasMaxAbs), Numbers(p.WeightRMS), [3]Number(Numbers(p.Percentiles[:])), Number(p.Seconds),
-		eachList(p.Probes, Numbers)})
+	l := pointLine{Arm: p.Arm, Seed: p.Seed, Step: p.Step, Loss: Number(p.Loss), TestLoss: Number(p.TestLoss), TestAccuracy: Number(p.TestAccuracy),
+		BiasRMS: Numbers(p.BiasRMS), BiasMaxAbs: Numbers(p.BiasMaxAbs), WeightRMS: Numbers(p.WeightRMS),
+		Percentiles: [3]Number(Numbers(p.Percentiles[:])), Seconds: Number(p.Seconds), Probes: eachList(p.Probes, Numbers)}
+	if v := p.Validation; v != nil {
+		l.Validation = &validationLine{Number(v.Loss), Number(v.Accuracy)}
+	}
+	return json.Marshal(l)
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
@@ -110,9 +131,12 @@ func (p *Point) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &l); err != nil {
 		return err
 	}
-	*p = Point{l.Arm, l.Seed, l.Step, float64(l.Loss), float64(l.TestLoss), float64(l.TestAccuracy),
-		floats(l.BiasRMS), floats(l.BiasMaxAbs), floats(l.WeightRMS), [3]float64(floats(l.Percentiles[:])),
-		eachList(l.Probes, floats), float64(l.Seconds)}
+	*p = Point{Arm: l.Arm, Seed: l.Seed, Step: l.Step, Loss: float64(l.Loss), TestLoss: float64(l.TestLoss), TestAccuracy: float64(l.TestAccuracy),
+		BiasRMS: floats(l.BiasRMS), BiasMaxAbs: floats(l.BiasMaxAbs), WeightRMS: floats(l.WeightRMS),
+		Percentiles: [3]float64(floats(l.Percentiles[:])), Seconds: float64(l.Seconds), Probes: eachList(l.Probes, floats)}
+	if v := l.Validation; v != nil {
+		p.Validation = &Validation{float64(v.Loss), float64(v.Accuracy)}
+	}
 	return nil
 }
 

@@ -89,6 +89,9 @@ type Arm struct {
 	// DivergedAt holds for each of Seeds the step after which its loss was not finite
 	// or above LossLimit, or nil.
 	DivergedAt []*int `json:"divergedAt"`
+	// StoppedAt holds for each of Seeds the step at which its training was ended early, for its
+	// validation accuracy rose no more, or nil; it is nil where none can be.
+	StoppedAt []*int `json:"stoppedAt,omitempty"`
 	// Reestimated holds for each of Seeds the test accuracy with the statistics
 	// estimated anew over the training set with the final parameters, NaN for one that
 	// diverged; nil if that was not measured.
@@ -100,6 +103,8 @@ type Arm struct {
 	TestAccuracy            Stat            `json:"-"` // of the last evaluation, fraction in [0, 1]
 	TestAccuracyReestimated Stat            `json:"-"`
 	StepsTo                 map[string]*int `json:"-"` // see StepsTo
+	Chosen                  Stat            `json:"-"` // test accuracy of each seed at the first evaluation of its highest validation accuracy
+	ChosenSteps             []int           `json:"-"` // the steps of those, of the seeds that have any
 	MaxAbsBias              []float64       `json:"-"` // largest absolute bias of each hidden layer at the end, mean over the seeds that did not diverge
 	Finding                 string          `json:"-"` // empty makes WriteReport compute it
 

@@ -27,6 +27,14 @@ func (a *Arm) summarize(points []Point) {
 	}
 	a.FinalLoss, a.TestAccuracy, a.TestAccuracyReestimated = StatOf(losses), StatOf(accuracies), StatOf(again)
 	a.StepsTo = StepsTo(a.Seeds, points)
+	var chosen []float64
+	a.ChosenSteps = nil
+	for _, seed := range a.Seeds {
+		if p := Chosen(points, seed); p != nil {
+			chosen, a.ChosenSteps = append(chosen, p.TestAccuracy), append(a.ChosenSteps, p.Step)
+		}
+	}
+	a.Chosen = StatOf(chosen)
 	a.MaxAbsBias = columnMeans(biases)
 }
 
@@ -39,6 +47,30 @@ func lastPoints(points []Point) map[int]Point {
 		}
 	}
 	return last
+}
+
+// Chosen returns the first of a seed's points of the highest validation accuracy, after the
+// step 0; nil where there is none.
+func Chosen(points []Point, seed int) *Point {
+	var best *Point
+	for i := range points {
+		p := &points[i]
+		if p.Seed == seed && p.Step > 0 && p.Validation != nil && (best == nil || p.Validation.Accuracy > best.Validation.Accuracy) {
+			best = p
+		}
+	}
+	return best
+}
+
+// stopped returns the steps at which seeds were ended early.
+func (a *Arm) stopped() (steps []int) {
+	for _, at := range a.StoppedAt {
+		if at != nil {
+			steps = append(steps, *at)
+		}
+	}
+	slices.Sort(steps)
+	return steps
 }
 
 // columnMeans averages rows entry by entry, as far as all rows go.
