@@ -24,6 +24,10 @@
 // same bits again. A Recipe is what of it an arm may have otherwise than the others, by keys in
 // its name.
 //
+// Experiment.Keep has it keep checkpoints, and Resume go on from them in another process, on any
+// device, to the same bits. A checkpoint is that of an arm, all its seeds: what Trainer.Save keeps
+// of its training, and what the arm has measured until then.
+//
 // An Arm is one normalization with its compiled Programs. The seeds of
 // an arm are replicas of one Program; arms run side by side, as many replicas at
 // a time as the device has workers.
@@ -51,6 +55,12 @@
 //	                          intervals at which statistics are refreshed
 //	seconds                   steps times secondsPerStep: the only value that depends
 //	                          on the machine's speed
+//
+// Validation rows are the last of the training set. They are evaluated as the test rows are, and
+// not trained on. A seed's choice is its first evaluation, after step 0, of the highest
+// validation accuracy: the weights of that are kept beside the checkpoints, its test accuracy is
+// reported, and Config.Patience counts from it. A seed that was stopped early has no points
+// from then on; what is said of its end is of the evaluation at which it was stopped.
 //
 // A training epoch drops its last partial batch; evaluation drops no row. A seed
 // diverges with the step after which its loss is not finite, or is found above

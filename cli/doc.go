@@ -36,7 +36,8 @@
 // exit codes are listed in the program's help.
 //
 // An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends a command and keeps what ran: of a training
-// weights, metrics, report. A second one leaves out what can be made again, a training's
+// weights, metrics, report, and checkpoints, from which --resume goes on. So it does after a
+// crash or SIGKILL, which lose what was trained since the last checkpoint. A second one leaves out what can be made again, a training's
 // last evaluation and report; a third ends the program where it is. A run goes on when
 // the pipe closes that its progress is written to.
 package cli

@@ -22,7 +22,7 @@ run.json, curves.png, report.html and weights.safetensors (PyTorch's names),
 which driftless eval reads. A loss that is not finite, or above any sense, ends
 the run with exit code 1; the weights of the last evaluation before are kept.
 With --live a browser follows the curves until the run ends.`,
-		Example: "  driftless train --norm batchnorm --lr 0.5 --steps 3000",
+		Example: "  driftless train --norm batchnorm --lr 0.5 --steps 3000\n  driftless train --resume runs/train-mnist-batchnorm-lr0.5",
 		Args:    noArguments,
 	}
 	s.register(cmd)
