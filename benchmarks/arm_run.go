@@ -445,7 +445,11 @@ func (a *Arm) openToTime(ctx context.Context) (device.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Write(program.StateLR, 0, []float64{0}); err != nil {
+	lr := program.StateLR
+	if a.train.Layout.Lookup(program.StateBaseLR) != nil {
+		lr = program.StateBaseLR
+	}
+	if err := s.Write(lr, 0, []float64{0}); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

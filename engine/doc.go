@@ -20,6 +20,13 @@
 // one Program (forward, backward, optimizer) and puts data and parameters on the
 // device. Nothing crosses to the host until a hook is due or a tensor is read.
 //
+// The learning rate may follow a schedule, and the norm of the gradients be bounded
+// (package optim):
+//
+//	o := optim.Adam(1e-3)
+//	o.Schedule = optim.Schedule{Kind: optim.ScheduleCosine, Total: 1000, WarmUp: 50}
+//	o.ClipNorm = 1
+//
 // # Keep and continue
 //
 // Trainer.Save keeps a training in a file, whole or not at all; Trainer.Load continues it, in

@@ -262,6 +262,8 @@ func TestTrainingRefused(t *testing.T) {
 	if _, err := engine.Gradients(square, engine.Learnables(second.Loss, program.Feed{Node: second.Data[0].Node}, program.Feed{Node: second.Data[1].Node})); err != nil {
 		t.Fatal(err)
 	}
+	endless, backwards := line(0.1), line(0.1)
+	endless.Optimizer.Schedule.Kind, backwards.Optimizer.ClipNorm = optim.ScheduleCosine, -1
 	image := G.NewTensor(G.NewGraph(), tensor.Float64, 4, G.WithShape(1, 2, 2, 2), G.WithName("image"), G.WithInit(G.Ones()))
 	pooled := engine.Training{Loss: G.Must(G.Sum(G.Must(G.GlobalAveragePool2D(image)))), Optimizer: optim.SGD(0.1)}
 	for _, c := range []struct {
@@ -271,6 +273,8 @@ func TestTrainingRefused(t *testing.T) {
 		{"state named as a parameter", "holds state", state},
 		{"the derivatives of another loss", "build another graph", second},
 		{"an operation without a derivative", "no derivative", pooled},
+		{"a schedule without its end", "give their total", endless},
+		{"a negative bound of the norm", "norm", backwards},
 		{"a parameter called lr", "rename one of them", rename("lr")},
 		{"a parameter called step", "rename one of them", rename("step")},
 		{"an input fed twice", "fed twice", twice},

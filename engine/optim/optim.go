@@ -29,12 +29,18 @@ const (
 // use SGD, Momentum, Adam, AdamW or New.
 type Optimizer struct {
 	Kind         Kind
-	LR           float64 // initial learning rate; device state "lr" afterwards
+	LR           float64 // learning rate, which Schedule multiplies
 	Mu           float64 // momentum
 	Nesterov     bool    // Nesterov's momentum, which looks one step ahead
 	Beta1, Beta2 float64 // Adam's decay rates
 	Eps          float64 // Adam's denominator offset, outside the square root
 	WeightDecay  float64 // added to the gradient as wd·p; AdamW shrinks p by lr·wd apart from it
+	// ClipNorm bounds the 2-norm of the gradients of all parameters together, in each replica by
+	// itself, before weight decay: all are multiplied by min(1, ClipNorm/(norm + 1e-6)), as
+	// torch.nn.utils.clip_grad_norm_(parameters, ClipNorm) does. Gradients that are read
+	// (engine.Training.Gradients) are those before. 0, the default: no bound.
+	ClipNorm float64
+	Schedule Schedule // of the learning rate; the zero value, the default: constant
 }
 
 // SGD is plain stochastic gradient descent.
@@ -103,6 +109,8 @@ func (o Optimizer) Validate() error {
 		return fmt.Errorf("%s's eps %v is not a finite number from 0 on", o.Kind, o.Eps)
 	case !(o.WeightDecay >= 0) || math.IsInf(o.WeightDecay, 0):
 		return fmt.Errorf("weight decay %v is not a finite number from 0 on", o.WeightDecay)
+	case !(o.ClipNorm >= 0) || math.IsInf(o.ClipNorm, 0):
+		return fmt.Errorf("the norm of the gradients cannot be bounded by %v: give a number above 0, or 0 for no bound", o.ClipNorm)
 	}
-	return nil
+	return o.Schedule.Validate()
 }

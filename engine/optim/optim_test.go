@@ -64,6 +64,11 @@ func TestValidate(t *testing.T) {
 		{Optimizer{Kind: KindAdam, LR: 1, Beta2: nan}, "betas"},
 		{Optimizer{Kind: KindAdam, LR: 1, Eps: -1}, "eps"},
 		{Optimizer{Kind: KindAdam, LR: 1, Eps: nan}, "eps"},
+		{Optimizer{Kind: KindSGD, LR: 1, ClipNorm: 0.5}, ""},
+		{Optimizer{Kind: KindSGD, LR: 1, ClipNorm: -1}, "norm of the gradients cannot be bounded by -1"},
+		{Optimizer{Kind: KindSGD, LR: 1, ClipNorm: nan}, "norm of the gradients cannot be bounded by NaN"},
+		{Optimizer{Kind: KindSGD, LR: 1, ClipNorm: math.Inf(1)}, "norm of the gradients cannot be bounded by +Inf"},
+		{Optimizer{Kind: KindSGD, LR: 1, Schedule: Schedule{Kind: "cyclic"}}, `unknown learning-rate schedule "cyclic": choose one of constant, step, cosine, linear`},
 	} {
 		err := c.o.Validate()
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
@@ -90,14 +95,14 @@ func TestRules(t *testing.T) {
 		StepOf[float32](o)
 		StepOf[float64](o)
 	}
-	decays := SGD(0.1)
-	decays.WeightDecay = 0.1
+	decays, clipped, scheduled := SGD(0.1), SGD(0.1), SGD(0.1)
+	decays.WeightDecay, clipped.ClipNorm, scheduled.Schedule.WarmUp = 0.1, 1, 5
 	for _, c := range []struct {
 		o      Optimizer
 		fuses  bool
 		powers bool
 		l2     float64
-	}{{SGD(0.1), true, false, 0}, {decays, false, false, 0.1}, {Momentum(0.1, 0), false, false, 0}, {Adam(0.1), false, true, 0}, {AdamW(0.1), false, true, 0}} {
+	}{{SGD(0.1), true, false, 0}, {decays, false, false, 0.1}, {clipped, false, false, 0}, {scheduled, true, false, 0}, {Momentum(0.1, 0), false, false, 0}, {Adam(0.1), false, true, 0}, {AdamW(0.1), false, true, 0}} {
 		if c.o.Fuses() != c.fuses || c.o.NeedsBetaPowers() != c.powers || c.o.L2() != c.l2 {
 			t.Errorf("%+v: fuses %v, powers %v, decay of the gradient %v", c.o, c.o.Fuses(), c.o.NeedsBetaPowers(), c.o.L2())
 		}

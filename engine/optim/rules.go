@@ -151,7 +151,7 @@ func (o Optimizer) Slots() []string { return o.known().slots }
 
 // Fuses reports whether the step is to add −lr times the gradient and nothing else, so
 // that the matrix product that is the gradient can take it.
-func (o Optimizer) Fuses() bool { return o.known().fuses && o.WeightDecay == 0 }
+func (o Optimizer) Fuses() bool { return o.known().fuses && o.WeightDecay == 0 && o.ClipNorm == 0 }
 
 // Flops returns the floating-point operations of the step of one element, a nominal number.
 func (o Optimizer) Flops() float64 { return o.known().flops }

@@ -202,6 +202,9 @@ func (c *compiler) lowerAll() error {
 			return err
 		}
 	}
+	if err := c.rate(); err != nil {
+		return err
+	}
 	grads := make([]*Tensor, len(c.spec.Updates))
 	for i, u := range c.spec.Updates {
 		g, err := c.tensor(u.Grad)
@@ -406,11 +409,8 @@ func (c *compiler) output(o Output) error {
 
 func (c *compiler) updates(grads []*Tensor) error {
 	rule := c.spec.Optimizer
-	if len(grads) > 0 {
-		if err := rule.Validate(); err != nil {
-			return err
-		}
-		c.l.Lookup(StateLR).Init = []float64{rule.LR}
+	if len(grads) > 0 && rule.ClipNorm > 0 {
+		grads = c.clip(grads)
 	}
 	if len(grads) > 0 && rule.NeedsBetaPowers() {
 		c.emit(&Instr{Op: OpBetaPower, Rule: rule, Out: []*Tensor{stateTensor(c.l.Lookup(StateBetaPower))}, Nodes: []string{"adam"}})

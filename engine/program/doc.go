@@ -57,7 +57,9 @@
 // ops.AssignOp node in the graph is an effect: it writes state at a stated time,
 // before the state's readers or after the update, and every so many steps. The
 // optimizer's step is an instruction, placed after every read of its parameter
-// and right after its gradient exists.
+// and right after its gradient exists. Where the norm of the gradients is bounded, all
+// gradients come first, then their norm, then the steps; a schedule's learning rate is set
+// before any step reads it (optimize.go).
 //
 // # Instructions
 //

@@ -41,11 +41,15 @@ func (d DType) String() string {
 const (
 	StateStep      = "step"      // int64: steps done
 	StateSeed      = "seed"      // int64: key of the data order
-	StateLR        = "lr"        // float64: learning rate
+	StateLR        = "lr"        // float64: learning rate of the last step done, before any that of the first
 	StateLosses    = "losses"    // ring of the last LossRing training losses, step t at t mod LossRing
 	StateNonFinite = "nonfinite" // int64: the first step with a non-finite loss, -1 if none; the replica stops there
 	StateBetaPower = "betapower" // float64 [2]: Adam's beta1^t and beta2^t
 )
+
+// StateBaseLR is float64 state that a Layout has only where the learning rate follows a schedule:
+// what that multiplies. Each step sets StateLR to the product before it reads it.
+const StateBaseLR = "lr.base"
 
 // LossRing is the length of the ring of losses.
 const LossRing = 1024

@@ -79,6 +79,8 @@ const (
 	OpAccumulate
 	OpAccumulateOuter
 	OpFromAccumulator
+	OpLearningRate
+	OpClipScale
 	OpUpdate
 	OpBetaPower
 	OpTick
@@ -196,8 +198,11 @@ var table = [opEnd]row{
 	OpAccumulateOuter: {name: "accumulate outer", sig: "x[m,d] → &acc ~product", share: alone, flops: each(1)},
 	OpFromAccumulator: {name: "from accumulator", sig: "acc[m,d] → y[m,d]", share: elementwise, flops: each(1)},
 
-	// The optimizer's step, its powers of beta once a step, and the end of a step: it records
-	// the loss, notices one that is not finite, counts the step.
+	// The optimizer's step, and before it the rate of this step where that follows a schedule,
+	// what gradients are scaled by where their norm is bounded, and the powers of beta; the end
+	// of a step: it records the loss, notices one that is not finite, counts the step.
+	OpLearningRate: {name: "learning rate", sig: "base → lr", share: alone, state: []string{StateStep}, detail: rateDetail, check: checkRate},
+	OpClipScale:    {name: "clip scale", sig: "squares → scale", share: alone, flops: each(1), check: checkWhole},
 	OpUpdate: {name: "update", sig: "g[m,d] powers? → &param[m,d] &slot…[m,d]", share: elementwise, flops: updateFlops,
 		state: []string{StateLR}, detail: updateDetail, check: checkUpdate},
 	OpBetaPower: {name: "beta power", sig: "→ &powers", share: alone},
@@ -372,6 +377,7 @@ func actDetail(in *Instr) string    { return in.Act.String() }
 func factorDetail(in *Instr) string { return "x·(" + in.Take.String() + ")" }
 func rootDetail(in *Instr) string   { return in.Root.Form.String() }
 func updateDetail(in *Instr) string { return string(in.Rule.Kind) }
+func rateDetail(in *Instr) string   { return string(in.Rule.Schedule.Kind) }
 
 // ---- demands ----
 
@@ -457,6 +463,15 @@ func checkRoot(in *Instr) error {
 		return fmt.Errorf("%d×%d are no blocks of %d rows of which %d×%d numbers of %v are kept", c.Rows, c.Cols, in.Root.N, kept.Rows, kept.Cols, kept.DType)
 	}
 	return nil
+}
+
+func checkRate(in *Instr) error {
+	for _, t := range []*Tensor{in.In[0], in.Out[0]} {
+		if t.DType != Float64 {
+			return fmt.Errorf("%q is of %v, and learning rates are float64", t.Name, t.DType)
+		}
+	}
+	return in.Rule.Schedule.Validate()
 }
 
 func checkUpdate(in *Instr) error {

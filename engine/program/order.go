@@ -59,11 +59,12 @@ func reads(in *Instr, ts []*Tensor) bool {
 func hoist(b *Block) {
 	x := newIndex(b)
 	after := make([][]*Instr, len(b.Instrs)+1) // updates that go before a position, the last first
+	rate := slices.IndexFunc(b.Instrs, func(in *Instr) bool { return in.Op == OpLearningRate })
 	for i, in := range b.Instrs {
 		if in.Op != OpUpdate {
 			continue
 		}
-		at := 0
+		at := rate + 1
 		last := func(k int, _ *Instr) bool {
 			at = max(at, k+1)
 			return true

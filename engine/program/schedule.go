@@ -51,7 +51,7 @@ func (s Schedule) Share(p, w int) (lo, hi int) {
 // the workers have to meet: before an instruction that touches what another
 // worker may have written, or may still be reading, since they last met.
 func schedule(b *Block) {
-	x, since := newIndex(b), newTouched(b)
+	x, since, rate := newIndex(b), newTouched(b), rateOf(b)
 	prev := &Instr{}
 	strips, met := 0, false
 	for i, in := range b.Instrs {
@@ -63,7 +63,7 @@ func schedule(b *Block) {
 		in.Wait = true
 		for _, a := range axes {
 			in.Axis, in.Extent = a, extent(in, a)
-			if mine = uses(in); !since.clash(mine) {
+			if mine = uses(in, rate); !since.clash(mine) {
 				in.Wait = false
 				break
 			}
@@ -73,7 +73,7 @@ func schedule(b *Block) {
 		}
 		if in.Wait {
 			in.Axis, in.Extent = axes[0], extent(in, axes[0])
-			mine = uses(in)
+			mine = uses(in, rate)
 			since.clear()
 			met = i > 0
 		}
@@ -193,8 +193,18 @@ const (
 	elementPart // element i of a vector, or column i of a mask, with row i of the main operand
 )
 
-// uses lists what an instruction touches.
-func uses(in *Instr) []use {
+// rateOf is the learning rate if the block sets it, or nil.
+func rateOf(b *Block) *Tensor {
+	for _, in := range b.Instrs {
+		if in.Op == OpLearningRate {
+			return in.Out[0]
+		}
+	}
+	return nil
+}
+
+// uses lists what an instruction touches, with the learning rate if the block sets that.
+func uses(in *Instr, rate *Tensor) []use {
 	var out []use
 	add := func(ts []*Tensor, write bool) {
 		for k, t := range ts {
@@ -206,6 +216,9 @@ func uses(in *Instr) []use {
 	}
 	add(in.In, false)
 	add(in.Out, true)
+	if rate != nil && (in.Op == OpUpdate || in.Update) {
+		out = append(out, use{rate, false, anyPart, in.Extent})
+	}
 	return out
 }
 

@@ -1,6 +1,7 @@
 package cuda_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -109,4 +110,37 @@ func TestBetaPower(t *testing.T) {
 		x[0] *= 0.9
 		x[1] *= 0.999
 	})
+}
+
+func TestClipScale(t *testing.T) {
+	for _, n := range []int{1, 5, 255, 256, 257, 1000} {
+		for _, first := range []float32{0.25, 0, float32(math.Inf(1)), float32(math.NaN())} {
+			for _, bound := range []float64{1e-3, 1, 1e6} {
+				l := newLaunch(t, "clip_scale")
+				squares := in(l, 1, n, n, func(r *rand.Rand) float32 { return r.Float32() })
+				for r := range squares.x {
+					squares.x[r][0] = first
+				}
+				squares.upload()
+				scale := out[float32](l, 1, 1, 1)
+				l.run(1, n, []int{n}, bound)
+				scale.check("scale", func(r int, x []float32) { x[0] = optim.ClipScale(squares.x[r], bound) })
+			}
+		}
+	}
+}
+
+func TestLearningRate(t *testing.T) {
+	for c := optim.Flat; c <= optim.Linear; c++ {
+		for _, span := range []int64{1, 2, 3, 7, 40, 999, math.MaxInt32} {
+			for _, step := range []int64{0, 1, 4, 5, 6, 5 + span/3, 5 + span/2, 6 + span/2, 4 + span, 5 + span, 6 + 3*span, 1 << 40} {
+				const warm, to = 5, 0.3
+				l := newLaunch(t, "learning_rate")
+				base, lr := in(l, 1, 1, 1, func(r *rand.Rand) float64 { return r.Float64() }), out[float64](l, 1, 1, 1)
+				in(l, 1, 1, 1, constant(step))
+				l.run(1, 1, []int{int(c), warm, int(span)}, to)
+				lr.check("lr", func(r int, x []float64) { x[0] = base.x[r][0] * optim.Factor(c, step, warm, span, to) })
+			}
+		}
+	}
 }

@@ -1,6 +1,7 @@
 // elem.cu is package elem in CUDA, with the moves of a program: fills and copies.
 // Matrices go four columns a thread. An output may be an input of its shape.
 #include "../cuda/scalar.h"
+#include "sum.h"
 
 // Numbered as elem.Binary.
 enum Binary { ADD, SUB, MUL, DIV, GT, GTE, LT, LTE, EQ, NE };
@@ -191,32 +192,6 @@ copy8(CONTROL, TENSOR(const unsigned char, x), TENSOR(unsigned char, y), int m, 
 }
 
 // ---- sums, in order, in float64 ----
-
-#define SUM_THREADS 256
-
-// ordered_sum adds up the m×d matrix x row by row in a float64 accumulator. The
-// block reads; its first thread, which gets the sum, adds.
-INLINE double ordered_sum(const float *x, int m, int d, int ld) {
-  __shared__ float part[SUM_THREADS];
-  const long long n = (long long)m * d;
-  double s = 0;
-  for (long long from = 0; from < n; from += SUM_THREADS) {
-    const long long e = from + threadX();
-    if (e < n) {
-      const long long i = ld == d ? 0 : e / d;
-      part[threadX()] = x[i * ld + (e - i * d)];
-    }
-    barrier();
-    if (threadX() == 0) {
-      const int here = n - from < SUM_THREADS ? (int)(n - from) : SUM_THREADS;
-      for (int c = 0; c < here; c++) {
-        s += (double)part[c];
-      }
-    }
-    barrier();
-  }
-  return s;
-}
 
 // sum: y = Σ x, rounded once to float32.
 KERNEL(SUM_THREADS)

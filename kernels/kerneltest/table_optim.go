@@ -2,6 +2,7 @@ package kerneltest
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"driftless/kernels"
 	"driftless/kernels/optim"
@@ -13,11 +14,13 @@ const (
 	beta1, beta2, epsAdam    = 0.875, 0.96875, 0x1p-20
 	correction1, correction2 = 0.5, 0.25
 	decay                    = 0.125
+	bound                    = 4
 )
 
 // optimizers are the kernels of package optim.
 func optimizers[T kernels.Float]() []kernel[T] {
 	p, g := updated("p", perCol), read("g", perCol)
+	square := func(r *rand.Rand, _ size, m mode) float64 { return math.Abs(m.draw(r, leastDenormal[T]())) }
 	return []kernel[T]{{
 		name:     "optim.SGD",
 		operands: []operand{p, g},
@@ -35,6 +38,15 @@ func optimizers[T kernels.Float]() []kernel[T] {
 		},
 		tol:   2,
 		alias: [][2]int{{2, 1}},
+	}, {
+		name:     "optim.ClipScale",
+		operands: []operand{read("squares", perCol).of(square), written("scale", scalar)},
+		run:      func(s size, a []arg[T]) { a[1].x[0] = optim.ClipScale(a[0].x, bound) },
+		ref: func(s size, a []*dense) {
+			total, _ := sum(s.d, func(i int) float64 { return a[0].at(0, i) })
+			a[1].set(0, 0, min(1, bound/(math.Sqrt(total)+1e-6)), 0)
+		},
+		tol: 2,
 	},
 		heavyBall("optim.Momentum", false, func(a []arg[T]) { optim.Momentum(a[0].x, a[1].x, a[2].x, rate, momentum) }),
 		heavyBall("optim.Nesterov", true, func(a []arg[T]) { optim.Nesterov(a[0].x, a[1].x, a[2].x, rate, momentum) }),

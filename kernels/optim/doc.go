@@ -10,10 +10,13 @@
 //	           p −= (lr/c1)·m / (√v/√c2 + eps)            c_i = 1 − beta_i^t
 //	AdamW      p −= lr·weightDecay·p;  then as Adam
 //	Decayed    g + weightDecay·p: the gradient that the others take where weights decay
+//	ClipScale  min(1, bound/(‖g‖ + 1e-6)): what all gradients are multiplied by where their norm is bounded
+//	Factor     what a schedule multiplies the learning rate by in a step
 //
 // All arithmetic is in T with one rounding an operation, in the order that each
 // function states; the step of SGD and Decayed alone are a fused multiply and add,
-// rounded once. All slices of a call have one length.
+// rounded once. All slices of a call have one length. ClipScale and
+// Factor are in float64.
 //
 // The plain Go is the specification; for float32 on amd64 internal/gen writes the
 // same sequences for AVX2 and AVX-512. There √v/√c2 is a product with 1/√c2 and two

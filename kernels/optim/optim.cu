@@ -2,6 +2,8 @@
 // learning rate and Adam's powers of beta are read from the device's state, so
 // that a captured graph follows them. Parameters and slots are updated in place;
 // rules.h says how. l2 is the weight decay of the gradient.
+#include "../elem/sum.h"
+#include "rate.h"
 #include "rules.h"
 
 // sgd: a step of p with the gradient g.
@@ -65,5 +67,27 @@ beta_power(CONTROL, TENSOR(double, powers), double beta1, double beta2) {
     double *p = REPLICA(powers);
     p[0] *= beta1;
     p[1] *= beta2;
+  }
+}
+
+// clip_scale: scale is what gradients are multiplied by, min(1, bound/(√(Σ squares) + 1e-6)) in
+// float64, the squares in order; NaN stays.
+KERNEL(SUM_THREADS)
+clip_scale(CONTROL, TENSOR(const float, squares), TENSOR(float, scale), int d, double bound) {
+  RETURN_IF_DIVERGED
+  const double sum = ordered_sum(REPLICA(squares), 1, d, d);
+  if (threadX() == 0) {
+    const double s = bound / (sqrt64(sum) + 1e-6);
+    *REPLICA(scale) = s >= 1 ? 1.0f : float32(s);
+  }
+}
+
+// learning_rate: lr = base·factor, that of the step that follows so many.
+KERNEL(32)
+learning_rate(CONTROL, TENSOR(const double, base), TENSOR(double, lr), TENSOR(const long long, step), int curve,
+              int warm, int span, double to) {
+  RETURN_IF_DIVERGED
+  if (threadX() == 0) {
+    *REPLICA(lr) = *REPLICA(base) * factor(curve, *REPLICA(step), warm, span, to);
   }
 }

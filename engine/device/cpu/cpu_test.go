@@ -27,6 +27,15 @@ func TestConformance(t *testing.T) {
 	t.Run("default", func(t *testing.T) { devicetest.RunAll(t, func() device.Device { return New() }) })
 }
 
+// TestPyTorch: trainings have PyTorch's numbers.
+func TestPyTorch(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		for _, dt := range []program.DType{program.Float32, program.Float64} {
+			t.Run(fmt.Sprintf("workers=%d/%v", workers, dt), func(t *testing.T) { devicetest.PyTorch(t, newDevice(workers, 0), dt) })
+		}
+	}
+}
+
 // TestBindings: each instruction has one kernel, in both float types.
 func TestBindings(t *testing.T) {
 	n := 0

@@ -54,6 +54,12 @@ func (b *binder[T]) update(in *program.Instr) do {
 	}
 }
 
+// learningRate binds the rate of the step.
+func (b *binder[T]) learningRate(in *program.Instr) do {
+	base, lr, schedule := refOf[float64](in.In[0]), refOf[float64](in.Out[0]), in.Rule.Schedule
+	return func(e *env, _, _ int) { lr.of(e)[0] = base.of(e)[0] * schedule.Factor(int(e.now)) }
+}
+
 // tick records the loss, notices the first that is not finite, counts the step.
 func (b *binder[T]) tick(in *program.Instr) do {
 	x := refOf[T](in.In[0])

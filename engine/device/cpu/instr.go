@@ -11,6 +11,7 @@ import (
 	"driftless/kernels/loss"
 	"driftless/kernels/ngsgd"
 	"driftless/kernels/norm"
+	"driftless/kernels/optim"
 )
 
 // do runs a share of an instruction: rows or columns lo to hi of its main operand, as its
@@ -195,7 +196,11 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		}),
 		program.OpAccumulateOuter: (*binder[T]).accumulateOuter,
 		program.OpFromAccumulator: (*binder[T]).fromAccumulator,
-		program.OpUpdate:          (*binder[T]).update,
+		program.OpLearningRate:    (*binder[T]).learningRate,
+		program.OpClipScale: part(func(a *args[T], e *env, _ rect) {
+			a.y[0].of(e)[0] = optim.ClipScale(a.x[0].of(e), a.Rule.ClipNorm)
+		}),
+		program.OpUpdate: (*binder[T]).update,
 		program.OpBetaPower: part(func(a *args[T], e *env, _ rect) {
 			p := a.w[0].of(e)
 			p[0] *= a.Rule.Beta1

@@ -147,21 +147,44 @@ func TestTeams(t *testing.T) {
 					_ = norm.Set(n, "interval", "2") // it has it
 				}
 				w := newNetwork(t, n, v.o, v.act, v.share, v.mp, program.Uint8)
-				want := w.states(t, newDevice(1, 0), 7)
-				for _, isa := range kernels.ISAs() {
-					for _, workers := range v.workers {
-						restore := kernels.UseISA(isa)
-						got := w.states(t, newDevice(workers, 0), 7)
-						restore()
-						for name := range want {
-							if fmt.Sprint(want[name]) != fmt.Sprint(got[name]) {
-								t.Fatalf("%s: state %q differs with %d workers and %v", v.name, name, workers, isa)
-							}
-						}
-					}
-				}
+				w.sameBits(t, v.name, v.workers...)
 			}
 		})
+	}
+}
+
+// sameBits trains under each instruction set with so many workers.
+func (w *network) sameBits(t *testing.T, what string, teams ...int) {
+	t.Helper()
+	want := w.states(t, newDevice(1, 0), 7)
+	for _, isa := range kernels.ISAs() {
+		for _, workers := range teams {
+			restore := kernels.UseISA(isa)
+			got := w.states(t, newDevice(workers, 0), 7)
+			restore()
+			for name := range want {
+				if fmt.Sprint(want[name]) != fmt.Sprint(got[name]) {
+					t.Fatalf("%s: state %q differs with %d workers and %v", what, name, workers, isa)
+				}
+			}
+		}
+	}
+}
+
+// scheduled is a rule with weight decay, a schedule, and a bound of the gradients' norm.
+func scheduled(o optim.Optimizer, bound float64) optim.Optimizer {
+	o.WeightDecay, o.ClipNorm, o.Schedule = 0.01, bound, optim.Schedule{Kind: optim.ScheduleCosine, Total: 50, WarmUp: 3}
+	return o
+}
+
+// TestScheduledTeams is TestTeams with schedules and clipping, also where products take the step.
+func TestScheduledTeams(t *testing.T) {
+	fused := optim.SGD(0.1)
+	fused.Schedule = optim.Schedule{Kind: optim.ScheduleStep, Every: 2, Gamma: 0.5}
+	for _, n := range []norm.Method{norm.Must("none"), norm.Must("batchnorm")} {
+		for _, o := range []optim.Optimizer{fused, scheduled(optim.SGD(0.1), 0), scheduled(optim.SGD(0.1), 0.1), scheduled(optim.Momentum(0.1, 0.9), 0.1), scheduled(optim.Adam(0.01), 0.1)} {
+			newNetwork(t, n, o, "sigmoid", 0.2, gather.Binary, program.Uint8).sameBits(t, fmt.Sprintf("%v, %+v", n, o), 1, 2, 3)
+		}
 	}
 }
 
@@ -239,8 +262,12 @@ func trained(t *testing.T, w *network, bad float32) map[string][]float32 {
 // TestAllocations: steps allocate nothing, whatever a Run itself does, alone and
 // in teams.
 func TestAllocations(t *testing.T) {
-	for _, n := range []norm.Method{norm.Must("none"), norm.Must("standardize:naive"), norm.Must("batchnorm")} {
-		w := newNetwork(t, n, optim.SGD(0.1), "sigmoid", 0.2, gather.Binary, program.Uint8)
+	for _, c := range []struct {
+		norm string
+		rule optim.Optimizer
+	}{{"none", optim.SGD(0.1)}, {"standardize:naive", optim.SGD(0.1)}, {"batchnorm", optim.SGD(0.1)}, {"batchnorm", scheduled(optim.Momentum(0.1, 0.9), 0.1)}} {
+		n := norm.Must(c.norm)
+		w := newNetwork(t, n, c.rule, "sigmoid", 0.2, gather.Binary, program.Uint8)
 		for _, workers := range []int{1, 2} {
 			s, err := newDevice(workers, 0).Open(w.layout, 1)
 			if err != nil {

@@ -4,9 +4,11 @@ package cuda
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"driftless/engine/device/cpu"
+	"driftless/engine/optim"
 	"driftless/models"
 	"driftless/models/norm"
 )
@@ -27,6 +29,21 @@ func TestPaperNet(t *testing.T) {
 func TestEveryNorm(t *testing.T) {
 	for _, n := range norm.Forms() {
 		t.Run(norm.String(n), func(t *testing.T) { equalsCPU(t, small(n), 30) })
+	}
+}
+
+// TestScheduled does the same with schedules and clipping, also where launches of several
+// instructions take the step, and a graph many.
+func TestScheduled(t *testing.T) {
+	for _, name := range []string{"none", "batchnorm"} {
+		for _, o := range []optim.Optimizer{optim.SGD(0.1), optim.Momentum(0.1, 0.9), optim.Adam(0.01)} {
+			for _, bound := range []float64{0, 0.2} {
+				c := small(norm.Must(name))
+				c.rule = o
+				c.rule.ClipNorm, c.rule.Schedule = bound, optim.Schedule{Kind: optim.ScheduleCosine, Total: 50, WarmUp: 3}
+				t.Run(fmt.Sprintf("%s/%s/%v", name, o.Kind, bound), func(t *testing.T) { equalsCPU(t, c, 30) })
+			}
+		}
 	}
 }
 

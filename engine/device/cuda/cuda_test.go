@@ -57,3 +57,6 @@ func reorder(seed uint64) {
 func TestConformance(t *testing.T) {
 	devicetest.RunAll(t, func() device.Device { return open(t) }, program.Float32)
 }
+
+// TestPyTorch: trainings have PyTorch's numbers.
+func TestPyTorch(t *testing.T) { devicetest.PyTorch(t, open(t), program.Float32) }

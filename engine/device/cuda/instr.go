@@ -90,6 +90,8 @@ var bindings = map[program.Op]binding{
 	program.OpAccumulate:      (*binder).accumulate,
 	program.OpAccumulateOuter: (*binder).accumulateOuter,
 	program.OpFromAccumulator: kernel("from_accumulator"),
+	program.OpLearningRate:    (*binder).learningRate,
+	program.OpClipScale:       (*binder).clipScale,
 	program.OpUpdate:          (*binder).update,
 	program.OpBetaPower:       kernel("beta_power"),
 	program.OpTick:            (*binder).tick,
@@ -169,6 +171,17 @@ func (b *binder) accumulateOuter(in *program.Instr) (action, error) {
 	}
 	add, err := b.launch(shape{kernel: "accumulate_matrix", over: product, in: []*program.Tensor{product}, out: in.Out[:1]})
 	return action{in: in, launches: []*launch{outer, add}}, err
+}
+
+// learningRate binds the rate of the step.
+func (b *binder) learningRate(in *program.Instr) (action, error) {
+	curve, span, to := in.Rule.Schedule.Curve()
+	return b.one(in, shape{kernel: "learning_rate", over: in.Out[0], in: in.In, out: in.Out, state: []operand{word(controlNow)},
+		ints: map[string]int{"curve": int(curve), "warm": in.Rule.Schedule.WarmUp, "span": span}, floats: map[string]float64{"to": to}})
+}
+
+func (b *binder) clipScale(in *program.Instr) (action, error) {
+	return b.one(in, shape{kernel: "clip_scale", over: in.In[0], in: in.In, out: in.Out, floats: map[string]float64{"bound": in.Rule.ClipNorm}})
 }
 
 // update binds the optimizer's step.

@@ -1,5 +1,5 @@
 // Package devicetest is the conformance suite that every device passes: call
-// RunAll from a test of the device's own package.
+// RunAll and PyTorch from tests of the device's own package.
 package devicetest
 
 import (
@@ -33,6 +33,7 @@ func RunAll(t *testing.T, open func() device.Device, types ...program.DType) {
 				t.Run("replicas do not depend on each other", func(t *testing.T) { replicas(t, open(), dt, o) })
 				t.Run("steps asked for one by one or at once", func(t *testing.T) { chunks(t, open(), dt, o) })
 				t.Run("the optimizer's rule", func(t *testing.T) { rule(t, open(), dt, o) })
+				t.Run("with a schedule and clipping", func(t *testing.T) { scheduled(t, open(), dt, o) })
 			})
 		}
 	}
@@ -176,6 +177,39 @@ func chunks(t *testing.T, dev device.Device, dt program.DType, o optim.Optimizer
 	for _, name := range []string{"w", "v", program.StateLosses} {
 		equal(t, name, r.read(t, a, name, 0), r.read(t, b, name, 0))
 	}
+}
+
+// scheduled checks that replicas clip by their own norms, and that a schedule goes by the steps
+// done, however they are asked for.
+func scheduled(t *testing.T, dev device.Device, dt program.DType, o optim.Optimizer) {
+	o.WeightDecay, o.Schedule = 0.1, optim.Schedule{Kind: optim.ScheduleCosine, WarmUp: 3, Total: 20}
+	free := compile(t, dt, o)
+	o.ClipNorm = 0.1
+	r := compile(t, dt, o)
+	a, b := free.open(t, dev, 11, 12), r.open(t, dev, 11, 12)
+	defer a.Close()
+	defer b.Close()
+	must(t, a.Run(context.Background(), free.train, 12))
+	must(t, b.Run(context.Background(), r.train, 12))
+	for i := range 2 {
+		if fmt.Sprint(free.read(t, a, "w", i)) == fmt.Sprint(r.read(t, b, "w", i)) {
+			t.Errorf("replica %d: no gradient was clipped: the test tells nothing", i)
+		}
+		for _, s := range []device.Session{a, b} {
+			if got, want := r.read(t, s, program.StateLR, i)[0], o.Rate(11); got != want {
+				t.Errorf("replica %d: the learning rate of step 12 is %v, want %v", i, got, want)
+			}
+		}
+	}
+	must(t, b.Write(program.StateBaseLR, 1, []float64{3}))
+	must(t, b.Run(context.Background(), r.train, 1))
+	for i, base := range []float64{o.LR, 3} {
+		if got, want := r.read(t, b, program.StateLR, i)[0], base*o.Schedule.Factor(12); got != want {
+			t.Errorf("replica %d: the learning rate of step 13 of %v is %v, want %v", i, base, got, want)
+		}
+	}
+	replicas(t, dev, dt, o)
+	chunks(t, dev, dt, o)
 }
 
 // rule replays the optimizer in float64 from the gradients that were used.

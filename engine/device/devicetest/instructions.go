@@ -183,6 +183,22 @@ func (w *workbench) masked(values, transposed, bias bool) {
 	w.do(program.Instr{Op: program.OpMasked, TransA: transposed, Values: values, Density: 0.5, In: in, Out: list{w.of(rows, d)}})
 }
 
+// rates adds the learning rate of a schedule in the step after so many, from one state to another.
+func rates(s optim.Schedule, after ...int64) (all []build) {
+	for _, steps := range after {
+		all = append(all, func(w *workbench) {
+			w.layout.Lookup(program.StateStep).Init = []int64{steps}
+			w.do(program.Instr{Op: program.OpLearningRate, Rule: optim.Optimizer{Schedule: s}, In: list{w.state(program.Float64, 1, 1)}, Out: list{w.state(program.Float64, 1, 1)}})
+		})
+	}
+	return all
+}
+
+// clip adds the scale of gradients whose norm is bounded.
+func (w *workbench) clip(bound float64) {
+	w.do(program.Instr{Op: program.OpClipScale, Rule: optim.Optimizer{ClipNorm: bound}, In: list{w.positive(1, 300)}, Out: list{w.of(1, 1)}})
+}
+
 // update adds a step of an optimizer on a parameter of that size.
 func (w *workbench) update(o optim.Optimizer, rows, cols int) {
 	in := program.Instr{Op: program.OpUpdate, Rule: o, In: list{w.of(rows, cols)}, Out: list{w.of(rows, cols)}}
@@ -413,6 +429,10 @@ var examples = map[program.Op][]build{
 	program.OpFromAccumulator: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpFromAccumulator, Scale: 0.5, In: list{w.state(program.Float64, m, d)}, Out: list{w.of(m, d)}})
 	}},
+	program.OpLearningRate: slices.Concat(rates(optim.Schedule{WarmUp: 7}, 0, 3, 6, 7), rates(optim.Schedule{Kind: optim.ScheduleStep, Every: 3, Gamma: 0.7, WarmUp: 2}, 4, 5, 1<<40),
+		rates(optim.Schedule{Kind: optim.ScheduleCosine, Total: 1000, WarmUp: 100, End: 0.1}, 100, 101, 333, 550, 551, 777, 999, 1000),
+		rates(optim.Schedule{Kind: optim.ScheduleLinear, Total: 7, End: 0.3}, 0, 3, 6, 7)),
+	program.OpClipScale: {func(w *workbench) { w.clip(0.5) }, func(w *workbench) { w.clip(1e3) }},
 	program.OpUpdate: {
 		func(w *workbench) { w.update(optim.SGD(0.1), m, d) }, func(w *workbench) { w.update(decaying(optim.SGD(0.1)), m, d) },
 		func(w *workbench) { w.update(optim.Momentum(0.1, 0.9), m, d) }, func(w *workbench) { w.update(nesterov(), m, d) },
