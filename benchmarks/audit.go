@@ -94,7 +94,7 @@ func (a *Arm) audit(ctx context.Context, steps int) ([]engine.Finding, error) {
 	if err := engine.NewTrainer(s, a.train).Run(ctx, steps); err != nil {
 		return nil, err
 	}
-	return audit.Run(ctx, s, 0, a.LR, cpu.New())
+	return audit.Run(ctx, s, 0, a.Rule.Rate(steps), cpu.New())
 }
 
 // Table prints what was found, in at most 80 columns.

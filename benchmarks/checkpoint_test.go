@@ -78,6 +78,7 @@ func TestResume(t *testing.T) {
 	for _, o := range optim.Names() {
 		arms = append(arms, "batchnorm:optimizer="+o)
 	}
+	arms = append(arms, "none:lr-schedule=cosine:warm-up=12:clip-norm=0.1", "batchnorm:lr-schedule=step:lr-every=20:optimizer=momentum")
 	arms = append(arms, "batchnorm:eps=0.01:hidden=6", "none:lr=1e9") // which diverges
 	c := keptConfig(arms...)
 	whole := t.TempDir()

@@ -280,7 +280,7 @@ func (c Config) spec(name string) (Spec, error) {
 	if err := c.of(s).checkLayers(); err != nil {
 		return Spec{}, fmt.Errorf("arm %q: %w", name, err)
 	}
-	if s.Rule, s.left, err = s.rule(s.given); err != nil {
+	if s.Rule, s.left, err = s.rule(c.Steps, s.given); err != nil {
 		return Spec{}, fmt.Errorf("arm %q: %w", name, err)
 	}
 	return s, a.Method.Validate()

@@ -75,7 +75,7 @@ func (r *record) constants(arms []Spec) {
 			return
 		}
 	}
-	o, _, err := r.rule(nil)
+	o, _, err := r.rule(r.Steps, nil)
 	if err != nil {
 		return // which Config.Arms says
 	}

@@ -64,6 +64,47 @@ func sameKeys(a, b string) bool {
 	return x[0] == y[0]
 }
 
+// A schedule's parameters reach the arms whose schedule has them, and cosine and linear end with
+// the run; a run of it has the rates that the schedule says.
+func TestSchedules(t *testing.T) {
+	c := quick("none", "none:lr-schedule=step:lr-gamma=0.5", "none:lr-schedule=cosine:warm-up=1", "batchnorm:lr-schedule=linear:lr-end=0.5:clip-norm=2:optimizer=adam")
+	every := 4
+	c.LREvery = &every
+	got, err := c.Arms()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []optim.Schedule{
+		{}, {Kind: "step", Every: 4, Gamma: 0.5}, {Kind: "cosine", Total: c.Steps, WarmUp: 1}, {Kind: "linear", Total: c.Steps, End: 0.5},
+	} {
+		if got[i].Rule.Schedule != want {
+			t.Errorf("%s: %+v, want %+v", got[i].Name, got[i].Rule.Schedule, want)
+		}
+	}
+	if got[3].Rule.ClipNorm != 2 || got[0].Rule.ClipNorm != 0 {
+		t.Errorf("clipped to %v and %v", got[3].Rule.ClipNorm, got[0].Rule.ClipNorm)
+	}
+	c.Norms, c.LRSchedule = []string{"none"}, "step"
+	if got := c.scheduleText(); got != "times 0.1 every 4 steps" {
+		t.Errorf("in words it is %q", got)
+	}
+	for arm, want := range map[string]string{
+		"none:lr-schedule=cyclic":              "unknown learning-rate schedule",
+		"none:lr-schedule=cosine:warm-up=1000": "all of which are its warm-up",
+		"none:lr-schedule=constant:lr-end=0.5": "has no end",
+		"none:lr-schedule=step:lr-every=0":     "cannot decay every 0 steps",
+		"none:clip-norm=-1":                    "cannot be bounded by -1",
+	} {
+		if err := quick(arm).Validate(); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "arm ") {
+			t.Errorf("%s: %v, want %q", arm, err, want)
+		}
+	}
+	c = quick("none:lr-schedule=step")
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "say how many by lr-every") {
+		t.Errorf("a schedule step without lr-every: %v", err)
+	}
+}
+
 func TestArmsOwnRecipesThatCannotWork(t *testing.T) {
 	for arm, want := range map[string]string{
 		"none:lr=x":                     `arm "none:lr=x": lr=x is not a number`,

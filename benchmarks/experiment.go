@@ -226,7 +226,7 @@ func header(c Config, config any, set *dataset.Set, dev device.Device) report.Ru
 	return report.Run{Version: Version(), Device: dev.Name(),
 		Data:      dataText(set, c),
 		Synthetic: set.Synthetic, Interrupted: true, Net: c.net(f), Classes: set.Classes, Batch: c.Batch, Steps: c.Steps,
-		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, PercentileUnit: min(percentileUnit, hidden[len(hidden)-1].Width-1),
+		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, Schedule: c.scheduleText(), PercentileUnit: min(percentileUnit, hidden[len(hidden)-1].Width-1),
 		PercentileRows: min(percentileRows, set.Test.N), Instruments: c.instruments(), Command: c.Command, Config: config}
 }
 

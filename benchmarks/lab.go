@@ -153,15 +153,15 @@ func (l *lab) load(s device.Session, r int) error {
 	return nil
 }
 
-// facts are what the instruments know of the arm.
-func (l *lab) facts() probe.Arm {
+// facts are what the instruments know of the arm after so many steps.
+func (l *lab) facts(step int) probe.Arm {
 	m := l.arm.Method
 	_, output := m.(norm.Output)
 	_, changes := m.(norm.Gradient)
 	_, weights := m.(norm.Weights)
 	_, moves := m.(norm.Compensator)
 	sgd := l.arm.Rule.Fuses() // adds −lr times the gradient and nothing else
-	return probe.Arm{LR: l.arm.LR, Layers: len(l.net.Hidden), Naive: norm.ClassOf(m) == norm.Uncompensated, Norm: output,
+	return probe.Arm{Rate: func(ahead int) float64 { return l.arm.Rule.Rate(step + ahead) }, Layers: len(l.net.Hidden), Naive: norm.ClassOf(m) == norm.Uncompensated, Norm: output,
 		SGD: sgd, Plain: sgd && !changes && !weights && !moves && !norm.HasShortcuts(m)}
 }
 

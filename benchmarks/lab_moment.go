@@ -47,7 +47,7 @@ func (m *moment) begin() (err error) {
 }
 
 // Arm implements probe.Lab.
-func (m *moment) Arm() probe.Arm { return m.facts() }
+func (m *moment) Arm() probe.Arm { return m.facts(m.step) }
 
 // Past implements probe.Lab.
 func (m *moment) Past() []probe.Past { return m.past }
@@ -143,7 +143,7 @@ func (m *moment) Walk(refreshed bool) ([]probe.Stop, error) {
 		return nil, m.failed
 	}
 	if m.walks[refreshed] == nil {
-		stops, err := probe.Walk(m.now, m.arm.LR, func(a float64) (*probe.View, error) { return m.along(a, refreshed) })
+		stops, err := probe.Walk(m.now, m.arm.Rule.Rate(m.step), func(a float64) (*probe.View, error) { return m.along(a, refreshed) })
 		if err != nil {
 			return nil, err
 		}

@@ -32,6 +32,15 @@ type Recipe struct {
 	Beta1       *float64 `yaml:"beta1,omitempty"`
 	Beta2       *float64 `yaml:"beta2,omitempty"`
 	WeightDecay *float64 `yaml:"weight-decay,omitempty"`
+	ClipNorm    *float64 `yaml:"clip-norm,omitempty"` // bound of the gradients' norm
+
+	// LRSchedule is a kind of optim.Schedule, "" for a constant rate; cosine and linear end with
+	// the run. The rest are its parameters, which reach the arms whose schedule has them.
+	LRSchedule string   `yaml:"lr-schedule,omitempty"`
+	LREvery    *int     `yaml:"lr-every,omitempty"` // of step: steps between decays
+	LRGamma    *float64 `yaml:"lr-gamma,omitempty"` // of step: what one multiplies by
+	LREnd      *float64 `yaml:"lr-end,omitempty"`   // of cosine and linear: the last rate, as a share of LR
+	WarmUp     *int     `yaml:"warm-up,omitempty"`  // steps
 }
 
 // recipeKey is a field of a Recipe.
@@ -177,6 +186,11 @@ var constants = []constant{
 	{"beta1", func(o *optim.Optimizer) any { return &o.Beta1 }},
 	{"beta2", func(o *optim.Optimizer) any { return &o.Beta2 }},
 	{"weight-decay", func(o *optim.Optimizer) any { return &o.WeightDecay }},
+	{"clip-norm", func(o *optim.Optimizer) any { return &o.ClipNorm }},
+	{"lr-every", func(o *optim.Optimizer) any { return &o.Schedule.Every }},
+	{"lr-gamma", func(o *optim.Optimizer) any { return &o.Schedule.Gamma }},
+	{"lr-end", func(o *optim.Optimizer) any { return &o.Schedule.End }},
+	{"warm-up", func(o *optim.Optimizer) any { return &o.Schedule.WarmUp }},
 }
 
 // in is the constant's field of a recipe, a pointer.
@@ -210,12 +224,24 @@ func (c constant) keep(o *optim.Optimizer, r *Recipe) {
 	c.in(r).Set(p)
 }
 
-// rule returns the optimizer of the recipe. A constant that this optimizer does not take is an
+// rule returns the optimizer of the recipe, for a run of so many steps. A constant that this optimizer does not take is an
 // error if the arm itself gives it, by the keys in given; one for all arms is left out, and left
 // says why, by its key.
-func (r *Recipe) rule(given []string) (o optim.Optimizer, left map[string]error, err error) {
+func (r *Recipe) rule(steps int, given []string) (o optim.Optimizer, left map[string]error, err error) {
 	o, err = optim.New(r.Optimizer, r.LR)
 	if err != nil {
+		return o, nil, err
+	}
+	switch o.Schedule.Kind = optim.ScheduleKind(r.LRSchedule); o.Schedule.Kind {
+	case optim.ScheduleCosine, optim.ScheduleLinear:
+		o.Schedule.Total = steps
+	case optim.ScheduleStep:
+		if r.LREvery == nil {
+			return o, nil, fmt.Errorf("the schedule step decays every so many steps: say how many by lr-every")
+		}
+		o.Schedule.Every = *r.LREvery
+	}
+	if err := o.Validate(); err != nil {
 		return o, nil, err
 	}
 	left = map[string]error{}
@@ -232,4 +258,27 @@ func (r *Recipe) rule(given []string) (o optim.Optimizer, left map[string]error,
 		}
 	}
 	return o, left, nil
+}
+
+// scheduleText says what becomes of the learning rate and the gradients, "" where both stay what
+// they are.
+func (c Config) scheduleText() string {
+	o, _, err := c.rule(c.Steps, nil)
+	if err != nil {
+		return "" // which Config.Arms says
+	}
+	var parts []string
+	switch s := o.Schedule; s.Kind {
+	case optim.ScheduleStep:
+		parts = append(parts, fmt.Sprintf("times %v every %d steps", s.Factor(s.WarmUp+s.Every), s.Every))
+	case optim.ScheduleCosine, optim.ScheduleLinear:
+		parts = append(parts, fmt.Sprintf("%s to %v of it", s.Kind, s.End))
+	}
+	if n := o.Schedule.WarmUp; n > 0 {
+		parts = append(parts, fmt.Sprintf("warmed up over %d steps", n))
+	}
+	if o.ClipNorm > 0 {
+		parts = append(parts, fmt.Sprintf("gradients of norm at most %v", o.ClipNorm))
+	}
+	return strings.Join(parts, ", ")
 }

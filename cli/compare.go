@@ -144,7 +144,12 @@ func printJSON(w io.Writer, v any) error {
 // summarize prints one screen: a row and a finding for each arm, then what files hold.
 func summarize(w io.Writer, run report.Run, files string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s\nbatch %d, %s, lr %s, %s, device %s\n", report.Wrap(run.Data+"; "+run.Net, 80), run.Batch, run.Optimizer, run.LRText(), plural(run.Steps, "step"), run.Device)
+	lr := run.LRText()
+	if run.Schedule != "" {
+		lr += ", " + run.Schedule
+	}
+	fmt.Fprintf(&b, "\n%s\n%s\n", report.Wrap(run.Data+"; "+run.Net, 80),
+		report.Wrap(fmt.Sprintf("batch %d, %s, lr %s, %s, device %s", run.Batch, run.Optimizer, lr, plural(run.Steps, "step"), run.Device), 80))
 	if run.Synthetic {
 		b.WriteString("SYNTHETIC DATA: these numbers say nothing about real images\n")
 	}

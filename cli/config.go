@@ -58,6 +58,10 @@ func optionalNumber(to **float64) optional[float64] {
 	return optional[float64]{to, "float64", func(text string) (float64, error) { return strconv.ParseFloat(text, 64) }}
 }
 
+func optionalInt(to **int) optional[int] {
+	return optional[int]{to, "int", strconv.Atoi}
+}
+
 func optionalBool(to **bool) optional[bool] {
 	return optional[bool]{to, "bool", strconv.ParseBool}
 }

@@ -46,6 +46,12 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.Lookup("nesterov").NoOptDefVal = "true"
 	f.Var(optionalNumber(&s.Beta1), "beta1", "of adam and adamw (default 0.9)")
 	f.Var(optionalNumber(&s.Beta2), "beta2", "of adam and adamw (default 0.999)")
+	f.Var(optionalNumber(&s.ClipNorm), "clip-norm", "bound of the norm of all gradients of a step together (default none)")
+	f.StringVar(&s.LRSchedule, "lr-schedule", "", "constant, step, cosine or linear; the last two end with the run (default constant)")
+	f.Var(optionalInt(&s.LREvery), "lr-every", "steps between decays of the schedule step")
+	f.Var(optionalNumber(&s.LRGamma), "lr-gamma", "what such a decay multiplies by (default 0.1)")
+	f.Var(optionalNumber(&s.LREnd), "lr-end", "last rate of the schedules cosine and linear, as a share of --lr (default 0)")
+	f.Var(optionalInt(&s.WarmUp), "warm-up", "steps in which the learning rate rises evenly to --lr (default 0)")
 	f.Var(optionalNumber(&s.WeightDecay), "weight-decay", "as PyTorch defines it for each optimizer (default 0; adamw: 0.01)")
 	f.IntVar(&s.Validation, "validation", 0, "training rows to hold out and choose by, the last ones: the best weights are kept (default none)")
 	f.IntVar(&s.Patience, "patience", 0, "evaluations without a higher validation accuracy that end a seed early (default never)")
@@ -58,6 +64,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
 	liveFlag(f, &s.live)
 	offer(cmd, "optimizer", optim.Names()...)
+	offer(cmd, "lr-schedule", optim.ScheduleNames()...)
 }
 
 // trained declares the flags of what is trained, with their defaults.

@@ -22,7 +22,7 @@ func init() {
 				for k, v := range views {
 					steps[k] = v.Layers[i]
 				}
-				bias, weight := DriftErrors(lab.Arm().LR, steps)
+				bias, weight := DriftErrors(lab.Arm().Rate, steps)
 				out["drift_bias_error"] = append(out["drift_bias_error"], bias)
 				out["drift_weight_error"] = append(out["drift_weight_error"], weight)
 			}
@@ -30,18 +30,19 @@ func init() {
 		}})
 }
 
-// DriftErrors compares what a layer's bias and the squared lengths of its units' weights have
+// DriftErrors compares, for steps of which rate gives the learning rates, what a layer's bias and the squared lengths of its units' weights have
 // become, in the last of steps, with what the forces of the steps before add up to. Each is the
 // largest over units, relative to the sum of the absolute values of all that is added, which
 // is 0 if nothing is.
-func DriftErrors(lr float64, steps []Layer) (bias, weight float64) {
+func DriftErrors(rate func(step int) float64, steps []Layer) (bias, weight float64) {
 	first, last := steps[0], steps[len(steps)-1]
 	for j := range first.Bias {
 		b, size := first.Bias[j], math.Abs(first.Bias[j])
 		w := first.Weight.Column(j)
 		square := dot(w, w)
 		squareSize := square
-		for _, l := range steps[:len(steps)-1] {
+		for k, l := range steps[:len(steps)-1] {
+			lr := rate(k)
 			var force, scale float64
 			for i := range l.Linear.Rows {
 				g := l.LinearGrad.At(i, j)

@@ -11,7 +11,7 @@ func init() {
 			if err != nil || !lab.Arm().SGD {
 				return nil, err
 			}
-			return Values{"effective_lr": each(now.Layers, func(l Layer) float64 { return EffectiveLR(lab.Arm().LR, l.Weight) })}, nil
+			return Values{"effective_lr": each(now.Layers, func(l Layer) float64 { return EffectiveLR(lab.Arm().Rate(0), l.Weight) })}, nil
 		}})
 }
 

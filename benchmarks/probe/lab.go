@@ -59,13 +59,13 @@ func landing(lab Lab) (now, held, landed *View, err error) {
 
 // Arm is what instruments know of what is trained.
 type Arm struct {
-	LR     float64
-	Layers int  // hidden ones
-	Naive  bool // the gradient takes statistics for constants, and nothing makes up for that
-	Norm   bool // a layer's output is normalized
+	Rate   func(ahead int) float64 // learning rate of the step that comes next, or so many later
+	Layers int                     // hidden ones
+	Naive  bool                    // the gradient takes statistics for constants, and nothing makes up for that
+	Norm   bool                    // a layer's output is normalized
 
 	SGD bool // the optimizer is plain SGD
-	// Plain says that a step subtracts LR times the loss's gradients from the parameters,
+	// Plain says that a step subtracts the learning rate times the loss's gradients from the parameters,
 	// and nothing else moves them.
 	Plain bool
 }

@@ -108,16 +108,16 @@ func TestDriftByHand(t *testing.T) {
 		return l
 	}
 	steps := []Layer{layer(2, 1, 1, -3), layer(2.5, 1.2, 2, 2), layer(1.9, 0.8)}
-	if b, w := DriftErrors(0.1, steps); b > 1e-15 || w > 1e-15 {
+	if b, w := DriftErrors(func(int) float64 { return 0.1 }, steps); b > 1e-15 || w > 1e-15 {
 		t.Errorf("exact steps are off by %v and %v", b, w)
 	}
 	// A bias that is 0.1 off, of |1| + 0.1·(1+3+2+2) = 1.8; weights whose square is 0.39 off, of
 	// 4 + 0.2·(2+12) + 0.25 + 0.2·(5+10) + 0.36 = 10.41.
 	steps[2] = layer(2, 0.9)
-	if b, w := DriftErrors(0.1, steps); !near(b, 0.1/1.8) || !near(w, 0.39/10.41) {
+	if b, w := DriftErrors(func(int) float64 { return 0.1 }, steps); !near(b, 0.1/1.8) || !near(w, 0.39/10.41) {
 		t.Errorf("off by %v and %v, want %v and %v", b, w, 0.1/1.8, 0.39/10.41)
 	}
-	if b, w := DriftErrors(0.1, []Layer{{Weight: matrix([]float64{0}), Bias: []float64{0}}, {Weight: matrix([]float64{0}), Bias: []float64{0}}}); b != 0 || w != 0 {
+	if b, w := DriftErrors(func(int) float64 { return 0.1 }, []Layer{{Weight: matrix([]float64{0}), Bias: []float64{0}}, {Weight: matrix([]float64{0}), Bias: []float64{0}}}); b != 0 || w != 0 {
 		t.Errorf("nothing that moves nothing is off by %v and %v", b, w)
 	}
 }

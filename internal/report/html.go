@@ -366,7 +366,7 @@ func (r *Run) optimizerText() string {
 	if lr != "" {
 		lr = "learning rate " + lr
 	}
-	return joinNonEmpty(", ", r.Optimizer, lr)
+	return joinNonEmpty(", ", r.Optimizer, lr, r.Schedule)
 }
 
 // seeds returns the seeds of all arms in ascending order.

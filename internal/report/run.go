@@ -136,6 +136,7 @@ type Run struct {
 	EvalEvery int     `json:"evalEvery"` // steps between evaluations
 	LR        float64 `json:"lr"`        // learning rate
 	Optimizer string  `json:"optimizer"`
+	Schedule  string  `json:"schedule,omitempty"` // of the learning rate, in words; empty: constant
 
 	PercentileUnit int `json:"percentileUnit"` // the unit of the last hidden layer that Point.Percentiles follow, counting from 0
 	PercentileRows int `json:"percentileRows"` // leading rows of the test set they are taken over
