@@ -15,6 +15,7 @@ import (
 	"driftless/engine/checkpoint"
 	"driftless/engine/device/cpu"
 	"driftless/engine/optim"
+	"driftless/internal/atomicfile"
 	"driftless/internal/report"
 	"driftless/models/norm"
 )
@@ -266,4 +267,109 @@ func TestResumeRefuses(t *testing.T) {
 func with(c Config, change func(*Config)) Config {
 	change(&c)
 	return c
+}
+
+// Whichever call of the file system fails while a checkpoint is written, the old one or the new
+// one is there, whole, and nothing else; the training goes on, and says at its end whether the
+// last one is missing.
+func TestCheckpointOnFailingDisk(t *testing.T) {
+	set, c := small(t), keptConfig("batchnorm")
+	c.Seeds, c.Steps, c.CheckpointEvery = 1, 4, 2
+	broken := errors.New("the disk is on fire")
+	calls := 1 << 30
+	for n := 0; n < calls; n++ {
+		folder := t.TempDir()
+		e := experiment(t, c, set)
+		if err := e.Keep(folder); err != nil {
+			t.Fatal(err)
+		}
+		restore := atomicfile.FailAt(n, broken)
+		err := e.Compare(context.Background(), Observer{})
+		made := restore()
+		if calls == 1<<30 {
+			calls = made
+			if calls < 14 { // create, writes, sync, close, rename and sync of the folder, of checkpoints of step 2, 4 and the end
+				t.Fatalf("%d calls", calls)
+			}
+		}
+		var k *KeepError
+		if err != nil && (!errors.As(err, &k) || !errors.Is(err, broken)) {
+			t.Fatalf("call %d: %v", n, err)
+		}
+		if len(e.Run.Points) != 2 || e.Run.Interrupted {
+			t.Errorf("call %d: %d points", n, len(e.Run.Points))
+		}
+		e.Close()
+		again := experiment(t, c, set)
+		if err := again.Resume(folder); err != nil {
+			t.Fatalf("call %d: %v", n, err)
+		}
+		steps, complete := again.Resumed()
+		if err == nil && (steps["batchnorm"] != 4 || !complete) || steps["batchnorm"]%2 != 0 {
+			t.Errorf("call %d: after %v it goes on from %v, complete %v", n, err, steps, complete)
+		}
+		if err := again.Compare(context.Background(), Observer{}); err != nil {
+			t.Fatalf("call %d: %v", n, err)
+		}
+		same(t, fmt.Sprintf("call %d", n), again, e)
+		again.Close()
+		for _, f := range entries(t, folder) {
+			if !checkpointName.MatchString(f) {
+				t.Errorf("call %d: %s was left", n, f)
+			}
+		}
+	}
+}
+
+func entries(t *testing.T, folder string) (names []string) {
+	t.Helper()
+	all, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// FuzzCheckpoint: whatever a checkpoint's file holds, Resume and the run after it end with an
+// error that names it, or go on.
+func FuzzCheckpoint(f *testing.F) {
+	set := dataset.Synthetic(1)
+	set.Train, set.Test = set.Train.Slice(0, 40), set.Test.Slice(0, 20)
+	c := keptConfig("batchnorm")
+	c.Hidden, c.Steps, c.CheckpointEvery, c.EvalEvery, c.Seeds = []int{2}, 6, 3, 2, 1
+	run := func(t testing.TB, folder string) error {
+		e, err := New(context.Background(), c, set, cpu.New())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		if err := e.Resume(folder); err != nil {
+			return err
+		}
+		return e.Compare(context.Background(), Observer{})
+	}
+	folder := f.TempDir()
+	if err := run(f, folder); err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range []string{"arm1-step3.safetensors", "arm1-step6.safetensors"} {
+		data, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		folder := t.TempDir()
+		path := filepath.Join(folder, "arm1-step3.safetensors")
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := run(t, folder); err != nil && !strings.Contains(err.Error(), path) && !strings.Contains(err.Error(), "diverge") {
+			t.Errorf("the error does not name the file: %v", err)
+		}
+	})
 }
