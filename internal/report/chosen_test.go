@@ -42,8 +42,8 @@ func TestChosen(t *testing.T) {
 		says  []string
 	}{
 		{0.6, [2]int{20, 10}, []string{"highest (at step 10, the median of 2 seeds) its test accuracy was 60.0 ± 0.0 %"}},
-		{0.75, [2]int{10, 30}, []string{"after 20 to 30 steps", "1 of 2 seeds were stopped early", "its test accuracy was 75.0 ± 7.1 %", "Chosen so, its test accuracy is 15.0 points above that of the arm without normalization (60.0 %)"}},
-		{0.5, [2]int{10, 0}, []string{"1 of 2 seeds diverged", "40.0 % test accuracy after 20 steps", "1 of 2 seeds were stopped early", "highest (at step 10) its test accuracy was 50.0 %"}},
+		{0.75, [2]int{10, 30}, []string{"after 20 to 30 steps", "1 of 2 seeds was stopped early", "its test accuracy was 75.0 ± 7.1 %", "Chosen so, its test accuracy is 15.0 points above that of the arm without normalization (60.0 %)"}},
+		{0.5, [2]int{10, 0}, []string{"1 of 2 seeds diverged", "40.0 % test accuracy after 20 steps", "1 of 2 seeds was stopped early", "highest (at step 10) its test accuracy was 50.0 %"}},
 	} {
 		a := run.Arms[i]
 		if d := a.Chosen.Mean - want.mean; d > 1e-12 || d < -1e-12 || a.ChosenSteps[0] != want.steps[0] || len(a.ChosenSteps) > 1 && a.ChosenSteps[1] != want.steps[1] {
@@ -67,7 +67,7 @@ func TestChosen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []string{"Validation accuracy", "1 of 2 seeds stopped early", "1 of 2 seeds diverged, 1 of 2 seeds stopped early"} {
+	for _, s := range []string{"Validation accuracy", "1 of 2 stopped early", "1 of 2 seeds diverged, 1 of 2 stopped early"} {
 		if !strings.Contains(string(page.HTML), s) {
 			t.Errorf("the page lacks %q", s)
 		}

@@ -246,6 +246,8 @@ func (f *finding) stopping() string {
 		return ""
 	case n == len(f.arm.Seeds):
 		return "It was stopped early: its validation accuracy rose no more."
+	case n == 1:
+		return fmt.Sprintf("1 of %d seeds was stopped early: its validation accuracy rose no more.", len(f.arm.Seeds))
 	}
 	return fmt.Sprintf("%d of %d seeds were stopped early: their validation accuracy rose no more.", n, len(f.arm.Seeds))
 }

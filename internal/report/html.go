@@ -37,6 +37,7 @@ type pageData struct {
 	Command         string
 
 	Arms       []armData
+	Chosen     bool // some arm has a test accuracy that its validation accuracy chose
 	Reestimate bool // some arm was evaluated with re-estimated statistics
 	Toggles    bool // more than one arm: curves can be switched off
 
@@ -69,16 +70,16 @@ type chartData struct {
 
 // armData is one arm's rows and finding.
 type armData struct {
-	Index, Colour, Dash int
-	Name                string
-	Words               []string // of the name: between them a line may break
-	Seeds, Loss         string
-	Accuracy, Again     string
-	Bias, Speed         string
-	Status              string
-	Alarm               bool // the status is not "complete"
-	Steps               []string
-	Finding             string
+	Index, Colour, Dash     int
+	Name                    string
+	Words                   []string // of the name: between them a line may break
+	Seeds, Loss             string
+	Accuracy, Chosen, Again string
+	Bias, Speed             string
+	Status                  string
+	Alarm                   bool // the status is not "complete"
+	Steps                   []string
+	Finding                 string
 }
 
 // Page is a page and its content security policy, which it holds as well.
@@ -225,6 +226,7 @@ func (d *pageData) fillArms(run *Run, points [][]Point) {
 				d.Thresholds = append(d.Thresholds, key)
 			}
 		}
+		d.Chosen = d.Chosen || arm.Chosen.N > 0
 		d.Reestimate = d.Reestimate || arm.TestAccuracyReestimated.N > 0
 		d.Spread = d.Spread || len(arm.Seeds) > 1
 		d.Diverged = d.Diverged || arm.diverged() > 0
@@ -246,7 +248,7 @@ func (d *pageData) fillArms(run *Run, points [][]Point) {
 			Index: i, Colour: styles[i].colour, Dash: styles[i].dash,
 			Name: arm.Name, Words: words(arm.Name), Seeds: formatInt(len(arm.Seeds)),
 			Loss: arm.FinalLoss.fixed(lossDecimals), Accuracy: arm.TestAccuracy.formatAccuracy(),
-			Again: arm.TestAccuracyReestimated.formatAccuracy(), Bias: "—", Speed: "—",
+			Chosen: arm.Chosen.formatAccuracy(), Again: arm.TestAccuracyReestimated.formatAccuracy(), Bias: "—", Speed: "—",
 			Finding: arm.Finding,
 		}
 		if len(arm.MaxAbsBias) > 0 {
@@ -308,7 +310,7 @@ func (r *Run) status(arm *Arm, points []Point) (string, bool) {
 	}
 	stopped := ""
 	if n := len(arm.stopped()); n > 0 {
-		stopped = fmt.Sprintf("%d of %s stopped early", n, plural(len(arm.Seeds), "seed"))
+		stopped = fmt.Sprintf("%d of %d stopped early", n, len(arm.Seeds))
 	}
 	if parts == nil {
 		return cmp.Or(stopped, "complete"), false
