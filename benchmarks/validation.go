@@ -9,9 +9,10 @@ import (
 	"driftless/internal/report"
 )
 
-// validated evaluates every replica on the rows of validation: nil without any.
+// validated evaluates every replica on the rows of validation: nil without any. The evaluation
+// that an interrupt asks for has none, since nothing is to be chosen by it.
 func (t *training) validated(ctx context.Context) ([]report.Validation, error) {
-	if t.validate == nil {
+	if t.validate == nil || t.cut {
 		return nil, nil
 	}
 	if err := t.session.Run(ctx, t.validate, 1); err != nil {
@@ -33,12 +34,12 @@ func (t *training) stop(r int) error {
 	ps := t.points[r]
 	last := ps[len(ps)-1].Step
 	best := report.Chosen(ps, int(t.seeds[r]))
-	if t.cfg.Patience == 0 || t.cut || best == nil || t.divergedAt[r] != nil || last >= t.cfg.Steps {
+	if t.cfg.Patience == 0 || best == nil || t.divergedAt[r] != nil || last >= t.cfg.Steps {
 		return nil
 	}
 	since := 0
 	for _, p := range ps {
-		if p.Step > best.Step {
+		if p.Step > best.Step && p.Validation != nil {
 			since++
 		}
 	}
@@ -65,7 +66,7 @@ func (t *training) wake() error {
 // keepBest keeps, beside the checkpoints, the weights of each seed whose validation accuracy is
 // at its highest after this step.
 func (t *training) keepBest(step int) error {
-	if t.checkpoints == nil || t.validate == nil || t.cut {
+	if t.checkpoints == nil || t.validate == nil {
 		return nil
 	}
 	for r, seed := range t.seeds {

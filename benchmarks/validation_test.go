@@ -158,6 +158,17 @@ func TestEarlyStopping(t *testing.T) {
 		}}); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
+		for i, a := range cut.Run.Arms { // what is said to be the best is what is kept
+			for _, seed := range a.Seeds {
+				best := report.Chosen(cut.points[i], seed)
+				if best == nil {
+					continue
+				}
+				if step := weightsStep(filepath.Join(folder, bestName(i+1, int64(seed)))); step != best.Step {
+					t.Errorf("%s, seed %d: interrupted, the best is said to be of step %d, and the file is of step %d", a.Name, seed, best.Step, step)
+				}
+			}
+		}
 		cut.Close()
 		again := experiment(t, c, set)
 		if err := again.Resume(folder); err != nil {
