@@ -204,7 +204,7 @@ func TestBytesAreTheLibrarys(t *testing.T) {
 	metadata := map[string]string{"driftless": `{"hidden":[2]}`, "<ü>": "\n", "a": ""}
 	views := map[string]view{}
 	for _, x := range tensors() {
-		v := view{dtype: map[string]safetensors.DType{"F32": safetensors.F32, "F64": safetensors.F64, "I64": safetensors.I64}[dtypeOf(x.Data)], shape: []uint64{}}
+		v := view{dtype: map[string]safetensors.DType{"F32": safetensors.F32, "F64": safetensors.F64, "I64": safetensors.I64, "U8": safetensors.U8}[dtypeOf(x.Data)], shape: []uint64{}}
 		for _, d := range x.Shape {
 			v.shape = append(v.shape, uint64(d))
 		}
