@@ -160,8 +160,9 @@ func (t *training) run(ctx context.Context) error {
 	if runErr != nil {
 		return runErr
 	}
-	t.complete = true
-	return t.finish(ctx)
+	err = t.finish(ctx)
+	t.complete = err == nil
+	return err
 }
 
 // begin evaluates the initial network and makes the first step. runErr says that it could not

@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,11 +11,14 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"driftless/engine"
 	"driftless/internal/atomicfile"
 	"driftless/internal/report"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // CheckpointFolder is the folder of a run directory that holds its checkpoints.
@@ -36,7 +40,8 @@ var checkpointName = regexp.MustCompile(`^arm([0-9]{1,9})-step([0-9]{1,9})\.safe
 type note struct {
 	Arm            string          `json:"arm"`
 	Seeds          []int64         `json:"seeds"`
-	Data           string          `json:"data"` // checksum of the data set
+	Data           string          `json:"data"`   // checksum of the data set
+	Config         string          `json:"config"` // what decides the run, in YAML
 	SecondsPerStep float64         `json:"secondsPerStep"`
 	DivergedAt     []*int          `json:"divergedAt"`
 	StoppedAt      []*int          `json:"stoppedAt"`
@@ -52,7 +57,11 @@ type checkpoints struct {
 	data   string // checksum of the data set
 	last   time.Time
 
-	failed error // of the last one that was to be written; nil: it was
+	config string          // the configuration of the run, in YAML
+	failed error           // of the last one that was to be written; nil: it was
+	best   map[int64]error // of the weights of seeds that are now the best; nil: they were written
+	unkept func(error)     // called where something cannot be written; nil: nobody asks
+	wrote  bool
 
 	found string // the one to go on from, "" for none
 	note  note   // its
@@ -62,23 +71,30 @@ type checkpoints struct {
 // Keep has Train and Compare keep checkpoints in a folder, which is made: of each arm the last
 // two, one every Config.CheckpointEvery steps, one where the context ends and one at the end. A
 // checkpoint is a safetensors file, whole or not there; Resume continues from it to the same
-// bits, on any device. The folder is the experiment's until Close, and Keep fails where it is
-// another's.
+// bits, on any device. With validation the best weights of each seed are kept there as well. An
+// arm whose graph keeps state in itself or draws random numbers has no checkpoints. The folder is
+// the experiment's until Close, and Keep fails where it is another's.
 func (e *Experiment) Keep(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("cannot create %s: %w", folder, atomicfile.Cause(err))
 	}
 	unlock, err := report.Lock(filepath.Join(folder, lockFile))
 	if errors.Is(err, report.ErrLocked) {
-		return fmt.Errorf("%s is in use: another process trains there", folder)
+		return fmt.Errorf("%s is in use: another process trains there%s", folder, report.StaleLock(filepath.Join(folder, lockFile)))
 	} else if err != nil {
 		return err
 	}
 	e.unlock = unlock
 	atomicfile.Sweep(folder, 0)
 	sum := e.set.Checksum()
+	config, err := e.cfg.decides()
+	if err != nil {
+		return err
+	}
 	for i, a := range e.arms {
-		a.checkpoints = &checkpoints{folder: folder, arm: i + 1, data: sum}
+		if a.train.Hidden() == "" {
+			a.checkpoints = &checkpoints{folder: folder, arm: i + 1, data: sum, config: config, best: map[int64]error{}}
+		}
 	}
 	return nil
 }
@@ -96,6 +112,9 @@ func (e *Experiment) Resume(folder string) error {
 		return err
 	}
 	for i, a := range e.arms {
+		if a.checkpoints == nil {
+			continue
+		}
 		if err := a.checkpoints.find(a, e.cfg.seeds()); err != nil {
 			e.Close()
 			return err
@@ -125,6 +144,42 @@ func (e *Experiment) Resumed() (steps map[string]int, complete bool) {
 		steps[a.Name], complete = c.step, complete && c.note.Complete
 	}
 	return steps, complete
+}
+
+// Kept reports whether there is a checkpoint to go on from.
+func (e *Experiment) Kept() bool {
+	return slices.ContainsFunc(e.arms, func(a *Arm) bool { c := a.checkpoints; return c != nil && (c.wrote || c.found != "") })
+}
+
+// decides is what of a configuration decides the bits of a run, in YAML: all but where it runs,
+// how often it is kept, and what its data are called.
+func (c Config) decides() (string, error) {
+	c.Device, c.CheckpointEvery, c.Data = "", 0, ""
+	r, err := c.Resolved("")
+	if err != nil {
+		return "", err
+	}
+	rec := r.(record)
+	rec.Ran = ran{}
+	text, err := yaml.Marshal(rec)
+	return string(text), err
+}
+
+// firstDifference returns the first lines that differ.
+func firstDifference(a, b string) (x, y string) {
+	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range max(len(as), len(bs)) {
+		if x, y = "", ""; i < len(as) {
+			x = strings.TrimSpace(as[i])
+		}
+		if i < len(bs) {
+			y = strings.TrimSpace(bs[i])
+		}
+		if x != y {
+			break
+		}
+	}
+	return x, y
 }
 
 // Close gives up the folder of Keep.
@@ -163,13 +218,13 @@ func (c *checkpoints) list() (names []string, steps []int, err error) {
 }
 
 // find looks for the arm's last checkpoint. One that cannot be read, which no crash of the
-// program leaves, is passed over for the one before it.
+// program leaves, is passed over for the one before it, and removed where there is one.
 func (c *checkpoints) find(a *Arm, seeds []int64) error {
 	names, steps, err := c.list()
 	if err != nil {
 		return err
 	}
-	var broken error
+	var broken error // of the first
 	for i, name := range names {
 		path := filepath.Join(c.folder, name)
 		text, err := engine.ReadNote(path)
@@ -178,18 +233,24 @@ func (c *checkpoints) find(a *Arm, seeds []int64) error {
 			err = fmt.Errorf("%s is no checkpoint of driftless train or compare", path)
 		}
 		if err != nil {
-			broken = errors.Join(broken, err)
+			broken = cmp.Or(broken, err)
 			continue
 		}
 		switch {
 		case n.Arm != a.Name || !slices.Equal(n.Seeds, seeds) || len(n.DivergedAt) != len(seeds) || len(n.StoppedAt) != len(seeds):
 			return fmt.Errorf("%s is of arm %.80q with seeds %v, and the run has %q with seeds %v there: its configuration is another", path, n.Arm, n.Seeds, a.Name, seeds)
+		case n.Config != c.config:
+			was, is := firstDifference(n.Config, c.config)
+			return fmt.Errorf("%s is of a run with another configuration (%q, now %q): a run goes on as it began", path, was, is)
 		case !n.sound(a):
 			return fmt.Errorf("%s is of another network or was changed", path)
 		case n.Data != c.data:
 			return fmt.Errorf("%s was kept in a training on other data: %s has changed since", path, a.set.Name)
 		}
 		c.found, c.note, c.step = path, n, steps[i]
+		for _, name := range names[:i] {
+			_ = os.Remove(filepath.Join(c.folder, name)) // at worst it stays, and is passed over again
+		}
 		return nil
 	}
 	return broken
@@ -254,12 +315,11 @@ func (t *training) checkpoint() error {
 	return nil
 }
 
-// KeepError says that the last checkpoint of an arm could not be written. The training went on.
+// KeepError says that a checkpoint of an arm, or the best weights of a seed, could not be written,
+// and later ones did not make up for it. The training went on.
 type KeepError struct{ Err error }
 
-func (e *KeepError) Error() string {
-	return fmt.Sprintf("a checkpoint is missing, though all steps were made: %v", e.Err)
-}
+func (e *KeepError) Error() string { return fmt.Sprintf("all steps were made, but %v", e.Err) }
 
 // Unwrap returns the cause.
 func (e *KeepError) Unwrap() error { return e.Err }
@@ -267,13 +327,28 @@ func (e *KeepError) Unwrap() error { return e.Err }
 // keepSnapshot writes a checkpoint, of the step that the training is at, and removes those before
 // the last. That it cannot be written ends no training: the next one may be.
 func (t *training) keepSnapshot(s *engine.Snapshot, complete bool) {
-	t.checkpoints.failed = t.writeSnapshot(s, complete)
-	t.checkpoints.last = time.Now()
+	c := t.checkpoints
+	c.failed, c.last = t.writeSnapshot(s, complete), time.Now()
+	if c.wrote = c.wrote || c.failed == nil; c.failed != nil && c.unkept != nil {
+		c.unkept(c.failed)
+	}
+}
+
+// lost is what the arm failed to keep and did not make up for, nil for nothing.
+func (c *checkpoints) lost() error {
+	if c == nil {
+		return nil
+	}
+	err := c.failed
+	for _, e := range c.best {
+		err = cmp.Or(err, e)
+	}
+	return err
 }
 
 func (t *training) writeSnapshot(s *engine.Snapshot, complete bool) error {
 	c := t.checkpoints
-	text, err := json.Marshal(note{Arm: t.Name, Seeds: t.seeds, Data: c.data, SecondsPerStep: t.secondsPerStep, DivergedAt: t.divergedAt, StoppedAt: t.stoppedAt,
+	text, err := json.Marshal(note{Arm: t.Name, Seeds: t.seeds, Data: c.data, Config: c.config, SecondsPerStep: t.secondsPerStep, DivergedAt: t.divergedAt, StoppedAt: t.stoppedAt,
 		Reestimated: t.reestimated, Complete: complete, Points: t.all()})
 	if err != nil {
 		return err

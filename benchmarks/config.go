@@ -281,7 +281,7 @@ func (c Config) spec(name string) (Spec, error) {
 		return Spec{}, fmt.Errorf("arm %q: %w", name, err)
 	}
 	if s.Rule, s.left, err = s.rule(c.Steps, s.given); err != nil {
-		return Spec{}, fmt.Errorf("arm %q: %w", name, err)
+		return Spec{}, s.blame(err)
 	}
 	return s, a.Method.Validate()
 }

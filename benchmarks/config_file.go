@@ -17,8 +17,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// record is a configuration as config.yaml keeps it: with nothing left to defaults, so that
-// ReadConfig gives back what trains to the same bits, in a later version as well.
+// record is a configuration as config.yaml keeps it: with the defaults filled in that it stands
+// on, so that ReadConfig gives back what trains to the same bits.
 type record struct {
 	Config `yaml:",inline"`
 	Arms   []recordedArm `yaml:"arms"`

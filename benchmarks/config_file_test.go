@@ -99,6 +99,11 @@ func TestSchedules(t *testing.T) {
 			t.Errorf("%s: %v, want %q", arm, err, want)
 		}
 	}
+	c = quick("none", "batchnorm:lr-schedule=constant")
+	c.LRSchedule, c.WarmUp = "cosine", &[]int{600}[0]
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "--warm-up: the cosine schedule ends after") {
+		t.Errorf("a warm-up that one arm has no room for: %v", err)
+	}
 	c = quick("none:lr-schedule=step")
 	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "say how many by lr-every") {
 		t.Errorf("a schedule step without lr-every: %v", err)

@@ -98,11 +98,13 @@
 //	           seeds, of which one that never arrives comes last,
 //	           maxAbsBias: [a hidden layer], the largest unit, mean over the seeds that
 //	           did not diverge,
-//	           secondsPerStep, finding]
+//	           secondsPerStep, finding; with a patience stoppedAt: [step or null, a seed];
+//	           with validation chosen: {testAccuracy: {mean, std}, steps: [a seed]}]
 //	train    runDir, device, data, synthetic, interrupted, net, norm, grad, affine,
 //	         seed, steps (done), seconds (training and evaluation), stepsPerSecond
-//	         (steps / seconds), finalLoss, testAccuracy, testAccuracyReestimated,
-//	         divergedAt, weights (the file, or null), weightsStep, finding
+//	         (of this process, which may go on with a run), finalLoss, testAccuracy, testAccuracyReestimated,
+//	         divergedAt, weights (the file, or null), weightsStep, finding; with a
+//	         patience stoppedAt; with validation chosen, bestWeights (the file)
 //	eval     weights, step (of the weights), trainedOn (data set), device, data, synthetic, net, norm, testLoss, testAccuracy
 //	drift    arms: [name, lr, steps, lossFirst and biasFirst before any step, lossLast
 //	         and biasLast after the last, biasPredicted, maxAbsBiasGradient,
@@ -115,7 +117,8 @@
 //	         (what it is computed by)]]], as engine.Finding has them
 //
 // Each line of metrics.jsonl is one evaluation: arm, seed, step, loss, testLoss,
-// testAccuracy, biasRms, biasMaxAbs, weightRms, percentiles, seconds. With instruments it has
+// testAccuracy, biasRms, biasMaxAbs, weightRms, percentiles, seconds; with validation also
+// validation: {loss, accuracy}. With instruments it has
 // probes as well: {column: [a hidden layer, or one number for the network]}, null for what does
 // not exist. A band has its edges under the column's name with _lo and _hi; staleness has the
 // output layer as well. driftless probes NAME lists an instrument's columns:

@@ -74,6 +74,10 @@ type Observer struct {
 	// Unless it is set nothing is read.
 	State func(arm string, seed int64, step int, lr float64, tensors []checkpoint.Tensor)
 
+	// Unkept is called where a checkpoint or the best weights of an arm could not be written; the
+	// training goes on.
+	Unkept func(arm string, err error)
+
 	// Rush ends when an interrupted experiment is to leave out its last evaluation; nil:
 	// never.
 	Rush context.Context
@@ -134,12 +138,19 @@ func (e *Experiment) run(ctx context.Context, o Observer, keep func(t *training,
 				return nil
 			}
 		}
+		if c := a.checkpoints; c != nil && o.Unkept != nil {
+			c.unkept = func(err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				o.Unkept(name, err)
+			}
+		}
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			t, err := a.Run(ctx, w)
-			if c := a.checkpoints; err == nil && c != nil && c.failed != nil {
-				err = &KeepError{c.failed}
+			if lost := a.checkpoints.lost(); err == nil && lost != nil {
+				err = &KeepError{lost}
 			}
 			errs[i] = err
 			if k := (*KeepError)(nil); err != nil && !ended(ctx, err) && !errors.As(err, &k) {

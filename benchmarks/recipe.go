@@ -176,21 +176,28 @@ func netOfName(s string) string {
 
 // constant is a constant of optimizers, by its key in a Recipe.
 type constant struct {
-	key string
-	of  func(o *optim.Optimizer) any // a pointer to it
+	key   string
+	of    func(o *optim.Optimizer) any // a pointer to it
+	sound any                          // a value that every optimizer takes which has the constant
 }
 
 var constants = []constant{
-	{"momentum", func(o *optim.Optimizer) any { return &o.Mu }},
-	{"nesterov", func(o *optim.Optimizer) any { return &o.Nesterov }},
-	{"beta1", func(o *optim.Optimizer) any { return &o.Beta1 }},
-	{"beta2", func(o *optim.Optimizer) any { return &o.Beta2 }},
-	{"weight-decay", func(o *optim.Optimizer) any { return &o.WeightDecay }},
-	{"clip-norm", func(o *optim.Optimizer) any { return &o.ClipNorm }},
-	{"lr-every", func(o *optim.Optimizer) any { return &o.Schedule.Every }},
-	{"lr-gamma", func(o *optim.Optimizer) any { return &o.Schedule.Gamma }},
-	{"lr-end", func(o *optim.Optimizer) any { return &o.Schedule.End }},
-	{"warm-up", func(o *optim.Optimizer) any { return &o.Schedule.WarmUp }},
+	{"momentum", func(o *optim.Optimizer) any { return &o.Mu }, 0.5},
+	{"nesterov", func(o *optim.Optimizer) any { return &o.Nesterov }, true},
+	{"beta1", func(o *optim.Optimizer) any { return &o.Beta1 }, 0.5},
+	{"beta2", func(o *optim.Optimizer) any { return &o.Beta2 }, 0.5},
+	{"weight-decay", func(o *optim.Optimizer) any { return &o.WeightDecay }, 0.5},
+	{"clip-norm", func(o *optim.Optimizer) any { return &o.ClipNorm }, 0.5},
+	{"lr-every", func(o *optim.Optimizer) any { return &o.Schedule.Every }, 1},
+	{"lr-gamma", func(o *optim.Optimizer) any { return &o.Schedule.Gamma }, 0.5},
+	{"lr-end", func(o *optim.Optimizer) any { return &o.Schedule.End }, 0.5},
+	{"warm-up", func(o *optim.Optimizer) any { return &o.Schedule.WarmUp }, 0},
+}
+
+// fits reports whether an optimizer has the constant.
+func (c constant) fits(o optim.Optimizer) bool {
+	reflect.ValueOf(c.of(&o)).Elem().Set(reflect.ValueOf(c.sound))
+	return o.Validate() == nil
 }
 
 // in is the constant's field of a recipe, a pointer.
@@ -224,9 +231,9 @@ func (c constant) keep(o *optim.Optimizer, r *Recipe) {
 	c.in(r).Set(p)
 }
 
-// rule returns the optimizer of the recipe, for a run of so many steps. A constant that this optimizer does not take is an
-// error if the arm itself gives it, by the keys in given; one for all arms is left out, and left
-// says why, by its key.
+// rule returns the optimizer of the recipe, for a run of so many steps. A constant that this
+// optimizer does not have is an error if the arm itself gives it, by the keys in given; one for
+// all arms is left out, and left says why, by its key.
 func (r *Recipe) rule(steps int, given []string) (o optim.Optimizer, left map[string]error, err error) {
 	o, err = optim.New(r.Optimizer, r.LR)
 	if err != nil {
@@ -250,10 +257,13 @@ func (r *Recipe) rule(steps int, given []string) (o optim.Optimizer, left map[st
 		if !c.set(&o, r) {
 			continue
 		}
-		if err := o.Validate(); err != nil {
-			if slices.Contains(given, c.key) {
-				return o, nil, err
-			}
+		switch err := o.Validate(); {
+		case err == nil:
+		case slices.Contains(given, c.key):
+			return o, nil, err
+		case c.fits(before):
+			return o, nil, usage("--%s: %w", c.key, err)
+		default:
 			o, left[c.key] = before, err
 		}
 	}

@@ -73,14 +73,15 @@ func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) 
 	if at := arm.DivergedAt[0]; at != nil {
 		out.Steps = *at
 	}
-	out.Seconds, out.StepsPerSecond = report.Number(seconds), report.Number(float64(out.Steps-from)/seconds)
+	out.Seconds, out.StepsPerSecond = report.Number(seconds), report.Number(float64(max(0, out.Steps-from))/seconds)
 	if arm.StoppedAt != nil {
 		out.StoppedAt = arm.StoppedAt[0]
 	}
 	out.Chosen = chosen(&arm)
 	if c := e.arms[0].checkpoints; c != nil && out.Chosen != nil {
-		path := filepath.Join(c.folder, bestName(c.arm, e.cfg.Seed))
-		out.BestWeights = &path
+		if path := filepath.Join(c.folder, bestName(c.arm, e.cfg.Seed)); weightsStep(path) == out.Chosen.Steps[0] {
+			out.BestWeights = &path
+		}
 	}
 	if kept > 0 {
 		out.Weights, out.WeightsStep = &weightsPath, &kept
@@ -138,8 +139,8 @@ func (t *training) save(path string, r, step int) error {
 	if m := t.net.Image; t.cfg.convolves() != "" {
 		image = []int{m.Height, m.Width, m.Channels}
 	}
-	d, err := json.Marshal(description{Inputs: t.net.Inputs, Image: image, Classes: t.net.Classes, Features: t.set.Train.Features != nil, Net: t.cfg.convolves(), Hidden: t.cfg.sizes(), Activation: t.cfg.Activation, Norm: norm.String(t.Method),
-		Binarize: t.cfg.Binarize, Data: t.set.Name, Seed: t.seeds[r], Step: step, Version: Version()})
+	d, err := json.Marshal(description{Inputs: t.net.Inputs, Image: image, Classes: t.net.Classes, Features: t.set.Train.Features != nil,
+		Net: t.cfg.convolves(), Hidden: t.cfg.sizes(), Activation: t.cfg.Activation, Norm: norm.String(t.Method), Binarize: t.cfg.Binarize, Data: t.set.Name, Seed: t.seeds[r], Step: step, Version: Version()})
 	if err != nil {
 		return err
 	}

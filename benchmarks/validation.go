@@ -73,8 +73,10 @@ func (t *training) keepBest(step int) error {
 		if best := report.Chosen(t.points[r], int(seed)); best == nil || best.Step != step {
 			continue
 		}
-		if err := t.save(filepath.Join(t.checkpoints.folder, bestName(t.checkpoints.arm, seed)), r, step); err != nil {
-			t.checkpoints.failed = err // until the next checkpoint
+		c := t.checkpoints
+		c.best[seed] = t.save(filepath.Join(c.folder, bestName(c.arm, seed)), r, step)
+		if err := c.best[seed]; err != nil && c.unkept != nil {
+			c.unkept(err)
 		}
 	}
 	return nil

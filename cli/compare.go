@@ -89,7 +89,7 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 		if page {
 			files = fmt.Sprintf("report: %s\n", filepath.Join(dir.Path(), report.ReportFile))
 		}
-		err = summarize(t.out, e.Run, files+events+resumeLine(cmd.Name(), &e.Run, dir))
+		err = summarize(t.out, e.Run, files+events+s.resumeLine(cmd.Name(), e, dir))
 	}
 	return cmp.Or(writeErr, err, runErr)
 }

@@ -23,6 +23,12 @@ func (s *settings) readConfig() error {
 	if s.flags.Lookup("seeds") == nil && s.flags.Changed("norm") {
 		c.Seeds = 1
 	}
+	if s.flags.Changed("optimizer") { // the file's constants are those of another
+		c.Momentum, c.Nesterov, c.Beta1, c.Beta2 = nil, nil, nil, nil
+	}
+	if s.flags.Changed("lr-schedule") {
+		c.LREvery, c.LRGamma, c.LREnd = nil, nil, nil
+	}
 	s.Config = c
 	for f, text := range set {
 		if err := f.Value.Set(text); err != nil {

@@ -36,8 +36,10 @@
 // exit codes are listed in the program's help.
 //
 // An interrupt (Ctrl-C, SIGTERM, SIGHUP) ends a command and keeps what ran: of a training
-// weights, metrics, report, and checkpoints, from which --resume goes on. So it does after a
-// crash or SIGKILL, which lose what was trained since the last checkpoint. A second one leaves out what can be made again, a training's
-// last evaluation and report; a third ends the program where it is. A run goes on when
-// the pipe closes that its progress is written to.
+// weights, metrics, report, and checkpoints, from which --resume goes on. A second one leaves
+// out what can be made again, a training's last evaluation and report; a third ends the program
+// where it is. A run goes on when the pipe closes that its progress is written to.
+//
+// A crash or SIGKILL loses what was trained since the last checkpoint. Experiments of several
+// parts (paper, table, compare --preset) keep none.
 package cli

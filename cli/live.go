@@ -31,6 +31,7 @@ type broadcast struct {
 	mu       sync.Mutex
 	run      report.Run // as of the last evaluation
 	follower report.Follower
+	version  int          // of run
 	drawn    *report.Page // of run, nil where it has changed
 }
 
@@ -69,7 +70,7 @@ func (b *broadcast) update(run *report.Run) {
 		return
 	}
 	b.mu.Lock()
-	b.run, b.drawn = *run, nil
+	b.run, b.drawn, b.version = *run, nil, b.version+1
 	b.run.Arms = slices.Clone(run.Arms)
 	b.mu.Unlock()
 	if b.stream != nil {
@@ -79,18 +80,23 @@ func (b *broadcast) update(run *report.Run) {
 
 func (b *broadcast) page() ([]byte, string, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.drawn == nil {
-		run := b.run
+	page, run, version := b.drawn, b.run, b.version
+	b.mu.Unlock()
+	if page == nil { // which takes a while: training does not wait for it
 		run.Arms = slices.Clone(run.Arms)
 		run.Summarize()
-		page, err := run.Page(true)
+		drawn, err := run.Page(true)
 		if err != nil {
 			return nil, "", err
 		}
-		b.drawn = &page
+		page = &drawn
+		b.mu.Lock()
+		if version == b.version {
+			b.drawn = page
+		}
+		b.mu.Unlock()
 	}
-	return b.drawn.HTML, b.drawn.Policy, nil
+	return page.HTML, page.Policy, nil
 }
 
 // news is called by one goroutine.

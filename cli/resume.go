@@ -1,22 +1,26 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"driftless/benchmarks"
-	"driftless/internal/atomicfile"
 	"driftless/internal/report"
 
 	"github.com/spf13/pflag"
 )
 
 // stays are the flags that may be given with --resume, since they change no number of the run.
-var stays = []string{"resume", "checkpoint-every", "device", "data-dir", "plan", "json", "live", "tensorboard"}
+var stays = []string{"resume", "checkpoint-every", "device", "data", "data-dir", "json", "live", "tensorboard"}
 
-// resumed opens the run of --resume, which says what is trained: nil without the flag.
-func (s *settings) resumed() (*report.Dir, error) {
+// resumed opens the run of --resume, of the same command, which says what is trained: nil without
+// the flag.
+func (s *settings) resumed(command string) (*report.Dir, error) {
 	if s.resume == "" {
 		return nil, nil
 	}
@@ -30,15 +34,39 @@ func (s *settings) resumed() (*report.Dir, error) {
 			err = wrong("--%s cannot be given with --resume: %s says what is trained, and it goes on as it began", f.Name, s.config)
 		}
 	})
-	return dir, err
+	if err != nil {
+		return nil, err
+	}
+	c, err := benchmarks.ReadConfig(s.config, s.Config)
+	if err != nil {
+		return nil, err
+	}
+	// The words of a command line are its program, its command and flags.
+	if was, is := strings.Fields(c.Command), strings.Fields(command); len(was) > 1 && was[1] != is[1] {
+		return nil, wrong("--resume: %s is a run of driftless %s: go on with driftless %s --resume %s", s.resume, was[1], was[1], shellWord(s.resume))
+	}
+	return dir, s.resumable(dir)
 }
 
-// goOn has an experiment go on with the run of a directory.
+// resumable refuses a run that has measured something and keeps no checkpoints, which no kill
+// leaves.
+func (s *settings) resumable(dir *report.Dir) error {
+	folder := filepath.Join(dir.Path(), benchmarks.CheckpointFolder)
+	_, err := os.Stat(folder)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if info, err := os.Stat(filepath.Join(dir.Path(), report.MetricsFile)); err != nil || info.Size() == 0 {
+		return nil
+	}
+	return wrong("--resume: %s has no checkpoints, since there is no %s: train it anew with --config %s", s.resume, folder, shellWord(s.config))
+}
+
+// goOn has an experiment go on with the run of a directory, whose files stay as they are.
 func (s *settings) goOn(e *benchmarks.Experiment, dir *report.Dir, t *terminal) error {
 	if err := e.Resume(filepath.Join(dir.Path(), benchmarks.CheckpointFolder)); err != nil {
 		return err
 	}
-	atomicfile.Sweep(dir.Path(), 0)
 	steps, complete := e.Resumed()
 	for _, a := range e.Run.Arms {
 		if step, ok := steps[a.Name]; ok && !complete {
@@ -48,13 +76,19 @@ func (s *settings) goOn(e *benchmarks.Experiment, dir *report.Dir, t *terminal) 
 	if complete {
 		fmt.Fprintf(t.err, "%s has come to its end: its files are written anew\n", shellWord(dir.Path()))
 	}
-	return dir.WriteMetrics(e.Run.Points) // without those that come again
+	return nil
 }
 
-// resumeLine says how to go on with a run, "" where that has come to its end.
-func resumeLine(command string, run *report.Run, dir *report.Dir) string {
-	if !run.Interrupted {
+// resumeLine says how to go on with a run, "" where that has come to its end or cannot.
+func (s *settings) resumeLine(command string, e *benchmarks.Experiment, dir *report.Dir) string {
+	if !e.Run.Interrupted || !e.Kept() {
 		return ""
 	}
-	return fmt.Sprintf("go on: driftless %s --resume %s\n", command, shellWord(dir.Path()))
+	line := fmt.Sprintf("go on: driftless %s --resume %s", command, shellWord(dir.Path()))
+	for _, name := range []string{"data-dir", "tensorboard"} {
+		if f := s.flags.Lookup(name); f.Changed {
+			line += " " + shellWord("--"+name+"="+f.Value.String())
+		}
+	}
+	return line + "\n"
 }

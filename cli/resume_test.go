@@ -159,7 +159,7 @@ func TestResumeUsage(t *testing.T) {
 		{[]string{"compare", "--resume", dir, "--out", "x"}, exitUsage, "--out cannot be given with --resume"},
 		{[]string{"compare", "--resume", dir, "--config", "x"}, exitUsage, "--config cannot be given with --resume"},
 		{[]string{"compare", "--resume", dir, "--preset", "blowup"}, exitUsage, "--resume"},
-		{[]string{"train", "--resume", dir}, exitUsage, "has 2 arms"},
+		{[]string{"train", "--resume", dir}, exitUsage, dir + " is a run of driftless compare: go on with driftless compare --resume " + dir},
 		{[]string{"train", "--resume", filepath.Join(dir, "none")}, exitUsage, "cannot open run directory"},
 		{[]string{"train", "--resume", empty}, exitFailed, filepath.Join(empty, "config.yaml")},
 		{[]string{"train", "--checkpoint-every", "-1"}, exitUsage, "--checkpoint-every -1 is outside"},
@@ -171,9 +171,31 @@ func TestResumeUsage(t *testing.T) {
 		}
 	}
 	before := read(t, dir, "metrics.jsonl")
+	want(t, call(t, "compare", "--resume", dir, "--data-dir", dataDirOfTests, "--live=300.1.1.1:5"), exitUsage)
+	if read(t, dir, "metrics.jsonl") != before {
+		t.Error("a call that cannot work changes the run")
+	}
 	got := call(t, "compare", "--resume", dir, "--data-dir", dataDirOfTests)
 	want(t, got, exitDone)
 	if !strings.Contains(got.err, "has come to its end") || read(t, dir, "metrics.jsonl") != before {
 		t.Errorf("of a run that is complete it says %q", got.err)
+	}
+
+	config := read(t, dir, "config.yaml")
+	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(strings.Replace(config, "steps: 20", "steps: 40", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got = call(t, "compare", "--resume", dir, "--data-dir", dataDirOfTests)
+	want(t, got, exitFailed)
+	if m := got.message(t); !strings.Contains(m, `("steps: 20", now "steps: 40")`) {
+		t.Errorf("of a run whose configuration was changed it says %q", m)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "checkpoints")); err != nil {
+		t.Fatal(err)
+	}
+	got = call(t, "compare", "--resume", dir, "--data-dir", dataDirOfTests)
+	want(t, got, exitUsage)
+	if m := got.message(t); !strings.Contains(m, dir+" has no checkpoints") || read(t, dir, "metrics.jsonl") != before {
+		t.Errorf("of a run without checkpoints it says %q", m)
 	}
 }

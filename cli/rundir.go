@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"driftless/benchmarks"
+	"driftless/internal/atomicfile"
 	"driftless/internal/report"
 
 	"github.com/schollz/progressbar/v3"
@@ -17,10 +18,10 @@ import (
 
 // prepare does what comes before a training: it resolves the flags, opens the device, loads
 // the data, compiles, and makes the run directory, which is called name unless --out says
-// otherwise; with --resume it is the run's. Compiling comes before the directory since it finds settings that do not go
-// together. With --live the run's page is served from here on.
+// otherwise; with --resume it is the run's. Compiling comes before the directory since it finds
+// settings that do not go together. With --live the run's page is served from here on.
 func (s *settings) prepare(ctx context.Context, t *terminal, command string, name func() string) (*benchmarks.Experiment, *report.Dir, error) {
-	dir, err := s.resumed()
+	dir, err := s.resumed(command)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -55,7 +56,12 @@ func (s *settings) prepare(ctx context.Context, t *terminal, command string, nam
 	if err == nil {
 		s.cast, err = newBroadcast(s.live, &e.Run, t)
 	}
-	if err == nil && dir == nil {
+	switch {
+	case err != nil:
+	case dir != nil:
+		atomicfile.Sweep(dir.Path(), 0)
+		err = dir.WriteMetrics(e.Run.Points) // without those that come again
+	default:
 		if dir, err = runDir(s.out, name(), e.Run.Config); err == nil {
 			err = e.Keep(filepath.Join(dir.Path(), benchmarks.CheckpointFolder))
 		}
@@ -96,7 +102,7 @@ type recorder struct {
 	live   *broadcast  // nil where it is not served
 
 	began    int // steps that were done before, in a run that is resumed
-	recorded int // seeds that run.json says have diverged; -1 before it is there
+	recorded int // seeds that run.json says have diverged or were stopped; -1 before it is there
 	at       map[string]int
 	state    map[string]string // loss and accuracy
 }
@@ -106,6 +112,11 @@ func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, run *report.
 	for _, p := range run.Points {
 		if p.Step > r.at[p.Arm] {
 			r.at[p.Arm] = p.Step
+		}
+	}
+	for _, a := range run.Arms {
+		if r.at[a.Name] > 0 && ended(run, a.Name) {
+			r.at[a.Name] = run.Steps
 		}
 	}
 	r.began = r.done()
@@ -120,7 +131,7 @@ func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, run *report.
 
 // observer returns the callbacks for the experiment.
 func (r *recorder) observer() benchmarks.Observer {
-	return benchmarks.Observer{Timed: r.timed, Step: r.step, Evaluated: r.evaluated, Rush: r.t.rush}
+	return benchmarks.Observer{Timed: r.timed, Step: r.step, Evaluated: r.evaluated, Unkept: r.unkept, Rush: r.t.rush}
 }
 
 func (r *recorder) timed(arm string, sec float64) {
@@ -128,6 +139,8 @@ func (r *recorder) timed(arm string, sec float64) {
 		r.line("%-18s %.2f ms a step, alone", arm, 1000*sec)
 	}
 }
+
+func (r *recorder) unkept(arm string, err error) { r.line("%s: %v; the training goes on", arm, err) }
 
 // step moves the bar.
 func (r *recorder) step(arm string, step int) {
@@ -182,7 +195,7 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 	}
 	r.state[arm] = fmt.Sprintf("loss %#.4g  acc %.3f", loss, acc)
 	r.step(arm, step)
-	if stoppedAll(run, arm) && step < run.Steps {
+	if step < run.Steps && ended(run, arm) {
 		defer r.line("%s: stopped early, all seeds", arm)
 		r.at[arm] = run.Steps // for the time that is left
 	}
@@ -192,11 +205,11 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 	}
 }
 
-// keep adds to the run's files. It writes the record only if a seed has diverged since.
+// keep adds to the run's files. It writes the record only if a seed has ended since.
 func (r *recorder) keep(run *report.Run, fresh []report.Point) error {
 	n := 0
 	for _, a := range run.Arms {
-		for _, at := range a.DivergedAt {
+		for _, at := range slices.Concat(a.DivergedAt, a.StoppedAt) {
 			if at != nil {
 				n++
 			}
@@ -224,14 +237,15 @@ func lastDivergence(run *report.Run, arm string) int {
 	return last
 }
 
-// stoppedAll reports whether early stopping has ended all of an arm's seeds.
-func stoppedAll(run *report.Run, arm string) bool {
-	for _, a := range run.Arms {
-		if a.Name == arm {
-			return a.StoppedAt != nil && !slices.Contains(a.StoppedAt, nil)
+// ended reports whether each of an arm's seeds has diverged or was stopped early.
+func ended(run *report.Run, arm string) bool {
+	i := slices.IndexFunc(run.Arms, func(a report.Arm) bool { return a.Name == arm })
+	for r, at := range run.Arms[i].DivergedAt {
+		if stops := run.Arms[i].StoppedAt; at == nil && (stops == nil || stops[r] == nil) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // progressLine returns a line of at most 80 columns: it leaves out parts at the end that do not

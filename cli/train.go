@@ -64,7 +64,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	if s.json {
 		err = printJSON(t.out, out)
 	} else {
-		err = summarize(t.out, e.Run, made(dir, page, out)+events+resumeLine(cmd.Name(), &e.Run, dir))
+		err = summarize(t.out, e.Run, made(dir, page, out)+events+s.resumeLine(cmd.Name(), e, dir))
 	}
 	return cmp.Or(writeErr, err, runErr)
 }

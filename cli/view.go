@@ -38,6 +38,10 @@ func view(ctx context.Context, t *terminal, addr string, paths []string) error {
 	var runs []string // without experiments of several parts
 	for i, path := range paths {
 		page, about, isRun, err := pageOf(path)
+		if err != nil && len(paths) > 1 {
+			fmt.Fprintf(t.err, "left out: %v\n", err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -51,6 +55,9 @@ func view(ctx context.Context, t *terminal, addr string, paths []string) error {
 		links = append(links, report.Link{Href: href, Title: path, About: about})
 		mux.Handle(exactly(href), live.Page(page))
 	}
+	if len(links) == 0 {
+		return fmt.Errorf("none of the %d directories has a page", len(paths))
+	}
 	if len(runs) > 1 {
 		links = append([]report.Link{{Href: "/all", Title: "all runs on one page"}}, links...)
 		mux.Handle("/all", live.Page(func() ([]byte, string, error) {
@@ -61,8 +68,9 @@ func view(ctx context.Context, t *terminal, addr string, paths []string) error {
 			return drawn(run.Page(false))
 		}))
 	}
+	title := plural(len(links), "run")
 	if len(paths) > 1 {
-		mux.Handle("/{$}", live.Page(func() ([]byte, string, error) { return drawn(report.List(plural(len(paths), "run"), links)) }))
+		mux.Handle("/{$}", live.Page(func() ([]byte, string, error) { return drawn(report.List(title, links)) }))
 	}
 	server, err := live.Serve(addr, mux)
 	if err != nil {

@@ -91,6 +91,9 @@ const interval = 100 * time.Millisecond
 // with a *Diverged when every replica has met a non-finite loss; NonFinite tells which
 // replicas have. Hooks that are due at the last step done still run.
 func (t *Trainer) Run(ctx context.Context, n int) error {
+	if err := t.diverged(); err != nil {
+		return err
+	}
 	end := t.step + n
 	for chunk := 1; t.step < end; {
 		if err := ctx.Err(); err != nil {

@@ -24,7 +24,7 @@ import (
 // The error is one sentence that names path, never the temporary file, and wraps the
 // cause. Only one that is ErrNotSynced means that the file is new.
 func Write(path string, content func(w io.Writer) error) error {
-	return write(files, path, content)
+	return write(*files.Load(), path, content)
 }
 
 // ErrNotSynced is what Write returns, wrapped, where the file is new and complete but the

@@ -1,30 +1,39 @@
 package atomicfile
 
+import "sync/atomic"
+
 // files is where Write writes.
-var files filesystem = osFiles{}
+var files = func() *atomic.Pointer[filesystem] {
+	var f filesystem = osFiles{}
+	p := new(atomic.Pointer[filesystem])
+	p.Store(&f)
+	return p
+}()
 
 // FailAt has the n-th call of the file system that Write makes from now on, counted from 0, fail
 // with err, for tests of what a caller then has. restore ends that and returns the number of
 // calls that came.
 func FailAt(n int, err error) (restore func() (calls int)) {
-	f := &faulty{filesystem: files, at: n, err: err}
-	files = f
+	before := files.Load()
+	f := &faulty{filesystem: *before, at: int64(n), err: err}
+	var now filesystem = f
+	files.Store(&now)
 	return func() int {
-		files = f.filesystem
-		return f.calls
+		files.Store(before)
+		return int(f.calls.Load())
 	}
 }
 
 // faulty is a file system whose call number at fails.
 type faulty struct {
 	filesystem
-	at, calls int
-	err       error
+	at    int64
+	calls atomic.Int64
+	err   error
 }
 
 func (f *faulty) fails() bool {
-	f.calls++
-	return f.calls-1 == f.at
+	return f.calls.Add(1)-1 == f.at
 }
 
 func (f *faulty) create(path string) (file, error) {

@@ -115,3 +115,12 @@ func Lock(path string) (unlock func(), err error) {
 		f.Close() // its holder let go of it and removed it
 	}
 }
+
+// StaleLock says, after a text that a file is locked, what to do where the lock may outlive its
+// process, "" where it cannot.
+func StaleLock(path string) string {
+	if locksEnd {
+		return ""
+	}
+	return fmt.Sprintf("; if none does, remove %s", path)
+}

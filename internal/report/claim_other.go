@@ -8,6 +8,9 @@ import (
 	"os"
 )
 
+// locksEnd says that a lock ends with its process.
+const locksEnd = false
+
 // openClaim makes the claim file. The error is errHeld where one is there.
 func openClaim(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)

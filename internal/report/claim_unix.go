@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// locksEnd says that a lock ends with its process.
+const locksEnd = true
+
 // openClaim makes the claim file or opens the one that is there, and locks it. The
 // error is errHeld where another run has the lock.
 func openClaim(path string) (*os.File, error) {

@@ -71,7 +71,7 @@ func (f *Follower) News(run Run) ([]News, error) {
 		}
 		out = append(out, News{fmt.Sprint(newsArm, i), newsArm, data})
 		var row []cellNews
-		for _, text := range a.cells(d.Reestimate) {
+		for _, text := range a.cells(&d) {
 			row = append(row, cellNews{text, false})
 		}
 		rows = append(rows, append(row, cellNews{a.Status, a.Alarm}))
@@ -87,17 +87,21 @@ func (f *Follower) End(page Page) (News, error) {
 }
 
 // cells are what an arm's row of the table has before its status.
-func (a *armData) cells(again bool) []string {
+func (a *armData) cells(d *pageData) []string {
 	out := []string{a.Seeds, a.Loss, a.Accuracy}
-	if again {
+	if d.Chosen {
+		out = append(out, a.Chosen)
+	}
+	if d.Reestimate {
 		out = append(out, a.Again)
 	}
 	return append(out, a.Bias, a.Speed)
 }
 
-// shape is the same for pages with the same charts.
-func (s *series) shape() string {
+// shape is the same for pages with the same charts and columns.
+func (s *series) shape(d *pageData) string {
 	h := fnv.New64a()
+	fmt.Fprintln(h, d.Chosen, d.Reestimate)
 	for _, p := range s.Panels {
 		fmt.Fprintf(h, "%q %s %s %d\n", p.Title, p.X, p.Joint, p.Lines)
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -56,17 +57,38 @@ func TestFollower(t *testing.T) {
 	if err := json.Unmarshal(second[newsRows].Data, &rows); err != nil || len(rows) != 5 || rows[0][len(rows[0])-1] != (cellNews{Text: "2,950 of 5,000 steps"}) {
 		t.Errorf("the rows are %v, %v", rows, err)
 	}
-	// A page that is asked for now has the numbers that are news, and so many cells.
-	run.Interrupted = true
-	run.Summarize()
-	page, err := run.Page(true)
-	if err != nil {
-		t.Fatal(err)
+	// A page that is asked for now has the numbers that are news, and so many cells; so it has
+	// where a column is added.
+	sameCells := func(rows [][]cellNews) Page {
+		t.Helper()
+		now := run
+		now.Interrupted = true
+		now.Summarize()
+		page, err := now.Page(true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, summary, _ := strings.Cut(string(page.HTML), "<tbody>")
+		summary, _, _ = strings.Cut(summary, "</tbody>")
+		if n := strings.Count(summary, "<td"); n != 5*len(rows[0]) {
+			t.Errorf("the page has %d cells, of which %d are news", n, 5*len(rows[0]))
+		}
+		return page
 	}
+	page := sameCells(rows)
 	if _, rest, _ := strings.Cut(string(second[newsArm+"0"].Data), `"arm":`); !strings.Contains(string(page.HTML), strings.TrimSuffix(rest, "}")) {
 		t.Error("the page has not the arm's numbers")
 	}
-	if n := strings.Count(string(page.HTML), "<td>") + strings.Count(string(page.HTML), `<td class="status`); n < 5*len(rows[0]) {
-		t.Errorf("the page has %d cells, of which %d are news", n, 5*len(rows[0]))
+	run.Points = slices.Clone(run.Points)
+	for i := range run.Points {
+		run.Points[i].Validation = &Validation{1, 0.5}
 	}
+	third := newsOf(t, &f, run)
+	if string(third[newsPage].Data) == string(second[newsPage].Data) {
+		t.Error("a column more is no news")
+	}
+	if err := json.Unmarshal(third[newsRows].Data, &rows); err != nil {
+		t.Fatal(err)
+	}
+	sameCells(rows)
 }

@@ -25,6 +25,7 @@ var page = template.Must(template.New("report").Parse(pageText))
 
 // pageData is what the template shows; everything in it is ready to print.
 type pageData struct {
+	Beside          bool // the run's files lie beside the page
 	Title, Subtitle string
 	Policy          string
 	Style, Script   template.HTML // whole elements
@@ -102,6 +103,7 @@ func (r Run) Page(live bool) (Page, error) {
 		Conditions:  r.conditions(),
 		Command:     r.Command,
 		Toggles:     len(r.Arms) > 1,
+		Beside:      !live && !slices.ContainsFunc(r.Arms, func(a Arm) bool { return a.of != nil }),
 
 		PercentileUnit: r.PercentileUnit,
 		PercentileRows: formatInt(r.PercentileRows),
@@ -215,7 +217,7 @@ func (d *pageData) drawCharts(run *Run, points [][]Point) series {
 		d.PercentilesShared = shared
 		add(&d.Percentiles, panels)
 	}
-	s.Shape = s.shape()
+	s.Shape = s.shape(d)
 	return s
 }
 

@@ -31,6 +31,7 @@ func Overlay(dirs []string, runs []Run) (Run, error) {
 		Classes: common(runs, func(r *Run) int { return r.Classes }), Batch: common(runs, func(r *Run) int { return r.Batch }),
 		Steps: common(runs, func(r *Run) int { return r.Steps }), EvalEvery: common(runs, func(r *Run) int { return r.EvalEvery }),
 		LR: common(runs, func(r *Run) float64 { return r.LR }), Optimizer: common(runs, func(r *Run) string { return r.Optimizer }),
+		Schedule:       common(runs, func(r *Run) string { return r.Schedule }),
 		PercentileUnit: first.PercentileUnit, PercentileRows: first.PercentileRows}
 	config := &yaml.Node{Kind: yaml.MappingNode}
 	for i := range runs {
