@@ -8,7 +8,7 @@ BUNDLE_FLAGS ?= -trimpath
 CUDA_ENV  = eval "$$($(GO) run ./internal/cuda/gen -out build/cuda)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo results test bench peers bench-peers build env check fuzz race test-gpu gpu-check gpu-bundle ptx ptx-check sass
+.PHONY: help demo results test gorgonia-suite bench peers bench-peers build env check fuzz race test-gpu gpu-check gpu-bundle ptx ptx-check sass
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/[$$][$$]/$$/g' | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -25,6 +25,9 @@ results: needs-go ## make RESULTS.md and the README's tables anew
 
 test: needs-go ## all tests that need only Go
 	$(GO) test ./...
+
+gorgonia-suite: needs-go ## Gorgonia's own tests, with our machine in its place
+	.ci/gorgonia-suite
 
 bench: needs-go ## all benchmarks, beside stock Gorgonia's
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 3h ./...

@@ -345,7 +345,7 @@ func (r *rewriting) run(outputs []program.Output) ([][]float64, error) {
 	if err := r.early(); err != nil {
 		return nil, err
 	}
-	for n, classes := range program.Labels(r.graph) {
+	for n, classes := range program.Labels(r.graph.AllNodes()) {
 		data, err := program.ValueData(n.Value())
 		if err == nil {
 			err = program.CheckLabels(data, classes)

@@ -57,7 +57,7 @@ func (t *Trainer) predict(dev device.Device, out *G.Node, data []Data) (*tensor.
 	if err := t.give(out.Graph(), fed); err != nil {
 		return nil, err
 	}
-	vm := NewVM(out.Graph(), dev, G.EvalMode())
+	vm := NewVM(out.Graph(), dev, G.EvalMode(), resultsOnly)
 	defer vm.Close()
 	shape := out.Shape().Clone()
 	shape[0] = rows

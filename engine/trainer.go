@@ -43,7 +43,7 @@ func Train(t Training, dev device.Device) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := setTraining(t.Loss.Graph(), true); err != nil {
+	if err := setTraining(t.Loss.Graph().AllNodes(), true); err != nil {
 		return nil, err
 	}
 	s, err := dev.Open(l, max(1, t.Replicas))

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"slices"
 
 	"driftless/engine/device"
@@ -17,53 +16,86 @@ import (
 // VM runs a graph on a device behind Gorgonia's machine interface.
 type VM struct {
 	graph   *G.ExprGraph
+	nodes   []*G.Node // of the graph when the machine was made: what comes later is not its own
 	dev     device.Device
 	options vmOptions
 	err     error // of the options
 	session device.Session
 	program *program.Program
-	inputs  []*G.Node
-	labels  map[*G.Node]int // inputs → number of classes
-	outputs []program.Output
+	dtype   program.DType
+	inputs  []input
+	outputs []output
+	spares  []output // nodes that nobody asked for, whose values are there all the same
 	grads   []gradient
-	states  []*G.Node // inputs that Assign nodes write
+	states  []output // inputs that Assign nodes write
+	sets    []*G.Node
+	seen    []*G.Node // inputs and constants that Read statements ask for
 	reads   map[*G.Node][]*G.Node
+	kept    kept
+	ran     bool // the last RunAll succeeded
+	idle    bool // RunAll waits for Reset
+}
+
+// input is an input node that the Program reads.
+type input struct {
+	*G.Node
+	state   string
+	classes int // of labels; 0: it holds none
+}
+
+// output is a node whose value is read after a run.
+type output struct {
+	program.Output
+	traced bool // its Value stays the same object
 }
 
 // gradient is a node with a derivative that is read after a run.
 type gradient struct {
-	of   *G.Node
-	name string // of the output
-	own  bool   // the node gets a Value of its own: others have the same derivative
-	add  bool   // to what it holds
+	output         // the derivative
+	of     *G.Node // whose gradient it is
+	own    bool    // the node gets a Value of its own: the derivative is other nodes' as well, or nobody's to change
+	add    bool    // to what it holds
 }
 
 var _ G.VM = (*VM)(nil)
 
-// NewVM returns a machine for the graph. After RunAll the roots, the gradients
-// of nodes that gorgonia.Grad differentiated by, and what gorgonia.Read asks for
-// hold values. Inputs must have values of the graph's one float type, or of an
-// integer type where an operation takes such. Where Gorgonia's derivatives are wrong
-// (see the package's documentation) the values are right.
+// NewVM returns a machine for the graph as it stands, on a device (nil: the CPU): what is added to the graph
+// later, another machine runs. After RunAll every node has a value, as after a run of Gorgonia's
+// TapeMachine; package engine says where the two differ. Inputs must have values of a
+// float type, or of an integer type where an operation takes such. Where Gorgonia's derivatives
+// are wrong (see the package's documentation) the values are right.
 //
-// It is a TapeMachine in what it takes: EvalMode, BindDualValues, TraceExec (of all
-// nodes or those of WithWatchlist), WithNaNWatch and WithInfWatch do what they do there.
-// WithLogger, WithPrecompiled, WithEngine and the options of a LispMachine are refused
-// by RunAll. As Gorgonia's machines do, NewVM puts BatchNorm and Dropout into training
+// The options are Gorgonia's, or On and UntilReset. What cannot be done, RunAll says in an error.
+// As Gorgonia's machines do, NewVM puts BatchNorm and Dropout into training
 // or evaluation mode, which in training clears the running statistics of the former.
 func NewVM(g *G.ExprGraph, dev device.Device, opts ...G.VMOpt) *VM {
 	m := &VM{graph: g, dev: dev}
-	if m.options, m.err = readOptions(opts); m.err == nil {
-		m.err = setTraining(g, !m.options.eval)
+	if m.err = m.configure(opts); m.err != nil {
+		return m
 	}
+	if m.graph == nil || len(m.graph.AllNodes()) == 0 {
+		m.err = fmt.Errorf("the graph is empty: make the machine when it is built")
+		return m
+	}
+	m.nodes = slices.Clone(m.graph.AllNodes())
+	m.err = setTraining(m.nodes, !m.options.eval)
+	m.shareEngine()
 	return m
 }
 
 // RunAll runs the graph once with the values that its inputs have now.
 func (m *VM) RunAll() error {
+	if m.idle {
+		return nil
+	}
+	if err := m.settle(); err != nil {
+		return fmt.Errorf("driftless vm: %w", err)
+	}
+	m.ran = false
 	if err := m.run(); err != nil {
 		return fmt.Errorf("driftless vm: %w", err)
 	}
+	m.ran, m.idle = true, m.options.untilReset
 	return nil
 }
 
@@ -71,239 +103,228 @@ func (m *VM) run() error {
 	if m.err != nil {
 		return m.err
 	}
+	if m.program != nil && m.kept.wanted {
+		if err := m.close(); err != nil {
+			return err
+		}
+	}
 	if m.program == nil {
 		if err := m.compile(); err != nil {
 			return err
 		}
 	}
-	for _, n := range m.inputs {
-		data, err := program.ValueData(n.Value())
+	m.kept.clear()
+	for _, in := range m.inputs {
+		data, err := m.elements(in)
 		if err != nil {
-			return fmt.Errorf("input %q: %w", n.Name(), err)
+			return fmt.Errorf("input %q: %w", program.Label(in.Node), err)
 		}
-		if classes := m.labels[n]; classes > 0 {
-			if err := program.CheckLabels(data, classes); err != nil {
-				return fmt.Errorf("input %q: %w", n.Name(), err)
-			}
-		}
-		if err := m.session.Write(n.Name(), 0, data); err != nil {
+		if err := m.session.Write(in.state, 0, data); err != nil {
 			return err
 		}
 	}
-	if err := m.session.Run(context.Background(), m.program, 1); err != nil {
+	if err := runOnce(m.session, m.program); err != nil {
 		return err
-	}
-	var diverged [1]int64
-	if err := m.session.Read(program.StateNonFinite, 0, diverged[:]); err != nil {
-		return err
-	}
-	if diverged[0] >= 0 { // the session would run nothing from here on, but each RunAll starts afresh
-		if err := m.session.Write(program.StateNonFinite, 0, []int64{-1}); err != nil {
-			return err
-		}
-		return fmt.Errorf("an operation failed on numbers that are not finite")
 	}
 	return m.hand()
 }
 
-// hand gives the nodes their values after a run.
-func (m *VM) hand() error {
-	for _, o := range m.outputs {
-		v, err := m.value(o.Node, o.Name, o.Node.Shape())
-		if err != nil {
-			return err
-		}
-		if err := m.let(o.Node, v); err != nil {
-			return err
-		}
+// elements returns the values that an input has now.
+func (m *VM) elements(in input) (any, error) {
+	v := in.Value()
+	if v == nil {
+		return nil, fmt.Errorf("it has no value any more: set it with Let")
 	}
-	for _, n := range m.states {
-		v, err := m.value(n, n.Name(), n.Shape())
-		if err != nil {
-			return err
-		}
-		if err := m.let(n, v); err != nil {
-			return err
-		}
+	if v.Dtype() != in.Dtype() || v.Shape().TotalSize() != in.Shape().TotalSize() {
+		return nil, fmt.Errorf("its value is %v of shape %v, and the node is %v of shape %v: give it one like that", v.Dtype(), v.Shape(), in.Dtype(), in.Shape())
 	}
-	for _, g := range m.grads {
-		if err := m.handGradient(g); err != nil {
-			return err
-		}
+	data, err := program.Elements(v)
+	if err == nil && in.classes > 0 {
+		err = program.CheckLabels(data, in.classes)
 	}
-	return nil
+	return data, err
 }
 
-// value returns the content of the state tensor in which a node's value is kept.
-func (m *VM) value(n *G.Node, name string, shape tensor.Shape) (G.Value, error) {
-	size := shape.TotalSize()
-	buf := reflect.MakeSlice(reflect.SliceOf(n.Dtype().Type), size, size).Interface()
-	if err := m.session.Read(name, 0, buf); err != nil {
-		return nil, err
-	}
-	if what := m.options.notFinite(buf); what != "" {
-		return nil, fmt.Errorf("%s found in the value of node %q", what, program.Label(n))
-	}
-	return program.NewValue(shape, buf), nil
-}
-
-// let gives a node its value, and the Read nodes that read it.
-func (m *VM) let(n *G.Node, v G.Value) error {
-	if n.Shape().Eq(v.Shape()) { // else a derivative that Gorgonia gives a wrong shape
-		if err := G.UnsafeLet(n, v); err != nil {
-			return fmt.Errorf("result %q: %w", program.Label(n), err)
-		}
-	}
-	for _, r := range m.reads[n] {
-		program.SetRead(r, v)
-	}
-	return nil
-}
-
-// handGradient gives a node its gradient: in the node of its derivative, and where it
-// needs a Value of its own in its dual value.
-func (m *VM) handGradient(g gradient) error {
-	d := g.of.Deriv()
-	v, err := m.value(d, g.name, g.of.Shape())
-	if err != nil {
+// runOnce runs a Program once, and reports an operation that failed on what is not finite.
+func runOnce(s device.Session, p *program.Program) error {
+	if err := s.Run(context.Background(), p, 1); err != nil {
 		return err
 	}
-	if err := m.let(d, v); err != nil || !g.own && !dual(g.of) {
+	var diverged [1]int64
+	if err := s.Read(program.StateNonFinite, 0, diverged[:]); err != nil || diverged[0] < 0 {
 		return err
 	}
-	var before G.Value
-	if g.add && dual(g.of) {
-		before, _ = g.of.Grad()
+	// The session would run nothing from here on, but each RunAll starts afresh.
+	if err := s.Write(program.StateNonFinite, 0, []int64{-1}); err != nil {
+		return err
 	}
-	if v, err = sum(v, before); err != nil {
-		return fmt.Errorf("gradient of %q: %w", program.Label(g.of), err)
-	}
-	G.WithGrad(v)(g.of)
-	return nil
+	return fmt.Errorf("an operation failed on numbers that are not finite")
 }
 
-// dual reports whether a node holds its gradient beside its value.
-func dual(n *G.Node) bool {
-	b := reflect.ValueOf(n).Elem().FieldByName("boundTo")
-	return b.IsValid() && !b.IsNil() && b.Elem().Type().String() == "*gorgonia.dualValue"
-}
+// stateName is what the state of an input node is called. A node's name may be missing, another
+// node's, or the engine's.
+func stateName(n *G.Node) string { return fmt.Sprintf("%s (%d)", n.Name(), n.ID()) }
 
-// sum returns a new value, the sum of two of one shape and float type, of which the
-// second may be nil.
-func sum(a, b G.Value) (G.Value, error) {
-	x, err := program.ValueData(a)
-	if err != nil || b == nil {
-		return program.NewValue(a.Shape(), x), err
-	}
-	y, err := program.ValueData(b)
-	if err != nil {
-		return nil, err
-	}
-	ok := false
-	switch x := x.(type) {
-	case []float32:
-		ok = add(x, y)
-	case []float64:
-		ok = add(x, y)
-	}
-	if !ok {
-		return nil, fmt.Errorf("a %T of shape %v cannot be added to a %T of shape %v", b, b.Shape(), a, a.Shape())
-	}
-	return program.NewValue(a.Shape(), x), nil
-}
-
-func add[T float32 | float64](x []T, other any) bool {
-	y, ok := other.([]T)
-	if !ok || len(x) != len(y) {
-		return false
-	}
-	for i := range x {
-		x[i] += y[i]
-	}
-	return true
-}
-
+// compile compiles the graph, and finds out what to hand over after a run.
 func (m *VM) compile() error {
-	m.inputs, m.outputs, m.states, m.grads = nil, nil, nil, nil
-	m.reads, m.labels = program.Reads(m.graph), program.Labels(m.graph)
+	m.inputs, m.outputs, m.states, m.grads, m.sets, m.seen = nil, nil, nil, nil, nil, nil
+	m.reads = program.Reads(m.nodes)
+	mine := make(map[*G.Node]bool, len(m.nodes))
 	read := map[*G.Node]bool{} // nodes that an operation reads
 	derivatives := map[*G.Node]int{}
-	for _, n := range m.graph.AllNodes() {
+	for _, n := range m.nodes {
+		mine[n] = true
 		for _, c := range program.Children(n) {
 			read[c] = read[c] || !program.IsStatement(n)
 		}
+	}
+	m.sets = assignments(m.nodes)
+	again := m.repeatable()
+	set := map[*G.Node]bool{}
+	for _, s := range m.sets {
+		set[program.Children(s)[1]] = true
+	}
+	for _, n := range m.nodes {
 		if n.IsVar() && n.Deriv() != nil {
 			derivatives[n.Deriv()]++
 		}
 	}
-	var extra []program.Output // gradients, which are not handed over as nodes
-	dt, found := program.Float32, false
-	for _, n := range m.graph.AllNodes() {
-		switch {
-		case program.IsStatement(n):
+	labels := program.Labels(m.nodes)
+	last := lastDifferentiated(m.nodes)
+	var spares []program.Output
+	var rest []*G.Node
+	for _, n := range m.nodes {
+		if program.IsStatement(n) {
 			continue
-		case n.IsVar():
+		}
+		if n.IsVar() {
 			if n.Value() == nil {
-				return fmt.Errorf("input %q has no value: set it with Let", n.Name())
+				return fmt.Errorf("input %q has no value: set it with Let", program.Label(n))
 			}
-			m.inputs = append(m.inputs, n)
-			is64 := n.Dtype() == tensor.Float64
-			if is64 || n.Dtype() == tensor.Float32 {
-				if found && is64 != (dt == program.Float64) {
-					return fmt.Errorf("inputs of float32 and of float64 in one graph are not supported: %q differs", n.Name())
-				}
-				found = true
-				if is64 {
-					dt = program.Float64
-				}
-			}
-		case program.Bound(n) != nil:
-			if _, ok := n.Op().(ops.AssignOp); ok {
-				m.states = append(m.states, program.Bound(n))
-				continue
-			}
+			m.inputs = append(m.inputs, input{n, stateName(n), labels[n]})
 		}
-		if d := n.Deriv(); d != nil && (n.IsVar() || m.options.bind && m.binds(n)) {
-			g := gradient{of: n, name: fmt.Sprintf("vm.grad.%d", n.ID()), add: m.options.bind && m.binds(n)}
-			g.own = g.add || derivatives[d] > 1 || !d.Shape().Eq(n.Shape())
-			m.grads = append(m.grads, g)
-			extra = append(extra, program.Output{Node: d, Name: g.name})
+		own := n.IsVar() || program.IsConstant(n) // has its value from elsewhere
+		if own && m.reads[n] != nil {
+			m.seen = append(m.seen, n)
 		}
-		if n.IsVar() || derivatives[n] > 0 {
+		if _, ok := n.Op().(ops.AssignOp); ok {
+			state := program.Bound(n)
+			m.states = append(m.states, output{Output: program.Output{Node: state, Name: stateName(state)}})
 			continue
 		}
-		trace := m.options.trace && (len(m.options.watch) == 0 || slices.Contains(m.options.watch, n))
-		if !read[n] || m.reads[n] != nil || trace || m.options.nan || m.options.inf || n.Deriv() != nil && m.options.bind && m.binds(n) {
-			m.outputs = append(m.outputs, program.Output{Node: n, Name: fmt.Sprintf("vm.out.%d", n.ID())})
+		binds := m.options.bind && (len(m.options.bindTo) == 0 || slices.Contains(m.options.bindTo, n))
+		if d := n.Deriv(); d != nil && mine[d] && (n.IsVar() || binds) {
+			g := gradient{of: n, output: output{program.Output{Node: d, Name: fmt.Sprintf("gradient.%d", n.ID())}, m.options.traces(d)}}
+			g.add = binds && d.Op() != (G.Iop{})
+			g.own = g.add || derivatives[d] > 1 || d.IsVar() || program.IsConstant(d) || !d.Shape().Eq(n.Shape())
+			m.grads = append(m.grads, g)
+		} else {
+			binds = false
+		}
+		switch o := m.options; {
+		case own || derivatives[n] > 0:
+		case n.Deriv() != nil && n.Shape().IsScalar() || !read[n] || m.reads[n] != nil || o.nan || o.inf || binds || set[n] || o.traces(n) || o.watches(n) || m.kept.asked[n] || !again[n] && n.ID() <= last:
+			m.outputs = append(m.outputs, output{program.Output{Node: n, Name: fmt.Sprintf("value.%d", n.ID())}, o.traces(n)})
+		case m.options.resultsOnly:
+		case n.ID() <= last:
+			spares = append(spares, program.Output{Node: n, Name: fmt.Sprintf("value.%d", n.ID())})
+		default:
+			rest = append(rest, n)
 		}
 	}
-	l := program.NewLayout(dt)
-	p, err := program.Compile(l, program.Spec{Name: "graph", Graph: m.graph, Outputs: append(slices.Clone(m.outputs), extra...)})
+	var wanted []program.Output
+	for _, o := range m.outputs {
+		wanted = append(wanted, o.Output)
+	}
+	for _, g := range m.grads {
+		wanted = append(wanted, g.Output)
+	}
+	m.dtype = floatType(m.nodes)
+	l := program.NewLayout(m.dtype)
+	spec := m.spec(wanted)
+	spec.Spares = spares
+	p, err := program.Compile(l, spec)
 	if err != nil {
 		return err
 	}
+	m.spares = nil
+	for _, o := range spares {
+		if l.Lookup(o.Name) == nil { // fused away
+			rest = append(rest, o.Node)
+		} else {
+			m.spares = append(m.spares, output{Output: o})
+		}
+	}
 	// Dead inputs have no state.
-	m.inputs = slices.DeleteFunc(m.inputs, func(n *G.Node) bool { return l.Lookup(n.Name()) == nil })
+	m.inputs = slices.DeleteFunc(m.inputs, func(in input) bool { return l.Lookup(in.state) == nil })
 	if m.session, err = m.dev.Open(l, 1); err != nil {
 		return err
 	}
 	m.program = p
+	m.keep(rest, again)
 	return nil
 }
 
-// binds reports whether BindDualValues asks for a node's gradient.
-func (m *VM) binds(n *G.Node) bool {
-	return len(m.options.bindTo) == 0 || slices.Contains(m.options.bindTo, n)
+// lastDifferentiated is the number of the last node that somebody has differentiated: what is younger
+// computes derivatives. Where there is none it is that of the youngest node.
+func lastDifferentiated(nodes []*G.Node) int64 {
+	last, youngest := int64(-1), int64(-1)
+	for _, n := range nodes {
+		if youngest = max(youngest, n.ID()); n.Deriv() != nil {
+			last = max(last, n.ID())
+		}
+	}
+	if last < 0 {
+		return youngest
+	}
+	return last
 }
 
-// Reset does nothing: every RunAll starts afresh.
-func (m *VM) Reset() {}
+// spec asks for values of the graph.
+func (m *VM) spec(outputs []program.Output) program.Spec {
+	return program.Spec{Name: "graph", Graph: m.graph, Nodes: m.nodes, StateName: stateName, Blank: true, Outputs: outputs}
+}
 
-// Close frees the device's memory.
+// floatType is the float type that most operations have, in which the Program computes; what has
+// another type runs by the operations' own Do.
+func floatType(nodes []*G.Node) program.DType {
+	var votes [2]int
+	for _, n := range nodes {
+		weight := 1
+		if n.Op() != nil {
+			weight = len(nodes) + 1
+		}
+		if program.IsStatement(n) {
+			continue
+		}
+		switch n.Dtype() {
+		case tensor.Float32:
+			votes[0] += weight
+		case tensor.Float64:
+			votes[1] += weight
+		}
+	}
+	if votes[1] > votes[0] {
+		return program.Float64
+	}
+	return program.Float32
+}
+
+// Reset changes nothing, since every RunAll starts afresh, unless UntilReset asks for it.
+func (m *VM) Reset() { m.idle = false }
+
+// Close frees the device's memory. What nodes hold, they keep.
 func (m *VM) Close() error {
 	if m.session == nil {
 		return nil
 	}
+	if err := m.rememberInputs(); err != nil {
+		return err
+	}
+	return m.close()
+}
+
+func (m *VM) close() error {
 	err := m.session.Close()
 	m.session, m.program = nil, nil
 	return err

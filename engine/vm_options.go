@@ -3,7 +3,9 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"log"
 	"reflect"
+	"slices"
 	"sync"
 
 	"driftless/engine/program"
@@ -16,9 +18,27 @@ import (
 // Gorgonia's own machines, so it is applied to a TapeMachine, and read off its fields.
 type vmOptions struct {
 	eval, trace, nan, inf bool
-	watch                 []*G.Node // trace these alone
-	bind                  bool      // add gradients up in dual values
-	bindTo                []*G.Node // of these alone
+	watch                 []*G.Node    // trace these alone
+	watchIDs              []int64      // and those of these numbers
+	bind                  bool         // add gradients up in dual values
+	bindTo                []*G.Node    // of these alone
+	graph                 *G.ExprGraph // that was compiled already; nil: the machine's
+	untilReset            bool
+	resultsOnly           bool
+	engine                tensor.Engine // of the Values that are handed over
+	logger                *log.Logger
+	format                string // of values in the log
+	watchAll              bool
+}
+
+// traces reports whether TraceExec asks for a node's value.
+func (o vmOptions) traces(n *G.Node) bool {
+	return o.trace && (len(o.watch) == 0 || slices.Contains(o.watch, n))
+}
+
+// watches reports whether WithWatchlist names a node.
+func (o vmOptions) watches(n *G.Node) bool {
+	return o.watchAll && o.logger != nil || slices.Contains(o.watch, n) || slices.Contains(o.watchIDs, n.ID())
 }
 
 // tape returns a TapeMachine of a graph of its own, to apply options to.
@@ -35,23 +55,29 @@ func tapeField(m G.VM, name string) reflect.Value { return reflect.ValueOf(m).El
 // tapeFlags are the bits in which a TapeMachine stores options, learned by setting them; ok is
 // false if it lacks one of the fields that we read.
 var tapeFlags = sync.OnceValue(func() (f struct {
-	trace, nan, inf, bind uint16
-	ok                    bool
+	trace, nan, inf, bind, watchAll uint16
+	ok                              bool
 }) {
 	m := tape()
 	for name, want := range map[string]reflect.Type{"evalMode": reflect.TypeFor[bool](), "runFlags": reflect.TypeFor[uint16](),
-		"watchNodes": reflect.TypeFor[G.Nodes](), "bindNodesDV": reflect.TypeFor[G.Nodes]()} {
+		"watchNodes": reflect.TypeFor[G.Nodes](), "bindNodesDV": reflect.TypeFor[G.Nodes](), "watchNodeIDs": reflect.TypeFor[[]G.NodeID](),
+		"logger": reflect.TypeFor[*log.Logger](), "valueFmt": reflect.TypeFor[string](), "logFlags": reflect.TypeFor[uint16](),
+		"Engine": reflect.TypeFor[tensor.Engine]()} {
 		if v := tapeField(m, name); !v.IsValid() || v.Type() != want {
 			return f
 		}
 	}
-	bit := func(o G.VMOpt) uint16 {
-		m := tape()
-		before := tapeField(m, "runFlags").Uint()
-		o(m)
-		return uint16(tapeField(m, "runFlags").Uint() ^ before)
+	if v := tapeField(m, "p"); !v.IsValid() || v.Kind() != reflect.Pointer {
+		return f
 	}
-	f.trace, f.nan, f.inf, f.bind = bit(G.TraceExec()), bit(G.WithNaNWatch()), bit(G.WithInfWatch()), bit(G.BindDualValues())
+	bit := func(field string, o G.VMOpt) uint16 {
+		m := tape()
+		before := tapeField(m, field).Uint()
+		o(m)
+		return uint16(tapeField(m, field).Uint() ^ before)
+	}
+	f.trace, f.nan, f.inf, f.bind = bit("runFlags", G.TraceExec()), bit("runFlags", G.WithNaNWatch()), bit("runFlags", G.WithInfWatch()), bit("runFlags", G.BindDualValues())
+	f.watchAll = bit("logFlags", G.WithWatchlist())
 	f.ok = true
 	return f
 })
@@ -60,13 +86,14 @@ var tapeFlags = sync.OnceValue(func() (f struct {
 // cannot do.
 func readOptions(opts []G.VMOpt) (o vmOptions, err error) {
 	if len(opts) == 0 {
-		return o, nil
+		return vmOptions{engine: G.StandardEngine{}}, nil
 	}
 	f := tapeFlags()
 	if !f.ok {
 		return o, fmt.Errorf("the machine options of this version of gorgonia cannot be read: leave them out")
 	}
 	m := tape()
+	before := tapeField(m, "p").Pointer()
 	for i, opt := range opts {
 		if err := tryOption(m, opt); err != nil {
 			return o, fmt.Errorf("option %d: %w", i+1, err)
@@ -74,21 +101,41 @@ func readOptions(opts []G.VMOpt) (o vmOptions, err error) {
 	}
 	flags := uint16(tapeField(m, "runFlags").Uint())
 	o = vmOptions{eval: tapeField(m, "evalMode").Bool(), trace: flags&f.trace != 0, nan: flags&f.nan != 0, inf: flags&f.inf != 0,
+		engine: tapeField(m, "Engine").Interface().(tensor.Engine), logger: (*log.Logger)(tapeField(m, "logger").UnsafePointer()),
+		format: tapeField(m, "valueFmt").String(), watchAll: uint16(tapeField(m, "logFlags").Uint())&f.watchAll != 0,
 		bind: flags&f.bind != 0, watch: nodesOf(tapeField(m, "watchNodes")), bindTo: nodesOf(tapeField(m, "bindNodesDV"))}
+	ids := tapeField(m, "watchNodeIDs")
+	for i := range ids.Len() {
+		o.watchIDs = append(o.watchIDs, ids.Index(i).Int())
+	}
+	if tapeField(m, "p").Pointer() != before {
+		if o.graph = precompiled(m); o.graph == nil {
+			return o, fmt.Errorf("WithPrecompiled is not supported with this version of gorgonia: make the machine of the graph")
+		}
+	}
 	return o, nil
 }
 
-// honoured are the fields of a TapeMachine that options may change: readOptions reads them,
-// or they set the format of a log, which a VM does not write.
-var honoured = map[string]bool{"evalMode": true, "runFlags": true, "watchNodes": true, "bindNodesDV": true, "valueFmt": true, "logFlags": true, "buf": true}
+// precompiled returns the graph of a TapeMachine's program, or nil.
+func precompiled(m G.VM) *G.ExprGraph {
+	prog := reflect.ValueOf(m).MethodByName("Prog")
+	if !prog.IsValid() || prog.Type().NumIn() != 0 || prog.Type().NumOut() != 1 {
+		return nil
+	}
+	graph := prog.Call(nil)[0].MethodByName("Graph")
+	if !graph.IsValid() || graph.Type() != reflect.TypeFor[func() *G.ExprGraph]() {
+		return nil
+	}
+	return graph.Call(nil)[0].Interface().(*G.ExprGraph)
+}
+
+// honoured are the fields of a TapeMachine that options may change, since readOptions reads them.
+var honoured = map[string]bool{"evalMode": true, "runFlags": true, "watchNodes": true, "bindNodesDV": true, "valueFmt": true, "logFlags": true, "buf": true,
+	"p": true, "locMap": true, "cpumem": true, "gpumem": true, "Engine": true, "logger": true, "watchNodeIDs": true}
 
 // unsupported has the errors for options that change other fields, by the field.
 var unsupported = map[string]string{
-	"logger":       "WithLogger is not supported: a compiled step has no log; Program.Listing shows it",
-	"p":            "WithPrecompiled is not supported: the graph is compiled for the device",
-	"Engine":       "WithEngine is not supported: the device computes",
-	"watchRegs":    "WithWatchlist of registers is not supported: name nodes",
-	"watchNodeIDs": "WithWatchlist of node IDs is not supported: name nodes",
+	"watchRegs": "WithWatchlist of registers is not supported: name nodes",
 }
 
 // tryOption applies an option, which may change none but the honoured fields.
@@ -172,8 +219,8 @@ func nodesOf(v reflect.Value) []*G.Node {
 
 // setTraining puts Gorgonia's operations that behave in training otherwise than in
 // evaluation, such as its Dropout, into the one mode or the other.
-func setTraining(g *G.ExprGraph, on bool) error {
-	for _, n := range g.AllNodes() {
+func setTraining(nodes []*G.Node, on bool) error {
+	for _, n := range nodes {
 		if op, ok := n.Op().(G.TrainModeOp); ok {
 			if err := op.SetTraining(on); err != nil {
 				return fmt.Errorf("node %q: %w", program.Label(n), err)

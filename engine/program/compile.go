@@ -1,52 +1,13 @@
 package program
 
 import (
-	"context"
 	"fmt"
 
 	"driftless/engine/ops"
-	"driftless/engine/optim"
-	"driftless/kernels/gather"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
-
-// Feed binds an input node [B, …] to B rows of a data set: each step gathers
-// them on the device.
-type Feed struct {
-	Node *G.Node
-	Data string     // name of the data set in the Layout
-	Map  gather.Map // how bytes become numbers; Raw for float data and labels
-}
-
-// Update asks for one step of the optimizer on a parameter, an input node.
-type Update struct{ Param, Grad *G.Node }
-
-// Output keeps a node's value as a state tensor, which the host can read.
-type Output struct {
-	Node *G.Node
-	Name string
-}
-
-// Spec says what to compile of an expression graph. Everything that is not
-// needed for it is dead and left out. Assign nodes (ops.AssignOp) in the graph
-// are effects and kept, unless Held.
-type Spec struct {
-	Context   context.Context // ends the compilation early; nil: nothing does
-	Name      string
-	Graph     *G.ExprGraph
-	Feeds     []Feed
-	Order     Order           // order of the feeds' rows
-	Total     int             // with Sample: size of the sample
-	Rounds    int             // times to run, 0 means 1
-	Loss      *G.Node         // scalar: recorded each step, which also counts the step
-	Optimizer optim.Optimizer // rule for Updates
-	Updates   []Update
-	Sums      []Sum
-	Outputs   []Output
-	Held      bool // leave Assign nodes out: the graph reads state as it stands, and writes none
-}
 
 // Compile turns a graph into a Program of one block over the Layout, in time
 // proportional to the graph's size. Input nodes that are not fed become state tensors
@@ -125,6 +86,11 @@ func (c *compiler) compile(passes []pass) error {
 		if err := c.interrupted(); err != nil {
 			return err
 		}
+		if p.name == "plan" {
+			if err := c.spares(); err != nil {
+				return err
+			}
+		}
 		p.run(c.b, c.l)
 	}
 	return nil
@@ -151,7 +117,7 @@ func (c *compiler) lowerAll() error {
 	for _, f := range c.spec.Feeds {
 		c.feeds[f.Node] = f
 	}
-	for _, n := range c.spec.Graph.AllNodes() {
+	for _, n := range c.spec.nodes() {
 		if err := operandsStand(n); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package program
 
 import (
 	"fmt"
-	"reflect"
 	"sync"
 
 	"driftless/engine/ops"
@@ -64,7 +63,7 @@ func (c *compiler) lowerForeign(early, late []*G.Node) error {
 	for _, o := range c.spec.Outputs {
 		visit(o.Node)
 	}
-	for _, n := range c.spec.Graph.AllNodes() {
+	for _, n := range c.spec.nodes() {
 		if needed[n] && c.stock.foreign(n) {
 			if _, err := c.lower(n); err != nil {
 				return err
@@ -95,7 +94,16 @@ func (c *compiler) lowerHost(n *G.Node) (value, error) {
 	}
 	out := c.scratch(n.Shape(), Label(n))
 	out.DType, _ = dtypeOf(n.Dtype())
-	c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: !Own(n), Hidden: stock().hidden(n), Nodes: []string{Label(n)}})
+	outs := []*Tensor{out}
+	for i, k := range ch { // an Iop holds from here on what the operation writes into it
+		if h, ok := h.(*hostOp); ok && k.Op() == (G.Iop{}) {
+			after := c.scratch(k.Shape(), Label(k))
+			after.DType = in[i].DType
+			outs, h.written = append(outs, after), append(h.written, i)
+			c.vals[k] = value{t: after, shape: k.Shape()}
+		}
+	}
+	c.emit(&Instr{Op: OpHost, In: in, Out: outs, Host: h, Serial: !Own(n), Hidden: stock().hidden(n), Nodes: []string{Label(n)}})
 	return value{t: out}, nil
 }
 
@@ -137,9 +145,10 @@ func (d *directOp) take() []float64 {
 // hostOp runs a Gorgonia operation through its own Do, and allocates. It is for operations
 // that the compiler does not know.
 type hostOp struct {
-	op     G.Op
-	name   string
-	shapes []tensor.Shape
+	op      G.Op
+	name    string
+	shapes  []tensor.Shape
+	written []int // operands that the operation may write into, and that are results, too
 }
 
 func newHost(n *G.Node, ch []*G.Node) (*hostOp, error) {
@@ -168,114 +177,19 @@ func (h *hostOp) Call(in, out []any) (err error) {
 	if err != nil {
 		return fmt.Errorf("operation %v of node %q: %w", h.op, h.name, err)
 	}
-	data, err := ValueData(v)
+	data, err := Elements(v)
 	if err != nil {
 		return fmt.Errorf("operation %v of node %q: %w", h.op, h.name, err)
 	}
 	if !CopySlice(out[0], data) {
 		return fmt.Errorf("operation %v of node %q returned %d values of another type or number than its shape says", h.op, h.name, v.Shape().TotalSize())
 	}
+	for j, i := range h.written {
+		if data, err := Elements(vals[i]); err != nil || !CopySlice(out[1+j], data) {
+			return fmt.Errorf("operation %v of node %q left operand %d in another shape", h.op, h.name, i+1)
+		}
+	}
 	return nil
-}
-
-// newValue wraps a copy of a buffer: Do may keep or overwrite its operands.
-func newValue(shape tensor.Shape, data any) G.Value {
-	if shape.IsScalar() {
-		switch d := data.(type) {
-		case []float32:
-			return G.NewF32(d[0])
-		case []float64:
-			return G.NewF64(d[0])
-		case []int:
-			return G.NewI(d[0])
-		case []int32:
-			return G.NewI32(d[0])
-		case []int64:
-			return G.NewI64(d[0])
-		case []uint8:
-			return G.NewU8(d[0])
-		case []bool:
-			return G.NewB(d[0])
-		}
-	}
-	v := reflect.ValueOf(data)
-	own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
-	reflect.Copy(own, v)
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(own.Interface()))
-}
-
-// NewValue returns a Gorgonia value of that shape holding a copy of data, a
-// slice of a supported element type.
-func NewValue(shape []int, data any) G.Value { return newValue(tensor.Shape(shape), data) }
-
-// ValueData returns a copy of a value's elements, row major, as a slice of their
-// type. It refuses views, which are not row major.
-func ValueData(v G.Value) (any, error) {
-	if d, ok := v.(*tensor.Dense); ok {
-		if d.RequiresIterator() || d.DataOrder().IsColMajor() {
-			return nil, fmt.Errorf("its value is a transposed or sliced view: materialize it first")
-		}
-	} else if _, ok := v.(G.Scalar); !ok {
-		return nil, fmt.Errorf("a value of type %T is not supported: use a dense tensor or a scalar", v)
-	}
-	switch d := v.Data().(type) {
-	case float32:
-		return []float32{d}, nil
-	case float64:
-		return []float64{d}, nil
-	case int:
-		return []int{d}, nil
-	case int32:
-		return []int32{d}, nil
-	case int64:
-		return []int64{d}, nil
-	case byte:
-		return []uint8{d}, nil
-	case bool:
-		return []bool{d}, nil
-	case []float32:
-		return append([]float32(nil), d...), nil
-	case []float64:
-		return append([]float64(nil), d...), nil
-	case []int:
-		return append([]int(nil), d...), nil
-	case []int32:
-		return append([]int32(nil), d...), nil
-	case []int64:
-		return append([]int64(nil), d...), nil
-	case []uint8:
-		return append([]uint8(nil), d...), nil
-	case []bool:
-		return append([]bool(nil), d...), nil
-	}
-	return nil, fmt.Errorf("elements of type %T are not supported", v.Data())
-}
-
-// CopySlice copies src to dst, which must be slices of one supported element
-// type and of one length; it reports whether they are.
-func CopySlice(dst, src any) bool {
-	switch d := dst.(type) {
-	case []float32:
-		return copySame(d, src)
-	case []float64:
-		return copySame(d, src)
-	case []int:
-		return copySame(d, src)
-	case []int32:
-		return copySame(d, src)
-	case []int64:
-		return copySame(d, src)
-	case []uint8:
-		return copySame(d, src)
-	case []bool:
-		return copySame(d, src)
-	}
-	return false
-}
-
-func copySame[T any](dst []T, src any) bool {
-	s, ok := src.([]T)
-	return ok && len(s) == len(dst) && copy(dst, s) == len(dst)
 }
 
 // Finite reports whether a buffer holds no NaN and no infinity. If an operation fails on one

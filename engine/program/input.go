@@ -11,7 +11,8 @@ func (c *compiler) input(n *G.Node) (value, error) {
 	if f, ok := c.feeds[n]; ok {
 		return c.feed(f)
 	}
-	if n.Name() == "" {
+	name := c.spec.stateName(n)
+	if name == "" {
 		return value{}, fmt.Errorf("an input node of shape %v has no name: give it one with WithName", n.Shape())
 	}
 	dt, ok := dtypeOf(n.Dtype())
@@ -19,14 +20,16 @@ func (c *compiler) input(n *G.Node) (value, error) {
 		return value{}, fmt.Errorf("input %q has element type %v, which is not supported: use %v", n.Name(), n.Dtype(), c.l.DType)
 	}
 	r, d := dims(n.Shape())
-	st := State{Name: n.Name(), DType: dt, Rows: r, Cols: d, Shape: n.Shape().Clone()}
-	if n.Value() != nil {
+	st := State{Name: name, DType: dt, Rows: r, Cols: d, Shape: n.Shape().Clone()}
+	switch {
+	case c.spec.Blank:
+	case n.Value() != nil:
 		data, err := ValueData(n.Value())
 		if err != nil {
 			return value{}, fmt.Errorf("input %q: %w", n.Name(), err)
 		}
 		st.Init = data
-	} else if c.l.Lookup(n.Name()) == nil {
+	case c.l.Lookup(name) == nil:
 		return value{}, fmt.Errorf("input %q has neither a value nor a feed: give it one with WithInit or WithValue, or feed it from a data set", n.Name())
 	}
 	s, err := c.l.Add(st)

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"fmt"
 	"strings"
 
 	G "gorgonia.org/gorgonia"
@@ -11,7 +12,7 @@ import (
 // the last input that it comes from: "A × B(…fc1.bias, fc2.weight)".
 func Label(n *G.Node) string {
 	if n.IsVar() || n.Op() == nil {
-		return n.Name()
+		return inputLabel(n)
 	}
 	var operands []string
 	for _, c := range Children(n) {
@@ -20,10 +21,19 @@ func Label(n *G.Node) string {
 	return operation(n) + "(" + strings.Join(operands, ", ") + ")"
 }
 
+// inputLabel is an input's name, or its shape if it has none: then Name prints the operation, which
+// an input has not.
+func inputLabel(n *G.Node) string {
+	if name := n.Name(); !strings.HasPrefix(name, "%!s(<nil>)(") {
+		return name
+	}
+	return fmt.Sprintf("without a name, of shape %v", n.Shape())
+}
+
 func operandLabel(n *G.Node) string {
 	switch {
 	case n.IsVar():
-		return n.Name()
+		return inputLabel(n)
 	case len(Children(n)) == 0: // a constant
 		return n.Name()
 	}
@@ -63,7 +73,7 @@ func origin(n *G.Node) string {
 			}
 		}
 		if last != nil {
-			return last.Name()
+			return inputLabel(last)
 		}
 		level = next
 	}

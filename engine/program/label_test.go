@@ -29,6 +29,7 @@ func TestLabel(t *testing.T) {
 		{h, "Center(…w)"},
 		{scaled, "⊙(…w, 2)"},
 		{G.Must(G.Transpose(xw)), "Aᵀ(…w)"},
+		{G.NewVector(g, tensor.Float32, G.WithShape(4)), "without a name, of shape (4)"},
 	} {
 		if got := Label(c.n); got != c.want {
 			t.Errorf("%s is called %q, want %q", c.n.Name(), got, c.want)

@@ -9,11 +9,11 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// Labels returns the input nodes from which cross-entropies of the graph take their
+// Labels returns the input nodes from which cross-entropies among nodes take their
 // labels, with the number of classes.
-func Labels(g *G.ExprGraph) map[*G.Node]int {
+func Labels(nodes []*G.Node) map[*G.Node]int {
 	out := map[*G.Node]int{}
-	for _, n := range g.AllNodes() {
+	for _, n := range nodes {
 		switch n.Op().(type) {
 		case ops.CrossEntropyOp, ops.CrossEntropyRowsOp:
 			ch := Children(n)
@@ -55,7 +55,7 @@ func (c *compiler) checkLabels() error {
 	if len(c.feeds) == 0 {
 		return nil
 	}
-	for n, classes := range Labels(c.spec.Graph) {
+	for n, classes := range Labels(c.spec.nodes()) {
 		f, fed := c.feeds[n]
 		s := c.l.Lookup(f.Data)
 		if !fed || s == nil {

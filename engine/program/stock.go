@@ -17,10 +17,10 @@ import (
 // from exemplar nodes built through the public API, their unexported fields are
 // read by reflection, and whatever does not match is left to Op.Do.
 type stockOps struct {
-	linAlg, binary, unary, sum, repeat, reshape, transpose, size, scalar, read reflect.Type // keep nothing between calls
-	softmax, sparsemax, byIndices, dropout, ctcLoss, averagePool, maxPool      reflect.Type
-	random                                                                     reflect.Type
-	log2, outer                                                                string // a unary operation, one of linear algebra
+	linAlg, binary, unary, sum, repeat, reshape, transpose, size, scalar, read, let reflect.Type // keep nothing between calls
+	softmax, sparsemax, byIndices, dropout, ctcLoss, averagePool, maxPool           reflect.Type
+	random                                                                          reflect.Type
+	log2, outer                                                                     string // a unary operation, one of linear algebra
 
 	binaries map[string]elem.Binary
 	unaries  map[string]elem.Unary
@@ -95,6 +95,7 @@ var stock = sync.OnceValue(func() *stockOps {
 	s.scalar = kind(G.NewConstant(1.0))
 	var into G.Value
 	s.read = kind(G.Read(a, &into))
+	s.let = kind(G.Set(a, b))
 	s.log2, s.outer = G.Must(G.Log2(a)).Op().String(), outer.Op().String()
 	s.softmax, s.sparsemax, s.dropout = kind(G.Must(G.SoftMax(a))), kind(G.Must(G.Sparsemax(a))), kind(G.Must(G.Dropout(a, 0.5)))
 	s.random = kind(G.UniformRandomNode(g, tensor.Float64, 0, 1, 2))
@@ -126,7 +127,7 @@ func (s *stockOps) foreign(n *G.Node) bool {
 		return false
 	}
 	switch reflect.TypeOf(n.Op()) {
-	case s.linAlg, s.binary, s.unary, s.sum, s.repeat, s.reshape, s.transpose, s.size, s.scalar, s.read:
+	case s.linAlg, s.binary, s.unary, s.sum, s.repeat, s.reshape, s.transpose, s.size, s.scalar, s.read, s.let:
 		return false
 	}
 	return true
@@ -298,11 +299,11 @@ func (s *stockOps) scalarConst(n *G.Node) (float64, bool) {
 // IsStatement reports whether a node computes nothing: gorgonia.Read's and Set's.
 func IsStatement(n *G.Node) bool { return n.Type() == nil }
 
-// Reads maps the nodes that gorgonia.Read asks for to its statements. Gorgonia
-// keeps those as parents, which can only be found by a search.
-func Reads(g *G.ExprGraph) map[*G.Node][]*G.Node {
+// Reads maps the nodes that statements of gorgonia.Read among nodes ask for to those.
+// Gorgonia keeps them as parents, which can only be found by a search.
+func Reads(nodes []*G.Node) map[*G.Node][]*G.Node {
 	out := map[*G.Node][]*G.Node{}
-	for _, n := range g.AllNodes() {
+	for _, n := range nodes {
 		if is(n, stock().read) {
 			c := Children(n)[0]
 			out[c] = append(out[c], n)
@@ -311,9 +312,36 @@ func Reads(g *G.ExprGraph) map[*G.Node][]*G.Node {
 	return out
 }
 
-// SetRead hands a value to the variable that a gorgonia.Read statement names.
-func SetRead(r *G.Node, v G.Value) {
-	if p := field(r, "into"); p.IsValid() && p.Kind() == reflect.Pointer && !p.IsNil() {
-		*(*G.Value)(p.UnsafePointer()) = v
+// ReadInto returns the variable that a gorgonia.Read statement names, nil if it cannot be found.
+func ReadInto(r *G.Node) *G.Value {
+	if p := field(r, "into"); p.IsValid() && p.Type() == reflect.TypeFor[*G.Value]() {
+		return (*G.Value)(p.UnsafePointer())
 	}
+	return nil
+}
+
+// IsConstant reports whether a node has its value from its operation.
+func IsConstant(n *G.Node) bool {
+	_, ok := n.Op().(interface{ Value() G.Value })
+	return ok
+}
+
+// IsSet reports whether a node is a statement of gorgonia.Set.
+func IsSet(n *G.Node) bool { return is(n, stock().let) }
+
+// Repeats reports whether a node's operation gives the same result again for the same operands,
+// and nobody sees that it ran: it is of package ops, or Gorgonia's, and neither draws random
+// numbers nor keeps state, as some do in training.
+func Repeats(n *G.Node, training bool) bool {
+	if n.Op() == nil || Own(n) {
+		return true
+	}
+	t := reflect.TypeOf(n.Op())
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if _, trains := n.Op().(G.TrainModeOp); trains && training {
+		return false
+	}
+	return t.PkgPath() == reflect.TypeFor[G.Node]().PkgPath() && !is(n, stock().random)
 }

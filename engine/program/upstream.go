@@ -172,8 +172,7 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 // gets wrong: asked again, the operation names the same nodes, since Gorgonia merges
 // equal ones.
 func (c *compiler) findWrong() error {
-	g := c.spec.Graph
-	for _, n := range g.AllNodes() {
+	for _, n := range c.spec.nodes() {
 		if n.Deriv() == nil {
 			continue
 		}
@@ -181,6 +180,7 @@ func (c *compiler) findWrong() error {
 		if r == nil {
 			continue
 		}
+		g := n.Graph() // c.spec.Graph may be a part of it
 		size := len(g.AllNodes())
 		given, err := symDiff(n)
 		if err != nil {

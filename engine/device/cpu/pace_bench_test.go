@@ -12,12 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"driftless/engine"
 	"driftless/engine/device"
-	"driftless/engine/optim"
 	"driftless/engine/program"
-	"driftless/models"
-	"driftless/models/norm"
 )
 
 // asCompetitor makes the test binary a program that keeps one processor busy.
@@ -65,36 +61,7 @@ func (c competitor) want(processor bool) {
 // dense rows.
 func paperSession(b *testing.B, dev *Device) (device.Session, *program.Program) {
 	b.Helper()
-	const rows, inputs, batch = 3000, 784, 60
-	m := models.MLP{Inputs: inputs, Hidden: []int{100, 100, 100}, Classes: 10, Activation: "sigmoid", InitSD: 0.05, Norm: norm.Must("none")}.Network()
-	l := program.NewLayout(program.Float32)
-	x, y := make([]float32, rows*inputs), make([]uint8, rows)
-	for i := range x {
-		x[i] = float32(i%251) / 251
-	}
-	for i := range y {
-		y[i] = uint8(i % 10)
-	}
-	_, err := l.AddData("x", program.Float32, rows, inputs, x)
-	if err == nil {
-		_, err = l.AddData("y", program.Uint8, rows, 1, y)
-	}
-	if err == nil {
-		err = m.AddState(l)
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
-	net, err := m.Build(norm.Training, batch)
-	if err != nil {
-		b.Fatal(err)
-	}
-	training := m.Training(net, models.Source{Images: "x", Labels: "y"})
-	training.Optimizer = optim.SGD(1e-3)
-	p, err := engine.Compile(l, training)
-	if err != nil {
-		b.Fatal(err)
-	}
+	l, p := BuildPaper(b)
 	s, err := dev.Open(l, 1)
 	if err != nil {
 		b.Fatal(err)

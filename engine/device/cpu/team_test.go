@@ -4,86 +4,30 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"reflect"
 	"sync"
 	"testing"
 
-	"driftless/engine"
 	"driftless/engine/device"
 	"driftless/engine/optim"
 	"driftless/engine/program"
 	"driftless/kernels"
 	"driftless/kernels/gather"
-	"driftless/models"
 	"driftless/models/norm"
 )
 
-// pixels draws rows of bytes of which a share is not 0.
-func pixels(n int, share float64) []uint8 {
-	rng := rand.New(rand.NewPCG(1, 2))
-	out := make([]uint8, n)
-	for i := range out {
-		if rng.Float64() < share {
-			out[i] = uint8(1 + rng.IntN(255))
-		}
-	}
-	return out
-}
-
 // network is a training with everything that goes with it.
 type network struct {
-	mlp                *models.Network
 	layout             *program.Layout
 	first, train, test *program.Program
+	initialize         func(s device.Session, replica int, seed int64) error
+	weights            int // of the first layer
 }
 
 func newNetwork(t testing.TB, n norm.Method, o optim.Optimizer, act string, share float64, mp gather.Map, dt program.DType) *network {
 	t.Helper()
-	const rows, inputs, batch = 90, 70, 20
-	w := &network{mlp: models.MLP{Inputs: inputs, Hidden: []int{40, 20}, Classes: 10, Activation: act, InitSD: 0.2, Norm: n}.Network(), layout: program.NewLayout(program.Float32)}
-	l := w.layout
-	check := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	classes := make([]uint8, rows)
-	for i := range classes {
-		classes[i] = uint8(i * 7 % 10)
-	}
-	x := pixels(rows*inputs, share)
-	var data any = x
-	if dt == program.Float32 { // as a mask's values would be
-		idx, floats := make([]int32, rows), make([]float32, len(x))
-		for i := range idx {
-			idx[i] = int32(i)
-		}
-		gather.BytesRows(idx, x, inputs, mp, floats, inputs)
-		data = floats
-	}
-	_, err := l.AddData("x", dt, rows, inputs, data)
-	check(err)
-	_, err = l.AddData("y", program.Uint8, rows, 1, classes)
-	check(err)
-	w.mlp.Steps = 8 // for what opens over a training
-	check(w.mlp.AddState(l))
-	b, err := w.mlp.Build(norm.Training, batch)
-	check(err)
-	src := models.Source{Images: "x", Labels: "y", Map: mp, Total: rows, Batch: batch}
-	training := w.mlp.Training(b, src)
-	training.Optimizer = o
-	w.train, err = engine.Compile(l, training)
-	check(err)
-	first, every, err := w.mlp.Refresh(l, src)
-	check(err)
-	if w.first = first; every != nil {
-		w.train = program.Join(w.train, every)
-	}
-	w.test, err = w.mlp.Evaluate(l, src)
-	check(err)
-	return w
+	w := BuildNetwork(t, n, o, act, share, mp, dt)
+	return &network{w.Layout, w.First, w.Train, w.Test, w.Initialize, w.Weights}
 }
 
 // states trains and evaluates, and returns all state.
@@ -100,7 +44,7 @@ func (w *network) statesBy(t testing.TB, dev device.Device, train func(*session)
 		t.Fatal(err)
 	}
 	defer s.Close()
-	err = w.mlp.Initialize(s, 0, 1)
+	err = w.initialize(s, 0, 1)
 	if w.first != nil && err == nil {
 		err = s.Run(context.Background(), w.first, 1)
 	}
@@ -235,8 +179,8 @@ func trained(t *testing.T, w *network, bad float32) map[string][]float32 {
 	}
 	defer s.Close()
 	out := map[string][]float32{}
-	weight := make([]float32, w.mlp.Inputs*w.mlp.Hidden[0].Width)
-	if err = w.mlp.Initialize(s, 0, 1); err == nil {
+	weight := make([]float32, w.weights)
+	if err = w.initialize(s, 0, 1); err == nil {
 		err = s.Read("fc1.weight", 0, weight)
 	}
 	if bad != 0 && err == nil {
@@ -306,7 +250,7 @@ func TestReplicasTakeTurns(t *testing.T) {
 			}
 			defer s.Close()
 			for r := range 3 {
-				if err := w.mlp.Initialize(s, r, 1); err != nil {
+				if err := w.initialize(s, r, 1); err != nil {
 					t.Error(err)
 				}
 			}

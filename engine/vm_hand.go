@@ -1,0 +1,256 @@
+package engine
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+
+	"driftless/engine/device"
+	"driftless/engine/program"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// hand gives the nodes their values after a run.
+func (m *VM) hand() error {
+	for _, o := range m.outputs {
+		if _, err := m.give(o); err != nil {
+			return err
+		}
+	}
+	for _, o := range m.spares {
+		if _, err := m.give(o); err != nil {
+			return err
+		}
+	}
+	for _, o := range m.states {
+		if _, err := m.give(o); err != nil {
+			return err
+		}
+	}
+	for _, g := range m.grads {
+		if err := m.giveGradient(g); err != nil {
+			return err
+		}
+	}
+	for _, n := range m.seen {
+		if err := m.giveReads(n, n.Value()); err != nil {
+			return err
+		}
+	}
+	for _, s := range m.sets {
+		c := program.Children(s)
+		data, err := program.Elements(c[1].Value())
+		if err == nil {
+			err = program.SetElements(c[0].Value(), data)
+		}
+		if err != nil {
+			return fmt.Errorf("set of %q: %w", c[0].Name(), err)
+		}
+	}
+	m.bindKept()
+	return nil
+}
+
+// give gives a node its value: a new one, or if it is traced the one that it has with new content.
+// It returns the value, which is not the node's if that is a derivative of wrong shape.
+func (m *VM) give(o output) (G.Value, error) {
+	n := o.Node
+	v := n.Value()
+	if !o.traced || v == nil || v.Dtype() != n.Dtype() || !v.Shape().Eq(n.Shape()) || readInto(m.session, o.Name, v) != nil {
+		var err error
+		if v, err = m.fresh(m.session, o.Name, n.Dtype(), n.Shape()); err != nil {
+			return nil, err
+		}
+		if err := G.UnsafeLet(n, v); err != nil {
+			return nil, fmt.Errorf("result %q: %w", program.Label(n), err)
+		}
+	}
+	return v, m.inspect(n, v)
+}
+
+// inspect looks for what is watched for, logs what is watched, and hands the value to Read statements.
+func (m *VM) inspect(n *G.Node, v G.Value) error {
+	if o := m.options; o.logger != nil && o.watches(n) {
+		o.logger.Printf("%s %v = "+o.format, program.Label(n), v.Shape(), v)
+	}
+	if o := m.options; o.nan || o.inf {
+		data, err := program.Elements(v)
+		if err != nil {
+			return err
+		}
+		if what := o.notFinite(data); what != "" {
+			return fmt.Errorf("%s found in the value of node %q", what, program.Label(n))
+		}
+	}
+	return m.giveReads(n, v)
+}
+
+// giveReads copies a node's value to the variables of its Read statements: into the Values that
+// these hold, or into new ones.
+func (m *VM) giveReads(n *G.Node, v G.Value) error {
+	for _, r := range m.reads[n] {
+		into := program.ReadInto(r)
+		data, err := program.Elements(v)
+		if err != nil {
+			return fmt.Errorf("node %q, which Read asks for: %w", program.Label(n), err)
+		}
+		if into == nil {
+			continue
+		}
+		if *into == nil || !(*into).Shape().Eq(v.Shape()) || program.SetElements(*into, data) != nil {
+			*into = m.owned(program.NewValue(v.Shape(), data))
+		}
+	}
+	return nil
+}
+
+// owned gives a tensor the engine that the machine's Values have, as WithEngine asks.
+func (m *VM) owned(v G.Value) G.Value {
+	if d, ok := v.(*tensor.Dense); ok {
+		tensor.WithEngine(m.options.engine)(d)
+	}
+	return v
+}
+
+// engines guards the engines of inputs, which machines may share.
+var engines sync.Mutex
+
+// shareEngine gives the inputs the engine that results have, as Gorgonia's machines do: a solver
+// computes with both.
+func (m *VM) shareEngine() {
+	engines.Lock()
+	defer engines.Unlock()
+	for _, n := range m.nodes {
+		if d, ok := n.Value().(*tensor.Dense); ok && n.IsVar() && reflect.TypeOf(d.Engine()) != reflect.TypeOf(m.options.engine) {
+			m.owned(d)
+		}
+	}
+}
+
+// fresh returns a new value with the content of a state tensor.
+func (m *VM) fresh(s device.Session, name string, dt tensor.Dtype, shape tensor.Shape) (G.Value, error) {
+	if shape.IsScalar() {
+		buf := reflect.MakeSlice(reflect.SliceOf(dt.Type), 1, 1).Interface()
+		if err := s.Read(name, 0, buf); err != nil {
+			return nil, err
+		}
+		return program.NewValue(shape, buf), nil
+	}
+	d := tensor.New(tensor.Of(dt), tensor.WithShape(shape...), tensor.WithEngine(m.options.engine))
+	return d, s.Read(name, 0, d.Data())
+}
+
+// readInto writes the content of a state tensor into a value of the same type and shape.
+func readInto(s device.Session, name string, v G.Value) error {
+	if room := program.Room(v); room != nil {
+		return s.Read(name, 0, room)
+	}
+	size := v.Shape().TotalSize()
+	buf := reflect.MakeSlice(reflect.SliceOf(v.Dtype().Type), size, size).Interface()
+	if err := s.Read(name, 0, buf); err != nil {
+		return err
+	}
+	return program.SetElements(v, buf)
+}
+
+// giveGradient gives a node its gradient: in the node of its derivative, and where it
+// needs a Value of its own in its dual value.
+func (m *VM) giveGradient(g gradient) error {
+	var v G.Value
+	var err error
+	if g.Node.IsVar() || program.IsConstant(g.Node) { // others may have it, in other graphs, too
+		v = g.Node.Value()
+	} else if g.Node.Shape().Eq(g.of.Shape()) {
+		v, err = m.give(g.output)
+	} else if v, err = m.fresh(m.session, g.Name, g.of.Dtype(), g.of.Shape()); err == nil { // Gorgonia gives the derivative a wrong shape
+		err = m.inspect(g.Node, v)
+	}
+	if err != nil || !g.own && !dual(g.of) {
+		return err
+	}
+	if g.add && dual(g.of) {
+		if sum, _ := g.of.Grad(); sum != nil {
+			if err := addTo(sum, v); err != nil {
+				return fmt.Errorf("gradient of %q: %w", program.Label(g.of), err)
+			}
+			return nil
+		}
+	}
+	data, err := program.Elements(v)
+	if err != nil {
+		return err
+	}
+	G.WithGrad(m.owned(program.NewValue(v.Shape(), data)))(g.of)
+	return nil
+}
+
+// dual reports whether a node holds its gradient beside its value.
+func dual(n *G.Node) bool {
+	b := reflect.ValueOf(n).Elem().FieldByName("boundTo")
+	return b.IsValid() && !b.IsNil() && b.Elem().Type().String() == "*gorgonia.dualValue"
+}
+
+// addTo adds a value to another of that shape and float type, in place.
+func addTo(sum, v G.Value) error {
+	x, err := program.Elements(sum)
+	if err != nil {
+		return err
+	}
+	y, err := program.Elements(v)
+	if err != nil {
+		return err
+	}
+	ok := false
+	switch x := x.(type) {
+	case []float32:
+		ok = add(x, y)
+	case []float64:
+		ok = add(x, y)
+	}
+	if !ok {
+		return fmt.Errorf("a %T of shape %v cannot be added to a %T of shape %v", v, v.Shape(), sum, sum.Shape())
+	}
+	if program.Room(sum) != nil { // x is its memory
+		return nil
+	}
+	return program.SetElements(sum, x)
+}
+
+func add[T float32 | float64](x []T, other any) bool {
+	y, ok := other.([]T)
+	if !ok || len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		x[i] += y[i]
+	}
+	return true
+}
+
+// assignments returns the statements of gorgonia.Set that change an input: Gorgonia's TapeMachine
+// does nothing for most of them, but has an operation that may overwrite an operand overwrite it
+// where its one Set names that operand. So Set(w, w + d) moves w after each run.
+func assignments(nodes []*G.Node) []*G.Node {
+	of := map[*G.Node][]*G.Node{}
+	for _, n := range nodes {
+		if program.IsSet(n) {
+			if c := program.Children(n); len(c) == 2 {
+				of[c[1]] = append(of[c[1]], n)
+			}
+		}
+	}
+	var out []*G.Node
+	for _, n := range nodes {
+		if n.Op() == nil || len(of[n]) != 1 {
+			continue
+		}
+		k, operands := n.Op().OverwritesInput(), program.Children(n)
+		target := program.Children(of[n][0])[0]
+		if k >= 0 && k < len(operands) && operands[k] == target && target.IsVar() && !n.Op().CallsExtern() && n.Op().ReturnsPtr() {
+			out = append(out, of[n][0])
+		}
+	}
+	return out
+}

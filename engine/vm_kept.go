@@ -1,0 +1,298 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"driftless/engine/program"
+
+	"github.com/chewxy/hm"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// ValueOnDemand is the Value of a node that a run did not keep, since nobody asked for it: not a
+// result, not read by gorgonia.Read, not watched or traced. It is computed when somebody looks at it,
+// from the inputs of the last run, and is then the same as any other; from the next run on the node
+// has a *tensor.Dense or a scalar, as the others. What comes of random numbers, of operations
+// that keep state in training, such as BatchNorm, or of operations of other packages cannot be computed again: its text says
+// so, and its Data panics with that sentence. Read, TraceExec and WithWatchlist keep a value from the
+// first run on.
+type ValueOnDemand struct {
+	m *VM
+	n *G.Node
+	v G.Value // once it is computed
+}
+
+var (
+	_ G.Value          = (*ValueOnDemand)(nil)
+	_ G.CloneErrorer   = (*ValueOnDemand)(nil)
+	_ G.CopierTo       = (*ValueOnDemand)(nil)
+	_ G.ValueEqualer   = (*ValueOnDemand)(nil)
+	_ program.Deferred = (*ValueOnDemand)(nil)
+)
+
+// Now returns the value, computed, or an error that says why it cannot be.
+func (k *ValueOnDemand) Now() (G.Value, error) {
+	if k.v == nil {
+		v, err := k.m.resolve(k.n)
+		if err != nil {
+			return nil, fmt.Errorf("the value of node %q was not kept: %w", program.Label(k.n), err)
+		}
+		if k.v = v; k.n.Value() == G.Value(k) {
+			if err := G.UnsafeLet(k.n, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return k.v, nil
+}
+
+func (k *ValueOnDemand) must() G.Value {
+	v, err := k.Now()
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// Shape is the node's.
+func (k *ValueOnDemand) Shape() tensor.Shape { return k.n.Shape() }
+
+// Size is the number of elements.
+func (k *ValueOnDemand) Size() int { return k.n.Shape().TotalSize() }
+
+// Dtype is the node's.
+func (k *ValueOnDemand) Dtype() tensor.Dtype { return k.n.Dtype() }
+
+// Type is the node's.
+func (k *ValueOnDemand) Type() hm.Type { return k.n.Type() }
+
+// Data returns the elements, as a *tensor.Dense or a scalar does. It panics if they cannot be
+// computed.
+func (k *ValueOnDemand) Data() any { return k.must().Data() }
+
+// Uintptr is the address of the elements.
+func (k *ValueOnDemand) Uintptr() uintptr { return k.must().Uintptr() }
+
+// MemSize is the number of bytes.
+func (k *ValueOnDemand) MemSize() uintptr { return uintptr(k.Size()) * k.Dtype().Size() }
+
+// Format prints the value, or why there is none.
+func (k *ValueOnDemand) Format(s fmt.State, verb rune) {
+	if v, err := k.Now(); err != nil {
+		fmt.Fprintf(s, "(%v)", err)
+	} else {
+		v.Format(s, verb)
+	}
+}
+
+// Clone returns a copy that is a tensor or a scalar, or the value itself if it cannot be computed.
+func (k *ValueOnDemand) Clone() (any, error) {
+	v, err := k.Now()
+	if err != nil {
+		return k, nil
+	}
+	return G.CloneValue(v)
+}
+
+// CopyTo copies the elements into another Value.
+func (k *ValueOnDemand) CopyTo(dest any) error {
+	v, err := k.Now()
+	if err != nil {
+		return err
+	}
+	to, ok := dest.(G.Value)
+	if !ok {
+		return fmt.Errorf("a %T is no Value to copy to", dest)
+	}
+	_, err = G.Copy(to, v)
+	return err
+}
+
+// ValueEq reports whether another Value has the same elements.
+func (k *ValueOnDemand) ValueEq(other G.Value) bool {
+	v, err := k.Now()
+	if o, ok := other.(*ValueOnDemand); ok && err == nil {
+		other, err = o.Now()
+	}
+	return err == nil && G.ValueEq(v, other)
+}
+
+// kept is what a machine knows of the values that its runs do not keep.
+type kept struct {
+	values []*ValueOnDemand
+	again  map[*G.Node]bool // these can be computed again
+	asked  map[*G.Node]bool // somebody looked at these
+	wanted bool             // some of them are not handed over yet
+	found  map[*G.Node]G.Value
+	inputs map[string]any // of the last run, after the session's end
+}
+
+// clear forgets what belongs to the last run.
+func (k *kept) clear() { k.found, k.inputs = nil, nil }
+
+// repeatable returns the nodes that can be computed again after a run.
+func (m *VM) repeatable() map[*G.Node]bool {
+	again := map[*G.Node]bool{}
+	changes := map[*G.Node]bool{}
+	for _, n := range m.nodes {
+		if state := program.Bound(n); state != nil {
+			changes[state] = true
+		}
+	}
+	for _, s := range m.sets {
+		changes[program.Children(s)[0]] = true
+	}
+	for _, n := range m.nodes { // operands come before what is computed from them
+		again[n] = !changes[n] && program.Repeats(n, !m.options.eval)
+		for _, c := range program.Children(n) {
+			again[n] = again[n] && again[c]
+		}
+	}
+	return again
+}
+
+// keep makes values for nodes that the Program does not hand over.
+func (m *VM) keep(nodes []*G.Node, again map[*G.Node]bool) {
+	m.kept.values, m.kept.again, m.kept.wanted = nil, again, false
+	for _, n := range nodes {
+		m.kept.values = append(m.kept.values, &ValueOnDemand{m: m, n: n})
+	}
+}
+
+// settle computes the values on demand that inputs have been given.
+func (m *VM) settle() error {
+	for _, n := range m.nodes {
+		if !n.IsVar() {
+			continue
+		}
+		if k, ok := n.Value().(*ValueOnDemand); ok {
+			v, err := k.Now()
+			if err != nil {
+				return fmt.Errorf("input %q: %w", program.Label(n), err)
+			}
+			if err := G.UnsafeLet(n, v); err != nil {
+				return fmt.Errorf("input %q: %w", program.Label(n), err)
+			}
+		}
+	}
+	return nil
+}
+
+// bindKept gives the nodes their values on demand, where something else has been put there.
+func (m *VM) bindKept() {
+	for _, k := range m.kept.values {
+		if k.n.Value() != G.Value(k) {
+			_ = G.UnsafeLet(k.n, k) // it has the node's shape and type
+		}
+	}
+}
+
+var errNotAgain = errors.New("it depends on random numbers, or on what operations keep from run to run; ask for it before the run, with gorgonia.Read, TraceExec or WithWatchlist")
+
+// resolve computes a node's value as it was in the last run, and has later runs keep it.
+func (m *VM) resolve(n *G.Node) (G.Value, error) {
+	if m.kept.asked == nil {
+		m.kept.asked = map[*G.Node]bool{}
+	}
+	m.kept.asked[n], m.kept.wanted = true, true
+	switch {
+	case !m.ran:
+		return nil, errors.New("the last run failed")
+	case !m.kept.again[n]:
+		return nil, errNotAgain
+	case m.kept.found[n] != nil:
+		return m.kept.found[n], nil
+	}
+	var all []*G.Node
+	for _, k := range m.kept.values {
+		if m.kept.again[k.n] {
+			all = append(all, k.n)
+		}
+	}
+	found, err := m.recompute(all)
+	if err != nil {
+		if found, err = m.recompute([]*G.Node{n}); err != nil {
+			return nil, err
+		}
+	}
+	m.kept.found = found
+	if found[n] == nil { // of a run before the last
+		return nil, errors.New("another run came after it")
+	}
+	return found[n], nil
+}
+
+// recompute computes nodes from the inputs of the last run, in a Program of their own.
+func (m *VM) recompute(nodes []*G.Node) (map[*G.Node]G.Value, error) {
+	outputs := make([]program.Output, len(nodes))
+	for i, n := range nodes {
+		outputs[i] = program.Output{Node: n, Name: fmt.Sprintf("value.%d", n.ID())}
+	}
+	l := program.NewLayout(m.dtype)
+	spec := m.spec(outputs)
+	spec.Held = true
+	p, err := program.Compile(l, spec)
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.dev.Open(l, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	for _, in := range m.inputs {
+		if l.Lookup(in.state) == nil {
+			continue
+		}
+		data, err := m.lastInput(in)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.Write(in.state, 0, data); err != nil {
+			return nil, err
+		}
+	}
+	if err := runOnce(s, p); err != nil {
+		return nil, err
+	}
+	found := make(map[*G.Node]G.Value, len(nodes))
+	for i, n := range nodes {
+		if found[n], err = m.fresh(s, outputs[i].Name, n.Dtype(), n.Shape()); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// lastInput returns what an input held in the last run.
+func (m *VM) lastInput(in input) (any, error) {
+	if m.session == nil {
+		if data := m.kept.inputs[in.state]; data != nil {
+			return data, nil
+		}
+		return nil, errors.New("the machine is closed")
+	}
+	size := in.Shape().TotalSize()
+	buf := reflect.MakeSlice(reflect.SliceOf(in.Dtype().Type), size, size).Interface()
+	return buf, m.session.Read(in.state, 0, buf)
+}
+
+// rememberInputs keeps the inputs of the last run, for values that are asked for after Close.
+func (m *VM) rememberInputs() error {
+	if len(m.kept.values) == 0 {
+		return nil
+	}
+	inputs := map[string]any{}
+	for _, in := range m.inputs {
+		data, err := m.lastInput(in)
+		if err != nil {
+			return err
+		}
+		inputs[in.state] = data
+	}
+	m.kept.inputs = inputs
+	return nil
+}
