@@ -2,8 +2,10 @@ package program
 
 import (
 	"fmt"
+	"slices"
 
 	"driftless/engine/ops"
+	"driftless/kernels/activation"
 	"driftless/kernels/conv"
 
 	G "gorgonia.org/gorgonia"
@@ -29,7 +31,8 @@ func (c *compiler) lowerChannels(n *G.Node) (value, error) {
 }
 
 // fusePatches has matrix products make the patches that they read, some at a time, where
-// nothing else reads them: laid out, those of a step take more memory than all else.
+// nothing else reads them, and add up those that they write: laid out, those of a step take
+// more memory than all else.
 func fusePatches(b *Block) {
 	x := newIndex(b)
 	for i, p := range b.Instrs {
@@ -52,7 +55,42 @@ func fusePatches(b *Block) {
 		})
 		x.remove(i)
 	}
+	for i, sum := range b.Instrs {
+		if sum == nil || sum.Op != OpPatchesGrad {
+			continue
+		}
+		patches := sum.In[0]
+		j := x.producer(patches, i)
+		if j < 0 || x.isRead(patches, j+1, i) || x.isRead(patches, i+1, len(b.Instrs)) || x.isWritten(patches, j+1, i) {
+			continue
+		}
+		p := b.Instrs[j]
+		if p.Op != OpGEMM || p.TransA || !p.TransB || p.Update || len(p.In) > 2 || p.Act != activation.Identity || max(1, p.Every) != max(1, sum.Every) ||
+			x.isWritten(p.In[0], j+1, i) || x.isWritten(p.In[1], j+1, i) {
+			continue
+		}
+		room := *patches
+		sum.Op, sum.In, sum.Out, sum.Nodes = OpConvGrad, slices.Clone(p.In), append(sum.Out, &room), append(p.Nodes, sum.Nodes...)
+		x.remove(j)
+		x.set(i, sum)
+	}
 	x.sweep()
+}
+
+// convGradFlops counts those of the product.
+func convGradFlops(in *Instr) float64 {
+	return 2 * float64(in.Out[1].Len()) * float64(in.In[0].Cols)
+}
+
+func checkConvGrad(in *Instr) error {
+	if err := in.Window.Check(); err != nil {
+		return err
+	}
+	g, b, patches := in.In[0], in.In[1], in.Out[1]
+	if g.Rows != patches.Rows || b.Rows != patches.Cols || b.Cols != g.Cols {
+		return fmt.Errorf("%d×%d and %d×%d are no gradient and weights of %v", g.Rows, g.Cols, b.Rows, b.Cols, in.Window)
+	}
+	return fit(in.Window, in.Out[0], patches, in.Window.Patch())
 }
 
 // convFlops counts two operations for each product of a matrix product with patches.

@@ -24,6 +24,7 @@ const (
 	OpGEMM
 	OpMasked
 	OpConv
+	OpConvGrad
 	OpPatches
 	OpPatchesGrad
 	OpMaxPool
@@ -126,6 +127,9 @@ var table = [opEnd]row{
 	// of patches, which no one else needs: those of x by b, or with TransA their transpose by b.
 	OpConv: {name: "conv", sig: "x b[k,d] bias?[d] → c[m,d] ~patches", share: byRows, product: true, flops: convFlops,
 		detail: productDetail, check: checkConv},
+	// The gradient of images: the sums, position by position, of what a product with the transpose of b says of windows.
+	OpConvGrad: {name: "conv grad", sig: "g b → dx[m,d] ~patches", share: byRows, product: true, flops: convGradFlops, detail: windowDetail,
+		check: checkConvGrad},
 	OpPatches:         {name: "patches", sig: "x → y[m,d]", share: byRows, detail: windowDetail, check: checkWindow},
 	OpPatchesGrad:     {name: "patches grad", sig: "g → dx[m,d]", share: byRows, flops: windowFlops, detail: windowDetail, check: checkWindow},
 	OpMaxPool:         {name: "max pool", sig: "x → y[m,d]", share: byRows, flops: windowFlops, detail: windowDetail, check: checkWindow},

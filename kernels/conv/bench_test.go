@@ -28,7 +28,7 @@ func BenchmarkConv(b *testing.B) {
 		pool := Square(h, v, n, 2, 2, 0)
 		pooled := images * pool.Windows()
 		x, p, wt, z, dw, dx, top, dz := make(positions, w.Channels), make(windows, w.Patch()), make(w.Patch(), n), make(windows, n), make(w.Patch(), n), make(positions, w.Channels), make(pooled, n), make(windows, n)
-		scratch := make(1, max(ProductScratch(w, windows, n), GradScratch(w, windows, w.Patch(), n)))
+		scratch := make(1, max(ProductScratch(w, windows, n), GradScratch(w, windows, w.Patch(), n), InputGradScratch(w, n)))
 		for _, k := range []struct {
 			name string
 			f    func()
@@ -36,6 +36,7 @@ func BenchmarkConv(b *testing.B) {
 			{"patches", func() { Patches(w, 0, windows, 0, w.Patch(), x, w.Channels, p, w.Patch()) }},
 			{"product", func() { Product(w, 0, windows, n, x, w.Channels, wt, n, z, n, gemm.Epilogue[float32]{}, scratch) }},
 			{"gradient", func() { Gradient(w, windows, 0, w.Patch(), n, x, w.Channels, z, n, dw, n, scratch) }},
+			{"inputgrad", func() { InputGrad(w, 0, positions, n, z, n, wt, n, dx, w.Channels, scratch) }},
 			{"patchesgrad", func() { PatchesGrad(w, 0, positions, p, w.Patch(), dx, w.Channels) }},
 			{"maxpool", func() { MaxPool(pool, 0, pooled, z, n, top, n) }},
 			{"maxpoolgrad", func() { MaxPoolGrad(pool, 0, windows, z, n, top, n, top, n, dz, n) }},

@@ -10,13 +10,12 @@
 //
 //	forward           Z  = P·W + bias        [Product]
 //	weight gradient   dW = Pᵀ·dZ             [Gradient]
-//	input gradient    dX = PatchesGrad(dZ·Wᵀ)
+//	input gradient    dX = PatchesGrad(dZ·Wᵀ)  [InputGrad]
 //
 // # Bits
 //
 // Patches are copies. A convolution has the bits of package gemm's products with them, in
-// which numbers of the padding take part as +0; [Product] and [Gradient] lay out as many
-// patches at a time as a cache holds, and multiply those. The gradient of an element of an image
+// which numbers of the padding take part as +0. The gradient of an element of an image
 // is a sum over the windows that cover its position, row by row of windows:
 //
 //	s = +0; for each window: s = s + g
@@ -27,7 +26,19 @@
 //
 // # Implementations
 //
-// The plain Go is the specification and what runs under every instruction set: what takes long
-// is in the products. Rows of the image are copied in runs, since the channels lie together.
-// A position's sums run over few channels, for which the loops are over windows first.
+// The plain Go is the specification; it lays out as many patches at a time as a cache holds, and
+// multiplies those. Rows of the image are copied in runs, since the channels lie together.
+//
+// For float32 on amd64 internal/gen writes for AVX2 and for AVX-512:
+//
+//   - products that read the images themselves (direct_amd64.go): a patch is a run of numbers for
+//     each row of the window, so that a tile's row is a pointer, and its sum goes from run to run.
+//     Images with a padding are laid out with it first. Patches of more than a chunk of package gemm,
+//     and gradients of few windows side by side, take patches;
+//   - PatchesGrad, vector by vector of a row of positions, whose sum over the windows stays in a
+//     register. InputGrad calls it as soon as some rows of windows are there;
+//   - pooling in windows of 2×2, and its gradient where they are beside one another.
+//
+// Rows of few channels end in part of a vector, which AVX2 stores four, two and one numbers at a
+// time.
 package conv

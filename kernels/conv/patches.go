@@ -105,6 +105,9 @@ func copyRuns[T kernels.Float](m, size int, src []T, step int, dst []T, ldy int)
 //	s = +0; for each window: s = s + g
 func PatchesGrad[T kernels.Float](w Window, first, m int, g []T, ldg int, dx []T, ldx int) {
 	w.checkGrad(first, m, len(g), w.Patch(), ldg, len(dx), ldx)
+	if vectorPatchesGrad(w, first, m, g, ldg, dx, ldx) {
+		return
+	}
 	down, _ := w.Out()
 	for r := 0; r < m; {
 		row, left := (first+r)/w.Width, (first+r)%w.Width

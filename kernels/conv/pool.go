@@ -21,6 +21,10 @@ func MaxPool[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T, ldy
 		image, top, left := w.at(first + r)
 		n := min(m-r, across-(first+r)%across) // windows side by side
 		at := ((image*w.Height+top)*w.Width + left) * ldx
+		if vectorPool(false, w, n, x[at:], ldx, y[r*ldy:], ldy) {
+			r += n
+			continue
+		}
 		for end := r + n; r < end; r++ {
 			best, from := y[r*ldy:][:w.Channels], x[at:]
 			at += w.Stride * ldx
@@ -91,6 +95,11 @@ func maxPoolGrad2(w Window, first, m int, x []float32, ldx int, y []float32, ldy
 		image, i := row/w.Height, row%w.Height
 		top := (image*w.Height + i&^1) * w.Width
 		window := (image*down + i/2) * across
+		if w.isPair(first+r, m-r) &&
+			vectorMaxPoolGrad(w, across, x[top*ldx:], ldx, y[window*ldy:], ldy, g[window*ldg:], ldg, dx[r*lddx:], lddx) {
+			r += endPair(w, dx[r*lddx:], lddx)
+			continue
+		}
 		for j := left; j < left+n; j++ {
 			to := dx[r*lddx:][:w.Channels]
 			r++
@@ -125,6 +134,23 @@ func maxPoolGrad2(w Window, first, m int, x []float32, ldx int, y []float32, ldy
 			}
 		}
 	}
+}
+
+// isPair reports whether of so many positions from p on the first are two rows that windows of 2×2
+// beside one another lie in.
+func (w Window) isPair(p, positions int) bool {
+	down, _ := w.Out()
+	row := p / w.Width % w.Height
+	return p%w.Width == 0 && row&1 == 0 && row/2 < down && positions >= 2*w.Width
+}
+
+// endPair clears the last column of such rows, if it is in no window, and returns how many positions they have.
+func endPair[T kernels.Float](w Window, dx []T, ldx int) int {
+	if w.Width&1 == 1 {
+		clear(dx[(w.Width-1)*ldx:][:w.Channels])
+		clear(dx[(2*w.Width-1)*ldx:][:w.Channels])
+	}
+	return 2 * w.Width
 }
 
 func firstNaN(x ...float32) int {
@@ -165,8 +191,14 @@ func isFirst[T kernels.Float](w Window, x []T, ldx, c int, best T, at [3]int) bo
 func AveragePool[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T, ldy int) {
 	w.checkPool(first, m, len(x), ldx, len(y), ldy)
 	size := T(w.KernelHeight * w.KernelWidth)
-	for r := range m {
+	_, across := w.Out()
+	for r := 0; r < m; r++ {
 		image, top, left := w.at(first + r)
+		n := min(m-r, across-(first+r)%across) // windows side by side
+		if vectorPool(true, w, n, x[((image*w.Height+top)*w.Width+left)*ldx:], ldx, y[r*ldy:], ldy) {
+			r += n - 1
+			continue
+		}
 		mean := y[r*ldy:][:w.Channels]
 		for i := range w.KernelHeight {
 			row := x[((image*w.Height+top+i)*w.Width+left)*ldx:]
@@ -195,8 +227,13 @@ func AveragePoolGrad[T kernels.Float](w Window, first, m int, g []T, ldg int, dx
 	w.checkGrad(first, m, len(g), w.Channels, ldg, len(dx), ldx)
 	down, across := w.Out()
 	size := T(w.KernelHeight * w.KernelWidth)
-	for r := range m {
+	pairs := w.KernelHeight == 2 && w.KernelWidth == 2 && w.Stride == 2
+	for r := 0; r < m; r++ {
 		image, p := (first+r)/w.Positions(), (first+r)%w.Positions()
+		if window := (image*down + p/w.Width/2) * across; pairs && w.isPair(first+r, m-r) && vectorAveragePoolGrad(w, across, g[window*ldg:], ldg, dx[r*ldx:], ldx) {
+			r += endPair(w, dx[r*ldx:], ldx) - 1
+			continue
+		}
 		y0, y1 := w.covering(p/w.Width, w.KernelHeight, down)
 		x0, x1 := w.covering(p%w.Width, w.KernelWidth, across)
 		sum := dx[r*ldx:][:w.Channels]

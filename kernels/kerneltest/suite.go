@@ -109,7 +109,7 @@ func (c caseOf) String() string {
 type size struct{ m, d, k int }
 
 // sizes straddle the widths of vectors, tiles and column blocks.
-var sizes = []size{{1, 1, 1}, {2, 1, 5}, {1, 7, 3}, {3, 5, 1}, {5, 31, 33}, {8, 33, 16}, {13, 64, 5}, {17, 65, 3}, {60, 19, 9}, {3, 129, 4}}
+var sizes = []size{{1, 1, 1}, {2, 1, 5}, {1, 7, 3}, {3, 5, 1}, {5, 31, 33}, {8, 33, 16}, {13, 64, 5}, {17, 65, 3}, {60, 19, 9}, {3, 129, 4}, {37, 6, 4}}
 
 // mode says what numbers the operands hold.
 type mode uint8

@@ -24,7 +24,7 @@ func convWindow(s size) conv.Window {
 
 // poolWindow is one without padding, some of whose windows overlap.
 func poolWindow(s size) conv.Window {
-	return conv.Square(5, 4, s.d, []int{2, 3, 2, 1}[(s.m+s.k)%4], []int{2, 1, 3, 2}[(s.m+s.k)%4], 0)
+	return conv.Square(5, 4+s.d%2, s.d, []int{2, 3, 2, 1}[(s.m+s.k)%4], []int{2, 1, 3, 2}[(s.m+s.k)%4], 0)
 }
 
 // convImages is how many images there are.
@@ -227,6 +227,31 @@ func convProducts[T kernels.Float](x operand, of func(window func(size) conv.Win
 			})
 		},
 		tol: 4,
+	}, {
+		name: "conv.InputGrad",
+		operands: []operand{read("G", windows), read("B", weights),
+			written("dx", of(convWindow, conv.Window.Positions, func(w conv.Window) int { return w.Channels })),
+			scratch(func(s size) (int, int) { return 1, conv.InputGradScratch(convWindow(s), s.k) })},
+		run: func(s size, a []arg[T]) {
+			w := convWindow(s)
+			rows := convImages(s) * w.Positions()
+			for _, r := range [...][2]int{{0, (rows + 2) / 3}, {rows / 3, rows - rows/3}} {
+				conv.InputGrad(w, r[0], r[1], s.k, a[0].x, a[0].ld, a[1].x, a[1].ld, a[2].x[r[0]*a[2].ld:], a[2].ld, a[3].x)
+			}
+		},
+		ref: func(s size, a []*dense) {
+			w := convWindow(s)
+			a[2].each(func(int, int) (float64, float64) { return 0, 0 })
+			for i := range a[0].rows {
+				taps(w, i, func(k, at int) {
+					for c := range s.d {
+						v, mag := product(s.k, func(j int) float64 { return a[0].at(i, j) * a[1].at(k*s.d+c, j) })
+						a[2].set(at, c, a[2].at(at, c)+v, a[2].mag[at*a[2].cols+c]+mag)
+					}
+				})
+			}
+		},
+		tol: 13,
 	}, {
 		name: "conv.Gradient",
 		operands: []operand{x, read("G", windows), written("C", weights),

@@ -262,6 +262,41 @@ func normalization[T kernels.Float]() []kernel[T] {
 		tol:   8,
 		alias: [][2]int{{4, 0}, {7, 0}},
 	}, {
+		name: "norm.Statistics, StandardizeAffineBy",
+		operands: []operand{x, written("mean", perCol), written("variance", perCol), written("invStd", perCol), written("xhat", matrix),
+			read("gamma", perCol), read("beta", perCol), y, scratch(perCol)},
+		run: func(s size, a []arg[T]) {
+			parts(s, func(j, d int) {
+				norm.Statistics(s.m, d, a[0].x[j:], a[0].ld, eps, a[1].x[j:], a[8].x[j:], a[2].x[j:], a[3].x[j:])
+			}, func(i, j, m, d int) {
+				at := func(k int) []T { return a[k].x[i*a[k].ld+j:] }
+				norm.StandardizeAffineBy(m, d, at(0), a[0].ld, a[1].x[j:], a[8].x[j:], a[3].x[j:], a[5].x[j:], a[6].x[j:], at(4), a[4].ld, at(7), a[7].ld)
+			})
+		},
+		ref: func(s size, a []*dense) {
+			standardize[T](s, a)
+			a[7].each(func(i, j int) (v, mag float64) {
+				p, beta := a[4].at(i, j)*a[5].at(0, j), a[6].at(0, j)
+				return p + beta, a[4].mag[i*s.d+j]*math.Abs(a[5].at(0, j)) + math.Abs(p) + math.Abs(beta)
+			})
+		},
+		tol: 8,
+	}, {
+		name: "norm.AffineGradSums, AffineGradBy",
+		operands: []operand{read("xhat", matrix), read("g", matrix), read("gamma", perCol), read("invStd", perCol).of(positive),
+			written("dgamma", perCol), written("dbeta", perCol), written("dx", matrix), scratch(perCol), scratch(perCol), scratch(perCol)},
+		run: func(s size, a []arg[T]) {
+			parts(s, func(j, d int) {
+				norm.AffineGradSums(s.m, d, a[0].x[j:], a[0].ld, a[1].x[j:], a[1].ld, a[2].x[j:], a[7].x[j:], a[8].x[j:], a[9].x[j:], a[4].x[j:], a[5].x[j:])
+			}, func(i, j, m, d int) {
+				at := func(k int) []T { return a[k].x[i*a[k].ld+j:] }
+				norm.AffineGradBy(m, d, at(0), a[0].ld, at(1), a[1].ld, a[2].x[j:], a[3].x[j:], a[7].x[j:], a[8].x[j:], a[9].x[j:], at(6), a[6].ld)
+			})
+		},
+		ref:   affineGrad,
+		tol:   6,
+		alias: [][2]int{{6, 1}},
+	}, {
 		name: "norm.AffineGrad",
 		operands: []operand{read("xhat", matrix), read("g", matrix), read("gamma", perCol), read("invStd", perCol).of(positive),
 			written("dgamma", perCol), written("dbeta", perCol), written("dx", matrix),
@@ -390,3 +425,13 @@ func mean1(n int, f func(i int) float64) (mean, mag float64) {
 }
 
 func square(x float64) float64 { return x * x }
+
+// parts calls a kernel's first part for so many columns at a time, and its second for shares of their rows.
+func parts(s size, first func(j, d int), second func(i, j, m, d int)) {
+	for j := 0; j < s.d; j += norm.MaxPartCols {
+		d := min(norm.MaxPartCols, s.d-j)
+		first(j, d)
+		second(0, j, s.m/3, d)
+		second(s.m/3, j, s.m-s.m/3, d)
+	}
+}

@@ -65,7 +65,9 @@
 // the mistake that section 2 of the paper warns of.
 //
 // StandardizeAffine and AffineGrad are compositions, in one pass less each over
-// what they read and write, with the bits of their parts.
+// what they read and write, with the bits of their parts. For workers that share rows they
+// come in two functions each as well: Statistics and StandardizeAffineBy, AffineGradSums and
+// AffineGradBy.
 //
 // # Rescaling
 //
@@ -85,6 +87,8 @@
 //   - a mean is a product with 1/m and two corrections, which give the quotient
 //     correctly rounded;
 //   - what is written is prefetched some rows ahead;
+//   - rows of less than AVX-512's vector, the channels of images, are done several at a time
+//     where each element is by itself (narrow_amd64.go);
 //   - functions of several passes go by strips of columns (see strip) that stay in
 //     the caches from one pass to the next.
 //

@@ -51,7 +51,7 @@ const (
 	takeVariances
 	takeInvStds
 	average
-	subtract
+	subtract // from here on each element by itself, of matrices
 	center
 	squareDeviate
 	scale
@@ -70,11 +70,11 @@ const callCols = 1 << 12
 // be preempted, works on.
 const callSize = 1 << 14
 
-// run runs a kernel on all rows. The garbage collector can stop it between the
+// byRows runs a kernel on all rows. The garbage collector can stop it between the
 // calls, hence it is not inlined.
 //
 //go:noinline
-func (s strip) run(k kernel) {
+func (s strip) byRows(k kernel) {
 	left, block := s.rows, max(8, callSize/s.cols&^7)
 	for {
 		n := min(block, left)
@@ -92,6 +92,8 @@ func (s strip) run(k kernel) {
 }
 
 func below(p *float32, bytes int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), bytes)) }
+
+func view(p *float32, n int) []float32 { return unsafe.Slice(p, n) }
 
 func avx512(k kernel, strip *int) {
 	switch k {

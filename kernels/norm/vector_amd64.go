@@ -183,17 +183,11 @@ func standardize32(m, d int, x []float32, ldx int, eps float64, mean, variance, 
 	}
 	step := stripCols(m)
 	for j := 0; j < d; j += step {
-		var acc [2]sums
 		var mu means
 		s := strip{rows: m, cols: min(step, d-j), x: &x[j], ldx: 4 * ldx, y: &xhat[j], ldy: 4 * ldxh,
-			c: [3]*float32{&invStd[j]}, mean: &mu[0][0], acc: &acc[1][0]}
-		s.run(addSums)
-		acc[1].split(s.cols, m, &mu)
+			c: [3]*float32{&invStd[j]}, mean: &mu[0][0]}
+		s.statistics(eps, &mu, &variance[j], &invStd[j])
 		copy(mean[j:], mu[0][:s.cols])
-		s.acc = &acc[0][0]
-		s.run(addSquares)
-		strip{rows: 1, cols: s.cols, acc: &acc[0][0], c: [3]*float32{&variance[j], &invStd[j]},
-			f: [3]uint64{double(float64(m)), double(1 / float64(m)), double(eps)}}.run(takeVariances)
 		if gamma == nil {
 			s.run(standardize)
 			continue
@@ -228,15 +222,10 @@ func affineGrad32(m, d int, xhat []float32, ldxh int, g []float32, ldg int, gamm
 	}
 	step := stripCols(2 * m)
 	for j := 0; j < d; j += step {
-		var acc [4]sums
 		var mean means
 		s := strip{rows: m, cols: min(step, d-j), x: &xhat[j], ldx: 4 * ldxh, y: &g[j], ldy: 4 * ldg, z: &dx[j], ldz: 4 * lddx,
-			c: [3]*float32{&gamma[j]}, mean: &mean[0][0], acc: &acc[0][0]}
-		s.run(addAffineSums)
-		acc[0].split(s.cols, m, &mean)
-		acc[1].take(s.cols, float64(m), mean[2][:])
-		acc[2].take(s.cols, 1, dbeta[j:])
-		acc[3].take(s.cols, 1, dgamma[j:])
+			c: [3]*float32{&gamma[j]}, mean: &mean[0][0]}
+		s.affineSums(&mean, dgamma[j:], dbeta[j:])
 		s.c = [3]*float32{&invStd[j], &gamma[j]}
 		s.run(affineGrad)
 	}

@@ -45,3 +45,16 @@ func standardizeGrad32(_, _ int, _ []float32, _ int, _ []float32, _ int, _, _ []
 func affineGrad32(_, _ int, _ []float32, _ int, _ []float32, _ int, _, _, _, _, _ []float32, _ int) bool {
 	return false
 }
+
+func statistics32(m, d int, x []float32, ldx int, eps float64, mean, rest, variance, invStd []float32) bool {
+	return false
+}
+func standardizeAffineBy32(m, d int, x []float32, ldx int, mean, rest, invStd, gamma, beta, xhat []float32, ldxh int, y []float32, ldy int) bool {
+	return false
+}
+func affineGradSums32(m, d int, xhat []float32, ldxh int, g []float32, ldg int, gamma, hi, lo, dot, dgamma, dbeta []float32) bool {
+	return false
+}
+func affineGradBy32(m, d int, xhat []float32, ldxh int, g []float32, ldg int, gamma, invStd, hi, lo, dot, dx []float32, lddx int) bool {
+	return false
+}

@@ -19,6 +19,7 @@ func bind(p *program.Program) (*bound, error) {
 func bindAs[T kernel](p *program.Program) (*bound, error) {
 	b := &bound{p: p, counts: p.Counts()}
 	binder, made := newBinder[T](p.Layout), map[*program.Instr]do{} // blocks may share instructions
+	joins := func(it *item, in *program.Instr) bool { return it.Strip == in.Strip && it.parts == nil }
 	for _, blk := range p.Blocks {
 		k := boundBlock{every: int64(blk.Every), rounds: int64(blk.Rounds), batch: blk.Batch, total: blk.Total, consts: newArena(len(blk.Consts) * program.Align)}
 		for i, v := range blk.Consts {
@@ -34,13 +35,14 @@ func bindAs[T kernel](p *program.Program) (*bound, error) {
 				made[in] = run
 			}
 			b.serial = b.serial || in.Serial
-			if n := len(k.items); in.Strip > 0 && n > 0 && k.items[n-1].Strip == in.Strip {
+			parts := binder.parted(in)
+			if n := len(k.items); in.Strip > 0 && n > 0 && parts == nil && joins(&k.items[n-1], in) {
 				it := &k.items[n-1]
 				it.do = append(it.do, run)
 				it.strip = min(it.strip, strip[T](in))
 				continue
 			}
-			it := item{Schedule: in.Schedule, every: int64(in.Every), host: in.Op == program.OpHost, ends: in.Op == program.OpTick, do: []do{run}, first: i}
+			it := item{Schedule: in.Schedule, every: int64(in.Every), host: in.Op == program.OpHost, ends: in.Op == program.OpTick, do: []do{run}, parts: parts, first: i}
 			if in.Strip > 0 {
 				it.strip = strip[T](in)
 			}
@@ -52,6 +54,7 @@ func bindAs[T kernel](p *program.Program) (*bound, error) {
 		}
 		b.blocks = append(b.blocks, k)
 	}
+	b.common = binder.common
 	b.packing, b.flops = binder.packing*int(unsafe.Sizeof(T(0))), p.Flops()
 	return b, nil
 }

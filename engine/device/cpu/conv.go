@@ -31,6 +31,17 @@ func (b *binder[T]) conv(in *program.Instr) do {
 	}
 }
 
+// convGrad binds a convolution's gradient for its images, whose rows are shared.
+func (b *binder[T]) convGrad(in *program.Instr) do {
+	a := argsOf[T](in)
+	g, m, dx := a.x[0], a.x[1], a.y[0]
+	pack := b.pack(conv.InputGradScratch(in.Window, g.cols))
+	return func(e *env, lo, hi int) {
+		q := a.cut(lo, hi)
+		conv.InputGrad(in.Window, q.i, q.m, g.cols, g.of(e), g.ld, m.of(e), m.ld, dx.in(e, q), dx.ld, pack(e))
+	}
+}
+
 // transpose transposes blocks below one another: rows of the result are of several.
 func transpose[T kernel](a *args[T], e *env, q rect) {
 	x, y := a.x[0], a.y[0]

@@ -40,6 +40,8 @@
 //	bind.go     tensors and rectangles of them
 //	instr.go    the kernel of each instruction
 //	product.go  … of matrix products
+//	conv.go     … of convolutions
+//	parted.go   … of normalizations whose columns are too few to share
 //	data.go     … of what brings in the batch
 //	effect.go   … of what writes state, and of operations of the host
 //	solo.go     one instruction by itself, for a device that has no kernel for it

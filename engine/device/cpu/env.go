@@ -12,6 +12,7 @@ import (
 type env struct {
 	replica, scratch arena
 	packing          arena   // the worker's own
+	common           arena   // the team's, for what one worker tells the others
 	consts           arena   // of the block in progress
 	shared           []arena // one for each shared state
 
@@ -23,6 +24,7 @@ type env struct {
 	worker int
 	met    uint64   // meetings of the team so far
 	parts  [][]span // of each block, of each item
+	rows   [][]span // likewise, of items in parts
 
 	now   int64 // steps done when the block began
 	round int   // of the block in progress
@@ -38,9 +40,10 @@ type span struct{ lo, hi int }
 
 // enter points the environment at a replica and its team.
 func (e *env) enter(b *bound, t *team, worker int, scratch, replica arena, shared []arena) {
-	e.replica, e.scratch, e.shared = replica, scratch, shared
+	e.replica, e.scratch, e.shared, e.common = replica, scratch, shared, scratch[len(scratch)-b.common:]
 	if e.size != t.size || e.worker != worker {
-		e.size, e.parts = t.size, b.share(t.size, worker)
+		e.size = t.size
+		e.parts, e.rows = b.share(t.size, worker)
 	}
 	e.team, e.worker, e.met = t, worker, 0
 	l := b.p.Layout
@@ -67,6 +70,7 @@ func (e *env) mem(s program.Space, off int) arena {
 type bound struct {
 	p       *program.Program
 	packing int  // bytes of packing buffer for matrix products
+	common  int  // bytes for what one worker tells the others
 	ahead   int  // largest batch that is asked for ahead
 	serial  bool // holds an operation that may keep state of its own between calls
 	counts  bool // counts steps: such a Program ends between steps only
@@ -93,7 +97,8 @@ type item struct {
 	ends  bool // a step, which all workers have to have begun
 	strip int  // columns
 	do    []do
-	first int // number of the first instruction
+	parts *parted // as a team does it, nil if that is no different
+	first int     // number of the first instruction
 }
 
 // stripBytes is about how much of one matrix a strip takes: a few such fit into a
@@ -103,16 +108,25 @@ const stripBytes = 64 << 10
 // stripWidth returns the number of columns of a strip of so many rows.
 func stripWidth(rows, elemSize int) int { return max(16, stripBytes/(elemSize*max(1, rows))&^15) }
 
-// share computes a worker's part of every item.
-func (b *bound) share(size, worker int) [][]span {
-	parts := make([][]span, len(b.blocks))
+// scratch is the bytes of a team's memory: of the Program's buffers, and what is common behind them.
+func (b *bound) scratch() int {
+	return (b.p.Scratch()+program.Align-1)/program.Align*program.Align + b.common
+}
+
+// share computes a worker's part of every item, and of the rows of those in parts.
+func (b *bound) share(size, worker int) (parts, rows [][]span) {
+	parts, rows = make([][]span, len(b.blocks)), make([][]span, len(b.blocks))
 	for i, k := range b.blocks {
 		for _, it := range k.items {
 			lo, hi := it.Share(size, worker)
-			parts[i] = append(parts[i], span{lo, hi})
+			own, other := span{lo, hi}, span{}
+			if it.parts != nil && size > 1 {
+				own, other = it.parts.share(size, worker)
+			}
+			parts[i], rows[i] = append(parts[i], own), append(rows[i], other)
 		}
 	}
-	return parts
+	return parts, rows
 }
 
 // run runs steps until the leader ends them, or the replica diverges or fails; one that
@@ -146,7 +160,7 @@ func (b *bound) run(e *env) {
 				if e.clock != nil {
 					e.clock.block = i
 				}
-				if !k.pass(e, e.parts[i]) {
+				if !k.pass(e, e.parts[i], e.rows[i]) {
 					return
 				}
 			}
@@ -166,7 +180,7 @@ func (e *env) meet() (over bool) {
 func (e *env) endTeam() { e.team.end.Store(e.met + 1) }
 
 // pass runs a block once and reports whether the Program goes on.
-func (k *boundBlock) pass(e *env, parts []span) bool {
+func (k *boundBlock) pass(e *env, parts, rows []span) bool {
 	for j := range k.items {
 		it := &k.items[j]
 		if it.Wait && (j > 0 || it.ends) {
@@ -175,9 +189,12 @@ func (k *boundBlock) pass(e *env, parts []span) bool {
 		if it.every > 1 && e.now%it.every != 0 {
 			continue
 		}
-		if e.clock != nil {
+		switch {
+		case it.parts != nil && e.team.size > 1:
+			it.parts.run(e, parts[j], rows[j], it.first)
+		case e.clock != nil:
 			e.clock.time(it, e, parts[j])
-		} else {
+		default:
 			it.run(e, parts[j])
 		}
 		if len(e.ahead) > 0 {

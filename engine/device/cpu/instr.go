@@ -33,6 +33,7 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpGEMM:          (*binder[T]).gemm,
 		program.OpMasked:        (*binder[T]).masked,
 		program.OpConv:          (*binder[T]).conv,
+		program.OpConvGrad:      (*binder[T]).convGrad,
 
 		program.OpPatches: part(func(a *args[T], e *env, q rect) {
 			conv.Patches(a.Window, q.i, q.m, 0, q.d, a.x[0].of(e), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
@@ -215,6 +216,7 @@ type binder[T kernel] struct {
 	layout  *program.Layout
 	table   map[program.Op]func(b *binder[T], in *program.Instr) do
 	packing int // elements of the largest packing buffer that a kernel wants
+	common  int // bytes for what one worker tells the others
 }
 
 func newBinder[T kernel](l *program.Layout) *binder[T] {

@@ -48,7 +48,7 @@ const (
 )
 
 func newSquad(dev *Device, b *bound) *squad {
-	q := &squad{dev: dev, bound: b, pace: newPace(), own: team{size: 1}, alone: newEnv(b), scratch: newArena(b.p.Scratch()), members: make([]member, dev.share(b, 1)-1)}
+	q := &squad{dev: dev, bound: b, pace: newPace(), own: team{size: 1}, alone: newEnv(b), scratch: newArena(b.scratch()), members: make([]member, dev.share(b, 1)-1)}
 	first := *q.alone // works with what it has alone
 	q.first = &first
 	for i := range q.members {

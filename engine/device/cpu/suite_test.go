@@ -20,7 +20,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-func init() { cpu.BuildNetwork, cpu.BuildPaper = network, paper }
+func init() { cpu.BuildNetwork, cpu.BuildLeNet, cpu.BuildPaper = network, lenet, paper }
 
 // TestConformance runs the suite with one worker and with teams, more of them
 // than processors among them: how a step is shared does not show in its bits.
@@ -105,10 +105,25 @@ func pixels(n int, share float64) []uint8 {
 
 func network(t testing.TB, n norm.Method, o optim.Optimizer, act string, share float64, mp gather.Map, dt program.DType) (w cpu.Network) {
 	t.Helper()
-	const rows, inputs, batch = 90, 70, 20
-	mlp := models.MLP{Inputs: inputs, Hidden: []int{40, 20}, Classes: 10, Activation: act, InitSD: 0.2, Norm: n}.Network()
-	l := program.NewLayout(program.Float32)
-	w.Layout, w.Initialize, w.Weights = l, mlp.Initialize, inputs*40
+	mlp := models.MLP{Inputs: 70, Hidden: []int{40, 20}, Classes: 10, Activation: act, InitSD: 0.2, Norm: n}.Network()
+	w = compiled(t, mlp, o, share, mp, dt)
+	w.Weights = 70 * 40
+	return w
+}
+
+func lenet(t testing.TB) cpu.Network {
+	t.Helper()
+	net := models.MLP{Inputs: 784, Classes: 10, Activation: "relu", InitSD: 0.2, Norm: norm.Must("batchnorm"), DType: program.Float32}.Network()
+	net.Image, net.Hidden = models.Image{Height: 28, Width: 28, Channels: 1}, models.LeNet("relu", false)
+	return compiled(t, net, optim.Momentum(0.1, 0.9), 1, gather.Raw, program.Uint8)
+}
+
+// compiled compiles what goes with a network.
+func compiled(t testing.TB, mlp *models.Network, o optim.Optimizer, share float64, mp gather.Map, dt program.DType) (w cpu.Network) {
+	t.Helper()
+	const rows, batch = 90, 20
+	inputs, l := mlp.Inputs, program.NewLayout(program.Float32)
+	w.Layout, w.Initialize = l, mlp.Initialize
 	check := func(err error) {
 		t.Helper()
 		if err != nil {

@@ -26,7 +26,10 @@ type network struct {
 
 func newNetwork(t testing.TB, n norm.Method, o optim.Optimizer, act string, share float64, mp gather.Map, dt program.DType) *network {
 	t.Helper()
-	w := BuildNetwork(t, n, o, act, share, mp, dt)
+	return of(BuildNetwork(t, n, o, act, share, mp, dt))
+}
+
+func of(w Network) *network {
 	return &network{w.Layout, w.First, w.Train, w.Test, w.Initialize, w.Weights}
 }
 

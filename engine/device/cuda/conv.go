@@ -26,6 +26,18 @@ func (b *binder) conv(in *program.Instr) (action, error) {
 	return action{in: in, launches: []*launch{first, then}}, err
 }
 
+// convGrad binds a product whose results, laid out, are then added up.
+func (b *binder) convGrad(in *program.Instr) (action, error) {
+	patches, product := in.Out[1:], *in
+	product.TransB, product.Out = true, patches
+	first, err := b.gemm(&product, "")
+	if err != nil {
+		return action{}, err
+	}
+	then, err := b.launch(shape{kernel: "patches_grad", over: in.Out[0], in: patches, out: in.Out[:1], ints: in.Window.PTXInts()})
+	return action{in: in, launches: []*launch{first, then}}, err
+}
+
 // transpose binds a transpose of blocks below one another.
 func (b *binder) transpose(in *program.Instr) (action, error) {
 	return b.one(in, shape{kernel: "transpose", over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"block": in.In[0].Cols}})

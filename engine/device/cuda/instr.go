@@ -28,6 +28,7 @@ var bindings = map[program.Op]binding{
 	program.OpMasked:        (*binder).masked,
 
 	program.OpConv:            (*binder).conv,
+	program.OpConvGrad:        (*binder).convGrad,
 	program.OpPatches:         windows("patches"),
 	program.OpPatchesGrad:     windows("patches_grad"),
 	program.OpMaxPool:         windows("max_pool"),

@@ -45,6 +45,10 @@ func (w *workbench) pooled(v conv.Window) {
 var convolutions = map[program.Op][]build{
 	program.OpConv: {func(w *workbench) { w.conv(false, true, activation.ReLU) }, func(w *workbench) { w.conv(false, false, activation.Identity) },
 		func(w *workbench) { w.conv(true, false, activation.Identity) }},
+	program.OpConvGrad: {func(w *workbench) {
+		patches := w.scratch(w.layout.DType, 2*window.Windows(), window.Patch())
+		w.do(program.Instr{Op: program.OpConvGrad, Window: window, In: list{w.windows(window, d), w.of(window.Patch(), d)}, Out: list{w.images(window), patches}})
+	}},
 	program.OpPatches: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpPatches, Window: window, In: list{w.images(window)}, Out: list{w.windows(window, window.Patch())}})
 	}},

@@ -1,0 +1,39 @@
+package cpu
+
+import (
+	"reflect"
+	"testing"
+
+	"driftless/kernels"
+)
+
+// TestParted: a team normalizes the channels of images in parts, with the bits of one worker.
+func TestParted(t *testing.T) {
+	w := of(BuildLeNet(t))
+	b, err := bind(w.train)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, it := range b.blocks[0].items {
+		if it.parts != nil {
+			count++
+		}
+	}
+	if count != 4 {
+		t.Errorf("%d instructions are done in parts, want 4: those of two layers, forward and back", count)
+	}
+	want := w.states(t, newDevice(1, 0), 3)
+	for _, isa := range kernels.ISAs() {
+		if isa == kernels.Go && testing.Short() {
+			continue
+		}
+		restore := kernels.UseISA(isa)
+		for _, workers := range []int{2, 3} {
+			if got := w.states(t, newDevice(workers, 0), 3); !reflect.DeepEqual(got, want) {
+				t.Errorf("%v, %d workers: the state is not that of one worker", isa, workers)
+			}
+		}
+		restore()
+	}
+}

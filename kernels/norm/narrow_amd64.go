@@ -1,0 +1,70 @@
+//go:build !noasm
+
+package norm
+
+import "driftless/kernels"
+
+// Rows of a few columns, the channels of images, leave most lanes of a vector idle, and a store
+// under a mask takes some processors as long as ten others. Where such rows follow each other
+// without a gap, what is done to each element by itself is done to several rows at a time, as if
+// they were one.
+
+// narrowCols is the most columns that are taken so: those of less than AVX-512's vector.
+const narrowCols = 15
+
+// run runs a kernel on all rows.
+func (s strip) run(k kernel) {
+	if k >= subtract && s.cols <= narrowCols {
+		s = s.joined(k)
+	}
+	if s.rows > 0 {
+		s.byRows(k)
+	}
+}
+
+// joined does what whole vectors can of a strip, and returns what is left of it.
+func (s strip) joined(k kernel) strip {
+	lanes := 8
+	if kernels.CurrentISA() >= kernels.AVX512 {
+		lanes = 16
+	}
+	n := lanes // rows that make whole vectors
+	for n > 1 && n/2*s.cols%lanes == 0 {
+		n /= 2
+	}
+	row := 4 * s.cols
+	if n == 1 || s.rows < 2*n || s.ldx != row || s.ldy != row || s.z != nil && s.ldz != row {
+		return s
+	}
+	var c [len(s.c)][lanesMost * narrowCols]float32
+	var mean means
+	w := s
+	w.rows, w.cols, w.ldx, w.ldy, w.ldz = s.rows/n, n*s.cols, n*row, n*row, n*row
+	for i, p := range s.c {
+		if p != nil {
+			repeat(c[i][:w.cols], p, s.cols)
+			w.c[i] = &c[i][0]
+		}
+	}
+	if s.mean != nil {
+		for i := range mean {
+			repeat(mean[i][:w.cols], below(s.mean, 4*maxCols*i), s.cols)
+		}
+		w.mean = &mean[0][0]
+	}
+	w.byRows(k)
+	done := w.rows * n
+	if s.rows -= done; s.rows > 0 {
+		s.x, s.y, s.z = below(s.x, done*s.ldx), below(s.y, done*s.ldy), below(s.z, done*s.ldz)
+	}
+	return s
+}
+
+// lanesMost is the most lanes of a vector.
+const lanesMost = 16
+
+// repeat fills to with n numbers, again and again.
+func repeat(to []float32, from *float32, n int) {
+	for i := 0; i < len(to); i += copy(to[i:], view(from, n)) {
+	}
+}
