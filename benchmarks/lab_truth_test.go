@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"driftless/benchmarks/probe"
+	"driftless/dataset"
 	"driftless/engine"
 	"driftless/engine/device/cpu"
 	"driftless/engine/optim"
@@ -16,8 +17,13 @@ import (
 // from there.
 func inLab(t *testing.T, c Config, steps int) (*moment, *engine.Trainer) {
 	t.Helper()
+	return inLabOn(t, c, tiny(60), steps)
+}
+
+func inLabOn(t *testing.T, c Config, set *dataset.Set, steps int) (*moment, *engine.Trainer) {
+	t.Helper()
 	c.Seeds, c.Probes = 1, []string{probe.All}
-	e, err := New(t.Context(), c, tiny(60), cpu.New())
+	e, err := New(t.Context(), c, set, cpu.New())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,6 +334,24 @@ func TestGap(t *testing.T) {
 	}
 	if g := gap("standardize:naive:running-momentum=0:lr=0.5"); g < 0.5 {
 		t.Errorf("with running statistics that never follow the gap is %v", g)
+	}
+	// Test rows that do not fill a batch are left out, of both.
+	c := quick("batchnorm")
+	c.Batch = 7
+	of := func(rows int) (batch, running float64, counted int) {
+		set := tiny(60)
+		set.Test = set.Test.Slice(0, rows)
+		m, _ := inLabOn(t, c, set, 60)
+		batch, running, err := m.Accuracy()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return batch, running, m.inspection.FormRows
+	}
+	b1, r1, n1 := of(21)
+	b2, r2, n2 := of(25)
+	if n1 != 21 || n2 != 21 || b1 != b2 || r1 != r2 || b1 == 0 || r1 == 0 {
+		t.Errorf("of 21 rows %v and %v of %d, of 25 rows %v and %v of %d", b1, r1, n1, b2, r2, n2)
 	}
 }
 
