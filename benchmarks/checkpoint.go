@@ -63,9 +63,10 @@ type checkpoints struct {
 	unkept func(error)     // called where something cannot be written; nil: nobody asks
 	wrote  bool
 
-	found string // the one to go on from, "" for none
-	note  note   // its
-	step  int    // its
+	passed []error // what is wrong with later ones than that
+	found  string  // the one to go on from, "" for none
+	note   note    // its
+	step   int     // its
 }
 
 // Keep has Train and Compare keep checkpoints in a folder, which is made: of each arm the last
@@ -144,6 +145,16 @@ func (e *Experiment) Resumed() (steps map[string]int, complete bool) {
 		steps[a.Name], complete = c.step, complete && c.note.Complete
 	}
 	return steps, complete
+}
+
+// PassedOver says what is wrong with the checkpoints that Resume passed over for older ones.
+func (e *Experiment) PassedOver() (errs []error) {
+	for _, a := range e.arms {
+		if c := a.checkpoints; c != nil && c.found != "" {
+			errs = append(errs, c.passed...)
+		}
+	}
+	return errs
 }
 
 // Kept reports whether there is a checkpoint to go on from.
@@ -234,6 +245,7 @@ func (c *checkpoints) find(a *Arm, seeds []int64) error {
 		}
 		if err != nil {
 			broken = cmp.Or(broken, err)
+			c.passed = append(c.passed, err)
 			continue
 		}
 		switch {
@@ -253,7 +265,10 @@ func (c *checkpoints) find(a *Arm, seeds []int64) error {
 		}
 		return nil
 	}
-	return broken
+	if broken != nil {
+		return fmt.Errorf("%w; without the arm's files in %s it begins anew", broken, c.folder)
+	}
+	return nil
 }
 
 // sound reports whether a note is what a run of the arm may have come to.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -259,6 +260,19 @@ func TestResumeRefuses(t *testing.T) {
 	if names := entries(t, folder); len(names) != 1 || names[0] != "arm1-step42.safetensors" {
 		t.Errorf("beside the one that it goes on from there are %v", names)
 	}
+	harmed := slices.Clone(data) // one bit, anywhere behind the header
+	harmed[len(harmed)-len(harmed)/3] ^= 4
+	if err := os.WriteFile(last, harmed, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e = experiment(t, c, set)
+	if err := e.Resume(folder); err != nil {
+		t.Fatal(err)
+	}
+	if steps, _ := e.Resumed(); steps["batchnorm"] != 42 || len(e.PassedOver()) != 1 || !strings.Contains(e.PassedOver()[0].Error(), last+" is damaged") {
+		t.Errorf("with a damaged checkpoint of step 45 it goes on from %v, %v", steps, e.PassedOver())
+	}
+	e.Close()
 	if err := os.Remove(filepath.Join(folder, "arm1-step42.safetensors")); err != nil {
 		t.Fatal(err)
 	}

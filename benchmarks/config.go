@@ -49,6 +49,7 @@ type Config struct {
 	Probes []string `yaml:"probe,flow,omitempty"` // instruments that look into the training after each evaluation, as probe.Parse reads them
 
 	Command string `yaml:"-"` // the command line that asked for it, for the record
+	RanOn   string `yaml:"-"` // of a configuration that was read, the device that it ran on
 
 	Untimed      bool `yaml:"-"` // leave out timing the arms' steps
 	NoReestimate bool `yaml:"-"` // leave out the statistics re-estimated at the end, which take a pass over all training rows

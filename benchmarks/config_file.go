@@ -32,7 +32,7 @@ type recordedArm struct {
 }
 
 // ran says what a configuration was run by. It is for readers: of it ReadConfig takes the command
-// line alone, as what is recorded.
+// line and the device, as what is recorded.
 type ran struct {
 	Version string `yaml:"version"` // with the commit of a build that knows it
 	Device  string `yaml:"device"`
@@ -143,6 +143,8 @@ func parseConfig(data []byte, base Config) (Config, error) {
 		at := func(err error) error { return fmt.Errorf("line %d: %w", key.Line, err) }
 		to, known := fields[key.Value]
 		switch {
+		case key.Value == "norm" || key.Value == "norms":
+			return base, at(fmt.Errorf("%s is a flag: the file lists arms under %s, such as \"arms: [none, batchnorm]\"", key.Value, keyArms))
 		case !known:
 			return base, at(norm.Unknown("key", key.Value, slices.Sorted(maps.Keys(fields))))
 		case seen[key.Value]:
@@ -150,7 +152,7 @@ func parseConfig(data []byte, base Config) (Config, error) {
 		case key.Value == keyRan:
 			var r ran
 			_ = value.Decode(&r) // it is for readers, who may change it
-			c.Command = r.Command
+			c.Command, c.RanOn = r.Command, r.Device
 		case key.Value == keyArms:
 			arms, err := parseArms(value)
 			if err != nil {

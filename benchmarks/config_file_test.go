@@ -105,7 +105,7 @@ func TestSchedules(t *testing.T) {
 		t.Errorf("a warm-up that one arm has no room for: %v", err)
 	}
 	c = quick("none:lr-schedule=step")
-	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "say how many by lr-every") {
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "say how many by --lr-every") {
 		t.Errorf("a schedule step without lr-every: %v", err)
 	}
 }

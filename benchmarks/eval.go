@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"driftless/dataset"
+	"driftless/engine"
 	"driftless/engine/checkpoint"
 	"driftless/engine/device"
 	"driftless/engine/program"
@@ -57,6 +58,9 @@ func OpenWeights(path string) (*Weights, error) {
 func (w *Weights) describe() error {
 	text := w.file.Metadata()[metadataKey]
 	if err := json.Unmarshal([]byte(text), &w.about); err != nil || text == "" {
+		if _, err := engine.ReadNote(w.path); err == nil {
+			return fmt.Errorf("%s is a checkpoint, which holds a training with all its seeds: --resume goes on with it, and weights are in %s or, with --validation, in the files called best beside it", w.path, WeightsFile)
+		}
 		return fmt.Errorf("%s does not say which network its weights belong to: it was not written by driftless train", w.path)
 	}
 	if w.about.Step < 0 {
@@ -99,6 +103,9 @@ func (w *Weights) tensors(m *models.Network) ([]checkpoint.Tensor, error) {
 	}
 	return out, nil
 }
+
+// Step returns the number of steps that the weights were trained for.
+func (w *Weights) Step() int { return w.about.Step }
 
 // Data returns the name of the data set that the weights were trained on, "" where the
 // file does not say.

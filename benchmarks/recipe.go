@@ -244,7 +244,7 @@ func (r *Recipe) rule(steps int, given []string) (o optim.Optimizer, left map[st
 		o.Schedule.Total = steps
 	case optim.ScheduleStep:
 		if r.LREvery == nil {
-			return o, nil, fmt.Errorf("the schedule step decays every so many steps: say how many by lr-every")
+			return o, nil, fmt.Errorf("the schedule step decays every so many steps: say how many by --lr-every, or lr-every in the arm")
 		}
 		o.Schedule.Every = *r.LREvery
 	}
@@ -266,6 +266,9 @@ func (r *Recipe) rule(steps int, given []string) (o optim.Optimizer, left map[st
 		default:
 			o, left[c.key] = before, err
 		}
+	}
+	if w := o.Schedule.WarmUp; w >= steps {
+		return o, nil, usage("--warm-up %d is not shorter than the training of %d steps", w, steps)
 	}
 	return o, left, nil
 }

@@ -39,7 +39,8 @@ type description struct {
 // Train trains the experiment's one arm with its one seed. It keeps the weights at
 // weightsPath ("": nowhere) after each evaluation but the first, and after the last step, also
 // of a run that is interrupted. Of a run that diverges the weights of the last evaluation
-// before that remain, if there was one after a step, and it ends with a *DivergedError.
+// before that remain, if there was one after a step, and it ends with a *DivergedError. Weights
+// that cannot be written end no training: it ends with a *KeepError if the last ones are missing.
 func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) (TrainOutput, error) {
 	if len(e.arms) != 1 || e.cfg.Seeds != 1 {
 		return TrainOutput{}, fmt.Errorf("train: %d arms with %d seeds: it takes one of each", len(e.arms), e.cfg.Seeds)
@@ -50,18 +51,23 @@ func (e *Experiment) Train(ctx context.Context, o Observer, weightsPath string) 
 	if from > 0 {
 		kept = weightsStep(weightsPath)
 	}
+	var lost error // why the last weights are not there
 	keep := func(t *training, step int) error {
 		if weightsPath == "" || step == kept {
 			return nil
 		}
-		if err := t.save(weightsPath, 0, step); err != nil {
-			return err
+		if lost = t.save(weightsPath, 0, step); lost == nil {
+			kept = step
+		} else if o.Unkept != nil {
+			o.Unkept(t.Name, lost)
 		}
-		kept = step
 		return nil
 	}
 	err := e.run(ctx, o, keep)
 	seconds := time.Since(e.Run.Started).Seconds()
+	if err == nil && lost != nil {
+		err = &KeepError{lost}
+	}
 	run, arm, points := &e.Run, e.Run.Arms[0], e.points[0]
 	out := TrainOutput{Device: run.Device, Data: run.Data, Synthetic: run.Synthetic, Interrupted: run.Interrupted,
 		Net: run.Net, Norm: arm.Norm, Grad: arm.Grad, Affine: arm.Affine, Seed: e.cfg.Seed, FinalLoss: report.Number(arm.FinalLoss.Mean),

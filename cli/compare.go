@@ -72,7 +72,7 @@ func compare(cmd *cobra.Command, s *settings, t *terminal) error {
 	}
 	defer e.Close()
 	e.Run.Title = plural(len(s.Norms), "arm")
-	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
+	ctx, rec := newRecorder(cmd.Context(), dir, t, e)
 	defer rec.cancel(nil)
 	defer s.cast.follow(rec)()
 	watch := rec.observer()

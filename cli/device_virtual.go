@@ -11,9 +11,13 @@ import (
 const virtualRows = 500
 
 // sparing has a training on the virtual device evaluate once, at its end, on few
-// rows, and says so.
+// rows, and says so. A run that goes on is evaluated as on the device where it began.
 func (s *settings) sparing(dev device.Device, set *dataset.Set, t *terminal) {
-	if dev.Name() != "virtual" {
+	name := dev.Name()
+	if s.resume != "" {
+		name = s.RanOn
+	}
+	if name != "virtual" {
 		return
 	}
 	s.EvalEvery, s.NoReestimate = s.Steps, true

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strconv"
 
-	"driftless/benchmarks"
 	"driftless/dataset"
 	"driftless/internal/atomicfile"
 	"driftless/internal/report"
@@ -44,8 +43,7 @@ trained on, or of another.`,
 		if err != nil {
 			return err
 		}
-		path := weightsIn(args[0])
-		w, err := benchmarks.OpenWeights(path)
+		w, path, err := openWeights(args[0], t)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,36 +39,50 @@ directory that holds one, for other programs.
 		if !slices.Contains(benchmarks.ExportFormats, format) {
 			return wrong("--format: %w", norm.Unknown("format", format, benchmarks.ExportFormats))
 		}
-		path := weightsIn(args[0])
+		w, path, err := openWeights(args[0], t)
+		if err != nil {
+			return err
+		}
+		defer w.Close()
 		if out == "" && format == "onnx" {
 			out = strings.TrimSuffix(path, filepath.Ext(path)) + ".onnx"
 		}
 		if out == "" {
 			return wrong("--out says which file to write: the weights are in %s", path)
 		}
-		w, err := benchmarks.OpenWeights(path)
-		if err != nil {
-			return err
-		}
-		defer w.Close()
 		if sameFile(path, out) {
 			return wrong("--out %s is the file with the weights: name another", out)
 		}
 		if err := w.Export(format, out); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(t.out, "%s: %s\n", format, out)
+		_, err = fmt.Fprintf(t.out, "%s: %s\n  (after %s)\n", format, out, plural(w.Step(), "step"))
 		return err
 	}
 	return cmd
 }
 
-// weightsIn is the path of the weights: a file, or that of a run directory.
-func weightsIn(path string) string {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return filepath.Join(path, benchmarks.WeightsFile)
+// openWeights opens weights: a file, or that of a run directory. It says where validation chose
+// others.
+func openWeights(path string, t *terminal) (*benchmarks.Weights, string, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		w, err := benchmarks.OpenWeights(path)
+		return w, path, err
 	}
-	return path
+	file := filepath.Join(path, benchmarks.WeightsFile)
+	best, _ := filepath.Glob(filepath.Join(path, benchmarks.CheckpointFolder, "*-best.safetensors")) // its only error is of the pattern
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		if len(best) > 0 {
+			return nil, "", fmt.Errorf("%s holds the weights of no single network: name one of those that validation chose, such as %s", path, shellWord(best[0]))
+		}
+		return nil, "", fmt.Errorf("%s holds no weights: driftless train keeps them, and driftless compare the best ones with --validation", path)
+	}
+	if len(best) > 0 {
+		fmt.Fprintf(t.err, "these are the last weights; validation chose those of %s\n", shellWord(best[0]))
+	}
+	w, err := benchmarks.OpenWeights(file)
+	return w, file, err
 }
 
 func sameFile(a, b string) bool {

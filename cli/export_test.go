@@ -170,7 +170,7 @@ func TestExportFiles(t *testing.T) {
 		{[]string{dir, "--format", "onx"}, exitUsage, `did you mean "onnx"?`},
 		{[]string{dir, "--out", filepath.Join(dir, "none", "a.onnx")}, exitFailed, filepath.Join(dir, "none")},
 		{[]string{filepath.Join(dir, "run.json")}, exitFailed, "run.json"},
-		{[]string{t.TempDir()}, exitFailed, "cannot read weights"},
+		{[]string{t.TempDir()}, exitFailed, "holds no weights"},
 		{nil, exitUsage, "needs one argument"},
 	} {
 		got := call(t, append([]string{"export"}, c.args...)...)

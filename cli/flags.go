@@ -56,7 +56,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.IntVar(&s.Validation, "validation", 0, "training rows to hold out and choose by, the last ones: the best weights are kept (default none)")
 	f.IntVar(&s.Patience, "patience", 0, "evaluations without a higher validation accuracy that end a seed early (default never)")
 	f.IntVar(&s.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints, of which each arm's last two are kept (default: about 30 s of training)")
-	f.StringVar(&s.resume, "resume", "", "directory of a run to go on with, from its last checkpoints")
+	f.StringVar(&s.resume, "resume", "", "directory of a run to go on with, from its last checkpoints; of the other flags --device, --data, --data-dir, --checkpoint-every, --json, --live and --tensorboard go with it")
 	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
 	deviceFlag(cmd, &s.Device)
 	probeFlag(cmd, &s.probes)
@@ -72,7 +72,7 @@ func (s *settings) trained(cmd *cobra.Command) {
 	f := cmd.Flags()
 	s.flags = f
 	dataFlags(cmd, &s.Data, &s.dataDir, s.Data)
-	f.BoolVar(&s.Binarize, "binarize", s.Binarize, "pixels above 127 are 1, others 0; off: pixel / 255; float features stay as they are")
+	f.BoolVar(&s.Binarize, "binarize", s.Binarize, "pixels above 127 are 1, others 0; off, as for your own data unless you say so: pixel / 255; float features stay as they are")
 	f.StringVar(&s.Grad, "grad", s.Grad, "how the gradient treats statistics where an arm does not say: naive (constants) or graph")
 	f.BoolVar(&s.affine, "affine", false, "train gamma and beta after the normalization (default: the norm's)")
 	for _, k := range []setting{
@@ -216,6 +216,9 @@ func (s *settings) resolve() error {
 	case !filed("norms"):
 		s.Norms = strings.Split(s.norms, ",")
 	}
+	if dataset.Own(s.Data) && s.config == "" && !s.flags.Changed("binarize") {
+		s.Binarize = false // it is for digits
+	}
 	if s.flags.Changed("probe") {
 		s.Probes = strings.Split(s.probes, ",")
 	}
@@ -253,7 +256,11 @@ func loadData(name, dir string) (*dataset.Set, error) {
 	case name == syntheticData: // needs no directory
 		return dataset.Synthetic(1), nil
 	case dataset.Own(name):
-		return dataset.Open(name)
+		set, err := dataset.Open(name)
+		if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(name) {
+			err = fmt.Errorf("%w, which is relative to the folder that the program runs in, or name the data with --data", err)
+		}
+		return set, err
 	}
 	dir, err := dataDir(dir)
 	if err != nil {

@@ -171,7 +171,7 @@ func (x *presetRun) part(ctx context.Context, part *presets.Part, e *benchmarks.
 		return nil, benchmarks.Observer{}, nil, err
 	}
 	fmt.Fprintf(x.t.err, "%s: %s of %s\n", part.Name, plural(len(e.Run.Arms), "arm"), plural(part.Seeds, "seed"))
-	ctx, rec := newRecorder(ctx, dir, x.t, &e.Run)
+	ctx, rec := newRecorder(ctx, dir, x.t, e)
 	return ctx, rec.observer(), func() error {
 		_, err := rec.finish(ctx, &e.Run)
 		rec.cancel(nil)

@@ -26,12 +26,12 @@ func (s *settings) resumed(command string) (*report.Dir, error) {
 	}
 	dir, err := report.Open(s.resume)
 	if err != nil {
-		return nil, wrong("--resume: %w", err)
+		return nil, fmt.Errorf("--resume: %w", err)
 	}
 	s.config = filepath.Join(s.resume, report.ConfigFile)
 	s.flags.Visit(func(f *pflag.Flag) {
 		if err == nil && !slices.Contains(stays, f.Name) {
-			err = wrong("--%s cannot be given with --resume: %s says what is trained, and it goes on as it began", f.Name, s.config)
+			err = wrong("--%s cannot be given with --resume: %s says what is trained, and it goes on as it began; begin another run with --config %s", f.Name, s.config, shellWord(s.config))
 		}
 	})
 	if err != nil {
@@ -44,6 +44,9 @@ func (s *settings) resumed(command string) (*report.Dir, error) {
 	// The words of a command line are its program, its command and flags.
 	if was, is := strings.Fields(c.Command), strings.Fields(command); len(was) > 1 && was[1] != is[1] {
 		return nil, wrong("--resume: %s is a run of driftless %s: go on with driftless %s --resume %s", s.resume, was[1], was[1], shellWord(s.resume))
+	}
+	if info, err := os.Stat(filepath.Join(s.resume, eventsFolder)); err == nil && info.IsDir() {
+		s.tensorboard = true
 	}
 	return dir, s.resumable(dir)
 }
@@ -68,8 +71,17 @@ func (s *settings) goOn(e *benchmarks.Experiment, dir *report.Dir, t *terminal) 
 		return err
 	}
 	steps, complete := e.Resumed()
+	for _, err := range e.PassedOver() {
+		fmt.Fprintf(t.err, "passed over for an older one: %v\n", err)
+	}
 	for _, a := range e.Run.Arms {
-		if step, ok := steps[a.Name]; ok && !complete {
+		switch step, ok := steps[a.Name]; {
+		case complete:
+		case !ok:
+			fmt.Fprintf(t.err, "%-18s begins anew: it has no checkpoint\n", a.Name)
+		case ended(&e.Run, a.Name) || step == e.Run.Steps:
+			fmt.Fprintf(t.err, "%-18s has made its steps\n", a.Name)
+		default:
 			fmt.Fprintf(t.err, "%-18s goes on from step %d\n", a.Name, step)
 		}
 	}
@@ -85,10 +97,8 @@ func (s *settings) resumeLine(command string, e *benchmarks.Experiment, dir *rep
 		return ""
 	}
 	line := fmt.Sprintf("go on: driftless %s --resume %s", command, shellWord(dir.Path()))
-	for _, name := range []string{"data-dir", "tensorboard"} {
-		if f := s.flags.Lookup(name); f.Changed {
-			line += " " + shellWord("--"+name+"="+f.Value.String())
-		}
+	if f := s.flags.Lookup("data-dir"); f.Changed {
+		line += " " + shellWord("--data-dir="+f.Value.String())
 	}
 	return line + "\n"
 }

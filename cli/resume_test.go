@@ -140,12 +140,12 @@ func untimed(metrics string) string { return seconds.ReplaceAllString(metrics, "
 // bare is a checkpoint's state, without its note, which holds times.
 func bare(t *testing.T, path string) string {
 	t.Helper()
-	ts, md, err := checkpoint.Read(path)
+	ts, _, err := checkpoint.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ts = slices.DeleteFunc(ts, func(x checkpoint.Tensor) bool { _, text := x.Data.([]byte); return text })
-	return fmt.Sprint(md, ts)
+	return fmt.Sprint(ts)
 }
 
 // What says what is trained, or where, cannot be given to a run that goes on; and there must be
@@ -164,7 +164,7 @@ func TestResumeUsage(t *testing.T) {
 		{[]string{"compare", "--resume", dir, "--config", "x"}, exitUsage, "--config cannot be given with --resume"},
 		{[]string{"compare", "--resume", dir, "--preset", "blowup"}, exitUsage, "--resume"},
 		{[]string{"train", "--resume", dir}, exitUsage, dir + " is a run of driftless compare: go on with driftless compare --resume " + dir},
-		{[]string{"train", "--resume", filepath.Join(dir, "none")}, exitUsage, "cannot open run directory"},
+		{[]string{"train", "--resume", filepath.Join(dir, "none")}, exitFailed, "cannot open run directory"},
 		{[]string{"train", "--resume", empty}, exitFailed, filepath.Join(empty, "config.yaml")},
 		{[]string{"train", "--checkpoint-every", "-1"}, exitUsage, "--checkpoint-every -1 is outside"},
 	} {

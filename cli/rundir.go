@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -107,13 +108,11 @@ type recorder struct {
 	state    map[string]string // loss and accuracy
 }
 
-func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, run *report.Run) (context.Context, *recorder) {
+func newRecorder(ctx context.Context, dir *report.Dir, t *terminal, e *benchmarks.Experiment) (context.Context, *recorder) {
+	run := &e.Run
 	r := &recorder{dir: dir, t: t, run: run, recorded: -1, at: map[string]int{}, state: map[string]string{}}
-	for _, p := range run.Points {
-		if p.Step > r.at[p.Arm] {
-			r.at[p.Arm] = p.Step
-		}
-	}
+	resumed, _ := e.Resumed()
+	maps.Copy(r.at, resumed)
 	for _, a := range run.Arms {
 		if r.at[a.Name] > 0 && ended(run, a.Name) {
 			r.at[a.Name] = run.Steps
@@ -181,9 +180,12 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 		r.cancel(err)
 	}
 	r.live.update(run)
-	var loss, acc float64
+	var loss, acc, valid float64
 	for _, p := range fresh {
 		loss, acc = loss+p.Loss/float64(len(fresh)), acc+p.TestAccuracy/float64(len(fresh))
+		if p.Validation != nil {
+			valid += p.Validation.Accuracy / float64(len(fresh))
+		}
 	}
 	if len(fresh) == 0 {
 		if r.at[arm] == run.Steps { // said already
@@ -194,10 +196,13 @@ func (r *recorder) evaluated(run *report.Run, arm string, step int, fresh []repo
 		return
 	}
 	r.state[arm] = fmt.Sprintf("loss %#.4g  acc %.3f", loss, acc)
+	if valid > 0 {
+		r.state[arm] += fmt.Sprintf("  val %.3f", valid)
+	}
 	r.step(arm, step)
 	if step < run.Steps && ended(run, arm) {
 		defer r.line("%s: stopped early, all seeds", arm)
-		r.at[arm] = run.Steps // for the time that is left
+		r.at[arm], r.began = run.Steps, r.began+run.Steps-step // no step is left, and these took no time
 	}
 	if r.bar == nil && step > 0 {
 		speed, left := r.pace()
@@ -252,6 +257,9 @@ func ended(run *report.Run, arm string) bool {
 // fit.
 func progressLine(arm string, step, steps int, more ...string) string {
 	const width = 80
+	if name := []rune(arm); len(name) > 26 { // or nothing else would have a place
+		arm = string(name[:25]) + "…"
+	}
 	s := fmt.Sprintf("%-18s step %d/%d", arm, step, steps)
 	for _, m := range more {
 		if len([]rune(s))+2+len([]rune(m)) > width {

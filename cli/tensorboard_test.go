@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"driftless/benchmarks"
 	"driftless/internal/report"
 )
 
@@ -103,7 +104,7 @@ func TestEventsThatCannotBeWritten(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(path, eventsFolder), nil, 0o644); err != nil { // where the folder should be
 		t.Fatal(err)
 	}
-	ctx, rec := newRecorder(t.Context(), dir, &terminal{err: io.Discard}, &report.Run{})
+	ctx, rec := newRecorder(t.Context(), dir, &terminal{err: io.Discard}, &benchmarks.Experiment{})
 	watch := rec.observer()
 	(&settings{tensorboard: true}).events(rec, &watch)
 	watch.State("none", 1, 0, 0.1, nil)

@@ -40,7 +40,7 @@ func train(cmd *cobra.Command, s *settings, t *terminal) error {
 	}
 	defer e.Close()
 	e.Run.Title = e.Run.Arms[0].Name
-	ctx, rec := newRecorder(cmd.Context(), dir, t, &e.Run)
+	ctx, rec := newRecorder(cmd.Context(), dir, t, e)
 	defer rec.cancel(nil)
 	defer s.cast.follow(rec)()
 	watch := rec.observer()

@@ -58,6 +58,7 @@ func view(ctx context.Context, t *terminal, addr string, paths []string) error {
 	if len(links) == 0 {
 		return fmt.Errorf("none of the %d directories has a page", len(paths))
 	}
+	title := plural(len(links), "run")
 	if len(runs) > 1 {
 		links = append([]report.Link{{Href: "/all", Title: "all runs on one page"}}, links...)
 		mux.Handle("/all", live.Page(func() ([]byte, string, error) {
@@ -68,7 +69,6 @@ func view(ctx context.Context, t *terminal, addr string, paths []string) error {
 			return drawn(run.Page(false))
 		}))
 	}
-	title := plural(len(links), "run")
 	if len(paths) > 1 {
 		mux.Handle("/{$}", live.Page(func() ([]byte, string, error) { return drawn(report.List(title, links)) }))
 	}

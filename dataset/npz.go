@@ -103,6 +103,9 @@ func (s *Split) readX(h npyHeader, r io.Reader, follow int64) error {
 	if len(h.shape) < 2 || len(h.shape) > 4 {
 		return fmt.Errorf("its shape is %s, want (n, features), (n, height, width) or (n, height, width, channels)", h.shapeText())
 	}
+	if s := h.shape; len(s) == 4 && (s[1] == 1 || s[1] == 3) && s[3] > 4 {
+		return fmt.Errorf("its shape is %s, which looks like (n, channels, height, width): save .transpose(0, 2, 3, 1), since channels come last", h.shapeText())
+	}
 	e, float := npyFloats[h.dtype]
 	if !float && h.dtype != "|u1" {
 		return fmt.Errorf("its elements are %s: save pixels with .astype('uint8') or features with .astype('float32')", h.dtype)

@@ -16,6 +16,8 @@ const checkpointKey = "driftless.checkpoint"
 type described struct {
 	Format int `json:"format"` // checkpointFormat
 	Step   int `json:"step"`   // steps asked for
+	// Sum is checkpoint.Checksum of the tensors, "" in files from before there was one.
+	Sum string `json:"sum,omitempty"`
 }
 
 // checkpointFormat is 1: each state with a leading axis of replicas.
@@ -82,34 +84,56 @@ const noteName = "driftless.note"
 // Write keeps the training in a file as Save does, with a note of the caller's, which ReadNote
 // gives back; nil adds none.
 func (s *Snapshot) Write(path string, note []byte) error {
-	d, err := json.Marshal(described{checkpointFormat, s.step})
-	if err != nil {
-		return err
-	}
 	ts := s.tensors
 	if note != nil {
 		ts = append(slices.Clone(ts), checkpoint.Tensor{Name: noteName, Shape: []int{len(note)}, Data: note})
 	}
+	d, err := json.Marshal(described{checkpointFormat, s.step, checkpoint.Checksum(ts)})
+	if err != nil {
+		return err
+	}
 	return checkpoint.Write(path, ts, map[string]string{checkpointKey: string(d)})
 }
 
-// ReadNote returns the note of a checkpoint. It fails, with a sentence that names the file, where
-// that has none or is none.
+// ReadNote reads a checkpoint whole and returns its note. It fails, with a sentence that names
+// the file, where that has none, is damaged or is no checkpoint.
 func ReadNote(path string) ([]byte, error) {
-	f, err := checkpoint.Open(path)
+	ts, metadata, err := checkpoint.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	t, err := f.Tensor(noteName)
+	d, err := describe(path, metadata)
 	if err != nil {
 		return nil, err
 	}
-	note, ok := t.Data.([]byte)
-	if !ok {
-		return nil, fmt.Errorf("%s is no checkpoint with a note: its tensor %q is not of bytes", path, noteName)
+	if err := d.check(path, ts); err != nil {
+		return nil, err
 	}
-	return note, nil
+	for _, t := range ts {
+		if note, ok := t.Data.([]byte); ok && t.Name == noteName {
+			return note, nil
+		}
+	}
+	return nil, fmt.Errorf("%s is a checkpoint without a note", path)
+}
+
+// describe returns what a file says of itself.
+func describe(path string, metadata map[string]string) (d described, err error) {
+	if text := metadata[checkpointKey]; text == "" || json.Unmarshal([]byte(text), &d) != nil || d.Step < 0 {
+		return d, fmt.Errorf("%s is no checkpoint of a training: weights alone are loaded by models.Network.Load", path)
+	}
+	if d.Format != checkpointFormat {
+		return d, fmt.Errorf("%s is a checkpoint of format %d, and this version reads format %d: continue it with the version that wrote it", path, d.Format, checkpointFormat)
+	}
+	return d, nil
+}
+
+// check compares a file's tensors with its checksum.
+func (d described) check(path string, ts []checkpoint.Tensor) error {
+	if d.Sum != "" && d.Sum != checkpoint.Checksum(ts) {
+		return fmt.Errorf("%s is damaged: its content is not what was written", path)
+	}
+	return nil
 }
 
 // collect reads a state of all replicas.
@@ -152,12 +176,9 @@ func (t *Trainer) Load(path string) error {
 		return err
 	}
 	defer f.Close()
-	var d described
-	if text := f.Metadata()[checkpointKey]; text == "" || json.Unmarshal([]byte(text), &d) != nil || d.Step < 0 {
-		return fmt.Errorf("%s is no checkpoint of a training: weights alone are loaded by models.Network.Load", path)
-	}
-	if d.Format != checkpointFormat {
-		return fmt.Errorf("%s is a checkpoint of format %d, and this version reads format %d: continue it with the version that wrote it", path, d.Format, checkpointFormat)
+	d, err := describe(path, f.Metadata())
+	if err != nil {
+		return err
 	}
 	states := t.kept()
 	if err := t.matches(path, f, states); err != nil {
@@ -170,6 +191,17 @@ func (t *Trainer) Load(path string) error {
 			return err
 		}
 		ts = append(ts, x)
+	}
+	all := ts
+	if slices.ContainsFunc(f.Tensors(), func(i checkpoint.Info) bool { return i.Name == noteName }) {
+		x, err := f.Tensor(noteName)
+		if err != nil {
+			return err
+		}
+		all = append(slices.Clone(ts), x)
+	}
+	if err := d.check(path, all); err != nil {
+		return err
 	}
 	for i, s := range states {
 		if err := t.scatter(s, ts[i].Data); err != nil {

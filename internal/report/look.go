@@ -57,17 +57,18 @@ func (a *Arm) look() int {
 
 // armStyles gives every arm the hue and dash base of its normalization, the same in every
 // report. Arms of one normalization differ by shade and dash: one that the gradient is naive
-// of has the second shade, the others the next variant that is free.
+// of has the second shade, the others the next variant that is free, other dashes first.
 func armStyles(arms []Arm) []lineStyle {
 	styles := make([]lineStyle, len(arms))
 	taken := map[[2]int]bool{}
 	for i := range arms {
-		look, v := arms[i].look(), 0
+		look, order := arms[i].look(), [variants]int{0, 2, 4, 1, 3, 5, 6, 7, 8}
 		if arms[i].Grad == GradNaive {
-			v = 1
+			order = [variants]int{1, 3, 5, 0, 2, 4, 6, 7, 8}
 		}
-		for n := 0; n < variants && taken[[2]int{look, v}]; n++ {
-			v = (v + 1) % variants
+		v := order[0]
+		for n := 1; n < variants && taken[[2]int{look, v}]; n++ {
+			v = order[n]
 		}
 		taken[[2]int{look, v}] = true
 		hue, base := 0, 0

@@ -123,7 +123,7 @@ func runLabels(dirs []string, configs []*yaml.Node) []string {
 	for i := range labels {
 		var parts []string
 		for _, key := range keys {
-			if key == "arms" || key == "ran" || !slices.ContainsFunc(values, func(v map[string]string) bool { return v[key] != values[0][key] }) {
+			if slices.Contains([]string{"arms", "ran", "device", "checkpoint-every"}, key) || !slices.ContainsFunc(values, func(v map[string]string) bool { return v[key] != values[0][key] }) {
 				continue
 			}
 			parts = append(parts, key+"="+oneLine(cmp.Or(values[i][key], "none"), longestValue))

@@ -60,6 +60,9 @@ func Parse(arm string, treatment Treatment, others ...string) (Arm, error) {
 				return fail("%s is given twice", key)
 			}
 			if err := Set(m, key, value); err != nil {
+				if len(others) > 0 && !Has(m, key) {
+					err = fmt.Errorf("%w; every arm takes %s besides", err, strings.Join(others, ", "))
+				}
 				return fail("%w", err)
 			}
 			a.Given = append(a.Given, key)
