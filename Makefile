@@ -84,7 +84,7 @@ fuzz: needs-go ## every fuzz target for FUZZTIME (30s), two at a time
 	  '$(GO) test -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 1 ./$$0 || exit 1'
 
 race: needs-go ## the tests under the race detector; needs a C compiler
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on $$($(GO) list ./... | grep -v -e /kernels -e /device/cpu)
+	CGO_ENABLED=1 $(GO) test -race -short -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v -e /kernels -e /device/cpu)
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -tags noasm ./engine/device/cpu # whose assembly is hidden from the detector
 
 .PHONY: needs-go needs-cc

@@ -25,6 +25,9 @@ const killsVariable = "DRIFTLESS_KILLS"
 // runs that are left alone, and lose no more than the interval between checkpoints.
 func TestKill(t *testing.T) {
 	kills := 10
+	if testing.Short() {
+		kills = 4
+	}
 	if text := os.Getenv(killsVariable); text != "" {
 		var err error
 		if kills, err = strconv.Atoi(text); err != nil {
