@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"slices"
@@ -256,7 +257,12 @@ func (m *VM) compile() error {
 		}
 	}
 	// Dead inputs have no state.
-	m.inputs = slices.DeleteFunc(m.inputs, func(in input) bool { return l.Lookup(in.state) == nil })
+	m.kept.unused = map[string]bool{}
+	m.inputs = slices.DeleteFunc(m.inputs, func(in input) bool {
+		dead := l.Lookup(in.state) == nil
+		m.kept.unused[in.state] = dead
+		return dead
+	})
 	if m.session, err = m.dev.Open(l, 1); err != nil {
 		return err
 	}
@@ -318,10 +324,7 @@ func (m *VM) Close() error {
 	if m.session == nil {
 		return nil
 	}
-	if err := m.rememberInputs(); err != nil {
-		return err
-	}
-	return m.close()
+	return errors.Join(m.rememberInputs(), m.close())
 }
 
 func (m *VM) close() error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"driftless/engine/program"
 
@@ -16,9 +17,10 @@ import (
 // result, not read by gorgonia.Read, not watched or traced. It is computed when somebody looks at it,
 // from the inputs of the last run, and is then the same as any other; from the next run on the node
 // has a *tensor.Dense or a scalar, as the others. What comes of random numbers, of operations
-// that keep state in training, such as BatchNorm, or of operations of other packages cannot be computed again: its text says
-// so, and its Data panics with that sentence. Read, TraceExec and WithWatchlist keep a value from the
-// first run on.
+// that keep state in training, such as BatchNorm, of operations of other packages, or of inputs
+// that no result needs cannot be computed again: its text says so, and its Data panics with that
+// sentence. Read, TraceExec and WithWatchlist keep a value from the first run on. Several
+// goroutines may look at values, but not while the machine runs.
 type ValueOnDemand struct {
 	m *VM
 	n *G.Node
@@ -35,6 +37,8 @@ var (
 
 // Now returns the value, computed, or an error that says why it cannot be.
 func (k *ValueOnDemand) Now() (G.Value, error) {
+	k.m.kept.looking.Lock()
+	defer k.m.kept.looking.Unlock()
 	if k.v == nil {
 		v, err := k.m.resolve(k.n)
 		if err != nil {
@@ -122,12 +126,15 @@ func (k *ValueOnDemand) ValueEq(other G.Value) bool {
 
 // kept is what a machine knows of the values that its runs do not keep.
 type kept struct {
+	looking sync.Mutex // held while a value is computed
+
 	values []*ValueOnDemand
 	again  map[*G.Node]bool // these can be computed again
 	asked  map[*G.Node]bool // somebody looked at these
 	wanted bool             // some of them are not handed over yet
 	found  map[*G.Node]G.Value
-	inputs map[string]any // of the last run, after the session's end
+	inputs map[string]any  // of the last run, after the session's end
+	unused map[string]bool // states of inputs that runs do not take, since no result needs them
 }
 
 // clear forgets what belongs to the last run.
@@ -197,7 +204,9 @@ func (m *VM) resolve(n *G.Node) (G.Value, error) {
 	if m.kept.asked == nil {
 		m.kept.asked = map[*G.Node]bool{}
 	}
-	m.kept.asked[n], m.kept.wanted = true, true
+	if !m.kept.asked[n] {
+		m.kept.asked[n], m.kept.wanted = true, true
+	}
 	switch {
 	case !m.ran:
 		return nil, errors.New("the last run failed")
@@ -243,6 +252,11 @@ func (m *VM) recompute(nodes []*G.Node) (map[*G.Node]G.Value, error) {
 		return nil, err
 	}
 	defer s.Close()
+	for state, unused := range m.kept.unused {
+		if unused && l.Lookup(state) != nil {
+			return nil, errors.New("no result of the run needs an input that it is computed from; from the next run on it is kept")
+		}
+	}
 	for _, in := range m.inputs {
 		if l.Lookup(in.state) == nil {
 			continue

@@ -63,6 +63,16 @@ func (w Window) imagesOf(windows int) int {
 // x, without ever laying out more than some of them: a convolution. It has the bits of
 // [Patches] and gemm.Gemm. B is Patch() × n.
 func Product[T kernels.Float](w Window, first, m, n int, x []T, ldx int, b []T, ldb int, c []T, ldc int, ep gemm.Epilogue[T], scratch []T) {
+	w.check(first+m, len(x), ldx, "conv: x is too short for its images")
+	kernels.CheckMatrix(w.Patch(), n, len(b), ldb, "conv: b is too short for its shape")
+	kernels.CheckMatrix(m, n, len(c), ldc, "conv: c is too short for its shape")
+	kernels.CheckVector(ProductScratch(w, m, n), len(scratch), "conv: scratch is too short")
+	if ep.Bias != nil {
+		kernels.CheckVector(n, len(ep.Bias), "conv: the bias is too short")
+	}
+	if first < 0 {
+		panic("conv: there are no such windows")
+	}
 	if directProduct(w, first, m, n, x, ldx, b, ldb, c, ldc, ep, scratch) {
 		return
 	}
@@ -79,6 +89,13 @@ func Product[T kernels.Float](w Window, first, m, n int, x []T, ldx int, b []T, 
 // columns and a row for each of so many windows: the gradient of a convolution's weights. It
 // has the bits of [Patches] and gemm.Gemm, whose chunks it takes one by one.
 func Gradient[T kernels.Float](w Window, windows, from, d, n int, x []T, ldx int, g []T, ldg int, c []T, ldc int, scratch []T) {
+	w.check(windows, len(x), ldx, "conv: x is too short for its images")
+	kernels.CheckMatrix(windows, n, len(g), ldg, "conv: g is too short for its shape")
+	kernels.CheckMatrix(d, n, len(c), ldc, "conv: c is too short for its shape")
+	kernels.CheckVector(GradScratch(w, windows, d, n), len(scratch), "conv: scratch is too short")
+	if from < 0 || from+d > w.Patch() {
+		panic("conv: there are no such numbers of windows")
+	}
 	if directGradient(w, windows, from, d, n, x, ldx, g, ldg, c, ldc, scratch) {
 		return
 	}

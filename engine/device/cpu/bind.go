@@ -43,6 +43,7 @@ func bindAs[T kernel](p *program.Program) (*bound, error) {
 				continue
 			}
 			it := item{Schedule: in.Schedule, every: int64(in.Every), host: in.Op == program.OpHost, ends: in.Op == program.OpTick, do: []do{run}, parts: parts, first: i}
+			it.Wait = it.Wait || parts != nil // it is shared otherwise than the schedule has it
 			if in.Strip > 0 {
 				it.strip = strip[T](in)
 			}

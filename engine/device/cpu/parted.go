@@ -21,7 +21,7 @@ type parted struct {
 }
 
 // partCols is the most columns that one worker would have to itself, and partSize the fewest
-// elements for which meeting twice more pays.
+// elements for which it meets twice more: some 10 µs of work, which is a guess.
 const (
 	partCols = 16
 	partSize = 16 << 10
@@ -37,10 +37,10 @@ func (b *binder[T]) parted(in *program.Instr) *parted {
 	cols, rows := cutter{program.ByCols, main.Rows, main.Cols}, cutter{program.ByRows, main.Rows, main.Cols}
 	size := int(unsafe.Sizeof(T(0)))
 	told := func(e *env, k, j int) []T { return at[T](e.common, k*partCols*size, main.Cols)[j:] }
-	b.common = 3 * partCols * size
 	x, y := a.x, a.y
 	switch in.Op {
 	case program.OpStandardizeAffine:
+		b.common = 3 * partCols * size
 		return &parted{all: *main, sums: func(e *env, lo, hi int) {
 			q := cols.cut(lo, hi)
 			norm.Statistics(q.m, q.d, x[0].in(e, q), x[0].ld, a.Eps, y[1].cols1(e, q), told(e, 0, lo), y[2].cols1(e, q), y[3].cols1(e, q))
@@ -50,6 +50,7 @@ func (b *binder[T]) parted(in *program.Instr) *parted {
 				y[0].in(e, q), y[0].ld, y[4].in(e, q), y[4].ld)
 		}}
 	case program.OpAffineGrad:
+		b.common = 3 * partCols * size
 		return &parted{all: *main, sums: func(e *env, lo, hi int) {
 			q := cols.cut(lo, hi)
 			norm.AffineGradSums(q.m, q.d, x[0].in(e, q), x[0].ld, x[1].in(e, q), x[1].ld, x[2].cols1(e, q), told(e, 0, lo), told(e, 1, lo), told(e, 2, lo),
