@@ -68,8 +68,8 @@ type training struct {
 	divergedAt  []*int           // of each seed, as report.Arm has it
 	stoppedAt   []*int           // of each seed, as report.Arm has it
 	reestimated []report.Number
-	cut         bool // it was interrupted: an evaluation from now on is one that a run which is not does not make
-	complete    bool // every seed has all its steps, or diverged
+	cut         bool // it was interrupted, and the evaluation that is to come is made for that alone
+	complete    bool // every seed has come to its end, and is evaluated
 }
 
 // Run trains the arm for all seeds from the configuration's first on. It evaluates
@@ -79,7 +79,7 @@ type training struct {
 func (a *Arm) Run(ctx context.Context, w watch) (t *training, err error) {
 	seeds := a.cfg.seeds()
 	t = &training{Arm: a, seeds: seeds, points: make([][]report.Point, len(seeds)), divergedAt: make([]*int, len(seeds)), stoppedAt: make([]*int, len(seeds))}
-	if c := a.checkpoints; c != nil && c.found != "" {
+	if c := a.checkpoints; c.goesOn() {
 		if t = c.training(a); t.complete {
 			return t, nil
 		}
@@ -114,7 +114,7 @@ func (t *training) run(ctx context.Context) error {
 	}
 	t.session, t.trainer = s, engine.NewTrainer(s, t.train)
 	var runErr error
-	if c := t.checkpoints; c != nil && c.found != "" {
+	if c := t.checkpoints; c.goesOn() {
 		err = t.trainer.Load(c.found)
 	} else {
 		runErr, err = t.begin(ctx)
@@ -191,7 +191,9 @@ func (t *training) finish(ctx context.Context) error {
 		}
 	}
 	if !t.cfg.NoReestimate {
-		err = errors.Join(t.wake(), t.reestimateAll(ctx))
+		if err = t.wake(); err == nil {
+			err = t.reestimateAll(ctx)
+		}
 	}
 	if s != nil {
 		t.keepSnapshot(s, err == nil)

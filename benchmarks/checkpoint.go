@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -64,10 +63,13 @@ type checkpoints struct {
 	wrote  bool
 
 	passed []error // what is wrong with later ones than that
-	found  string  // the one to go on from, "" for none
+	found  string  // the one to go on from, "" for none; see goesOn
 	note   note    // its
 	step   int     // its
 }
+
+// goesOn reports whether the arm goes on from a checkpoint.
+func (c *checkpoints) goesOn() bool { return c != nil && c.found != "" }
 
 // Keep has Train and Compare keep checkpoints in a folder, which is made: of each arm the last
 // two, one every Config.CheckpointEvery steps, one where the context ends and one at the end. A
@@ -106,9 +108,6 @@ func (e *Experiment) Keep(folder string) error {
 // begins anew. It fails with one sentence that names the file where a checkpoint is broken or of
 // another experiment.
 func (e *Experiment) Resume(folder string) error {
-	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-		return e.Keep(folder) // killed before it was made
-	}
 	if err := e.Keep(folder); err != nil {
 		return err
 	}
@@ -120,7 +119,7 @@ func (e *Experiment) Resume(folder string) error {
 			e.Close()
 			return err
 		}
-		if a.checkpoints.found == "" {
+		if !a.checkpoints.goesOn() {
 			continue
 		}
 		t := a.checkpoints.training(a)
@@ -138,7 +137,7 @@ func (e *Experiment) Resumed() (steps map[string]int, complete bool) {
 	steps, complete = map[string]int{}, true
 	for _, a := range e.arms {
 		c := a.checkpoints
-		if c == nil || c.found == "" {
+		if !c.goesOn() {
 			complete = false
 			continue
 		}
@@ -150,8 +149,8 @@ func (e *Experiment) Resumed() (steps map[string]int, complete bool) {
 // PassedOver says what is wrong with the checkpoints that Resume passed over for older ones.
 func (e *Experiment) PassedOver() (errs []error) {
 	for _, a := range e.arms {
-		if c := a.checkpoints; c != nil && c.found != "" {
-			errs = append(errs, c.passed...)
+		if a.checkpoints.goesOn() {
+			errs = append(errs, a.checkpoints.passed...)
 		}
 	}
 	return errs
@@ -159,7 +158,7 @@ func (e *Experiment) PassedOver() (errs []error) {
 
 // Kept reports whether there is a checkpoint to go on from.
 func (e *Experiment) Kept() bool {
-	return slices.ContainsFunc(e.arms, func(a *Arm) bool { c := a.checkpoints; return c != nil && (c.wrote || c.found != "") })
+	return slices.ContainsFunc(e.arms, func(a *Arm) bool { c := a.checkpoints; return c.goesOn() || c != nil && c.wrote })
 }
 
 // decides is what of a configuration decides the bits of a run, in YAML: all but where it runs,
@@ -334,7 +333,7 @@ func (t *training) checkpoint() error {
 // and later ones did not make up for it. The training went on.
 type KeepError struct{ Err error }
 
-func (e *KeepError) Error() string { return fmt.Sprintf("all steps were made, but %v", e.Err) }
+func (e *KeepError) Error() string { return fmt.Sprintf("the training came to its end, but %v", e.Err) }
 
 // Unwrap returns the cause.
 func (e *KeepError) Unwrap() error { return e.Err }

@@ -178,7 +178,7 @@ func (e *Experiment) time(ctx context.Context, o Observer) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if c := a.checkpoints; c != nil && c.found != "" {
+		if a.checkpoints.goesOn() {
 			continue
 		}
 		seconds, err := a.Time(ctx)

@@ -82,6 +82,14 @@ func (t *training) keepBest(step int) error {
 	return nil
 }
 
+// BestWeights lists the files of a run directory that hold the weights which validation chose.
+func BestWeights(runDir string) []string {
+	files, _ := filepath.Glob(filepath.Join(runDir, CheckpointFolder, bestPattern)) // its only error is of the pattern
+	return files
+}
+
+const bestPattern = "arm*-seed*-best.safetensors"
+
 // bestName is the file of the weights that the validation accuracy of a seed chooses. Arms are
 // counted from 1.
 func bestName(arm int, seed int64) string {

@@ -71,7 +71,7 @@ func openWeights(path string, t *terminal) (*benchmarks.Weights, string, error) 
 		return w, path, err
 	}
 	file := filepath.Join(path, benchmarks.WeightsFile)
-	best, _ := filepath.Glob(filepath.Join(path, benchmarks.CheckpointFolder, "*-best.safetensors")) // its only error is of the pattern
+	best := benchmarks.BestWeights(path)
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		if len(best) > 0 {
 			return nil, "", fmt.Errorf("%s holds the weights of no single network: name one of those that validation chose, such as %s", path, shellWord(best[0]))

@@ -56,7 +56,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.IntVar(&s.Validation, "validation", 0, "training rows to hold out and choose by, the last ones: the best weights are kept (default none)")
 	f.IntVar(&s.Patience, "patience", 0, "evaluations without a higher validation accuracy that end a seed early (default never)")
 	f.IntVar(&s.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints, of which each arm's last two are kept (default: about 30 s of training)")
-	f.StringVar(&s.resume, "resume", "", "directory of a run to go on with, from its last checkpoints; of the other flags --device, --data, --data-dir, --checkpoint-every, --json, --live and --tensorboard go with it")
+	f.StringVar(&s.resume, "resume", "", "directory of a run to go on with, from its last checkpoints; of the other flags only --"+strings.Join(stays[1:], ", --")+" go with it")
 	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
 	deviceFlag(cmd, &s.Device)
 	probeFlag(cmd, &s.probes)

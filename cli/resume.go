@@ -15,7 +15,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// stays are the flags that may be given with --resume, since they change no number of the run.
+// stays are the flags that may be given with the first of them, since they change no number of
+// the run.
 var stays = []string{"resume", "checkpoint-every", "device", "data", "data-dir", "json", "live", "tensorboard"}
 
 // resumed opens the run of --resume, of the same command, which says what is trained: nil without

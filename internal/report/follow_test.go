@@ -57,8 +57,8 @@ func TestFollower(t *testing.T) {
 	if err := json.Unmarshal(second[newsRows].Data, &rows); err != nil || len(rows) != 5 || rows[0][len(rows[0])-1] != (cellNews{Text: "2,950 of 5,000 steps"}) {
 		t.Errorf("the rows are %v, %v", rows, err)
 	}
-	// A page that is asked for now has the numbers that are news, and so many cells; so it has
-	// where a column is added.
+	// A page that is drawn at this point has the numbers that are news, and as many cells as rows
+	// have texts; it also has when a column comes to them.
 	sameCells := func(rows [][]cellNews) Page {
 		t.Helper()
 		now := run
