@@ -129,14 +129,10 @@ func precompiled(m G.VM) *G.ExprGraph {
 	return graph.Call(nil)[0].Interface().(*G.ExprGraph)
 }
 
-// honoured are the fields of a TapeMachine that options may change, since readOptions reads them.
+// honoured are the fields of a TapeMachine that options may change: readOptions reads them, and buf,
+// locMap, cpumem and gpumem change with those.
 var honoured = map[string]bool{"evalMode": true, "runFlags": true, "watchNodes": true, "bindNodesDV": true, "valueFmt": true, "logFlags": true, "buf": true,
 	"p": true, "locMap": true, "cpumem": true, "gpumem": true, "Engine": true, "logger": true, "watchNodeIDs": true}
-
-// unsupported has the errors for options that change other fields, by the field.
-var unsupported = map[string]string{
-	"watchRegs": "WithWatchlist of registers is not supported: name nodes",
-}
 
 // tryOption applies an option, which may change none but the honoured fields.
 func tryOption(m G.VM, opt G.VMOpt) (err error) {
@@ -152,8 +148,8 @@ func tryOption(m G.VM, opt G.VMOpt) (err error) {
 		if content == before[field] || honoured[field] || err != nil {
 			return
 		}
-		if err = fmt.Errorf("it changes %q of a TapeMachine, which this machine does not have", field); unsupported[field] != "" {
-			err = errors.New(unsupported[field])
+		if err = fmt.Errorf("it changes %q of a TapeMachine, which this machine does not have", field); field == "watchRegs" {
+			err = errors.New("WithWatchlist of registers is not supported: name nodes")
 		}
 	})
 	return err

@@ -171,7 +171,7 @@ func (h *hostOp) Call(in, out []any) (err error) {
 	}()
 	vals := make([]G.Value, len(in))
 	for i, x := range in {
-		vals[i] = newValue(h.shapes[i], x)
+		vals[i] = NewValue(h.shapes[i], x)
 	}
 	v, err := h.op.Do(vals...)
 	if err != nil {

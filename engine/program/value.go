@@ -8,8 +8,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// newValue wraps a copy of a buffer: Do may keep or overwrite its operands.
-func newValue(shape tensor.Shape, data any) G.Value {
+// NewValue returns a Gorgonia value of that shape holding a copy of data, a slice of a supported
+// element type: operations may keep or overwrite their operands.
+func NewValue(shape tensor.Shape, data any) G.Value {
 	if shape.IsScalar() {
 		switch d := data.(type) {
 		case []float32:
@@ -33,10 +34,6 @@ func newValue(shape tensor.Shape, data any) G.Value {
 	reflect.Copy(own, v)
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(own.Interface()))
 }
-
-// NewValue returns a Gorgonia value of that shape holding a copy of data, a
-// slice of a supported element type.
-func NewValue(shape []int, data any) G.Value { return newValue(tensor.Shape(shape), data) }
 
 // Deferred is a value that is computed when somebody looks.
 type Deferred interface{ Now() (G.Value, error) }
@@ -205,19 +202,7 @@ func SetElements(v G.Value, data any) error {
 			to.Index(k).Set(from.Index(i))
 		}
 		return nil
-	case *G.F64:
-		ok = set(v, data)
-	case *G.F32:
-		ok = set(v, data)
-	case *G.I:
-		ok = set(v, data)
-	case *G.I32:
-		ok = set(v, data)
-	case *G.I64:
-		ok = set(v, data)
-	case *G.U8:
-		ok = set(v, data)
-	case *G.B:
+	case *G.F64, *G.F32, *G.I, *G.I32, *G.I64, *G.U8, *G.B:
 		ok = set(v, data)
 	}
 	return done(ok, v, data)
@@ -230,7 +215,8 @@ func done(ok bool, v G.Value, data any) error {
 	return nil
 }
 
-func set[T any](v *T, data any) bool {
+// set gives a scalar, by its pointer, the one element of a slice.
+func set(v, data any) bool {
 	x := reflect.ValueOf(data)
 	to := reflect.ValueOf(v).Elem()
 	if x.Len() != 1 || to.Kind() != x.Type().Elem().Kind() {

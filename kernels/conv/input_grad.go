@@ -15,10 +15,10 @@ func gradRows(w Window) int {
 	return max(1, min(down, gradBlock/(across*w.Patch())))
 }
 
-// InputGradScratch returns how many elements of scratch [InputGrad] needs for n channels of G.
+// InputGradScratch returns how many elements of scratch [InputGrad] needs for n channels of G: the
+// patches of a whole image, and more.
 func InputGradScratch(w Window, n int) int {
-	_, across := w.Out()
-	return (w.Windows()+n)*w.Patch() + gemm.Scratch(false, false, w.Windows(), w.Patch(), n) + across
+	return (w.Windows()+n)*w.Patch() + gemm.Scratch(false, false, w.Windows(), w.Patch(), n)
 }
 
 // InputGrad computes rows first to first+m of dx, a row a position: the gradient of a

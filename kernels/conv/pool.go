@@ -230,9 +230,12 @@ func AveragePoolGrad[T kernels.Float](w Window, first, m int, g []T, ldg int, dx
 	pairs := w.KernelHeight == 2 && w.KernelWidth == 2 && w.Stride == 2
 	for r := 0; r < m; r++ {
 		image, p := (first+r)/w.Positions(), (first+r)%w.Positions()
-		if window := (image*down + p/w.Width/2) * across; pairs && w.isPair(first+r, m-r) && vectorAveragePoolGrad(w, across, g[window*ldg:], ldg, dx[r*ldx:], ldx) {
-			r += endPair(w, dx[r*ldx:], ldx) - 1
-			continue
+		if pairs && w.isPair(first+r, m-r) {
+			window := (image*down + p/w.Width/2) * across
+			if vectorAveragePoolGrad(w, across, g[window*ldg:], ldg, dx[r*ldx:], ldx) {
+				r += endPair(w, dx[r*ldx:], ldx) - 1
+				continue
+			}
 		}
 		y0, y1 := w.covering(p/w.Width, w.KernelHeight, down)
 		x0, x1 := w.covering(p%w.Width, w.KernelWidth, across)

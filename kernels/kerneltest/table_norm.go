@@ -252,13 +252,7 @@ func normalization[T kernels.Float]() []kernel[T] {
 		run: func(s size, a []arg[T]) {
 			norm.StandardizeAffine(s.m, s.d, a[0].x, a[0].ld, eps, a[1].x, a[2].x, a[3].x, a[5].x, a[6].x, a[4].x, a[4].ld, a[7].x, a[7].ld)
 		},
-		ref: func(s size, a []*dense) {
-			standardize[T](s, a)
-			a[7].each(func(i, j int) (v, mag float64) {
-				p, beta := a[4].at(i, j)*a[5].at(0, j), a[6].at(0, j)
-				return p + beta, a[4].mag[i*s.d+j]*math.Abs(a[5].at(0, j)) + math.Abs(p) + math.Abs(beta)
-			})
-		},
+		ref:   standardizeAffine[T],
 		tol:   8,
 		alias: [][2]int{{4, 0}, {7, 0}},
 	}, {
@@ -273,13 +267,7 @@ func normalization[T kernels.Float]() []kernel[T] {
 				norm.StandardizeAffineBy(m, d, at(0), a[0].ld, a[1].x[j:], a[8].x[j:], a[3].x[j:], a[5].x[j:], a[6].x[j:], at(4), a[4].ld, at(7), a[7].ld)
 			})
 		},
-		ref: func(s size, a []*dense) {
-			standardize[T](s, a)
-			a[7].each(func(i, j int) (v, mag float64) {
-				p, beta := a[4].at(i, j)*a[5].at(0, j), a[6].at(0, j)
-				return p + beta, a[4].mag[i*s.d+j]*math.Abs(a[5].at(0, j)) + math.Abs(p) + math.Abs(beta)
-			})
-		},
+		ref: standardizeAffine[T],
 		tol: 8,
 	}, {
 		name: "norm.AffineGradSums, AffineGradBy",
@@ -434,4 +422,13 @@ func parts(s size, first func(j, d int), second func(i, j, m, d int)) {
 		second(0, j, s.m/3, d)
 		second(s.m/3, j, s.m-s.m/3, d)
 	}
+}
+
+// standardizeAffine is standardize, then gamma and beta.
+func standardizeAffine[T kernels.Float](s size, a []*dense) {
+	standardize[T](s, a)
+	a[7].each(func(i, j int) (v, mag float64) {
+		p, beta := a[4].at(i, j)*a[5].at(0, j), a[6].at(0, j)
+		return p + beta, a[4].mag[i*s.d+j]*math.Abs(a[5].at(0, j)) + math.Abs(p) + math.Abs(beta)
+	})
 }

@@ -15,9 +15,9 @@ import (
 
 // parted is an item in such parts: as a team does it in place of its do.
 type parted struct {
-	sums do             // of all rows, by columns
-	rows do             // of what is left, by rows
-	all  program.Tensor // the main operand
+	sums do  // of all rows, by columns
+	rows do  // of what is left, by rows
+	m, d int // rows and columns of the main operand
 }
 
 // partCols is the most columns that one worker would have to itself, and partSize the fewest
@@ -41,7 +41,7 @@ func (b *binder[T]) parted(in *program.Instr) *parted {
 	switch in.Op {
 	case program.OpStandardizeAffine:
 		b.common = 3 * partCols * size
-		return &parted{all: *main, sums: func(e *env, lo, hi int) {
+		return &parted{m: main.Rows, d: main.Cols, sums: func(e *env, lo, hi int) {
 			q := cols.cut(lo, hi)
 			norm.Statistics(q.m, q.d, x[0].in(e, q), x[0].ld, a.Eps, y[1].cols1(e, q), told(e, 0, lo), y[2].cols1(e, q), y[3].cols1(e, q))
 		}, rows: func(e *env, lo, hi int) {
@@ -51,7 +51,7 @@ func (b *binder[T]) parted(in *program.Instr) *parted {
 		}}
 	case program.OpAffineGrad:
 		b.common = 3 * partCols * size
-		return &parted{all: *main, sums: func(e *env, lo, hi int) {
+		return &parted{m: main.Rows, d: main.Cols, sums: func(e *env, lo, hi int) {
 			q := cols.cut(lo, hi)
 			norm.AffineGradSums(q.m, q.d, x[0].in(e, q), x[0].ld, x[1].in(e, q), x[1].ld, x[2].cols1(e, q), told(e, 0, lo), told(e, 1, lo), told(e, 2, lo),
 				y[1].cols1(e, q), y[2].cols1(e, q))
@@ -65,9 +65,9 @@ func (b *binder[T]) parted(in *program.Instr) *parted {
 
 // share is a worker's part of the columns, by fours, and of the rows.
 func (p *parted) share(size, worker int) (cols, rows span) {
-	lo, hi := program.Schedule{Axis: program.ByRows, Extent: p.all.Rows}.Share(size, worker)
-	n := (p.all.Cols + 3) / 4
-	return span{n * worker / size * 4, min(p.all.Cols, n*(worker+1)/size*4)}, span{lo, hi}
+	lo, hi := program.Schedule{Axis: program.ByRows, Extent: p.m}.Share(size, worker)
+	n := (p.d + 3) / 4
+	return span{n * worker / size * 4, min(p.d, n*(worker+1)/size*4)}, span{lo, hi}
 }
 
 // run is a worker's part of an item, of which i is the instruction, in a team.
