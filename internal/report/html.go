@@ -286,13 +286,16 @@ func (d *pageData) fillArms(run *Run, points [][]Point) {
 	}
 }
 
-// words splits an arm's name after its colons and commas.
-func words(name string) []string {
-	var out []string
-	for part := range strings.SplitAfterSeq(name, ":") {
-		out = append(out, strings.SplitAfter(part, ",")...)
+// words splits an arm's name after its colons, commas and spaces.
+func words(name string) (out []string) {
+	start := 0
+	for i, r := range name {
+		if strings.ContainsRune(":, ", r) {
+			out = append(out, name[start:i+1])
+			start = i + 1
+		}
 	}
-	return out
+	return append(out, name[start:])
 }
 
 // unbroken keeps "86.4 ± 0.3 %" on one line of the page.

@@ -48,6 +48,9 @@ func Overlay(dirs []string, runs []Run) (Run, error) {
 		names := map[string]string{}
 		for _, arm := range r.Arms {
 			name := arm.Name + " · " + labels[i]
+			if own := ofOthers(arm.Name, labels[i]); !slices.ContainsFunc(out.Arms, func(a Arm) bool { return a.Name == own }) {
+				name = own
+			}
 			names[arm.Name] = name
 			arm.Name, arm.LR, arm.of = name, r.lrOf(&arm), r
 			out.Arms = append(out.Arms, arm)
@@ -64,6 +67,19 @@ func Overlay(dirs []string, runs []Run) (Run, error) {
 	}
 	out.Config = config
 	return out, nil
+}
+
+// ofOthers is an arm's name with a label of its run, less what the name gives for itself; all of
+// the label where nothing else is in it.
+func ofOthers(arm, label string) string {
+	parts := slices.DeleteFunc(strings.Split(label, ", "), func(part string) bool {
+		key, _, pair := strings.Cut(part, "=")
+		return pair && strings.Contains(arm, ":"+key+"=")
+	})
+	if len(parts) == 0 {
+		parts = []string{label}
+	}
+	return arm + " · " + strings.Join(parts, ", ")
 }
 
 // noUnit is the unit of runs that follow different ones.

@@ -47,6 +47,42 @@ func TestOverlayNamesWhatDiffers(t *testing.T) {
 	}
 }
 
+// A label leaves out what the arm's name gives, where the names stay different.
+func TestOverlayOfArmsWithTheirOwn(t *testing.T) {
+	for label, want := range map[string]string{
+		"lr=0.1, steps=5": "batchnorm:lr=0.5 · steps=5",
+		"lr=0.1":          "batchnorm:lr=0.5 · lr=0.1",
+		"steps=5, a":      "batchnorm:lr=0.5 · steps=5, a",
+	} {
+		if got := ofOthers("batchnorm:lr=0.5", label); got != want {
+			t.Errorf("with %q: %q, want %q", label, got, want)
+		}
+	}
+	var runs []Run
+	for _, lr := range []float64{0.1, 0.2} {
+		r := fakeRun()
+		r.Config = map[string]any{"lr": lr, "steps": 5 * lr}
+		for i := range r.Points {
+			if r.Points[i].Arm == r.Arms[0].Name {
+				r.Points[i].Arm = "none:lr=3:steps=7"
+			}
+		}
+		r.Arms[0].Name = "none:lr=3:steps=7"
+		runs = append(runs, r)
+	}
+	run, err := Overlay([]string{"a", "b"}, runs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, a := range run.Arms {
+		names[a.Name] = true
+	}
+	if len(names) != len(run.Arms) || len(run.Points) != len(runs[0].Points)+len(runs[1].Points) {
+		t.Errorf("%d names of %d arms, %d points", len(names), len(run.Arms), len(run.Points))
+	}
+}
+
 // An arm keeps its numbers, its finding and how it ended; the header what is common.
 func TestOverlay(t *testing.T) {
 	a, b := fakeRun(), fakeRun()
