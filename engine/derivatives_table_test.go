@@ -48,7 +48,7 @@ func (t *table) refuse(why, name string, build func(n nodes) (*G.Node, error), a
 	for _, a := range args {
 		name += fmt.Sprint(" ", a.shape)
 	}
-	*t = append(*t, derivative{name, args, build, why})
+	*t = append(*t, derivative{name: name, args: args, build: build, refused: why})
 }
 
 // derivatives has every public constructor of Gorgonia that takes and returns numbers.
@@ -72,7 +72,7 @@ func (t *table) elementwise() {
 		"Sign":      func(n *G.Node) (*G.Node, error) { return G.Add(G.Must(G.Sign(n)), n) },
 		"Floor":     func(n *G.Node) (*G.Node, error) { return G.HadamardProd(G.Must(G.Floor(n)), n) },
 		"Ceil":      func(n *G.Node) (*G.Node, error) { return G.HadamardProd(G.Must(G.Ceil(n)), n) },
-		"fan out": func(n *G.Node) (*G.Node, error) {
+		"ReduceAdd": func(n *G.Node) (*G.Node, error) {
 			return G.ReduceAdd(G.Nodes{G.Must(G.Square(n)), G.Must(G.Sin(n)), G.Must(G.Exp(n)), n})
 		},
 	} {
@@ -145,7 +145,7 @@ func (t *table) reductions() {
 		} {
 			for _, axes := range c.axes {
 				t.add(fmt.Sprint(name, axes), func(n nodes) (*G.Node, error) { return f(n[0], axes...) }, normal(c.s...))
-				t.add(fmt.Sprint("KeepDims ", name, axes), func(n nodes) (*G.Node, error) {
+				t.add(fmt.Sprint(name, axes, " in KeepDims"), func(n nodes) (*G.Node, error) {
 					return G.KeepDims(n[0], false, func(a *G.Node) (*G.Node, error) { return f(a, axes...) })
 				}, normal(c.s...))
 			}
@@ -154,7 +154,7 @@ func (t *table) reductions() {
 	for _, s := range []shape{{4}, {3, 4}, {4, 1}, {2, 3, 2}} {
 		t.add("SoftMax", func(n nodes) (*G.Node, error) { return G.SoftMax(n[0]) }, normal(s...))
 		t.add("LogSoftMax", func(n nodes) (*G.Node, error) { return G.LogSoftMax(n[0]) }, normal(s...))
-		t.add("Log of SoftMax", func(n nodes) (*G.Node, error) { return G.Log(G.Must(G.SoftMax(n[0]))) }, normal(s...))
+		t.add("LogSoftMax as Log of SoftMax", func(n nodes) (*G.Node, error) { return G.Log(G.Must(G.SoftMax(n[0]))) }, normal(s...))
 		t.add("Sparsemax", func(n nodes) (*G.Node, error) { return G.Sparsemax(n[0]) }, normal(s...))
 		for axis := range s {
 			for p := 1; p <= 3; p++ {

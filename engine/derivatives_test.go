@@ -25,6 +25,7 @@ type derivative struct {
 	args    []operand
 	build   func(n []*G.Node) (*G.Node, error)
 	refused string // part of the error where there must be one
+	alone   bool   // it is not differentiated
 }
 
 // operand is an input of that shape; with ints it holds those and is not
@@ -39,25 +40,28 @@ type operand struct {
 // two elements have the same gradient.
 type point struct {
 	g    *G.ExprGraph
+	y    *G.Node
 	loss *G.Node
 	in   []*G.Node
 }
 
 func (d derivative) at(dt tensor.Dtype) (*point, error) {
 	r := rand.New(rand.NewPCG(7, 8))
-	p := &point{g: G.NewGraph()}
-	input := func(name string, shape tensor.Shape, fill func(r *rand.Rand) float64) *G.Node {
-		wide, narrow := make([]float64, shape.TotalSize()), make([]float32, shape.TotalSize())
-		for i := range wide {
-			wide[i] = fill(r)
-			narrow[i] = float32(wide[i])
-		}
-		v := program.NewValue(shape, wide)
-		if dt == tensor.Float32 {
-			v = program.NewValue(shape, narrow)
-		}
-		return G.NewTensor(p.g, dt, len(shape), G.WithShape(shape...), G.WithName(name), G.WithValue(v))
+	p, err := d.result(dt, r)
+	if err != nil {
+		return nil, err
 	}
+	w := p.input("weights", dt, normal(p.y.Shape()...), r)
+	if p.loss, err = G.HadamardProd(p.y, w); err != nil {
+		return nil, err
+	}
+	p.loss, err = G.Sum(p.loss)
+	return p, err
+}
+
+// result is the point without its loss.
+func (d derivative) result(dt tensor.Dtype, r *rand.Rand) (p *point, err error) {
+	p = &point{g: G.NewGraph()}
 	for i, a := range d.args {
 		name := fmt.Sprint("in", i)
 		if a.ints != nil {
@@ -65,18 +69,23 @@ func (d derivative) at(dt tensor.Dtype) (*point, error) {
 			p.in = append(p.in, G.NewTensor(p.g, tensor.Int, a.shape.Dims(), G.WithShape(a.shape...), G.WithName(name), G.WithValue(v)))
 			continue
 		}
-		p.in = append(p.in, input(name, a.shape, a.fill))
+		p.in = append(p.in, p.input(name, dt, a, r))
 	}
-	y, err := d.build(p.in)
-	if err != nil {
-		return nil, err
-	}
-	w := input("weights", y.Shape(), func(r *rand.Rand) float64 { return r.NormFloat64() })
-	if p.loss, err = G.HadamardProd(y, w); err != nil {
-		return nil, err
-	}
-	p.loss, err = G.Sum(p.loss)
+	p.y, err = d.build(p.in)
 	return p, err
+}
+
+func (p *point) input(name string, dt tensor.Dtype, a operand, r *rand.Rand) *G.Node {
+	wide, narrow := make([]float64, a.shape.TotalSize()), make([]float32, a.shape.TotalSize())
+	for i := range wide {
+		wide[i] = a.fill(r)
+		narrow[i] = float32(wide[i])
+	}
+	v := program.NewValue(a.shape, wide)
+	if dt == tensor.Float32 {
+		v = program.NewValue(a.shape, narrow)
+	}
+	return G.NewTensor(p.g, dt, len(a.shape), G.WithShape(a.shape...), G.WithName(name), G.WithValue(v))
 }
 
 // TestDerivatives holds the derivative of every public constructor of Gorgonia against

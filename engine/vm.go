@@ -100,7 +100,22 @@ func (m *VM) RunAll() error {
 	return nil
 }
 
-func (m *VM) run() error {
+// Program returns what the machine runs, compiled for the values that are asked for so far. Its String
+// lists the instructions; those that are "host by op.Do" are Gorgonia's own code. The inputs must
+// have values.
+func (m *VM) Program() (*program.Program, error) {
+	err := m.settle()
+	if err == nil {
+		err = m.ready()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("driftless vm: %w", err)
+	}
+	return m.program, nil
+}
+
+// ready compiles the graph, unless that is done.
+func (m *VM) ready() error {
 	if m.err != nil {
 		return m.err
 	}
@@ -109,10 +124,15 @@ func (m *VM) run() error {
 			return err
 		}
 	}
-	if m.program == nil {
-		if err := m.compile(); err != nil {
-			return err
-		}
+	if m.program != nil {
+		return nil
+	}
+	return m.compile()
+}
+
+func (m *VM) run() error {
+	if err := m.ready(); err != nil {
+		return err
 	}
 	m.kept.clear()
 	for _, in := range m.inputs {

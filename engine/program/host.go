@@ -162,6 +162,12 @@ func newHost(n *G.Node, ch []*G.Node) (*hostOp, error) {
 	return h, nil
 }
 
+// ByDo reports whether the instruction runs an operation by that operation's own Do.
+func (in *Instr) ByDo() bool {
+	_, is := in.Host.(*hostOp)
+	return is
+}
+
 // Call implements Host.
 func (h *hostOp) Call(in, out []any) (err error) {
 	defer func() { // a foreign Do may panic; a training run must not

@@ -105,7 +105,7 @@ type row struct {
 // table is the one place that knows the instructions. What a device adds is the kernel.
 var table = [opEnd]row{
 	// A Host's operation, such as one of Gorgonia's by its own Do.
-	OpHost: {name: "host", sig: "x… → y y…", share: alone},
+	OpHost: {name: "host", sig: "x… → y y…", share: alone, detail: hostDetail},
 
 	// The numbers of the rows of this step's batch; those rows of a data set; where they
 	// are not 0, with the values x where those are not all 1 (Instr.Values).
@@ -373,6 +373,14 @@ func productDetail(in *Instr) string {
 		s += ", update sgd"
 	}
 	return s
+}
+
+// hostDetail tells what Gorgonia computes from loops of this engine.
+func hostDetail(in *Instr) string {
+	if in.ByDo() {
+		return "by op.Do"
+	}
+	return ""
 }
 
 func binaryDetail(in *Instr) string { return in.Bin.String() }
