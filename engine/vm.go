@@ -308,7 +308,7 @@ func lastDifferentiated(nodes []*G.Node) int64 {
 
 // spec asks for values of the graph.
 func (m *VM) spec(outputs []program.Output) program.Spec {
-	return program.Spec{Name: "graph", Graph: m.graph, Nodes: m.nodes, StateName: stateName, Blank: true, Outputs: outputs}
+	return program.Spec{Name: "graph", Graph: m.graph, Nodes: m.nodes, StateName: stateName, Blank: true, Outputs: outputs, Stock: m.options.stock}
 }
 
 // floatType is the float type that most operations have, in which the Program computes; what has

@@ -57,17 +57,33 @@ func (m *VM) hand() error {
 // It returns the value, which is not the node's if that is a derivative of wrong shape.
 func (m *VM) give(o output) (G.Value, error) {
 	n := o.Node
-	v := n.Value()
-	if !o.traced || v == nil || v.Dtype() != n.Dtype() || !v.Shape().Eq(n.Shape()) || readInto(m.session, o.Name, v) != nil {
+	v, shape := n.Value(), program.ValueShape(n)
+	if !o.traced || v == nil || v.Dtype() != n.Dtype() || !v.Shape().Eq(shape) || readInto(m.session, o.Name, v) != nil {
 		var err error
-		if v, err = m.fresh(m.session, o.Name, n.Dtype(), n.Shape()); err != nil {
+		if v, err = m.fresh(m.session, o.Name, n.Dtype(), shape); err != nil {
 			return nil, err
 		}
-		if err := G.UnsafeLet(n, v); err != nil {
+		if err := bind(n, v); err != nil {
 			return nil, fmt.Errorf("result %q: %w", program.Label(n), err)
 		}
 	}
 	return v, m.inspect(n, v)
+}
+
+// bind has a node hold a value, which takes the node's shape for as long as UnsafeLet looks.
+func bind(n *G.Node, v G.Value) error {
+	d, ok := v.(*tensor.Dense)
+	if !ok || d.Shape().Eq(n.Shape()) {
+		return G.UnsafeLet(n, v)
+	}
+	shape := d.Shape().Clone()
+	if err := d.Reshape(n.Shape()...); err != nil {
+		return err
+	}
+	if err := G.UnsafeLet(n, v); err != nil {
+		return err
+	}
+	return d.Reshape(shape...)
 }
 
 // inspect looks for what is watched for, logs what is watched, and hands the value to Read statements.

@@ -24,6 +24,7 @@ type vmOptions struct {
 	bindTo                []*G.Node    // of these alone
 	graph                 *G.ExprGraph // that was compiled already; nil: the machine's
 	untilReset            bool
+	stock                 bool // all by Gorgonia's own code
 	resultsOnly           bool
 	engine                tensor.Engine // of the Values that are handed over
 	logger                *log.Logger

@@ -31,6 +31,13 @@ func UntilReset() G.VMOpt {
 	return ownOption(func(m *VM) { m.options.untilReset = true })
 }
 
+// Stock is an option that has Gorgonia's own code (op.Do) compute each operation, slowly: its bits,
+// the BLAS that gorgonia.Use names, and also what is known to be wrong, which is neither replaced
+// nor refused. It tells whether numbers differ because of this engine.
+func Stock() G.VMOpt {
+	return ownOption(func(m *VM) { m.options.stock = true })
+}
+
 // resultsOnly has a machine give values to results alone, for whoever looks at nothing else.
 var resultsOnly = ownOption(func(m *VM) { m.options.resultsOnly = true })
 

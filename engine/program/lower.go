@@ -21,8 +21,10 @@ func (c *compiler) lowerNode(n *G.Node) (value, error) {
 	if ds := c.wrong[n]; ds != nil {
 		return c.right(n, ds)
 	}
-	if err := c.stock.refuse(n); err != nil {
-		return value{}, err
+	if !c.spec.Stock {
+		if err := c.stock.refuse(n); err != nil {
+			return value{}, err
+		}
 	}
 	if v, ok, err := c.lowerOwn(n); ok || err != nil {
 		return v, err
@@ -88,6 +90,7 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		t := View(c.contiguous(c.dense(v, Label(n))), rows, cols)
 		t.Shape = n.Shape().Clone()
 		return value{t: t}, true, nil
+	case c.spec.Stock:
 	case is(n, s.dropout):
 		v, err := c.lowerDropout(n)
 		return v, true, err

@@ -45,6 +45,8 @@ type Spec struct {
 	Spares    []Output // outputs that are left out, and their states with them, where fusing leaves no such value
 	Held      bool     // leave Assign nodes out: the graph reads state as it stands, and writes none
 
+	Stock bool // Gorgonia's operations run by their own Do, also where that is known to be wrong
+
 	Nodes     []*G.Node            // of the graph, to look at; nil: all that it has
 	StateName func(*G.Node) string // of an input node's state; nil: the node's name
 	Blank     bool                 // states begin with zeros, whatever their nodes hold: the caller writes them

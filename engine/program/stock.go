@@ -19,7 +19,7 @@ import (
 type stockOps struct {
 	linAlg, binary, unary, sum, repeat, reshape, transpose, size, scalar, read, let reflect.Type // keep nothing between calls
 	softmax, sparsemax, byIndices, dropout, ctcLoss, averagePool, maxPool           reflect.Type
-	random                                                                          reflect.Type
+	random, tensordot                                                               reflect.Type
 	log2, outer                                                                     string // a unary operation, one of linear algebra
 
 	binaries map[string]elem.Binary
@@ -98,6 +98,7 @@ var stock = sync.OnceValue(func() *stockOps {
 	s.let = kind(G.Set(a, b))
 	s.log2, s.outer = G.Must(G.Log2(a)).Op().String(), outer.Op().String()
 	s.softmax, s.sparsemax, s.dropout = kind(G.Must(G.SoftMax(a))), kind(G.Must(G.Sparsemax(a))), kind(G.Must(G.Dropout(a, 0.5)))
+	s.tensordot = kind(G.Must(G.Tensordot([]int{0}, []int{0}, v, v)))
 	s.random = kind(G.UniformRandomNode(g, tensor.Float64, 0, 1, 2))
 	ints := func(name string, shape ...int) *G.Node {
 		return G.NewTensor(g, tensor.Int, len(shape), G.WithShape(shape...), G.WithName(name))
@@ -318,6 +319,15 @@ func ReadInto(r *G.Node) *G.Value {
 		return (*G.Value)(p.UnsafePointer())
 	}
 	return nil
+}
+
+// ValueShape returns the shape of the Value that Gorgonia's machines give a node. It is the node's
+// own, but for a number that Tensordot returns.
+func ValueShape(n *G.Node) tensor.Shape {
+	if is(n, stock().tensordot) && n.Shape().IsScalar() {
+		return tensor.Shape{1}
+	}
+	return n.Shape()
 }
 
 // IsConstant reports whether a node has its value from its operation.
