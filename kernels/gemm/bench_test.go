@@ -9,19 +9,19 @@ import (
 	"driftless/kernels"
 
 	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/blas/gonum"
 )
 
-// peaks are the FMA rates by instruction set, as far as they were measured.
-var peaks = map[kernels.ISA]float64{}
+// peaks are the FMA rates by type and instruction set, as far as they were measured.
+var peaks = map[string]float64{}
 
 // measure reports the best time of a call, and its rate, also as a share of what
 // the instruction set in use can do. The rate counts 2mnk operations, also where
 // zeros are skipped.
-func measure(b *testing.B, flops float64, f func()) {
-	isa := kernels.CurrentISA()
-	if peaks[isa] == 0 {
-		peaks[isa] = Peak(50 * time.Millisecond)
+func measure[T kernels.Float](b *testing.B, flops float64, f func()) {
+	key := fmt.Sprintf("%T %v", T(0), kernels.CurrentISA())
+	if peaks[key] == 0 {
+		peaks[key] = Peak[T](50 * time.Millisecond)
 	}
 	f()
 	calls := 1
@@ -47,7 +47,7 @@ func measure(b *testing.B, flops float64, f func()) {
 	b.ReportMetric(float64(best.Nanoseconds()), "ns/op")
 	if flops > 0 {
 		b.ReportMetric(rate, "GFLOP/s")
-		b.ReportMetric(100*rate/peaks[isa], "%peak")
+		b.ReportMetric(100*rate/peaks[key], "%peak")
 	}
 }
 
@@ -69,11 +69,11 @@ func padded(d int) int {
 }
 
 // aligned returns a matrix as the engine lays it out.
-func aligned(r *rand.Rand, rows, cols int) (x []float32, ld int) {
+func aligned[T kernels.Float](r *rand.Rand, rows, cols int) (x []T, ld int) {
 	ld = padded(cols)
-	x = make([]float32, rows*ld+16)
+	x = make([]T, rows*ld+16)
 	for i := range x {
-		x[i] = float32(r.NormFloat64())
+		x[i] = T(r.NormFloat64())
 	}
 	return x, ld
 }
@@ -90,27 +90,44 @@ func (v benchCase) String() string {
 
 func (v benchCase) flops() float64 { return 2 * float64(v.m) * float64(v.n) * float64(v.k) }
 
-func (v benchCase) operands() (a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+func operands[T kernels.Float](v benchCase) (a []T, lda int, b []T, ldb int, c []T, ldc int) {
 	r := rand.New(rand.NewPCG(1, 2))
 	if v.transA {
-		a, lda = aligned(r, v.k, v.m)
+		a, lda = aligned[T](r, v.k, v.m)
 	} else {
-		a, lda = aligned(r, v.m, v.k)
+		a, lda = aligned[T](r, v.m, v.k)
 	}
 	if v.transB {
-		b, ldb = aligned(r, v.n, v.k)
+		b, ldb = aligned[T](r, v.n, v.k)
 	} else {
-		b, ldb = aligned(r, v.k, v.n)
+		b, ldb = aligned[T](r, v.k, v.n)
 	}
-	c, ldc = aligned(r, v.m, v.n)
+	c, ldc = aligned[T](r, v.m, v.n)
 	return
 }
 
-func (v benchCase) run(b *testing.B) {
-	x, lda, y, ldb, c, ldc := v.operands()
-	scratch := make([]float32, Scratch(v.transA, v.transB, v.m, v.n, v.k))
-	measure(b, v.flops(), func() {
-		Gemm(v.transA, v.transB, v.m, v.n, v.k, 1e-6, x, lda, y, ldb, v.add, c, ldc, Epilogue[float32]{}, scratch)
+func runCase[T kernels.Float](b *testing.B, v benchCase) {
+	x, lda, y, ldb, c, ldc := operands[T](v)
+	scratch := make([]T, Scratch(v.transA, v.transB, v.m, v.n, v.k))
+	measure[T](b, v.flops(), func() {
+		Gemm(v.transA, v.transB, v.m, v.n, v.k, 1e-6, x, lda, y, ldb, v.add, c, ldc, Epilogue[T]{}, scratch)
+	})
+}
+
+// runGonum is runCase with gonum's product of the type.
+func runGonum[T kernels.Float](b *testing.B, v benchCase) {
+	x, lda, y, ldb, c, ldc := operands[T](v)
+	op := map[bool]blas.Transpose{false: blas.NoTrans, true: blas.Trans}
+	beta := 0
+	if v.add {
+		beta = 1
+	}
+	measure[T](b, v.flops(), func() {
+		if kernels.IsFloat32[T]() {
+			gonum.Implementation{}.Sgemm(op[v.transA], op[v.transB], v.m, v.n, v.k, 1e-6, kernels.AsFloat32(x), lda, kernels.AsFloat32(y), ldb, float32(beta), kernels.AsFloat32(c), ldc)
+		} else {
+			gonum.Implementation{}.Dgemm(op[v.transA], op[v.transB], v.m, v.n, v.k, 1e-6, kernels.AsFloat64(x), lda, kernels.AsFloat64(y), ldb, float64(beta), kernels.AsFloat64(c), ldc)
+		}
 	})
 }
 
@@ -118,6 +135,11 @@ func (v benchCase) run(b *testing.B) {
 // MNIST (batch 60, 784-100-100-100-10), whole and split in two, and large ones;
 // beside them gonum's.
 func BenchmarkGEMM(b *testing.B) {
+	b.Run("float32", benchmarkGEMM[float32])
+	b.Run("float64", benchmarkGEMM[float64])
+}
+
+func benchmarkGEMM[T kernels.Float](b *testing.B) {
 	for _, v := range []benchCase{
 		{false, false, 60, 100, 784, false},
 		{false, false, 30, 100, 784, false},
@@ -144,28 +166,12 @@ func BenchmarkGEMM(b *testing.B) {
 			if impl == "impl=go" && v.flops() > 3e8 {
 				return
 			}
-			b.Run(impl+"/"+v.String(), v.run)
+			b.Run(impl+"/"+v.String(), func(b *testing.B) { runCase[T](b, v) })
 		})
 		if v.flops() > 3e8 {
 			continue
 		}
-		b.Run("impl=gonum/"+v.String(), func(b *testing.B) {
-			x, lda, y, ldb, c, ldc := v.operands()
-			op := map[bool]blas.Transpose{false: blas.NoTrans, true: blas.Trans}
-			general := func(rows, cols int, data []float32, ld int, trans bool) blas32.General {
-				if trans {
-					rows, cols = cols, rows
-				}
-				return blas32.General{Rows: rows, Cols: cols, Stride: ld, Data: data}
-			}
-			beta := float32(0)
-			if v.add {
-				beta = 1
-			}
-			measure(b, v.flops(), func() {
-				blas32.Gemm(op[v.transA], op[v.transB], 1e-6, general(v.m, v.k, x, lda, v.transA), general(v.k, v.n, y, ldb, v.transB), beta, general(v.m, v.n, c, ldc, false))
-			})
-		})
+		b.Run("impl=gonum/"+v.String(), func(b *testing.B) { runGonum[T](b, v) })
 	}
 }
 
@@ -179,7 +185,7 @@ func BenchmarkScaling(b *testing.B) {
 				{false, true, batch, width, width, false},
 				{true, false, width, width, batch, true},
 			} {
-				b.Run(fmt.Sprintf("width=%d/batch=%d/transA=%v/transB=%v", width, batch, v.transA, v.transB), v.run)
+				b.Run(fmt.Sprintf("width=%d/batch=%d/transA=%v/transB=%v", width, batch, v.transA, v.transB), func(b *testing.B) { runCase[float32](b, v) })
 			}
 		}
 	}
@@ -198,12 +204,12 @@ func BenchmarkMasked(b *testing.B) {
 		for _, density := range []int{5, 13, 19, 25, 50, 75, 100} {
 			for _, values := range []bool{false, true} {
 				r := rand.New(rand.NewPCG(1, 2))
-				x, lda := aligned(r, v.m, v.k)
+				x, lda := aligned[float32](r, v.m, v.k)
 				if v.transA {
-					x, lda = aligned(r, v.k, v.m)
+					x, lda = aligned[float32](r, v.k, v.m)
 				}
-				y, ldb := aligned(r, v.k, v.n)
-				c, ldc := aligned(r, v.m, v.n)
+				y, ldb := aligned[float32](r, v.k, v.n)
+				c, ldc := aligned[float32](r, v.m, v.n)
 				rowStep, kStep := lda, 1
 				if v.transA {
 					rowStep, kStep = 1, lda
@@ -223,7 +229,7 @@ func BenchmarkMasked(b *testing.B) {
 				}
 				eachISABench(b, func(impl string) {
 					b.Run(fmt.Sprintf("%s/%v/density=%d%%/values=%v", impl, v, density, values), func(b *testing.B) {
-						measure(b, v.flops(), func() {
+						measure[float32](b, v.flops(), func() {
 							Masked(v.m, v.n, v.k, -1e-6, mask, v.m, x, rowStep, kStep, y, ldb, v.add, c, ldc, Epilogue[float32]{})
 						})
 					})
@@ -238,7 +244,7 @@ func BenchmarkTransposeMask(b *testing.B) {
 	src, dst := make([]uint64, MaskWords(60, 784)), make([]uint64, MaskWords(784, 60))
 	eachISABench(b, func(impl string) {
 		b.Run(impl, func(b *testing.B) {
-			measure(b, 0, func() { TransposeMask(60, 784, src, 60, dst, 784) })
+			measure[float32](b, 0, func() { TransposeMask(60, 784, src, 60, dst, 784) })
 		})
 	})
 }

@@ -1,14 +1,27 @@
 package gemm
 
-// Two blocks, in elements (256 and 768 KiB), both stay in a second-level cache of
+import "driftless/kernels"
+
+// Two blocks, in bytes, both stay in a second-level cache of
 // 2 MiB, and just about in one of 1 MiB. Longer rows of B, in blocks for the third
 // level, took 10 to 15 % longer where that level is slow. The large block is one of
 // B, which is packed once, while small ones of A pass; but where A is transposed and
 // to be packed, which costs more, it is one of A.
 const (
-	smallBlock = 64 << 10
-	largeBlock = 192 << 10
+	smallBlock = 256 << 10
+	largeBlock = 768 << 10
 )
+
+// sizeOf returns the bytes of an element, and leastSize the least of any type: in so
+// many bytes go most of those.
+func sizeOf[T kernels.Float]() int {
+	if kernels.IsFloat32[T]() {
+		return 4
+	}
+	return 8
+}
+
+const leastSize = 4
 
 // maxPanel is the most columns that a panel has, maxRows the most rows of a tile,
 // and maxLanes the most lanes of a vector. Packed rows of A are rowGap apart.
@@ -19,10 +32,10 @@ const (
 	rowGap   = 16
 )
 
-// blockRows returns how many rows of A make a block of at most size elements: equal
+// blockRows returns how many rows of A make a block of at most so many bytes: equal
 // parts of m, of whole tiles.
-func blockRows(m, k, size int) int {
-	most := size / chunk(k) / maxRows * maxRows
+func blockRows[T kernels.Float](m, k, bytes int) int {
+	most := bytes / sizeOf[T]() / chunk(k) / maxRows * maxRows
 	if m <= most {
 		return m
 	}
@@ -30,12 +43,14 @@ func blockRows(m, k, size int) int {
 }
 
 // blockCols returns how many columns of B make a block that is packed.
-func blockCols(n, k int) int { return min(n, largeBlock/chunk(k)/32*32) }
+func blockCols[T kernels.Float](n, k int) int {
+	return min(n, largeBlock/sizeOf[T]()/chunk(k)/32*32)
+}
 
 // scratchB is room for a block of B, or for the panel that is packed at a time
 // where rows of A make one block. The plain loop needs less.
 func scratchB(n, k int) int {
-	return min(roundUp(max(min(k, maxChunk), 1), maxLanes)*roundUp(n, maxLanes), largeBlock)
+	return min(roundUp(max(min(k, maxChunk), 1), maxLanes)*roundUp(n, maxLanes), largeBlock/leastSize)
 }
 
 // scratchA is room for a block of A, rounded up to whole vectors both ways.
@@ -43,9 +58,9 @@ func scratchA(transA bool, m, n, k int) int {
 	if !worthPackingA(m, n, k) {
 		return 0
 	}
-	size := smallBlock
+	size := smallBlock / leastSize
 	if transA {
-		size = largeBlock
+		size = largeBlock / leastSize
 	}
 	most := size + maxLanes*maxChunk + (maxLanes+rowGap)*(size/wordBits+maxLanes)
 	return min(roundUp(m, maxLanes)*(roundUp(min(k, maxChunk), maxLanes)+rowGap), most)
@@ -59,12 +74,12 @@ func worthPackingA(m, n, k int) bool { return m >= 8 && n > 64 && k > 32 }
 // is: because it is too large for the caches, and rows of A enough share the
 // copies. For fewer rows the tiles fetch the next panel while they read one, unless B
 // is so large that its rows are far apart.
-func packsB(m, n, k int) bool {
-	return m > 96 && large(n, k) || m > 16 && n*chunk(k) > 1536<<10
+func packsB(m, n, k, size int) bool {
+	return m > 96 && large(n, k, size) || m > 16 && n*chunk(k)*size > 6<<20
 }
 
-// large reports whether B is too large for the caches.
-func large(n, k int) bool { return n*chunk(k) > 100<<10 }
+// large reports whether B, of elements of so many bytes, is too large for the caches.
+func large(n, k, size int) bool { return n*chunk(k)*size > 400<<10 }
 
 // ByColumns says how several workers best share a product, each calling Gemm on a
 // block of C: true for blocks of columns, so that each packs its own part of B,
@@ -75,5 +90,5 @@ func ByColumns(transA, transB bool, m, n, k int) bool {
 	if n < 4*maxLanes {
 		return false
 	}
-	return m < 16 || transB || n >= 16*maxLanes && large(n, k)
+	return m < 16 || transB || n >= 16*maxLanes && large(n, k, leastSize)
 }

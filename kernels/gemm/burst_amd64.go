@@ -9,3 +9,9 @@ func burstAVX2(n int)
 
 // burstAVX512 does n times 12 vector FMAs.
 func burstAVX512(n int)
+
+// burstF64AVX2 does n times 12 vector FMAs.
+func burstF64AVX2(n int)
+
+// burstF64AVX512 does n times 12 vector FMAs.
+func burstF64AVX512(n int)

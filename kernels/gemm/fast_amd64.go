@@ -5,16 +5,23 @@ package gemm
 import "driftless/kernels"
 
 // fmaBurst does about 12n vector FMAs and returns the number of operations.
-func fmaBurst(n int) float64 {
-	switch kernels.CurrentISA() {
-	case kernels.AVX512:
-		burstAVX512(n)
-		return float64(n) * 12 * 16 * 2
-	case kernels.AVX2:
+func fmaBurst[T kernels.Float](n int) float64 {
+	operations := 2 * 12 * 32 / float64(sizeOf[T]()) * float64(n) // of AVX2
+	switch isa := kernels.CurrentISA(); {
+	case isa == kernels.Go:
+		return plainBurst[T](n)
+	case isa == kernels.AVX2 && kernels.IsFloat32[T]():
 		burstAVX2(n)
-		return float64(n) * 12 * 8 * 2
+	case isa == kernels.AVX2:
+		burstF64AVX2(n)
+	case kernels.IsFloat32[T]():
+		burstAVX512(n)
+		return 2 * operations
+	default:
+		burstF64AVX512(n)
+		return 2 * operations
 	}
-	return plainBurst(n)
+	return operations
 }
 
 func transposeBlock(dst, src *[wordBits]uint64) {

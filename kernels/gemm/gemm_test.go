@@ -31,23 +31,28 @@ func TestSmall(t *testing.T) {
 	t.Run("float64", testSmall[float64])
 }
 
-// TestTiles takes every number of rows and of columns that ends in another tile.
-func TestTiles(t *testing.T) {
+// testTiles takes every number of rows and of columns that ends in another tile.
+func testTiles[T kernels.Float](t *testing.T) {
 	eachTrans(t, func(t *testing.T, transA, transB bool) {
 		r := rand.New(rand.NewPCG(3, 4))
 		for m := 1; m <= 26; m += 1 + m/14 {
 			for _, n := range []int{1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 24, 31, 32, 33, 40, 47, 48, 49, 63, 64, 65, 79, 80, 83, 100, 127, 128, 129, 146} {
-				x := newProblem(transA, transB, m, n, 3+(m+n)%7, m%3, normal[float32](r), normal[float32](r))
+				x := newProblem(transA, transB, m, n, 3+(m+n)%7, m%3, normal[T](r), normal[T](r))
 				x.add = (m+n)%2 == 0
 				x.check(t)
 			}
 		}
 		for m := 8; m <= 51; m++ { // few columns left over, in tiles of up to 48 rows
-			x := newProblem(transA, transB, m, 32+1+m%4, 1+m%9, m%3, normal[float32](r), normal[float32](r))
-			x.add, x.ep.Bias = m%2 == 0, bias[float32](r, x.n)
+			x := newProblem(transA, transB, m, 32+1+m%4, 1+m%9, m%3, normal[T](r), normal[T](r))
+			x.add, x.ep.Bias = m%2 == 0, bias[T](r, x.n)
 			x.check(t)
 		}
 	})
+}
+
+func TestTiles(t *testing.T) {
+	t.Run("float32", testTiles[float32])
+	t.Run("float64", testTiles[float64])
 }
 
 func testLarge[T kernels.Float](t *testing.T) {
@@ -75,9 +80,9 @@ func TestLarge(t *testing.T) {
 	}
 }
 
-// TestPacked takes the ways through a product that only large ones take: several
+// testPacked takes the ways through a product that only large ones take: several
 // blocks, packed or not, over several chunks.
-func TestPacked(t *testing.T) {
+func testPacked[T kernels.Float](t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, v := range []struct {
 		transA, transB bool
@@ -85,10 +90,15 @@ func TestPacked(t *testing.T) {
 	}{
 		{false, false, 150, 110, 1030, 1}, {true, false, 160, 70, 1030, 1}, {true, false, 400, 67, 1026, 1}, {false, true, 150, 70, 1040, 0}, {true, true, 146, 67, 1026, 2},
 	} {
-		x := newProblem(v.transA, v.transB, v.m, v.n, v.k, v.pad, normal[float32](r), normal[float32](r))
-		x.alpha, x.ep = -0.3, Epilogue[float32]{Bias: bias[float32](r, v.n), Act: activation.ReLU}
+		x := newProblem(v.transA, v.transB, v.m, v.n, v.k, v.pad, normal[T](r), normal[T](r))
+		x.alpha, x.ep = -0.3, Epilogue[T]{Bias: bias[T](r, v.n), Act: activation.ReLU}
 		x.check(t)
 	}
+}
+
+func TestPacked(t *testing.T) {
+	t.Run("float32", testPacked[float32])
+	t.Run("float64", testPacked[float64])
 }
 
 func bias[T kernels.Float](r *rand.Rand, n int) []T {
@@ -128,16 +138,21 @@ func TestEpilogue(t *testing.T) {
 	t.Run("float64", testEpilogue[float64])
 }
 
-// TestReLU: NaN stays, and -0 becomes +0.
-func TestReLU(t *testing.T) {
-	x := newProblem(false, false, 4, 40, 1, 1, func() float32 { return 1 }, inTurn(float32(math.Copysign(0, -1)), float32(math.NaN()), -1, 2))
+// testReLU: NaN stays, and -0 becomes +0.
+func testReLU[T kernels.Float](t *testing.T) {
+	x := newProblem(false, false, 4, 40, 1, 1, func() T { return 1 }, inTurn(T(math.Copysign(0, -1)), T(math.NaN()), -1, 2))
 	x.alpha = 1
 	x.ep.Act = activation.ReLU
 	x.check(t)
 	x.add = true
-	x.c.fill(func() float32 { return float32(math.Copysign(0, -1)) })
+	x.c.fill(func() T { return T(math.Copysign(0, -1)) })
 	x.alpha = -1
 	x.check(t)
+}
+
+func TestReLU(t *testing.T) {
+	t.Run("float32", testReLU[float32])
+	t.Run("float64", testReLU[float64])
 }
 
 // inTurn returns its values in turn.
@@ -194,18 +209,18 @@ func TestTies(t *testing.T) {
 	}
 }
 
-// TestSplit: blocks of a product, computed each by itself, are blocks of the whole.
-func TestSplit(t *testing.T) {
+// testSplit: blocks of a product, computed each by itself, are blocks of the whole.
+func testSplit[T kernels.Float](t *testing.T) {
 	eachTrans(t, func(t *testing.T, transA, transB bool) {
 		r := rand.New(rand.NewPCG(13, 14))
 		for _, v := range []struct{ m, n, k int }{{60, 100, 100}, {61, 131, 1100}, {200, 70, 30}} {
-			x := newProblem(transA, transB, v.m, v.n, v.k, 2, normal[float32](r), normal[float32](r))
-			x.add, x.alpha, x.ep = true, -0.1, Epilogue[float32]{bias[float32](r, v.n), activation.Tanh}
+			x := newProblem(transA, transB, v.m, v.n, v.k, 2, normal[T](r), normal[T](r))
+			x.add, x.alpha, x.ep = true, -0.1, Epilogue[T]{bias[T](r, v.n), activation.Tanh}
 			want := x.c.clone()
-			scratch := make([]float32, Scratch(transA, transB, v.m, v.n, v.k))
-			part := func(c matrix[float32], i, j, rows, cols int) {
+			scratch := make([]T, Scratch(transA, transB, v.m, v.n, v.k))
+			part := func(c matrix[T], i, j, rows, cols int) {
 				a, b := x.a.opBlock(transA, i, 0, rows, v.k), x.b.opBlock(transB, 0, j, v.k, cols)
-				ep := Epilogue[float32]{x.ep.Bias[j : j+cols], x.ep.Act}
+				ep := Epilogue[T]{x.ep.Bias[j : j+cols], x.ep.Act}
 				Gemm(transA, transB, rows, cols, v.k, x.alpha, a, x.a.ld, b, x.b.ld, x.add, c.block(i, j, rows, cols), c.ld, ep, scratch)
 			}
 			part(want, 0, 0, v.m, v.n)
@@ -223,16 +238,21 @@ func TestSplit(t *testing.T) {
 	})
 }
 
-// TestAddIsFused: adding to a weight in the epilogue is the same as an FMA of the
+func TestSplit(t *testing.T) {
+	t.Run("float32", testSplit[float32])
+	t.Run("float64", testSplit[float64])
+}
+
+// testAddIsFused: adding to a weight in the epilogue is the same as an FMA of the
 // gradient afterwards.
-func TestAddIsFused(t *testing.T) {
+func testAddIsFused[T kernels.Float](t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 16))
 	const m, n, k, lr = 50, 37, 1000, 0.03
-	x := newProblem(true, false, m, n, k, 0, normal[float32](r), normal[float32](r))
-	g := newMatrix(m, n, 0, func() float32 { return 0 })
-	scratch := make([]float32, Scratch(true, false, m, n, k))
+	x := newProblem(true, false, m, n, k, 0, normal[T](r), normal[T](r))
+	g := newMatrix(m, n, 0, func() T { return 0 })
+	scratch := make([]T, Scratch(true, false, m, n, k))
 	Gemm(true, false, m, n, k, 1, x.a.data(), x.a.ld, x.b.data(), x.b.ld, false, g.data(), g.ld, x.ep, scratch)
-	one := newMatrix(m, m, 0, func() float32 { return 0 })
+	one := newMatrix(m, m, 0, func() T { return 0 })
 	for i := range m {
 		*one.at(i, i) = 1
 	}
@@ -241,6 +261,11 @@ func TestAddIsFused(t *testing.T) {
 	Gemm(false, false, m, n, m, -lr, one.data(), m, g.data(), n, true, want.data(), want.ld, x.ep, scratch)
 	Gemm(true, false, m, n, k, -lr, x.a.data(), x.a.ld, x.b.data(), x.b.ld, true, x.c.data(), x.c.ld, x.ep, scratch)
 	compare(t, x.c, want)
+}
+
+func TestAddIsFused(t *testing.T) {
+	t.Run("float32", testAddIsFused[float32])
+	t.Run("float64", testAddIsFused[float64])
 }
 
 func TestChunk(t *testing.T) {
@@ -297,21 +322,26 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-func TestAllocations(t *testing.T) {
+func testAllocations[T kernels.Float](t *testing.T) {
 	r := rand.New(rand.NewPCG(19, 20))
 	eachTrans(t, func(t *testing.T, transA, transB bool) {
 		for _, v := range []struct{ m, n, k int }{{9, 33, 30}, {150, 100, 1100}} {
-			x := newProblem(transA, transB, v.m, v.n, v.k, 1, normal[float32](r), normal[float32](r))
-			s, b := make([]float32, Scratch(transA, transB, v.m, v.n, v.k)), bias[float32](r, v.n)
+			x := newProblem(transA, transB, v.m, v.n, v.k, 1, normal[T](r), normal[T](r))
+			s, b := make([]T, Scratch(transA, transB, v.m, v.n, v.k)), bias[T](r, v.n)
 			eachISA(t, func(isa kernels.ISA) {
 				if n := testing.AllocsPerRun(2, func() {
-					Gemm(transA, transB, v.m, v.n, v.k, 1, x.a.data(), x.a.ld, x.b.data(), x.b.ld, true, x.c.data(), x.c.ld, Epilogue[float32]{Bias: b, Act: activation.Sigmoid}, s)
+					Gemm(transA, transB, v.m, v.n, v.k, 1, x.a.data(), x.a.ld, x.b.data(), x.b.ld, true, x.c.data(), x.c.ld, Epilogue[T]{Bias: b, Act: activation.Sigmoid}, s)
 				}); n != 0 {
 					t.Errorf("%v allocations", n)
 				}
 			})
 		}
 	})
+}
+
+func TestAllocations(t *testing.T) {
+	t.Run("float32", testAllocations[float32])
+	t.Run("float64", testAllocations[float64])
 }
 
 func TestByColumns(t *testing.T) {
@@ -329,10 +359,15 @@ func TestByColumns(t *testing.T) {
 	}
 }
 
-func TestPeak(t *testing.T) {
+func testPeak[T kernels.Float](t *testing.T) {
 	eachISA(t, func(isa kernels.ISA) {
-		if p := Peak(1e6); !(p > 0.01 && p < 1e5) {
+		if p := Peak[T](1e6); !(p > 0.01 && p < 1e5) {
 			t.Errorf("%v GFLOP/s", p)
 		}
 	})
+}
+
+func TestPeak(t *testing.T) {
+	t.Run("float32", testPeak[float32])
+	t.Run("float64", testPeak[float64])
 }

@@ -9,9 +9,9 @@ import (
 	"driftless/kernels/activation"
 )
 
-// cacheFloats is how many elements of B are used for all rows of A before the
-// next: as many as stay in the first-level cache (32 KiB).
-const cacheFloats = 8 << 10
+// cacheBytes is how much of B is used for all rows of A before the next: as much as
+// stays in the first-level cache.
+const cacheBytes = 32 << 10
 
 // sumRows is the number of rows whose incomplete sums are kept at a time where C
 // cannot hold them, and callWords the number of words of the mask in a call.
@@ -20,24 +20,20 @@ const (
 	callWords = 512
 )
 
-// vectorMasked computes a masked product of float32 with vectors and reports
-// whether it could.
+// vectorMasked computes a masked product with vectors and reports whether it could.
 func vectorMasked[T kernels.Float](x *masked[T]) bool {
-	u := unitInUse()
-	if u == nil || !kernels.IsFloat32[T]() || x.k == 0 {
+	if x.k == 0 || kernels.CurrentISA() == kernels.Go {
 		return false
 	}
-	maskedStrips((*masked[float32])(unsafe.Pointer(x)), u)
-	return true
-}
-
-// maskedStrips computes strips of columns of equal width, or nearly so.
-func maskedStrips(x *masked[float32], u *unit) {
+	lanes := 32 / sizeOf[T]()
+	if kernels.CurrentISA() >= kernels.AVX512 {
+		lanes *= 2
+	}
 	act := x.out.late()
-	vectors := divUp(x.n, u.lanes)
-	width := u.lanes * divUp(vectors, divUp(vectors, maxVectors))
+	vectors := divUp(x.n, lanes)
+	width := lanes * divUp(vectors, divUp(vectors, maxVectors)) // of strips: equal, or nearly so
 	for j := 0; j < x.n; j += width {
-		s := strip{masked: x, u: u, j: j, cols: min(width, x.n-j)}
+		s := strip[T]{masked: x, lanes: lanes, j: j, cols: min(width, x.n-j)}
 		for q := range parts(x.k) {
 			if !s.chunk(q) {
 				x.dense(q, 0, x.m, j, s.cols)
@@ -48,21 +44,21 @@ func maskedStrips(x *masked[float32], u *unit) {
 			activation.Forward(act, x.m, s.cols, c, x.out.ld, c, x.out.ld)
 		}
 	}
+	return true
 }
 
 // maxVectors is the most vectors that a row of sums has in the kernels.
 const maxVectors = 8
 
 // strip is columns of C that fit into a row of registers.
-type strip struct {
-	*masked[float32]
-	u       *unit
-	j, cols int
+type strip[T kernels.Float] struct {
+	*masked[T]
+	lanes, j, cols int
 }
 
 // chunk computes the strip for one chunk of k and reports whether B is finite; if
 // not, nothing of use was done.
-func (s *strip) chunk(q part) bool {
+func (s *strip[T]) chunk(q part) bool {
 	flags := 0
 	if !s.out.over(q) {
 		flags |= flagAdd
@@ -70,7 +66,7 @@ func (s *strip) chunk(q part) bool {
 	if q.last && s.out.act == activation.ReLU {
 		flags |= flagReLU
 	}
-	step := max(1, cacheFloats/(wordBits*s.cols)) * wordBits // along k
+	step := max(1, cacheBytes/(sizeOf[T]()*wordBits*s.cols)) * wordBits // along k
 	switch {
 	case q.end-q.p <= step:
 		if s.out.skips(q) {
@@ -89,8 +85,8 @@ func (s *strip) chunk(q part) bool {
 }
 
 // throughBuffer is chunk for sums that C cannot hold.
-func (s *strip) throughBuffer(q part, step, flags int) bool {
-	var sums [sumRows * maxVectors * maxLanes]float32
+func (s *strip[T]) throughBuffer(q part, step, flags int) bool {
+	var sums [sumRows * stripCols]T
 	for i := 0; i < s.m; i += sumRows {
 		if !s.blocks(q, step, i, min(sumRows, s.m-i), sums[:], s.cols, flags, i == 0) {
 			return false
@@ -101,7 +97,7 @@ func (s *strip) throughBuffer(q part, step, flags int) bool {
 
 // blocks computes rows block by block along k, and with check ends before C
 // changes if B is not finite.
-func (s *strip) blocks(q part, step, i, rows int, sums []float32, ld, flags int, check bool) bool {
+func (s *strip[T]) blocks(q part, step, i, rows int, sums []T, ld, flags int, check bool) bool {
 	for p := q.p; p < q.end; p += step {
 		end := min(p+step, q.end)
 		if check && !s.finiteRows(p, end) {
@@ -120,23 +116,34 @@ func (s *strip) blocks(q part, step, i, rows int, sums []float32, ld, flags int,
 }
 
 // tail is the number of columns in the last vector.
-func (s *strip) tail() int { return (s.cols-1)%s.u.lanes + 1 }
+func (s *strip[T]) tail() int { return (s.cols-1)%s.lanes + 1 }
 
 // finiteRows reports whether rows of B are finite.
 //
 //go:noinline
-func (s *strip) finiteRows(p, end int) bool {
-	f := finiteAVX2
-	if s.u == &unit512 {
-		f = finiteAVX512
+func (s *strip[T]) finiteRows(p, end int) bool {
+	wide := kernels.CurrentISA() >= kernels.AVX512
+	rows, vectors, at, step, tail := end-p, divUp(s.cols, s.lanes), &s.b[p*s.ldb+s.j], sizeOf[T]()*s.ldb, s.tail()
+	switch {
+	case kernels.IsFloat32[T]() && wide:
+		return finiteAVX512(rows, vectors, f32(at), step, tail)
+	case kernels.IsFloat32[T]():
+		return finiteAVX2(rows, vectors, f32(at), step, tail)
+	case wide:
+		return finiteF64AVX512(rows, vectors, f64(at), step, tail)
+	default:
+		return finiteF64AVX2(rows, vectors, f64(at), step, tail)
 	}
-	return f(end-p, divUp(s.cols, s.u.lanes), &s.b[p*s.ldb+s.j], 4*s.ldb, s.tail())
 }
+
+// f32 and f64 are what a pointer is to kernels of its type.
+func f32[T kernels.Float](p *T) *float32 { return (*float32)(unsafe.Pointer(p)) }
+func f64[T kernels.Float](p *T) *float64 { return (*float64)(unsafe.Pointer(p)) }
 
 // rows adds up rows p to end of B. Sums that are not complete are in sums, of which
 // row 0 belongs to row i.
-func (s *strip) rows(q part, p, end, i, rows int, sums []float32, ld, flags int) {
-	r := run{
+func (s *strip[T]) rows(q part, p, end, i, rows int, sums []T, ld, flags int) {
+	r := run[T]{
 		p: p, words: divUp(end-p, wordBits), ld: ld, flags: flags,
 	}
 	if q.last && s.out.bias != nil {
@@ -159,11 +166,11 @@ func (s *strip) rows(q part, p, end, i, rows int, sums []float32, ld, flags int)
 
 // run is a call of a kernel: rows from i on, words of the mask from element p of k
 // on.
-type run struct {
+type run[T kernels.Float] struct {
 	p, words, i, rows int
-	sums              *float32
+	sums              *T
 	ld                int
-	bias              *float32
+	bias              *T
 	flags             int
 }
 
@@ -171,24 +178,35 @@ type run struct {
 // that task.column is not.
 //
 //go:noinline
-func (s *strip) call(r *run) int {
-	wide := s.u == &unit512
-	vectors, tail := divUp(s.cols, s.u.lanes), s.tail()
+func (s *strip[T]) call(r *run[T]) int {
+	size, wide := sizeOf[T](), kernels.CurrentISA() >= kernels.AVX512
+	vectors, tail := divUp(s.cols, s.lanes), s.tail()
 	mask, maskStep := &s.mask[r.p/wordBits*s.ldm+r.i], 8*s.ldm
-	b, bStep := &s.b[r.p*s.ldb+s.j], 4*s.ldb
-	c, cStep := &s.out.c[r.i*s.out.ld+s.j], 4*s.out.ld
-	sumStep, alpha := 4*r.ld, s.out.alpha
+	b, bStep := &s.b[r.p*s.ldb+s.j], size*s.ldb
+	c, cStep := &s.out.c[r.i*s.out.ld+s.j], size*s.out.ld
+	sumStep, alpha := size*r.ld, s.out.alpha
 	if s.a == nil {
-		if wide {
-			onesAVX512(vectors, r.rows, r.words, mask, maskStep, b, bStep, r.sums, sumStep, c, cStep, r.bias, alpha, tail, r.flags)
-		} else {
-			onesAVX2(vectors, r.rows, r.words, mask, maskStep, b, bStep, r.sums, sumStep, c, cStep, r.bias, alpha, tail, r.flags)
+		switch {
+		case kernels.IsFloat32[T]() && wide:
+			onesAVX512(vectors, r.rows, r.words, mask, maskStep, f32(b), bStep, f32(r.sums), sumStep, f32(c), cStep, f32(r.bias), float32(alpha), tail, r.flags)
+		case kernels.IsFloat32[T]():
+			onesAVX2(vectors, r.rows, r.words, mask, maskStep, f32(b), bStep, f32(r.sums), sumStep, f32(c), cStep, f32(r.bias), float32(alpha), tail, r.flags)
+		case wide:
+			onesF64AVX512(vectors, r.rows, r.words, mask, maskStep, f64(b), bStep, f64(r.sums), sumStep, f64(c), cStep, f64(r.bias), float64(alpha), tail, r.flags)
+		default:
+			onesF64AVX2(vectors, r.rows, r.words, mask, maskStep, f64(b), bStep, f64(r.sums), sumStep, f64(c), cStep, f64(r.bias), float64(alpha), tail, r.flags)
 		}
 		return r.rows
 	}
-	a, rowStep, kStep := &s.a[r.i*s.rowStep+r.p*s.kStep], 4*s.rowStep, 4*s.kStep
-	if wide {
-		return valuesAVX512(vectors, r.rows, r.words, mask, maskStep, b, bStep, r.sums, sumStep, c, cStep, r.bias, alpha, tail, r.flags, a, rowStep, kStep)
+	a, rowStep, kStep := &s.a[r.i*s.rowStep+r.p*s.kStep], size*s.rowStep, size*s.kStep
+	switch {
+	case kernels.IsFloat32[T]() && wide:
+		return valuesAVX512(vectors, r.rows, r.words, mask, maskStep, f32(b), bStep, f32(r.sums), sumStep, f32(c), cStep, f32(r.bias), float32(alpha), tail, r.flags, f32(a), rowStep, kStep)
+	case kernels.IsFloat32[T]():
+		return valuesAVX2(vectors, r.rows, r.words, mask, maskStep, f32(b), bStep, f32(r.sums), sumStep, f32(c), cStep, f32(r.bias), float32(alpha), tail, r.flags, f32(a), rowStep, kStep)
+	case wide:
+		return valuesF64AVX512(vectors, r.rows, r.words, mask, maskStep, f64(b), bStep, f64(r.sums), sumStep, f64(c), cStep, f64(r.bias), float64(alpha), tail, r.flags, f64(a), rowStep, kStep)
+	default:
+		return valuesF64AVX2(vectors, r.rows, r.words, mask, maskStep, f64(b), bStep, f64(r.sums), sumStep, f64(c), cStep, f64(r.bias), float64(alpha), tail, r.flags, f64(a), rowStep, kStep)
 	}
-	return valuesAVX2(vectors, r.rows, r.words, mask, maskStep, b, bStep, r.sums, sumStep, c, cStep, r.bias, alpha, tail, r.flags, a, rowStep, kStep)
 }

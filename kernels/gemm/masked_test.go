@@ -131,12 +131,13 @@ func TestMaskedExtremes(t *testing.T) {
 	t.Run("float64", testMaskedExtremes[float64])
 }
 
-// TestMaskedUnderflow: products too small to see make a sum -0, and a zero of
+// testMaskedUnderflow: products too small to see make a sum -0, and a zero of
 // op(A) after them makes it +0 again.
-func TestMaskedUnderflow(t *testing.T) {
-	tiny := float32(math.SmallestNonzeroFloat32)
+func testMaskedUnderflow[T kernels.Float](t *testing.T) {
+	numbers, _ := extremes[T]()
+	tiny := numbers[4]
 	for _, k := range []int{2, 70, 1100} {
-		x := newProblem(false, false, 5, 20, k, 1, inTurn[float32](-tiny, 0), inTurn(tiny))
+		x := newProblem(false, false, 5, 20, k, 1, inTurn[T](-tiny, 0), inTurn(tiny))
 		for i := range x.m {
 			for p := range k {
 				*x.a.at(i, p) = 0
@@ -145,23 +146,33 @@ func TestMaskedUnderflow(t *testing.T) {
 		*x.a.at(1, 0), *x.a.at(2, k-1), *x.a.at(3, k-2) = -tiny, -tiny, -tiny
 		x.checkMasked(t, false)
 		x.add, x.alpha = true, -1
-		x.c.fill(func() float32 { return float32(math.Copysign(0, -1)) })
+		x.c.fill(func() T { return T(math.Copysign(0, -1)) })
 		x.checkMasked(t, false)
 	}
 }
 
-// TestMaskedNotFinite: a NaN or infinity in B that meets only zeros spoils its
+func TestMaskedUnderflow(t *testing.T) {
+	t.Run("float32", testMaskedUnderflow[float32])
+	t.Run("float64", testMaskedUnderflow[float64])
+}
+
+// testMaskedNotFinite: a NaN or infinity in B that meets only zeros spoils its
 // column all the same, wherever it is.
-func TestMaskedNotFinite(t *testing.T) {
+func testMaskedNotFinite[T kernels.Float](t *testing.T) {
 	r := rand.New(rand.NewPCG(25, 26))
 	for _, v := range []struct{ m, n, k int }{{3, 33, 8}, {40, 100, 300}, {2, 150, 1030}} {
 		for range 30 {
-			x := newProblem(false, false, v.m, v.n, v.k, 1, positiveZeros(r, 0.1, one[float32]), normal[float32](r))
-			*x.b.at(r.IntN(v.k), r.IntN(v.n)) = pick(r, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), math.MaxFloat32)()
+			x := newProblem(false, false, v.m, v.n, v.k, 1, positiveZeros(r, 0.1, one[T]), normal[T](r))
+			*x.b.at(r.IntN(v.k), r.IntN(v.n)) = pick(r, T(math.NaN()), T(math.Inf(1)), T(math.Inf(-1)), math.MaxFloat32)()
 			x.add = r.IntN(2) == 0
 			x.checkMasked(t, true)
 		}
 	}
+}
+
+func TestMaskedNotFinite(t *testing.T) {
+	t.Run("float32", testMaskedNotFinite[float32])
+	t.Run("float64", testMaskedNotFinite[float64])
 }
 
 func TestMaskedPanics(t *testing.T) {
@@ -183,19 +194,24 @@ func TestMaskedPanics(t *testing.T) {
 	}
 }
 
-func TestMaskedAllocations(t *testing.T) {
+func testMaskedAllocations[T kernels.Float](t *testing.T) {
 	r := rand.New(rand.NewPCG(27, 28))
 	for _, add := range []bool{false, true} {
-		x := newProblem(false, false, 70, 100, 1100, 1, thin(r, 0.2, normal[float32](r)), normal[float32](r))
+		x := newProblem(false, false, 70, 100, 1100, 1, thin(r, 0.2, normal[T](r)), normal[T](r))
 		mask, ldm := maskOf(x.a, false, 70, 1100, 0)
 		eachISA(t, func(kernels.ISA) {
 			if n := testing.AllocsPerRun(2, func() {
-				Masked(70, 100, 1100, 1, mask, ldm, x.a.data(), x.a.ld, 1, x.b.data(), x.b.ld, add, x.c.data(), x.c.ld, Epilogue[float32]{Act: activation.Sigmoid})
+				Masked(70, 100, 1100, 1, mask, ldm, x.a.data(), x.a.ld, 1, x.b.data(), x.b.ld, add, x.c.data(), x.c.ld, Epilogue[T]{Act: activation.Sigmoid})
 			}); n != 0 {
 				t.Errorf("%v allocations", n)
 			}
 		})
 	}
+}
+
+func TestMaskedAllocations(t *testing.T) {
+	t.Run("float32", testMaskedAllocations[float32])
+	t.Run("float64", testMaskedAllocations[float64])
 }
 
 func TestTransposeMask(t *testing.T) {

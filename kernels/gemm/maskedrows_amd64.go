@@ -51,3 +51,51 @@ func valuesAVX512(vectors int, rows int, words int, mask *uint64, maskStep int, 
 //
 //go:noescape
 func finiteAVX512(rows int, vectors int, b *float32, bStep int, tail int) bool
+
+// onesF64AVX2 computes rows of at most 8 vectors of C, the last of tail lanes.
+// Word g of row i of the mask, i words and g·maskStep from mask, tells which of the 64 rows of B from 64g
+// on are added up. The sums start at +0 or, with flagFrom, at s; with flagMore they end in s, else in C.
+// Steps are in bytes.
+//
+//go:noescape
+func onesF64AVX2(vectors int, rows int, words int, mask *uint64, maskStep int, b *float64, bStep int, s *float64, sStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int)
+
+// valuesF64AVX2 computes rows of at most 8 vectors of C, the last of tail lanes.
+// Word g of row i of the mask, i words and g·maskStep from mask, tells which of the 64 rows of B from 64g
+// on are added up. The sums start at +0 or, with flagFrom, at s; with flagMore they end in s, else in C.
+// Rows of B are multiplied by the element of A at i·rowStep + p·kStep. A row with a complete sum
+// that is -0 ends the call; done is how many rows came before.
+// Steps are in bytes.
+//
+//go:noescape
+func valuesF64AVX2(vectors int, rows int, words int, mask *uint64, maskStep int, b *float64, bStep int, s *float64, sStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, a *float64, rowStep int, kStep int) (done int)
+
+// finiteF64AVX2 reports whether rows ≥ 1 rows of at most 8 vectors, the last of tail lanes, are finite.
+// bStep is in bytes.
+//
+//go:noescape
+func finiteF64AVX2(rows int, vectors int, b *float64, bStep int, tail int) bool
+
+// onesF64AVX512 computes rows of at most 8 vectors of C, the last of tail lanes.
+// Word g of row i of the mask, i words and g·maskStep from mask, tells which of the 64 rows of B from 64g
+// on are added up. The sums start at +0 or, with flagFrom, at s; with flagMore they end in s, else in C.
+// Steps are in bytes.
+//
+//go:noescape
+func onesF64AVX512(vectors int, rows int, words int, mask *uint64, maskStep int, b *float64, bStep int, s *float64, sStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int)
+
+// valuesF64AVX512 computes rows of at most 8 vectors of C, the last of tail lanes.
+// Word g of row i of the mask, i words and g·maskStep from mask, tells which of the 64 rows of B from 64g
+// on are added up. The sums start at +0 or, with flagFrom, at s; with flagMore they end in s, else in C.
+// Rows of B are multiplied by the element of A at i·rowStep + p·kStep. A row with a complete sum
+// that is -0 ends the call; done is how many rows came before.
+// Steps are in bytes.
+//
+//go:noescape
+func valuesF64AVX512(vectors int, rows int, words int, mask *uint64, maskStep int, b *float64, bStep int, s *float64, sStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, a *float64, rowStep int, kStep int) (done int)
+
+// finiteF64AVX512 reports whether rows ≥ 1 rows of at most 8 vectors, the last of tail lanes, are finite.
+// bStep is in bytes.
+//
+//go:noescape
+func finiteF64AVX512(rows int, vectors int, b *float64, bStep int, tail int) bool

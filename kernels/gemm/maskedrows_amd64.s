@@ -2515,8 +2515,8 @@ out:
 	VADDPS Y7, Y2, Y2
 	VADDPS Y8, Y2, Y2
 	VADDPS Y9, Y2, Y2
-	VCMPPS $0x03, Y2, Y2, Y2
-	VPTEST Y2, Y2
+	VCMPPS $0x03, Y2, Y2, Y0
+	VPTEST Y0, Y0
 	SETEQ  AL
 	MOVB   AL, ret+40(FP)
 	VZEROUPPER
@@ -5023,6 +5023,5055 @@ out:
 	VADDPS   Z7, Z1, Z1
 	VADDPS   Z8, Z1, Z1
 	VCMPPS   $0x03, Z1, Z1, K1
+	KORTESTW K1, K1
+	SETEQ    AL
+	MOVB     AL, ret+40(FP)
+	VZEROUPPER
+	RET
+
+// func onesF64AVX2(vectors int, rows int, words int, mask *uint64, maskStep int, b *float64, bStep int, s *float64, sStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int)
+// Requires: AVX, BMI, FMA3, MMX+
+TEXT ·onesF64AVX2(SB), NOSPLIT, $16-120
+	MOVQ    rows+8(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    mask+24(FP), AX
+	MOVQ    AX, 8(SP)
+	MOVQ    s+56(FP), AX
+	MOVQ    c+72(FP), CX
+	MOVQ    maskStep+32(FP), DX
+	MOVQ    bStep+48(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+	MOVQ    vectors+0(FP), SI
+	CMPQ    SI, $0x01
+	JE      row1
+	CMPQ    SI, $0x02
+	JE      row2
+	CMPQ    SI, $0x03
+	JE      row3
+	CMPQ    SI, $0x04
+	JE      row4
+	CMPQ    SI, $0x05
+	JE      row5
+	CMPQ    SI, $0x06
+	JE      row6
+	CMPQ    SI, $0x07
+	JE      row7
+
+row8:
+	MOVQ       flags+112(FP), SI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	TESTQ      $0x00000004, SI
+	JZ         words8
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMOVUPS    64(AX), Y3
+	VMOVUPS    96(AX), Y4
+	VMOVUPS    128(AX), Y5
+	VMOVUPS    160(AX), Y6
+	VMOVUPS    192(AX), Y7
+	VMASKMOVPD 224(AX), Y0, Y8
+
+words8:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word8:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next8
+
+bit8:
+	TZCNTQ     R10, R11
+	IMULQ      BX, R11
+	ADDQ       R9, R11
+	VADDPD     (R11), Y1, Y1
+	VADDPD     32(R11), Y2, Y2
+	VADDPD     64(R11), Y3, Y3
+	VADDPD     96(R11), Y4, Y4
+	VADDPD     128(R11), Y5, Y5
+	VADDPD     160(R11), Y6, Y6
+	VADDPD     192(R11), Y7, Y7
+	VMASKMOVPD 224(R11), Y0, Y9
+	VADDPD     Y9, Y8, Y8
+	BLSRQ      R10, R10
+	JNZ        bit8
+
+next8:
+	MOVQ       BX, R10
+	SHLQ       $0x06, R10
+	ADDQ       R10, R9
+	DECQ       DI
+	JNZ        word8
+	MOVQ       flags+112(FP), SI
+	TESTQ      $0x00000008, SI
+	JZ         complete8
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMOVUPS    Y3, 64(AX)
+	VMOVUPS    Y4, 96(AX)
+	VMOVUPS    Y5, 128(AX)
+	VMOVUPS    Y6, 160(AX)
+	VMOVUPS    Y7, 192(AX)
+	VMASKMOVPD Y8, Y0, 224(AX)
+	MOVQ       cStep+80(FP), SI
+	ADDQ       SI, CX
+	JMP        done8
+
+complete8:
+	TESTQ $0x00000010, SI
+	JZ    finish8
+	TESTQ R8, R8
+	JNZ   finish8
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done8
+
+finish8:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Y9
+	TESTQ        $0x00000001, SI
+	JZ           scale8
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Y9, Y1
+	VFMADD213PD  32(R8), Y9, Y2
+	VFMADD213PD  64(R8), Y9, Y3
+	VFMADD213PD  96(R8), Y9, Y4
+	VFMADD213PD  128(R8), Y9, Y5
+	VFMADD213PD  160(R8), Y9, Y6
+	VFMADD213PD  192(R8), Y9, Y7
+	VMASKMOVPD   224(R8), Y0, Y10
+	VFMADD213PD  Y10, Y9, Y8
+	ADDQ         DI, R8
+	JMP          bias8
+
+scale8:
+	VMULPD Y9, Y1, Y1
+	VMULPD Y9, Y2, Y2
+	VMULPD Y9, Y3, Y3
+	VMULPD Y9, Y4, Y4
+	VMULPD Y9, Y5, Y5
+	VMULPD Y9, Y6, Y6
+	VMULPD Y9, Y7, Y7
+	VMULPD Y9, Y8, Y8
+
+bias8:
+	MOVQ       bias+88(FP), R8
+	TESTQ      R8, R8
+	JZ         act8
+	VMOVUPS    (R8), Y9
+	VADDPD     Y9, Y1, Y1
+	VMOVUPS    32(R8), Y9
+	VADDPD     Y9, Y2, Y2
+	VMOVUPS    64(R8), Y9
+	VADDPD     Y9, Y3, Y3
+	VMOVUPS    96(R8), Y9
+	VADDPD     Y9, Y4, Y4
+	VMOVUPS    128(R8), Y9
+	VADDPD     Y9, Y5, Y5
+	VMOVUPS    160(R8), Y9
+	VADDPD     Y9, Y6, Y6
+	VMOVUPS    192(R8), Y9
+	VADDPD     Y9, Y7, Y7
+	VMASKMOVPD 224(R8), Y0, Y9
+	VADDPD     Y9, Y8, Y8
+
+act8:
+	TESTQ  $0x00000002, SI
+	JZ     store8
+	VXORPS Y9, Y9, Y9
+	VMAXPD Y1, Y9, Y1
+	VADDPD Y9, Y1, Y1
+	VMAXPD Y2, Y9, Y2
+	VADDPD Y9, Y2, Y2
+	VMAXPD Y3, Y9, Y3
+	VADDPD Y9, Y3, Y3
+	VMAXPD Y4, Y9, Y4
+	VADDPD Y9, Y4, Y4
+	VMAXPD Y5, Y9, Y5
+	VADDPD Y9, Y5, Y5
+	VMAXPD Y6, Y9, Y6
+	VADDPD Y9, Y6, Y6
+	VMAXPD Y7, Y9, Y7
+	VADDPD Y9, Y7, Y7
+	VMAXPD Y8, Y9, Y8
+	VADDPD Y9, Y8, Y8
+
+store8:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMOVUPS    Y4, 96(CX)
+	VMOVUPS    Y5, 128(CX)
+	VMOVUPS    Y6, 160(CX)
+	VMOVUPS    Y7, 192(CX)
+	VMASKMOVPD Y8, Y0, 224(CX)
+	ADDQ       DI, CX
+
+done8:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row8
+	JMP  out
+
+row7:
+	MOVQ       flags+112(FP), SI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	TESTQ      $0x00000004, SI
+	JZ         words7
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMOVUPS    64(AX), Y3
+	VMOVUPS    96(AX), Y4
+	VMOVUPS    128(AX), Y5
+	VMOVUPS    160(AX), Y6
+	VMASKMOVPD 192(AX), Y0, Y7
+
+words7:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word7:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next7
+
+bit7:
+	TZCNTQ     R10, R11
+	IMULQ      BX, R11
+	ADDQ       R9, R11
+	VADDPD     (R11), Y1, Y1
+	VADDPD     32(R11), Y2, Y2
+	VADDPD     64(R11), Y3, Y3
+	VADDPD     96(R11), Y4, Y4
+	VADDPD     128(R11), Y5, Y5
+	VADDPD     160(R11), Y6, Y6
+	VMASKMOVPD 192(R11), Y0, Y8
+	VADDPD     Y8, Y7, Y7
+	BLSRQ      R10, R10
+	JNZ        bit7
+
+next7:
+	MOVQ       BX, R10
+	SHLQ       $0x06, R10
+	ADDQ       R10, R9
+	DECQ       DI
+	JNZ        word7
+	MOVQ       flags+112(FP), SI
+	TESTQ      $0x00000008, SI
+	JZ         complete7
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMOVUPS    Y3, 64(AX)
+	VMOVUPS    Y4, 96(AX)
+	VMOVUPS    Y5, 128(AX)
+	VMOVUPS    Y6, 160(AX)
+	VMASKMOVPD Y7, Y0, 192(AX)
+	MOVQ       cStep+80(FP), SI
+	ADDQ       SI, CX
+	JMP        done7
+
+complete7:
+	TESTQ $0x00000010, SI
+	JZ    finish7
+	TESTQ R8, R8
+	JNZ   finish7
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done7
+
+finish7:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Y8
+	TESTQ        $0x00000001, SI
+	JZ           scale7
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Y8, Y1
+	VFMADD213PD  32(R8), Y8, Y2
+	VFMADD213PD  64(R8), Y8, Y3
+	VFMADD213PD  96(R8), Y8, Y4
+	VFMADD213PD  128(R8), Y8, Y5
+	VFMADD213PD  160(R8), Y8, Y6
+	VMASKMOVPD   192(R8), Y0, Y9
+	VFMADD213PD  Y9, Y8, Y7
+	ADDQ         DI, R8
+	JMP          bias7
+
+scale7:
+	VMULPD Y8, Y1, Y1
+	VMULPD Y8, Y2, Y2
+	VMULPD Y8, Y3, Y3
+	VMULPD Y8, Y4, Y4
+	VMULPD Y8, Y5, Y5
+	VMULPD Y8, Y6, Y6
+	VMULPD Y8, Y7, Y7
+
+bias7:
+	MOVQ       bias+88(FP), R8
+	TESTQ      R8, R8
+	JZ         act7
+	VMOVUPS    (R8), Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVUPS    32(R8), Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVUPS    64(R8), Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVUPS    96(R8), Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVUPS    128(R8), Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVUPS    160(R8), Y8
+	VADDPD     Y8, Y6, Y6
+	VMASKMOVPD 192(R8), Y0, Y8
+	VADDPD     Y8, Y7, Y7
+
+act7:
+	TESTQ  $0x00000002, SI
+	JZ     store7
+	VXORPS Y8, Y8, Y8
+	VMAXPD Y1, Y8, Y1
+	VADDPD Y8, Y1, Y1
+	VMAXPD Y2, Y8, Y2
+	VADDPD Y8, Y2, Y2
+	VMAXPD Y3, Y8, Y3
+	VADDPD Y8, Y3, Y3
+	VMAXPD Y4, Y8, Y4
+	VADDPD Y8, Y4, Y4
+	VMAXPD Y5, Y8, Y5
+	VADDPD Y8, Y5, Y5
+	VMAXPD Y6, Y8, Y6
+	VADDPD Y8, Y6, Y6
+	VMAXPD Y7, Y8, Y7
+	VADDPD Y8, Y7, Y7
+
+store7:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMOVUPS    Y4, 96(CX)
+	VMOVUPS    Y5, 128(CX)
+	VMOVUPS    Y6, 160(CX)
+	VMASKMOVPD Y7, Y0, 192(CX)
+	ADDQ       DI, CX
+
+done7:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row7
+	JMP  out
+
+row6:
+	MOVQ       flags+112(FP), SI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	TESTQ      $0x00000004, SI
+	JZ         words6
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMOVUPS    64(AX), Y3
+	VMOVUPS    96(AX), Y4
+	VMOVUPS    128(AX), Y5
+	VMASKMOVPD 160(AX), Y0, Y6
+
+words6:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word6:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next6
+
+bit6:
+	TZCNTQ     R10, R11
+	IMULQ      BX, R11
+	ADDQ       R9, R11
+	VADDPD     (R11), Y1, Y1
+	VADDPD     32(R11), Y2, Y2
+	VADDPD     64(R11), Y3, Y3
+	VADDPD     96(R11), Y4, Y4
+	VADDPD     128(R11), Y5, Y5
+	VMASKMOVPD 160(R11), Y0, Y7
+	VADDPD     Y7, Y6, Y6
+	BLSRQ      R10, R10
+	JNZ        bit6
+
+next6:
+	MOVQ       BX, R10
+	SHLQ       $0x06, R10
+	ADDQ       R10, R9
+	DECQ       DI
+	JNZ        word6
+	MOVQ       flags+112(FP), SI
+	TESTQ      $0x00000008, SI
+	JZ         complete6
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMOVUPS    Y3, 64(AX)
+	VMOVUPS    Y4, 96(AX)
+	VMOVUPS    Y5, 128(AX)
+	VMASKMOVPD Y6, Y0, 160(AX)
+	MOVQ       cStep+80(FP), SI
+	ADDQ       SI, CX
+	JMP        done6
+
+complete6:
+	TESTQ $0x00000010, SI
+	JZ    finish6
+	TESTQ R8, R8
+	JNZ   finish6
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done6
+
+finish6:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Y7
+	TESTQ        $0x00000001, SI
+	JZ           scale6
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Y7, Y1
+	VFMADD213PD  32(R8), Y7, Y2
+	VFMADD213PD  64(R8), Y7, Y3
+	VFMADD213PD  96(R8), Y7, Y4
+	VFMADD213PD  128(R8), Y7, Y5
+	VMASKMOVPD   160(R8), Y0, Y8
+	VFMADD213PD  Y8, Y7, Y6
+	ADDQ         DI, R8
+	JMP          bias6
+
+scale6:
+	VMULPD Y7, Y1, Y1
+	VMULPD Y7, Y2, Y2
+	VMULPD Y7, Y3, Y3
+	VMULPD Y7, Y4, Y4
+	VMULPD Y7, Y5, Y5
+	VMULPD Y7, Y6, Y6
+
+bias6:
+	MOVQ       bias+88(FP), R8
+	TESTQ      R8, R8
+	JZ         act6
+	VMOVUPS    (R8), Y7
+	VADDPD     Y7, Y1, Y1
+	VMOVUPS    32(R8), Y7
+	VADDPD     Y7, Y2, Y2
+	VMOVUPS    64(R8), Y7
+	VADDPD     Y7, Y3, Y3
+	VMOVUPS    96(R8), Y7
+	VADDPD     Y7, Y4, Y4
+	VMOVUPS    128(R8), Y7
+	VADDPD     Y7, Y5, Y5
+	VMASKMOVPD 160(R8), Y0, Y7
+	VADDPD     Y7, Y6, Y6
+
+act6:
+	TESTQ  $0x00000002, SI
+	JZ     store6
+	VXORPS Y7, Y7, Y7
+	VMAXPD Y1, Y7, Y1
+	VADDPD Y7, Y1, Y1
+	VMAXPD Y2, Y7, Y2
+	VADDPD Y7, Y2, Y2
+	VMAXPD Y3, Y7, Y3
+	VADDPD Y7, Y3, Y3
+	VMAXPD Y4, Y7, Y4
+	VADDPD Y7, Y4, Y4
+	VMAXPD Y5, Y7, Y5
+	VADDPD Y7, Y5, Y5
+	VMAXPD Y6, Y7, Y6
+	VADDPD Y7, Y6, Y6
+
+store6:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMOVUPS    Y4, 96(CX)
+	VMOVUPS    Y5, 128(CX)
+	VMASKMOVPD Y6, Y0, 160(CX)
+	ADDQ       DI, CX
+
+done6:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row6
+	JMP  out
+
+row5:
+	MOVQ       flags+112(FP), SI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	TESTQ      $0x00000004, SI
+	JZ         words5
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMOVUPS    64(AX), Y3
+	VMOVUPS    96(AX), Y4
+	VMASKMOVPD 128(AX), Y0, Y5
+
+words5:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word5:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next5
+
+bit5:
+	TZCNTQ     R10, R11
+	IMULQ      BX, R11
+	ADDQ       R9, R11
+	VADDPD     (R11), Y1, Y1
+	VADDPD     32(R11), Y2, Y2
+	VADDPD     64(R11), Y3, Y3
+	VADDPD     96(R11), Y4, Y4
+	VMASKMOVPD 128(R11), Y0, Y6
+	VADDPD     Y6, Y5, Y5
+	BLSRQ      R10, R10
+	JNZ        bit5
+
+next5:
+	MOVQ       BX, R10
+	SHLQ       $0x06, R10
+	ADDQ       R10, R9
+	DECQ       DI
+	JNZ        word5
+	MOVQ       flags+112(FP), SI
+	TESTQ      $0x00000008, SI
+	JZ         complete5
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMOVUPS    Y3, 64(AX)
+	VMOVUPS    Y4, 96(AX)
+	VMASKMOVPD Y5, Y0, 128(AX)
+	MOVQ       cStep+80(FP), SI
+	ADDQ       SI, CX
+	JMP        done5
+
+complete5:
+	TESTQ $0x00000010, SI
+	JZ    finish5
+	TESTQ R8, R8
+	JNZ   finish5
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done5
+
+finish5:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Y6
+	TESTQ        $0x00000001, SI
+	JZ           scale5
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Y6, Y1
+	VFMADD213PD  32(R8), Y6, Y2
+	VFMADD213PD  64(R8), Y6, Y3
+	VFMADD213PD  96(R8), Y6, Y4
+	VMASKMOVPD   128(R8), Y0, Y7
+	VFMADD213PD  Y7, Y6, Y5
+	ADDQ         DI, R8
+	JMP          bias5
+
+scale5:
+	VMULPD Y6, Y1, Y1
+	VMULPD Y6, Y2, Y2
+	VMULPD Y6, Y3, Y3
+	VMULPD Y6, Y4, Y4
+	VMULPD Y6, Y5, Y5
+
+bias5:
+	MOVQ       bias+88(FP), R8
+	TESTQ      R8, R8
+	JZ         act5
+	VMOVUPS    (R8), Y6
+	VADDPD     Y6, Y1, Y1
+	VMOVUPS    32(R8), Y6
+	VADDPD     Y6, Y2, Y2
+	VMOVUPS    64(R8), Y6
+	VADDPD     Y6, Y3, Y3
+	VMOVUPS    96(R8), Y6
+	VADDPD     Y6, Y4, Y4
+	VMASKMOVPD 128(R8), Y0, Y6
+	VADDPD     Y6, Y5, Y5
+
+act5:
+	TESTQ  $0x00000002, SI
+	JZ     store5
+	VXORPS Y6, Y6, Y6
+	VMAXPD Y1, Y6, Y1
+	VADDPD Y6, Y1, Y1
+	VMAXPD Y2, Y6, Y2
+	VADDPD Y6, Y2, Y2
+	VMAXPD Y3, Y6, Y3
+	VADDPD Y6, Y3, Y3
+	VMAXPD Y4, Y6, Y4
+	VADDPD Y6, Y4, Y4
+	VMAXPD Y5, Y6, Y5
+	VADDPD Y6, Y5, Y5
+
+store5:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMOVUPS    Y4, 96(CX)
+	VMASKMOVPD Y5, Y0, 128(CX)
+	ADDQ       DI, CX
+
+done5:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row5
+	JMP  out
+
+row4:
+	MOVQ       flags+112(FP), SI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	TESTQ      $0x00000004, SI
+	JZ         words4
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMOVUPS    64(AX), Y3
+	VMASKMOVPD 96(AX), Y0, Y4
+
+words4:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word4:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next4
+
+bit4:
+	TZCNTQ     R10, R11
+	IMULQ      BX, R11
+	ADDQ       R9, R11
+	VADDPD     (R11), Y1, Y1
+	VADDPD     32(R11), Y2, Y2
+	VADDPD     64(R11), Y3, Y3
+	VMASKMOVPD 96(R11), Y0, Y5
+	VADDPD     Y5, Y4, Y4
+	BLSRQ      R10, R10
+	JNZ        bit4
+
+next4:
+	MOVQ       BX, R10
+	SHLQ       $0x06, R10
+	ADDQ       R10, R9
+	DECQ       DI
+	JNZ        word4
+	MOVQ       flags+112(FP), SI
+	TESTQ      $0x00000008, SI
+	JZ         complete4
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMOVUPS    Y3, 64(AX)
+	VMASKMOVPD Y4, Y0, 96(AX)
+	MOVQ       cStep+80(FP), SI
+	ADDQ       SI, CX
+	JMP        done4
+
+complete4:
+	TESTQ $0x00000010, SI
+	JZ    finish4
+	TESTQ R8, R8
+	JNZ   finish4
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done4
+
+finish4:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Y5
+	TESTQ        $0x00000001, SI
+	JZ           scale4
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Y5, Y1
+	VFMADD213PD  32(R8), Y5, Y2
+	VFMADD213PD  64(R8), Y5, Y3
+	VMASKMOVPD   96(R8), Y0, Y6
+	VFMADD213PD  Y6, Y5, Y4
+	ADDQ         DI, R8
+	JMP          bias4
+
+scale4:
+	VMULPD Y5, Y1, Y1
+	VMULPD Y5, Y2, Y2
+	VMULPD Y5, Y3, Y3
+	VMULPD Y5, Y4, Y4
+
+bias4:
+	MOVQ       bias+88(FP), R8
+	TESTQ      R8, R8
+	JZ         act4
+	VMOVUPS    (R8), Y5
+	VADDPD     Y5, Y1, Y1
+	VMOVUPS    32(R8), Y5
+	VADDPD     Y5, Y2, Y2
+	VMOVUPS    64(R8), Y5
+	VADDPD     Y5, Y3, Y3
+	VMASKMOVPD 96(R8), Y0, Y5
+	VADDPD     Y5, Y4, Y4
+
+act4:
+	TESTQ  $0x00000002, SI
+	JZ     store4
+	VXORPS Y5, Y5, Y5
+	VMAXPD Y1, Y5, Y1
+	VADDPD Y5, Y1, Y1
+	VMAXPD Y2, Y5, Y2
+	VADDPD Y5, Y2, Y2
+	VMAXPD Y3, Y5, Y3
+	VADDPD Y5, Y3, Y3
+	VMAXPD Y4, Y5, Y4
+	VADDPD Y5, Y4, Y4
+
+store4:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMASKMOVPD Y4, Y0, 96(CX)
+	ADDQ       DI, CX
+
+done4:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row4
+	JMP  out
+
+row3:
+	MOVQ       flags+112(FP), SI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	TESTQ      $0x00000004, SI
+	JZ         words3
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMASKMOVPD 64(AX), Y0, Y3
+
+words3:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word3:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next3
+
+bit3:
+	TZCNTQ     R10, R11
+	IMULQ      BX, R11
+	ADDQ       R9, R11
+	VADDPD     (R11), Y1, Y1
+	VADDPD     32(R11), Y2, Y2
+	VMASKMOVPD 64(R11), Y0, Y4
+	VADDPD     Y4, Y3, Y3
+	BLSRQ      R10, R10
+	JNZ        bit3
+
+next3:
+	MOVQ       BX, R10
+	SHLQ       $0x06, R10
+	ADDQ       R10, R9
+	DECQ       DI
+	JNZ        word3
+	MOVQ       flags+112(FP), SI
+	TESTQ      $0x00000008, SI
+	JZ         complete3
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMASKMOVPD Y3, Y0, 64(AX)
+	MOVQ       cStep+80(FP), SI
+	ADDQ       SI, CX
+	JMP        done3
+
+complete3:
+	TESTQ $0x00000010, SI
+	JZ    finish3
+	TESTQ R8, R8
+	JNZ   finish3
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done3
+
+finish3:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Y4
+	TESTQ        $0x00000001, SI
+	JZ           scale3
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Y4, Y1
+	VFMADD213PD  32(R8), Y4, Y2
+	VMASKMOVPD   64(R8), Y0, Y5
+	VFMADD213PD  Y5, Y4, Y3
+	ADDQ         DI, R8
+	JMP          bias3
+
+scale3:
+	VMULPD Y4, Y1, Y1
+	VMULPD Y4, Y2, Y2
+	VMULPD Y4, Y3, Y3
+
+bias3:
+	MOVQ       bias+88(FP), R8
+	TESTQ      R8, R8
+	JZ         act3
+	VMOVUPS    (R8), Y4
+	VADDPD     Y4, Y1, Y1
+	VMOVUPS    32(R8), Y4
+	VADDPD     Y4, Y2, Y2
+	VMASKMOVPD 64(R8), Y0, Y4
+	VADDPD     Y4, Y3, Y3
+
+act3:
+	TESTQ  $0x00000002, SI
+	JZ     store3
+	VXORPS Y4, Y4, Y4
+	VMAXPD Y1, Y4, Y1
+	VADDPD Y4, Y1, Y1
+	VMAXPD Y2, Y4, Y2
+	VADDPD Y4, Y2, Y2
+	VMAXPD Y3, Y4, Y3
+	VADDPD Y4, Y3, Y3
+
+store3:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMASKMOVPD Y3, Y0, 64(CX)
+	ADDQ       DI, CX
+
+done3:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row3
+	JMP  out
+
+row2:
+	MOVQ       flags+112(FP), SI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	TESTQ      $0x00000004, SI
+	JZ         words2
+	VMOVUPS    (AX), Y1
+	VMASKMOVPD 32(AX), Y0, Y2
+
+words2:
+	PREFETCHT0 (CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word2:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next2
+
+bit2:
+	TZCNTQ     R10, R11
+	IMULQ      BX, R11
+	ADDQ       R9, R11
+	VADDPD     (R11), Y1, Y1
+	VMASKMOVPD 32(R11), Y0, Y3
+	VADDPD     Y3, Y2, Y2
+	BLSRQ      R10, R10
+	JNZ        bit2
+
+next2:
+	MOVQ       BX, R10
+	SHLQ       $0x06, R10
+	ADDQ       R10, R9
+	DECQ       DI
+	JNZ        word2
+	MOVQ       flags+112(FP), SI
+	TESTQ      $0x00000008, SI
+	JZ         complete2
+	VMOVUPS    Y1, (AX)
+	VMASKMOVPD Y2, Y0, 32(AX)
+	MOVQ       cStep+80(FP), SI
+	ADDQ       SI, CX
+	JMP        done2
+
+complete2:
+	TESTQ $0x00000010, SI
+	JZ    finish2
+	TESTQ R8, R8
+	JNZ   finish2
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done2
+
+finish2:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Y3
+	TESTQ        $0x00000001, SI
+	JZ           scale2
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Y3, Y1
+	VMASKMOVPD   32(R8), Y0, Y4
+	VFMADD213PD  Y4, Y3, Y2
+	ADDQ         DI, R8
+	JMP          bias2
+
+scale2:
+	VMULPD Y3, Y1, Y1
+	VMULPD Y3, Y2, Y2
+
+bias2:
+	MOVQ       bias+88(FP), R8
+	TESTQ      R8, R8
+	JZ         act2
+	VMOVUPS    (R8), Y3
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPD 32(R8), Y0, Y3
+	VADDPD     Y3, Y2, Y2
+
+act2:
+	TESTQ  $0x00000002, SI
+	JZ     store2
+	VXORPS Y3, Y3, Y3
+	VMAXPD Y1, Y3, Y1
+	VADDPD Y3, Y1, Y1
+	VMAXPD Y2, Y3, Y2
+	VADDPD Y3, Y2, Y2
+
+store2:
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       DI, CX
+
+done2:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row2
+	JMP  out
+
+row1:
+	MOVQ       flags+112(FP), SI
+	VXORPS     Y1, Y1, Y1
+	TESTQ      $0x00000004, SI
+	JZ         words1
+	VMASKMOVPD (AX), Y0, Y1
+
+words1:
+	PREFETCHT0 (CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word1:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next1
+
+bit1:
+	TZCNTQ     R10, R11
+	IMULQ      BX, R11
+	ADDQ       R9, R11
+	VMASKMOVPD (R11), Y0, Y2
+	VADDPD     Y2, Y1, Y1
+	BLSRQ      R10, R10
+	JNZ        bit1
+
+next1:
+	MOVQ       BX, R10
+	SHLQ       $0x06, R10
+	ADDQ       R10, R9
+	DECQ       DI
+	JNZ        word1
+	MOVQ       flags+112(FP), SI
+	TESTQ      $0x00000008, SI
+	JZ         complete1
+	VMASKMOVPD Y1, Y0, (AX)
+	MOVQ       cStep+80(FP), SI
+	ADDQ       SI, CX
+	JMP        done1
+
+complete1:
+	TESTQ $0x00000010, SI
+	JZ    finish1
+	TESTQ R8, R8
+	JNZ   finish1
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done1
+
+finish1:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Y2
+	TESTQ        $0x00000001, SI
+	JZ           scale1
+	MOVQ         CX, R8
+	VMASKMOVPD   (R8), Y0, Y3
+	VFMADD213PD  Y3, Y2, Y1
+	ADDQ         DI, R8
+	JMP          bias1
+
+scale1:
+	VMULPD Y2, Y1, Y1
+
+bias1:
+	MOVQ       bias+88(FP), R8
+	TESTQ      R8, R8
+	JZ         act1
+	VMASKMOVPD (R8), Y0, Y2
+	VADDPD     Y2, Y1, Y1
+
+act1:
+	TESTQ  $0x00000002, SI
+	JZ     store1
+	VXORPS Y2, Y2, Y2
+	VMAXPD Y1, Y2, Y1
+	VADDPD Y2, Y1, Y1
+
+store1:
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       DI, CX
+
+done1:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row1
+
+out:
+	VZEROUPPER
+	RET
+
+// func valuesF64AVX2(vectors int, rows int, words int, mask *uint64, maskStep int, b *float64, bStep int, s *float64, sStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, a *float64, rowStep int, kStep int) (done int)
+// Requires: AVX, AVX2, BMI, FMA3, MMX+
+TEXT ·valuesF64AVX2(SB), NOSPLIT, $24-152
+	MOVQ    rows+8(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    mask+24(FP), AX
+	MOVQ    AX, 8(SP)
+	MOVQ    s+56(FP), AX
+	MOVQ    c+72(FP), CX
+	MOVQ    maskStep+32(FP), DX
+	MOVQ    bStep+48(FP), BX
+	MOVQ    a+120(FP), SI
+	MOVQ    SI, 16(SP)
+	MOVQ    kStep+136(FP), SI
+	MOVQ    tail+104(FP), DI
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
+	MOVQ    vectors+0(FP), DI
+	CMPQ    DI, $0x01
+	JE      row1
+	CMPQ    DI, $0x02
+	JE      row2
+	CMPQ    DI, $0x03
+	JE      row3
+	CMPQ    DI, $0x04
+	JE      row4
+	CMPQ    DI, $0x05
+	JE      row5
+	CMPQ    DI, $0x06
+	JE      row6
+	CMPQ    DI, $0x07
+	JE      row7
+
+row8:
+	MOVQ       flags+112(FP), DI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	TESTQ      $0x00000004, DI
+	JZ         words8
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMOVUPS    64(AX), Y3
+	VMOVUPS    96(AX), Y4
+	VMOVUPS    128(AX), Y5
+	VMOVUPS    160(AX), Y6
+	VMOVUPS    192(AX), Y7
+	VMASKMOVPD 224(AX), Y0, Y8
+
+words8:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word8:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next8
+
+bit8:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Y9
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Y9, Y1
+	VFMADD231PD  32(R13), Y9, Y2
+	VFMADD231PD  64(R13), Y9, Y3
+	VFMADD231PD  96(R13), Y9, Y4
+	VFMADD231PD  128(R13), Y9, Y5
+	VFMADD231PD  160(R13), Y9, Y6
+	VFMADD231PD  192(R13), Y9, Y7
+	VMASKMOVPD   224(R13), Y0, Y10
+	VFMADD231PD  Y10, Y9, Y8
+	BLSRQ        R12, R12
+	JNZ          bit8
+
+next8:
+	MOVQ       BX, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R10
+	MOVQ       SI, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R11
+	DECQ       R8
+	JNZ        word8
+	MOVQ       flags+112(FP), DI
+	TESTQ      $0x00000008, DI
+	JZ         complete8
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMOVUPS    Y3, 64(AX)
+	VMOVUPS    Y4, 96(AX)
+	VMOVUPS    Y5, 128(AX)
+	VMOVUPS    Y6, 160(AX)
+	VMOVUPS    Y7, 192(AX)
+	VMASKMOVPD Y8, Y0, 224(AX)
+	MOVQ       cStep+80(FP), DI
+	ADDQ       DI, CX
+	JMP        done8
+
+complete8:
+	TESTQ $0x00000010, DI
+	JZ    finish8
+	TESTQ R9, R9
+	JNZ   finish8
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done8
+
+finish8:
+	VMOVUPS      sign64<>+0(SB), Y9
+	VPCMPEQQ     Y9, Y1, Y10
+	VPCMPEQQ     Y9, Y2, Y11
+	VORPS        Y11, Y10, Y10
+	VPCMPEQQ     Y9, Y3, Y11
+	VORPS        Y11, Y10, Y10
+	VPCMPEQQ     Y9, Y4, Y11
+	VORPS        Y11, Y10, Y10
+	VPCMPEQQ     Y9, Y5, Y11
+	VORPS        Y11, Y10, Y10
+	VPCMPEQQ     Y9, Y6, Y11
+	VORPS        Y11, Y10, Y10
+	VPCMPEQQ     Y9, Y7, Y11
+	VORPS        Y11, Y10, Y10
+	VPCMPEQQ     Y9, Y8, Y9
+	VORPS        Y9, Y10, Y9
+	VMOVMSKPS    Y9, R8
+	TESTL        R8, R8
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Y9
+	TESTQ        $0x00000001, DI
+	JZ           scale8
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Y9, Y1
+	VFMADD213PD  32(R9), Y9, Y2
+	VFMADD213PD  64(R9), Y9, Y3
+	VFMADD213PD  96(R9), Y9, Y4
+	VFMADD213PD  128(R9), Y9, Y5
+	VFMADD213PD  160(R9), Y9, Y6
+	VFMADD213PD  192(R9), Y9, Y7
+	VMASKMOVPD   224(R9), Y0, Y10
+	VFMADD213PD  Y10, Y9, Y8
+	ADDQ         R8, R9
+	JMP          bias8
+
+scale8:
+	VMULPD Y9, Y1, Y1
+	VMULPD Y9, Y2, Y2
+	VMULPD Y9, Y3, Y3
+	VMULPD Y9, Y4, Y4
+	VMULPD Y9, Y5, Y5
+	VMULPD Y9, Y6, Y6
+	VMULPD Y9, Y7, Y7
+	VMULPD Y9, Y8, Y8
+
+bias8:
+	MOVQ       bias+88(FP), R9
+	TESTQ      R9, R9
+	JZ         act8
+	VMOVUPS    (R9), Y9
+	VADDPD     Y9, Y1, Y1
+	VMOVUPS    32(R9), Y9
+	VADDPD     Y9, Y2, Y2
+	VMOVUPS    64(R9), Y9
+	VADDPD     Y9, Y3, Y3
+	VMOVUPS    96(R9), Y9
+	VADDPD     Y9, Y4, Y4
+	VMOVUPS    128(R9), Y9
+	VADDPD     Y9, Y5, Y5
+	VMOVUPS    160(R9), Y9
+	VADDPD     Y9, Y6, Y6
+	VMOVUPS    192(R9), Y9
+	VADDPD     Y9, Y7, Y7
+	VMASKMOVPD 224(R9), Y0, Y9
+	VADDPD     Y9, Y8, Y8
+
+act8:
+	TESTQ  $0x00000002, DI
+	JZ     store8
+	VXORPS Y9, Y9, Y9
+	VMAXPD Y1, Y9, Y1
+	VADDPD Y9, Y1, Y1
+	VMAXPD Y2, Y9, Y2
+	VADDPD Y9, Y2, Y2
+	VMAXPD Y3, Y9, Y3
+	VADDPD Y9, Y3, Y3
+	VMAXPD Y4, Y9, Y4
+	VADDPD Y9, Y4, Y4
+	VMAXPD Y5, Y9, Y5
+	VADDPD Y9, Y5, Y5
+	VMAXPD Y6, Y9, Y6
+	VADDPD Y9, Y6, Y6
+	VMAXPD Y7, Y9, Y7
+	VADDPD Y9, Y7, Y7
+	VMAXPD Y8, Y9, Y8
+	VADDPD Y9, Y8, Y8
+
+store8:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMOVUPS    Y4, 96(CX)
+	VMOVUPS    Y5, 128(CX)
+	VMOVUPS    Y6, 160(CX)
+	VMOVUPS    Y7, 192(CX)
+	VMASKMOVPD Y8, Y0, 224(CX)
+	ADDQ       R8, CX
+
+done8:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row8
+	JMP  out
+
+row7:
+	MOVQ       flags+112(FP), DI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	TESTQ      $0x00000004, DI
+	JZ         words7
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMOVUPS    64(AX), Y3
+	VMOVUPS    96(AX), Y4
+	VMOVUPS    128(AX), Y5
+	VMOVUPS    160(AX), Y6
+	VMASKMOVPD 192(AX), Y0, Y7
+
+words7:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word7:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next7
+
+bit7:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Y8
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Y8, Y1
+	VFMADD231PD  32(R13), Y8, Y2
+	VFMADD231PD  64(R13), Y8, Y3
+	VFMADD231PD  96(R13), Y8, Y4
+	VFMADD231PD  128(R13), Y8, Y5
+	VFMADD231PD  160(R13), Y8, Y6
+	VMASKMOVPD   192(R13), Y0, Y9
+	VFMADD231PD  Y9, Y8, Y7
+	BLSRQ        R12, R12
+	JNZ          bit7
+
+next7:
+	MOVQ       BX, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R10
+	MOVQ       SI, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R11
+	DECQ       R8
+	JNZ        word7
+	MOVQ       flags+112(FP), DI
+	TESTQ      $0x00000008, DI
+	JZ         complete7
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMOVUPS    Y3, 64(AX)
+	VMOVUPS    Y4, 96(AX)
+	VMOVUPS    Y5, 128(AX)
+	VMOVUPS    Y6, 160(AX)
+	VMASKMOVPD Y7, Y0, 192(AX)
+	MOVQ       cStep+80(FP), DI
+	ADDQ       DI, CX
+	JMP        done7
+
+complete7:
+	TESTQ $0x00000010, DI
+	JZ    finish7
+	TESTQ R9, R9
+	JNZ   finish7
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done7
+
+finish7:
+	VMOVUPS      sign64<>+0(SB), Y8
+	VPCMPEQQ     Y8, Y1, Y9
+	VPCMPEQQ     Y8, Y2, Y10
+	VORPS        Y10, Y9, Y9
+	VPCMPEQQ     Y8, Y3, Y10
+	VORPS        Y10, Y9, Y9
+	VPCMPEQQ     Y8, Y4, Y10
+	VORPS        Y10, Y9, Y9
+	VPCMPEQQ     Y8, Y5, Y10
+	VORPS        Y10, Y9, Y9
+	VPCMPEQQ     Y8, Y6, Y10
+	VORPS        Y10, Y9, Y9
+	VPCMPEQQ     Y8, Y7, Y8
+	VORPS        Y8, Y9, Y8
+	VMOVMSKPS    Y8, R8
+	TESTL        R8, R8
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Y8
+	TESTQ        $0x00000001, DI
+	JZ           scale7
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Y8, Y1
+	VFMADD213PD  32(R9), Y8, Y2
+	VFMADD213PD  64(R9), Y8, Y3
+	VFMADD213PD  96(R9), Y8, Y4
+	VFMADD213PD  128(R9), Y8, Y5
+	VFMADD213PD  160(R9), Y8, Y6
+	VMASKMOVPD   192(R9), Y0, Y9
+	VFMADD213PD  Y9, Y8, Y7
+	ADDQ         R8, R9
+	JMP          bias7
+
+scale7:
+	VMULPD Y8, Y1, Y1
+	VMULPD Y8, Y2, Y2
+	VMULPD Y8, Y3, Y3
+	VMULPD Y8, Y4, Y4
+	VMULPD Y8, Y5, Y5
+	VMULPD Y8, Y6, Y6
+	VMULPD Y8, Y7, Y7
+
+bias7:
+	MOVQ       bias+88(FP), R9
+	TESTQ      R9, R9
+	JZ         act7
+	VMOVUPS    (R9), Y8
+	VADDPD     Y8, Y1, Y1
+	VMOVUPS    32(R9), Y8
+	VADDPD     Y8, Y2, Y2
+	VMOVUPS    64(R9), Y8
+	VADDPD     Y8, Y3, Y3
+	VMOVUPS    96(R9), Y8
+	VADDPD     Y8, Y4, Y4
+	VMOVUPS    128(R9), Y8
+	VADDPD     Y8, Y5, Y5
+	VMOVUPS    160(R9), Y8
+	VADDPD     Y8, Y6, Y6
+	VMASKMOVPD 192(R9), Y0, Y8
+	VADDPD     Y8, Y7, Y7
+
+act7:
+	TESTQ  $0x00000002, DI
+	JZ     store7
+	VXORPS Y8, Y8, Y8
+	VMAXPD Y1, Y8, Y1
+	VADDPD Y8, Y1, Y1
+	VMAXPD Y2, Y8, Y2
+	VADDPD Y8, Y2, Y2
+	VMAXPD Y3, Y8, Y3
+	VADDPD Y8, Y3, Y3
+	VMAXPD Y4, Y8, Y4
+	VADDPD Y8, Y4, Y4
+	VMAXPD Y5, Y8, Y5
+	VADDPD Y8, Y5, Y5
+	VMAXPD Y6, Y8, Y6
+	VADDPD Y8, Y6, Y6
+	VMAXPD Y7, Y8, Y7
+	VADDPD Y8, Y7, Y7
+
+store7:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMOVUPS    Y4, 96(CX)
+	VMOVUPS    Y5, 128(CX)
+	VMOVUPS    Y6, 160(CX)
+	VMASKMOVPD Y7, Y0, 192(CX)
+	ADDQ       R8, CX
+
+done7:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row7
+	JMP  out
+
+row6:
+	MOVQ       flags+112(FP), DI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	TESTQ      $0x00000004, DI
+	JZ         words6
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMOVUPS    64(AX), Y3
+	VMOVUPS    96(AX), Y4
+	VMOVUPS    128(AX), Y5
+	VMASKMOVPD 160(AX), Y0, Y6
+
+words6:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word6:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next6
+
+bit6:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Y7
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Y7, Y1
+	VFMADD231PD  32(R13), Y7, Y2
+	VFMADD231PD  64(R13), Y7, Y3
+	VFMADD231PD  96(R13), Y7, Y4
+	VFMADD231PD  128(R13), Y7, Y5
+	VMASKMOVPD   160(R13), Y0, Y8
+	VFMADD231PD  Y8, Y7, Y6
+	BLSRQ        R12, R12
+	JNZ          bit6
+
+next6:
+	MOVQ       BX, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R10
+	MOVQ       SI, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R11
+	DECQ       R8
+	JNZ        word6
+	MOVQ       flags+112(FP), DI
+	TESTQ      $0x00000008, DI
+	JZ         complete6
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMOVUPS    Y3, 64(AX)
+	VMOVUPS    Y4, 96(AX)
+	VMOVUPS    Y5, 128(AX)
+	VMASKMOVPD Y6, Y0, 160(AX)
+	MOVQ       cStep+80(FP), DI
+	ADDQ       DI, CX
+	JMP        done6
+
+complete6:
+	TESTQ $0x00000010, DI
+	JZ    finish6
+	TESTQ R9, R9
+	JNZ   finish6
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done6
+
+finish6:
+	VMOVUPS      sign64<>+0(SB), Y7
+	VPCMPEQQ     Y7, Y1, Y8
+	VPCMPEQQ     Y7, Y2, Y9
+	VORPS        Y9, Y8, Y8
+	VPCMPEQQ     Y7, Y3, Y9
+	VORPS        Y9, Y8, Y8
+	VPCMPEQQ     Y7, Y4, Y9
+	VORPS        Y9, Y8, Y8
+	VPCMPEQQ     Y7, Y5, Y9
+	VORPS        Y9, Y8, Y8
+	VPCMPEQQ     Y7, Y6, Y7
+	VORPS        Y7, Y8, Y7
+	VMOVMSKPS    Y7, R8
+	TESTL        R8, R8
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Y7
+	TESTQ        $0x00000001, DI
+	JZ           scale6
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Y7, Y1
+	VFMADD213PD  32(R9), Y7, Y2
+	VFMADD213PD  64(R9), Y7, Y3
+	VFMADD213PD  96(R9), Y7, Y4
+	VFMADD213PD  128(R9), Y7, Y5
+	VMASKMOVPD   160(R9), Y0, Y8
+	VFMADD213PD  Y8, Y7, Y6
+	ADDQ         R8, R9
+	JMP          bias6
+
+scale6:
+	VMULPD Y7, Y1, Y1
+	VMULPD Y7, Y2, Y2
+	VMULPD Y7, Y3, Y3
+	VMULPD Y7, Y4, Y4
+	VMULPD Y7, Y5, Y5
+	VMULPD Y7, Y6, Y6
+
+bias6:
+	MOVQ       bias+88(FP), R9
+	TESTQ      R9, R9
+	JZ         act6
+	VMOVUPS    (R9), Y7
+	VADDPD     Y7, Y1, Y1
+	VMOVUPS    32(R9), Y7
+	VADDPD     Y7, Y2, Y2
+	VMOVUPS    64(R9), Y7
+	VADDPD     Y7, Y3, Y3
+	VMOVUPS    96(R9), Y7
+	VADDPD     Y7, Y4, Y4
+	VMOVUPS    128(R9), Y7
+	VADDPD     Y7, Y5, Y5
+	VMASKMOVPD 160(R9), Y0, Y7
+	VADDPD     Y7, Y6, Y6
+
+act6:
+	TESTQ  $0x00000002, DI
+	JZ     store6
+	VXORPS Y7, Y7, Y7
+	VMAXPD Y1, Y7, Y1
+	VADDPD Y7, Y1, Y1
+	VMAXPD Y2, Y7, Y2
+	VADDPD Y7, Y2, Y2
+	VMAXPD Y3, Y7, Y3
+	VADDPD Y7, Y3, Y3
+	VMAXPD Y4, Y7, Y4
+	VADDPD Y7, Y4, Y4
+	VMAXPD Y5, Y7, Y5
+	VADDPD Y7, Y5, Y5
+	VMAXPD Y6, Y7, Y6
+	VADDPD Y7, Y6, Y6
+
+store6:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMOVUPS    Y4, 96(CX)
+	VMOVUPS    Y5, 128(CX)
+	VMASKMOVPD Y6, Y0, 160(CX)
+	ADDQ       R8, CX
+
+done6:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row6
+	JMP  out
+
+row5:
+	MOVQ       flags+112(FP), DI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	TESTQ      $0x00000004, DI
+	JZ         words5
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMOVUPS    64(AX), Y3
+	VMOVUPS    96(AX), Y4
+	VMASKMOVPD 128(AX), Y0, Y5
+
+words5:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word5:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next5
+
+bit5:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Y6
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Y6, Y1
+	VFMADD231PD  32(R13), Y6, Y2
+	VFMADD231PD  64(R13), Y6, Y3
+	VFMADD231PD  96(R13), Y6, Y4
+	VMASKMOVPD   128(R13), Y0, Y7
+	VFMADD231PD  Y7, Y6, Y5
+	BLSRQ        R12, R12
+	JNZ          bit5
+
+next5:
+	MOVQ       BX, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R10
+	MOVQ       SI, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R11
+	DECQ       R8
+	JNZ        word5
+	MOVQ       flags+112(FP), DI
+	TESTQ      $0x00000008, DI
+	JZ         complete5
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMOVUPS    Y3, 64(AX)
+	VMOVUPS    Y4, 96(AX)
+	VMASKMOVPD Y5, Y0, 128(AX)
+	MOVQ       cStep+80(FP), DI
+	ADDQ       DI, CX
+	JMP        done5
+
+complete5:
+	TESTQ $0x00000010, DI
+	JZ    finish5
+	TESTQ R9, R9
+	JNZ   finish5
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done5
+
+finish5:
+	VMOVUPS      sign64<>+0(SB), Y6
+	VPCMPEQQ     Y6, Y1, Y7
+	VPCMPEQQ     Y6, Y2, Y8
+	VORPS        Y8, Y7, Y7
+	VPCMPEQQ     Y6, Y3, Y8
+	VORPS        Y8, Y7, Y7
+	VPCMPEQQ     Y6, Y4, Y8
+	VORPS        Y8, Y7, Y7
+	VPCMPEQQ     Y6, Y5, Y6
+	VORPS        Y6, Y7, Y6
+	VMOVMSKPS    Y6, R8
+	TESTL        R8, R8
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Y6
+	TESTQ        $0x00000001, DI
+	JZ           scale5
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Y6, Y1
+	VFMADD213PD  32(R9), Y6, Y2
+	VFMADD213PD  64(R9), Y6, Y3
+	VFMADD213PD  96(R9), Y6, Y4
+	VMASKMOVPD   128(R9), Y0, Y7
+	VFMADD213PD  Y7, Y6, Y5
+	ADDQ         R8, R9
+	JMP          bias5
+
+scale5:
+	VMULPD Y6, Y1, Y1
+	VMULPD Y6, Y2, Y2
+	VMULPD Y6, Y3, Y3
+	VMULPD Y6, Y4, Y4
+	VMULPD Y6, Y5, Y5
+
+bias5:
+	MOVQ       bias+88(FP), R9
+	TESTQ      R9, R9
+	JZ         act5
+	VMOVUPS    (R9), Y6
+	VADDPD     Y6, Y1, Y1
+	VMOVUPS    32(R9), Y6
+	VADDPD     Y6, Y2, Y2
+	VMOVUPS    64(R9), Y6
+	VADDPD     Y6, Y3, Y3
+	VMOVUPS    96(R9), Y6
+	VADDPD     Y6, Y4, Y4
+	VMASKMOVPD 128(R9), Y0, Y6
+	VADDPD     Y6, Y5, Y5
+
+act5:
+	TESTQ  $0x00000002, DI
+	JZ     store5
+	VXORPS Y6, Y6, Y6
+	VMAXPD Y1, Y6, Y1
+	VADDPD Y6, Y1, Y1
+	VMAXPD Y2, Y6, Y2
+	VADDPD Y6, Y2, Y2
+	VMAXPD Y3, Y6, Y3
+	VADDPD Y6, Y3, Y3
+	VMAXPD Y4, Y6, Y4
+	VADDPD Y6, Y4, Y4
+	VMAXPD Y5, Y6, Y5
+	VADDPD Y6, Y5, Y5
+
+store5:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMOVUPS    Y4, 96(CX)
+	VMASKMOVPD Y5, Y0, 128(CX)
+	ADDQ       R8, CX
+
+done5:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row5
+	JMP  out
+
+row4:
+	MOVQ       flags+112(FP), DI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	TESTQ      $0x00000004, DI
+	JZ         words4
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMOVUPS    64(AX), Y3
+	VMASKMOVPD 96(AX), Y0, Y4
+
+words4:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word4:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next4
+
+bit4:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Y5
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Y5, Y1
+	VFMADD231PD  32(R13), Y5, Y2
+	VFMADD231PD  64(R13), Y5, Y3
+	VMASKMOVPD   96(R13), Y0, Y6
+	VFMADD231PD  Y6, Y5, Y4
+	BLSRQ        R12, R12
+	JNZ          bit4
+
+next4:
+	MOVQ       BX, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R10
+	MOVQ       SI, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R11
+	DECQ       R8
+	JNZ        word4
+	MOVQ       flags+112(FP), DI
+	TESTQ      $0x00000008, DI
+	JZ         complete4
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMOVUPS    Y3, 64(AX)
+	VMASKMOVPD Y4, Y0, 96(AX)
+	MOVQ       cStep+80(FP), DI
+	ADDQ       DI, CX
+	JMP        done4
+
+complete4:
+	TESTQ $0x00000010, DI
+	JZ    finish4
+	TESTQ R9, R9
+	JNZ   finish4
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done4
+
+finish4:
+	VMOVUPS      sign64<>+0(SB), Y5
+	VPCMPEQQ     Y5, Y1, Y6
+	VPCMPEQQ     Y5, Y2, Y7
+	VORPS        Y7, Y6, Y6
+	VPCMPEQQ     Y5, Y3, Y7
+	VORPS        Y7, Y6, Y6
+	VPCMPEQQ     Y5, Y4, Y5
+	VORPS        Y5, Y6, Y5
+	VMOVMSKPS    Y5, R8
+	TESTL        R8, R8
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Y5
+	TESTQ        $0x00000001, DI
+	JZ           scale4
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Y5, Y1
+	VFMADD213PD  32(R9), Y5, Y2
+	VFMADD213PD  64(R9), Y5, Y3
+	VMASKMOVPD   96(R9), Y0, Y6
+	VFMADD213PD  Y6, Y5, Y4
+	ADDQ         R8, R9
+	JMP          bias4
+
+scale4:
+	VMULPD Y5, Y1, Y1
+	VMULPD Y5, Y2, Y2
+	VMULPD Y5, Y3, Y3
+	VMULPD Y5, Y4, Y4
+
+bias4:
+	MOVQ       bias+88(FP), R9
+	TESTQ      R9, R9
+	JZ         act4
+	VMOVUPS    (R9), Y5
+	VADDPD     Y5, Y1, Y1
+	VMOVUPS    32(R9), Y5
+	VADDPD     Y5, Y2, Y2
+	VMOVUPS    64(R9), Y5
+	VADDPD     Y5, Y3, Y3
+	VMASKMOVPD 96(R9), Y0, Y5
+	VADDPD     Y5, Y4, Y4
+
+act4:
+	TESTQ  $0x00000002, DI
+	JZ     store4
+	VXORPS Y5, Y5, Y5
+	VMAXPD Y1, Y5, Y1
+	VADDPD Y5, Y1, Y1
+	VMAXPD Y2, Y5, Y2
+	VADDPD Y5, Y2, Y2
+	VMAXPD Y3, Y5, Y3
+	VADDPD Y5, Y3, Y3
+	VMAXPD Y4, Y5, Y4
+	VADDPD Y5, Y4, Y4
+
+store4:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMOVUPS    Y3, 64(CX)
+	VMASKMOVPD Y4, Y0, 96(CX)
+	ADDQ       R8, CX
+
+done4:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row4
+	JMP  out
+
+row3:
+	MOVQ       flags+112(FP), DI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	TESTQ      $0x00000004, DI
+	JZ         words3
+	VMOVUPS    (AX), Y1
+	VMOVUPS    32(AX), Y2
+	VMASKMOVPD 64(AX), Y0, Y3
+
+words3:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word3:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next3
+
+bit3:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Y4
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Y4, Y1
+	VFMADD231PD  32(R13), Y4, Y2
+	VMASKMOVPD   64(R13), Y0, Y5
+	VFMADD231PD  Y5, Y4, Y3
+	BLSRQ        R12, R12
+	JNZ          bit3
+
+next3:
+	MOVQ       BX, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R10
+	MOVQ       SI, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R11
+	DECQ       R8
+	JNZ        word3
+	MOVQ       flags+112(FP), DI
+	TESTQ      $0x00000008, DI
+	JZ         complete3
+	VMOVUPS    Y1, (AX)
+	VMOVUPS    Y2, 32(AX)
+	VMASKMOVPD Y3, Y0, 64(AX)
+	MOVQ       cStep+80(FP), DI
+	ADDQ       DI, CX
+	JMP        done3
+
+complete3:
+	TESTQ $0x00000010, DI
+	JZ    finish3
+	TESTQ R9, R9
+	JNZ   finish3
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done3
+
+finish3:
+	VMOVUPS      sign64<>+0(SB), Y4
+	VPCMPEQQ     Y4, Y1, Y5
+	VPCMPEQQ     Y4, Y2, Y6
+	VORPS        Y6, Y5, Y5
+	VPCMPEQQ     Y4, Y3, Y4
+	VORPS        Y4, Y5, Y4
+	VMOVMSKPS    Y4, R8
+	TESTL        R8, R8
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Y4
+	TESTQ        $0x00000001, DI
+	JZ           scale3
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Y4, Y1
+	VFMADD213PD  32(R9), Y4, Y2
+	VMASKMOVPD   64(R9), Y0, Y5
+	VFMADD213PD  Y5, Y4, Y3
+	ADDQ         R8, R9
+	JMP          bias3
+
+scale3:
+	VMULPD Y4, Y1, Y1
+	VMULPD Y4, Y2, Y2
+	VMULPD Y4, Y3, Y3
+
+bias3:
+	MOVQ       bias+88(FP), R9
+	TESTQ      R9, R9
+	JZ         act3
+	VMOVUPS    (R9), Y4
+	VADDPD     Y4, Y1, Y1
+	VMOVUPS    32(R9), Y4
+	VADDPD     Y4, Y2, Y2
+	VMASKMOVPD 64(R9), Y0, Y4
+	VADDPD     Y4, Y3, Y3
+
+act3:
+	TESTQ  $0x00000002, DI
+	JZ     store3
+	VXORPS Y4, Y4, Y4
+	VMAXPD Y1, Y4, Y1
+	VADDPD Y4, Y1, Y1
+	VMAXPD Y2, Y4, Y2
+	VADDPD Y4, Y2, Y2
+	VMAXPD Y3, Y4, Y3
+	VADDPD Y4, Y3, Y3
+
+store3:
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y2, 32(CX)
+	VMASKMOVPD Y3, Y0, 64(CX)
+	ADDQ       R8, CX
+
+done3:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row3
+	JMP  out
+
+row2:
+	MOVQ       flags+112(FP), DI
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	TESTQ      $0x00000004, DI
+	JZ         words2
+	VMOVUPS    (AX), Y1
+	VMASKMOVPD 32(AX), Y0, Y2
+
+words2:
+	PREFETCHT0 (CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word2:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next2
+
+bit2:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Y3
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Y3, Y1
+	VMASKMOVPD   32(R13), Y0, Y4
+	VFMADD231PD  Y4, Y3, Y2
+	BLSRQ        R12, R12
+	JNZ          bit2
+
+next2:
+	MOVQ       BX, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R10
+	MOVQ       SI, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R11
+	DECQ       R8
+	JNZ        word2
+	MOVQ       flags+112(FP), DI
+	TESTQ      $0x00000008, DI
+	JZ         complete2
+	VMOVUPS    Y1, (AX)
+	VMASKMOVPD Y2, Y0, 32(AX)
+	MOVQ       cStep+80(FP), DI
+	ADDQ       DI, CX
+	JMP        done2
+
+complete2:
+	TESTQ $0x00000010, DI
+	JZ    finish2
+	TESTQ R9, R9
+	JNZ   finish2
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done2
+
+finish2:
+	VMOVUPS      sign64<>+0(SB), Y3
+	VPCMPEQQ     Y3, Y1, Y4
+	VPCMPEQQ     Y3, Y2, Y3
+	VORPS        Y3, Y4, Y3
+	VMOVMSKPS    Y3, R8
+	TESTL        R8, R8
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Y3
+	TESTQ        $0x00000001, DI
+	JZ           scale2
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Y3, Y1
+	VMASKMOVPD   32(R9), Y0, Y4
+	VFMADD213PD  Y4, Y3, Y2
+	ADDQ         R8, R9
+	JMP          bias2
+
+scale2:
+	VMULPD Y3, Y1, Y1
+	VMULPD Y3, Y2, Y2
+
+bias2:
+	MOVQ       bias+88(FP), R9
+	TESTQ      R9, R9
+	JZ         act2
+	VMOVUPS    (R9), Y3
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPD 32(R9), Y0, Y3
+	VADDPD     Y3, Y2, Y2
+
+act2:
+	TESTQ  $0x00000002, DI
+	JZ     store2
+	VXORPS Y3, Y3, Y3
+	VMAXPD Y1, Y3, Y1
+	VADDPD Y3, Y1, Y1
+	VMAXPD Y2, Y3, Y2
+	VADDPD Y3, Y2, Y2
+
+store2:
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD Y2, Y0, 32(CX)
+	ADDQ       R8, CX
+
+done2:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row2
+	JMP  out
+
+row1:
+	MOVQ       flags+112(FP), DI
+	VXORPS     Y1, Y1, Y1
+	TESTQ      $0x00000004, DI
+	JZ         words1
+	VMASKMOVPD (AX), Y0, Y1
+
+words1:
+	PREFETCHT0 (CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word1:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next1
+
+bit1:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Y2
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VMASKMOVPD   (R13), Y0, Y3
+	VFMADD231PD  Y3, Y2, Y1
+	BLSRQ        R12, R12
+	JNZ          bit1
+
+next1:
+	MOVQ       BX, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R10
+	MOVQ       SI, R12
+	SHLQ       $0x06, R12
+	ADDQ       R12, R11
+	DECQ       R8
+	JNZ        word1
+	MOVQ       flags+112(FP), DI
+	TESTQ      $0x00000008, DI
+	JZ         complete1
+	VMASKMOVPD Y1, Y0, (AX)
+	MOVQ       cStep+80(FP), DI
+	ADDQ       DI, CX
+	JMP        done1
+
+complete1:
+	TESTQ $0x00000010, DI
+	JZ    finish1
+	TESTQ R9, R9
+	JNZ   finish1
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done1
+
+finish1:
+	VMOVUPS      sign64<>+0(SB), Y2
+	VPCMPEQQ     Y2, Y1, Y2
+	VMOVMSKPS    Y2, R8
+	TESTL        R8, R8
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Y2
+	TESTQ        $0x00000001, DI
+	JZ           scale1
+	MOVQ         CX, R9
+	VMASKMOVPD   (R9), Y0, Y3
+	VFMADD213PD  Y3, Y2, Y1
+	ADDQ         R8, R9
+	JMP          bias1
+
+scale1:
+	VMULPD Y2, Y1, Y1
+
+bias1:
+	MOVQ       bias+88(FP), R9
+	TESTQ      R9, R9
+	JZ         act1
+	VMASKMOVPD (R9), Y0, Y2
+	VADDPD     Y2, Y1, Y1
+
+act1:
+	TESTQ  $0x00000002, DI
+	JZ     store1
+	VXORPS Y2, Y2, Y2
+	VMAXPD Y1, Y2, Y1
+	VADDPD Y2, Y1, Y1
+
+store1:
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       R8, CX
+
+done1:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row1
+
+out:
+	MOVQ rows+8(FP), AX
+	SUBQ (SP), AX
+	MOVQ AX, done+144(FP)
+	VZEROUPPER
+	RET
+
+DATA sign64<>+0(SB)/8, $0x8000000000000000
+DATA sign64<>+8(SB)/8, $0x8000000000000000
+DATA sign64<>+16(SB)/8, $0x8000000000000000
+DATA sign64<>+24(SB)/8, $0x8000000000000000
+GLOBL sign64<>(SB), RODATA|NOPTR, $32
+
+// func finiteF64AVX2(rows int, vectors int, b *float64, bStep int, tail int) bool
+// Requires: AVX, FMA3
+TEXT ·finiteF64AVX2(SB), NOSPLIT, $0-41
+	MOVQ    rows+0(FP), AX
+	MOVQ    b+16(FP), CX
+	MOVQ    bStep+24(FP), DX
+	MOVQ    tail+32(FP), BX
+	LEAQ    tailMasks<>+0(SB), SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	VMOVUPS 32(SI), Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	MOVQ    vectors+8(FP), BX
+	CMPQ    BX, $0x01
+	JE      row1
+	CMPQ    BX, $0x02
+	JE      row2
+	CMPQ    BX, $0x03
+	JE      row3
+	CMPQ    BX, $0x04
+	JE      row4
+	CMPQ    BX, $0x05
+	JE      row5
+	CMPQ    BX, $0x06
+	JE      row6
+	CMPQ    BX, $0x07
+	JE      row7
+
+row8:
+	VFMADD231PD (CX), Y1, Y2
+	VFMADD231PD 32(CX), Y1, Y3
+	VFMADD231PD 64(CX), Y1, Y4
+	VFMADD231PD 96(CX), Y1, Y5
+	VFMADD231PD 128(CX), Y1, Y6
+	VFMADD231PD 160(CX), Y1, Y7
+	VFMADD231PD 192(CX), Y1, Y8
+	VMASKMOVPD  224(CX), Y0, Y10
+	VFMADD231PD Y10, Y1, Y9
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row8
+	JMP         out
+
+row7:
+	VFMADD231PD (CX), Y1, Y2
+	VFMADD231PD 32(CX), Y1, Y3
+	VFMADD231PD 64(CX), Y1, Y4
+	VFMADD231PD 96(CX), Y1, Y5
+	VFMADD231PD 128(CX), Y1, Y6
+	VFMADD231PD 160(CX), Y1, Y7
+	VMASKMOVPD  192(CX), Y0, Y10
+	VFMADD231PD Y10, Y1, Y8
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row7
+	JMP         out
+
+row6:
+	VFMADD231PD (CX), Y1, Y2
+	VFMADD231PD 32(CX), Y1, Y3
+	VFMADD231PD 64(CX), Y1, Y4
+	VFMADD231PD 96(CX), Y1, Y5
+	VFMADD231PD 128(CX), Y1, Y6
+	VMASKMOVPD  160(CX), Y0, Y10
+	VFMADD231PD Y10, Y1, Y7
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row6
+	JMP         out
+
+row5:
+	VFMADD231PD (CX), Y1, Y2
+	VFMADD231PD 32(CX), Y1, Y3
+	VFMADD231PD 64(CX), Y1, Y4
+	VFMADD231PD 96(CX), Y1, Y5
+	VMASKMOVPD  128(CX), Y0, Y10
+	VFMADD231PD Y10, Y1, Y6
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row5
+	JMP         out
+
+row4:
+	VFMADD231PD (CX), Y1, Y2
+	VFMADD231PD 32(CX), Y1, Y3
+	VFMADD231PD 64(CX), Y1, Y4
+	VMASKMOVPD  96(CX), Y0, Y10
+	VFMADD231PD Y10, Y1, Y5
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row4
+	JMP         out
+
+row3:
+	VFMADD231PD (CX), Y1, Y2
+	VFMADD231PD 32(CX), Y1, Y3
+	VMASKMOVPD  64(CX), Y0, Y10
+	VFMADD231PD Y10, Y1, Y4
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row3
+	JMP         out
+
+row2:
+	VFMADD231PD (CX), Y1, Y2
+	VMASKMOVPD  32(CX), Y0, Y10
+	VFMADD231PD Y10, Y1, Y3
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row2
+	JMP         out
+
+row1:
+	VMASKMOVPD  (CX), Y0, Y10
+	VFMADD231PD Y10, Y1, Y2
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row1
+
+out:
+	VADDPD Y3, Y2, Y2
+	VADDPD Y4, Y2, Y2
+	VADDPD Y5, Y2, Y2
+	VADDPD Y6, Y2, Y2
+	VADDPD Y7, Y2, Y2
+	VADDPD Y8, Y2, Y2
+	VADDPD Y9, Y2, Y2
+	VCMPPD $0x03, Y2, Y2, Y0
+	VPTEST Y0, Y0
+	SETEQ  AL
+	MOVB   AL, ret+40(FP)
+	VZEROUPPER
+	RET
+
+// func onesF64AVX512(vectors int, rows int, words int, mask *uint64, maskStep int, b *float64, bStep int, s *float64, sStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI, BMI2, MMX+
+TEXT ·onesF64AVX512(SB), NOSPLIT, $16-120
+	MOVQ  rows+8(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  mask+24(FP), AX
+	MOVQ  AX, 8(SP)
+	MOVQ  s+56(FP), AX
+	MOVQ  c+72(FP), CX
+	MOVQ  maskStep+32(FP), DX
+	MOVQ  bStep+48(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+	MOVQ  vectors+0(FP), SI
+	CMPQ  SI, $0x01
+	JE    row1
+	CMPQ  SI, $0x02
+	JE    row2
+	CMPQ  SI, $0x03
+	JE    row3
+	CMPQ  SI, $0x04
+	JE    row4
+	CMPQ  SI, $0x05
+	JE    row5
+	CMPQ  SI, $0x06
+	JE    row6
+	CMPQ  SI, $0x07
+	JE    row7
+
+row8:
+	MOVQ      flags+112(FP), SI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	TESTQ     $0x00000004, SI
+	JZ        words8
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPS   192(AX), Z3
+	VMOVUPS   256(AX), Z4
+	VMOVUPS   320(AX), Z5
+	VMOVUPS   384(AX), Z6
+	VMOVUPD.Z 448(AX), K1, Z7
+
+words8:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	PREFETCHT0 384(CX)
+	PREFETCHT0 448(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word8:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next8
+
+bit8:
+	TZCNTQ R10, R11
+	IMULQ  BX, R11
+	ADDQ   R9, R11
+	VADDPD (R11), Z0, Z0
+	VADDPD 64(R11), Z1, Z1
+	VADDPD 128(R11), Z2, Z2
+	VADDPD 192(R11), Z3, Z3
+	VADDPD 256(R11), Z4, Z4
+	VADDPD 320(R11), Z5, Z5
+	VADDPD 384(R11), Z6, Z6
+	VADDPD 448(R11), Z7, K1, Z7
+	BLSRQ  R10, R10
+	JNZ    bit8
+
+next8:
+	MOVQ    BX, R10
+	SHLQ    $0x06, R10
+	ADDQ    R10, R9
+	DECQ    DI
+	JNZ     word8
+	MOVQ    flags+112(FP), SI
+	TESTQ   $0x00000008, SI
+	JZ      complete8
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPD Z7, K1, 448(AX)
+	MOVQ    cStep+80(FP), SI
+	ADDQ    SI, CX
+	JMP     done8
+
+complete8:
+	TESTQ $0x00000010, SI
+	JZ    finish8
+	TESTQ R8, R8
+	JNZ   finish8
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done8
+
+finish8:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Z8
+	TESTQ        $0x00000001, SI
+	JZ           scale8
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Z8, Z0
+	VFMADD213PD  64(R8), Z8, Z1
+	VFMADD213PD  128(R8), Z8, Z2
+	VFMADD213PD  192(R8), Z8, Z3
+	VFMADD213PD  256(R8), Z8, Z4
+	VFMADD213PD  320(R8), Z8, Z5
+	VFMADD213PD  384(R8), Z8, Z6
+	VMOVUPD.Z    448(R8), K1, Z9
+	VFMADD213PD  Z9, Z8, Z7
+	ADDQ         DI, R8
+	JMP          bias8
+
+scale8:
+	VMULPD Z8, Z0, Z0
+	VMULPD Z8, Z1, Z1
+	VMULPD Z8, Z2, Z2
+	VMULPD Z8, Z3, Z3
+	VMULPD Z8, Z4, Z4
+	VMULPD Z8, Z5, Z5
+	VMULPD Z8, Z6, Z6
+	VMULPD Z8, Z7, Z7
+
+bias8:
+	MOVQ      bias+88(FP), R8
+	TESTQ     R8, R8
+	JZ        act8
+	VMOVUPS   (R8), Z8
+	VADDPD    Z8, Z0, Z0
+	VMOVUPS   64(R8), Z8
+	VADDPD    Z8, Z1, Z1
+	VMOVUPS   128(R8), Z8
+	VADDPD    Z8, Z2, Z2
+	VMOVUPS   192(R8), Z8
+	VADDPD    Z8, Z3, Z3
+	VMOVUPS   256(R8), Z8
+	VADDPD    Z8, Z4, Z4
+	VMOVUPS   320(R8), Z8
+	VADDPD    Z8, Z5, Z5
+	VMOVUPS   384(R8), Z8
+	VADDPD    Z8, Z6, Z6
+	VMOVUPD.Z 448(R8), K1, Z8
+	VADDPD    Z8, Z7, Z7
+
+act8:
+	TESTQ  $0x00000002, SI
+	JZ     store8
+	VXORPS Z8, Z8, Z8
+	VMAXPD Z0, Z8, Z0
+	VADDPD Z8, Z0, Z0
+	VMAXPD Z1, Z8, Z1
+	VADDPD Z8, Z1, Z1
+	VMAXPD Z2, Z8, Z2
+	VADDPD Z8, Z2, Z2
+	VMAXPD Z3, Z8, Z3
+	VADDPD Z8, Z3, Z3
+	VMAXPD Z4, Z8, Z4
+	VADDPD Z8, Z4, Z4
+	VMAXPD Z5, Z8, Z5
+	VADDPD Z8, Z5, Z5
+	VMAXPD Z6, Z8, Z6
+	VADDPD Z8, Z6, Z6
+	VMAXPD Z7, Z8, Z7
+	VADDPD Z8, Z7, Z7
+
+store8:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPD Z7, K1, 448(CX)
+	ADDQ    DI, CX
+
+done8:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row8
+	JMP  out
+
+row7:
+	MOVQ      flags+112(FP), SI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	TESTQ     $0x00000004, SI
+	JZ        words7
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPS   192(AX), Z3
+	VMOVUPS   256(AX), Z4
+	VMOVUPS   320(AX), Z5
+	VMOVUPD.Z 384(AX), K1, Z6
+
+words7:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	PREFETCHT0 384(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word7:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next7
+
+bit7:
+	TZCNTQ R10, R11
+	IMULQ  BX, R11
+	ADDQ   R9, R11
+	VADDPD (R11), Z0, Z0
+	VADDPD 64(R11), Z1, Z1
+	VADDPD 128(R11), Z2, Z2
+	VADDPD 192(R11), Z3, Z3
+	VADDPD 256(R11), Z4, Z4
+	VADDPD 320(R11), Z5, Z5
+	VADDPD 384(R11), Z6, K1, Z6
+	BLSRQ  R10, R10
+	JNZ    bit7
+
+next7:
+	MOVQ    BX, R10
+	SHLQ    $0x06, R10
+	ADDQ    R10, R9
+	DECQ    DI
+	JNZ     word7
+	MOVQ    flags+112(FP), SI
+	TESTQ   $0x00000008, SI
+	JZ      complete7
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPD Z6, K1, 384(AX)
+	MOVQ    cStep+80(FP), SI
+	ADDQ    SI, CX
+	JMP     done7
+
+complete7:
+	TESTQ $0x00000010, SI
+	JZ    finish7
+	TESTQ R8, R8
+	JNZ   finish7
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done7
+
+finish7:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Z7
+	TESTQ        $0x00000001, SI
+	JZ           scale7
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Z7, Z0
+	VFMADD213PD  64(R8), Z7, Z1
+	VFMADD213PD  128(R8), Z7, Z2
+	VFMADD213PD  192(R8), Z7, Z3
+	VFMADD213PD  256(R8), Z7, Z4
+	VFMADD213PD  320(R8), Z7, Z5
+	VMOVUPD.Z    384(R8), K1, Z8
+	VFMADD213PD  Z8, Z7, Z6
+	ADDQ         DI, R8
+	JMP          bias7
+
+scale7:
+	VMULPD Z7, Z0, Z0
+	VMULPD Z7, Z1, Z1
+	VMULPD Z7, Z2, Z2
+	VMULPD Z7, Z3, Z3
+	VMULPD Z7, Z4, Z4
+	VMULPD Z7, Z5, Z5
+	VMULPD Z7, Z6, Z6
+
+bias7:
+	MOVQ      bias+88(FP), R8
+	TESTQ     R8, R8
+	JZ        act7
+	VMOVUPS   (R8), Z7
+	VADDPD    Z7, Z0, Z0
+	VMOVUPS   64(R8), Z7
+	VADDPD    Z7, Z1, Z1
+	VMOVUPS   128(R8), Z7
+	VADDPD    Z7, Z2, Z2
+	VMOVUPS   192(R8), Z7
+	VADDPD    Z7, Z3, Z3
+	VMOVUPS   256(R8), Z7
+	VADDPD    Z7, Z4, Z4
+	VMOVUPS   320(R8), Z7
+	VADDPD    Z7, Z5, Z5
+	VMOVUPD.Z 384(R8), K1, Z7
+	VADDPD    Z7, Z6, Z6
+
+act7:
+	TESTQ  $0x00000002, SI
+	JZ     store7
+	VXORPS Z7, Z7, Z7
+	VMAXPD Z0, Z7, Z0
+	VADDPD Z7, Z0, Z0
+	VMAXPD Z1, Z7, Z1
+	VADDPD Z7, Z1, Z1
+	VMAXPD Z2, Z7, Z2
+	VADDPD Z7, Z2, Z2
+	VMAXPD Z3, Z7, Z3
+	VADDPD Z7, Z3, Z3
+	VMAXPD Z4, Z7, Z4
+	VADDPD Z7, Z4, Z4
+	VMAXPD Z5, Z7, Z5
+	VADDPD Z7, Z5, Z5
+	VMAXPD Z6, Z7, Z6
+	VADDPD Z7, Z6, Z6
+
+store7:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPD Z6, K1, 384(CX)
+	ADDQ    DI, CX
+
+done7:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row7
+	JMP  out
+
+row6:
+	MOVQ      flags+112(FP), SI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	TESTQ     $0x00000004, SI
+	JZ        words6
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPS   192(AX), Z3
+	VMOVUPS   256(AX), Z4
+	VMOVUPD.Z 320(AX), K1, Z5
+
+words6:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word6:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next6
+
+bit6:
+	TZCNTQ R10, R11
+	IMULQ  BX, R11
+	ADDQ   R9, R11
+	VADDPD (R11), Z0, Z0
+	VADDPD 64(R11), Z1, Z1
+	VADDPD 128(R11), Z2, Z2
+	VADDPD 192(R11), Z3, Z3
+	VADDPD 256(R11), Z4, Z4
+	VADDPD 320(R11), Z5, K1, Z5
+	BLSRQ  R10, R10
+	JNZ    bit6
+
+next6:
+	MOVQ    BX, R10
+	SHLQ    $0x06, R10
+	ADDQ    R10, R9
+	DECQ    DI
+	JNZ     word6
+	MOVQ    flags+112(FP), SI
+	TESTQ   $0x00000008, SI
+	JZ      complete6
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPD Z5, K1, 320(AX)
+	MOVQ    cStep+80(FP), SI
+	ADDQ    SI, CX
+	JMP     done6
+
+complete6:
+	TESTQ $0x00000010, SI
+	JZ    finish6
+	TESTQ R8, R8
+	JNZ   finish6
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done6
+
+finish6:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Z6
+	TESTQ        $0x00000001, SI
+	JZ           scale6
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Z6, Z0
+	VFMADD213PD  64(R8), Z6, Z1
+	VFMADD213PD  128(R8), Z6, Z2
+	VFMADD213PD  192(R8), Z6, Z3
+	VFMADD213PD  256(R8), Z6, Z4
+	VMOVUPD.Z    320(R8), K1, Z7
+	VFMADD213PD  Z7, Z6, Z5
+	ADDQ         DI, R8
+	JMP          bias6
+
+scale6:
+	VMULPD Z6, Z0, Z0
+	VMULPD Z6, Z1, Z1
+	VMULPD Z6, Z2, Z2
+	VMULPD Z6, Z3, Z3
+	VMULPD Z6, Z4, Z4
+	VMULPD Z6, Z5, Z5
+
+bias6:
+	MOVQ      bias+88(FP), R8
+	TESTQ     R8, R8
+	JZ        act6
+	VMOVUPS   (R8), Z6
+	VADDPD    Z6, Z0, Z0
+	VMOVUPS   64(R8), Z6
+	VADDPD    Z6, Z1, Z1
+	VMOVUPS   128(R8), Z6
+	VADDPD    Z6, Z2, Z2
+	VMOVUPS   192(R8), Z6
+	VADDPD    Z6, Z3, Z3
+	VMOVUPS   256(R8), Z6
+	VADDPD    Z6, Z4, Z4
+	VMOVUPD.Z 320(R8), K1, Z6
+	VADDPD    Z6, Z5, Z5
+
+act6:
+	TESTQ  $0x00000002, SI
+	JZ     store6
+	VXORPS Z6, Z6, Z6
+	VMAXPD Z0, Z6, Z0
+	VADDPD Z6, Z0, Z0
+	VMAXPD Z1, Z6, Z1
+	VADDPD Z6, Z1, Z1
+	VMAXPD Z2, Z6, Z2
+	VADDPD Z6, Z2, Z2
+	VMAXPD Z3, Z6, Z3
+	VADDPD Z6, Z3, Z3
+	VMAXPD Z4, Z6, Z4
+	VADDPD Z6, Z4, Z4
+	VMAXPD Z5, Z6, Z5
+	VADDPD Z6, Z5, Z5
+
+store6:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPD Z5, K1, 320(CX)
+	ADDQ    DI, CX
+
+done6:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row6
+	JMP  out
+
+row5:
+	MOVQ      flags+112(FP), SI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	TESTQ     $0x00000004, SI
+	JZ        words5
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPS   192(AX), Z3
+	VMOVUPD.Z 256(AX), K1, Z4
+
+words5:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	PREFETCHT0 256(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word5:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next5
+
+bit5:
+	TZCNTQ R10, R11
+	IMULQ  BX, R11
+	ADDQ   R9, R11
+	VADDPD (R11), Z0, Z0
+	VADDPD 64(R11), Z1, Z1
+	VADDPD 128(R11), Z2, Z2
+	VADDPD 192(R11), Z3, Z3
+	VADDPD 256(R11), Z4, K1, Z4
+	BLSRQ  R10, R10
+	JNZ    bit5
+
+next5:
+	MOVQ    BX, R10
+	SHLQ    $0x06, R10
+	ADDQ    R10, R9
+	DECQ    DI
+	JNZ     word5
+	MOVQ    flags+112(FP), SI
+	TESTQ   $0x00000008, SI
+	JZ      complete5
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPD Z4, K1, 256(AX)
+	MOVQ    cStep+80(FP), SI
+	ADDQ    SI, CX
+	JMP     done5
+
+complete5:
+	TESTQ $0x00000010, SI
+	JZ    finish5
+	TESTQ R8, R8
+	JNZ   finish5
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done5
+
+finish5:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Z5
+	TESTQ        $0x00000001, SI
+	JZ           scale5
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Z5, Z0
+	VFMADD213PD  64(R8), Z5, Z1
+	VFMADD213PD  128(R8), Z5, Z2
+	VFMADD213PD  192(R8), Z5, Z3
+	VMOVUPD.Z    256(R8), K1, Z6
+	VFMADD213PD  Z6, Z5, Z4
+	ADDQ         DI, R8
+	JMP          bias5
+
+scale5:
+	VMULPD Z5, Z0, Z0
+	VMULPD Z5, Z1, Z1
+	VMULPD Z5, Z2, Z2
+	VMULPD Z5, Z3, Z3
+	VMULPD Z5, Z4, Z4
+
+bias5:
+	MOVQ      bias+88(FP), R8
+	TESTQ     R8, R8
+	JZ        act5
+	VMOVUPS   (R8), Z5
+	VADDPD    Z5, Z0, Z0
+	VMOVUPS   64(R8), Z5
+	VADDPD    Z5, Z1, Z1
+	VMOVUPS   128(R8), Z5
+	VADDPD    Z5, Z2, Z2
+	VMOVUPS   192(R8), Z5
+	VADDPD    Z5, Z3, Z3
+	VMOVUPD.Z 256(R8), K1, Z5
+	VADDPD    Z5, Z4, Z4
+
+act5:
+	TESTQ  $0x00000002, SI
+	JZ     store5
+	VXORPS Z5, Z5, Z5
+	VMAXPD Z0, Z5, Z0
+	VADDPD Z5, Z0, Z0
+	VMAXPD Z1, Z5, Z1
+	VADDPD Z5, Z1, Z1
+	VMAXPD Z2, Z5, Z2
+	VADDPD Z5, Z2, Z2
+	VMAXPD Z3, Z5, Z3
+	VADDPD Z5, Z3, Z3
+	VMAXPD Z4, Z5, Z4
+	VADDPD Z5, Z4, Z4
+
+store5:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPD Z4, K1, 256(CX)
+	ADDQ    DI, CX
+
+done5:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row5
+	JMP  out
+
+row4:
+	MOVQ      flags+112(FP), SI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	TESTQ     $0x00000004, SI
+	JZ        words4
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPD.Z 192(AX), K1, Z3
+
+words4:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word4:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next4
+
+bit4:
+	TZCNTQ R10, R11
+	IMULQ  BX, R11
+	ADDQ   R9, R11
+	VADDPD (R11), Z0, Z0
+	VADDPD 64(R11), Z1, Z1
+	VADDPD 128(R11), Z2, Z2
+	VADDPD 192(R11), Z3, K1, Z3
+	BLSRQ  R10, R10
+	JNZ    bit4
+
+next4:
+	MOVQ    BX, R10
+	SHLQ    $0x06, R10
+	ADDQ    R10, R9
+	DECQ    DI
+	JNZ     word4
+	MOVQ    flags+112(FP), SI
+	TESTQ   $0x00000008, SI
+	JZ      complete4
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPD Z3, K1, 192(AX)
+	MOVQ    cStep+80(FP), SI
+	ADDQ    SI, CX
+	JMP     done4
+
+complete4:
+	TESTQ $0x00000010, SI
+	JZ    finish4
+	TESTQ R8, R8
+	JNZ   finish4
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done4
+
+finish4:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Z4
+	TESTQ        $0x00000001, SI
+	JZ           scale4
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Z4, Z0
+	VFMADD213PD  64(R8), Z4, Z1
+	VFMADD213PD  128(R8), Z4, Z2
+	VMOVUPD.Z    192(R8), K1, Z5
+	VFMADD213PD  Z5, Z4, Z3
+	ADDQ         DI, R8
+	JMP          bias4
+
+scale4:
+	VMULPD Z4, Z0, Z0
+	VMULPD Z4, Z1, Z1
+	VMULPD Z4, Z2, Z2
+	VMULPD Z4, Z3, Z3
+
+bias4:
+	MOVQ      bias+88(FP), R8
+	TESTQ     R8, R8
+	JZ        act4
+	VMOVUPS   (R8), Z4
+	VADDPD    Z4, Z0, Z0
+	VMOVUPS   64(R8), Z4
+	VADDPD    Z4, Z1, Z1
+	VMOVUPS   128(R8), Z4
+	VADDPD    Z4, Z2, Z2
+	VMOVUPD.Z 192(R8), K1, Z4
+	VADDPD    Z4, Z3, Z3
+
+act4:
+	TESTQ  $0x00000002, SI
+	JZ     store4
+	VXORPS Z4, Z4, Z4
+	VMAXPD Z0, Z4, Z0
+	VADDPD Z4, Z0, Z0
+	VMAXPD Z1, Z4, Z1
+	VADDPD Z4, Z1, Z1
+	VMAXPD Z2, Z4, Z2
+	VADDPD Z4, Z2, Z2
+	VMAXPD Z3, Z4, Z3
+	VADDPD Z4, Z3, Z3
+
+store4:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPD Z3, K1, 192(CX)
+	ADDQ    DI, CX
+
+done4:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row4
+	JMP  out
+
+row3:
+	MOVQ      flags+112(FP), SI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	TESTQ     $0x00000004, SI
+	JZ        words3
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPD.Z 128(AX), K1, Z2
+
+words3:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word3:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next3
+
+bit3:
+	TZCNTQ R10, R11
+	IMULQ  BX, R11
+	ADDQ   R9, R11
+	VADDPD (R11), Z0, Z0
+	VADDPD 64(R11), Z1, Z1
+	VADDPD 128(R11), Z2, K1, Z2
+	BLSRQ  R10, R10
+	JNZ    bit3
+
+next3:
+	MOVQ    BX, R10
+	SHLQ    $0x06, R10
+	ADDQ    R10, R9
+	DECQ    DI
+	JNZ     word3
+	MOVQ    flags+112(FP), SI
+	TESTQ   $0x00000008, SI
+	JZ      complete3
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD Z2, K1, 128(AX)
+	MOVQ    cStep+80(FP), SI
+	ADDQ    SI, CX
+	JMP     done3
+
+complete3:
+	TESTQ $0x00000010, SI
+	JZ    finish3
+	TESTQ R8, R8
+	JNZ   finish3
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done3
+
+finish3:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Z3
+	TESTQ        $0x00000001, SI
+	JZ           scale3
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Z3, Z0
+	VFMADD213PD  64(R8), Z3, Z1
+	VMOVUPD.Z    128(R8), K1, Z4
+	VFMADD213PD  Z4, Z3, Z2
+	ADDQ         DI, R8
+	JMP          bias3
+
+scale3:
+	VMULPD Z3, Z0, Z0
+	VMULPD Z3, Z1, Z1
+	VMULPD Z3, Z2, Z2
+
+bias3:
+	MOVQ      bias+88(FP), R8
+	TESTQ     R8, R8
+	JZ        act3
+	VMOVUPS   (R8), Z3
+	VADDPD    Z3, Z0, Z0
+	VMOVUPS   64(R8), Z3
+	VADDPD    Z3, Z1, Z1
+	VMOVUPD.Z 128(R8), K1, Z3
+	VADDPD    Z3, Z2, Z2
+
+act3:
+	TESTQ  $0x00000002, SI
+	JZ     store3
+	VXORPS Z3, Z3, Z3
+	VMAXPD Z0, Z3, Z0
+	VADDPD Z3, Z0, Z0
+	VMAXPD Z1, Z3, Z1
+	VADDPD Z3, Z1, Z1
+	VMAXPD Z2, Z3, Z2
+	VADDPD Z3, Z2, Z2
+
+store3:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPD Z2, K1, 128(CX)
+	ADDQ    DI, CX
+
+done3:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row3
+	JMP  out
+
+row2:
+	MOVQ      flags+112(FP), SI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	TESTQ     $0x00000004, SI
+	JZ        words2
+	VMOVUPS   (AX), Z0
+	VMOVUPD.Z 64(AX), K1, Z1
+
+words2:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word2:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next2
+
+bit2:
+	TZCNTQ R10, R11
+	IMULQ  BX, R11
+	ADDQ   R9, R11
+	VADDPD (R11), Z0, Z0
+	VADDPD 64(R11), Z1, K1, Z1
+	BLSRQ  R10, R10
+	JNZ    bit2
+
+next2:
+	MOVQ    BX, R10
+	SHLQ    $0x06, R10
+	ADDQ    R10, R9
+	DECQ    DI
+	JNZ     word2
+	MOVQ    flags+112(FP), SI
+	TESTQ   $0x00000008, SI
+	JZ      complete2
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	MOVQ    cStep+80(FP), SI
+	ADDQ    SI, CX
+	JMP     done2
+
+complete2:
+	TESTQ $0x00000010, SI
+	JZ    finish2
+	TESTQ R8, R8
+	JNZ   finish2
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done2
+
+finish2:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Z2
+	TESTQ        $0x00000001, SI
+	JZ           scale2
+	MOVQ         CX, R8
+	VFMADD213PD  (R8), Z2, Z0
+	VMOVUPD.Z    64(R8), K1, Z3
+	VFMADD213PD  Z3, Z2, Z1
+	ADDQ         DI, R8
+	JMP          bias2
+
+scale2:
+	VMULPD Z2, Z0, Z0
+	VMULPD Z2, Z1, Z1
+
+bias2:
+	MOVQ      bias+88(FP), R8
+	TESTQ     R8, R8
+	JZ        act2
+	VMOVUPS   (R8), Z2
+	VADDPD    Z2, Z0, Z0
+	VMOVUPD.Z 64(R8), K1, Z2
+	VADDPD    Z2, Z1, Z1
+
+act2:
+	TESTQ  $0x00000002, SI
+	JZ     store2
+	VXORPS Z2, Z2, Z2
+	VMAXPD Z0, Z2, Z0
+	VADDPD Z2, Z0, Z0
+	VMAXPD Z1, Z2, Z1
+	VADDPD Z2, Z1, Z1
+
+store2:
+	VMOVUPS Z0, (CX)
+	VMOVUPD Z1, K1, 64(CX)
+	ADDQ    DI, CX
+
+done2:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row2
+	JMP  out
+
+row1:
+	MOVQ      flags+112(FP), SI
+	VXORPS    Z0, Z0, Z0
+	TESTQ     $0x00000004, SI
+	JZ        words1
+	VMOVUPD.Z (AX), K1, Z0
+
+words1:
+	PREFETCHT0 (CX)
+	MOVQ       words+16(FP), DI
+	MOVQ       b+40(FP), R9
+	MOVQ       8(SP), SI
+	XORQ       R8, R8
+
+word1:
+	MOVQ  (SI), R10
+	ADDQ  DX, SI
+	ORQ   R10, R8
+	TESTQ R10, R10
+	JZ    next1
+
+bit1:
+	TZCNTQ R10, R11
+	IMULQ  BX, R11
+	ADDQ   R9, R11
+	VADDPD (R11), Z0, K1, Z0
+	BLSRQ  R10, R10
+	JNZ    bit1
+
+next1:
+	MOVQ    BX, R10
+	SHLQ    $0x06, R10
+	ADDQ    R10, R9
+	DECQ    DI
+	JNZ     word1
+	MOVQ    flags+112(FP), SI
+	TESTQ   $0x00000008, SI
+	JZ      complete1
+	VMOVUPD Z0, K1, (AX)
+	MOVQ    cStep+80(FP), SI
+	ADDQ    SI, CX
+	JMP     done1
+
+complete1:
+	TESTQ $0x00000010, SI
+	JZ    finish1
+	TESTQ R8, R8
+	JNZ   finish1
+	MOVQ  cStep+80(FP), SI
+	ADDQ  SI, CX
+	JMP   done1
+
+finish1:
+	MOVQ         cStep+80(FP), DI
+	VBROADCASTSD alpha+96(FP), Z1
+	TESTQ        $0x00000001, SI
+	JZ           scale1
+	MOVQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z2
+	VFMADD213PD  Z2, Z1, Z0
+	ADDQ         DI, R8
+	JMP          bias1
+
+scale1:
+	VMULPD Z1, Z0, Z0
+
+bias1:
+	MOVQ      bias+88(FP), R8
+	TESTQ     R8, R8
+	JZ        act1
+	VMOVUPD.Z (R8), K1, Z1
+	VADDPD    Z1, Z0, Z0
+
+act1:
+	TESTQ  $0x00000002, SI
+	JZ     store1
+	VXORPS Z1, Z1, Z1
+	VMAXPD Z0, Z1, Z0
+	VADDPD Z1, Z0, Z0
+
+store1:
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    DI, CX
+
+done1:
+	MOVQ sStep+64(FP), SI
+	ADDQ SI, AX
+	ADDQ $0x08, 8(SP)
+	DECQ (SP)
+	JNZ  row1
+
+out:
+	VZEROUPPER
+	RET
+
+// func valuesF64AVX512(vectors int, rows int, words int, mask *uint64, maskStep int, b *float64, bStep int, s *float64, sStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, a *float64, rowStep int, kStep int) (done int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI, BMI2, MMX+
+TEXT ·valuesF64AVX512(SB), NOSPLIT, $24-152
+	MOVQ  rows+8(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  mask+24(FP), AX
+	MOVQ  AX, 8(SP)
+	MOVQ  s+56(FP), AX
+	MOVQ  c+72(FP), CX
+	MOVQ  maskStep+32(FP), DX
+	MOVQ  bStep+48(FP), BX
+	MOVQ  a+120(FP), SI
+	MOVQ  SI, 16(SP)
+	MOVQ  kStep+136(FP), SI
+	MOVQ  tail+104(FP), DI
+	MOVQ  $-1, R8
+	BZHIQ DI, R8, R8
+	KMOVW R8, K1
+	MOVQ  vectors+0(FP), DI
+	CMPQ  DI, $0x01
+	JE    row1
+	CMPQ  DI, $0x02
+	JE    row2
+	CMPQ  DI, $0x03
+	JE    row3
+	CMPQ  DI, $0x04
+	JE    row4
+	CMPQ  DI, $0x05
+	JE    row5
+	CMPQ  DI, $0x06
+	JE    row6
+	CMPQ  DI, $0x07
+	JE    row7
+
+row8:
+	MOVQ      flags+112(FP), DI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	VXORPS    Z7, Z7, Z7
+	TESTQ     $0x00000004, DI
+	JZ        words8
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPS   192(AX), Z3
+	VMOVUPS   256(AX), Z4
+	VMOVUPS   320(AX), Z5
+	VMOVUPS   384(AX), Z6
+	VMOVUPD.Z 448(AX), K1, Z7
+
+words8:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	PREFETCHT0 384(CX)
+	PREFETCHT0 448(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word8:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next8
+
+bit8:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Z8
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Z8, Z0
+	VFMADD231PD  64(R13), Z8, Z1
+	VFMADD231PD  128(R13), Z8, Z2
+	VFMADD231PD  192(R13), Z8, Z3
+	VFMADD231PD  256(R13), Z8, Z4
+	VFMADD231PD  320(R13), Z8, Z5
+	VFMADD231PD  384(R13), Z8, Z6
+	VFMADD231PD  448(R13), Z8, K1, Z7
+	BLSRQ        R12, R12
+	JNZ          bit8
+
+next8:
+	MOVQ    BX, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R10
+	MOVQ    SI, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R11
+	DECQ    R8
+	JNZ     word8
+	MOVQ    flags+112(FP), DI
+	TESTQ   $0x00000008, DI
+	JZ      complete8
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPD Z7, K1, 448(AX)
+	MOVQ    cStep+80(FP), DI
+	ADDQ    DI, CX
+	JMP     done8
+
+complete8:
+	TESTQ $0x00000010, DI
+	JZ    finish8
+	TESTQ R9, R9
+	JNZ   finish8
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done8
+
+finish8:
+	VBROADCASTSD sign64<>+0(SB), Z8
+	VPCMPEQQ     Z8, Z0, K2
+	VPCMPEQQ     Z8, Z1, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z8, Z2, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z8, Z3, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z8, Z4, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z8, Z5, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z8, Z6, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z8, Z7, K3
+	KORW         K3, K2, K2
+	KORTESTW     K2, K2
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Z8
+	TESTQ        $0x00000001, DI
+	JZ           scale8
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Z8, Z0
+	VFMADD213PD  64(R9), Z8, Z1
+	VFMADD213PD  128(R9), Z8, Z2
+	VFMADD213PD  192(R9), Z8, Z3
+	VFMADD213PD  256(R9), Z8, Z4
+	VFMADD213PD  320(R9), Z8, Z5
+	VFMADD213PD  384(R9), Z8, Z6
+	VMOVUPD.Z    448(R9), K1, Z9
+	VFMADD213PD  Z9, Z8, Z7
+	ADDQ         R8, R9
+	JMP          bias8
+
+scale8:
+	VMULPD Z8, Z0, Z0
+	VMULPD Z8, Z1, Z1
+	VMULPD Z8, Z2, Z2
+	VMULPD Z8, Z3, Z3
+	VMULPD Z8, Z4, Z4
+	VMULPD Z8, Z5, Z5
+	VMULPD Z8, Z6, Z6
+	VMULPD Z8, Z7, Z7
+
+bias8:
+	MOVQ      bias+88(FP), R9
+	TESTQ     R9, R9
+	JZ        act8
+	VMOVUPS   (R9), Z8
+	VADDPD    Z8, Z0, Z0
+	VMOVUPS   64(R9), Z8
+	VADDPD    Z8, Z1, Z1
+	VMOVUPS   128(R9), Z8
+	VADDPD    Z8, Z2, Z2
+	VMOVUPS   192(R9), Z8
+	VADDPD    Z8, Z3, Z3
+	VMOVUPS   256(R9), Z8
+	VADDPD    Z8, Z4, Z4
+	VMOVUPS   320(R9), Z8
+	VADDPD    Z8, Z5, Z5
+	VMOVUPS   384(R9), Z8
+	VADDPD    Z8, Z6, Z6
+	VMOVUPD.Z 448(R9), K1, Z8
+	VADDPD    Z8, Z7, Z7
+
+act8:
+	TESTQ  $0x00000002, DI
+	JZ     store8
+	VXORPS Z8, Z8, Z8
+	VMAXPD Z0, Z8, Z0
+	VADDPD Z8, Z0, Z0
+	VMAXPD Z1, Z8, Z1
+	VADDPD Z8, Z1, Z1
+	VMAXPD Z2, Z8, Z2
+	VADDPD Z8, Z2, Z2
+	VMAXPD Z3, Z8, Z3
+	VADDPD Z8, Z3, Z3
+	VMAXPD Z4, Z8, Z4
+	VADDPD Z8, Z4, Z4
+	VMAXPD Z5, Z8, Z5
+	VADDPD Z8, Z5, Z5
+	VMAXPD Z6, Z8, Z6
+	VADDPD Z8, Z6, Z6
+	VMAXPD Z7, Z8, Z7
+	VADDPD Z8, Z7, Z7
+
+store8:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPD Z7, K1, 448(CX)
+	ADDQ    R8, CX
+
+done8:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row8
+	JMP  out
+
+row7:
+	MOVQ      flags+112(FP), DI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	VXORPS    Z6, Z6, Z6
+	TESTQ     $0x00000004, DI
+	JZ        words7
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPS   192(AX), Z3
+	VMOVUPS   256(AX), Z4
+	VMOVUPS   320(AX), Z5
+	VMOVUPD.Z 384(AX), K1, Z6
+
+words7:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	PREFETCHT0 384(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word7:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next7
+
+bit7:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Z7
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Z7, Z0
+	VFMADD231PD  64(R13), Z7, Z1
+	VFMADD231PD  128(R13), Z7, Z2
+	VFMADD231PD  192(R13), Z7, Z3
+	VFMADD231PD  256(R13), Z7, Z4
+	VFMADD231PD  320(R13), Z7, Z5
+	VFMADD231PD  384(R13), Z7, K1, Z6
+	BLSRQ        R12, R12
+	JNZ          bit7
+
+next7:
+	MOVQ    BX, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R10
+	MOVQ    SI, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R11
+	DECQ    R8
+	JNZ     word7
+	MOVQ    flags+112(FP), DI
+	TESTQ   $0x00000008, DI
+	JZ      complete7
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPD Z6, K1, 384(AX)
+	MOVQ    cStep+80(FP), DI
+	ADDQ    DI, CX
+	JMP     done7
+
+complete7:
+	TESTQ $0x00000010, DI
+	JZ    finish7
+	TESTQ R9, R9
+	JNZ   finish7
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done7
+
+finish7:
+	VBROADCASTSD sign64<>+0(SB), Z7
+	VPCMPEQQ     Z7, Z0, K2
+	VPCMPEQQ     Z7, Z1, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z7, Z2, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z7, Z3, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z7, Z4, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z7, Z5, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z7, Z6, K3
+	KORW         K3, K2, K2
+	KORTESTW     K2, K2
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Z7
+	TESTQ        $0x00000001, DI
+	JZ           scale7
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Z7, Z0
+	VFMADD213PD  64(R9), Z7, Z1
+	VFMADD213PD  128(R9), Z7, Z2
+	VFMADD213PD  192(R9), Z7, Z3
+	VFMADD213PD  256(R9), Z7, Z4
+	VFMADD213PD  320(R9), Z7, Z5
+	VMOVUPD.Z    384(R9), K1, Z8
+	VFMADD213PD  Z8, Z7, Z6
+	ADDQ         R8, R9
+	JMP          bias7
+
+scale7:
+	VMULPD Z7, Z0, Z0
+	VMULPD Z7, Z1, Z1
+	VMULPD Z7, Z2, Z2
+	VMULPD Z7, Z3, Z3
+	VMULPD Z7, Z4, Z4
+	VMULPD Z7, Z5, Z5
+	VMULPD Z7, Z6, Z6
+
+bias7:
+	MOVQ      bias+88(FP), R9
+	TESTQ     R9, R9
+	JZ        act7
+	VMOVUPS   (R9), Z7
+	VADDPD    Z7, Z0, Z0
+	VMOVUPS   64(R9), Z7
+	VADDPD    Z7, Z1, Z1
+	VMOVUPS   128(R9), Z7
+	VADDPD    Z7, Z2, Z2
+	VMOVUPS   192(R9), Z7
+	VADDPD    Z7, Z3, Z3
+	VMOVUPS   256(R9), Z7
+	VADDPD    Z7, Z4, Z4
+	VMOVUPS   320(R9), Z7
+	VADDPD    Z7, Z5, Z5
+	VMOVUPD.Z 384(R9), K1, Z7
+	VADDPD    Z7, Z6, Z6
+
+act7:
+	TESTQ  $0x00000002, DI
+	JZ     store7
+	VXORPS Z7, Z7, Z7
+	VMAXPD Z0, Z7, Z0
+	VADDPD Z7, Z0, Z0
+	VMAXPD Z1, Z7, Z1
+	VADDPD Z7, Z1, Z1
+	VMAXPD Z2, Z7, Z2
+	VADDPD Z7, Z2, Z2
+	VMAXPD Z3, Z7, Z3
+	VADDPD Z7, Z3, Z3
+	VMAXPD Z4, Z7, Z4
+	VADDPD Z7, Z4, Z4
+	VMAXPD Z5, Z7, Z5
+	VADDPD Z7, Z5, Z5
+	VMAXPD Z6, Z7, Z6
+	VADDPD Z7, Z6, Z6
+
+store7:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPD Z6, K1, 384(CX)
+	ADDQ    R8, CX
+
+done7:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row7
+	JMP  out
+
+row6:
+	MOVQ      flags+112(FP), DI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	VXORPS    Z5, Z5, Z5
+	TESTQ     $0x00000004, DI
+	JZ        words6
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPS   192(AX), Z3
+	VMOVUPS   256(AX), Z4
+	VMOVUPD.Z 320(AX), K1, Z5
+
+words6:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	PREFETCHT0 256(CX)
+	PREFETCHT0 320(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word6:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next6
+
+bit6:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Z6
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Z6, Z0
+	VFMADD231PD  64(R13), Z6, Z1
+	VFMADD231PD  128(R13), Z6, Z2
+	VFMADD231PD  192(R13), Z6, Z3
+	VFMADD231PD  256(R13), Z6, Z4
+	VFMADD231PD  320(R13), Z6, K1, Z5
+	BLSRQ        R12, R12
+	JNZ          bit6
+
+next6:
+	MOVQ    BX, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R10
+	MOVQ    SI, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R11
+	DECQ    R8
+	JNZ     word6
+	MOVQ    flags+112(FP), DI
+	TESTQ   $0x00000008, DI
+	JZ      complete6
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPD Z5, K1, 320(AX)
+	MOVQ    cStep+80(FP), DI
+	ADDQ    DI, CX
+	JMP     done6
+
+complete6:
+	TESTQ $0x00000010, DI
+	JZ    finish6
+	TESTQ R9, R9
+	JNZ   finish6
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done6
+
+finish6:
+	VBROADCASTSD sign64<>+0(SB), Z6
+	VPCMPEQQ     Z6, Z0, K2
+	VPCMPEQQ     Z6, Z1, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z6, Z2, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z6, Z3, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z6, Z4, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z6, Z5, K3
+	KORW         K3, K2, K2
+	KORTESTW     K2, K2
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Z6
+	TESTQ        $0x00000001, DI
+	JZ           scale6
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Z6, Z0
+	VFMADD213PD  64(R9), Z6, Z1
+	VFMADD213PD  128(R9), Z6, Z2
+	VFMADD213PD  192(R9), Z6, Z3
+	VFMADD213PD  256(R9), Z6, Z4
+	VMOVUPD.Z    320(R9), K1, Z7
+	VFMADD213PD  Z7, Z6, Z5
+	ADDQ         R8, R9
+	JMP          bias6
+
+scale6:
+	VMULPD Z6, Z0, Z0
+	VMULPD Z6, Z1, Z1
+	VMULPD Z6, Z2, Z2
+	VMULPD Z6, Z3, Z3
+	VMULPD Z6, Z4, Z4
+	VMULPD Z6, Z5, Z5
+
+bias6:
+	MOVQ      bias+88(FP), R9
+	TESTQ     R9, R9
+	JZ        act6
+	VMOVUPS   (R9), Z6
+	VADDPD    Z6, Z0, Z0
+	VMOVUPS   64(R9), Z6
+	VADDPD    Z6, Z1, Z1
+	VMOVUPS   128(R9), Z6
+	VADDPD    Z6, Z2, Z2
+	VMOVUPS   192(R9), Z6
+	VADDPD    Z6, Z3, Z3
+	VMOVUPS   256(R9), Z6
+	VADDPD    Z6, Z4, Z4
+	VMOVUPD.Z 320(R9), K1, Z6
+	VADDPD    Z6, Z5, Z5
+
+act6:
+	TESTQ  $0x00000002, DI
+	JZ     store6
+	VXORPS Z6, Z6, Z6
+	VMAXPD Z0, Z6, Z0
+	VADDPD Z6, Z0, Z0
+	VMAXPD Z1, Z6, Z1
+	VADDPD Z6, Z1, Z1
+	VMAXPD Z2, Z6, Z2
+	VADDPD Z6, Z2, Z2
+	VMAXPD Z3, Z6, Z3
+	VADDPD Z6, Z3, Z3
+	VMAXPD Z4, Z6, Z4
+	VADDPD Z6, Z4, Z4
+	VMAXPD Z5, Z6, Z5
+	VADDPD Z6, Z5, Z5
+
+store6:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPD Z5, K1, 320(CX)
+	ADDQ    R8, CX
+
+done6:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row6
+	JMP  out
+
+row5:
+	MOVQ      flags+112(FP), DI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	VXORPS    Z4, Z4, Z4
+	TESTQ     $0x00000004, DI
+	JZ        words5
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPS   192(AX), Z3
+	VMOVUPD.Z 256(AX), K1, Z4
+
+words5:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	PREFETCHT0 256(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word5:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next5
+
+bit5:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Z5
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Z5, Z0
+	VFMADD231PD  64(R13), Z5, Z1
+	VFMADD231PD  128(R13), Z5, Z2
+	VFMADD231PD  192(R13), Z5, Z3
+	VFMADD231PD  256(R13), Z5, K1, Z4
+	BLSRQ        R12, R12
+	JNZ          bit5
+
+next5:
+	MOVQ    BX, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R10
+	MOVQ    SI, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R11
+	DECQ    R8
+	JNZ     word5
+	MOVQ    flags+112(FP), DI
+	TESTQ   $0x00000008, DI
+	JZ      complete5
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPD Z4, K1, 256(AX)
+	MOVQ    cStep+80(FP), DI
+	ADDQ    DI, CX
+	JMP     done5
+
+complete5:
+	TESTQ $0x00000010, DI
+	JZ    finish5
+	TESTQ R9, R9
+	JNZ   finish5
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done5
+
+finish5:
+	VBROADCASTSD sign64<>+0(SB), Z5
+	VPCMPEQQ     Z5, Z0, K2
+	VPCMPEQQ     Z5, Z1, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z5, Z2, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z5, Z3, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z5, Z4, K3
+	KORW         K3, K2, K2
+	KORTESTW     K2, K2
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Z5
+	TESTQ        $0x00000001, DI
+	JZ           scale5
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Z5, Z0
+	VFMADD213PD  64(R9), Z5, Z1
+	VFMADD213PD  128(R9), Z5, Z2
+	VFMADD213PD  192(R9), Z5, Z3
+	VMOVUPD.Z    256(R9), K1, Z6
+	VFMADD213PD  Z6, Z5, Z4
+	ADDQ         R8, R9
+	JMP          bias5
+
+scale5:
+	VMULPD Z5, Z0, Z0
+	VMULPD Z5, Z1, Z1
+	VMULPD Z5, Z2, Z2
+	VMULPD Z5, Z3, Z3
+	VMULPD Z5, Z4, Z4
+
+bias5:
+	MOVQ      bias+88(FP), R9
+	TESTQ     R9, R9
+	JZ        act5
+	VMOVUPS   (R9), Z5
+	VADDPD    Z5, Z0, Z0
+	VMOVUPS   64(R9), Z5
+	VADDPD    Z5, Z1, Z1
+	VMOVUPS   128(R9), Z5
+	VADDPD    Z5, Z2, Z2
+	VMOVUPS   192(R9), Z5
+	VADDPD    Z5, Z3, Z3
+	VMOVUPD.Z 256(R9), K1, Z5
+	VADDPD    Z5, Z4, Z4
+
+act5:
+	TESTQ  $0x00000002, DI
+	JZ     store5
+	VXORPS Z5, Z5, Z5
+	VMAXPD Z0, Z5, Z0
+	VADDPD Z5, Z0, Z0
+	VMAXPD Z1, Z5, Z1
+	VADDPD Z5, Z1, Z1
+	VMAXPD Z2, Z5, Z2
+	VADDPD Z5, Z2, Z2
+	VMAXPD Z3, Z5, Z3
+	VADDPD Z5, Z3, Z3
+	VMAXPD Z4, Z5, Z4
+	VADDPD Z5, Z4, Z4
+
+store5:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPD Z4, K1, 256(CX)
+	ADDQ    R8, CX
+
+done5:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row5
+	JMP  out
+
+row4:
+	MOVQ      flags+112(FP), DI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	VXORPS    Z3, Z3, Z3
+	TESTQ     $0x00000004, DI
+	JZ        words4
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPS   128(AX), Z2
+	VMOVUPD.Z 192(AX), K1, Z3
+
+words4:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word4:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next4
+
+bit4:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Z4
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Z4, Z0
+	VFMADD231PD  64(R13), Z4, Z1
+	VFMADD231PD  128(R13), Z4, Z2
+	VFMADD231PD  192(R13), Z4, K1, Z3
+	BLSRQ        R12, R12
+	JNZ          bit4
+
+next4:
+	MOVQ    BX, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R10
+	MOVQ    SI, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R11
+	DECQ    R8
+	JNZ     word4
+	MOVQ    flags+112(FP), DI
+	TESTQ   $0x00000008, DI
+	JZ      complete4
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPD Z3, K1, 192(AX)
+	MOVQ    cStep+80(FP), DI
+	ADDQ    DI, CX
+	JMP     done4
+
+complete4:
+	TESTQ $0x00000010, DI
+	JZ    finish4
+	TESTQ R9, R9
+	JNZ   finish4
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done4
+
+finish4:
+	VBROADCASTSD sign64<>+0(SB), Z4
+	VPCMPEQQ     Z4, Z0, K2
+	VPCMPEQQ     Z4, Z1, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z4, Z2, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z4, Z3, K3
+	KORW         K3, K2, K2
+	KORTESTW     K2, K2
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Z4
+	TESTQ        $0x00000001, DI
+	JZ           scale4
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Z4, Z0
+	VFMADD213PD  64(R9), Z4, Z1
+	VFMADD213PD  128(R9), Z4, Z2
+	VMOVUPD.Z    192(R9), K1, Z5
+	VFMADD213PD  Z5, Z4, Z3
+	ADDQ         R8, R9
+	JMP          bias4
+
+scale4:
+	VMULPD Z4, Z0, Z0
+	VMULPD Z4, Z1, Z1
+	VMULPD Z4, Z2, Z2
+	VMULPD Z4, Z3, Z3
+
+bias4:
+	MOVQ      bias+88(FP), R9
+	TESTQ     R9, R9
+	JZ        act4
+	VMOVUPS   (R9), Z4
+	VADDPD    Z4, Z0, Z0
+	VMOVUPS   64(R9), Z4
+	VADDPD    Z4, Z1, Z1
+	VMOVUPS   128(R9), Z4
+	VADDPD    Z4, Z2, Z2
+	VMOVUPD.Z 192(R9), K1, Z4
+	VADDPD    Z4, Z3, Z3
+
+act4:
+	TESTQ  $0x00000002, DI
+	JZ     store4
+	VXORPS Z4, Z4, Z4
+	VMAXPD Z0, Z4, Z0
+	VADDPD Z4, Z0, Z0
+	VMAXPD Z1, Z4, Z1
+	VADDPD Z4, Z1, Z1
+	VMAXPD Z2, Z4, Z2
+	VADDPD Z4, Z2, Z2
+	VMAXPD Z3, Z4, Z3
+	VADDPD Z4, Z3, Z3
+
+store4:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPD Z3, K1, 192(CX)
+	ADDQ    R8, CX
+
+done4:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row4
+	JMP  out
+
+row3:
+	MOVQ      flags+112(FP), DI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	TESTQ     $0x00000004, DI
+	JZ        words3
+	VMOVUPS   (AX), Z0
+	VMOVUPS   64(AX), Z1
+	VMOVUPD.Z 128(AX), K1, Z2
+
+words3:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word3:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next3
+
+bit3:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Z3
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Z3, Z0
+	VFMADD231PD  64(R13), Z3, Z1
+	VFMADD231PD  128(R13), Z3, K1, Z2
+	BLSRQ        R12, R12
+	JNZ          bit3
+
+next3:
+	MOVQ    BX, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R10
+	MOVQ    SI, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R11
+	DECQ    R8
+	JNZ     word3
+	MOVQ    flags+112(FP), DI
+	TESTQ   $0x00000008, DI
+	JZ      complete3
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD Z2, K1, 128(AX)
+	MOVQ    cStep+80(FP), DI
+	ADDQ    DI, CX
+	JMP     done3
+
+complete3:
+	TESTQ $0x00000010, DI
+	JZ    finish3
+	TESTQ R9, R9
+	JNZ   finish3
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done3
+
+finish3:
+	VBROADCASTSD sign64<>+0(SB), Z3
+	VPCMPEQQ     Z3, Z0, K2
+	VPCMPEQQ     Z3, Z1, K3
+	KORW         K3, K2, K2
+	VPCMPEQQ     Z3, Z2, K3
+	KORW         K3, K2, K2
+	KORTESTW     K2, K2
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Z3
+	TESTQ        $0x00000001, DI
+	JZ           scale3
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Z3, Z0
+	VFMADD213PD  64(R9), Z3, Z1
+	VMOVUPD.Z    128(R9), K1, Z4
+	VFMADD213PD  Z4, Z3, Z2
+	ADDQ         R8, R9
+	JMP          bias3
+
+scale3:
+	VMULPD Z3, Z0, Z0
+	VMULPD Z3, Z1, Z1
+	VMULPD Z3, Z2, Z2
+
+bias3:
+	MOVQ      bias+88(FP), R9
+	TESTQ     R9, R9
+	JZ        act3
+	VMOVUPS   (R9), Z3
+	VADDPD    Z3, Z0, Z0
+	VMOVUPS   64(R9), Z3
+	VADDPD    Z3, Z1, Z1
+	VMOVUPD.Z 128(R9), K1, Z3
+	VADDPD    Z3, Z2, Z2
+
+act3:
+	TESTQ  $0x00000002, DI
+	JZ     store3
+	VXORPS Z3, Z3, Z3
+	VMAXPD Z0, Z3, Z0
+	VADDPD Z3, Z0, Z0
+	VMAXPD Z1, Z3, Z1
+	VADDPD Z3, Z1, Z1
+	VMAXPD Z2, Z3, Z2
+	VADDPD Z3, Z2, Z2
+
+store3:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPD Z2, K1, 128(CX)
+	ADDQ    R8, CX
+
+done3:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row3
+	JMP  out
+
+row2:
+	MOVQ      flags+112(FP), DI
+	VXORPS    Z0, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	TESTQ     $0x00000004, DI
+	JZ        words2
+	VMOVUPS   (AX), Z0
+	VMOVUPD.Z 64(AX), K1, Z1
+
+words2:
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word2:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next2
+
+bit2:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Z2
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Z2, Z0
+	VFMADD231PD  64(R13), Z2, K1, Z1
+	BLSRQ        R12, R12
+	JNZ          bit2
+
+next2:
+	MOVQ    BX, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R10
+	MOVQ    SI, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R11
+	DECQ    R8
+	JNZ     word2
+	MOVQ    flags+112(FP), DI
+	TESTQ   $0x00000008, DI
+	JZ      complete2
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	MOVQ    cStep+80(FP), DI
+	ADDQ    DI, CX
+	JMP     done2
+
+complete2:
+	TESTQ $0x00000010, DI
+	JZ    finish2
+	TESTQ R9, R9
+	JNZ   finish2
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done2
+
+finish2:
+	VBROADCASTSD sign64<>+0(SB), Z2
+	VPCMPEQQ     Z2, Z0, K2
+	VPCMPEQQ     Z2, Z1, K3
+	KORW         K3, K2, K2
+	KORTESTW     K2, K2
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Z2
+	TESTQ        $0x00000001, DI
+	JZ           scale2
+	MOVQ         CX, R9
+	VFMADD213PD  (R9), Z2, Z0
+	VMOVUPD.Z    64(R9), K1, Z3
+	VFMADD213PD  Z3, Z2, Z1
+	ADDQ         R8, R9
+	JMP          bias2
+
+scale2:
+	VMULPD Z2, Z0, Z0
+	VMULPD Z2, Z1, Z1
+
+bias2:
+	MOVQ      bias+88(FP), R9
+	TESTQ     R9, R9
+	JZ        act2
+	VMOVUPS   (R9), Z2
+	VADDPD    Z2, Z0, Z0
+	VMOVUPD.Z 64(R9), K1, Z2
+	VADDPD    Z2, Z1, Z1
+
+act2:
+	TESTQ  $0x00000002, DI
+	JZ     store2
+	VXORPS Z2, Z2, Z2
+	VMAXPD Z0, Z2, Z0
+	VADDPD Z2, Z0, Z0
+	VMAXPD Z1, Z2, Z1
+	VADDPD Z2, Z1, Z1
+
+store2:
+	VMOVUPS Z0, (CX)
+	VMOVUPD Z1, K1, 64(CX)
+	ADDQ    R8, CX
+
+done2:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row2
+	JMP  out
+
+row1:
+	MOVQ      flags+112(FP), DI
+	VXORPS    Z0, Z0, Z0
+	TESTQ     $0x00000004, DI
+	JZ        words1
+	VMOVUPD.Z (AX), K1, Z0
+
+words1:
+	PREFETCHT0 (CX)
+	MOVQ       words+16(FP), R8
+	MOVQ       b+40(FP), R10
+	MOVQ       8(SP), DI
+	XORQ       R9, R9
+	MOVQ       16(SP), R11
+
+word1:
+	MOVQ  (DI), R12
+	ADDQ  DX, DI
+	ORQ   R12, R9
+	TESTQ R12, R12
+	JZ    next1
+
+bit1:
+	TZCNTQ       R12, R13
+	MOVQ         R13, R14
+	IMULQ        SI, R14
+	VBROADCASTSD (R11)(R14*1), Z1
+	IMULQ        BX, R13
+	ADDQ         R10, R13
+	VFMADD231PD  (R13), Z1, K1, Z0
+	BLSRQ        R12, R12
+	JNZ          bit1
+
+next1:
+	MOVQ    BX, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R10
+	MOVQ    SI, R12
+	SHLQ    $0x06, R12
+	ADDQ    R12, R11
+	DECQ    R8
+	JNZ     word1
+	MOVQ    flags+112(FP), DI
+	TESTQ   $0x00000008, DI
+	JZ      complete1
+	VMOVUPD Z0, K1, (AX)
+	MOVQ    cStep+80(FP), DI
+	ADDQ    DI, CX
+	JMP     done1
+
+complete1:
+	TESTQ $0x00000010, DI
+	JZ    finish1
+	TESTQ R9, R9
+	JNZ   finish1
+	MOVQ  cStep+80(FP), DI
+	ADDQ  DI, CX
+	JMP   done1
+
+finish1:
+	VBROADCASTSD sign64<>+0(SB), Z1
+	VPCMPEQQ     Z1, Z0, K2
+	KORTESTW     K2, K2
+	JNZ          out
+	MOVQ         cStep+80(FP), R8
+	VBROADCASTSD alpha+96(FP), Z1
+	TESTQ        $0x00000001, DI
+	JZ           scale1
+	MOVQ         CX, R9
+	VMOVUPD.Z    (R9), K1, Z2
+	VFMADD213PD  Z2, Z1, Z0
+	ADDQ         R8, R9
+	JMP          bias1
+
+scale1:
+	VMULPD Z1, Z0, Z0
+
+bias1:
+	MOVQ      bias+88(FP), R9
+	TESTQ     R9, R9
+	JZ        act1
+	VMOVUPD.Z (R9), K1, Z1
+	VADDPD    Z1, Z0, Z0
+
+act1:
+	TESTQ  $0x00000002, DI
+	JZ     store1
+	VXORPS Z1, Z1, Z1
+	VMAXPD Z0, Z1, Z0
+	VADDPD Z1, Z0, Z0
+
+store1:
+	VMOVUPD Z0, K1, (CX)
+	ADDQ    R8, CX
+
+done1:
+	MOVQ sStep+64(FP), DI
+	ADDQ DI, AX
+	ADDQ $0x08, 8(SP)
+	MOVQ rowStep+128(FP), DI
+	ADDQ DI, 16(SP)
+	DECQ (SP)
+	JNZ  row1
+
+out:
+	MOVQ rows+8(FP), AX
+	SUBQ (SP), AX
+	MOVQ AX, done+144(FP)
+	VZEROUPPER
+	RET
+
+// func finiteF64AVX512(rows int, vectors int, b *float64, bStep int, tail int) bool
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·finiteF64AVX512(SB), NOSPLIT, $0-41
+	MOVQ   rows+0(FP), AX
+	MOVQ   b+16(FP), CX
+	MOVQ   bStep+24(FP), DX
+	MOVQ   tail+32(FP), BX
+	MOVQ   $-1, SI
+	BZHIQ  BX, SI, SI
+	KMOVW  SI, K1
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	MOVQ   vectors+8(FP), BX
+	CMPQ   BX, $0x01
+	JE     row1
+	CMPQ   BX, $0x02
+	JE     row2
+	CMPQ   BX, $0x03
+	JE     row3
+	CMPQ   BX, $0x04
+	JE     row4
+	CMPQ   BX, $0x05
+	JE     row5
+	CMPQ   BX, $0x06
+	JE     row6
+	CMPQ   BX, $0x07
+	JE     row7
+
+row8:
+	VFMADD231PD (CX), Z0, Z1
+	VFMADD231PD 64(CX), Z0, Z2
+	VFMADD231PD 128(CX), Z0, Z3
+	VFMADD231PD 192(CX), Z0, Z4
+	VFMADD231PD 256(CX), Z0, Z5
+	VFMADD231PD 320(CX), Z0, Z6
+	VFMADD231PD 384(CX), Z0, Z7
+	VFMADD231PD 448(CX), Z0, K1, Z8
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row8
+	JMP         out
+
+row7:
+	VFMADD231PD (CX), Z0, Z1
+	VFMADD231PD 64(CX), Z0, Z2
+	VFMADD231PD 128(CX), Z0, Z3
+	VFMADD231PD 192(CX), Z0, Z4
+	VFMADD231PD 256(CX), Z0, Z5
+	VFMADD231PD 320(CX), Z0, Z6
+	VFMADD231PD 384(CX), Z0, K1, Z7
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row7
+	JMP         out
+
+row6:
+	VFMADD231PD (CX), Z0, Z1
+	VFMADD231PD 64(CX), Z0, Z2
+	VFMADD231PD 128(CX), Z0, Z3
+	VFMADD231PD 192(CX), Z0, Z4
+	VFMADD231PD 256(CX), Z0, Z5
+	VFMADD231PD 320(CX), Z0, K1, Z6
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row6
+	JMP         out
+
+row5:
+	VFMADD231PD (CX), Z0, Z1
+	VFMADD231PD 64(CX), Z0, Z2
+	VFMADD231PD 128(CX), Z0, Z3
+	VFMADD231PD 192(CX), Z0, Z4
+	VFMADD231PD 256(CX), Z0, K1, Z5
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row5
+	JMP         out
+
+row4:
+	VFMADD231PD (CX), Z0, Z1
+	VFMADD231PD 64(CX), Z0, Z2
+	VFMADD231PD 128(CX), Z0, Z3
+	VFMADD231PD 192(CX), Z0, K1, Z4
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row4
+	JMP         out
+
+row3:
+	VFMADD231PD (CX), Z0, Z1
+	VFMADD231PD 64(CX), Z0, Z2
+	VFMADD231PD 128(CX), Z0, K1, Z3
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row3
+	JMP         out
+
+row2:
+	VFMADD231PD (CX), Z0, Z1
+	VFMADD231PD 64(CX), Z0, K1, Z2
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row2
+	JMP         out
+
+row1:
+	VFMADD231PD (CX), Z0, K1, Z1
+	ADDQ        DX, CX
+	DECQ        AX
+	JNZ         row1
+
+out:
+	VADDPD   Z2, Z1, Z1
+	VADDPD   Z3, Z1, Z1
+	VADDPD   Z4, Z1, Z1
+	VADDPD   Z5, Z1, Z1
+	VADDPD   Z6, Z1, Z1
+	VADDPD   Z7, Z1, Z1
+	VADDPD   Z8, Z1, Z1
+	VCMPPD   $0x03, Z1, Z1, K1
 	KORTESTW K1, K1
 	SETEQ    AL
 	MOVB     AL, ret+40(FP)

@@ -6,15 +6,15 @@ package gemm
 // panel with rows as long as the shape has columns.
 //
 //go:noinline
-func (d *plan) packPanel(x *product[float32], q part, j int, s *shape, cols int, panel []float32) {
-	k := q.end - q.p
+func (d *plan[T]) packPanel(x *product[T], q part, j int, s *shape[T], cols int, panel []T) {
+	k, size := q.end-q.p, sizeOf[T]()
 	if !x.transB {
 		n := divUp(cols, s.lanes)
-		d.u.copyRows[n](k, &panel[0], 4*s.cols, &x.b[q.p*x.ldb+j], 4*x.ldb, cols-(n-1)*s.lanes)
+		d.u.copyRows[n](k, &panel[0], size*s.cols, &x.b[q.p*x.ldb+j], size*x.ldb, cols-(n-1)*s.lanes)
 		return
 	}
 	for c := 0; c < cols; c += s.lanes {
-		d.u.transpose(divUp(k, s.lanes), &panel[c], 4*s.cols, &x.b[(j+c)*x.ldb+q.p], 4*x.ldb, min(s.lanes, cols-c), (k-1)%s.lanes+1)
+		d.u.transpose(divUp(k, s.lanes), &panel[c], size*s.cols, &x.b[(j+c)*x.ldb+q.p], size*x.ldb, min(s.lanes, cols-c), (k-1)%s.lanes+1)
 	}
 }
 
@@ -22,8 +22,8 @@ func (d *plan) packPanel(x *product[float32], q part, j int, s *shape, cols int,
 // its steps.
 //
 //go:noinline
-func (d *plan) packBlock(x *product[float32], q part, i, rows int) (a []float32, rowStep, kStep int) {
-	k := q.end - q.p
+func (d *plan[T]) packBlock(x *product[T], q part, i, rows int) (a []T, rowStep, kStep int) {
+	k, size := q.end-q.p, sizeOf[T]()
 	ld := k + rowGap
 	if x.kStep == 1 {
 		for r := range rows {
@@ -34,7 +34,7 @@ func (d *plan) packBlock(x *product[float32], q part, i, rows int) (a []float32,
 	ld = roundUp(k, maxLanes) + rowGap
 	lanes := d.u.lanes
 	for p := 0; p < k; p += lanes {
-		d.u.transpose(divUp(rows, lanes), &d.block[p], 4*ld, &x.a[i+(q.p+p)*x.kStep], 4*x.kStep, min(lanes, k-p), (rows-1)%lanes+1)
+		d.u.transpose(divUp(rows, lanes), &d.block[p], size*ld, &x.a[i+(q.p+p)*x.kStep], size*x.kStep, min(lanes, k-p), (rows-1)%lanes+1)
 	}
 	return d.block, ld, 1
 }

@@ -47,3 +47,47 @@ func copy48AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, t
 //
 //go:noescape
 func transposeAVX512(blocks int, dst *float32, dstStep int, src *float32, srcStep int, rows int, tail int)
+
+// copy4F64AVX2 copies n ≥ 1 rows of 1 vectors, the last of tail lanes. Steps are in bytes.
+//
+//go:noescape
+func copy4F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+
+// copy8F64AVX2 copies n ≥ 1 rows of 2 vectors, the last of tail lanes. Steps are in bytes.
+//
+//go:noescape
+func copy8F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+
+// copy12F64AVX2 copies n ≥ 1 rows of 3 vectors, the last of tail lanes. Steps are in bytes.
+//
+//go:noescape
+func copy12F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+
+// transposeF64AVX2 writes the transpose of 1 ≤ rows ≤ 4 rows of src, which hold blocks vectors, the last of tail lanes.
+// Always 4 rows of one vector a block are written to dst: beyond tail they are 0, lanes beyond rows hold anything.
+// Steps are in bytes.
+//
+//go:noescape
+func transposeF64AVX2(blocks int, dst *float64, dstStep int, src *float64, srcStep int, rows int, tail int)
+
+// copy8F64AVX512 copies n ≥ 1 rows of 1 vectors, the last of tail lanes. Steps are in bytes.
+//
+//go:noescape
+func copy8F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+
+// copy16F64AVX512 copies n ≥ 1 rows of 2 vectors, the last of tail lanes. Steps are in bytes.
+//
+//go:noescape
+func copy16F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+
+// copy24F64AVX512 copies n ≥ 1 rows of 3 vectors, the last of tail lanes. Steps are in bytes.
+//
+//go:noescape
+func copy24F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+
+// transposeF64AVX512 writes the transpose of 1 ≤ rows ≤ 8 rows of src, which hold blocks vectors, the last of tail lanes.
+// Always 8 rows of one vector a block are written to dst: beyond tail they are 0, lanes beyond rows hold anything.
+// Steps are in bytes.
+//
+//go:noescape
+func transposeF64AVX512(blocks int, dst *float64, dstStep int, src *float64, srcStep int, rows int, tail int)

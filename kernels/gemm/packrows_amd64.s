@@ -715,3 +715,457 @@ last:
 done:
 	VZEROUPPER
 	RET
+
+// func copy4F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+// Requires: AVX
+TEXT ·copy4F64AVX2(SB), NOSPLIT, $0-48
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    dstStep+16(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    srcStep+32(FP), SI
+	MOVQ    tail+40(FP), DI
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
+
+loop:
+	VMASKMOVPD (BX), Y0, Y1
+	VMASKMOVPD Y1, Y0, (CX)
+	ADDQ       SI, BX
+	ADDQ       DX, CX
+	DECQ       AX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func copy8F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+// Requires: AVX
+TEXT ·copy8F64AVX2(SB), NOSPLIT, $0-48
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    dstStep+16(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    srcStep+32(FP), SI
+	MOVQ    tail+40(FP), DI
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
+
+loop:
+	VMOVUPS    (BX), Y1
+	VMOVUPS    Y1, (CX)
+	VMASKMOVPD 32(BX), Y0, Y1
+	VMASKMOVPD Y1, Y0, 32(CX)
+	ADDQ       SI, BX
+	ADDQ       DX, CX
+	DECQ       AX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func copy12F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+// Requires: AVX
+TEXT ·copy12F64AVX2(SB), NOSPLIT, $0-48
+	MOVQ    n+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    dstStep+16(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    srcStep+32(FP), SI
+	MOVQ    tail+40(FP), DI
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
+
+loop:
+	VMOVUPS    (BX), Y1
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    32(BX), Y1
+	VMOVUPS    Y1, 32(CX)
+	VMASKMOVPD 64(BX), Y0, Y1
+	VMASKMOVPD Y1, Y0, 64(CX)
+	ADDQ       SI, BX
+	ADDQ       DX, CX
+	DECQ       AX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func transposeF64AVX2(blocks int, dst *float64, dstStep int, src *float64, srcStep int, rows int, tail int)
+// Requires: AVX, CMOV
+TEXT ·transposeF64AVX2(SB), NOSPLIT, $0-56
+	MOVQ blocks+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ dstStep+16(FP), DX
+	MOVQ src+24(FP), BX
+	XORQ SI, SI
+
+block:
+	CMPQ AX, $0x01
+	JEQ  last
+
+whole:
+	MOVQ           srcStep+32(FP), R8
+	MOVQ           rows+40(FP), R9
+	MOVQ           BX, DI
+	VBROADCASTF128 (DI), Y0
+	VBROADCASTF128 16(DI), Y2
+	DECQ           R9
+	CMOVQEQ        SI, R8
+	ADDQ           R8, DI
+	VBROADCASTF128 (DI), Y1
+	VBROADCASTF128 16(DI), Y3
+	DECQ           R9
+	CMOVQEQ        SI, R8
+	ADDQ           R8, DI
+	VINSERTF128    $0x01, (DI), Y0, Y0
+	VINSERTF128    $0x01, 16(DI), Y2, Y2
+	DECQ           R9
+	CMOVQEQ        SI, R8
+	ADDQ           R8, DI
+	VINSERTF128    $0x01, (DI), Y1, Y1
+	VINSERTF128    $0x01, 16(DI), Y3, Y3
+	VUNPCKLPD      Y1, Y0, Y4
+	VUNPCKHPD      Y1, Y0, Y0
+	VUNPCKLPD      Y3, Y2, Y1
+	VUNPCKHPD      Y3, Y2, Y2
+	VMOVUPS        Y4, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y0, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y1, (CX)
+	ADDQ           DX, CX
+	VMOVUPS        Y2, (CX)
+	ADDQ           DX, CX
+	ADDQ           $0x20, BX
+	DECQ           AX
+	JNZ            block
+	JMP            done
+
+last:
+	MOVQ       tail+48(FP), DI
+	CMPQ       DI, $0x04
+	JEQ        whole
+	LEAQ       tailMasks<>+0(SB), AX
+	SUBQ       DI, AX
+	SUBQ       DI, AX
+	SUBQ       DI, AX
+	SUBQ       DI, AX
+	SUBQ       DI, AX
+	SUBQ       DI, AX
+	SUBQ       DI, AX
+	SUBQ       DI, AX
+	VMOVUPS    32(AX), Y0
+	MOVQ       srcStep+32(FP), AX
+	MOVQ       rows+40(FP), DI
+	VMASKMOVPD (BX), Y0, Y1
+	DECQ       DI
+	CMOVQEQ    SI, AX
+	ADDQ       AX, BX
+	VMASKMOVPD (BX), Y0, Y2
+	DECQ       DI
+	CMOVQEQ    SI, AX
+	ADDQ       AX, BX
+	VMASKMOVPD (BX), Y0, Y3
+	DECQ       DI
+	CMOVQEQ    SI, AX
+	ADDQ       AX, BX
+	VMASKMOVPD (BX), Y0, Y0
+	VUNPCKLPD  Y2, Y1, Y4
+	VUNPCKHPD  Y2, Y1, Y1
+	VUNPCKLPD  Y0, Y3, Y2
+	VUNPCKHPD  Y0, Y3, Y0
+	VPERM2F128 $0x20, Y2, Y4, Y3
+	VPERM2F128 $0x31, Y2, Y4, Y4
+	VPERM2F128 $0x20, Y0, Y1, Y2
+	VPERM2F128 $0x31, Y0, Y1, Y0
+	VMOVUPS    Y3, (CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y2, (CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y4, (CX)
+	ADDQ       DX, CX
+	VMOVUPS    Y0, (CX)
+	ADDQ       DX, CX
+
+done:
+	VZEROUPPER
+	RET
+
+// func copy8F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·copy8F64AVX512(SB), NOSPLIT, $0-48
+	MOVQ  n+0(FP), AX
+	MOVQ  dst+8(FP), CX
+	MOVQ  dstStep+16(FP), DX
+	MOVQ  src+24(FP), BX
+	MOVQ  srcStep+32(FP), SI
+	MOVQ  tail+40(FP), DI
+	MOVQ  $-1, R8
+	BZHIQ DI, R8, R8
+	KMOVW R8, K1
+
+loop:
+	VMOVUPD.Z (BX), K1, Z0
+	VMOVUPD   Z0, K1, (CX)
+	ADDQ      SI, BX
+	ADDQ      DX, CX
+	DECQ      AX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
+// func copy16F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·copy16F64AVX512(SB), NOSPLIT, $0-48
+	MOVQ  n+0(FP), AX
+	MOVQ  dst+8(FP), CX
+	MOVQ  dstStep+16(FP), DX
+	MOVQ  src+24(FP), BX
+	MOVQ  srcStep+32(FP), SI
+	MOVQ  tail+40(FP), DI
+	MOVQ  $-1, R8
+	BZHIQ DI, R8, R8
+	KMOVW R8, K1
+
+loop:
+	VMOVUPS   (BX), Z0
+	VMOVUPS   Z0, (CX)
+	VMOVUPD.Z 64(BX), K1, Z0
+	VMOVUPD   Z0, K1, 64(CX)
+	ADDQ      SI, BX
+	ADDQ      DX, CX
+	DECQ      AX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
+// func copy24F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·copy24F64AVX512(SB), NOSPLIT, $0-48
+	MOVQ  n+0(FP), AX
+	MOVQ  dst+8(FP), CX
+	MOVQ  dstStep+16(FP), DX
+	MOVQ  src+24(FP), BX
+	MOVQ  srcStep+32(FP), SI
+	MOVQ  tail+40(FP), DI
+	MOVQ  $-1, R8
+	BZHIQ DI, R8, R8
+	KMOVW R8, K1
+
+loop:
+	VMOVUPS   (BX), Z0
+	VMOVUPS   Z0, (CX)
+	VMOVUPS   64(BX), Z0
+	VMOVUPS   Z0, 64(CX)
+	VMOVUPD.Z 128(BX), K1, Z0
+	VMOVUPD   Z0, K1, 128(CX)
+	ADDQ      SI, BX
+	ADDQ      DX, CX
+	DECQ      AX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
+// func transposeF64AVX512(blocks int, dst *float64, dstStep int, src *float64, srcStep int, rows int, tail int)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·transposeF64AVX512(SB), NOSPLIT, $0-56
+	MOVQ blocks+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ dstStep+16(FP), DX
+	MOVQ src+24(FP), BX
+	XORQ SI, SI
+
+block:
+	CMPQ AX, $0x01
+	JEQ  last
+
+whole:
+	MOVQ            srcStep+32(FP), R8
+	MOVQ            rows+40(FP), R9
+	MOVQ            BX, DI
+	VBROADCASTF32X4 (DI), Z0
+	VBROADCASTF32X4 16(DI), Z2
+	VBROADCASTF32X4 32(DI), Z4
+	VBROADCASTF32X4 48(DI), Z6
+	DECQ            R9
+	CMOVQEQ         SI, R8
+	ADDQ            R8, DI
+	VBROADCASTF32X4 (DI), Z1
+	VBROADCASTF32X4 16(DI), Z3
+	VBROADCASTF32X4 32(DI), Z5
+	VBROADCASTF32X4 48(DI), Z7
+	DECQ            R9
+	CMOVQEQ         SI, R8
+	ADDQ            R8, DI
+	VINSERTF32X4    $0x01, (DI), Z0, Z0
+	VINSERTF32X4    $0x01, 16(DI), Z2, Z2
+	VINSERTF32X4    $0x01, 32(DI), Z4, Z4
+	VINSERTF32X4    $0x01, 48(DI), Z6, Z6
+	DECQ            R9
+	CMOVQEQ         SI, R8
+	ADDQ            R8, DI
+	VINSERTF32X4    $0x01, (DI), Z1, Z1
+	VINSERTF32X4    $0x01, 16(DI), Z3, Z3
+	VINSERTF32X4    $0x01, 32(DI), Z5, Z5
+	VINSERTF32X4    $0x01, 48(DI), Z7, Z7
+	DECQ            R9
+	CMOVQEQ         SI, R8
+	ADDQ            R8, DI
+	VINSERTF32X4    $0x02, (DI), Z0, Z0
+	VINSERTF32X4    $0x02, 16(DI), Z2, Z2
+	VINSERTF32X4    $0x02, 32(DI), Z4, Z4
+	VINSERTF32X4    $0x02, 48(DI), Z6, Z6
+	DECQ            R9
+	CMOVQEQ         SI, R8
+	ADDQ            R8, DI
+	VINSERTF32X4    $0x02, (DI), Z1, Z1
+	VINSERTF32X4    $0x02, 16(DI), Z3, Z3
+	VINSERTF32X4    $0x02, 32(DI), Z5, Z5
+	VINSERTF32X4    $0x02, 48(DI), Z7, Z7
+	DECQ            R9
+	CMOVQEQ         SI, R8
+	ADDQ            R8, DI
+	VINSERTF32X4    $0x03, (DI), Z0, Z0
+	VINSERTF32X4    $0x03, 16(DI), Z2, Z2
+	VINSERTF32X4    $0x03, 32(DI), Z4, Z4
+	VINSERTF32X4    $0x03, 48(DI), Z6, Z6
+	DECQ            R9
+	CMOVQEQ         SI, R8
+	ADDQ            R8, DI
+	VINSERTF32X4    $0x03, (DI), Z1, Z1
+	VINSERTF32X4    $0x03, 16(DI), Z3, Z3
+	VINSERTF32X4    $0x03, 32(DI), Z5, Z5
+	VINSERTF32X4    $0x03, 48(DI), Z7, Z7
+	VUNPCKLPD       Z1, Z0, Z8
+	VUNPCKHPD       Z1, Z0, Z0
+	VUNPCKLPD       Z3, Z2, Z1
+	VUNPCKHPD       Z3, Z2, Z2
+	VUNPCKLPD       Z5, Z4, Z3
+	VUNPCKHPD       Z5, Z4, Z4
+	VUNPCKLPD       Z7, Z6, Z5
+	VUNPCKHPD       Z7, Z6, Z6
+	VMOVUPS         Z8, (CX)
+	ADDQ            DX, CX
+	VMOVUPS         Z0, (CX)
+	ADDQ            DX, CX
+	VMOVUPS         Z1, (CX)
+	ADDQ            DX, CX
+	VMOVUPS         Z2, (CX)
+	ADDQ            DX, CX
+	VMOVUPS         Z3, (CX)
+	ADDQ            DX, CX
+	VMOVUPS         Z4, (CX)
+	ADDQ            DX, CX
+	VMOVUPS         Z5, (CX)
+	ADDQ            DX, CX
+	VMOVUPS         Z6, (CX)
+	ADDQ            DX, CX
+	ADDQ            $0x40, BX
+	DECQ            AX
+	JNZ             block
+	JMP             done
+
+last:
+	MOVQ       tail+48(FP), DI
+	CMPQ       DI, $0x08
+	JEQ        whole
+	MOVQ       $-1, AX
+	BZHIQ      DI, AX, AX
+	KMOVW      AX, K1
+	MOVQ       srcStep+32(FP), AX
+	MOVQ       rows+40(FP), DI
+	VMOVUPD.Z  (BX), K1, Z0
+	DECQ       DI
+	CMOVQEQ    SI, AX
+	ADDQ       AX, BX
+	VMOVUPD.Z  (BX), K1, Z1
+	DECQ       DI
+	CMOVQEQ    SI, AX
+	ADDQ       AX, BX
+	VMOVUPD.Z  (BX), K1, Z2
+	DECQ       DI
+	CMOVQEQ    SI, AX
+	ADDQ       AX, BX
+	VMOVUPD.Z  (BX), K1, Z3
+	DECQ       DI
+	CMOVQEQ    SI, AX
+	ADDQ       AX, BX
+	VMOVUPD.Z  (BX), K1, Z4
+	DECQ       DI
+	CMOVQEQ    SI, AX
+	ADDQ       AX, BX
+	VMOVUPD.Z  (BX), K1, Z5
+	DECQ       DI
+	CMOVQEQ    SI, AX
+	ADDQ       AX, BX
+	VMOVUPD.Z  (BX), K1, Z6
+	DECQ       DI
+	CMOVQEQ    SI, AX
+	ADDQ       AX, BX
+	VMOVUPD.Z  (BX), K1, Z7
+	VUNPCKLPD  Z1, Z0, Z8
+	VUNPCKHPD  Z1, Z0, Z0
+	VUNPCKLPD  Z3, Z2, Z1
+	VUNPCKHPD  Z3, Z2, Z2
+	VUNPCKLPD  Z5, Z4, Z3
+	VUNPCKHPD  Z5, Z4, Z4
+	VUNPCKLPD  Z7, Z6, Z5
+	VUNPCKHPD  Z7, Z6, Z6
+	VSHUFF32X4 $0x88, Z1, Z8, Z7
+	VSHUFF32X4 $0xdd, Z1, Z8, Z1
+	VSHUFF32X4 $0x88, Z5, Z3, Z8
+	VSHUFF32X4 $0xdd, Z5, Z3, Z9
+	VSHUFF32X4 $0x88, Z8, Z7, Z3
+	VSHUFF32X4 $0x88, Z9, Z1, Z5
+	VSHUFF32X4 $0xdd, Z8, Z7, Z7
+	VSHUFF32X4 $0xdd, Z9, Z1, Z1
+	VSHUFF32X4 $0x88, Z2, Z0, Z8
+	VSHUFF32X4 $0xdd, Z2, Z0, Z0
+	VSHUFF32X4 $0x88, Z6, Z4, Z2
+	VSHUFF32X4 $0xdd, Z6, Z4, Z9
+	VSHUFF32X4 $0x88, Z2, Z8, Z4
+	VSHUFF32X4 $0x88, Z9, Z0, Z6
+	VSHUFF32X4 $0xdd, Z2, Z8, Z2
+	VSHUFF32X4 $0xdd, Z9, Z0, Z0
+	VMOVUPS    Z3, (CX)
+	ADDQ       DX, CX
+	VMOVUPS    Z4, (CX)
+	ADDQ       DX, CX
+	VMOVUPS    Z5, (CX)
+	ADDQ       DX, CX
+	VMOVUPS    Z6, (CX)
+	ADDQ       DX, CX
+	VMOVUPS    Z7, (CX)
+	ADDQ       DX, CX
+	VMOVUPS    Z2, (CX)
+	ADDQ       DX, CX
+	VMOVUPS    Z1, (CX)
+	ADDQ       DX, CX
+	VMOVUPS    Z0, (CX)
+	ADDQ       DX, CX
+
+done:
+	VZEROUPPER
+	RET

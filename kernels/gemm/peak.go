@@ -1,16 +1,20 @@
 package gemm
 
-import "time"
+import (
+	"time"
 
-// Peak returns the rate of one core at fused multiply-adds with the instruction
+	"driftless/kernels"
+)
+
+// Peak returns the rate of one core at fused multiply-adds of T with the instruction
 // set in use, in GFLOP/s: the best of the bursts that fit into d, two operations
 // an FMA. No product can be faster.
-func Peak(d time.Duration) float64 {
+func Peak[T kernels.Float](d time.Duration) float64 {
 	const burst = 100 * time.Microsecond
 	n, best := 1000, 0.0
 	for end := time.Now().Add(d); ; {
 		start := time.Now()
-		flops := fmaBurst(n)
+		flops := fmaBurst[T](n)
 		took := time.Since(start)
 		if took < burst/2 {
 			n *= 2
@@ -24,8 +28,8 @@ func Peak(d time.Duration) float64 {
 }
 
 // plainBurst does about 12n FMAs in plain Go and returns the number of operations.
-func plainBurst(n int) float64 {
-	var a [256]float32
+func plainBurst[T kernels.Float](n int) float64 {
+	var a [256]T
 	var panel [len(a) * plainCols]float64
 	for i := range a {
 		a[i] = 1.0 / 3 // nothing is rounded to halfway
@@ -36,7 +40,7 @@ func plainBurst(n int) float64 {
 	fmas := plainRows * len(panel)
 	calls := divUp(12*n, fmas)
 	for range calls {
-		chains32(a[:], a[:], 1, panel[:])
+		chains(a[:], a[:], 1, panel[:])
 	}
 	return 2 * float64(calls*fmas)
 }

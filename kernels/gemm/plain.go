@@ -25,12 +25,7 @@ func (x *product[T]) plain() {
 			for i := 0; i < x.m; i += plainRows {
 				i1 := min(i+1, x.m-1) // the last of an odd number of rows is its own partner
 				a0, a1 := x.row(q, i), x.row(q, i1)
-				var s plainSums
-				if kernels.IsFloat32[T]() {
-					s = chains32(kernels.AsFloat32(a0), kernels.AsFloat32(a1), x.kStep, panel)
-				} else {
-					s = chains64(kernels.AsFloat64(a0), kernels.AsFloat64(a1), x.kStep, panel)
-				}
+				s := chains(a0, a1, x.kStep, panel)
 				for r := range i1 - i + 1 {
 					sums := [plainCols]T{T(s[r][0]), T(s[r][1]), T(s[r][2]), T(s[r][3])}
 					x.out.row(q, i+r, j, sums[:cols])
@@ -86,8 +81,17 @@ func (o *output[T]) row(q part, i, j int, sums []T) {
 	}
 }
 
-// chains64 returns the sums over p of a0[p*kStep], and of a1[p*kStep], times each column of a
-// panel: the eight chains in variables of their own, so that they go side by side.
+// chains returns the sums over p of a0[p*kStep], and of a1[p*kStep], times each column of a
+// panel.
+func chains[T kernels.Float](a0, a1 []T, kStep int, panel []float64) plainSums {
+	if kernels.IsFloat32[T]() {
+		return chains32(kernels.AsFloat32(a0), kernels.AsFloat32(a1), kStep, panel)
+	}
+	return chains64(kernels.AsFloat64(a0), kernels.AsFloat64(a1), kStep, panel)
+}
+
+// chains64 is chains for float64: the eight chains in variables of their own, so that they
+// go side by side.
 func chains64(a0, a1 []float64, kStep int, panel []float64) plainSums {
 	var s0, s1, s2, s3, r0, r1, r2, r3 float64
 	at := 0

@@ -11,6 +11,8 @@ import (
 
 //go:generate go run ./internal/gen -family tile512 -out tile512_amd64.s -stubs tile512_amd64.go -pkg gemm
 //go:generate go run ./internal/gen -family tile256 -out tile256_amd64.s -stubs tile256_amd64.go -pkg gemm
+//go:generate go run ./internal/gen -family tile512f64 -out tile512f64_amd64.s -stubs tile512f64_amd64.go -pkg gemm
+//go:generate go run ./internal/gen -family tile256f64 -out tile256f64_amd64.s -stubs tile256f64_amd64.go -pkg gemm
 //go:generate go run ./internal/gen -family quad -out quad_amd64.s -stubs quad_amd64.go -pkg gemm
 //go:generate go run ./internal/gen -family masked -out maskedrows_amd64.s -stubs maskedrows_amd64.go -pkg gemm
 //go:generate go run ./internal/gen -family pack -out packrows_amd64.s -stubs packrows_amd64.go -pkg gemm
@@ -26,46 +28,49 @@ const (
 	flagSkip             // rows without a bit in the mask leave C as it is
 )
 
-// vectorGemm computes a product of float32 with vectors and reports whether it
-// could.
+// vectorGemm computes a product with vectors and reports whether it could.
 func vectorGemm[T kernels.Float](x *product[T], scratch []T) bool {
-	u := unitInUse()
-	if u == nil || !kernels.IsFloat32[T]() || x.k == 0 {
+	if x.k == 0 || kernels.CurrentISA() == kernels.Go {
 		return false
 	}
-	blocked((*product[float32])(unsafe.Pointer(x)), u, kernels.AsFloat32(scratch))
+	if kernels.IsFloat32[T]() {
+		blocked((*product[float32])(unsafe.Pointer(x)), units32[kernels.CurrentISA()], kernels.AsFloat32(scratch))
+	} else {
+		blocked((*product[float64])(unsafe.Pointer(x)), units64[kernels.CurrentISA()], kernels.AsFloat64(scratch))
+	}
 	return true
 }
 
 // badStride says whether the rows of a matrix fall into few sets of the caches.
-func badStride(ld int) bool { return ld%256 == 0 }
+func badStride[T kernels.Float](ld int) bool { return ld*sizeOf[T]()%1024 == 0 }
 
 // plan is how a product is computed.
-type plan struct {
-	u     *unit
+type plan[T kernels.Float] struct {
+	u     *unit[T]
 	packA bool // copy blocks of A
 	packB bool // copy panels of B
 	// ahead means that the panels of a block of B are packed before they are used,
 	// because several blocks of A meet them, else each just before it is.
 	ahead  bool
-	rows   int       // of a block of A
-	cols   int       // of a block of B
-	panels []float32 // scratch for panels of B
-	block  []float32 // scratch for a block of A
+	rows   int // of a block of A
+	cols   int // of a block of B
+	panels []T // scratch for panels of B
+	block  []T // scratch for a block of A
 }
 
-func newPlan(x *product[float32], u *unit, scratch []float32) plan {
-	d := plan{u: u, rows: blockRows(x.m, x.k, smallBlock), cols: x.n}
-	d.packB = x.transB || packsB(x.m, x.n, x.k) || x.m >= 24 && x.k > 32 && badStride(x.ldb)
+func newPlan[T kernels.Float](x *product[T], u *unit[T], scratch []T) plan[T] {
+	size := sizeOf[T]()
+	d := plan[T]{u: u, rows: blockRows[T](x.m, x.k, smallBlock), cols: x.n}
+	d.packB = x.transB || packsB(x.m, x.n, x.k, size) || x.m >= 24 && x.k > 32 && badStride[T](x.ldb)
 	transA := x.kStep != 1
 	if worthPackingA(x.m, x.n, x.k) {
-		d.packA = badStride(max(x.rowStep, x.kStep)) || transA && x.m*x.k > 128<<10
+		d.packA = badStride[T](max(x.rowStep, x.kStep)) || transA && x.m*x.k*size > 512<<10
 	}
 	switch {
 	case d.packA && transA:
-		d.rows = blockRows(x.m, x.k, largeBlock)
+		d.rows = blockRows[T](x.m, x.k, largeBlock)
 	case d.packB && x.m > d.rows:
-		d.ahead, d.cols = true, blockCols(x.n, x.k)
+		d.ahead, d.cols = true, blockCols[T](x.n, x.k)
 	}
 	split := scratchB(x.n, x.k)
 	d.panels, d.block = scratch[:split], scratch[split:]
@@ -73,7 +78,7 @@ func newPlan(x *product[float32], u *unit, scratch []float32) plan {
 }
 
 // blocked computes a product block by block.
-func blocked(x *product[float32], u *unit, scratch []float32) {
+func blocked[T kernels.Float](x *product[T], u *unit[T], scratch []T) {
 	d := newPlan(x, u, scratch)
 	for j := 0; j < x.n; j += d.cols {
 		cols := min(d.cols, x.n-j)
@@ -93,12 +98,12 @@ func blocked(x *product[float32], u *unit, scratch []float32) {
 }
 
 // depth is the number of rows of a packed panel.
-func (d *plan) depth(q part) int { return roundUp(q.end-q.p, d.u.lanes) }
+func (d *plan[T]) depth(q part) int { return roundUp(q.end-q.p, d.u.lanes) }
 
 // block1 computes a block of C for one chunk of k.
-func (d *plan) block1(x *product[float32], q part, i, rows, j, cols int) {
+func (d *plan[T]) block1(x *product[T], q part, i, rows, j, cols int) {
 	o := &x.out
-	t := task{rows: rows, k: q.end - q.p, a: x.a[i*x.rowStep+q.p*x.kStep:], rowStep: x.rowStep, kStep: x.kStep, ldc: o.ld, alpha: o.alpha}
+	t := task[T]{rows: rows, k: q.end - q.p, a: x.a[i*x.rowStep+q.p*x.kStep:], rowStep: x.rowStep, kStep: x.kStep, ldc: o.ld, alpha: o.alpha}
 	if d.packA {
 		t.a, t.rowStep, t.kStep = d.packBlock(x, q, i, rows)
 	}
@@ -122,7 +127,7 @@ func (d *plan) block1(x *product[float32], q part, i, rows, j, cols int) {
 			t.b, t.ldb = d.panels, s.cols
 		default:
 			t.b, t.ldb = x.b[q.p*x.ldb+j+at:], x.ldb
-			if t.fetch = 0; large(x.n, x.k) && at+w < cols {
+			if t.fetch = 0; large(x.n, x.k, sizeOf[T]()) && at+w < cols {
 				t.fetch = s.cols
 			}
 		}
@@ -141,22 +146,22 @@ func (d *plan) block1(x *product[float32], q part, i, rows, j, cols int) {
 }
 
 // task is a panel of C: rows of A times a panel of B.
-type task struct {
+type task[T kernels.Float] struct {
 	rows, k        int
-	a              []float32
+	a              []T
 	rowStep, kStep int
-	b              []float32
+	b              []T
 	ldb            int
-	c              []float32
+	c              []T
 	ldc            int
-	bias           *float32
-	alpha          float32
+	bias           *T
+	alpha          T
 	flags          int
 	fetch          int // how far beyond b the next panel is, if it is to be fetched
 }
 
 // column computes a panel.
-func (t *task) column(u *unit, s *shape, cols int) {
+func (t *task[T]) column(u *unit[T], s *shape[T], cols int) {
 	if u.quad == nil || s != &u.quad[alongK] {
 		t.tiles(s, 1, 0, t.rows, cols)
 		return
@@ -172,12 +177,13 @@ func (t *task) column(u *unit, s *shape, cols int) {
 	t.tiles(&u.part[1], 1, whole, t.rows-whole, cols)
 }
 
-// callWork is the most FMAs of a call of assembly: 100 µs on a slow core.
-const callWork = 3 << 20
+// callWork is the most FMAs of a call of assembly, in bytes of their results: 100 µs on a
+// slow core.
+const callWork = 12 << 20
 
 // tiles computes rows of a panel from row i on, in tiles of equal height or nearly
 // so, where heights count by so many rows.
-func (t *task) tiles(s *shape, by, i, rows, cols int) {
+func (t *task[T]) tiles(s *shape[T], by, i, rows, cols int) {
 	units := rows / by
 	panels := divUp(units, len(s.tiles)-1)
 	if panels == 0 {
@@ -185,7 +191,7 @@ func (t *task) tiles(s *shape, by, i, rows, cols int) {
 	}
 	height, more := units/panels, units%panels // so many of the panels have one more
 	for _, run := range [2]struct{ panels, height int }{{more, height + 1}, {panels - more, height}} {
-		most := max(1, callWork/(run.height*by*s.cols*t.k))
+		most := max(1, callWork/(sizeOf[T]()*run.height*by*s.cols*t.k))
 		for left := run.panels; left > 0; left -= most {
 			n := min(left, most)
 			t.call(s, n, run.height, by, i, cols)
@@ -199,7 +205,8 @@ func (t *task) tiles(s *shape, by, i, rows, cols int) {
 // it hardly ever is.
 //
 //go:noinline
-func (t *task) call(s *shape, panels, height, by, i, cols int) {
-	s.tiles[height](panels, t.k, &t.a[i*t.rowStep], 4*t.rowStep, 4*t.kStep, 4*t.rowStep*height*by,
-		&t.b[0], 4*t.ldb, &t.c[i*t.ldc], 4*t.ldc, t.bias, t.alpha, (cols-1)%s.lanes+1, t.flags, 4*t.fetch)
+func (t *task[T]) call(s *shape[T], panels, height, by, i, cols int) {
+	size := sizeOf[T]()
+	s.tiles[height](panels, t.k, &t.a[i*t.rowStep], size*t.rowStep, size*t.kStep, size*t.rowStep*height*by,
+		&t.b[0], size*t.ldb, &t.c[i*t.ldc], size*t.ldc, t.bias, t.alpha, (cols-1)%s.lanes+1, t.flags, size*t.fetch)
 }

@@ -127,6 +127,14 @@ func (s *session) Run(ctx context.Context, p *program.Program, n int) error {
 	return ctx.Err()
 }
 
+// peak measures the rate of one core at fused multiply-adds of a type, in GFLOP/s.
+func peak(t program.DType) float64 {
+	if t == program.Float64 {
+		return gemm.Peak[float64](100 * time.Millisecond)
+	}
+	return gemm.Peak[float32](100 * time.Millisecond)
+}
+
 // Profile implements device.Profiler. It measures the machine's peak, too.
 func (s *session) Profile(p *program.Program, n int) (program.Plan, error) {
 	plan := program.Plan{Steps: n}
@@ -137,7 +145,7 @@ func (s *session) Profile(p *program.Program, n int) (program.Plan, error) {
 	s.dev.active.Add(1)
 	defer s.dev.active.Add(-1)
 	s.runReplica(context.Background(), b, 0, max(1, n/10), nil)
-	plan.Peak = gemm.Peak(100 * time.Millisecond)
+	plan.Peak = peak(p.Layout.DType)
 	c := newClock(b)
 	start := time.Now()
 	plan.Workers = s.runReplica(context.Background(), b, 0, n, c)

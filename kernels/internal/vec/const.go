@@ -47,6 +47,32 @@ func constant(name string, bytes int, bits uint64) Const {
 	return c
 }
 
+// Const returns a constant for lanes of either type; names of those for float64
+// end in 64.
+func (v V) Const(name string, x float64) Const {
+	if v.Double() {
+		return Float64(name+"64", x)
+	}
+	return Float32(name, float32(x))
+}
+
+// One is the constant 1, Sign has only the sign's bit, and Magnitude all others.
+func (v V) One() Const { return v.Const("one", 1) }
+
+func (v V) Sign() Const {
+	if v.Double() {
+		return Uint64("sign64", 1<<63)
+	}
+	return Uint32("sign", 1<<31)
+}
+
+func (v V) Magnitude() Const {
+	if v.Double() {
+		return Uint64("magnitude64", 1<<63-1)
+	}
+	return Uint32("magnitude", 1<<31-1)
+}
+
 // load emits a load into every lane.
 func (c Const) load(v V, to Reg) {
 	switch {

@@ -144,13 +144,15 @@ func (s Span) mem(base GP, scale uint8, disp int) Mem {
 	return Mem{Base: base, Index: s.At, Scale: scale, Disp: disp + s.ahead*s.Lanes()*int(scale)}
 }
 
-// Load loads the span of a row of float32 (or words) that begins at base; lanes
-// that are off are 0.
+// lane is the bytes of a lane, as a scale.
+func (s Span) lane() uint8 { return uint8(s.Size) }
+
+// Load loads the span of a row that begins at base; lanes that are off are 0.
 func (s Span) Load(base GP) Reg {
 	if s.Mask != nil {
-		return s.LoadMasked(*s.Mask, s.mem(base, 4, 0))
+		return s.LoadMasked(*s.Mask, s.mem(base, s.lane(), 0))
 	}
-	return s.V.Load(s.mem(base, 4, 0))
+	return s.V.Load(s.mem(base, s.lane(), 0))
 }
 
 // Operand is Load for an operand that may be memory.
@@ -158,15 +160,15 @@ func (s Span) Operand(base GP) Op {
 	if s.Mask != nil {
 		return s.Load(base)
 	}
-	return s.mem(base, 4, 0)
+	return s.mem(base, s.lane(), 0)
 }
 
 // Store stores the span.
 func (s Span) Store(x Reg, base GP) {
 	if s.Mask != nil {
-		s.StoreMasked(x, *s.Mask, s.mem(base, 4, 0))
+		s.StoreMasked(x, *s.Mask, s.mem(base, s.lane(), 0))
 	} else {
-		s.V.Store(x, s.mem(base, 4, 0))
+		s.V.Store(x, s.mem(base, s.lane(), 0))
 	}
 }
 

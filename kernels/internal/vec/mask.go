@@ -36,8 +36,8 @@ func (v V) newMask() Mask {
 	return Mask{YMM()}
 }
 
-// K is the register of a mask with AVX-512, for instructions that take it, and KMask the
-// mask of a register.
+// K is the register of a mask, for instructions that take it, and KMask the mask of one of
+// AVX-512's.
 func (m Mask) K() Op                 { return m.r }
 func KMask(k reg.OpmaskVirtual) Mask { return Mask{k} }
 
@@ -52,24 +52,32 @@ func (v V) NoLanes() Mask {
 	return m
 }
 
-// Compare returns where a p b holds, Compare64 so for float64 lanes.
+// Compare returns where a p b holds, Compare64 so for float64 whatever the lanes are.
 func (v V) Compare(p Predicate, a, b Op) Mask {
 	m := v.newMask()
-	v.compare(VCMPPS, VCMPPS_BCST, p, a, b, m)
-	return m
-}
-
-func (v V) Compare64(p Predicate, a, b Op) Mask {
-	m := v.newMask()
-	v.compare(VCMPPD, VCMPPD_BCST, p, a, b, m)
-	return m
-}
-
-func (v V) compare(f, bcst func(...Op), p Predicate, a, b Op, m Mask) {
+	f := v.lanes(instr{VCMPPS, VCMPPS_BCST}, instr{VCMPPD, VCMPPD_BCST})
+	compare := f.plain
 	if _, ok := b.(Const); ok && v.Wide() {
-		f = bcst
+		compare = f.bcst
 	}
-	f(Imm(uint64(p)), plain(b), v.register(a), m.r)
+	compare(Imm(uint64(p)), plain(b), v.register(a), m.r)
+	return m
+}
+
+func (v V) Compare64(p Predicate, a, b Op) Mask { return v.Float64().Compare(p, a, b) }
+
+// EqualBits returns where lanes agree bit for bit.
+func (v V) EqualBits(a, b Op) Mask {
+	return v.compareInt(v.lanes(instr{VPCMPEQD, VPCMPEQD_BCST}, instr{VPCMPEQQ, VPCMPEQQ_BCST}), a, b)
+}
+
+// AddToWhere and AddFMAWhere are AddTo and AddFMA for the lanes where m holds, of memory
+// that is not touched elsewhere; AVX-512 only.
+func (v V) AddToWhere(m Mask, a Op, sum Reg) {
+	v.emit(v.lanes(instr{plain: VADDPS}, instr{plain: VADDPD}), a, sum, m.r, sum)
+}
+func (v V) AddFMAWhere(m Mask, a, b Op, sum Reg) {
+	v.emit(v.lanes(instr{plain: VFMADD231PS}, instr{plain: VFMADD231PD}), b, a, m.r, sum)
 }
 
 // EqualInt returns where lanes of 32 bits agree; MoreInt where a > b, signed.
@@ -121,62 +129,49 @@ func (v V) WidenMask(m Mask) (lo, hi Mask) {
 }
 
 // Select returns a where m holds and b elsewhere; a may be memory. Select64 is the
-// same for float64 lanes.
+// same for float64 whatever the lanes are, and so are Keep64 and SpoilWhere64.
 func (v V) Select(m Mask, a, b Op) Reg {
 	x := v.New()
-	if v.Wide() {
-		v.emit(instr{VBLENDMPS, VBLENDMPS_BCST}, a, v.register(b), m.r, x)
-	} else {
+	switch {
+	case v.Wide():
+		v.emit(v.lanes(instr{VBLENDMPS, VBLENDMPS_BCST}, instr{VBLENDMPD, VBLENDMPD_BCST}), a, v.register(b), m.r, x)
+	case v.Double():
+		VBLENDVPD(m.r, plain(a), v.register(b), x)
+	default:
 		VBLENDVPS(m.r, plain(a), v.register(b), x)
 	}
 	return x
 }
 
-func (v V) Select64(m Mask, a, b Op) Reg {
-	x := v.New()
-	if v.Wide() {
-		v.emit(instr{VBLENDMPD, VBLENDMPD_BCST}, a, v.register(b), m.r, x)
-	} else {
-		VBLENDVPD(m.r, plain(a), v.register(b), x)
-	}
-	return x
-}
+func (v V) Select64(m Mask, a, b Op) Reg { return v.Float64().Select(m, a, b) }
 
-// Keep returns a where m holds and +0 elsewhere, Keep64 so for float64 lanes.
+// Keep returns a where m holds and +0 elsewhere.
 func (v V) Keep(m Mask, a Reg) Reg {
 	x := v.New()
-	if v.Wide() {
+	switch {
+	case v.Wide() && v.Double():
+		VMOVAPD_Z(a, m.r, x)
+	case v.Wide():
 		VMOVAPS_Z(a, m.r, x)
-	} else {
+	case v.Double():
+		VANDPD(m.r, a, x)
+	default:
 		VANDPS(m.r, a, x)
 	}
 	return x
 }
 
-func (v V) Keep64(m Mask, a Reg) Reg {
-	x := v.New()
-	if v.Wide() {
-		VMOVAPD_Z(a, m.r, x)
-	} else {
-		VANDPD(m.r, a, x)
-	}
-	return x
-}
+func (v V) Keep64(m Mask, a Reg) Reg { return v.Float64().Keep(m, a) }
 
-// SpoilWhere returns a, but NaN where m holds; SpoilWhere64 so for float64 lanes.
+// SpoilWhere returns a, but NaN where m holds.
 func (v V) SpoilWhere(m Mask, a Reg) Reg {
 	if v.Wide() {
-		return v.Select(m, Float32("nan", float32(math.NaN())), a)
+		return v.Select(m, v.Const("nan", math.NaN()), a)
 	}
 	return v.Or(a, m.r) // all ones are a NaN
 }
 
-func (v V) SpoilWhere64(m Mask, a Reg) Reg {
-	if v.Wide() {
-		return v.Select64(m, Float64("nan64", math.NaN()), a)
-	}
-	return v.Or(a, m.r)
-}
+func (v V) SpoilWhere64(m Mask, a Reg) Reg { return v.Float64().SpoilWhere(m, a) }
 
 // Any jumps to a label if a mask holds anywhere, and None if nowhere.
 func (v V) Any(m Mask, label string)  { v.test(m); JNZ(LabelRef(label)) }
@@ -204,50 +199,44 @@ func (v V) Tail(n GP) Mask {
 	}
 	at := GP64()
 	LEAQ(tailTable(), at)
-	SUBQ(n, at)
-	SUBQ(n, at)
-	SUBQ(n, at)
-	SUBQ(n, at)
+	for range v.Size {
+		SUBQ(n, at)
+	}
 	VMOVUPS(Mem{Base: at, Disp: 32}, m.r)
 	return m
 }
 
 // LoadMasked loads the lanes where m holds, and zeros elsewhere; StoreMasked
 // stores the lanes where it holds. LoadMasked64 and StoreMasked64 take float64
-// lanes.
+// whatever the lanes are.
 func (v V) LoadMasked(m Mask, from Mem) Reg { x := v.New(); v.MoveMasked(m, from, x); return x }
 
 // MoveMasked is LoadMasked to a register that exists.
 func (v V) MoveMasked(m Mask, from Mem, to Reg) {
-	if v.Wide() {
+	switch {
+	case v.Wide() && v.Double():
+		VMOVUPD_Z(from, m.r, to)
+	case v.Wide():
 		VMOVUPS_Z(from, m.r, to)
-	} else {
+	case v.Double():
+		VMASKMOVPD(from, m.r, to)
+	default:
 		VMASKMOVPS(from, m.r, to)
 	}
 }
 
 func (v V) StoreMasked(x Reg, m Mask, to Mem) {
-	if v.Wide() {
+	switch {
+	case v.Wide() && v.Double():
+		VMOVUPD(x, m.r, to)
+	case v.Wide():
 		VMOVUPS(x, m.r, to)
-	} else {
+	case v.Double():
+		VMASKMOVPD(x, m.r, to)
+	default:
 		VMASKMOVPS(x, m.r, to)
 	}
 }
 
-func (v V) LoadMasked64(m Mask, from Mem) Reg {
-	x := v.New()
-	if v.Wide() {
-		VMOVUPD_Z(from, m.r, x)
-	} else {
-		VMASKMOVPD(from, m.r, x)
-	}
-	return x
-}
-
-func (v V) StoreMasked64(x Reg, m Mask, to Mem) {
-	if v.Wide() {
-		VMOVUPD(x, m.r, to)
-	} else {
-		VMASKMOVPD(x, m.r, to)
-	}
-}
+func (v V) LoadMasked64(m Mask, from Mem) Reg   { return v.Float64().LoadMasked(m, from) }
+func (v V) StoreMasked64(x Reg, m Mask, to Mem) { v.Float64().StoreMasked(x, m, to) }

@@ -28,11 +28,8 @@ func (v V) exp32(x Reg) exponential {
 	q = v.Add(v.Mul(q, r2), s)
 	s = v.Add(v.Mul(r, Float32("exp4", 1.6666665459e-1)), Float32("exp5", 5.0000001201e-1))
 	q = v.Add(v.Mul(q, r2), s)
-	return exponential{t, n, v.Add(v.Add(v.Mul(q, r2), r), One())}
+	return exponential{t, n, v.Add(v.Add(v.Mul(q, r2), r), v.One())}
 }
-
-// One is the float32 constant 1.
-func One() Const { return Float32("one", 1) }
 
 // shift32 emits shift32: 2^n·p where that is a normal number.
 func (v V) shift32(e exponential) Reg { return v.AddInt(e.p, v.ShiftLeft(e.t, 23)) }
@@ -92,12 +89,10 @@ func (v V) scale32(e exponential, some Mask) Reg {
 
 // Sigmoid returns scalar.Sigmoid of the lanes of x.
 func (v V) Sigmoid(x Reg) Reg {
-	e := v.ExpNegative(v.Or(x, signBit()))
-	one := v.Copy(One())
+	e := v.ExpNegative(v.Or(x, v.Sign()))
+	one := v.Copy(v.One())
 	return v.Div(v.selectBySign(x, e, one), v.Add(e, one))
 }
-
-func signBit() Const { return Uint32("sign", 1<<31) }
 
 // selectBySign returns a where the sign bit of x is set, else b.
 func (v V) selectBySign(x, a, b Reg) Reg {
@@ -111,7 +106,7 @@ func (v V) selectBySign(x, a, b Reg) Reg {
 
 // Tanh returns scalar.Tanh of the lanes of x.
 func (v V) Tanh(x Reg) Reg {
-	a := v.And(x, Uint32("magnitude", 1<<31-1))
+	a := v.And(x, v.Magnitude())
 	z := v.Mul(a, a)
 	p := v.Add(v.Mul(z, Float32("tanh0", -5.70498872745e-3)), Float32("tanh1", 2.06390887954e-2))
 	p = v.Sub(v.Mul(p, z), Float32("tanh2", 5.37397155531e-2))
@@ -121,12 +116,12 @@ func (v V) Tanh(x Reg) Reg {
 
 	// From 2a = 88 on the result is 1. NaN is left to the polynomial.
 	e := v.shift32(v.exp32(v.Min(v.Add(a, a), Float32("largest", 88))))
-	one := v.Copy(One())
+	one := v.Copy(v.One())
 	two := v.Copy(Float32("two", 2))
 	y := v.Sub(one, v.Div(two, v.Add(e, one)))
 
 	y = v.Select(v.Compare(GE, a, Float32("tanhSmall", 0.625)), y, small)
-	return v.Or(y, v.And(x, signBit()))
+	return v.Or(y, v.And(x, v.Sign()))
 }
 
 // Log64 returns scalar.Log(x) of float64 lanes that are finite and at least 1, or

@@ -1,28 +1,56 @@
 package vec
 
 import (
+	"regexp"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// V is a vector width: AVX2's 32 bytes or AVX-512's 64.
+// V is a vector width, AVX2's 32 bytes or AVX-512's 64, with lanes of float32 or
+// of float64.
 type V struct {
-	Name  string // AVX2 or AVX512: ends the names of functions
+	Name  string // AVX2 or AVX512, after F64 for float64: ends the names of functions
 	Bytes int
+	Size  int // bytes of a lane
 }
 
-// The widths.
+// The widths, with lanes of float32.
 var (
-	AVX2   = V{"AVX2", 32}
-	AVX512 = V{"AVX512", 64}
+	AVX2   = V{"AVX2", 32, 4}
+	AVX512 = V{"AVX512", 64, 4}
 )
 
-// Both calls f for each width.
+// Both calls f for each width with lanes of float32, and All with those of float64
+// as well.
 func Both(f func(v V)) {
 	f(AVX2)
 	f(AVX512)
 }
+
+func All(f func(v V)) {
+	Both(f)
+	Both(func(v V) { f(v.Float64()) })
+}
+
+// Float64 returns the width with lanes of float64.
+func (v V) Float64() V {
+	if v.Double() {
+		return v
+	}
+	return V{"F64" + v.Name, v.Bytes, 8}
+}
+
+// Double reports whether lanes are float64.
+func (v V) Double() bool { return v.Size == 8 }
+
+// Signature returns a Go signature in which T stands for the type of the lanes.
+func (v V) Signature(s string) string {
+	return typeName.ReplaceAllString(s, map[bool]string{false: "float32", true: "float64"}[v.Double()])
+}
+
+var typeName = regexp.MustCompile(`\bT\b`)
 
 // Reg is a vector register, and GP a general one of 64 bits.
 type (
@@ -30,8 +58,8 @@ type (
 	GP  = reg.GPVirtual
 )
 
-// Lanes is the number of float32 in a vector.
-func (v V) Lanes() int { return v.Bytes / 4 }
+// Lanes is the number of lanes in a vector.
+func (v V) Lanes() int { return v.Bytes / v.Size }
 
 // Wide reports whether the width is AVX-512's.
 func (v V) Wide() bool { return v.Bytes == 64 }
@@ -116,46 +144,81 @@ func (v V) register(a Op) Op {
 	return a
 }
 
-// Arithmetic on float32 lanes.
-func (v V) Add(a, b Op) Reg { return v.op2(instr{VADDPS, VADDPS_BCST}, a, b) }
-func (v V) Sub(a, b Op) Reg { return v.op2(instr{VSUBPS, VSUBPS_BCST}, a, b) }
-func (v V) Mul(a, b Op) Reg { return v.op2(instr{VMULPS, VMULPS_BCST}, a, b) }
-func (v V) Div(a, b Op) Reg { return v.op2(instr{VDIVPS, VDIVPS_BCST}, a, b) }
-func (v V) Sqrt(a Op) Reg   { return v.op1(VSQRTPS, a) }
+// lanes chooses between the instructions for float32 and for float64.
+func (v V) lanes(x32, x64 instr) instr {
+	if v.Double() {
+		return x64
+	}
+	return x32
+}
+
+// Arithmetic on the lanes.
+func (v V) Add(a, b Op) Reg {
+	return v.op2(v.lanes(instr{VADDPS, VADDPS_BCST}, instr{VADDPD, VADDPD_BCST}), a, b)
+}
+func (v V) Sub(a, b Op) Reg {
+	return v.op2(v.lanes(instr{VSUBPS, VSUBPS_BCST}, instr{VSUBPD, VSUBPD_BCST}), a, b)
+}
+func (v V) Mul(a, b Op) Reg {
+	return v.op2(v.lanes(instr{VMULPS, VMULPS_BCST}, instr{VMULPD, VMULPD_BCST}), a, b)
+}
+func (v V) Div(a, b Op) Reg {
+	return v.op2(v.lanes(instr{VDIVPS, VDIVPS_BCST}, instr{VDIVPD, VDIVPD_BCST}), a, b)
+}
+func (v V) Sqrt(a Op) Reg {
+	return v.op1(v.lanes(instr{plain: VSQRTPS}, instr{plain: VSQRTPD}).plain, a)
+}
 
 // Max and Min return b where a lane of either is NaN, and where both are zeros.
-func (v V) Max(a, b Op) Reg { return v.op2(instr{VMAXPS, VMAXPS_BCST}, a, b) }
-func (v V) Min(a, b Op) Reg { return v.op2(instr{VMINPS, VMINPS_BCST}, a, b) }
+func (v V) Max(a, b Op) Reg {
+	return v.op2(v.lanes(instr{VMAXPS, VMAXPS_BCST}, instr{VMAXPD, VMAXPD_BCST}), a, b)
+}
+func (v V) Min(a, b Op) Reg {
+	return v.op2(v.lanes(instr{VMINPS, VMINPS_BCST}, instr{VMINPD, VMINPD_BCST}), a, b)
+}
 
 // FMA returns a·b + c, rounded once; AddFMA adds a·b to sum, NegFMA returns
-// c - a·b.
+// c - a·b, and MulAdd sets product to a·product + c.
 func (v V) FMA(a, b, c Op) Reg { x := v.Copy(c); v.AddFMA(a, b, x); return x }
 func (v V) AddFMA(a, b Op, sum Reg) {
-	v.emit(instr{VFMADD231PS, VFMADD231PS_BCST}, b, v.register(a), sum)
+	v.emit(v.lanes(instr{VFMADD231PS, VFMADD231PS_BCST}, instr{VFMADD231PD, VFMADD231PD_BCST}), b, v.register(a), sum)
 }
 func (v V) NegFMA(a, b, c Op) Reg {
 	x := v.Copy(c)
-	v.emit(instr{VFNMADD231PS, VFNMADD231PS_BCST}, b, v.register(a), x)
+	v.emit(v.lanes(instr{VFNMADD231PS, VFNMADD231PS_BCST}, instr{VFNMADD231PD, VFNMADD231PD_BCST}), b, v.register(a), x)
 	return x
+}
+func (v V) MulAdd(a, c Op, product Reg) {
+	v.emit(v.lanes(instr{VFMADD213PS, VFMADD213PS_BCST}, instr{VFMADD213PD, VFMADD213PD_BCST}), c, v.register(a), product)
 }
 
-// Arithmetic on float64 lanes, as on float32.
-func (v V) Add64(a, b Op) Reg    { return v.op2(instr{VADDPD, VADDPD_BCST}, a, b) }
-func (v V) Sub64(a, b Op) Reg    { return v.op2(instr{VSUBPD, VSUBPD_BCST}, a, b) }
-func (v V) Mul64(a, b Op) Reg    { return v.op2(instr{VMULPD, VMULPD_BCST}, a, b) }
-func (v V) Div64(a, b Op) Reg    { return v.op2(instr{VDIVPD, VDIVPD_BCST}, a, b) }
-func (v V) Max64(a, b Op) Reg    { return v.op2(instr{VMAXPD, VMAXPD_BCST}, a, b) }
-func (v V) Min64(a, b Op) Reg    { return v.op2(instr{VMINPD, VMINPD_BCST}, a, b) }
-func (v V) Sqrt64(a Op) Reg      { return v.op1(VSQRTPD, a) }
-func (v V) FMA64(a, b, c Op) Reg { x := v.Copy(c); v.AddFMA64(a, b, x); return x }
-func (v V) AddFMA64(a, b Op, sum Reg) {
-	v.emit(instr{VFMADD231PD, VFMADD231PD_BCST}, b, v.register(a), sum)
+// AddFMABroadcast adds to sum the products of one number of memory with b; AVX-512
+// only.
+func (v V) AddFMABroadcast(from Mem, b Op, sum Reg) {
+	v.emit(v.lanes(instr{plain: VFMADD231PS_BCST}, instr{plain: VFMADD231PD_BCST}), from, b, sum)
 }
-func (v V) NegFMA64(a, b, c Op) Reg {
-	x := v.Copy(c)
-	v.emit(instr{VFNMADD231PD, VFNMADD231PD_BCST}, b, v.register(a), x)
-	return x
+
+// AddTo adds a to a register, MulTo multiplies it by a, and MaxTo sets it to Max of
+// a and itself.
+func (v V) AddTo(a Op, sum Reg) {
+	v.emit(v.lanes(instr{VADDPS, VADDPS_BCST}, instr{VADDPD, VADDPD_BCST}), a, sum, sum)
 }
+func (v V) MulTo(a Op, product Reg) {
+	v.emit(v.lanes(instr{VMULPS, VMULPS_BCST}, instr{VMULPD, VMULPD_BCST}), a, product, product)
+}
+func (v V) MaxTo(a, b Reg) { v.emit(v.lanes(instr{plain: VMAXPS}, instr{plain: VMAXPD}), b, a, b) }
+
+// Arithmetic on float64, whatever the lanes are.
+func (v V) Add64(a, b Op) Reg         { return v.Float64().Add(a, b) }
+func (v V) Sub64(a, b Op) Reg         { return v.Float64().Sub(a, b) }
+func (v V) Mul64(a, b Op) Reg         { return v.Float64().Mul(a, b) }
+func (v V) Div64(a, b Op) Reg         { return v.Float64().Div(a, b) }
+func (v V) Max64(a, b Op) Reg         { return v.Float64().Max(a, b) }
+func (v V) Min64(a, b Op) Reg         { return v.Float64().Min(a, b) }
+func (v V) Sqrt64(a Op) Reg           { return v.Float64().Sqrt(a) }
+func (v V) FMA64(a, b, c Op) Reg      { return v.Float64().FMA(a, b, c) }
+func (v V) AddFMA64(a, b Op, sum Reg) { v.Float64().AddFMA(a, b, sum) }
+func (v V) NegFMA64(a, b, c Op) Reg   { return v.Float64().NegFMA(a, b, c) }
 
 // bitwise chooses between instructions for constants of 32 and of 64 bits.
 func bitwise(b Op, x32, x64 instr) instr {
@@ -266,12 +329,20 @@ func (v V) Narrow(lo, hi Reg) Reg {
 	return x
 }
 
-// Broadcast fills a vector with one float32 (or word) of memory, Broadcast64 with
-// one float64.
-func (v V) Broadcast(from Mem) Reg   { x := v.New(); VBROADCASTSS(from, x); return x }
-func (v V) Broadcast64(from Mem) Reg { x := v.New(); VBROADCASTSD(from, x); return x }
+// Broadcast fills a vector with one number of memory, as wide as a lane;
+// Broadcast64 with one float64.
+func (v V) Broadcast(from Mem) Reg {
+	x := v.New()
+	if v.Double() {
+		VBROADCASTSD(from, x)
+	} else {
+		VBROADCASTSS(from, x)
+	}
+	return x
+}
+func (v V) Broadcast64(from Mem) Reg { return v.Float64().Broadcast(from) }
 
-// BroadcastArg fills a vector with a float32 (or word) argument, BroadcastArg64
+// BroadcastArg fills a vector with an argument, as wide as a lane; BroadcastArg64
 // with a float64 one.
 func (v V) BroadcastArg(name string) Reg   { return v.Broadcast(address(name)) }
 func (v V) BroadcastArg64(name string) Reg { return v.Broadcast64(address(name)) }

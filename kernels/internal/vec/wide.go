@@ -103,7 +103,8 @@ func (h Half) Mul(a, b Reg) Reg {
 // correctly rounded. The first correction leaves a quotient that is off by less
 // than one place, which the second makes the right one (Markstein, 1990). a is not
 // -0, and neither the quotient nor a step on the way to it leaves the normal
-// numbers, unless a is 0, infinite or NaN. DivBy64 is for float64 lanes.
+// numbers, unless a is 0, infinite or NaN. DivBy64 is for float64 whatever the
+// lanes are.
 func (v V) DivBy(a, n, inverse Reg) Reg {
 	q := v.Mul(a, inverse)
 	first := q
@@ -113,11 +114,4 @@ func (v V) DivBy(a, n, inverse Reg) Reg {
 	return v.Select(v.Compare(Unordered, q, q), first, q) // Inf - Inf
 }
 
-func (v V) DivBy64(a, n, inverse Reg) Reg {
-	q := v.Mul64(a, inverse)
-	first := q
-	for range 2 {
-		q = v.FMA64(v.NegFMA64(q, n, a), inverse, q)
-	}
-	return v.Select64(v.Compare64(Unordered, q, q), first, q)
-}
+func (v V) DivBy64(a, n, inverse Reg) Reg { return v.Float64().DivBy(a, n, inverse) }

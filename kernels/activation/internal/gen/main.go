@@ -45,7 +45,7 @@ func grad(v vec.V, name, formula string, f func(y, g, one vec.Reg) vec.Reg) {
 		name+v.Name+" sets dx to "+formula+" with g = gy, for m ≥ 1 rows of d",
 		"columns; leading dimensions are in bytes.")
 	m, y, g, dx := vec.Arg("m"), vec.Arg("y"), vec.Arg("gy"), vec.Arg("dx")
-	cols, one := v.Columns(vec.Arg("d")), v.Copy(vec.One())
+	cols, one := v.Columns(vec.Arg("d")), v.Copy(v.One())
 	vec.Rows(m, []vec.Row{{At: y, Step: vec.Step("ldy")}, {At: g, Step: vec.Step("ldg")}, {At: dx, Step: vec.Step("lddx")}}, func() {
 		cols.Each(func(s vec.Span) { s.Store(f(s.Load(y), s.Load(g), one), dx) })
 	})

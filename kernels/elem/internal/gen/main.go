@@ -19,7 +19,7 @@ func main() {
 		binary(v, "mul", "a · b", v.Mul)
 		binary(v, "div", "a / b", v.Div)
 		holds := func(p vec.Predicate) func(a, b Op) vec.Reg {
-			return func(a, b Op) vec.Reg { return v.Keep(v.Compare(p, a, b), v.Copy(vec.One())) }
+			return func(a, b Op) vec.Reg { return v.Keep(v.Compare(p, a, b), v.Copy(v.One())) }
 		}
 		binary(v, "gt", "1 where a > b, else 0", holds(vec.GT))
 		binary(v, "gte", "1 where a ≥ b, else 0", holds(vec.GE))
@@ -33,8 +33,8 @@ func main() {
 		unary(v, "square", "x·x", func(x vec.Reg) vec.Reg { return v.Mul(x, x) })
 		unary(v, "sqrt", "√x", func(x vec.Reg) vec.Reg { return v.Sqrt(x) })
 		unary(v, "abs", "|x|", func(x vec.Reg) vec.Reg { return v.And(x, vec.Uint32("magnitude", 1<<31-1)) })
-		unary(v, "inverse", "1/x", func(x vec.Reg) vec.Reg { return v.Div(vec.One(), x) })
-		unary(v, "inverseSqrt", "1/√x, rounded twice", func(x vec.Reg) vec.Reg { return v.Div(vec.One(), v.Sqrt(x)) })
+		unary(v, "inverse", "1/x", func(x vec.Reg) vec.Reg { return v.Div(v.One(), x) })
+		unary(v, "inverseSqrt", "1/√x, rounded twice", func(x vec.Reg) vec.Reg { return v.Div(v.One(), v.Sqrt(x)) })
 		unary(v, "cube", "(x·x)·x, rounded twice", func(x vec.Reg) vec.Reg { return v.Mul(v.Mul(x, x), x) })
 
 		subOuter(v)

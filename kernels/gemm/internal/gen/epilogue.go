@@ -36,7 +36,7 @@ func (e *epilogue) write(flags general) {
 	JMP(ref("bias"))
 	Label(e.label("scale"))
 	for _, v := range e.sums {
-		VMULPS(alpha, v, v)
+		e.MulTo(alpha, v)
 	}
 
 	Label(e.label("bias"))
@@ -48,13 +48,13 @@ func (e *epilogue) write(flags general) {
 	Label(e.label("act"))
 	TESTQ(U32(flagReLU), flags)
 	JZ(ref("store"))
-	// VMAXPS returns its first operand here where one is NaN or both are zeros;
-	// adding +0 then makes -0 positive and leaves everything else alone.
+	// A maximum is its last operand where one is NaN or both are zeros; adding +0 then
+	// makes -0 positive and leaves everything else alone.
 	zero := e.New()
 	e.Clear(zero)
 	for _, v := range e.sums {
-		VMAXPS(v, zero, v)
-		VADDPS(zero, v, v)
+		e.MaxTo(zero, v)
+		e.AddTo(zero, v)
 	}
 
 	Label(e.label("store"))
@@ -82,12 +82,12 @@ func (w width) finishRows(sums [][]vector, c, step, flags general, lanes func(j 
 		MOVQ(c, at)
 		eachRow(at, func(v vector, from Mem, lanes *mask) {
 			if lanes == nil {
-				VFMADD213PS(from, alpha, v)
+				w.MulAdd(alpha, from, v)
 				return
 			}
 			old := w.New()
 			w.load(from, lanes, old)
-			VFMADD213PS(old, alpha, v)
+			w.MulAdd(alpha, old, v)
 		})
 	}
 	e.bias = func(bias general) {
@@ -95,7 +95,7 @@ func (w width) finishRows(sums [][]vector, c, step, flags general, lanes func(j 
 			y := w.New()
 			w.load(w.column(bias, j), lanes(j), y)
 			for i := range sums {
-				VADDPS(y, sums[i][j], sums[i][j])
+				w.AddTo(y, sums[i][j])
 			}
 		}
 	}

@@ -10,17 +10,21 @@ import (
 	"flag"
 	"log"
 
+	"driftless/kernels/internal/vec"
+
 	. "github.com/mmcloughlin/avo/build"
 )
 
 var families = map[string]func(){
-	"tile512": func() { tiles(avx512) },
-	"tile256": func() { tiles(avx2) },
-	"quad":    quads,
-	"masked":  func() { each(masked) },
-	"pack":    func() { each(pack) },
-	"bits":    func() { each(transposeBits) },
-	"peak":    func() { each(peak) },
+	"tile512":    func() { tiles(avx512) },
+	"tile256":    func() { tiles(avx2) },
+	"tile512f64": func() { tiles(double(avx512)) },
+	"tile256f64": func() { tiles(double(avx2)) },
+	"quad":       quads,
+	"masked":     func() { each(masked) },
+	"pack":       func() { each(pack) },
+	"bits":       func() { transposeBits(avx2); transposeBits(avx512) },
+	"peak":       func() { each(peak) },
 }
 
 func main() {
@@ -35,8 +39,7 @@ func main() {
 	Generate()
 }
 
-// each writes a family for both widths.
+// each writes a family for both widths, with lanes of float32 and of float64.
 func each(write func(w width)) {
-	write(avx2)
-	write(avx512)
+	vec.All(func(v vec.V) { write(width{v}) })
 }

@@ -18,8 +18,8 @@ func masked(w width) {
 }
 
 const (
-	maskedArgs  = "vectors, rows, words int, mask *uint64, maskStep int, b *float32, bStep int, s *float32, sStep int, c *float32, cStep int, bias *float32, alpha float32, tail, flags int"
-	valuesArgs  = ", a *float32, rowStep, kStep int"
+	maskedArgs  = "vectors, rows, words int, mask *uint64, maskStep int, b *T, bStep int, s *T, sStep int, c *T, cStep int, bias *T, alpha T, tail, flags int"
+	valuesArgs  = ", a *T, rowStep, kStep int"
 	valuesReply = " (done int)"
 )
 
@@ -33,7 +33,7 @@ func maskedRows(w width, values bool) {
 		name, args, reply = "values", maskedArgs+valuesArgs, valuesReply
 	}
 	name += w.Name
-	TEXT(name, NOSPLIT, "func("+args+")"+reply)
+	TEXT(name, NOSPLIT, w.Signature("func("+args+")"+reply))
 	doc := []string{
 		name + " computes rows of at most 8 vectors of C, the last of tail lanes.",
 		"Word g of row i of the mask, i words and g·maskStep from mask, tells which of the 64 rows of B from 64g",
@@ -141,8 +141,7 @@ func (l *maskedLoop) rows(vectors int) {
 		elem := GP64()
 		MOVQ(row, elem)
 		IMULQ(l.kStep, elem)
-		x = l.New()
-		VBROADCASTSS(Mem{Base: elems, Index: elem, Scale: 1}, x)
+		x = l.Broadcast(Mem{Base: elems, Index: elem, Scale: 1})
 	}
 	IMULQ(l.bStep, row)
 	ADDQ(b, row)
@@ -207,10 +206,10 @@ func (w width) addRow(from Mem, lanes *mask, x, sum vector) {
 	var y Op = from
 	switch {
 	case lanes != nil && w.Wide() && x == nil:
-		VADDPS(from, sum, lanes.K(), sum)
+		w.AddToWhere(*lanes, from, sum)
 		return
 	case lanes != nil && w.Wide():
-		VFMADD231PS(from, x, lanes.K(), sum)
+		w.AddFMAWhere(*lanes, x, from, sum)
 		return
 	case lanes != nil:
 		v := w.New()
@@ -218,14 +217,28 @@ func (w width) addRow(from Mem, lanes *mask, x, sum vector) {
 		y = v
 	}
 	if x == nil {
-		VADDPS(y, sum, sum)
+		w.AddTo(y, sum)
 	} else {
-		VFMADD231PS(y, x, sum)
+		w.AddFMA(x, y, sum)
 	}
 }
 
-// jumpIfNegativeZero jumps if any lane is -0: as an integer, it is the least.
+// jumpIfNegativeZero jumps if any lane is -0.
 func (w width) jumpIfNegativeZero(v []vector, label string) {
+	if w.Double() {
+		zero := w.Copy(w.Sign())
+		var any mask
+		for i, x := range v {
+			if m := w.EqualBits(x, zero); i == 0 {
+				any = m
+			} else {
+				any = w.OrMask(any, m)
+			}
+		}
+		w.Any(any, label)
+		return
+	}
+	// As an integer, it is the least.
 	least, zero, bits := w.New(), w.New(), GP32()
 	MOVL(U32(1<<31), bits)
 	VMOVD(bits, zero.AsX())
@@ -252,7 +265,7 @@ func (w width) jumpIfNegativeZero(v []vector, label string) {
 // finite writes a kernel that looks for NaN and infinities.
 func finite(w width) {
 	name := "finite" + w.Name
-	TEXT(name, NOSPLIT, "func(rows, vectors int, b *float32, bStep, tail int) bool")
+	TEXT(name, NOSPLIT, w.Signature("func(rows, vectors int, b *T, bStep, tail int) bool"))
 	Doc(name+" reports whether rows ≥ 1 rows of at most 8 vectors, the last of tail lanes, are finite.",
 		"bStep is in bytes.")
 	Pragma("noescape")
@@ -280,22 +293,16 @@ func finite(w width) {
 	})
 	Label("out")
 	for _, v := range sums[1:] {
-		VADDPS(v, sums[0], sums[0])
+		w.AddTo(v, sums[0])
 	}
-	ok := GP8()
+	ok, nan := GP8(), w.Compare(vec.Unordered, sums[0], sums[0])
 	if w.Wide() {
-		k := K()
-		VCMPPS(Imm(unordered), sums[0], sums[0], k)
-		KORTESTW(k, k)
+		KORTESTW(nan.K(), nan.K())
 	} else {
-		VCMPPS(Imm(unordered), sums[0], sums[0], sums[0])
-		VPTEST(sums[0], sums[0])
+		VPTEST(nan.K(), nan.K())
 	}
 	SETEQ(ok)
 	Store(ok, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
 }
-
-// unordered is the predicate of VCMPPS that is true of NaN.
-const unordered = 3

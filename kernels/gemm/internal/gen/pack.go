@@ -20,7 +20,7 @@ func pack(w width) {
 // copyRows writes a kernel that copies rows of some vectors.
 func copyRows(w width, vectors int) {
 	name := fmt.Sprintf("copy%d%s", vectors*w.Lanes(), w.Name)
-	TEXT(name, NOSPLIT, "func(n int, dst *float32, dstStep int, src *float32, srcStep, tail int)")
+	TEXT(name, NOSPLIT, w.Signature("func(n int, dst *T, dstStep int, src *T, srcStep, tail int)"))
 	Doc(fmt.Sprintf("%s copies n ≥ 1 rows of %d vectors, the last of tail lanes. Steps are in bytes.", name, vectors))
 	Pragma("noescape")
 	n, dst, dstStep, src, srcStep := vec.Arg("n"), vec.Arg("dst"), vec.Arg("dstStep"), vec.Arg("src"), vec.Arg("srcStep")
@@ -47,7 +47,7 @@ func copyRows(w width, vectors int) {
 // a time.
 func transpose(w width) {
 	name := "transpose" + w.Name
-	TEXT(name, NOSPLIT, "func(blocks int, dst *float32, dstStep int, src *float32, srcStep, rows, tail int)")
+	TEXT(name, NOSPLIT, w.Signature("func(blocks int, dst *T, dstStep int, src *T, srcStep, rows, tail int)"))
 	Doc(fmt.Sprintf("%s writes the transpose of 1 ≤ rows ≤ %d rows of src, which hold blocks vectors, the last of tail lanes.", name, w.Lanes()),
 		fmt.Sprintf("Always %d rows of one vector a block are written to dst: beyond tail they are 0, lanes beyond rows hold anything.", w.Lanes()),
 		"Steps are in bytes.")
@@ -81,10 +81,10 @@ func transpose(w width) {
 	CMPQ(blocks, Imm(1))
 	JEQ(LabelRef("last"))
 	Label("whole")
-	q := w.vectors(w.Lanes())
+	q, n := w.vectors(w.Lanes()), w.quad()
 	eachRow(func(i int, at general) {
-		for quad := range w.Lanes() / 4 {
-			w.loadQuad(Mem{Base: at, Disp: 16 * quad}, i/4, q[4*quad+i%4])
+		for quad := range w.Lanes() / n {
+			w.loadQuad(Mem{Base: at, Disp: 16 * quad}, i/n, q[n*quad+i%n])
 		}
 	})
 	write(w.transposeQuads(q))
@@ -106,7 +106,10 @@ func transpose(w width) {
 	RET()
 }
 
-// loadQuad loads four elements into the quad of a vector; quad 0 comes first.
+// quad is the number of elements in a quad, 16 bytes: four of float32, or two of float64.
+func (w width) quad() int { return 16 / w.Size }
+
+// loadQuad loads 16 bytes into the quad of a vector; quad 0 comes first.
 // Loading is cheaper than moving quads between vectors, which takes a port for
 // shuffles that transposes are short of.
 func (w width) loadQuad(from Mem, quad int, v vector) {
@@ -122,9 +125,17 @@ func (w width) loadQuad(from Mem, quad int, v vector) {
 	}
 }
 
-// transposeQuads transposes blocks of 4×4: quad l of vectors 4g to 4g+3.
+// transposeQuads transposes blocks as high as they are wide: quad l of vectors 4g to 4g+3,
+// or of 2g and 2g+1.
 func (w width) transposeQuads(r []vector) []vector {
 	pairs, out := w.vectors(len(r)), w.vectors(len(r))
+	if w.Double() {
+		for i := 0; i < len(r); i += 2 {
+			VUNPCKLPD(r[i+1], r[i], out[i])
+			VUNPCKHPD(r[i+1], r[i], out[i+1])
+		}
+		return out
+	}
 	for i := 0; i < len(r); i += 4 {
 		for j := i; j < i+4; j += 2 {
 			VUNPCKLPS(r[j+1], r[j], pairs[j])
@@ -138,25 +149,25 @@ func (w width) transposeQuads(r []vector) []vector {
 	return out
 }
 
-// gatherQuads ends a transpose of whole rows: of vectors 4g+c it collects quad l in
-// vector 4l+c.
+// gatherQuads ends a transpose of whole rows: with n elements to a quad, it collects quad l of
+// vectors n·g+c in vector n·l+c.
 func (w width) gatherQuads(q []vector) []vector {
-	out := w.vectors(len(q))
-	for c := range 4 {
+	out, n := w.vectors(len(q)), w.quad()
+	for c := range n {
 		if !w.Wide() {
-			VPERM2F128(Imm(0x20), q[4+c], q[c], out[c])
-			VPERM2F128(Imm(0x31), q[4+c], q[c], out[4+c])
+			VPERM2F128(Imm(0x20), q[n+c], q[c], out[c])
+			VPERM2F128(Imm(0x31), q[n+c], q[c], out[n+c])
 			continue
 		}
 		v := w.vectors(4)
-		VSHUFF32X4(Imm(0x88), q[4+c], q[c], v[0]) // quads 0 and 2 of both
-		VSHUFF32X4(Imm(0xdd), q[4+c], q[c], v[1]) // quads 1 and 3
-		VSHUFF32X4(Imm(0x88), q[12+c], q[8+c], v[2])
-		VSHUFF32X4(Imm(0xdd), q[12+c], q[8+c], v[3])
+		VSHUFF32X4(Imm(0x88), q[n+c], q[c], v[0]) // quads 0 and 2 of both
+		VSHUFF32X4(Imm(0xdd), q[n+c], q[c], v[1]) // quads 1 and 3
+		VSHUFF32X4(Imm(0x88), q[3*n+c], q[2*n+c], v[2])
+		VSHUFF32X4(Imm(0xdd), q[3*n+c], q[2*n+c], v[3])
 		VSHUFF32X4(Imm(0x88), v[2], v[0], out[c])
-		VSHUFF32X4(Imm(0x88), v[3], v[1], out[4+c])
-		VSHUFF32X4(Imm(0xdd), v[2], v[0], out[8+c])
-		VSHUFF32X4(Imm(0xdd), v[3], v[1], out[12+c])
+		VSHUFF32X4(Imm(0x88), v[3], v[1], out[n+c])
+		VSHUFF32X4(Imm(0xdd), v[2], v[0], out[2*n+c])
+		VSHUFF32X4(Imm(0xdd), v[3], v[1], out[3*n+c])
 	}
 	return out
 }

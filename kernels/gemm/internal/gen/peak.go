@@ -24,7 +24,7 @@ func peak(w width) {
 	}
 	Label("loop")
 	for _, v := range sums {
-		VFMADD231PS(x, x, v)
+		w.AddFMA(x, x, v)
 	}
 	DECQ(n)
 	JNZ(LabelRef("loop"))

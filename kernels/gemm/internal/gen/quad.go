@@ -9,7 +9,7 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// quads writes the tiles of four columns or fewer, in AVX-512, where a vector of
+// quads writes the tiles of four columns or fewer of float32, in AVX-512, where a vector of
 // sixteen would be mostly idle: it holds four columns of four rows instead. They
 // cost half as much where k is contiguous in A, and a quarter where rows are.
 func quads() {
@@ -33,7 +33,7 @@ type quadTile struct {
 
 func newQuadTile(name string, n int, contiguous string) *quadTile {
 	name = fmt.Sprintf("%s%dAVX512", name, n)
-	TEXT(name, NOSPLIT, tileArgs)
+	TEXT(name, NOSPLIT, avx512.Signature(tileArgs))
 	Doc(fmt.Sprintf("%s is a tile (see tile1x32AVX512) of %d rows and tail ≤ 4 columns, for an A with contiguous %s.", name, 4*n, contiguous))
 	Pragma("noescape")
 	t := &quadTile{width: avx512, n: n, left: AllocLocal(8), c: AllocLocal(8)}

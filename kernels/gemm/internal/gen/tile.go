@@ -33,7 +33,7 @@ func shapes(w width) []shape {
 // argument fetch beyond each row, if it is not 0: the next panel, where B is large and
 // not packed.
 func (s shape) fetches(w width, rows int) bool {
-	return !s.partial && rows <= w.Lanes()/2
+	return !s.partial && rows <= w.Bytes/8
 }
 
 func tiles(w width) {
@@ -44,7 +44,7 @@ func tiles(w width) {
 	}
 }
 
-const tileArgs = "func(panels, k int, a *float32, rowStep, kStep, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail, flags, fetch int)"
+const tileArgs = "func(panels, k int, a *T, rowStep, kStep, panelStep int, b *T, bStep int, c *T, cStep int, bias *T, alpha T, tail, flags, fetch int)"
 
 // tile writes a kernel for some panels of rows × vectors.
 func tile(w width, s shape, rows int) {
@@ -53,7 +53,7 @@ func tile(w width, s shape, rows int) {
 		name += "Part"
 	}
 	name += w.Name
-	TEXT(name, NOSPLIT, tileArgs)
+	TEXT(name, NOSPLIT, w.Signature(tileArgs))
 	doc := []string{
 		fmt.Sprintf("%s computes panels of %d rows and %d vectors of C.", name, rows, s.vectors),
 		"Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,",
@@ -143,15 +143,15 @@ func tile(w width, s shape, rows int) {
 func step(w width, s shape, sums [][]vector, base []general, rowStep, b general, lanes func(j int) *mask) {
 	elem := func(i int) Mem { return rowElement(base, rowStep, i) }
 	if len(sums) <= 3 { // elements of A stay, vectors of B pass
-		x := w.vectors(len(sums))
+		x := make([]vector, len(sums))
 		for i := range x {
-			VBROADCASTSS(elem(i), x[i])
+			x[i] = w.Broadcast(elem(i))
 		}
 		for j := range s.vectors {
 			y := w.New()
 			w.load(w.column(b, j), lanes(j), y)
 			for i := range sums {
-				VFMADD231PS(y, x[i], sums[i][j])
+				w.AddFMA(x[i], y, sums[i][j])
 			}
 		}
 		return
@@ -162,13 +162,12 @@ func step(w width, s shape, sums [][]vector, base []general, rowStep, b general,
 	}
 	for i := range sums {
 		if w.Wide() && s.vectors == 1 {
-			VFMADD231PS_BCST(elem(i), y[0], sums[i][0])
+			w.AddFMABroadcast(elem(i), y[0], sums[i][0])
 			continue
 		}
-		x := w.New()
-		VBROADCASTSS(elem(i), x)
+		x := w.Broadcast(elem(i))
 		for j := range y {
-			VFMADD231PS(y[j], x, sums[i][j])
+			w.AddFMA(x, y[j], sums[i][j])
 		}
 	}
 }

@@ -25,6 +25,9 @@ var (
 	avx512 = width{vec.AVX512}
 )
 
+// double returns the width with lanes of float64.
+func double(w width) width { return width{w.Float64()} }
+
 func (w width) vectors(n int) []vector {
 	v := make([]vector, n)
 	for i := range v {

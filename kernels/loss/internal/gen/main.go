@@ -127,7 +127,7 @@ func correct(v vec.V) {
 				v.Move(v.AddInt(column, oneInt()), column)
 			})
 		})
-		right := v.Keep(v.EqualInt(at, class), v.Copy(vec.One()))
+		right := v.Keep(v.EqualInt(at, class), v.Copy(v.One()))
 		right = v.Select(nan, v.Zero(), right)
 		out := vec.Arg("out")
 		v.StoreMasked(right, k.lanes(), Mem{Base: out, Index: i, Scale: 4})
