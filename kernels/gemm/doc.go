@@ -53,15 +53,16 @@
 // float64 and leaves the rare cases in which that rounds twice to
 // [driftless/kernels/scalar.FMA].
 //
-// For float32 on amd64 there are kernels for AVX-512 and for AVX2 with FMA
-// (vector_amd64.go and the files it names), written by internal/gen (go generate).
+// On amd64 there are kernels for AVX-512 and for AVX2 with FMA (vector_amd64.go and
+// the files it names), for either type, written by internal/gen (go generate).
 // Vectors run over columns, so that a lane is one element's chain and no sum is
-// reordered. A tile is 12×32 elements of C in 24 registers, or 6×16 in 12; columns
-// that are left over go through masked lanes, and join a panel of three vectors
+// reordered. A tile is 12 rows of two vectors of C in 24 registers, or 6 rows in 12;
+// columns that are left over go through masked lanes, and join a panel of three vectors
 // where that fits; rows are divided evenly among tiles of up to 12. With AVX-512, up
-// to four columns left over go four rows to a vector. Few rows take tiles of 128
-// columns, for long runs of B. Element (i, p) of op(A) is at any two strides. Alpha,
-// add, bias and ReLU are done before a tile is stored.
+// to four columns of float32 left over go four rows to a vector. Few rows take tiles of
+// eight vectors, for long runs of B. Element (i, p) of op(A) is at any two strides. Alpha,
+// add, bias and ReLU are done before a tile is stored. A product of float64 takes twice the
+// time of one of float32.
 //
 // Operands are used where they are as long as that is fast. Panels of B are packed
 // if B is transposed; if its chunks have more than 400 KiB and meet more than 96 rows of

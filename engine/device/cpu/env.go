@@ -69,12 +69,12 @@ func (e *env) mem(s program.Space, off int) arena {
 // bound is a Program turned into closures.
 type bound struct {
 	p       *program.Program
-	packing int  // bytes of packing buffer for matrix products
-	common  int  // bytes for what one worker tells the others
-	ahead   int  // largest batch that is asked for ahead
-	serial  bool // holds an operation that may keep state of its own between calls
-	counts  bool // counts steps: such a Program ends between steps only
-	flops   float64
+	packing int     // bytes of packing buffer for matrix products
+	common  int     // bytes for what one worker tells the others
+	ahead   int     // largest batch that is asked for ahead
+	serial  bool    // holds an operation that may keep state of its own between calls
+	counts  bool    // counts steps: such a Program ends between steps only
+	flops   float64 // of a step, as if of float32
 	blocks  []boundBlock
 
 	squads []*squad // free ones

@@ -24,10 +24,11 @@ type Network struct {
 	Weights            int // of the first layer
 }
 
-// BuildNetwork makes a small network, BuildLeNet LeNet with batch norm, BuildPaper the paper's on
-// dense rows.
+// BuildNetwork makes a small network, BuildDouble one in float64, BuildLeNet LeNet with batch norm,
+// BuildPaper the paper's on dense rows.
 var (
 	BuildNetwork func(t testing.TB, n norm.Method, o optim.Optimizer, act string, share float64, mp gather.Map, dt program.DType) Network
-	BuildLeNet   func(t testing.TB) Network
+	BuildDouble  func(t testing.TB, n norm.Method, o optim.Optimizer, act string, share float64, mp gather.Map) Network
+	BuildLeNet   func(t testing.TB, dt program.DType) Network
 	BuildPaper   func(t testing.TB) (*program.Layout, *program.Program)
 )

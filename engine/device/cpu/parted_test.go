@@ -1,15 +1,23 @@
 package cpu
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
+	"driftless/engine/program"
 	"driftless/kernels"
 )
 
 // TestParted: a team normalizes the channels of images in parts, with the bits of one worker.
 func TestParted(t *testing.T) {
-	w := of(BuildLeNet(t))
+	for _, dt := range []program.DType{program.Float32, program.Float64} {
+		t.Run(fmt.Sprint(dt), func(t *testing.T) { testParted(t, dt) })
+	}
+}
+
+func testParted(t *testing.T, dt program.DType) {
+	w := of(BuildLeNet(t, dt))
 	b, err := bind(w.train)
 	if err != nil {
 		t.Fatal(err)

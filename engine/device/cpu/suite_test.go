@@ -20,7 +20,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
-func init() { cpu.BuildNetwork, cpu.BuildLeNet, cpu.BuildPaper = network, lenet, paper }
+func init() {
+	cpu.BuildNetwork, cpu.BuildDouble, cpu.BuildLeNet, cpu.BuildPaper = network, double, lenet, paper
+}
 
 // TestConformance runs the suite with one worker and with teams, more of them
 // than processors among them: how a step is shared does not show in its bits.
@@ -111,9 +113,15 @@ func network(t testing.TB, n norm.Method, o optim.Optimizer, act string, share f
 	return w
 }
 
-func lenet(t testing.TB) cpu.Network {
+func double(t testing.TB, n norm.Method, o optim.Optimizer, act string, share float64, mp gather.Map) cpu.Network {
 	t.Helper()
-	net := models.MLP{Inputs: 784, Classes: 10, Activation: "relu", InitSD: 0.2, Norm: norm.Must("batchnorm"), DType: program.Float32}.Network()
+	mlp := models.MLP{Inputs: 70, Hidden: []int{40, 20}, Classes: 10, Activation: act, InitSD: 0.2, Norm: n, DType: program.Float64}.Network()
+	return compiled(t, mlp, o, share, mp, program.Uint8)
+}
+
+func lenet(t testing.TB, dt program.DType) cpu.Network {
+	t.Helper()
+	net := models.MLP{Inputs: 784, Classes: 10, Activation: "relu", InitSD: 0.2, Norm: norm.Must("batchnorm"), DType: dt}.Network()
 	net.Image, net.Hidden = models.Image{Height: 28, Width: 28, Channels: 1}, models.LeNet("relu", false)
 	return compiled(t, net, optim.Momentum(0.1, 0.9), 1, gather.Raw, program.Uint8)
 }
@@ -122,7 +130,7 @@ func lenet(t testing.TB) cpu.Network {
 func compiled(t testing.TB, mlp *models.Network, o optim.Optimizer, share float64, mp gather.Map, dt program.DType) (w cpu.Network) {
 	t.Helper()
 	const rows, batch = 90, 20
-	inputs, l := mlp.Inputs, program.NewLayout(program.Float32)
+	inputs, l := mlp.Inputs, program.NewLayout(mlp.DType)
 	w.Layout, w.Initialize = l, mlp.Initialize
 	check := func(err error) {
 		t.Helper()

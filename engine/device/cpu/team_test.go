@@ -100,6 +100,24 @@ func TestTeams(t *testing.T) {
 	}
 }
 
+// TestDoubleTeams is TestTeams in float64.
+func TestDoubleTeams(t *testing.T) {
+	for i, n := range norm.Forms() {
+		if norm.Has(n, "interval") {
+			_ = norm.Set(n, "interval", "2") // it has it
+		}
+		o := []optim.Optimizer{optim.SGD(0.1), optim.Adam(0.01), optim.Momentum(0.1, 0.9), scheduled(optim.AdamW(0.01), 0.1)}[i%4]
+		act, share, mp := "sigmoid", 0.9, gather.Unit
+		switch i % 3 {
+		case 1:
+			act, share, mp = "tanh", 0.2, gather.Binary
+		case 2:
+			act = "relu"
+		}
+		of(BuildDouble(t, n, o, act, share, mp)).sameBits(t, fmt.Sprintf("%s, %s, %v", norm.String(n), act, o.Kind), 1, 2, 3, 8)
+	}
+}
+
 // sameBits trains under each instruction set with so many workers.
 func (w *network) sameBits(t *testing.T, what string, teams ...int) {
 	t.Helper()
