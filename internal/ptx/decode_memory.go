@@ -66,6 +66,10 @@ func (s *statement) memory(root string, mods []string) {
 		m.cache = s.k.caches
 		s.k.caches++
 	}
+	if m.space == sharedSpace || m.space == generic {
+		s.k.counts++
+		m.counted = s.k.counts
+	}
 	if m.space == generic {
 		window := func(k kind, base uint64) *inst {
 			in, mem := s.in, *m
@@ -209,6 +213,8 @@ func (s *statement) atomic(root string, mods []string) {
 		s.k.atomics = true
 	case mods[0] == "shared":
 		m.space, s.in.kind = sharedSpace, kSharedAtom
+		s.k.counts++
+		m.counted = s.k.counts
 	default:
 		s.unknown()
 	}

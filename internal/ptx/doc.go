@@ -100,8 +100,8 @@
 //   - A barrier for part of a warp (bar.warp.sync with a mask) counts as ordering
 //     the whole warp.
 //   - Reads of registers that are written on some paths only.
-//   - Speed, bank conflicts, coalescing, register pressure, and whatever the
-//     driver's compiler makes of the PTX.
+//   - Speed, coalescing, register pressure, and whatever the driver's compiler makes of
+//     the PTX. Bank conflicts are counted on request: [Memory.CountShared].
 //   - Races between a launch and copies: launches are synchronous here.
 //
 // # Adding an instruction

@@ -111,7 +111,9 @@ type memOp struct {
 	class  byte     // of the registers
 	regs   [4]int32 // data
 	cache  int      // index of the instruction's last allocation
-	atom   func(old, a, b uint64) uint64
+	// counted is the index of a shared-memory instruction in the counts, from 1 on.
+	counted int
+	atom    func(old, a, b uint64) uint64
 	// shared and local are what a generic access becomes where the address lies
 	// in one of these windows.
 	shared, local *inst

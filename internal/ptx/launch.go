@@ -23,7 +23,8 @@ type worker struct {
 	stamp   uint64        // of the launch
 	threads int
 
-	warpSteps, laneSteps int64 // of the launch
+	warpSteps, laneSteps int64          // of the launch
+	tally                []SharedAccess // by memOp.counted; nil if nothing is counted
 
 	// The following are of the current block.
 	blockIndex  int
@@ -236,6 +237,9 @@ func (k *Kernel) worker(mem *Memory, vars []*allocation, grid, block Dim, dynSha
 		w = &worker{k: k, cache: make([]*allocation, k.caches)}
 	}
 	w.mem, w.grid, w.params, w.fault, w.budget = mem, grid, params, nil, mem.MaxInstructions
+	if w.tally = nil; mem.CountShared {
+		w.tally = make([]SharedAccess, k.counts+1)
+	}
 	w.resize(block)
 	w.sharedBytes = k.sharedSize + dynShared
 	w.shared = grow(w.shared, (w.sharedBytes+3)/4)
@@ -318,6 +322,14 @@ func (k *Kernel) release(workers []*worker) {
 		k.stats.WarpInstructions += w.warpSteps
 		k.stats.LaneInstructions += w.laneSteps
 		w.warpSteps, w.laneSteps = 0, 0
+		if k.tally == nil && w.tally != nil {
+			k.tally = make([]SharedAccess, k.counts+1)
+		}
+		for i, t := range w.tally {
+			k.tally[i].Requests += t.Requests
+			k.tally[i].Passes += t.Passes
+			k.tally[i].Wavefronts += t.Wavefronts
+		}
 		clear(w.cache)
 		w.mem, w.params, w.undo = nil, nil, nil
 		k.idle = append(k.idle, w)

@@ -27,6 +27,9 @@ type Memory struct {
 	// Workers is the number of goroutines that run the blocks of a launch; 0
 	// means one for each processor that Go may use. Results do not depend on it.
 	Workers int
+	// CountShared has launches count what their accesses to shared memory cost: see
+	// [Kernel.SharedAccesses].
+	CountShared bool
 
 	mu      sync.Mutex
 	limit   int64

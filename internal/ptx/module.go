@@ -59,6 +59,7 @@ type Kernel struct {
 	// undefined are the registers that may be read before they are written.
 	undefined []slotKey
 	caches    int  // number of global memory instructions
+	counts    int  // number of shared-memory instructions
 	atomics   bool // global atomics: blocks run one after the other
 	// fineGlobal and fineShared tell that the kernel writes less than 4 bytes at
 	// once, so that races are tracked by byte.
@@ -67,6 +68,7 @@ type Kernel struct {
 	mu    sync.Mutex
 	idle  []*worker
 	stats Stats
+	tally []SharedAccess // by memOp.counted
 }
 
 type constant struct {

@@ -186,6 +186,9 @@ func (w *worker) run(wp *warp) bool {
 
 // step executes the instructions that run does not.
 func (w *worker) step(wp *warp, in *inst, m uint32) bool {
+	if w.tally != nil && (in.kind == kSharedLoad || in.kind == kSharedStore || in.kind == kSharedAtom) {
+		w.countShared(wp, in, m)
+	}
 	switch in.kind {
 	case kSharedLoad:
 		return w.sharedLoad(wp, in, m)
