@@ -56,6 +56,7 @@
 //	check.sh      assembles the PTX for every architecture: no spills; registers.md (--update: write it)
 //	cubins.sh     assembles the PTX to the machine code that bundles have beside it
 //	sass.sh       looks into the machine code of the matrix products; sass.md (--update: write it)
+//	wavefronts.md what accesses to shared memory cost, as TestWavefronts counts (-update: write it)
 //	all/          lists the kernels of all families
 //	control/      the kernels that begin and end a step
 //	fused/        several instructions in one launch

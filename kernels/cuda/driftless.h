@@ -119,6 +119,12 @@ INLINE void halves(unsigned long long x, unsigned &low, unsigned &high) {
   asm("mov.b64 {%0, %1}, %2;" : "=r"(low), "=r"(high) : "l"(x));
 }
 
+// opaque is x, of which the compiler then knows nothing: it makes no branch of it.
+INLINE int opaque(int x) {
+  asm("" : "+r"(x));
+  return x;
+}
+
 // lesser_of is the smaller of two sizes.
 INLINE int lesser_of(int a, int b) { return a < b ? a : b; }
 

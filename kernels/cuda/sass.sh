@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Looks into the machine code of the matrix products: their inner loops, one a kernel
 # and architecture, load 128 bits at a time from global memory, and at least 70 % of
-# their instructions are FFMA, 65 % in strip, whose tiles are narrow because a block
-# owns all rows of its columns. The counts are compared with sass.md. Usage: sass.sh
-# [--update]; with --update sass.md is written.
+# their instructions are FFMA, 60 % in strip and gemm_nn_32, whose threads have 2×4 sums.
+# The counts, and the time that they take by a first-order model, are compared with
+# sass.md, which says what the model is. Usage: sass.sh [--update]; with --update
+# sass.md is written.
 set -euo pipefail
 # shellcheck source=tools.sh
 . "$(dirname "$0")/tools.sh"
 
-readonly least=70 least_strip=65
+readonly least=70 least_narrow=60
 readonly files="gemm/gemm.ptx cuda/fused/strip.ptx cuda/fused/updates.ptx"
 update=false
 case "${1:-}" in
@@ -27,19 +28,20 @@ trap 'rm -rf "$tmp"' EXIT
 
 # loops: for each kernel the loop of most FFMA an instruction among those that load
 # 128 bits from global memory and hold no other loop: "kernel all ffma lds lds128 ldg
-# ldg128".
+# ldg128 lds64 sts sts128".
 loops() {
   awk '
-    function done_loop(first, last,   i, op, all, ffma, lds, lds128, ldg, ldg128) {
+    function done_loop(first, last,   i, op, all, ffma, lds, lds64, lds128, sts, sts128, ldg, ldg128) {
       for (i = first; i <= last; i++) {
         op = code[i]; all++
         if (op == "FFMA") ffma++
-        if (op ~ /^LDS\./ || op == "LDS") { lds++; if (op ~ /\.128/) lds128++ }
+        if (op ~ /^LDS\./ || op == "LDS") { lds++; if (op ~ /\.128/) lds128++; if (op ~ /\.64/) lds64++ }
+        if (op ~ /^STS\./ || op == "STS") { sts++; if (op ~ /\.128/) sts128++ }
         if (op ~ /^LDG\./) { ldg++; if (op ~ /\.128/) ldg128++ }
       }
       if (ldg128 > 0 && ffma / all > best[name]) {
         best[name] = ffma / all
-        line[name] = name " " all " " ffma " " lds + 0 " " lds128 + 0 " " ldg " " ldg128
+        line[name] = name " " all " " ffma " " lds + 0 " " lds128 + 0 " " ldg " " ldg128 " " lds64 + 0 " " sts + 0 " " sts128 + 0
       }
     }
     /^\.text\./ { name = substr($1, 7); sub(/:.*/, "", name); n = 0; delete label; order[++k] = name; next }
@@ -68,18 +70,50 @@ done >"$tmp/all"
 # shellcheck disable=SC2086
 want=$(($(cd "$kernels" && cat $files | grep -c '\.entry') * $(wc -w <<<"$architectures")))
 [ "$(wc -l <"$tmp/all")" = "$want" ] || fail "found $(wc -l <"$tmp/all") inner loops with 128-bit loads, expected $want"
-awk -v least="$least" -v strip="$least_strip" '100 * $4 < ($2 == "strip" ? strip : least) * $3 { print $2 " for " $1 ": " $4 " of " $3 " instructions are FFMA" }
+awk -v least="$least" -v narrow="$least_narrow" '100 * $4 < ($2 == "strip" || $2 == "gemm_nn_32" ? narrow : least) * $3 { print $2 " for " $1 ": " $4 " of " $3 " instructions are FFMA" }
   $7 != $8 { print $2 " for " $1 ": " $8 " of " $7 " global loads have 128 bits" }' "$tmp/all" >"$tmp/bad"
-[ ! -s "$tmp/bad" ] || { cat "$tmp/bad" >&2 && fail "the inner loops must be at least $least % FFMA ($least_strip % in strip) and load 128 bits at a time"; }
+[ ! -s "$tmp/bad" ] || { cat "$tmp/bad" >&2 && fail "the inner loops must be at least $least % FFMA ($least_narrow % in strip and gemm_nn_32) and load 128 bits at a time"; }
+
+# model: adds to each line the wavefronts of the loop, from what those of one access are in
+# wavefronts.md, the cycles of the model, and FFMA's share of them in per cent.
+model() {
+  awk '
+    NR == FNR {
+      split($0, cell, " *[|] *"); split(cell[2], word, " "); kernel = word[1]; op = cell[3]
+      class = op ~ /^ld.*v4/ ? "lds128" : op ~ /^ld.*v2/ ? "lds64" : op ~ /^st.*v4/ ? "sts128" : op ~ /^st/ ? "sts" : "lds"
+      if (cell[6] + 0 > cost[kernel, class]) cost[kernel, class] = cell[6] + 0
+      next
+    }
+    function take(count, class) {
+      if (count == 0) return 0
+      if (!(($2, class) in cost)) { print "no " class " of " $2 " in wavefronts.md" >"/dev/stderr"; exit 1 }
+      return count * cost[$2, class]
+    }
+    {
+      waves = take($5 - $6 - $9, "lds") + take($9, "lds64") + take($6, "lds128") + take($10 - $11, "sts") + take($11, "sts128")
+      math = $4 / ($1 == "sm_75" || $1 == "sm_80" ? 2 : 4)
+      cycles = math
+      if ($3 / 4 > cycles) cycles = $3 / 4
+      if (waves > cycles) cycles = waves
+      print $0, waves, cycles, 100 * math / cycles
+    }' "$kernels/cuda/wavefronts.md" "$tmp/all"
+}
+model >"$tmp/timed"
 
 {
   echo "# Inner loops of the matrix products"
   echo
   echo "Written by sass.sh --update, from the machine code of ptxas $version13: the loop along k over whole steps."
   echo
-  echo "| architecture | kernel | instructions | FFMA | share | shared loads, of 128 bits | global loads, of 128 bits |"
-  echo "|---|---|---:|---:|---:|---:|---:|"
-  awk '{ printf "| %s | %s | %d | %d | %.1f %% | %d, %d | %d, %d |\n", $1, $2, $3, $4, 100 * $4 / $3, $5, $6, $7, $8 }' "$tmp/all"
+  echo "Cycles are those that the loop of one warp takes of a multiprocessor by a first-order model: the"
+  echo "largest of a quarter of its instructions, since four schedulers issue one each; a quarter of its FFMA,"
+  echo "or half where they have 16 lanes each (sm_75, sm_80); and the wavefronts of its accesses to shared"
+  echo "memory (wavefronts.md), of which one passes. Peak is the share of FFMA in them: what the products"
+  echo "reach if there are warps enough and global memory keeps up. No device has been timed."
+  echo
+  echo "| architecture | kernel | instructions | FFMA | share | shared loads, of 128 bits | stores, of 128 bits | global loads, of 128 bits | wavefronts | cycles | peak |"
+  echo "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+  awk '{ printf "| %s | %s | %d | %d | %.1f %% | %d, %d | %d, %d | %d, %d | %d | %d | %.0f %% |\n", $1, $2, $3, $4, 100 * $4 / $3, $5, $6, $10, $11, $7, $8, $12, $13, $14 }' "$tmp/timed"
 } >"$tmp/sass.md"
 agree "$tmp/sass.md" "$kernels/cuda/sass.md" "the machine code has changed"
 echo "inner loops: $(awk '{ s = 100 * $4 / $3; if (!n++ || s < low) low = s; if (s > high) high = s } END { printf "%.1f to %.1f %% FFMA", low, high }' "$tmp/all"), all global loads of 128 bits"

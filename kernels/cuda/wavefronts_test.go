@@ -44,7 +44,9 @@ func count(row string, l *launch, run func(l *launch)) []accesses {
 	add(1)
 	var all []accesses
 	for _, t := range byOp {
-		all = append(all, *t)
+		if t.Requests > 0 {
+			all = append(all, *t)
+		}
 	}
 	slices.SortFunc(all, func(a, b accesses) int { return cmp.Compare(a.Op, b.Op) })
 	return all
@@ -148,4 +150,40 @@ func TestWavefronts(t *testing.T) {
 // conflicts are the accesses that take more wavefronts than they must.
 func conflicts(all []accesses) []accesses {
 	return slices.DeleteFunc(slices.Clone(all), func(a accesses) bool { return a.Wavefronts == a.Passes })
+}
+
+// A conflict is noticed: the stores of a transposed tile of 32×32, whose rows are four
+// elements longer, in the order of its rows.
+func TestWavefrontsOfConflict(t *testing.T) {
+	const source = `.version 6.3
+.target sm_75
+.address_size 64
+.visible .entry transposed()
+{
+	.reg .b32 %r<6>; .reg .b64 %rd<4>;
+	.shared .align 16 .b8 tile[4608];
+	mov.u32 %r1, %tid.x;
+	and.b32 %r2, %r1, 7;
+	shr.u32 %r3, %r1, 3;
+	mul.lo.s32 %r4, %r2, 576;
+	mad.lo.s32 %r5, %r3, 4, %r4;
+	cvt.u64.u32 %rd1, %r5;
+	mov.u64 %rd2, tile;
+	add.s64 %rd3, %rd1, %rd2;
+	st.shared.u32 [%rd3], %r1;
+	st.shared.u32 [%rd3+144], %r1;
+	st.shared.u32 [%rd3+288], %r1;
+	st.shared.u32 [%rd3+432], %r1;
+	ret;
+}
+`
+	m, err := ptx.Load("transposed.ptx", []byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &launch{t: t, mem: ptx.NewMemory(1 << 20), k: loaded{cuda.Kernel{Name: "transposed", Over: cuda.Single, NoControl: true}, m.Kernel("transposed")}}
+	found := conflicts(count("transposed", l, func(l *launch) { l.run(1, 1, nil) }))
+	if len(found) != 1 || found[0].Requests != 4*replicas || found[0].Wavefronts != 4*found[0].Requests {
+		t.Errorf("found %+v", found)
+	}
 }

@@ -18,16 +18,29 @@
 #include "../cuda/scalar.h"
 
 // Tile is the shared memory of a block: two steps, so that one is filled while the
-// other is used. Rows are padded so that storing a transposed operand meets fewer
-// bank conflicts.
-template <int TM, int TN, int TK>
+// other is used. Rows are longer than the tile is wide, so that storing a transposed
+// operand meets no bank conflicts; those of y by PAD.
+template <int TM, int TN, int TK, int PAD = 4>
 struct alignas(16) Tile {
-  float x[2][TK][TM + 4], y[2][TK][TN + 4];
+  float x[2][TK][TM + 4], y[2][TK][TN + PAD];
 };
 
 INLINE Four group(const float *p) {
   float4 q = *(const float4 *)p;
   return Four{{q.x, q.y, q.z, q.w}};
+}
+
+// turned is v, or v begun with its element BY if that bit of turn is set.
+template <int BY>
+INLINE Four turned(const Four &v, int turn) {
+  const int mask = opaque(-(turn / BY & 1));
+  Four r;
+#pragma unroll
+  for (int c = 0; c < 4; c++) {
+    const int x = bits32(v.v[c]), y = bits32(v.v[(c + BY) % 4]);
+    r.v[c] = of_bits32(x ^ ((x ^ y) & mask));
+  }
+  return r;
 }
 
 // Operand reads TK × W elements of an operand as 16-byte groups of four, Q of them
@@ -68,14 +81,19 @@ struct Operand {
     return load4(n == 0 ? base : ALONG ? at(base, ld, w, k) : at(base, ld, k, w), n, fill);
   }
 
-  // put stores group u in shared memory.
+  // put stores group u in shared memory. The groups of a row along k begin at one of two
+  // banks, whatever their number: so each pair of them begins with another of its
+  // elements, and the threads of a warp meet 32 banks.
   template <int P>
   METHOD void put(float (*to)[P], int u, const Four &v) const {
     const int k = group_k(u), w = group_w(u);
     if (ALONG) {
+      const int turn = k / 8 * (32 / TK);
+      const Four one = turned<1>(v, turn), two = turned<2>(one, turn);
 #pragma unroll
-      for (int c = 0; c < 4; c++) {
-        to[k + c][w] = v.v[c];
+      for (int c = 0; c < 4; c++) { // the thread's groups have the same k
+        const int first = opaque((k + (c + turn) % 4) * P + group_w(0));
+        to[0][first + u * (THREADS / (TK / 4))] = two.v[c];
       }
     } else {
       float4 q;
@@ -93,6 +111,14 @@ INLINE int chunk_of(int k) {
   const int parts = (k + 1023) / 1024;
   return ((k + parts - 1) / parts + 63) / 64 * 64;
 }
+
+// The threads of a tile stand in rows of WIDE, two rows beside each other: t and t^1 have
+// a column in common, t and t^2 a row. So half a warp at a time reads 16 bytes a thread of
+// either operand.
+template <int WIDE>
+INLINE int thread_row() { return threadX() / (2 * WIDE) * 2 + threadX() % 2; }
+template <int WIDE>
+INLINE int thread_column() { return threadX() / 2 % WIDE; }
 
 // Owner says which elements along one side of a tile a thread owns: R of W, in
 // groups of G that lie a share of the tile apart.
@@ -117,8 +143,8 @@ struct Owner {
 };
 
 // add_step adds the products of a step to a thread's sums, in order of k.
-template <int TM, int TN, int TK, int RM, int RN>
-INLINE void add_step(const float (*x)[TM + 4], const float (*y)[TN + 4], int row, int col, float (&sum)[RM][RN]) {
+template <int TM, int TN, int TK, int RM, int RN, int PX, int PY>
+INLINE void add_step(const float (*x)[PX], const float (*y)[PY], int row, int col, float (&sum)[RM][RN]) {
 #pragma unroll
   for (int k = 0; k < TK; k++) {
     float a[RM], b[RN];
@@ -138,8 +164,8 @@ INLINE void add_step(const float (*x)[TM + 4], const float (*y)[TN + 4], int row
 // is null, or the learning rate, and then the tile takes a step of SGD: alpha is -lr
 // and add is set. All threads of the block must call it, TM/RM·TN/RN of them, with
 // shared memory that none of them uses any more.
-template <int RM, int RN, bool TA, bool TB, int TM, int TN, int TK>
-INLINE void multiply(Tile<TM, TN, TK> &tile, const float *a, const float *b, const float *bias, float *c,
+template <int RM, int RN, bool TA, bool TB, int TM, int TN, int TK, int PAD>
+INLINE void multiply(Tile<TM, TN, TK, PAD> &tile, const float *a, const float *b, const float *bias, float *c,
                      const double *lr, int m, int n, int k, int lda, int ldb, int ldc, int i0, int j0) {
   const int THREADS = (TM / RM) * (TN / RN);
   typedef Operand<TM, TK, THREADS, !TA> OperandA;
@@ -149,7 +175,7 @@ INLINE void multiply(Tile<TM, TN, TK> &tile, const float *a, const float *b, con
 
   const OperandA A = {a, lda, m};
   const OperandB B = {b, ldb, n};
-  const int row = threadX() / (TN / RN) * Rows::G, col = threadX() % (TN / RN) * Columns::G;
+  const int row = thread_row<TN / RN>() * Rows::G, col = thread_column<TN / RN>() * Columns::G;
   const bool vectors = A.can() && B.can();
   const float alpha = lr ? -float32(*lr) : 1.0f;
 
@@ -257,7 +283,7 @@ template <int TM, int TN, int RM, int RN, class F>
 INLINE void own(int m, int n, int i0, int j0, F f) {
   typedef Owner<TM, RM> Rows;
   typedef Owner<TN, RN> Columns;
-  const int row = threadX() / (TN / RN) * Rows::G, col = threadX() % (TN / RN) * Columns::G;
+  const int row = thread_row<TN / RN>() * Rows::G, col = thread_column<TN / RN>() * Columns::G;
 #pragma unroll 1
   for (int g = 0; g < RM * RN / 4; g++) {
     const int i = i0 + row + Rows::nth(g / (RN / 4)), j = j0 + col + Columns::nth(g % (RN / 4) * 4);

@@ -10,7 +10,8 @@
 #define OWN ROWS, COLUMNS, 2, 4
 
 union Memory {
-  Tile<ROWS, COLUMNS, 32> tile;
+  Tile<ROWS, COLUMNS, 32, 0> nn;
+  Tile<ROWS, COLUMNS, 32> nt;
   Shared columns;
 };
 
@@ -27,13 +28,13 @@ INLINE void quads(const Op &o, F f) {
 }
 
 // product: gemm_nn, or gemm_nt if TB.
-template <bool TB>
-INLINE void product(const Op &o, Memory &shared) {
+template <bool TB, int PAD>
+INLINE void product(const Op &o, Tile<ROWS, COLUMNS, 32, PAD> &tile) {
   const int j0 = blockX() * COLUMNS, act = o.act;
   const Matrix c = o.matrix(3);
 #pragma unroll 1
   for (int i0 = 0; i0 < o.m; i0 += ROWS) {
-    multiply<2, 4, false, TB>(shared.tile, o.floats(0), o.floats(1), o.floats(2), c.p, o.get<const double>(4), o.m, o.n, o.k,
+    multiply<2, 4, false, TB>(tile, o.floats(0), o.floats(1), o.floats(2), c.p, o.get<const double>(4), o.m, o.n, o.k,
                              o.ld[0], o.ld[1], c.ld, i0, j0);
     if (act != IDENTITY) {
       own<OWN>(o.m, o.n, i0, j0, [=](int i, int j, int w) { c.put(i, j, w, activate(act, c.get(i, j, w))); });
@@ -169,8 +170,8 @@ strip(CONTROL, TENSOR(const Op, ops), int count) {
       continue;
     }
     switch (o.code) {
-    case GEMM_NN: product<false>(o, shared); break;
-    case GEMM_NT: product<true>(o, shared); break;
+    case GEMM_NN: product<false>(o, shared.nn); break;
+    case GEMM_NT: product<true>(o, shared.nt); break;
     case COLUMN_SUM:
     case COLUMN_MEAN:
     case COLUMN_VAR:
