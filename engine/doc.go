@@ -56,7 +56,8 @@
 // It takes the options of Gorgonia's TapeMachine, and On, which names a device; NewVM takes the
 // device as an argument. TestContract runs both machines through what programs rely on, and
 // compares what is seen: values, shapes, errors, gradients, which Values stay the same objects.
-// Values are copied in and out at every RunAll, which Train does not.
+// Inputs are copied in at every RunAll, which Train does not; results are computed in the memory of
+// the Values that are handed over, which are new ones in each run, as Gorgonia's are.
 //
 // Options:
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"driftless/engine/device"
 	"driftless/engine/ops"
@@ -41,21 +42,46 @@ type VM struct {
 type input struct {
 	*G.Node
 	state   string
+	shape   tensor.Shape
 	classes int // of labels; 0: it holds none
+	last    elements
+}
+
+// elements are those of a Value, looked up once while they stay where they are.
+type elements struct {
+	of   G.Value
+	at   uintptr
+	data any
+}
+
+// elementsOf returns the elements of a Value, which are its own memory if that is plain.
+func (e *elements) elementsOf(v G.Value) (any, error) {
+	if d, ok := v.(*tensor.Dense); ok && e.of == v && e.at == d.Uintptr() && program.Plain(d) {
+		return e.data, nil
+	}
+	data, err := program.Elements(v)
+	if err == nil && program.Room(v) != nil {
+		*e = elements{v, v.Uintptr(), data}
+	}
+	return data, err
 }
 
 // output is a node whose value is read after a run.
 type output struct {
 	program.Output
+	shape  tensor.Shape
 	traced bool // its Value stays the same object
 }
 
 // gradient is a node with a derivative that is read after a run.
 type gradient struct {
-	output         // the derivative
-	of     *G.Node // whose gradient it is
-	own    bool    // the node gets a Value of its own: the derivative is other nodes' as well, or nobody's to change
-	add    bool    // to what it holds
+	output          // the derivative
+	of      *G.Node // whose gradient it is
+	ofShape tensor.Shape
+	fits    bool // the derivative has that shape
+	own     bool // the node gets a Value of its own: the derivative is other nodes' as well, or nobody's to change
+	add     bool // to what it holds
+	sum     elements
 }
 
 var _ G.VM = (*VM)(nil)
@@ -135,7 +161,8 @@ func (m *VM) run() error {
 		return err
 	}
 	m.kept.clear()
-	for _, in := range m.inputs {
+	for i := range m.inputs {
+		in := &m.inputs[i]
 		data, err := m.elements(in)
 		if err != nil {
 			return fmt.Errorf("input %q: %w", program.Label(in.Node), err)
@@ -151,15 +178,15 @@ func (m *VM) run() error {
 }
 
 // elements returns the values that an input has now.
-func (m *VM) elements(in input) (any, error) {
+func (m *VM) elements(in *input) (any, error) {
 	v := in.Value()
 	if v == nil {
 		return nil, fmt.Errorf("it has no value any more: set it with Let")
 	}
-	if v.Dtype() != in.Dtype() || v.Shape().TotalSize() != in.Shape().TotalSize() {
-		return nil, fmt.Errorf("its value is %v of shape %v, and the node is %v of shape %v: give it one like that", v.Dtype(), v.Shape(), in.Dtype(), in.Shape())
+	if v.Dtype() != in.Dtype() || v.Shape().TotalSize() != in.shape.TotalSize() {
+		return nil, fmt.Errorf("its value is %v of shape %v, and the node is %v of shape %v: give it one like that", v.Dtype(), v.Shape(), in.Dtype(), in.shape)
 	}
-	data, err := program.Elements(v)
+	data, err := in.last.elementsOf(v)
 	if err == nil && in.classes > 0 {
 		err = program.CheckLabels(data, in.classes)
 	}
@@ -171,8 +198,7 @@ func runOnce(s device.Session, p *program.Program) error {
 	if err := s.Run(context.Background(), p, 1); err != nil {
 		return err
 	}
-	var diverged [1]int64
-	if err := s.Read(program.StateNonFinite, 0, diverged[:]); err != nil || diverged[0] < 0 {
+	if first, err := firstNonFinite(s); err != nil || first < 0 {
 		return err
 	}
 	// The session would run nothing from here on, but each RunAll starts afresh.
@@ -180,6 +206,16 @@ func runOnce(s device.Session, p *program.Program) error {
 		return err
 	}
 	return fmt.Errorf("an operation failed on numbers that are not finite")
+}
+
+// marks are slices to read the first step that is not finite into.
+var marks = sync.Pool{New: func() any { return any([]int64{0}) }}
+
+func firstNonFinite(s device.Session) (int64, error) {
+	mark := marks.Get()
+	defer marks.Put(mark)
+	err := s.Read(program.StateNonFinite, 0, mark)
+	return mark.([]int64)[0], err
 }
 
 // stateName is what the state of an input node is called. A node's name may be missing, another
@@ -222,7 +258,7 @@ func (m *VM) compile() error {
 			if n.Value() == nil {
 				return fmt.Errorf("input %q has no value: set it with Let", program.Label(n))
 			}
-			m.inputs = append(m.inputs, input{n, stateName(n), labels[n]})
+			m.inputs = append(m.inputs, input{Node: n, state: stateName(n), shape: n.Shape(), classes: labels[n]})
 		}
 		own := n.IsVar() || program.IsConstant(n) // has its value from elsewhere
 		if own && m.reads[n] != nil {
@@ -230,12 +266,12 @@ func (m *VM) compile() error {
 		}
 		if _, ok := n.Op().(ops.AssignOp); ok {
 			state := program.Bound(n)
-			m.states = append(m.states, output{Output: program.Output{Node: state, Name: stateName(state)}})
+			m.states = append(m.states, output{Output: program.Output{Node: state, Name: stateName(state)}, shape: state.Shape()})
 			continue
 		}
 		binds := m.options.bind && (len(m.options.bindTo) == 0 || slices.Contains(m.options.bindTo, n))
 		if d := n.Deriv(); d != nil && mine[d] && (n.IsVar() || binds) {
-			g := gradient{of: n, output: output{program.Output{Node: d, Name: fmt.Sprintf("gradient.%d", n.ID())}, m.options.traces(d)}}
+			g := gradient{of: n, ofShape: n.Shape(), fits: d.Shape().Eq(n.Shape()), output: output{program.Output{Node: d, Name: fmt.Sprintf("gradient.%d", n.ID())}, program.ValueShape(d), m.options.traces(d)}}
 			g.add = binds && d.Op() != (G.Iop{})
 			g.own = g.add || derivatives[d] > 1 || d.IsVar() || program.IsConstant(d) || !d.Shape().Eq(n.Shape())
 			m.grads = append(m.grads, g)
@@ -245,7 +281,7 @@ func (m *VM) compile() error {
 		switch o := m.options; {
 		case own || derivatives[n] > 0:
 		case n.Deriv() != nil && n.Shape().IsScalar() || !read[n] || m.reads[n] != nil || o.nan || o.inf || binds || set[n] || o.traces(n) || o.watches(n) || m.kept.asked[n] || !again[n] && n.ID() <= last:
-			m.outputs = append(m.outputs, output{program.Output{Node: n, Name: fmt.Sprintf("value.%d", n.ID())}, o.traces(n)})
+			m.outputs = append(m.outputs, output{program.Output{Node: n, Name: fmt.Sprintf("value.%d", n.ID())}, program.ValueShape(n), o.traces(n)})
 		case m.options.resultsOnly:
 		case n.ID() <= last:
 			spares = append(spares, program.Output{Node: n, Name: fmt.Sprintf("value.%d", n.ID())})
@@ -262,8 +298,10 @@ func (m *VM) compile() error {
 	}
 	m.dtype = floatType(m.nodes)
 	l := program.NewLayout(m.dtype)
+	l.Plain = true
 	spec := m.spec(wanted)
 	spec.Spares = spares
+	_, spec.Hand = m.dev.(device.HostDevice)
 	p, err := program.Compile(l, spec)
 	if err != nil {
 		return err
@@ -273,7 +311,7 @@ func (m *VM) compile() error {
 		if l.Lookup(o.Name) == nil { // fused away
 			rest = append(rest, o.Node)
 		} else {
-			m.spares = append(m.spares, output{Output: o})
+			m.spares = append(m.spares, output{Output: o, shape: program.ValueShape(o.Node)})
 		}
 	}
 	// Dead inputs have no state.

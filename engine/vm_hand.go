@@ -7,6 +7,7 @@ import (
 
 	"driftless/engine/device"
 	"driftless/engine/program"
+	"driftless/kernels/elem"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -14,23 +15,23 @@ import (
 
 // hand gives the nodes their values after a run.
 func (m *VM) hand() error {
-	for _, o := range m.outputs {
-		if _, err := m.give(o); err != nil {
+	for i := range m.outputs {
+		if _, err := m.give(&m.outputs[i]); err != nil {
 			return err
 		}
 	}
-	for _, o := range m.spares {
-		if _, err := m.give(o); err != nil {
+	for i := range m.spares {
+		if _, err := m.give(&m.spares[i]); err != nil {
 			return err
 		}
 	}
-	for _, o := range m.states {
-		if _, err := m.give(o); err != nil {
+	for i := range m.states {
+		if _, err := m.give(&m.states[i]); err != nil {
 			return err
 		}
 	}
-	for _, g := range m.grads {
-		if err := m.giveGradient(g); err != nil {
+	for i := range m.grads {
+		if err := m.giveGradient(&m.grads[i]); err != nil {
 			return err
 		}
 	}
@@ -55,12 +56,12 @@ func (m *VM) hand() error {
 
 // give gives a node its value: a new one, or if it is traced the one that it has with new content.
 // It returns the value, which is not the node's if that is a derivative of wrong shape.
-func (m *VM) give(o output) (G.Value, error) {
+func (m *VM) give(o *output) (G.Value, error) {
 	n := o.Node
-	v, shape := n.Value(), program.ValueShape(n)
-	if !o.traced || v == nil || v.Dtype() != n.Dtype() || !v.Shape().Eq(shape) || readInto(m.session, o.Name, v) != nil {
+	v := n.Value()
+	if !o.traced || v == nil || v.Dtype() != n.Dtype() || !v.Shape().Eq(o.shape) || readInto(m.session, o.Name, v) != nil {
 		var err error
-		if v, err = m.fresh(m.session, o.Name, n.Dtype(), shape); err != nil {
+		if v, err = m.fresh(m.session, o.Name, n.Dtype(), o.shape); err != nil {
 			return nil, err
 		}
 		if err := bind(n, v); err != nil {
@@ -154,6 +155,11 @@ func (m *VM) fresh(s device.Session, name string, dt tensor.Dtype, shape tensor.
 		}
 		return program.NewValue(shape, buf), nil
 	}
+	if h, ok := s.(device.Hander); ok {
+		if data, err := h.Hand(name, 0); err == nil {
+			return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data), tensor.WithEngine(m.options.engine)), nil
+		}
+	}
 	d := tensor.New(tensor.Of(dt), tensor.WithShape(shape...), tensor.WithEngine(m.options.engine))
 	return d, s.Read(name, 0, d.Data())
 }
@@ -173,14 +179,14 @@ func readInto(s device.Session, name string, v G.Value) error {
 
 // giveGradient gives a node its gradient: in the node of its derivative, and where it
 // needs a Value of its own in its dual value.
-func (m *VM) giveGradient(g gradient) error {
+func (m *VM) giveGradient(g *gradient) error {
 	var v G.Value
 	var err error
 	if g.Node.IsVar() || program.IsConstant(g.Node) { // others may have it, in other graphs, too
 		v = g.Node.Value()
-	} else if g.Node.Shape().Eq(g.of.Shape()) {
-		v, err = m.give(g.output)
-	} else if v, err = m.fresh(m.session, g.Name, g.of.Dtype(), g.of.Shape()); err == nil { // Gorgonia gives the derivative a wrong shape
+	} else if g.fits {
+		v, err = m.give(&g.output)
+	} else if v, err = m.fresh(m.session, g.Name, g.of.Dtype(), g.ofShape); err == nil { // Gorgonia gives the derivative a wrong shape
 		err = m.inspect(g.Node, v)
 	}
 	if err != nil || !g.own && !dual(g.of) {
@@ -188,7 +194,7 @@ func (m *VM) giveGradient(g gradient) error {
 	}
 	if g.add && dual(g.of) {
 		if sum, _ := g.of.Grad(); sum != nil {
-			if err := addTo(sum, v); err != nil {
+			if err := g.addTo(sum, v); err != nil {
 				return fmt.Errorf("gradient of %q: %w", program.Label(g.of), err)
 			}
 			return nil
@@ -209,8 +215,8 @@ func dual(n *G.Node) bool {
 }
 
 // addTo adds a value to another of that shape and float type, in place.
-func addTo(sum, v G.Value) error {
-	x, err := program.Elements(sum)
+func (g *gradient) addTo(sum, v G.Value) error {
+	x, err := g.sum.elementsOf(sum)
 	if err != nil {
 		return err
 	}
@@ -239,9 +245,7 @@ func add[T float32 | float64](x []T, other any) bool {
 	if !ok || len(x) != len(y) {
 		return false
 	}
-	for i := range x {
-		x[i] += y[i]
-	}
+	elem.Apply(elem.Add, x, y, x)
 	return true
 }
 

@@ -8,7 +8,7 @@
 // that a device may replay many steps without meeting the host.
 //
 // The host reads and writes state by name, as copies. Nothing outside a device
-// sees its memory.
+// sees its memory, but for what a Hander hands over.
 //
 // To add a device, write one package that implements Device and passes the
 // conformance suite in devicetest.
@@ -54,6 +54,20 @@ type Session interface {
 
 	// Close frees the state.
 	Close() error
+}
+
+// HostDevice is a Device whose sessions lie in memory of the host and are Handers. Layouts of
+// others have no handed states (program.State.Handed).
+type HostDevice interface {
+	Device
+	InHostMemory()
+}
+
+// Hander is a Session that hands states over.
+type Hander interface {
+	// Hand returns the elements of a handed state of a replica, in place, for the host to keep. The
+	// session makes new memory for the state's next content.
+	Hand(name string, replica int) (any, error)
 }
 
 // Profiler is a Session that can tell how it runs a Program, and where a step's time

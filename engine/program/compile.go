@@ -90,6 +90,7 @@ func (c *compiler) compile(passes []pass) error {
 			if err := c.spares(); err != nil {
 				return err
 			}
+			inPlace(c.b)
 		}
 		p.run(c.b, c.l)
 	}
@@ -214,7 +215,7 @@ func (c *compiler) emit(in *Instr) { c.b.Instrs = append(c.b.Instrs, in) }
 func (c *compiler) scratch(shape tensor.Shape, name string) *Tensor {
 	r, d := dims(shape)
 	t := &Tensor{DType: c.l.DType, Rows: r, Cols: d, LD: d, Shape: shape.Clone(), Name: name}
-	if len(shape) == 2 {
+	if len(shape) == 2 && !c.l.Plain {
 		t.LD = leading(r, d)
 	}
 	return t
@@ -365,7 +366,7 @@ func (c *compiler) output(o Output) error {
 	if err != nil {
 		return err
 	}
-	st, err := c.l.Add(State{Name: o.Name, DType: x.DType, Rows: x.Rows, Cols: x.Cols, Shape: o.Node.Shape().Clone(), owner: byOutput})
+	st, err := c.outputState(o, x)
 	if err != nil {
 		return err
 	}

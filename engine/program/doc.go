@@ -53,7 +53,8 @@
 // # State
 //
 // Input nodes that are not fed from a data set are state: named tensors of a
-// Layout, on the device, shared by all Programs compiled against it. An
+// Layout, on the device, shared by all Programs compiled against it. What a gorgonia.VM hands over are
+// handed states, whose memory is given away after a run (spare.go). An
 // ops.AssignOp node in the graph is an effect: it writes state at a stated time,
 // before the state's readers or after the update, and every so many steps. The
 // optimizer's step is an instruction, placed after every read of its parameter

@@ -2,7 +2,9 @@ package program
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
+	"unsafe"
 
 	"driftless/engine/ops"
 
@@ -86,6 +88,9 @@ func (c *compiler) lowerHost(n *G.Node) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
+	for i, t := range in {
+		in[i] = c.contiguous(t)
+	}
 	var h Host
 	if op, ok := n.Op().(ops.Direct); ok {
 		h = &directOp{op: op, name: fmt.Sprintf("operation %v of node %q", n.Op(), Label(n)), size: op.Room(in[0].Len())}
@@ -142,17 +147,27 @@ func (d *directOp) take() []float64 {
 	return room
 }
 
-// hostOp runs a Gorgonia operation through its own Do, and allocates. It is for operations
-// that the compiler does not know.
+// hostOp runs a Gorgonia operation through its own Do, which allocates, on Values that lie in the
+// operands' memory. It is for operations that the compiler does not know.
 type hostOp struct {
 	op      G.Op
 	name    string
 	shapes  []tensor.Shape
 	written []int // operands that the operation may write into, and that are results, too
+	copies  bool  // the operation may write into operands that are no results
+
+	mu   sync.Mutex
+	free [][]operandValue // of calls that are over
+}
+
+// operandValue is an operand as a Value, made anew when it lies elsewhere.
+type operandValue struct {
+	v  G.Value
+	at unsafe.Pointer
 }
 
 func newHost(n *G.Node, ch []*G.Node) (*hostOp, error) {
-	h := &hostOp{op: n.Op(), name: Label(n)}
+	h := &hostOp{op: n.Op(), name: Label(n), copies: !gorgonias(n) || n.Op().OverwritesInput() >= 0}
 	for _, k := range ch {
 		if _, ok := dtypeOf(k.Dtype()); !ok {
 			return nil, fmt.Errorf("node %q (%v): operand %q has element type %v, which is not supported", Label(n), n.Op(), Label(k), k.Dtype())
@@ -175,9 +190,9 @@ func (h *hostOp) Call(in, out []any) (err error) {
 			err = fmt.Errorf("operation %v of node %q panicked: %v", h.op, h.name, r)
 		}
 	}()
-	vals := make([]G.Value, len(in))
-	for i, x := range in {
-		vals[i] = NewValue(h.shapes[i], x)
+	operands, vals := h.operands(in), make([]G.Value, len(in))
+	for i := range in {
+		vals[i] = operands[i].v
 	}
 	v, err := h.op.Do(vals...)
 	if err != nil {
@@ -195,7 +210,37 @@ func (h *hostOp) Call(in, out []any) (err error) {
 			return fmt.Errorf("operation %v of node %q left operand %d in another shape", h.op, h.name, i+1)
 		}
 	}
+	h.mu.Lock()
+	h.free = append(h.free, operands)
+	h.mu.Unlock()
 	return nil
+}
+
+// operands returns Values that hold the operands: in place, unless the operation may write into them.
+func (h *hostOp) operands(in []any) (vs []operandValue) {
+	h.mu.Lock()
+	if k := len(h.free); k > 0 {
+		vs, h.free = h.free[k-1], h.free[:k-1]
+	}
+	h.mu.Unlock()
+	if vs == nil {
+		vs = make([]operandValue, len(in))
+	}
+	for i, x := range in {
+		switch at := reflect.ValueOf(x).UnsafePointer(); {
+		case h.shapes[i].IsScalar() || h.copies:
+			vs[i].v = NewValue(h.shapes[i], x)
+		case vs[i].at != at || !h.intact(i, vs[i].v):
+			vs[i] = operandValue{tensor.New(tensor.WithShape(h.shapes[i]...), tensor.WithBacking(x)), at}
+		}
+	}
+	return vs
+}
+
+// intact reports whether an operation left an operand's Value in the shape that it had.
+func (h *hostOp) intact(i int, v G.Value) bool {
+	d, ok := v.(*tensor.Dense)
+	return ok && d.Shape().Eq(h.shapes[i]) && Plain(d)
 }
 
 // Finite reports whether a buffer holds no NaN and no infinity. If an operation fails on one

@@ -63,7 +63,8 @@ type State struct {
 	LD         int   // elements from one row to the next, in the device's memory
 	Shape      []int // as the graph sees it
 	Shared     bool  // one copy for all replicas (data sets)
-	Off        int   // bytes from the start of a replica's arena; of a shared one its number
+	Handed     bool  // in memory of its own, which the host takes over after a Run (device.Hander)
+	Off        int   // bytes from the start of a replica's arena; of a shared one its number; of a handed one see HandedAt
 	Init       any   // initial content: a slice of the element type, or nil for zeros
 
 	owner owner
@@ -91,10 +92,25 @@ func (s *State) Len() int { return s.Rows * s.Cols }
 // Layout is the named state that Programs share: train, evaluation and refresh
 // Programs compiled against one Layout work on the same tensors.
 type Layout struct {
-	DType        DType // float type that Programs compute in
-	states       []*State
-	byName       map[string]*State
-	size, shared int
+	DType  DType // float type that Programs compute in
+	Plain  bool  // rows of matrices follow one another without gaps, in state and in scratch memory
+	states []*State
+	byName map[string]*State
+
+	size, shared, handed int
+}
+
+// A handed state is at an offset behind all others, from which its number among them follows.
+const handedBase, handedBits = 1 << 60, 40
+
+// HandedAt returns the number of the handed state that the offset of a tensor in state lies in, and
+// how far in; ok is false for other states.
+func HandedAt(off int) (number, at int, ok bool) {
+	if off < handedBase {
+		return 0, off, false
+	}
+	off -= handedBase
+	return off >> handedBits, off & (1<<handedBits - 1), true
 }
 
 // NewLayout returns a Layout for Programs that compute in dt, Float32 or
@@ -159,10 +175,13 @@ func (l *Layout) Add(s State) (*State, error) {
 		return old, nil
 	}
 	s.LD = s.Cols
-	if s.Shared {
+	switch {
+	case s.Shared:
 		s.Off, l.shared = l.shared, l.shared+1
-	} else {
-		if s.DType == l.DType {
+	case s.Handed:
+		s.Off, l.handed = handedBase+l.handed<<handedBits, l.handed+1
+	default:
+		if s.DType == l.DType && !l.Plain {
 			s.LD = leading(s.Rows, s.Cols)
 		}
 		s.Off, l.size = l.size, l.size+align(s.Rows*s.LD*s.DType.Size())

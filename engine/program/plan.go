@@ -18,7 +18,7 @@ func plan(b *Block) {
 	for _, uses := range steps {
 		for _, u := range uses {
 			base := u.Tensor.Base()
-			u.Tensor.Space, u.Tensor.Off = base.Space, base.Off
+			u.Tensor.Space, u.Tensor.Off = base.Space, base.Off+u.Tensor.Skip()
 			if base.Space == SpaceScratch {
 				u.Tensor.Off = off[base] + u.Tensor.Skip()
 			}

@@ -298,7 +298,7 @@ func (s *touched) clash(now []use) bool {
 			return (before.write || u.write) && overlap(before.t, u.t) && !ownPart(before, u)
 		}
 		if u.t.Space == SpaceReplica {
-			if slices.ContainsFunc(s.states[u.t.Off], hit) {
+			if slices.ContainsFunc(s.states[u.t.Base().Off], hit) {
 				return true
 			}
 			continue
@@ -319,8 +319,8 @@ func (s *touched) add(now []use) {
 			return o.write == u.write && o.how == u.how && o.n == u.n && sameMemory(o.t, u.t)
 		}
 		if u.t.Space == SpaceReplica {
-			if at := s.states[u.t.Off]; !slices.ContainsFunc(at, same) {
-				s.states[u.t.Off] = append(at, u)
+			if at := s.states[u.t.Base().Off]; !slices.ContainsFunc(at, same) {
+				s.states[u.t.Base().Off] = append(at, u)
 			}
 			continue
 		}

@@ -37,7 +37,7 @@ func (c *compiler) spares() error {
 		default:
 			continue
 		}
-		st, err := c.l.Add(State{Name: o.Name, DType: v.t.DType, Rows: v.t.Rows, Cols: v.t.Cols, Shape: o.Node.Shape().Clone(), owner: byOutput})
+		st, err := c.outputState(o, v.t)
 		if err != nil {
 			return err
 		}
@@ -49,4 +49,40 @@ func (c *compiler) spares() error {
 	}
 	c.b.Instrs = slices.Clip(append(all, copies[len(c.b.Instrs)]...))
 	return nil
+}
+
+// outputState makes the state of an output that has the value of a tensor.
+func (c *compiler) outputState(o Output, t *Tensor) (*State, error) {
+	shape := o.Node.Shape()
+	return c.l.Add(State{Name: o.Name, DType: t.DType, Rows: t.Rows, Cols: t.Cols, Shape: shape.Clone(), owner: byOutput,
+		Handed: c.spec.Hand && len(shape) > 0 && t.Len() > 0})
+}
+
+// inPlace has instructions write into handed states what would be copied there from a scratch
+// buffer: the buffer becomes the state. Nothing may write into it after the copy.
+func inPlace(b *Block) {
+	last := map[*Tensor]int{}   // base → the last instruction that writes it
+	gaps := map[*Tensor]bool{}  // base → between its rows
+	every := map[*Tensor]bool{} // base → it is not written in all steps
+	for i, in := range b.Instrs {
+		for _, t := range in.Out {
+			base := t.Base()
+			last[base] = i
+			gaps[base] = base.LD != base.Cols && base.Rows > 1
+			every[base] = every[base] || in.Every > 1
+		}
+	}
+	for i, in := range b.Instrs {
+		if in.Op != OpCopy || in.Every > 1 {
+			continue
+		}
+		base, y := in.In[0].Base(), in.Out[0]
+		_, _, handed := HandedAt(y.Off)
+		at, written := last[base]
+		if handed && y.Space == SpaceReplica && written && at < i && base.Space == SpaceScratch && base.DType == y.DType && base.Len() == y.Len() && !gaps[base] && !every[base] {
+			base.Space, base.Off, base.Name = SpaceReplica, y.Off, y.Name
+			b.Instrs[i] = nil
+		}
+	}
+	b.Instrs = slices.DeleteFunc(b.Instrs, func(in *Instr) bool { return in == nil })
 }

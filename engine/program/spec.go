@@ -43,6 +43,7 @@ type Spec struct {
 	Sums      []Sum
 	Outputs   []Output
 	Spares    []Output // outputs that are left out, and their states with them, where fusing leaves no such value
+	Hand      bool     // outputs and spares that are no scalars are handed states, in which their values are computed where that can be
 	Held      bool     // leave Assign nodes out: the graph reads state as it stands, and writes none
 
 	Stock bool // Gorgonia's operations run by their own Do, also where that is known to be wrong

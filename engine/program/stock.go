@@ -346,12 +346,17 @@ func Repeats(n *G.Node, training bool) bool {
 	if n.Op() == nil || Own(n) {
 		return true
 	}
+	if _, trains := n.Op().(G.TrainModeOp); trains && training {
+		return false
+	}
+	return gorgonias(n) && !is(n, stock().random)
+}
+
+// gorgonias reports whether a node's operation is one of Gorgonia's.
+func gorgonias(n *G.Node) bool {
 	t := reflect.TypeOf(n.Op())
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if _, trains := n.Op().(G.TrainModeOp); trains && training {
-		return false
-	}
-	return t.PkgPath() == reflect.TypeFor[G.Node]().PkgPath() && !is(n, stock().random)
+	return t.PkgPath() == reflect.TypeFor[G.Node]().PkgPath()
 }

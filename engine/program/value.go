@@ -70,7 +70,7 @@ func Elements(v G.Value) (any, error) {
 		}
 	case !d.IsNativelyAccessible():
 		return nil, fmt.Errorf("its elements lie where they cannot be read")
-	case !plain(d):
+	case !Plain(d):
 		return strided(d)
 	}
 	switch d := v.Data().(type) {
@@ -94,8 +94,8 @@ func Elements(v G.Value) (any, error) {
 	return nil, fmt.Errorf("elements of type %T are not supported", v.Data())
 }
 
-// plain reports whether a tensor's memory holds its elements alone and in row-major order.
-func plain(d *tensor.Dense) bool {
+// Plain reports whether a tensor's memory holds its elements alone and in row-major order.
+func Plain(d *tensor.Dense) bool {
 	shape, strides, want := d.Shape(), d.Strides(), 1
 	if len(shape) == 0 {
 		return true
@@ -171,7 +171,7 @@ func places(d *tensor.Dense, size int) ([]int, error) {
 // Room returns the memory of a value, a slice to write its elements to in row-major order, or nil
 // if they lie otherwise.
 func Room(v G.Value) any {
-	if d, ok := v.(*tensor.Dense); ok && len(d.Shape()) > 0 && d.IsNativelyAccessible() && plain(d) {
+	if d, ok := v.(*tensor.Dense); ok && len(d.Shape()) > 0 && d.IsNativelyAccessible() && Plain(d) {
 		return d.Data()
 	}
 	return nil

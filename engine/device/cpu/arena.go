@@ -26,6 +26,41 @@ func newArena(n int) arena {
 	return b[o : o+n : o+n]
 }
 
+// memory is the state of a replica.
+type memory struct {
+	arena
+	handed []arena // of handed states, by their numbers; nil: it was handed over
+	sizes  []int   // of those, in bytes
+}
+
+func newMemory(l *program.Layout) *memory {
+	m := &memory{arena: newArena(l.Bytes())}
+	for _, s := range l.States() {
+		if s.Handed {
+			m.sizes = append(m.sizes, s.Len()*s.DType.Size())
+		}
+	}
+	m.handed = make([]arena, len(m.sizes))
+	return m
+}
+
+// from returns the memory from a state's offset on.
+func (m *memory) from(off int) arena {
+	if k, at, ok := program.HandedAt(off); ok {
+		return m.handed[k][at:]
+	}
+	return m.arena[off:]
+}
+
+// renew makes memory for what was handed over.
+func (m *memory) renew() {
+	for k, size := range m.sizes {
+		if m.handed[k] == nil && size > 0 {
+			m.handed[k] = raw(make([]float64, (size+7)/8))[:size]
+		}
+	}
+}
+
 // A step of a small network touches some hundred pages of 4 KiB, more than the
 // processor has translations of at hand. Arenas from leastHuge bytes on take pages
 // of 2 MiB, where the system has them.

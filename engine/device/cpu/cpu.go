@@ -42,6 +42,9 @@ func newDevice(workers int, least float64) *Device {
 // "cpu/avx512". It does not change a result's bits.
 func (d *Device) Name() string { return "cpu/" + kernels.CurrentISA().String() }
 
+// InHostMemory implements device.HostDevice.
+func (d *Device) InHostMemory() {}
+
 // Open implements device.Device.
 func (d *Device) Open(l *program.Layout, replicas int) (device.Session, error) {
 	if err := kernels.CheckISA(); err != nil {
@@ -52,7 +55,7 @@ func (d *Device) Open(l *program.Layout, replicas int) (device.Session, error) {
 	}
 	s := &session{dev: d, layout: l, size: l.Bytes(), states: len(l.States()), bound: map[*program.Program]*bound{}}
 	for range replicas {
-		s.replicas = append(s.replicas, newArena(s.size))
+		s.replicas = append(s.replicas, newMemory(l))
 	}
 	for _, st := range l.States() {
 		if st.Shared {
@@ -84,7 +87,7 @@ type session struct {
 	size     int     // of the layout when the session was opened
 	states   int     // likewise
 	shared   []arena // the data sets, in place
-	replicas []arena
+	replicas []*memory
 	mu       sync.Mutex
 	bound    map[*program.Program]*bound
 	errs     []error
@@ -198,6 +201,7 @@ func (s *session) runReplica(ctx context.Context, b *bound, r, n int, c *clock) 
 	for n > 0 && (b.counts || ctx.Err() == nil) {
 		s.dev.acquire()
 		q := s.take(b)
+		s.replicas[r].renew()
 		q.enter(s.replicas[r], s.shared)
 		l := &q.lead
 		*l = leader{ctx: ctx, dev: s.dev, b: b, squad: q, clock: c, runs: len(s.replicas), left: n, held: time.Now()}
@@ -278,7 +282,11 @@ func (s *session) find(name string, replica int) (*program.State, arena, error) 
 	if st.Shared {
 		return st, s.shared[st.Off], nil
 	}
-	return st, s.replicas[replica][st.Off:], nil
+	mem := s.replicas[replica].from(st.Off)
+	if st.Handed && mem == nil {
+		return nil, nil, fmt.Errorf("state %q was handed over, and no Run has filled it since", name)
+	}
+	return st, mem, nil
 }
 
 // Read implements device.Session.
@@ -316,6 +324,20 @@ func (s *session) Write(name string, replica int, src any) error {
 		copy(mem[i*ld:][:row], buf[i*row:])
 	}
 	return nil
+}
+
+// Hand implements device.Hander.
+func (s *session) Hand(name string, replica int) (any, error) {
+	st, mem, err := s.find(name, replica)
+	if err != nil {
+		return nil, err
+	}
+	k, _, ok := program.HandedAt(st.Off)
+	if !ok {
+		return nil, fmt.Errorf("state %q is not one that is handed over", name)
+	}
+	s.replicas[replica].handed[k] = nil
+	return anyAt(mem, 0, st.Len(), st.DType), nil
 }
 
 // hostBytes views the host's slice, which must be of the state's element type

@@ -3,6 +3,7 @@ package cpu
 import (
 	"slices"
 	"sync"
+	"unsafe"
 
 	"driftless/engine/optim"
 	"driftless/engine/program"
@@ -66,7 +67,7 @@ func (b *binder[T]) tick(in *program.Instr) do {
 	off := b.layout.Lookup(program.StateLosses).Off
 	return func(e *env, _, _ int) {
 		v := x.of(e)[0]
-		at[T](e.replica, off, program.LossRing)[e.step[0]%program.LossRing] = v
+		at[T](e.replica.arena, off, program.LossRing)[e.step[0]%program.LossRing] = v
 		if v-v != 0 && e.nonFinite[0] < 0 { // NaN or infinite
 			e.nonFinite[0] = e.step[0]
 		}
@@ -74,7 +75,8 @@ func (b *binder[T]) tick(in *program.Instr) do {
 	}
 }
 
-// host binds an operation that runs on copies without gaps, which are kept for the next call.
+// host binds an operation that runs on its operands and results where they lie, or on copies where
+// their rows have gaps.
 func (b *binder[T]) host(in *program.Instr) do {
 	var mu sync.Mutex
 	var spare []*hostCall // replicas may call at the same time
@@ -89,8 +91,14 @@ func (b *binder[T]) host(in *program.Instr) do {
 	}
 	return func(e *env, _, _ int) {
 		c := take()
-		for k, t := range in.In {
-			unpack(c.from[k], e.mem(t.Space, t.Off), t)
+		for i := range c.from {
+			t := &c.from[i]
+			t.enter(e)
+			t.unpack(e)
+		}
+		for i := range c.to {
+			t := &c.to[i]
+			t.enter(e)
 		}
 		if err := in.Host.Call(c.in, c.out); err != nil {
 			e.endTeam()
@@ -100,8 +108,8 @@ func (b *binder[T]) host(in *program.Instr) do {
 				e.nonFinite[0] = e.step[0]
 			}
 		} else {
-			for k, t := range in.Out {
-				pack(e.mem(t.Space, t.Off), t, c.to[k])
+			for i := range c.to {
+				c.to[i].pack(e)
 			}
 		}
 		mu.Lock()
@@ -110,37 +118,62 @@ func (b *binder[T]) host(in *program.Instr) do {
 	}
 }
 
-// hostCall is the memory of a call of a Host, once as bytes.
+// hostCall is what a call of a Host takes.
 type hostCall struct {
 	in, out  []any
-	from, to []arena
+	from, to []hostTensor
 }
 
 func newHostCall(in *program.Instr) *hostCall {
-	c := &hostCall{}
-	room := func(ts []*program.Tensor) (views []any, bytes []arena) {
-		for _, t := range ts {
-			buf := newArena(t.Len() * t.DType.Size())
-			views, bytes = append(views, anyAt(buf, 0, t.Len(), t.DType)), append(bytes, buf)
+	c := &hostCall{in: make([]any, len(in.In)), out: make([]any, len(in.Out))}
+	room := func(ts []*program.Tensor, views []any) (out []hostTensor) {
+		for k, t := range ts {
+			h := hostTensor{Tensor: t, view: &views[k]}
+			if t.Rows > 1 && t.LD != t.Cols {
+				h.room = newArena(t.Len() * t.DType.Size())
+				*h.view = anyAt(h.room, 0, t.Len(), t.DType)
+			}
+			out = append(out, h)
 		}
-		return views, bytes
+		return out
 	}
-	c.in, c.from = room(in.In)
-	c.out, c.to = room(in.Out)
+	c.from, c.to = room(in.In, c.in), room(in.Out, c.out)
 	return c
 }
 
-// unpack copies a tensor to memory without gaps, pack back.
-func unpack(to, from arena, t *program.Tensor) {
-	size := t.DType.Size()
-	for i := range t.Rows {
-		copy(to[i*t.Cols*size:][:t.Cols*size], from[i*t.LD*size:])
+// hostTensor is an operand or a result of a Host's call.
+type hostTensor struct {
+	*program.Tensor
+	view *any  // its elements, as the call takes them
+	at   *byte // where those lie
+	room arena // a copy of them without gaps, nil if they have none
+}
+
+// enter points the view at the memory of a replica.
+func (h *hostTensor) enter(e *env) {
+	mem := e.mem(h.Space, h.Off)
+	if at := unsafe.SliceData(mem); h.room == nil && (h.at != at || *h.view == nil) {
+		h.at, *h.view = at, anyAt(mem, 0, h.Len(), h.DType)
 	}
 }
 
-func pack(to arena, t *program.Tensor, from arena) {
-	size := t.DType.Size()
-	for i := range t.Rows {
-		copy(to[i*t.LD*size:][:t.Cols*size], from[i*t.Cols*size:])
+// unpack copies a tensor to memory without gaps, pack back.
+func (h *hostTensor) unpack(e *env) {
+	if h.room == nil {
+		return
+	}
+	from, size := e.mem(h.Space, h.Off), h.DType.Size()
+	for i := range h.Rows {
+		copy(h.room[i*h.Cols*size:][:h.Cols*size], from[i*h.LD*size:])
+	}
+}
+
+func (h *hostTensor) pack(e *env) {
+	if h.room == nil {
+		return
+	}
+	to, size := e.mem(h.Space, h.Off), h.DType.Size()
+	for i := range h.Rows {
+		copy(to[i*h.LD*size:][:h.Cols*size], h.room[i*h.Cols*size:])
 	}
 }

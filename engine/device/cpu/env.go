@@ -10,11 +10,12 @@ import (
 // memories, its shares of the instructions, and the quantities of the step in
 // progress.
 type env struct {
-	replica, scratch arena
-	packing          arena   // the worker's own
-	common           arena   // the team's, for what one worker tells the others
-	consts           arena   // of the block in progress
-	shared           []arena // one for each shared state
+	replica *memory
+	scratch arena
+	packing arena   // the worker's own
+	common  arena   // the team's, for what one worker tells the others
+	consts  arena   // of the block in progress
+	shared  []arena // one for each shared state
 
 	step, nonFinite, seed []int64 // views of the control state
 	lr                    []float64
@@ -39,7 +40,7 @@ type env struct {
 type span struct{ lo, hi int }
 
 // enter points the environment at a replica and its team.
-func (e *env) enter(b *bound, t *team, worker int, scratch, replica arena, shared []arena) {
+func (e *env) enter(b *bound, t *team, worker int, scratch arena, replica *memory, shared []arena) {
 	e.replica, e.scratch, e.shared, e.common = replica, scratch, shared, scratch[len(scratch)-b.common:]
 	if e.size != t.size || e.worker != worker {
 		e.size = t.size
@@ -47,17 +48,17 @@ func (e *env) enter(b *bound, t *team, worker int, scratch, replica arena, share
 	}
 	e.team, e.worker, e.met = t, worker, 0
 	l := b.p.Layout
-	e.step = at[int64](replica, l.Lookup(program.StateStep).Off, 1)
-	e.seed = at[int64](replica, l.Lookup(program.StateSeed).Off, 1)
-	e.nonFinite = at[int64](replica, l.Lookup(program.StateNonFinite).Off, 1)
-	e.lr = at[float64](replica, l.Lookup(program.StateLR).Off, 1)
+	e.step = at[int64](replica.arena, l.Lookup(program.StateStep).Off, 1)
+	e.seed = at[int64](replica.arena, l.Lookup(program.StateSeed).Off, 1)
+	e.nonFinite = at[int64](replica.arena, l.Lookup(program.StateNonFinite).Off, 1)
+	e.lr = at[float64](replica.arena, l.Lookup(program.StateLR).Off, 1)
 }
 
 // mem returns the memory from a tensor's first byte on.
 func (e *env) mem(s program.Space, off int) arena {
 	switch s {
 	case program.SpaceReplica:
-		return e.replica[off:]
+		return e.replica.from(off)
 	case program.SpaceShared:
 		return e.shared[off]
 	case program.SpaceConst:

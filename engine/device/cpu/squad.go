@@ -13,7 +13,7 @@ type squad struct {
 	pace    pace
 	lead    leader
 	scratch arena
-	replica arena
+	replica *memory
 	shared  []arena
 
 	own   team // of the leader alone
@@ -58,7 +58,7 @@ func newSquad(dev *Device, b *bound) *squad {
 }
 
 // enter points the leader at a replica.
-func (q *squad) enter(replica arena, shared []arena) {
+func (q *squad) enter(replica *memory, shared []arena) {
 	q.replica, q.shared = replica, shared
 	q.own.err, q.err = nil, nil
 	q.alone.enter(q.bound, &q.own, 0, q.scratch, replica, shared)

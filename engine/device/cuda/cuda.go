@@ -73,6 +73,11 @@ func (d *Device) Open(l *program.Layout, replicas int) (device.Session, error) {
 	if l.DType != program.Float32 {
 		return nil, fmt.Errorf("%s computes in float32, and this layout is in %v: use the CPU (--device cpu)", d.name, l.DType)
 	}
+	for _, s := range l.States() {
+		if s.Handed {
+			return nil, fmt.Errorf("state %q is to be handed over to the host, which %s cannot do", s.Name, d.name)
+		}
+	}
 	if replicas < 1 {
 		return nil, fmt.Errorf("%d replicas asked for: at least one is needed", replicas)
 	}

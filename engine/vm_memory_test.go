@@ -1,0 +1,153 @@
+package engine_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"driftless/engine"
+	"driftless/engine/program"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// TestValuesOutliveRuns: what a run has handed over, no later run changes, nor does Close.
+func TestValuesOutliveRuns(t *testing.T) {
+	g := G.NewGraph()
+	x := G.NewMatrix(g, tensor.Float32, G.WithShape(3, 5), G.WithName("x"))
+	h := G.Must(G.Sigmoid(x))
+	y := G.Must(G.Square(h))
+	z := G.Must(G.Reshape(h, tensor.Shape{5, 3})) // lies where h does
+	m := engine.NewTapeMachine(g)
+	var old [3]G.Value
+	var want [3]string
+	for run := range 3 {
+		values := make([]float32, 15)
+		for i := range values {
+			values[i] = float32(run*15+i) / 10
+		}
+		if err := G.Let(x, tensor.New(tensor.WithShape(3, 5), tensor.WithBacking(values))); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.RunAll(); err != nil {
+			t.Fatal(err)
+		}
+		for i, n := range []*G.Node{h, y, z} {
+			if run > 0 && show(old[i]) != want[i] {
+				t.Errorf("run %d: the value of node %v before it was %s, and is now %s", run, n, want[i], show(old[i]))
+			}
+			if old[i] = n.Value(); show(old[i]) == want[i] {
+				t.Errorf("run %d: node %v has the value of the run before", run, n)
+			}
+			want[i] = show(old[i])
+		}
+		h.Value().Data().([]float32)[0] = 7 // a program's own doing
+		if z.Value().Data().([]float32)[0] == 7 {
+			t.Error("two nodes share memory")
+		}
+		want[0] = show(old[0])
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range old {
+		if show(old[i]) != want[i] {
+			t.Errorf("after Close value %d is %s, want %s", i, show(old[i]), want[i])
+		}
+	}
+}
+
+// TestRunAllAllocates: after the first runs, RunAll allocates the Values that it hands over and
+// nothing else.
+func TestRunAllAllocates(t *testing.T) {
+	for _, hidden := range []int{1, 20} { // layers between, whose Values are handed over, too
+		g := G.NewGraph()
+		x := G.NewMatrix(g, tensor.Float64, G.WithShape(4, 6), G.WithName("x"), G.WithInit(G.Ones()))
+		w := G.NewMatrix(g, tensor.Float64, G.WithShape(6, 6), G.WithName("w"), G.WithInit(G.Ones()))
+		h, values := x, 1.0 // the loss
+		for range hidden {
+			h = G.Must(G.Tanh(G.Must(G.Mul(h, w))))
+			values++ // the product is part of the same instruction
+		}
+		loss := G.Must(G.Sum(h))
+		if _, err := G.Grad(loss, w); err != nil {
+			t.Fatal(err)
+		}
+		values++ // the gradient
+		m := engine.NewTapeMachine(g, G.BindDualValues(w))
+		defer m.Close()
+		each := testing.AllocsPerRun(20, func() {
+			if err := m.RunAll(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if most := 14*values + 8; each > most {
+			t.Errorf("%d layers: %v allocations in a run that hands over %v Values", hidden, each, values)
+		}
+	}
+}
+
+// TestDoKeepsOperands: no operation of Gorgonia's writes into its operands by its Do, so that the
+// engine can have it read them where they lie.
+func TestDoKeepsOperands(t *testing.T) {
+	quiet(t)
+	for _, d := range derivatives {
+		if d.refused != "" {
+			continue
+		}
+		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+			values, both, err := d.programs(dt)
+			if err != nil {
+				t.Fatalf("%s: %v", d.name, err)
+			}
+			if both == nil {
+				both = values
+			}
+			for in := range instrs(both) {
+				if in.ByDo() {
+					keepsOperands(t, fmt.Sprintf("%s in %v", d.name, dt), in)
+				}
+			}
+		}
+	}
+}
+
+// keepsOperands calls an operation of the host on numbers.
+func keepsOperands(t *testing.T, name string, in *program.Instr) {
+	var from, before, to []any
+	slice := func(x *program.Tensor) any {
+		switch n := x.Len(); x.DType {
+		case program.Float32:
+			return countUp(make([]float32, n))
+		case program.Float64:
+			return countUp(make([]float64, n))
+		case program.Int:
+			return slices.Repeat([]int{1}, n)
+		case program.Bool:
+			return make([]bool, n)
+		default:
+			t.Fatalf("%s: operand of %v", name, x.DType)
+			return nil
+		}
+	}
+	for _, x := range in.In {
+		from, before = append(from, slice(x)), append(before, slice(x))
+	}
+	for _, x := range in.Out {
+		to = append(to, slice(x))
+	}
+	_ = in.Host.Call(from, to) // on such numbers it may fail
+	for i := range from {
+		if fmt.Sprint(from[i]) != fmt.Sprint(before[i]) {
+			t.Errorf("%s: %s writes into operand %d", name, in.Title(), i)
+		}
+	}
+}
+
+func countUp[T float32 | float64](x []T) []T {
+	for i := range x {
+		x[i] = T(i+1) / 8
+	}
+	return slices.Clip(x)
+}
