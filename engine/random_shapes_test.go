@@ -1,0 +1,417 @@
+package engine_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+func shapeMakers() []maker {
+	return []maker{
+		{"Reshape", func(b *builder, name string) bool {
+			i := b.operand(-1, nil, ofNormal)
+			s := b.vals[i].shape
+			if len(s) == 0 {
+				return false
+			}
+			to := b.factors(s.TotalSize())
+			return b.add(of1step(name, fmt.Sprintf("G.Reshape(%%s, tensor.Shape{%s})", goInts(to)), i,
+				func(n *G.Node) (*G.Node, error) { return G.Reshape(n, slices.Clone(to)) }, func(_ *kinks, a array) array { return a.reshaped(to...) }))
+		}},
+		{"Ravel", func(b *builder, name string) bool {
+			i := b.operand(-1, nil, ofNormal)
+			if len(b.vals[i].shape) == 0 {
+				return false
+			}
+			return b.add(of1step(name, "G.Ravel(%s)", i, G.Ravel, func(_ *kinks, a array) array { return a.reshaped(len(a.v)) }))
+		}},
+		{"Transpose", func(b *builder, name string) bool {
+			i := b.operand(-1, nil, ofNormal)
+			rank := len(b.vals[i].shape)
+			if rank < 2 {
+				return false
+			}
+			axes := b.Perm(rank)
+			return b.add(of1step(name, fmt.Sprintf("G.Transpose(%%s, %s)", goInts(axes)), i, func(n *G.Node) (*G.Node, error) { return G.Transpose(n, slices.Clone(axes)...) },
+				func(_ *kinks, a array) array { return a.transposed(axes...) }))
+		}},
+		{"Slice", func(b *builder, name string) bool {
+			i := b.operand(-1, nil, ofNormal)
+			s := b.vals[i].shape
+			if len(s) == 0 {
+				return false
+			}
+			at, text := make([]tensor.Slice, 1+b.IntN(len(s))), []string{}
+			type span struct{ from, to, by int }
+			spans := make([]*span, len(at))
+			for k := range at {
+				n := s[k]
+				from := b.IntN(n)
+				switch b.IntN(4) {
+				case 0:
+					text = append(text, "nil")
+				case 1:
+					at[k], spans[k] = G.S(from), &span{from, from + 1, 1}
+					text = append(text, fmt.Sprintf("G.S(%d)", from))
+				case 2:
+					to := from + 1 + b.IntN(n-from)
+					at[k], spans[k] = G.S(from, to), &span{from, to, 1}
+					text = append(text, fmt.Sprintf("G.S(%d, %d)", from, to))
+				case 3:
+					by := 2 + b.IntN(2)
+					if (n-from)/by < 2 {
+						text = append(text, "nil")
+						break
+					}
+					to := from + (n-from)/by*by
+					at[k], spans[k] = G.S(from, to, by), &span{from, to, by}
+					text = append(text, fmt.Sprintf("G.S(%d, %d, %d)", from, to, by))
+				}
+			}
+			return b.add(of1step(name, "G.Slice(%s, "+strings.Join(text, ", ")+")", i, func(n *G.Node) (*G.Node, error) { return G.Slice(n, at...) },
+				func(_ *kinks, a array) array {
+					var s shape
+					for k, n := range a.shape {
+						if k < len(spans) && spans[k] != nil {
+							a = a.taken(k, spans[k].from, spans[k].to, spans[k].by)
+							if n = a.shape[k]; n == 1 {
+								continue
+							}
+						}
+						s = append(s, n)
+					}
+					return a.reshaped(s...)
+				}))
+		}},
+		{"Unconcat", func(b *builder, name string) bool {
+			i := b.operand(-1, nil, ofNormal)
+			s := b.vals[i].shape
+			if len(s) == 0 {
+				return false
+			}
+			axis := b.IntN(len(s))
+			n := 2 + b.IntN(2)
+			if s[axis]%n != 0 || s[axis]/n < 2 {
+				return false
+			}
+			for k, size := range s {
+				if size == 1 && k != axis { // it takes those axes out
+					return false
+				}
+			}
+			part, size := b.IntN(n), s[axis]/n
+			return b.add(of1step(name, fmt.Sprintf("G.Unconcat(%%s, %d, %d)[%d]", axis, n, part), i, func(x *G.Node) (*G.Node, error) {
+				parts, err := G.Unconcat(x, axis, n)
+				if err != nil {
+					return nil, err
+				}
+				return parts[part], nil
+			}, func(_ *kinks, a array) array { return a.taken(axis, part*size, (part+1)*size, 1) }))
+		}},
+		{"Concat", func(b *builder, name string) bool {
+			i := b.operand(-1, nil, ofNormal)
+			s := slices.Clone(b.vals[i].shape)
+			if len(s) == 0 {
+				return false
+			}
+			axis := b.IntN(len(s))
+			in := []int{i}
+			for range 1 + b.IntN(2) {
+				s[axis] = b.sizes[b.IntN(len(b.sizes))]
+				in = append(in, b.like(s, nil, ofNormal))
+			}
+			return b.add(step{name: name, call: fmt.Sprintf("G.Concat(%d%s)", axis, strings.Repeat(", %s", len(in))), in: in,
+				build: func(n nodes) (*G.Node, error) { return G.Concat(axis, n...) },
+				ref:   func(_ *kinks, in []array) array { return concat(axis, in...) }})
+		}},
+		{"ByIndices", func(b *builder, name string) bool {
+			i := b.operand(-1, nil, ofNormal)
+			s := b.vals[i].shape
+			if len(s) == 0 {
+				return false
+			}
+			axis := []int{0, len(s) - 1}[b.IntN(2)]
+			j := b.indices(shape{1 + b.IntN(5)}, s[axis])
+			return b.add(step{name: name, call: fmt.Sprintf("G.ByIndices(%%s, %%s, %d)", axis), in: []int{i, j},
+				build: of2(func(x, at *G.Node) (*G.Node, error) { return G.ByIndices(x, at, axis) }),
+				ref: func(_ *kinks, in []array) array {
+					var parts []array
+					for _, at := range in[1].v {
+						parts = append(parts, in[0].taken(axis, int(at), int(at)+1, 1))
+					}
+					return concat(axis, parts...)
+				}})
+		}},
+		{"At", func(b *builder, name string) bool {
+			i := b.operand(-1, nil, ofNormal)
+			s := b.vals[i].shape
+			if len(s) == 0 {
+				return false
+			}
+			at := make([]int, len(s))
+			for k, n := range s {
+				at[k] = b.IntN(n)
+			}
+			st := of1step(name, fmt.Sprintf("G.At(%%s, %s)", goInts(at)), i, func(n *G.Node) (*G.Node, error) { return G.At(n, at...) },
+				func(_ *kinks, a array) array { return array{v: []float64{a.get(at...)}} })
+			st.none = true
+			return b.add(st)
+		}},
+		{"DiagFlat", func(b *builder, name string) bool {
+			i := b.operand(-1, nil, ofNormal)
+			if n := len(b.vals[i].v); n < 2 || n > 20 {
+				return false
+			}
+			st := of1step(name, "G.DiagFlat(%s)", i, G.DiagFlat, func(_ *kinks, a array) array {
+				out := newArray(len(a.v), len(a.v))
+				for i, x := range a.v {
+					out.v[i*len(a.v)+i] = x
+				}
+				return out
+			})
+			st.none = true
+			return b.add(st)
+		}},
+	}
+}
+
+// factors is a random shape of that size.
+func (b *builder) factors(size int) shape {
+	s := shape{}
+	for range b.IntN(4) {
+		var all []int
+		for n := 1; n <= size; n++ {
+			if size%n == 0 {
+				all = append(all, n)
+			}
+		}
+		n := all[b.IntN(len(all))]
+		s, size = append(s, n), size/n
+	}
+	return append(s, size)
+}
+
+func productMakers() []maker {
+	return []maker{
+		{"Mul", func(b *builder, name string) bool {
+			i := b.operand(1+b.IntN(2), nil, ofNormal)
+			s := b.vals[i].shape
+			k := s[len(s)-1]
+			to := shape{k}
+			if b.IntN(2) == 0 {
+				to = shape{k, b.sizes[b.IntN(len(b.sizes))]}
+			}
+			j := b.like(to, nil, ofNormal)
+			return b.add(step{name: name, call: "G.Mul(%s, %s)", in: []int{i, j}, build: of2(G.Mul),
+				ref: func(_ *kinks, in []array) array {
+					return contracted(in[0], in[1], []int{len(in[0].shape) - 1}, []int{0})
+				}})
+		}},
+		{"OuterProd", func(b *builder, name string) bool {
+			return b.add(step{name: name, call: "G.OuterProd(%s, %s)", in: []int{b.operand(1, nil, ofNormal), b.operand(1, nil, ofNormal)}, build: of2(G.OuterProd),
+				ref: func(_ *kinks, in []array) array {
+					return contracted(in[0].reshaped(len(in[0].v), 1), in[1].reshaped(1, len(in[1].v)), []int{1}, []int{0})
+				}})
+		}},
+		{"BatchedMatMul", func(b *builder, name string) bool {
+			i := b.operand(3+b.IntN(2), nil, ofNormal)
+			s := slices.Clone(b.vals[i].shape)
+			r, ta, tb := len(s), b.IntN(2) == 0, b.IntN(2) == 0
+			k, n := s[r-1], b.sizes[b.IntN(len(b.sizes))]
+			if ta {
+				k = s[r-2]
+			}
+			s[r-2], s[r-1] = k, n
+			if tb {
+				s[r-2], s[r-1] = n, k
+			}
+			j := b.like(s, nil, ofNormal)
+			return b.add(step{name: name, call: fmt.Sprintf("G.BatchedMatMul(%%s, %%s, %v, %v)", ta, tb), in: []int{i, j},
+				build: of2(func(x, y *G.Node) (*G.Node, error) { return G.BatchedMatMul(x, y, ta, tb) }),
+				ref: func(_ *kinks, in []array) array {
+					flip := func(a array, t bool) array {
+						axes := all(r)
+						if t {
+							axes[r-2], axes[r-1] = r-1, r-2
+						}
+						a = a.transposed(axes...)
+						return a.reshaped(a.shape[:r-2].TotalSize(), a.shape[r-2], a.shape[r-1])
+					}
+					x, y := flip(in[0], ta), flip(in[1], tb)
+					var parts []array
+					for k := range x.shape[0] {
+						p := contracted(x.taken(0, k, k+1, 1).reshaped(x.shape[1:]...), y.taken(0, k, k+1, 1).reshaped(y.shape[1:]...), []int{1}, []int{0})
+						parts = append(parts, p.reshaped(1, p.shape[0], p.shape[1]))
+					}
+					whole := concat(0, parts...)
+					return whole.reshaped(append(slices.Clone(in[0].shape[:r-2]), whole.shape[1:]...)...)
+				}})
+		}},
+		{"Tensordot", func(b *builder, name string) bool {
+			i := b.operand(1+b.IntN(3), nil, ofNormal)
+			s := b.vals[i].shape
+			aAxes := b.axes(len(s))
+			to := b.shape(max(len(aAxes), 1+b.IntN(3)))
+			bAxes := b.Perm(len(to))[:len(aAxes)]
+			for k, axis := range bAxes {
+				to[axis] = s[aAxes[k]]
+			}
+			if to.TotalSize() > 300 {
+				return false
+			}
+			j := b.like(to, nil, ofNormal)
+			return b.add(step{name: name, call: fmt.Sprintf("G.Tensordot(%#v, %#v, %%s, %%s)", aAxes, bAxes), in: []int{i, j},
+				build: of2(func(x, y *G.Node) (*G.Node, error) {
+					return G.Tensordot(slices.Clone(aAxes), slices.Clone(bAxes), x, y)
+				}),
+				ref: func(_ *kinks, in []array) array { return contracted(in[0], in[1], aAxes, bAxes) }})
+		}},
+	}
+}
+
+// image returns a step of rank 4, an image if need be.
+func (b *builder) image() int { return b.operand(4, nil, ofNormal) }
+
+func imageMakers() []maker {
+	pool := func(b *builder, name string, i int, kernel, pad, stride []int, call string, build unary) bool {
+		s := b.vals[i].shape
+		if s[2]+2*pad[0] < kernel[0] || s[3]+2*pad[1] < kernel[1] || pad[0] >= kernel[0] || pad[1] >= kernel[1] {
+			return false
+		}
+		return b.add(of1step(name, call, i, build, func(k *kinks, a array) array { return a.pooled(k, kernel, pad, stride) }))
+	}
+	return []maker{
+		{"Conv2d", func(b *builder, name string) bool {
+			i := b.image()
+			s := b.vals[i].shape
+			kernel, pad := []int{1 + b.IntN(3), 1 + b.IntN(3)}, []int{b.IntN(2), b.IntN(2)}
+			stride, dilation := []int{1 + b.IntN(2), 1 + b.IntN(2)}, []int{1 + b.IntN(5)/4, 1 + b.IntN(5)/4}
+			if s[2]+2*pad[0] < dilation[0]*(kernel[0]-1)+1 || s[3]+2*pad[1] < dilation[1]*(kernel[1]-1)+1 {
+				return false
+			}
+			j := b.like(shape{1 + b.IntN(3), s[1], kernel[0], kernel[1]}, nil, ofNormal)
+			return b.add(step{name: name, call: fmt.Sprintf("G.Conv2d(%%s, %%s, tensor.Shape{%s}, %#v, %#v, %#v)", goInts(kernel), pad, stride, dilation), in: []int{i, j},
+				build: of2(func(x, f *G.Node) (*G.Node, error) { return G.Conv2d(x, f, shape(kernel), pad, stride, dilation) }),
+				ref: func(_ *kinks, in []array) array {
+					p := in[0].patches(kernel, pad, stride, dilation)
+					f := in[1].reshaped(in[1].shape[0], p.shape[3])
+					return contracted(p, f, []int{3}, []int{1}).transposed(0, 3, 1, 2)
+				}})
+		}},
+		{"Conv1d", func(b *builder, name string) bool {
+			i := b.image()
+			s := b.vals[i].shape
+			kernel, pad, stride, dilation := 1+b.IntN(3), b.IntN(2), 1+b.IntN(2), 1+b.IntN(5)/4
+			if s[3]+2*pad < dilation*(kernel-1)+1 {
+				return false
+			}
+			j := b.like(shape{1 + b.IntN(3), s[1], 1, kernel}, nil, ofNormal)
+			return b.add(step{name: name, call: fmt.Sprintf("G.Conv1d(%%s, %%s, %d, %d, %d, %d)", kernel, pad, stride, dilation), in: []int{i, j},
+				build: of2(func(x, f *G.Node) (*G.Node, error) { return G.Conv1d(x, f, kernel, pad, stride, dilation) }),
+				ref: func(_ *kinks, in []array) array {
+					p := in[0].patches([]int{1, kernel}, []int{0, pad}, []int{1, stride}, []int{1, dilation})
+					return contracted(p, in[1].reshaped(in[1].shape[0], p.shape[3]), []int{3}, []int{1}).transposed(0, 3, 1, 2)
+				}})
+		}},
+		{"Im2Col", func(b *builder, name string) bool {
+			i := b.image()
+			s := b.vals[i].shape
+			kernel, pad, stride, dilation := []int{1 + b.IntN(3), 1 + b.IntN(3)}, []int{b.IntN(2), b.IntN(2)}, []int{1 + b.IntN(2), 1 + b.IntN(2)}, []int{1, 1}
+			if s[2]+2*pad[0] < kernel[0] || s[3]+2*pad[1] < kernel[1] {
+				return false
+			}
+			return b.add(of1step(name, fmt.Sprintf("G.Im2Col(%%s, tensor.Shape{%s}, tensor.Shape{%s}, tensor.Shape{%s}, tensor.Shape{1, 1})", goInts(kernel), goInts(pad), goInts(stride)), i,
+				func(n *G.Node) (*G.Node, error) {
+					return G.Im2Col(n, shape(kernel), shape(pad), shape(stride), shape(dilation))
+				}, func(_ *kinks, a array) array { return a.patches(kernel, pad, stride, dilation) }))
+		}},
+		{"MaxPool2D", func(b *builder, name string) bool {
+			kernel, pad, stride := []int{1 + b.IntN(3), 1 + b.IntN(3)}, []int{b.IntN(2), b.IntN(2)}, []int{1 + b.IntN(2), 1 + b.IntN(2)}
+			return pool(b, name, b.image(), kernel, pad, stride, fmt.Sprintf("G.MaxPool2D(%%s, tensor.Shape{%s}, %#v, %#v)", goInts(kernel), pad, stride),
+				func(n *G.Node) (*G.Node, error) { return G.MaxPool2D(n, shape(kernel), pad, stride) })
+		}},
+		{"MaxPool1D", func(b *builder, name string) bool {
+			kernel, pad, stride := 1+b.IntN(3), b.IntN(2), 1+b.IntN(2)
+			return pool(b, name, b.image(), []int{1, kernel}, []int{0, pad}, []int{1, stride}, fmt.Sprintf("G.MaxPool1D(%%s, %d, %d, %d)", kernel, pad, stride),
+				func(n *G.Node) (*G.Node, error) { return G.MaxPool1D(n, kernel, pad, stride) })
+		}},
+		{"AveragePool1D", func(b *builder, name string) bool { // Gorgonia's takes the maximum
+			return pool(b, name, b.image(), []int{1, 2}, []int{0, 0}, []int{1, 2}, "G.AveragePool1D(%s, 2, 0, 2)",
+				func(n *G.Node) (*G.Node, error) { return G.AveragePool1D(n, 2, 0, 2) })
+		}},
+		{"GlobalAveragePool2D", func(b *builder, name string) bool {
+			st := of1step(name, "G.GlobalAveragePool2D(%s)", b.image(), G.GlobalAveragePool2D, func(_ *kinks, a array) array {
+				m := meanOf(a, []int{2, 3})
+				return m.reshaped(a.shape[0], a.shape[1], 1, 1)
+			})
+			st.none = true
+			return b.add(st)
+		}},
+		{"Upsample2D", func(b *builder, name string) bool {
+			scale := 1 + b.IntN(3)
+			return b.add(of1step(name, fmt.Sprintf("G.Upsample2D(%%s, %d)", scale), b.image(), func(n *G.Node) (*G.Node, error) { return G.Upsample2D(n, scale) },
+				func(_ *kinks, a array) array {
+					out := newArray(a.shape[0], a.shape[1], a.shape[2]*scale, a.shape[3]*scale)
+					each(out.shape, func(at int, index []int) { out.v[at] = a.get(index[0], index[1], index[2]/scale, index[3]/scale) })
+					return out
+				}))
+		}},
+	}
+}
+
+func layerMakers() []maker {
+	affine := func(in []array, y array) array {
+		return zip(zip(y, in[1], func(x, s float64) float64 { return x * s }), in[2], func(x, b float64) float64 { return x + b })
+	}
+	// ofChannels is the shape of a scale of channels, the second axis.
+	ofChannels := func(s shape) shape {
+		to := shape(slices.Repeat([]int{1}, len(s)))
+		to[1] = s[1]
+		return to
+	}
+	return []maker{
+		{"BatchNorm", func(b *builder, name string) bool {
+			i := b.operand([]int{2, 4}[b.IntN(2)], nil, ofNormal)
+			s := b.vals[i].shape
+			if len(b.vals[i].v)/s[1] < 3 || !b.first("batchnorm", i) { // Gorgonia tells them apart by one digit
+				return false
+			}
+			in := []int{i, b.like(ofChannels(s), nil, ofPositive), b.like(ofChannels(s), nil, ofNormal)}
+			return b.add(step{name: name, call: "G.BatchNorm(%s, %s, %s, 0.1, 0.01)", in: in,
+				build: func(n nodes) (*G.Node, error) {
+					y, _, _, _, err := G.BatchNorm(n[0], n[1], n[2], 0.1, 0.01)
+					return y, err
+				},
+				ref: func(_ *kinks, in []array) array {
+					return affine(in, in[0].standardized(0.01, s[1], func(index []int) int { return index[1] }))
+				}})
+		}},
+		{"GroupNorm", func(b *builder, name string) bool {
+			i := b.operand([]int{2, 4}[b.IntN(2)], nil, ofNormal)
+			s := b.vals[i].shape
+			groups := 1 + b.IntN(3)
+			if s[1]%groups != 0 {
+				return false
+			}
+			if size := len(b.vals[i].v) / s[0] / groups; size < 3 || size > 256 || !b.first("groupnorm", i, groups) {
+				return false
+			}
+			in := []int{i, b.like(ofChannels(s), nil, ofPositive), b.like(ofChannels(s), nil, ofNormal)}
+			return b.add(step{name: name, call: fmt.Sprintf("G.GroupNorm(%%s, %%s, %%s, %d, %d, 0.01)", groups, s[1]), in: in,
+				build: func(n nodes) (*G.Node, error) { return G.GroupNorm(n[0], n[1], n[2], groups, s[1], 0.01) },
+				ref: func(_ *kinks, in []array) array {
+					return affine(in, in[0].standardized(0.01, s[0]*groups, func(index []int) int { return index[0]*groups + index[1]/(s[1]/groups) }))
+				}})
+		}},
+		{"Dropout", func(b *builder, name string) bool { // with nothing to drop
+			return b.add(of1step(name, "G.Dropout(%s, 0)", b.operand(-1, nil, ofNormal), func(n *G.Node) (*G.Node, error) { return G.Dropout(n, 0) },
+				func(_ *kinks, a array) array { return a.apply(func(x float64) float64 { return x }) }))
+		}},
+	}
+}
+
+var _ = math.Pi
