@@ -279,6 +279,9 @@ func compareMakers() (out []maker) {
 	}{"MinBetween": {G.MinBetween, math.Min}, "MaxBetween": {G.MaxBetween, math.Max}} {
 		out = append(out, maker{name, func(b *builder, name string) bool {
 			i := b.operand(-1, nil, ofNormal)
+			if len(b.vals[i].shape) == 0 { // Gorgonia has it not of scalars
+				return false
+			}
 			return b.add(step{name: name, call: "G." + name + "(%s, %s)", in: []int{i, b.like(b.vals[i].shape, nil, ofNormal)}, build: of2(p.build),
 				ref: func(k *kinks, in []array) array {
 					return zip(in[0], in[1], func(x, y float64) float64 {

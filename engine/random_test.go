@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"driftless/engine"
+	"driftless/engine/device/cpu"
 	"driftless/engine/program"
 
 	G "gorgonia.org/gorgonia"
@@ -23,7 +24,9 @@ import (
 // fault is what is wrong with a machine's numbers for a graph.
 type fault struct{ kind, text string }
 
-func faultf(kind, format string, args ...any) *fault { return &fault{kind, fmt.Sprintf(format, args...)} }
+func faultf(kind, format string, args ...any) *fault {
+	return &fault{kind, fmt.Sprintf(format, args...)}
+}
 
 // TestRandomGraphs makes graphs of all public constructors of Gorgonia at random, and holds every
 // value that our machine gives against a reference, plain loops in float64, and every gradient
@@ -95,35 +98,41 @@ func elements(v G.Value) ([]float64, error) {
 	return numbers(v), nil
 }
 
-// noisy is eval with the result of every step disturbed as by rounding, always alike.
-func (r *randomGraph) noisy(inputs map[int]array, seed uint64) []array {
+// disturbed computes a step whose result is disturbed as by rounding, each time alike.
+func (r *randomGraph) disturbed(seed uint64) func(i int, in []array) array {
 	eps := 0x1p-50
 	if r.dt == tensor.Float32 {
 		eps = 0x1p-22
 	}
-	noise := rand.New(rand.NewPCG(seed, 2))
-	var vals []array
-	for i, s := range r.steps {
-		a, ok := inputs[i]
-		if s.build != nil {
-			in := make([]array, len(s.in))
-			for j, o := range s.in {
-				in[j] = vals[o]
-			}
-			a = s.ref(&kinks{}, in)
-			if !s.flat {
-				a = a.apply(func(x float64) float64 { return x * (1 + eps*noise.NormFloat64()) })
-			}
-		} else if !ok {
-			a = s.value
+	return func(i int, in []array) array {
+		s := r.steps[i]
+		a := s.ref(&kinks{}, in)
+		if s.flat {
+			return a
 		}
-		vals = append(vals, a)
+		noise := rand.New(rand.NewPCG(seed, uint64(i)))
+		return a.apply(func(x float64) float64 { return x * (1 + eps*noise.NormFloat64()) })
 	}
-	return vals
+}
+
+// noisy has the values of all steps, computed by f from those of the inputs.
+func (r *randomGraph) noisy(vals []array, f func(i int, in []array) array) []array {
+	out := slices.Clone(vals)
+	for i, s := range r.steps {
+		if s.build == nil {
+			continue
+		}
+		in := make([]array, len(s.in))
+		for j, o := range s.in {
+			in[j] = out[o]
+		}
+		out[i] = f(i, in)
+	}
+	return out
 }
 
 // rounding estimates how far from the reference the values of the steps may be.
-func (r *randomGraph) rounding(vals []array, inputs map[int]array) []float64 {
+func (r *randomGraph) rounding(vals []array) []float64 {
 	out := make([]float64, len(vals))
 	base := 1e-13
 	if r.dt == tensor.Float32 {
@@ -133,7 +142,7 @@ func (r *randomGraph) rounding(vals []array, inputs map[int]array) []float64 {
 		out[i] = base * (1 + a.most())
 	}
 	for seed := range uint64(2) {
-		for i, a := range r.noisy(inputs, seed) {
+		for i, a := range r.noisy(vals, r.disturbed(seed)) {
 			for j := range a.v {
 				out[i] = max(out[i], 16*math.Abs(a.v[j]-vals[i].v[j]))
 			}
@@ -142,54 +151,105 @@ func (r *randomGraph) rounding(vals []array, inputs map[int]array) []float64 {
 	return out
 }
 
-// slope is a gradient by central differences, and how far it may be off.
-type slope struct{ d, off []float64 }
+// slope is what a gradient should be in one direction, and how far it may be off.
+type slope struct {
+	along  []float64
+	at     int // the element, -1: along is not that of one
+	d, off float64
+}
 
-// slopes differentiates the reference by inputs.
-func (r *randomGraph) slopes(params []int, inputs map[int]array) map[int]slope {
-	at := func(i int, a array, h float64, f func(map[int]array) []array) float64 {
-		moved := map[int]array{}
-		for k, v := range inputs {
-			moved[k] = v
+// moved is the loss where one input has moved; f computes a step.
+func (r *randomGraph) moved(was []array, i int, a array, f func(i int, in []array) array) float64 {
+	vals, changed := slices.Clone(was), make([]bool, len(r.steps))
+	vals[i], changed[i] = a, true
+	for k := i + 1; k <= r.loss; k++ {
+		s := r.steps[k]
+		if !slices.ContainsFunc(s.in, func(o int) bool { return changed[o] }) {
+			continue
 		}
-		moved[i] = a
-		return f(moved)[r.loss].v[0]
+		in := make([]array, len(s.in))
+		for j, o := range s.in {
+			in[j] = vals[o]
+		}
+		vals[k], changed[k] = f(k, in), true
 	}
-	plain := func(in map[int]array) []array { v, _ := r.eval(in); return v }
-	out, most := map[int]slope{}, 0.0
-	for _, i := range params {
-		a, ok := inputs[i]
-		if !ok {
-			a = r.steps[i].value
-		}
-		s := slope{make([]float64, len(a.v)), make([]float64, len(a.v))}
-		for j := range a.v {
-			diff := func(h float64, f func(map[int]array) []array) float64 {
-				up, down := array{a.shape, slices.Clone(a.v)}, array{a.shape, slices.Clone(a.v)}
-				up.v[j] += h
-				down.v[j] -= h
-				return (at(i, up, h, f) - at(i, down, h, f)) / (up.v[j] - down.v[j])
+	return vals[r.loss].v[0]
+}
+
+// slopes differentiates the reference by an input: in a random direction, and by some elements, or all.
+func (r *randomGraph) slopes(i int, vals []array, every bool) (out []slope) {
+	rnd, n := rand.New(rand.NewPCG(uint64(i), 3)), len(vals[i].v)
+	along := func(at int) {
+		v := make([]float64, n)
+		if at >= 0 {
+			v[at] = 1
+		} else {
+			for j := range v {
+				v[j] = rnd.NormFloat64()
 			}
-			const h = 1e-5
-			s.d[j] = diff(h, plain)
-			s.off[j] = 10 * math.Abs(s.d[j]-diff(2*h, plain))
-			if r.dt == tensor.Float32 {
-				for seed := range uint64(2) {
-					s.off[j] = max(s.off[j], 64*math.Abs(s.d[j]-diff(h, func(in map[int]array) []array { return r.noisy(in, seed) })))
-				}
-			}
-			most = max(most, math.Abs(s.d[j]))
 		}
-		out[i] = s
+		out = append(out, slope{along: v, at: at})
 	}
-	for _, s := range out {
-		for j := range s.off {
-			if s.off[j] += 1e-6 * (1 + most); r.dt == tensor.Float32 {
-				s.off[j] += 1e-4 * (1 + most)
+	switch {
+	case every || n <= 4:
+		for j := range n {
+			along(j)
+		}
+	default:
+		along(-1)
+		along(rnd.IntN(n))
+		along(n - 1)
+	}
+	plain := func(k int, in []array) array { return r.steps[k].ref(&kinks{}, in) }
+	diff := func(s slope, h float64, was []array, f func(k int, in []array) array) float64 {
+		up, down := array{vals[i].shape, slices.Clone(vals[i].v)}, array{vals[i].shape, slices.Clone(vals[i].v)}
+		for j, v := range s.along {
+			up.v[j] += h * v
+			down.v[j] -= h * v
+		}
+		return (r.moved(was, i, up, f) - r.moved(was, i, down, f)) / (2 * h)
+	}
+	noise := [2]func(k int, in []array) array{r.disturbed(0), r.disturbed(1)}
+	for k := range out {
+		s := &out[k]
+		h := 1e-5 / math.Sqrt(max(1, dot(s.along, s.along)))
+		s.d = diff(*s, h, vals, plain)
+		s.off = 10*math.Abs(s.d-diff(*s, 2*h, vals, plain)) + 1e-6
+		if r.dt == tensor.Float32 {
+			for _, f := range noise {
+				s.off = max(s.off, 64*math.Abs(s.d-diff(*s, h, r.noisy(vals, f), f)))
 			}
 		}
 	}
 	return out
+}
+
+func dot(x, y []float64) (sum float64) {
+	for i := range x {
+		sum += x[i] * y[i]
+	}
+	return sum
+}
+
+// gradientFault compares a gradient with the reference's.
+func (r *randomGraph) gradientFault(i int, got []float64, vals []array) *fault {
+	if len(got) != len(vals[i].v) {
+		return faultf("gradient", "gradient in x%d has %d elements, want %d", i, len(got), len(vals[i].v))
+	}
+	eps := 1e-6
+	if r.dt == tensor.Float32 {
+		eps = 2e-4
+	}
+	for _, s := range r.slopes(i, vals, false) {
+		if g := dot(got, s.along); !(math.Abs(g-s.d) <= s.off+eps*math.Sqrt(dot(got, got)*dot(s.along, s.along))+eps) {
+			var want []float64
+			for _, s := range r.slopes(i, vals, true) {
+				want = append(want, s.d)
+			}
+			return faultf("gradient", "gradient in x%d is %.6g\nwant %.6g", i, got, want)
+		}
+	}
+	return nil
 }
 
 // reading is what a run of a machine gives: values of results and of gradients.
@@ -231,7 +291,7 @@ func closeTo(got, want []float64, off func(j int) float64) bool {
 }
 
 // compareRun holds what was read against the reference.
-func (r *randomGraph) compareRun(b *built, rd *reading, vals []array, rounding []float64, slopes map[int]slope) *fault {
+func (r *randomGraph) compareRun(b *built, rd *reading, vals []array, rounding []float64, smooth bool) *fault {
 	for k, i := range r.results() {
 		if f := r.compareValue(i, rd.results[k], vals[i], rounding[i]); f != nil {
 			return f
@@ -242,8 +302,10 @@ func (r *randomGraph) compareRun(b *built, rd *reading, vals []array, rounding [
 		if err != nil {
 			return faultf("gradient", "gradient in x%d: %v", i, err)
 		}
-		if s, ok := slopes[i]; ok && !closeTo(got, s.d, func(j int) float64 { return s.off[j] }) {
-			return faultf("gradient", "gradient in x%d is %.9g\nwant %.9g", i, got, s.d)
+		if smooth {
+			if f := r.gradientFault(i, got, vals); f != nil {
+				return f
+			}
 		}
 	}
 	return nil
@@ -294,18 +356,16 @@ func (r *randomGraph) check(tally map[string]int) *fault {
 		}
 	}
 	vals, nearest := r.eval(nil)
-	rounding := r.rounding(vals, nil)
-	var slopes map[int]slope
-	if r.loss >= 0 && nearest >= nearKink {
-		slopes = r.slopes(b.params, nil)
-	}
+	rounding := r.rounding(vals)
+	smooth := nearest >= nearKink
 	rd := r.watch(b)
-	vm := engine.NewTapeMachine(b.g)
-	defer vm.Close()
+	dev := cpu.New()
+	vm := engine.NewTapeMachine(b.g, engine.On(dev))
 	if err := guarded(vm.RunAll); err != nil {
 		return faultf("error", "%v", err)
 	}
-	if f := r.compareRun(b, rd, vals, rounding, slopes); f != nil {
+	defer vm.Close()
+	if f := r.compareRun(b, rd, vals, rounding, smooth); f != nil {
 		return f
 	}
 	for i, n := range b.nodes {
@@ -320,7 +380,7 @@ func (r *randomGraph) check(tally map[string]int) *fault {
 		}
 	}
 	tally["ours"]++
-	if f := r.stock(vals, rounding, slopes); f != nil {
+	if f := r.stock(vals, rounding, smooth); f != nil {
 		tally["stock "+f.kind]++
 		if os.Getenv("DRIFTLESS_STOCK") != "" {
 			f.kind = "stock " + f.kind
@@ -331,7 +391,7 @@ func (r *randomGraph) check(tally map[string]int) *fault {
 }
 
 // stock returns what is wrong with Gorgonia's machine for the graph, or nil.
-func (r *randomGraph) stock(vals []array, rounding []float64, slopes map[int]slope) *fault {
+func (r *randomGraph) stock(vals []array, rounding []float64, smooth bool) *fault {
 	b, err := r.build()
 	if err != nil {
 		return faultf("error", "%v", err)
@@ -344,7 +404,7 @@ func (r *randomGraph) stock(vals []array, rounding []float64, slopes map[int]slo
 	}); err != nil {
 		return faultf("error", "%v", err)
 	}
-	return r.compareRun(b, rd, vals, rounding, slopes)
+	return r.compareRun(b, rd, vals, rounding, smooth)
 }
 
 var _ = errors.New

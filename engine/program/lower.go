@@ -100,8 +100,12 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		return c.lowerTranspose(n)
 	case is(n, s.linAlg):
 		return c.lowerMatMul(n)
-	case is(n, s.sum):
-		return c.lowerSum(n)
+	case is(n, s.sum), is(n, s.max):
+		return c.lowerReduction(n)
+	case is(n, s.tensordot):
+		return c.lowerTensordot(n)
+	case is(n, s.byIndices):
+		return c.lowerByIndices(n)
 	case is(n, s.binary):
 		return c.lowerBinary(n)
 	case is(n, s.unary):
@@ -166,33 +170,6 @@ func (c *compiler) lowerMatMul(n *G.Node) (value, bool, error) {
 	return value{t: out}, true, nil
 }
 
-func (c *compiler) lowerSum(n *G.Node) (value, bool, error) {
-	x := Children(n)[0]
-	along, ok := ints(field(n, "along"))
-	if !ok {
-		return value{}, false, nil
-	}
-	var op Op
-	switch {
-	case len(along) == x.Dims():
-		op = OpSum
-	case x.Dims() == 2 && len(along) == 1 && along[0] == 0:
-		op = OpColumnSum
-	case x.Dims() == 2 && len(along) == 1 && along[0] == 1:
-		op = OpRowSum
-	default:
-		return value{}, false, nil
-	}
-	v, err := c.emitSimple(n, &Instr{Op: op})
-	if err == nil && op == OpSum { // one chain over all elements
-		in := c.b.Instrs[len(c.b.Instrs)-1]
-		c.b.Instrs = c.b.Instrs[:len(c.b.Instrs)-1]
-		in.In[0] = c.contiguous(in.In[0])
-		c.emit(in)
-	}
-	return v, true, err
-}
-
 func (c *compiler) lowerBinary(n *G.Node) (value, bool, error) {
 	for _, p := range []struct {
 		match func(*G.Node) (*G.Node, *G.Node, bool)
@@ -204,6 +181,7 @@ func (c *compiler) lowerBinary(n *G.Node) (value, bool, error) {
 				return value{}, true, err
 			}
 			out := c.scratch(n.Shape(), Label(n))
+			in[0], in[1] = c.like(in[0], out), c.like(in[1], out)
 			c.emit(&Instr{Op: OpActivateGrad, Act: p.act, In: in, Out: []*Tensor{out}, Nodes: []string{Label(n)}})
 			return value{t: out}, true, nil
 		}
@@ -241,12 +219,23 @@ func (c *compiler) binary(op elem.Binary, a, b value, shape tensor.Shape, name s
 		c.emit(&Instr{Op: OpAddRow, In: []*Tensor{a.t, b.t}, Out: []*Tensor{out}, Nodes: []string{name}})
 		return value{t: out}
 	}
-	in := []*Tensor{c.operand(a, name), c.operand(b, name)}
+	in := []*Tensor{c.like(c.operand(a, name), out), c.like(c.operand(b, name), out)}
 	if in[0].Len() != out.Len() && in[1].Len() != out.Len() { // both scalars
 		in[0] = c.dense(value{t: a.t, c: a.c, bcast: byConstant, shape: shape}, name)
 	}
 	c.emit(&Instr{Op: OpBinary, Bin: op, In: in, Out: []*Tensor{out}, Nodes: []string{name}})
 	return value{t: out}
+}
+
+// like gives a buffer the rows and columns of another of its size: Gorgonia takes a vector [m] and a
+// column [m, 1] for the same.
+func (c *compiler) like(t, other *Tensor) *Tensor {
+	if t.Len() != other.Len() || t.Rows == other.Rows && t.Cols == other.Cols {
+		return t
+	}
+	v := View(c.contiguous(t), other.Rows, other.Cols)
+	v.Shape = other.Shape
+	return v
 }
 
 // operand is a dense buffer or a scalar.

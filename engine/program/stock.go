@@ -17,10 +17,10 @@ import (
 // from exemplar nodes built through the public API, their unexported fields are
 // read by reflection, and whatever does not match is left to Op.Do.
 type stockOps struct {
-	linAlg, binary, unary, sum, repeat, reshape, transpose, size, scalar, read, let reflect.Type // keep nothing between calls
-	softmax, sparsemax, byIndices, dropout, ctcLoss, averagePool, maxPool           reflect.Type
-	random, tensordot                                                               reflect.Type
-	log2, outer                                                                     string // a unary operation, one of linear algebra
+	linAlg, binary, unary, sum, max, repeat, reshape, transpose, size, scalar, read, let reflect.Type // keep nothing between calls
+	softmax, sparsemax, byIndices, dropout, ctcLoss, averagePool, maxPool                reflect.Type
+	random, tensordot                                                                    reflect.Type
+	log2, outer                                                                          string // a unary operation, one of linear algebra
 
 	binaries map[string]elem.Binary
 	unaries  map[string]elem.Unary
@@ -86,7 +86,7 @@ var stock = sync.OnceValue(func() *stockOps {
 		s.unary = kind(n)
 		s.unaries[n.Op().String()] = e.op
 	}
-	s.sum = kind(G.Must(G.Sum(a, 0)))
+	s.sum, s.max = kind(G.Must(G.Sum(a, 0))), kind(G.Must(G.Max(a, 0)))
 	s.transpose = kind(G.Must(G.Transpose(a, 1, 0)))
 	s.reshape = kind(G.Must(G.Reshape(a, tensor.Shape{4})))
 	rep := child(G.Must(G.BroadcastAdd(a, v, nil, []byte{0})), 1)
@@ -128,7 +128,7 @@ func (s *stockOps) foreign(n *G.Node) bool {
 		return false
 	}
 	switch reflect.TypeOf(n.Op()) {
-	case s.linAlg, s.binary, s.unary, s.sum, s.repeat, s.reshape, s.transpose, s.size, s.scalar, s.read, s.let:
+	case s.linAlg, s.binary, s.unary, s.sum, s.max, s.repeat, s.reshape, s.transpose, s.size, s.scalar, s.read, s.let:
 		return false
 	}
 	return true

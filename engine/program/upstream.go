@@ -121,6 +121,8 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 			}
 			return d, nil
 		})
+	case is(n, s.tensordot): // is a Tensordot that fails for many axes
+		return tensordotGrad
 	case is(n, s.dropout): // divides by the probability to drop, not to keep, also in evaluation
 		return func(c *compiler, n *G.Node, _ int, g value) (value, error) {
 			if _, err := c.lower(n); err != nil {
@@ -335,7 +337,11 @@ func (c *compiler) lowerDropout(n *G.Node) (value, error) {
 		if err != nil {
 			return nil, err
 		}
-		return widen(v.Data())
+		data, err := Elements(v)
+		if err != nil {
+			return nil, err
+		}
+		return widen(data)
 	})
 	c.emit(&Instr{Op: OpHost, Out: []*Tensor{m}, Host: h, Serial: true, Hidden: true, Nodes: []string{Label(n)}})
 	c.kept[n] = m
@@ -352,11 +358,6 @@ func (s *stockOps) refuse(n *G.Node) error {
 		why = "confuses the sides of a padding that differs from side to side: pad before it, or alike"
 	case is(n, s.sparsemax) && intOf(n, "axis") >= 0 && intOf(n, "axis") != n.Dims()-1:
 		why = "along an axis other than the last leaves its result transposed: use Transpose around it"
-	case is(n, s.byIndices):
-		x, axis := Children(n)[0].Shape(), intOf(n, "axis")
-		if axis > 0 && axis < len(x)-1 && x[axis] != 2 && x[:axis].TotalSize() > 1 {
-			why = "along a middle axis takes elements from wrong places: use Transpose around it"
-		}
 	}
 	if _, ok := n.Op().(*G.GroupNormOp); ok {
 		x, groups := n.Shape(), intOf(n, "numGroups")

@@ -1,0 +1,112 @@
+package program
+
+import (
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// lowerReduction lowers Gorgonia's sum or maximum along axes. Its own code takes elements from
+// wrong places along all but the first two and the last axis.
+func (c *compiler) lowerReduction(n *G.Node) (value, bool, error) {
+	x := Children(n)[0]
+	along, ok := ints(field(n, "along"))
+	shape := x.Shape().Clone()
+	for _, axis := range along {
+		ok = ok && axis < len(shape)
+	}
+	if dt, _ := dtypeOf(x.Dtype()); !ok || dt != c.l.DType {
+		return value{}, false, nil
+	}
+	along = slices.Clone(along)
+	slices.Sort(along)
+	along = slices.Compact(along)
+	t, err := c.tensor(x)
+	if err != nil {
+		return value{}, true, err
+	}
+	name, sum := Label(n), is(n, c.stock.sum)
+	if sum && len(along) == len(shape) {
+		out := c.scratch(n.Shape(), name)
+		c.emit(&Instr{Op: OpSum, In: []*Tensor{c.contiguous(t)}, Out: []*Tensor{out}, Nodes: []string{name}}) // one chain over all elements
+		return value{t: out}, true, nil
+	}
+	if len(shape) != 2 {
+		t = c.contiguous(t)
+	}
+	for len(along) > 0 {
+		last := len(along) // the last axes that follow one another are taken at once
+		for last--; last > 0 && along[last-1]+1 == along[last]; last-- {
+		}
+		from, to := along[last], along[len(along)-1]+1
+		outer, inner := shape[:from].TotalSize(), shape[to:].TotalSize()
+		t = c.reduce(t, outer, shape[from:to].TotalSize(), inner, sum, name)
+		shape, along = append(shape[:from:from], shape[to:]...), along[:last]
+	}
+	rows, cols := dims(n.Shape())
+	if t.Rows != rows || t.Cols != cols {
+		t = View(c.contiguous(t), rows, cols)
+	}
+	t.Shape = n.Shape().Clone()
+	return value{t: t}, true, nil
+}
+
+// reduce takes the middle one of three axes out. A matrix whose rows lie apart has one outer or one
+// inner element.
+func (c *compiler) reduce(t *Tensor, outer, size, inner int, sum bool, name string) *Tensor {
+	as := func(rows, cols int) *Tensor {
+		if t.Rows == rows && t.Cols == cols {
+			return t
+		}
+		return View(c.contiguous(t), rows, cols)
+	}
+	out := c.scratch(tensor.Shape{outer * inner}, name)
+	emit := func(op Op, x *Tensor) *Tensor {
+		c.emit(&Instr{Op: op, In: []*Tensor{x}, Out: []*Tensor{out}, Nodes: []string{name}})
+		return out
+	}
+	switch {
+	case !sum:
+		h := maximum{outer, size, inner}
+		c.emit(&Instr{Op: OpHost, In: []*Tensor{as(outer*size, inner)}, Out: []*Tensor{out}, Host: h, Nodes: []string{name}})
+		return out
+	case outer == 1:
+		return emit(OpColumnSum, as(size, inner))
+	case inner > 1: // last among the axes
+		x := c.scratch(tensor.Shape{outer * inner, size}, name)
+		x.LD = x.Cols
+		c.emit(&Instr{Op: OpTranspose, In: []*Tensor{as(outer*size, inner)}, Out: []*Tensor{x}, Nodes: []string{name}})
+		return emit(OpRowSum, x)
+	}
+	return emit(OpRowSum, as(outer, size))
+}
+
+// maximum takes the middle one of three axes out.
+type maximum struct{ outer, size, inner int }
+
+// Call implements Host.
+func (m maximum) Call(in, out []any) error {
+	switch x := in[0].(type) {
+	case []float32:
+		maxima(m, x, out[0].([]float32))
+	case []float64:
+		maxima(m, x, out[0].([]float64))
+	}
+	return nil
+}
+
+func maxima[T float32 | float64](m maximum, x, out []T) {
+	for i := range m.outer {
+		to := out[i*m.inner:][:m.inner]
+		x := x[i*m.size*m.inner:][:m.size*m.inner]
+		copy(to, x)
+		for k := 1; k < m.size; k++ {
+			for j, v := range x[k*m.inner:][:m.inner] {
+				if v > to[j] {
+					to[j] = v
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package program
+
+import (
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// A contraction is Gorgonia's Tensordot as a product of matrices: rows are a's axes that stay, columns
+// b's, and what is summed are the pairs of axes.
+type contraction struct {
+	a, b         tensor.Shape
+	aAxes, bAxes []int
+}
+
+func contractionOf(n *G.Node) (k contraction, ok bool) {
+	ch := Children(n)
+	k.a, k.b = ch[0].Shape(), ch[1].Shape()
+	aAxes, okA := ints(field(n, "aAxes"))
+	bAxes, okB := ints(field(n, "bAxes"))
+	if !okA || !okB || len(aAxes) != len(bAxes) {
+		return k, false
+	}
+	pairs := make([][2]int, len(aAxes))
+	for i := range pairs {
+		pairs[i] = [2]int{aAxes[i], bAxes[i]}
+	}
+	slices.SortFunc(pairs, func(p, q [2]int) int { return p[0] - q[0] })
+	for _, p := range pairs {
+		k.aAxes, k.bAxes = append(k.aAxes, p[0]), append(k.bAxes, p[1])
+	}
+	return k, true
+}
+
+// split returns the axes that stay, and the numbers of elements along those and along the others.
+func split(s tensor.Shape, axes []int) (rest []int, stay, sum int) {
+	stay, sum = 1, 1
+	for k, n := range s {
+		if slices.Contains(axes, k) {
+			sum *= n
+		} else {
+			rest, stay = append(rest, k), stay*n
+		}
+	}
+	return rest, stay, sum
+}
+
+// lowerTensordot makes a product of it. Gorgonia's own derivative of it is another Tensordot, which
+// fails for many axes.
+func (c *compiler) lowerTensordot(n *G.Node) (value, bool, error) {
+	k, ok := contractionOf(n)
+	for _, x := range Children(n) {
+		dt, _ := dtypeOf(x.Dtype())
+		ok = ok && dt == c.l.DType
+	}
+	if !ok {
+		return value{}, false, nil
+	}
+	in, err := c.tensors(Children(n))
+	if err != nil {
+		return value{}, true, err
+	}
+	name := Label(n)
+	a, b := c.matrix(in[0], k.a, k.aAxes, name), c.matrix(in[1], k.b, k.bAxes, name)
+	out := c.scratch(n.Shape(), name)
+	to := c.shaped(out, a.Rows, b.Rows)
+	c.emit(&Instr{Op: OpGEMM, TransB: true, In: []*Tensor{a, b}, Out: []*Tensor{to}, Nodes: []string{name}})
+	return value{t: out}, true, nil
+}
+
+// tensordotGrad is the derivative in an operand.
+func tensordotGrad(c *compiler, n *G.Node, operand int, g value) (value, error) {
+	k, _ := contractionOf(n)
+	in, err := c.tensors(Children(n))
+	if err != nil {
+		return value{}, err
+	}
+	name := Label(n)
+	_, rows, _ := split(k.a, k.aAxes)
+	_, cols, _ := split(k.b, k.bAxes)
+	of, axes, other := k.a, k.aAxes, c.matrix(in[1], k.b, k.bAxes, name)
+	grad := &Instr{Op: OpGEMM, In: []*Tensor{c.shaped(c.dense(g, name), rows, cols), other}, Nodes: []string{name}}
+	if operand == 1 {
+		of, axes = k.b, k.bAxes
+		grad.TransA, grad.In[1] = true, c.matrix(in[0], k.a, k.aAxes, name)
+	}
+	rest, stay, sum := split(of, axes)
+	flat := c.scratch(tensor.Shape{stay, sum}, name)
+	flat.LD = flat.Cols
+	grad.Out = []*Tensor{flat}
+	c.emit(grad)
+	order := append(rest, axes...) // of what flat has, each axis' place in the operand
+	back := make([]int, len(order))
+	shape := make(tensor.Shape, len(order))
+	for i, axis := range order {
+		back[axis], shape[i] = i, of[axis]
+	}
+	out := c.permuted(flat, shape, back, name)
+	out.Shape = of.Clone()
+	return value{t: out}, nil
+}
+
+// shaped is a tensor with other rows and columns, without gaps.
+func (c *compiler) shaped(t *Tensor, rows, cols int) *Tensor {
+	if t.Rows == rows && t.Cols == cols {
+		return t
+	}
+	return View(c.contiguous(t), rows, cols)
+}
+
+// matrix has a row for each index of the axes that stay, and a column for each of the others.
+func (c *compiler) matrix(t *Tensor, s tensor.Shape, axes []int, name string) *Tensor {
+	rest, stay, sum := split(s, axes)
+	return c.shaped(c.permuted(t, s, append(rest, axes...), name), stay, sum)
+}
+
+// permuted has the axes of a tensor of shape s in another order.
+func (c *compiler) permuted(t *Tensor, s tensor.Shape, order []int, name string) *Tensor {
+	if slices.IsSorted(order) {
+		rows, cols := dims(s)
+		return c.shaped(t, rows, cols)
+	}
+	p := permutation{from: s.Clone(), order: order}
+	for _, axis := range order {
+		p.to = append(p.to, s[axis])
+	}
+	out := c.scratch(p.to, name)
+	out.LD = out.Cols
+	c.emit(&Instr{Op: OpHost, In: []*Tensor{t}, Out: []*Tensor{out}, Host: p, Nodes: []string{name}})
+	return out
+}
+
+// permutation puts axes in another order.
+type permutation struct {
+	from, to tensor.Shape
+	order    []int
+}
+
+// Call implements Host.
+func (p permutation) Call(in, out []any) error {
+	switch x := in[0].(type) {
+	case []float32:
+		permute(p, x, out[0].([]float32))
+	case []float64:
+		permute(p, x, out[0].([]float64))
+	}
+	return nil
+}
+
+func permute[T any](p permutation, x, out []T) {
+	strides := make([]int, len(p.order)) // in x, of the axes of out
+	for i, axis := range p.order {
+		strides[i] = p.from[axis+1:].TotalSize()
+	}
+	index, at := make([]int, len(p.order)), 0
+	for i := range out {
+		out[i] = x[at]
+		for k := len(index) - 1; k >= 0; k-- {
+			index[k]++
+			if at += strides[k]; index[k] < p.to[k] {
+				break
+			}
+			at -= index[k] * strides[k]
+			index[k] = 0
+		}
+	}
+}
