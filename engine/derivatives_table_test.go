@@ -134,6 +134,10 @@ func (t *table) broadcasts() {
 }
 
 func (t *table) reductions() {
+	t.add("BroadcastAdd, whose gradients are a column and a vector", func(n nodes) (*G.Node, error) {
+		y := G.Must(G.Sum(G.Must(G.Auto(G.BroadcastHadamardProd, n[1], n[0]))))
+		return G.Add(y, G.Must(G.Mean(G.Must(G.BroadcastAdd(n[0], n[1], nil, []byte{0, 1})))))
+	}, normal(17, 1), normal(1, 1))
 	for name, f := range map[string]func(*G.Node, ...int) (*G.Node, error){"Sum": G.Sum, "Mean": G.Mean, "Max": G.Max} {
 		for _, c := range []struct {
 			s    shape
@@ -141,7 +145,7 @@ func (t *table) reductions() {
 		}{
 			{shape{1}, [][]int{{}}}, {shape{4}, [][]int{{}, {0}}}, {shape{3, 4}, [][]int{{}, {0}, {1}, {0, 1}, {1, 0}}},
 			{shape{1, 4}, [][]int{{0}, {1}}}, {shape{3, 1}, [][]int{{0}, {1}}},
-			{shape{2, 3, 4}, [][]int{{}, {0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}}}, {shape{2, 3, 2, 2}, [][]int{{}, {1}, {2, 3}, {0, 2, 3}}},
+			{shape{2, 3, 4}, [][]int{{}, {0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}}}, {shape{2, 3, 2, 2}, [][]int{{}, {1}, {2, 3}, {0, 2, 3}}}, {shape{2, 3, 3, 2}, [][]int{{2}, {0, 2}, {3, 2}, {0, 3, 2}}},
 		} {
 			for _, axes := range c.axes {
 				t.add(fmt.Sprint(name, axes), func(n nodes) (*G.Node, error) { return f(n[0], axes...) }, normal(c.s...))
@@ -207,7 +211,7 @@ func (t *table) shapes() {
 		axis    int
 		indices []int
 	}{{shape{4}, 0, []int{1, 0, 1}}, {shape{3, 4}, 0, []int{1, 0, 1}}, {shape{3, 4}, 1, []int{3, 0}}, {shape{4, 3}, 1, []int{1, 2, 1, 0, 0}},
-		{shape{2, 3, 4}, 0, []int{1, 0, 1}}, {shape{3, 3, 4}, 2, []int{1, 2}}, {shape{2, 2, 2}, 2, []int{1, 0, 0, 1, 1}}, {shape{3, 2, 4}, 1, []int{1, 0, 1}}} {
+		{shape{2, 3, 4}, 0, []int{1, 0, 1}}, {shape{3, 3, 4}, 2, []int{1, 2}}, {shape{2, 2, 2}, 2, []int{1, 0, 0, 1, 1}}, {shape{3, 2, 4}, 1, []int{1, 0, 1}}, {shape{1}, 0, []int{0, 0, 0}}} {
 		t.add(fmt.Sprint("ByIndices ", c.axis, c.indices), func(n nodes) (*G.Node, error) { return G.ByIndices(n[0], n[1], c.axis) }, normal(c.s...), whole(shape{len(c.indices)}, c.indices...))
 	}
 	t.add("ByIndices 1", func(n nodes) (*G.Node, error) { return G.ByIndices(n[0], n[1], 1) }, normal(2, 3, 4), whole(shape{2}, 0, 1))
@@ -239,6 +243,7 @@ func (t *table) products() {
 		{shape{4}, shape{4, 3}, []int{0}, []int{0}}, {shape{2, 3, 4}, shape{3, 2}, []int{1}, []int{0}}, {shape{2, 3, 4}, shape{3, 4, 2}, []int{1, 2}, []int{0, 1}},
 		{shape{2, 3, 4}, shape{2, 5}, []int{0}, []int{0}}, {shape{2, 3, 4}, shape{5, 4}, []int{2}, []int{1}}, {shape{3, 3, 3}, shape{3, 3, 3}, []int{1}, []int{2}},
 		{shape{3, 3, 3}, shape{3, 3, 3}, []int{0, 2}, []int{2, 1}}, {shape{2, 3, 4}, shape{4, 2}, []int{0, 2}, []int{1, 0}},
+		{shape{3, 4, 2}, shape{2, 4}, []int{2, 1}, []int{0, 1}}, {shape{1}, shape{4, 1}, []int{0}, []int{1}}, {shape{4, 3, 1}, shape{1, 4, 4}, []int{2}, []int{0}},
 	} {
 		t.add(fmt.Sprint("Tensordot", c.aAxes, c.bAxes), func(n nodes) (*G.Node, error) { return G.Tensordot(c.aAxes, c.bAxes, n[0], n[1]) },
 			normal(c.a...), normal(c.b...))
@@ -280,12 +285,14 @@ func (t *table) layers() {
 	t.add("BatchNorm", batchNorm, normal(5, 3), above0(5, 3), normal(5, 3))
 	t.add("BatchNorm", batchNorm, normal(5, 3), above0(1, 3), normal(1, 3))
 	t.add("BatchNorm", batchNorm, normal(3, 2, 2, 2), above0(1, 2, 1, 1), normal(1, 2, 1, 1))
+	t.add("BatchNorm", batchNorm, normal(2, 3, 4, 1), above0(1, 3, 1, 1), normal(1, 3, 1, 1))
 	groupNorm := func(n nodes) (*G.Node, error) { return G.GroupNorm(n[0], n[1], n[2], 2, 4, 1e-3) }
 	t.add("GroupNorm", groupNorm, normal(2, 4, 3, 3), above0(1, 4, 1, 1), normal(1, 4, 1, 1))
 	t.add("GroupNorm", groupNorm, normal(1, 4, 8, 16), above0(1, 4, 1, 1), normal(1, 4, 1, 1)) // 256 a group
 	t.add("GroupNorm", groupNorm, normal(3, 4), above0(1, 4), normal(1, 4))
 	t.refuse("of more than 256 elements", "GroupNorm", groupNorm, normal(1, 4, 11, 12), above0(1, 4, 1, 1), normal(1, 4, 1, 1))
 	t.add("Dropout 0", func(n nodes) (*G.Node, error) { return G.Dropout(n[0], 0) }, normal(3, 2))
+	t.add("Dropout 0", func(n nodes) (*G.Node, error) { return G.Dropout(n[0], 0) }, normal())
 	for _, c := range []struct {
 		name           string
 		log            bool

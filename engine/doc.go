@@ -115,12 +115,21 @@
 //
 // The engine computes what operations say, and the gradients that follow from that, even
 // where gorgonia v0.9.18 computes others. TestDerivatives compares every public
-// constructor with central differences. These derivatives are replaced, also in graphs
-// that gorgonia.Grad has differentiated already:
+// constructor with central differences, and TestRandomGraphs values and gradients of graphs
+// made at random with a reference of plain loops. Computed rightly here are
+//
+//	Sum, Mean, Max             along the third of four axes, and with it the gradient of what
+//	                           is broadcast along that, as the scale of BatchNorm of images
+//	ByIndices                  along a middle axis, or of an axis of one element
+//	Tensordot                  of an axis of one element
+//	Dropout                    of a scalar
+//
+// These derivatives are replaced, also in graphs that gorgonia.Grad has differentiated already:
 //
 //	Log2                       multiplies by ln 2 instead of dividing
 //	InverseSqrt                divides by the cube of the result instead of multiplying
 //	OuterProd                  takes each operand for the other
+//	Tensordot                  fails for some axes
 //	SoftMax, LogSoftMax        of a column [n, 1] along the other axis than the result
 //	Sparsemax                  of more than two axes
 //	ByIndices                  along the last axis, or with more indices than elements
@@ -134,12 +143,10 @@
 //	MaxPool2D                  with a padding that differs from side to side
 //	GroupNorm                  of more than 256 elements a group
 //	Sparsemax                  along an axis other than the last
-//	ByIndices                  along a middle axis
 //
-// GlobalAveragePool2D, At and DiagFlat have no derivative, Tensordot one that fails for
-// some axes: an error says so. AveragePool1D takes the maximum, LogSumExp adds the
-// maximum before the logarithm, a Norm of odd order takes no absolute values, and where
-// several elements tie Max gives each the whole gradient: these are computed as Gorgonia
-// has them. Two losses cannot be differentiated in one graph, since a node keeps one
-// derivative.
+// GlobalAveragePool2D, At and DiagFlat have no derivative: an error says so. AveragePool1D
+// takes the maximum, LogSumExp adds the maximum before the logarithm, a Norm of odd order
+// takes no absolute values, and where several elements tie Max gives each the whole gradient:
+// these are computed as Gorgonia has them. Two losses cannot be differentiated in one graph,
+// since a node keeps one derivative.
 package engine

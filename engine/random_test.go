@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -70,6 +69,9 @@ func TestRandomGraphs(t *testing.T) {
 		if calls[m.name] == 0 && count >= 400 && m.name != "SoftMax" {
 			t.Errorf("no graph has %s; gorgonia says %v", m.name, refusedBy[m.name])
 		}
+	}
+	if agrees := tally["alike"]; count >= 60 && agrees < count/3 {
+		t.Errorf("of %d graphs Gorgonia's machine agrees with the reference for %d: the reference may be wrong", count, agrees)
 	}
 	t.Log(calls, tally)
 	t.Log(refusedBy)
@@ -322,8 +324,8 @@ func (r *randomGraph) compareValue(i int, v G.Value, want array, off float64) *f
 	if !closeTo(got, want.v, func(int) float64 { return off }) {
 		return faultf("value", "x%d is %.9g\nwant %.9g", i, got, want.v)
 	}
-	if !v.Shape().Eq(want.shape) {
-		return faultf("shape", "x%d has shape %v, want %v", i, v.Shape(), want.shape)
+	if shape := v.Shape(); !shape.Eq(want.shape) && !(r.steps[i].name == "Tensordot" && len(want.shape) == 0 && shape.Eq(tensor.Shape{1})) {
+		return faultf("shape", "x%d has shape %v, want %v", i, shape, want.shape)
 	}
 	return nil
 }
@@ -379,13 +381,10 @@ func (r *randomGraph) check(tally map[string]int) *fault {
 			return f
 		}
 	}
-	tally["ours"]++
 	if f := r.stock(vals, rounding, smooth); f != nil {
-		tally["stock "+f.kind]++
-		if os.Getenv("DRIFTLESS_STOCK") != "" {
-			f.kind = "stock " + f.kind
-			return f
-		}
+		tally["another "+f.kind]++
+	} else {
+		tally["alike"]++
 	}
 	return nil
 }
@@ -406,5 +405,3 @@ func (r *randomGraph) stock(vals []array, rounding []float64, smooth bool) *faul
 	}
 	return r.compareRun(b, rd, vals, rounding, smooth)
 }
-
-var _ = errors.New

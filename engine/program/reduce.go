@@ -8,7 +8,7 @@ import (
 )
 
 // lowerReduction lowers Gorgonia's sum or maximum along axes. Its own code takes elements from
-// wrong places along all but the first two and the last axis.
+// wrong places along the third of four axes.
 func (c *compiler) lowerReduction(n *G.Node) (value, bool, error) {
 	x := Children(n)[0]
 	along, ok := ints(field(n, "along"))
