@@ -129,7 +129,7 @@
 //	Log2                       multiplies by ln 2 instead of dividing
 //	InverseSqrt                divides by the cube of the result instead of multiplying
 //	OuterProd                  takes each operand for the other
-//	Tensordot                  fails for some axes
+//	Tensordot                  fails for some axes (for a few in gorgonia.Grad already)
 //	SoftMax, LogSoftMax        of a column [n, 1] along the other axis than the result
 //	Sparsemax                  of more than two axes
 //	ByIndices                  along the last axis, or with more indices than elements
