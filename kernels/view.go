@@ -17,3 +17,25 @@ func AsFloat32[T Float](x []T) []float32 {
 func AsFloat64[T Float](x []T) []float64 {
 	return unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
+
+// SizeOf returns the bytes of a T: a constant to the compiler.
+func SizeOf[T Float]() int {
+	var z T
+	return int(unsafe.Sizeof(z))
+}
+
+// Pick returns which of four tables of vector kernels is the one for T and the instruction set in
+// use, or nil where that is plain Go. The caller makes it a table for T.
+func Pick[T Float](avx2, avx512, avx2F64, avx512F64 unsafe.Pointer) unsafe.Pointer {
+	switch {
+	case isa == Go:
+		return nil
+	case IsFloat32[T]() && isa == AVX2:
+		return avx2
+	case IsFloat32[T]():
+		return avx512
+	case isa == AVX2:
+		return avx2F64
+	}
+	return avx512F64
+}

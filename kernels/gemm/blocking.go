@@ -12,15 +12,7 @@ const (
 	largeBlock = 768 << 10
 )
 
-// sizeOf returns the bytes of an element, and leastSize the least of any type: in so
-// many bytes go most of those.
-func sizeOf[T kernels.Float]() int {
-	if kernels.IsFloat32[T]() {
-		return 4
-	}
-	return 8
-}
-
+// leastSize is the bytes of the smallest element: most of those go into so many bytes.
 const leastSize = 4
 
 // maxPanel is the most columns that a panel has, maxRows the most rows of a tile,
@@ -35,7 +27,7 @@ const (
 // blockRows returns how many rows of A make a block of at most so many bytes: equal
 // parts of m, of whole tiles.
 func blockRows[T kernels.Float](m, k, bytes int) int {
-	most := bytes / sizeOf[T]() / chunk(k) / maxRows * maxRows
+	most := bytes / kernels.SizeOf[T]() / chunk(k) / maxRows * maxRows
 	if m <= most {
 		return m
 	}
@@ -44,7 +36,7 @@ func blockRows[T kernels.Float](m, k, bytes int) int {
 
 // blockCols returns how many columns of B make a block that is packed.
 func blockCols[T kernels.Float](n, k int) int {
-	return min(n, largeBlock/sizeOf[T]()/chunk(k)/32*32)
+	return min(n, largeBlock/kernels.SizeOf[T]()/chunk(k)/32*32)
 }
 
 // scratchB is room for a block of B, or for the panel that is packed at a time

@@ -6,7 +6,7 @@ import "driftless/kernels"
 
 // fmaBurst does about 12n vector FMAs and returns the number of operations.
 func fmaBurst[T kernels.Float](n int) float64 {
-	operations := 2 * 12 * 32 / float64(sizeOf[T]()) * float64(n) // of AVX2
+	operations := 2 * 12 * 32 / float64(kernels.SizeOf[T]()) * float64(n) // of AVX2
 	switch isa := kernels.CurrentISA(); {
 	case isa == kernels.Go:
 		return plainBurst[T](n)

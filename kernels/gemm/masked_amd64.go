@@ -25,7 +25,7 @@ func vectorMasked[T kernels.Float](x *masked[T]) bool {
 	if x.k == 0 || kernels.CurrentISA() == kernels.Go {
 		return false
 	}
-	lanes := 32 / sizeOf[T]()
+	lanes := 32 / kernels.SizeOf[T]()
 	if kernels.CurrentISA() >= kernels.AVX512 {
 		lanes *= 2
 	}
@@ -66,7 +66,7 @@ func (s *strip[T]) chunk(q part) bool {
 	if q.last && s.out.act == activation.ReLU {
 		flags |= flagReLU
 	}
-	step := max(1, cacheBytes/(sizeOf[T]()*wordBits*s.cols)) * wordBits // along k
+	step := max(1, cacheBytes/(kernels.SizeOf[T]()*wordBits*s.cols)) * wordBits // along k
 	switch {
 	case q.end-q.p <= step:
 		if s.out.skips(q) {
@@ -123,7 +123,7 @@ func (s *strip[T]) tail() int { return (s.cols-1)%s.lanes + 1 }
 //go:noinline
 func (s *strip[T]) finiteRows(p, end int) bool {
 	wide := kernels.CurrentISA() >= kernels.AVX512
-	rows, vectors, at, step, tail := end-p, divUp(s.cols, s.lanes), &s.b[p*s.ldb+s.j], sizeOf[T]()*s.ldb, s.tail()
+	rows, vectors, at, step, tail := end-p, divUp(s.cols, s.lanes), &s.b[p*s.ldb+s.j], kernels.SizeOf[T]()*s.ldb, s.tail()
 	switch {
 	case kernels.IsFloat32[T]() && wide:
 		return finiteAVX512(rows, vectors, f32(at), step, tail)
@@ -179,7 +179,7 @@ type run[T kernels.Float] struct {
 //
 //go:noinline
 func (s *strip[T]) call(r *run[T]) int {
-	size, wide := sizeOf[T](), kernels.CurrentISA() >= kernels.AVX512
+	size, wide := kernels.SizeOf[T](), kernels.CurrentISA() >= kernels.AVX512
 	vectors, tail := divUp(s.cols, s.lanes), s.tail()
 	mask, maskStep := &s.mask[r.p/wordBits*s.ldm+r.i], 8*s.ldm
 	b, bStep := &s.b[r.p*s.ldb+s.j], size*s.ldb

@@ -2,12 +2,14 @@
 
 package gemm
 
+import "driftless/kernels"
+
 // packPanel copies cols columns of a chunk of op(B), from column j on, into a
 // panel with rows as long as the shape has columns.
 //
 //go:noinline
 func (d *plan[T]) packPanel(x *product[T], q part, j int, s *shape[T], cols int, panel []T) {
-	k, size := q.end-q.p, sizeOf[T]()
+	k, size := q.end-q.p, kernels.SizeOf[T]()
 	if !x.transB {
 		n := divUp(cols, s.lanes)
 		d.u.copyRows[n](k, &panel[0], size*s.cols, &x.b[q.p*x.ldb+j], size*x.ldb, cols-(n-1)*s.lanes)
@@ -23,7 +25,7 @@ func (d *plan[T]) packPanel(x *product[T], q part, j int, s *shape[T], cols int,
 //
 //go:noinline
 func (d *plan[T]) packBlock(x *product[T], q part, i, rows int) (a []T, rowStep, kStep int) {
-	k, size := q.end-q.p, sizeOf[T]()
+	k, size := q.end-q.p, kernels.SizeOf[T]()
 	ld := k + rowGap
 	if x.kStep == 1 {
 		for r := range rows {

@@ -2,7 +2,11 @@
 
 package gemm
 
-import "driftless/kernels"
+import (
+	"unsafe"
+
+	"driftless/kernels"
+)
 
 // See internal/gen for the arguments of kernels.
 type (
@@ -32,13 +36,10 @@ type unit[T kernels.Float] struct {
 	transpose transFunc[T]
 }
 
-// units are the kernels for a type, by instruction set; plain Go has none.
-type units[T kernels.Float] [kernels.AVX512 + 1]*unit[T]
-
-var (
-	units32 = units[float32]{kernels.AVX2: &unit256, kernels.AVX512: &unit512}
-	units64 = units[float64]{kernels.AVX2: &unit256F64, kernels.AVX512: &unit512F64}
-)
+// unitInUse returns the kernels of the instruction set in use, or nil.
+func unitInUse[T kernels.Float]() *unit[T] {
+	return (*unit[T])(kernels.Pick[T](unsafe.Pointer(&unit256), unsafe.Pointer(&unit512), unsafe.Pointer(&unit256F64), unsafe.Pointer(&unit512F64)))
+}
 
 // shape returns the tiles for the next panel of a product with m rows and so many
 // columns left, and how many columns they do. Columns left over join the panel

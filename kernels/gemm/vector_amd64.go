@@ -3,8 +3,6 @@
 package gemm
 
 import (
-	"unsafe"
-
 	"driftless/kernels"
 	"driftless/kernels/activation"
 )
@@ -30,19 +28,16 @@ const (
 
 // vectorGemm computes a product with vectors and reports whether it could.
 func vectorGemm[T kernels.Float](x *product[T], scratch []T) bool {
-	if x.k == 0 || kernels.CurrentISA() == kernels.Go {
+	u := unitInUse[T]()
+	if u == nil || x.k == 0 {
 		return false
 	}
-	if kernels.IsFloat32[T]() {
-		blocked((*product[float32])(unsafe.Pointer(x)), units32[kernels.CurrentISA()], kernels.AsFloat32(scratch))
-	} else {
-		blocked((*product[float64])(unsafe.Pointer(x)), units64[kernels.CurrentISA()], kernels.AsFloat64(scratch))
-	}
+	blocked(x, u, scratch)
 	return true
 }
 
 // badStride says whether the rows of a matrix fall into few sets of the caches.
-func badStride[T kernels.Float](ld int) bool { return ld*sizeOf[T]()%1024 == 0 }
+func badStride[T kernels.Float](ld int) bool { return ld*kernels.SizeOf[T]()%1024 == 0 }
 
 // plan is how a product is computed.
 type plan[T kernels.Float] struct {
@@ -59,7 +54,7 @@ type plan[T kernels.Float] struct {
 }
 
 func newPlan[T kernels.Float](x *product[T], u *unit[T], scratch []T) plan[T] {
-	size := sizeOf[T]()
+	size := kernels.SizeOf[T]()
 	d := plan[T]{u: u, rows: blockRows[T](x.m, x.k, smallBlock), cols: x.n}
 	d.packB = x.transB || packsB(x.m, x.n, x.k, size) || x.m >= 24 && x.k > 32 && badStride[T](x.ldb)
 	transA := x.kStep != 1
@@ -127,7 +122,7 @@ func (d *plan[T]) block1(x *product[T], q part, i, rows, j, cols int) {
 			t.b, t.ldb = d.panels, s.cols
 		default:
 			t.b, t.ldb = x.b[q.p*x.ldb+j+at:], x.ldb
-			if t.fetch = 0; large(x.n, x.k, sizeOf[T]()) && at+w < cols {
+			if t.fetch = 0; large(x.n, x.k, kernels.SizeOf[T]()) && at+w < cols {
 				t.fetch = s.cols
 			}
 		}
@@ -191,7 +186,7 @@ func (t *task[T]) tiles(s *shape[T], by, i, rows, cols int) {
 	}
 	height, more := units/panels, units%panels // so many of the panels have one more
 	for _, run := range [2]struct{ panels, height int }{{more, height + 1}, {panels - more, height}} {
-		most := max(1, callWork/(sizeOf[T]()*run.height*by*s.cols*t.k))
+		most := max(1, callWork/(kernels.SizeOf[T]()*run.height*by*s.cols*t.k))
 		for left := run.panels; left > 0; left -= most {
 			n := min(left, most)
 			t.call(s, n, run.height, by, i, cols)
@@ -206,7 +201,7 @@ func (t *task[T]) tiles(s *shape[T], by, i, rows, cols int) {
 //
 //go:noinline
 func (t *task[T]) call(s *shape[T], panels, height, by, i, cols int) {
-	size := sizeOf[T]()
+	size := kernels.SizeOf[T]()
 	s.tiles[height](panels, t.k, &t.a[i*t.rowStep], size*t.rowStep, size*t.kStep, size*t.rowStep*height*by,
 		&t.b[0], size*t.ldb, &t.c[i*t.ldc], size*t.ldc, t.bias, t.alpha, (cols-1)%s.lanes+1, t.flags, size*t.fetch)
 }

@@ -33,3 +33,33 @@ func sigmoidAVX512(m int, d int, x *float32, ldx int, y *float32, ldy int)
 //
 //go:noescape
 func tanhAVX512(m int, d int, x *float32, ldx int, y *float32, ldy int)
+
+// expF64AVX2 sets y to Exp of x for m ≥ 1 rows of d columns; leading dimensions are in bytes.
+//
+//go:noescape
+func expF64AVX2(m int, d int, x *float64, ldx int, y *float64, ldy int)
+
+// sigmoidF64AVX2 sets y to Sigmoid of x for m ≥ 1 rows of d columns; leading dimensions are in bytes.
+//
+//go:noescape
+func sigmoidF64AVX2(m int, d int, x *float64, ldx int, y *float64, ldy int)
+
+// tanhF64AVX2 sets y to Tanh of x for m ≥ 1 rows of d columns; leading dimensions are in bytes.
+//
+//go:noescape
+func tanhF64AVX2(m int, d int, x *float64, ldx int, y *float64, ldy int)
+
+// expF64AVX512 sets y to Exp of x for m ≥ 1 rows of d columns; leading dimensions are in bytes.
+//
+//go:noescape
+func expF64AVX512(m int, d int, x *float64, ldx int, y *float64, ldy int)
+
+// sigmoidF64AVX512 sets y to Sigmoid of x for m ≥ 1 rows of d columns; leading dimensions are in bytes.
+//
+//go:noescape
+func sigmoidF64AVX512(m int, d int, x *float64, ldx int, y *float64, ldy int)
+
+// tanhF64AVX512 sets y to Tanh of x for m ≥ 1 rows of d columns; leading dimensions are in bytes.
+//
+//go:noescape
+func tanhF64AVX512(m int, d int, x *float64, ldx int, y *float64, ldy int)

@@ -1258,3 +1258,1367 @@ done6:
 	JNZ  row1
 	VZEROUPPER
 	RET
+
+// func expF64AVX2(m int, d int, x *float64, ldx int, y *float64, ldy int)
+// Requires: AVX, AVX2
+TEXT ·expF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ    m+0(FP), AX
+	MOVQ    x+16(FP), CX
+	MOVQ    y+32(FP), DX
+	MOVQ    d+8(FP), BX
+	MOVQ    BX, SI
+	ANDQ    $-4, SI
+	MOVQ    BX, DI
+	SUBQ    SI, DI
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
+
+row1:
+	XORQ DI, DI
+	CMPQ DI, SI
+	JGE  rest3
+
+vector2:
+	VMOVUPS   (CX)(DI*8), Y1
+	VMULPD    log2E64<>+0(SB), Y1, Y2
+	VROUNDPD  $0x08, Y2, Y2
+	VMULPD    ln2Hi64<>+0(SB), Y2, Y3
+	VSUBPD    Y3, Y1, Y3
+	VMULPD    ln2Lo64<>+0(SB), Y2, Y4
+	VSUBPD    Y4, Y3, Y5
+	VMULPD    Y5, Y5, Y6
+	VMULPD    exp64c5<>+0(SB), Y6, Y7
+	VSUBPD    exp64c4<>+0(SB), Y7, Y7
+	VMULPD    Y7, Y6, Y7
+	VADDPD    exp64c3<>+0(SB), Y7, Y7
+	VMULPD    Y7, Y6, Y7
+	VSUBPD    exp64c2<>+0(SB), Y7, Y7
+	VMULPD    Y7, Y6, Y7
+	VADDPD    exp64c1<>+0(SB), Y7, Y7
+	VMULPD    Y7, Y6, Y6
+	VSUBPD    Y6, Y5, Y6
+	VMULPD    Y6, Y5, Y5
+	VMOVUPS   two64<>+0(SB), Y7
+	VSUBPD    Y6, Y7, Y6
+	VDIVPD    Y6, Y5, Y5
+	VSUBPD    Y5, Y4, Y4
+	VSUBPD    Y3, Y4, Y3
+	VMOVUPS   one64<>+0(SB), Y4
+	VSUBPD    Y3, Y4, Y3
+	VCMPPD    $0x0d, least64<>+0(SB), Y1, Y4
+	VCMPPD    $0x02, largest64<>+0(SB), Y1, Y5
+	VANDPS    Y5, Y4, Y4
+	VADDPD    magic64<>+0(SB), Y2, Y5
+	VPSLLQ    $0x34, Y5, Y5
+	VPADDQ    Y5, Y3, Y5
+	VMOVMSKPS Y4, R8
+	CMPL      R8, $0xff
+	JEQ       normal5
+	VCMPPD    $0x05, underflow64<>+0(SB), Y1, Y4
+	VMULPD    half64<>+0(SB), Y2, Y5
+	VROUNDPD  $0x09, Y5, Y5
+	VADDPD    magicBias64<>+0(SB), Y5, Y6
+	VPSLLQ    $0x34, Y6, Y6
+	VMULPD    Y6, Y3, Y3
+	VSUBPD    Y5, Y2, Y2
+	VADDPD    magicBias64<>+0(SB), Y2, Y2
+	VPSLLQ    $0x34, Y2, Y2
+	VMULPD    Y2, Y3, Y2
+	VANDPD    Y4, Y2, Y2
+	VCMPPD    $0x0e, overflow64<>+0(SB), Y1, Y1
+	VBLENDVPD Y1, infinity64<>+0(SB), Y2, Y1
+	VMOVAPS   Y1, Y5
+
+normal5:
+	VMOVUPS Y5, (DX)(DI*8)
+	ADDQ    $0x04, DI
+	CMPQ    DI, SI
+	JLT     vector2
+
+rest3:
+	CMPQ       DI, BX
+	JGE        done4
+	VMASKMOVPD (CX)(DI*8), Y0, Y1
+	VMULPD     log2E64<>+0(SB), Y1, Y2
+	VROUNDPD   $0x08, Y2, Y2
+	VMULPD     ln2Hi64<>+0(SB), Y2, Y3
+	VSUBPD     Y3, Y1, Y3
+	VMULPD     ln2Lo64<>+0(SB), Y2, Y4
+	VSUBPD     Y4, Y3, Y5
+	VMULPD     Y5, Y5, Y6
+	VMULPD     exp64c5<>+0(SB), Y6, Y7
+	VSUBPD     exp64c4<>+0(SB), Y7, Y7
+	VMULPD     Y7, Y6, Y7
+	VADDPD     exp64c3<>+0(SB), Y7, Y7
+	VMULPD     Y7, Y6, Y7
+	VSUBPD     exp64c2<>+0(SB), Y7, Y7
+	VMULPD     Y7, Y6, Y7
+	VADDPD     exp64c1<>+0(SB), Y7, Y7
+	VMULPD     Y7, Y6, Y6
+	VSUBPD     Y6, Y5, Y6
+	VMULPD     Y6, Y5, Y5
+	VMOVUPS    two64<>+0(SB), Y7
+	VSUBPD     Y6, Y7, Y6
+	VDIVPD     Y6, Y5, Y5
+	VSUBPD     Y5, Y4, Y4
+	VSUBPD     Y3, Y4, Y3
+	VMOVUPS    one64<>+0(SB), Y4
+	VSUBPD     Y3, Y4, Y3
+	VCMPPD     $0x0d, least64<>+0(SB), Y1, Y4
+	VCMPPD     $0x02, largest64<>+0(SB), Y1, Y5
+	VANDPS     Y5, Y4, Y4
+	VADDPD     magic64<>+0(SB), Y2, Y5
+	VPSLLQ     $0x34, Y5, Y5
+	VPADDQ     Y5, Y3, Y5
+	VMOVMSKPS  Y4, R8
+	CMPL       R8, $0xff
+	JEQ        normal6
+	VCMPPD     $0x05, underflow64<>+0(SB), Y1, Y4
+	VMULPD     half64<>+0(SB), Y2, Y5
+	VROUNDPD   $0x09, Y5, Y5
+	VADDPD     magicBias64<>+0(SB), Y5, Y6
+	VPSLLQ     $0x34, Y6, Y6
+	VMULPD     Y6, Y3, Y3
+	VSUBPD     Y5, Y2, Y2
+	VADDPD     magicBias64<>+0(SB), Y2, Y2
+	VPSLLQ     $0x34, Y2, Y2
+	VMULPD     Y2, Y3, Y2
+	VANDPD     Y4, Y2, Y2
+	VCMPPD     $0x0e, overflow64<>+0(SB), Y1, Y1
+	VBLENDVPD  Y1, infinity64<>+0(SB), Y2, Y1
+	VMOVAPS    Y1, Y5
+
+normal6:
+	VMASKMOVPD Y5, Y0, (DX)(DI*8)
+
+done4:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+40(FP), DX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+DATA log2E64<>+0(SB)/8, $0x3ff71547652b82fe
+DATA log2E64<>+8(SB)/8, $0x3ff71547652b82fe
+DATA log2E64<>+16(SB)/8, $0x3ff71547652b82fe
+DATA log2E64<>+24(SB)/8, $0x3ff71547652b82fe
+GLOBL log2E64<>(SB), RODATA|NOPTR, $32
+
+DATA ln2Hi64<>+0(SB)/8, $0x3fe62e42fee00000
+DATA ln2Hi64<>+8(SB)/8, $0x3fe62e42fee00000
+DATA ln2Hi64<>+16(SB)/8, $0x3fe62e42fee00000
+DATA ln2Hi64<>+24(SB)/8, $0x3fe62e42fee00000
+GLOBL ln2Hi64<>(SB), RODATA|NOPTR, $32
+
+DATA ln2Lo64<>+0(SB)/8, $0x3dea39ef35793c76
+DATA ln2Lo64<>+8(SB)/8, $0x3dea39ef35793c76
+DATA ln2Lo64<>+16(SB)/8, $0x3dea39ef35793c76
+DATA ln2Lo64<>+24(SB)/8, $0x3dea39ef35793c76
+GLOBL ln2Lo64<>(SB), RODATA|NOPTR, $32
+
+DATA exp64c5<>+0(SB)/8, $0x3e66376972bea4d0
+DATA exp64c5<>+8(SB)/8, $0x3e66376972bea4d0
+DATA exp64c5<>+16(SB)/8, $0x3e66376972bea4d0
+DATA exp64c5<>+24(SB)/8, $0x3e66376972bea4d0
+GLOBL exp64c5<>(SB), RODATA|NOPTR, $32
+
+DATA exp64c4<>+0(SB)/8, $0x3ebbbd41c5d26bf1
+DATA exp64c4<>+8(SB)/8, $0x3ebbbd41c5d26bf1
+DATA exp64c4<>+16(SB)/8, $0x3ebbbd41c5d26bf1
+DATA exp64c4<>+24(SB)/8, $0x3ebbbd41c5d26bf1
+GLOBL exp64c4<>(SB), RODATA|NOPTR, $32
+
+DATA exp64c3<>+0(SB)/8, $0x3f11566aaf25de2c
+DATA exp64c3<>+8(SB)/8, $0x3f11566aaf25de2c
+DATA exp64c3<>+16(SB)/8, $0x3f11566aaf25de2c
+DATA exp64c3<>+24(SB)/8, $0x3f11566aaf25de2c
+GLOBL exp64c3<>(SB), RODATA|NOPTR, $32
+
+DATA exp64c2<>+0(SB)/8, $0x3f66c16c16bebd93
+DATA exp64c2<>+8(SB)/8, $0x3f66c16c16bebd93
+DATA exp64c2<>+16(SB)/8, $0x3f66c16c16bebd93
+DATA exp64c2<>+24(SB)/8, $0x3f66c16c16bebd93
+GLOBL exp64c2<>(SB), RODATA|NOPTR, $32
+
+DATA exp64c1<>+0(SB)/8, $0x3fc5555555555555
+DATA exp64c1<>+8(SB)/8, $0x3fc5555555555555
+DATA exp64c1<>+16(SB)/8, $0x3fc5555555555555
+DATA exp64c1<>+24(SB)/8, $0x3fc5555555555555
+GLOBL exp64c1<>(SB), RODATA|NOPTR, $32
+
+DATA two64<>+0(SB)/8, $0x4000000000000000
+DATA two64<>+8(SB)/8, $0x4000000000000000
+DATA two64<>+16(SB)/8, $0x4000000000000000
+DATA two64<>+24(SB)/8, $0x4000000000000000
+GLOBL two64<>(SB), RODATA|NOPTR, $32
+
+DATA one64<>+0(SB)/8, $0x3ff0000000000000
+DATA one64<>+8(SB)/8, $0x3ff0000000000000
+DATA one64<>+16(SB)/8, $0x3ff0000000000000
+DATA one64<>+24(SB)/8, $0x3ff0000000000000
+GLOBL one64<>(SB), RODATA|NOPTR, $32
+
+DATA least64<>+0(SB)/8, $0xc086200000000000
+DATA least64<>+8(SB)/8, $0xc086200000000000
+DATA least64<>+16(SB)/8, $0xc086200000000000
+DATA least64<>+24(SB)/8, $0xc086200000000000
+GLOBL least64<>(SB), RODATA|NOPTR, $32
+
+DATA largest64<>+0(SB)/8, $0x4086280000000000
+DATA largest64<>+8(SB)/8, $0x4086280000000000
+DATA largest64<>+16(SB)/8, $0x4086280000000000
+DATA largest64<>+24(SB)/8, $0x4086280000000000
+GLOBL largest64<>(SB), RODATA|NOPTR, $32
+
+DATA magic64<>+0(SB)/8, $0x4338000000000000
+DATA magic64<>+8(SB)/8, $0x4338000000000000
+DATA magic64<>+16(SB)/8, $0x4338000000000000
+DATA magic64<>+24(SB)/8, $0x4338000000000000
+GLOBL magic64<>(SB), RODATA|NOPTR, $32
+
+DATA underflow64<>+0(SB)/8, $0xc0874910d52d3051
+DATA underflow64<>+8(SB)/8, $0xc0874910d52d3051
+DATA underflow64<>+16(SB)/8, $0xc0874910d52d3051
+DATA underflow64<>+24(SB)/8, $0xc0874910d52d3051
+GLOBL underflow64<>(SB), RODATA|NOPTR, $32
+
+DATA half64<>+0(SB)/8, $0x3fe0000000000000
+DATA half64<>+8(SB)/8, $0x3fe0000000000000
+DATA half64<>+16(SB)/8, $0x3fe0000000000000
+DATA half64<>+24(SB)/8, $0x3fe0000000000000
+GLOBL half64<>(SB), RODATA|NOPTR, $32
+
+DATA magicBias64<>+0(SB)/8, $0x43380000000003ff
+DATA magicBias64<>+8(SB)/8, $0x43380000000003ff
+DATA magicBias64<>+16(SB)/8, $0x43380000000003ff
+DATA magicBias64<>+24(SB)/8, $0x43380000000003ff
+GLOBL magicBias64<>(SB), RODATA|NOPTR, $32
+
+DATA overflow64<>+0(SB)/8, $0x40862e42fefa39ef
+DATA overflow64<>+8(SB)/8, $0x40862e42fefa39ef
+DATA overflow64<>+16(SB)/8, $0x40862e42fefa39ef
+DATA overflow64<>+24(SB)/8, $0x40862e42fefa39ef
+GLOBL overflow64<>(SB), RODATA|NOPTR, $32
+
+DATA infinity64<>+0(SB)/8, $0x7ff0000000000000
+DATA infinity64<>+8(SB)/8, $0x7ff0000000000000
+DATA infinity64<>+16(SB)/8, $0x7ff0000000000000
+DATA infinity64<>+24(SB)/8, $0x7ff0000000000000
+GLOBL infinity64<>(SB), RODATA|NOPTR, $32
+
+// func sigmoidF64AVX2(m int, d int, x *float64, ldx int, y *float64, ldy int)
+// Requires: AVX, AVX2
+TEXT ·sigmoidF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ    m+0(FP), AX
+	MOVQ    x+16(FP), CX
+	MOVQ    y+32(FP), DX
+	MOVQ    d+8(FP), BX
+	MOVQ    BX, SI
+	ANDQ    $-4, SI
+	MOVQ    BX, DI
+	SUBQ    SI, DI
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
+
+row1:
+	XORQ DI, DI
+	CMPQ DI, SI
+	JGE  rest3
+
+vector2:
+	VMOVUPS   (CX)(DI*8), Y1
+	VORPD     sign64<>+0(SB), Y1, Y2
+	VMULPD    log2E64<>+0(SB), Y2, Y3
+	VROUNDPD  $0x08, Y3, Y3
+	VMULPD    ln2Hi64<>+0(SB), Y3, Y4
+	VSUBPD    Y4, Y2, Y4
+	VMULPD    ln2Lo64<>+0(SB), Y3, Y5
+	VSUBPD    Y5, Y4, Y6
+	VMULPD    Y6, Y6, Y7
+	VMULPD    exp64c5<>+0(SB), Y7, Y8
+	VSUBPD    exp64c4<>+0(SB), Y8, Y8
+	VMULPD    Y8, Y7, Y8
+	VADDPD    exp64c3<>+0(SB), Y8, Y8
+	VMULPD    Y8, Y7, Y8
+	VSUBPD    exp64c2<>+0(SB), Y8, Y8
+	VMULPD    Y8, Y7, Y8
+	VADDPD    exp64c1<>+0(SB), Y8, Y8
+	VMULPD    Y8, Y7, Y7
+	VSUBPD    Y7, Y6, Y7
+	VMULPD    Y7, Y6, Y6
+	VMOVUPS   two64<>+0(SB), Y8
+	VSUBPD    Y7, Y8, Y7
+	VDIVPD    Y7, Y6, Y6
+	VSUBPD    Y6, Y5, Y5
+	VSUBPD    Y4, Y5, Y4
+	VMOVUPS   one64<>+0(SB), Y5
+	VSUBPD    Y4, Y5, Y4
+	VCMPPD    $0x0d, least64<>+0(SB), Y2, Y5
+	VADDPD    magic64<>+0(SB), Y3, Y6
+	VPSLLQ    $0x34, Y6, Y6
+	VPADDQ    Y6, Y4, Y6
+	VMOVMSKPS Y5, R8
+	CMPL      R8, $0xff
+	JEQ       normal5
+	VCMPPD    $0x05, underflow64<>+0(SB), Y2, Y2
+	VMULPD    half64<>+0(SB), Y3, Y5
+	VROUNDPD  $0x09, Y5, Y5
+	VADDPD    magicBias64<>+0(SB), Y5, Y6
+	VPSLLQ    $0x34, Y6, Y6
+	VMULPD    Y6, Y4, Y4
+	VSUBPD    Y5, Y3, Y3
+	VADDPD    magicBias64<>+0(SB), Y3, Y3
+	VPSLLQ    $0x34, Y3, Y3
+	VMULPD    Y3, Y4, Y3
+	VANDPD    Y2, Y3, Y2
+	VMOVAPS   Y2, Y6
+
+normal5:
+	VMOVUPS   one64<>+0(SB), Y2
+	VBLENDVPD Y1, Y6, Y2, Y1
+	VADDPD    Y2, Y6, Y2
+	VDIVPD    Y2, Y1, Y1
+	VMOVUPS   Y1, (DX)(DI*8)
+	ADDQ      $0x04, DI
+	CMPQ      DI, SI
+	JLT       vector2
+
+rest3:
+	CMPQ       DI, BX
+	JGE        done4
+	VMASKMOVPD (CX)(DI*8), Y0, Y1
+	VORPD      sign64<>+0(SB), Y1, Y2
+	VMULPD     log2E64<>+0(SB), Y2, Y3
+	VROUNDPD   $0x08, Y3, Y3
+	VMULPD     ln2Hi64<>+0(SB), Y3, Y4
+	VSUBPD     Y4, Y2, Y4
+	VMULPD     ln2Lo64<>+0(SB), Y3, Y5
+	VSUBPD     Y5, Y4, Y6
+	VMULPD     Y6, Y6, Y7
+	VMULPD     exp64c5<>+0(SB), Y7, Y8
+	VSUBPD     exp64c4<>+0(SB), Y8, Y8
+	VMULPD     Y8, Y7, Y8
+	VADDPD     exp64c3<>+0(SB), Y8, Y8
+	VMULPD     Y8, Y7, Y8
+	VSUBPD     exp64c2<>+0(SB), Y8, Y8
+	VMULPD     Y8, Y7, Y8
+	VADDPD     exp64c1<>+0(SB), Y8, Y8
+	VMULPD     Y8, Y7, Y7
+	VSUBPD     Y7, Y6, Y7
+	VMULPD     Y7, Y6, Y6
+	VMOVUPS    two64<>+0(SB), Y8
+	VSUBPD     Y7, Y8, Y7
+	VDIVPD     Y7, Y6, Y6
+	VSUBPD     Y6, Y5, Y5
+	VSUBPD     Y4, Y5, Y4
+	VMOVUPS    one64<>+0(SB), Y5
+	VSUBPD     Y4, Y5, Y4
+	VCMPPD     $0x0d, least64<>+0(SB), Y2, Y5
+	VADDPD     magic64<>+0(SB), Y3, Y6
+	VPSLLQ     $0x34, Y6, Y6
+	VPADDQ     Y6, Y4, Y6
+	VMOVMSKPS  Y5, R8
+	CMPL       R8, $0xff
+	JEQ        normal6
+	VCMPPD     $0x05, underflow64<>+0(SB), Y2, Y2
+	VMULPD     half64<>+0(SB), Y3, Y5
+	VROUNDPD   $0x09, Y5, Y5
+	VADDPD     magicBias64<>+0(SB), Y5, Y6
+	VPSLLQ     $0x34, Y6, Y6
+	VMULPD     Y6, Y4, Y4
+	VSUBPD     Y5, Y3, Y3
+	VADDPD     magicBias64<>+0(SB), Y3, Y3
+	VPSLLQ     $0x34, Y3, Y3
+	VMULPD     Y3, Y4, Y3
+	VANDPD     Y2, Y3, Y2
+	VMOVAPS    Y2, Y6
+
+normal6:
+	VMOVUPS    one64<>+0(SB), Y2
+	VBLENDVPD  Y1, Y6, Y2, Y1
+	VADDPD     Y2, Y6, Y2
+	VDIVPD     Y2, Y1, Y1
+	VMASKMOVPD Y1, Y0, (DX)(DI*8)
+
+done4:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+40(FP), DX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+DATA sign64<>+0(SB)/8, $0x8000000000000000
+DATA sign64<>+8(SB)/8, $0x8000000000000000
+DATA sign64<>+16(SB)/8, $0x8000000000000000
+DATA sign64<>+24(SB)/8, $0x8000000000000000
+GLOBL sign64<>(SB), RODATA|NOPTR, $32
+
+// func tanhF64AVX2(m int, d int, x *float64, ldx int, y *float64, ldy int)
+// Requires: AVX, AVX2
+TEXT ·tanhF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ    m+0(FP), AX
+	MOVQ    x+16(FP), CX
+	MOVQ    y+32(FP), DX
+	MOVQ    d+8(FP), BX
+	MOVQ    BX, SI
+	ANDQ    $-4, SI
+	MOVQ    BX, DI
+	SUBQ    SI, DI
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
+
+row1:
+	XORQ DI, DI
+	CMPQ DI, SI
+	JGE  rest3
+
+vector2:
+	VMOVUPS   (CX)(DI*8), Y1
+	VANDPD    magnitude64<>+0(SB), Y1, Y2
+	VMULPD    Y2, Y2, Y3
+	VMULPD    tanh64p0<>+0(SB), Y3, Y4
+	VSUBPD    tanh64p1<>+0(SB), Y4, Y4
+	VMULPD    Y3, Y4, Y4
+	VSUBPD    tanh64p2<>+0(SB), Y4, Y4
+	VADDPD    tanh64q0<>+0(SB), Y3, Y5
+	VMULPD    Y3, Y5, Y5
+	VADDPD    tanh64q1<>+0(SB), Y5, Y5
+	VMULPD    Y3, Y5, Y5
+	VADDPD    tanh64q2<>+0(SB), Y5, Y5
+	VMULPD    Y3, Y2, Y3
+	VMULPD    Y4, Y3, Y3
+	VDIVPD    Y5, Y3, Y3
+	VADDPD    Y3, Y2, Y3
+	VADDPD    Y2, Y2, Y4
+	VMINPD    largest64<>+0(SB), Y4, Y4
+	VMULPD    log2E64<>+0(SB), Y4, Y5
+	VROUNDPD  $0x08, Y5, Y5
+	VMULPD    ln2Hi64<>+0(SB), Y5, Y6
+	VSUBPD    Y6, Y4, Y4
+	VMULPD    ln2Lo64<>+0(SB), Y5, Y6
+	VSUBPD    Y6, Y4, Y7
+	VMULPD    Y7, Y7, Y8
+	VMULPD    exp64c5<>+0(SB), Y8, Y9
+	VSUBPD    exp64c4<>+0(SB), Y9, Y9
+	VMULPD    Y9, Y8, Y9
+	VADDPD    exp64c3<>+0(SB), Y9, Y9
+	VMULPD    Y9, Y8, Y9
+	VSUBPD    exp64c2<>+0(SB), Y9, Y9
+	VMULPD    Y9, Y8, Y9
+	VADDPD    exp64c1<>+0(SB), Y9, Y9
+	VMULPD    Y9, Y8, Y8
+	VSUBPD    Y8, Y7, Y8
+	VMULPD    Y8, Y7, Y7
+	VMOVUPS   two64<>+0(SB), Y9
+	VSUBPD    Y8, Y9, Y8
+	VDIVPD    Y8, Y7, Y7
+	VSUBPD    Y7, Y6, Y6
+	VSUBPD    Y4, Y6, Y4
+	VMOVUPS   one64<>+0(SB), Y6
+	VSUBPD    Y4, Y6, Y4
+	VADDPD    magic64<>+0(SB), Y5, Y5
+	VPSLLQ    $0x34, Y5, Y5
+	VPADDQ    Y5, Y4, Y4
+	VMOVUPS   one64<>+0(SB), Y5
+	VMOVUPS   two64<>+0(SB), Y6
+	VADDPD    Y5, Y4, Y4
+	VDIVPD    Y4, Y6, Y4
+	VSUBPD    Y4, Y5, Y4
+	VCMPPD    $0x0d, tanhSmall64<>+0(SB), Y2, Y2
+	VBLENDVPD Y2, Y4, Y3, Y2
+	VANDPD    sign64<>+0(SB), Y1, Y1
+	VORPS     Y1, Y2, Y1
+	VMOVUPS   Y1, (DX)(DI*8)
+	ADDQ      $0x04, DI
+	CMPQ      DI, SI
+	JLT       vector2
+
+rest3:
+	CMPQ       DI, BX
+	JGE        done4
+	VMASKMOVPD (CX)(DI*8), Y0, Y1
+	VANDPD     magnitude64<>+0(SB), Y1, Y2
+	VMULPD     Y2, Y2, Y3
+	VMULPD     tanh64p0<>+0(SB), Y3, Y4
+	VSUBPD     tanh64p1<>+0(SB), Y4, Y4
+	VMULPD     Y3, Y4, Y4
+	VSUBPD     tanh64p2<>+0(SB), Y4, Y4
+	VADDPD     tanh64q0<>+0(SB), Y3, Y5
+	VMULPD     Y3, Y5, Y5
+	VADDPD     tanh64q1<>+0(SB), Y5, Y5
+	VMULPD     Y3, Y5, Y5
+	VADDPD     tanh64q2<>+0(SB), Y5, Y5
+	VMULPD     Y3, Y2, Y3
+	VMULPD     Y4, Y3, Y3
+	VDIVPD     Y5, Y3, Y3
+	VADDPD     Y3, Y2, Y3
+	VADDPD     Y2, Y2, Y4
+	VMINPD     largest64<>+0(SB), Y4, Y4
+	VMULPD     log2E64<>+0(SB), Y4, Y5
+	VROUNDPD   $0x08, Y5, Y5
+	VMULPD     ln2Hi64<>+0(SB), Y5, Y6
+	VSUBPD     Y6, Y4, Y4
+	VMULPD     ln2Lo64<>+0(SB), Y5, Y6
+	VSUBPD     Y6, Y4, Y7
+	VMULPD     Y7, Y7, Y8
+	VMULPD     exp64c5<>+0(SB), Y8, Y9
+	VSUBPD     exp64c4<>+0(SB), Y9, Y9
+	VMULPD     Y9, Y8, Y9
+	VADDPD     exp64c3<>+0(SB), Y9, Y9
+	VMULPD     Y9, Y8, Y9
+	VSUBPD     exp64c2<>+0(SB), Y9, Y9
+	VMULPD     Y9, Y8, Y9
+	VADDPD     exp64c1<>+0(SB), Y9, Y9
+	VMULPD     Y9, Y8, Y8
+	VSUBPD     Y8, Y7, Y8
+	VMULPD     Y8, Y7, Y7
+	VMOVUPS    two64<>+0(SB), Y9
+	VSUBPD     Y8, Y9, Y8
+	VDIVPD     Y8, Y7, Y7
+	VSUBPD     Y7, Y6, Y6
+	VSUBPD     Y4, Y6, Y4
+	VMOVUPS    one64<>+0(SB), Y6
+	VSUBPD     Y4, Y6, Y4
+	VADDPD     magic64<>+0(SB), Y5, Y5
+	VPSLLQ     $0x34, Y5, Y5
+	VPADDQ     Y5, Y4, Y4
+	VMOVUPS    one64<>+0(SB), Y5
+	VMOVUPS    two64<>+0(SB), Y6
+	VADDPD     Y5, Y4, Y4
+	VDIVPD     Y4, Y6, Y4
+	VSUBPD     Y4, Y5, Y4
+	VCMPPD     $0x0d, tanhSmall64<>+0(SB), Y2, Y2
+	VBLENDVPD  Y2, Y4, Y3, Y2
+	VANDPD     sign64<>+0(SB), Y1, Y1
+	VORPS      Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (DX)(DI*8)
+
+done4:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+40(FP), DX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+DATA magnitude64<>+0(SB)/8, $0x7fffffffffffffff
+DATA magnitude64<>+8(SB)/8, $0x7fffffffffffffff
+DATA magnitude64<>+16(SB)/8, $0x7fffffffffffffff
+DATA magnitude64<>+24(SB)/8, $0x7fffffffffffffff
+GLOBL magnitude64<>(SB), RODATA|NOPTR, $32
+
+DATA tanh64p0<>+0(SB)/8, $0xbfeedc5baafd6f4b
+DATA tanh64p0<>+8(SB)/8, $0xbfeedc5baafd6f4b
+DATA tanh64p0<>+16(SB)/8, $0xbfeedc5baafd6f4b
+DATA tanh64p0<>+24(SB)/8, $0xbfeedc5baafd6f4b
+GLOBL tanh64p0<>(SB), RODATA|NOPTR, $32
+
+DATA tanh64p1<>+0(SB)/8, $0x4058d26a0e26682d
+DATA tanh64p1<>+8(SB)/8, $0x4058d26a0e26682d
+DATA tanh64p1<>+16(SB)/8, $0x4058d26a0e26682d
+DATA tanh64p1<>+24(SB)/8, $0x4058d26a0e26682d
+GLOBL tanh64p1<>(SB), RODATA|NOPTR, $32
+
+DATA tanh64p2<>+0(SB)/8, $0x40993ac030580563
+DATA tanh64p2<>+8(SB)/8, $0x40993ac030580563
+DATA tanh64p2<>+16(SB)/8, $0x40993ac030580563
+DATA tanh64p2<>+24(SB)/8, $0x40993ac030580563
+GLOBL tanh64p2<>(SB), RODATA|NOPTR, $32
+
+DATA tanh64q0<>+0(SB)/8, $0x405c33f28a581b86
+DATA tanh64q0<>+8(SB)/8, $0x405c33f28a581b86
+DATA tanh64q0<>+16(SB)/8, $0x405c33f28a581b86
+DATA tanh64q0<>+24(SB)/8, $0x405c33f28a581b86
+GLOBL tanh64q0<>(SB), RODATA|NOPTR, $32
+
+DATA tanh64q1<>+0(SB)/8, $0x40a176fa0e5535fa
+DATA tanh64q1<>+8(SB)/8, $0x40a176fa0e5535fa
+DATA tanh64q1<>+16(SB)/8, $0x40a176fa0e5535fa
+DATA tanh64q1<>+24(SB)/8, $0x40a176fa0e5535fa
+GLOBL tanh64q1<>(SB), RODATA|NOPTR, $32
+
+DATA tanh64q2<>+0(SB)/8, $0x40b2ec102442040c
+DATA tanh64q2<>+8(SB)/8, $0x40b2ec102442040c
+DATA tanh64q2<>+16(SB)/8, $0x40b2ec102442040c
+DATA tanh64q2<>+24(SB)/8, $0x40b2ec102442040c
+GLOBL tanh64q2<>(SB), RODATA|NOPTR, $32
+
+DATA tanhSmall64<>+0(SB)/8, $0x3fe4000000000000
+DATA tanhSmall64<>+8(SB)/8, $0x3fe4000000000000
+DATA tanhSmall64<>+16(SB)/8, $0x3fe4000000000000
+DATA tanhSmall64<>+24(SB)/8, $0x3fe4000000000000
+GLOBL tanhSmall64<>(SB), RODATA|NOPTR, $32
+
+// func expF64AVX512(m int, d int, x *float64, ldx int, y *float64, ldy int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·expF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ  m+0(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  y+32(FP), DX
+	MOVQ  d+8(FP), BX
+	MOVQ  BX, SI
+	ANDQ  $-8, SI
+	MOVQ  BX, DI
+	SUBQ  SI, DI
+	MOVQ  $-1, R8
+	BZHIQ DI, R8, R8
+	KMOVW R8, K1
+
+row1:
+	XORQ DI, DI
+
+vectors2:
+	LEAQ           24(DI), R8
+	CMPQ           R8, SI
+	JGT            single3
+	VMOVUPS        (CX)(DI*8), Z0
+	VMULPD.BCST    log2E64<>+0(SB), Z0, Z1
+	VMOVUPS        64(CX)(DI*8), Z2
+	VMULPD.BCST    log2E64<>+0(SB), Z2, Z3
+	VMOVUPS        128(CX)(DI*8), Z4
+	VMULPD.BCST    log2E64<>+0(SB), Z4, Z5
+	VRNDSCALEPD    $0x08, Z1, Z1
+	VRNDSCALEPD    $0x08, Z3, Z3
+	VRNDSCALEPD    $0x08, Z5, Z5
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z1, Z11
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z3, Z12
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z5, Z13
+	VSUBPD         Z11, Z0, Z11
+	VSUBPD         Z12, Z2, Z12
+	VSUBPD         Z13, Z4, Z13
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z1, Z14
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z3, Z15
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z5, Z16
+	VSUBPD         Z14, Z11, Z17
+	VSUBPD         Z15, Z12, Z18
+	VSUBPD         Z16, Z13, Z19
+	VMULPD         Z17, Z17, Z20
+	VMULPD         Z18, Z18, Z21
+	VMULPD         Z19, Z19, Z22
+	VMULPD.BCST    exp64c5<>+0(SB), Z20, Z23
+	VMULPD.BCST    exp64c5<>+0(SB), Z21, Z24
+	VMULPD.BCST    exp64c5<>+0(SB), Z22, Z25
+	VSUBPD.BCST    exp64c4<>+0(SB), Z23, Z23
+	VSUBPD.BCST    exp64c4<>+0(SB), Z24, Z24
+	VSUBPD.BCST    exp64c4<>+0(SB), Z25, Z25
+	VMULPD         Z23, Z20, Z23
+	VMULPD         Z24, Z21, Z24
+	VMULPD         Z25, Z22, Z25
+	VADDPD.BCST    exp64c3<>+0(SB), Z23, Z23
+	VADDPD.BCST    exp64c3<>+0(SB), Z24, Z24
+	VADDPD.BCST    exp64c3<>+0(SB), Z25, Z25
+	VMULPD         Z23, Z20, Z23
+	VMULPD         Z24, Z21, Z24
+	VMULPD         Z25, Z22, Z25
+	VSUBPD.BCST    exp64c2<>+0(SB), Z23, Z23
+	VSUBPD.BCST    exp64c2<>+0(SB), Z24, Z24
+	VSUBPD.BCST    exp64c2<>+0(SB), Z25, Z25
+	VMULPD         Z23, Z20, Z23
+	VMULPD         Z24, Z21, Z24
+	VMULPD         Z25, Z22, Z25
+	VADDPD.BCST    exp64c1<>+0(SB), Z23, Z23
+	VADDPD.BCST    exp64c1<>+0(SB), Z24, Z24
+	VADDPD.BCST    exp64c1<>+0(SB), Z25, Z25
+	VMULPD         Z23, Z20, Z20
+	VMULPD         Z24, Z21, Z21
+	VMULPD         Z25, Z22, Z22
+	VSUBPD         Z20, Z17, Z20
+	VSUBPD         Z21, Z18, Z21
+	VSUBPD         Z22, Z19, Z22
+	VMULPD         Z20, Z17, Z17
+	VMULPD         Z21, Z18, Z18
+	VMULPD         Z22, Z19, Z19
+	VBROADCASTSD   two64<>+0(SB), Z23
+	VSUBPD         Z20, Z23, Z20
+	VBROADCASTSD   two64<>+0(SB), Z23
+	VSUBPD         Z21, Z23, Z21
+	VBROADCASTSD   two64<>+0(SB), Z23
+	VSUBPD         Z22, Z23, Z22
+	VDIVPD         Z20, Z17, Z17
+	VDIVPD         Z21, Z18, Z18
+	VDIVPD         Z22, Z19, Z19
+	VSUBPD         Z17, Z14, Z14
+	VSUBPD         Z18, Z15, Z15
+	VSUBPD         Z19, Z16, Z16
+	VSUBPD         Z11, Z14, Z11
+	VSUBPD         Z12, Z15, Z12
+	VSUBPD         Z13, Z16, Z13
+	VBROADCASTSD   one64<>+0(SB), Z14
+	VSUBPD         Z11, Z14, Z11
+	VBROADCASTSD   one64<>+0(SB), Z14
+	VSUBPD         Z12, Z14, Z12
+	VBROADCASTSD   one64<>+0(SB), Z14
+	VSUBPD         Z13, Z14, Z13
+	VCMPPD.BCST    $0x05, underflow64<>+0(SB), Z0, K2
+	VSCALEFPD.Z    Z1, Z11, K2, Z1
+	VCMPPD.BCST    $0x05, underflow64<>+0(SB), Z2, K2
+	VSCALEFPD.Z    Z3, Z12, K2, Z3
+	VCMPPD.BCST    $0x05, underflow64<>+0(SB), Z4, K2
+	VSCALEFPD.Z    Z5, Z13, K2, Z5
+	VCMPPD.BCST    $0x0e, overflow64<>+0(SB), Z0, K2
+	VBLENDMPD.BCST infinity64<>+0(SB), Z1, K2, Z6
+	VCMPPD.BCST    $0x0e, overflow64<>+0(SB), Z2, K2
+	VBLENDMPD.BCST infinity64<>+0(SB), Z3, K2, Z7
+	VCMPPD.BCST    $0x0e, overflow64<>+0(SB), Z4, K2
+	VBLENDMPD.BCST infinity64<>+0(SB), Z5, K2, Z8
+	VMOVUPS        Z6, (DX)(DI*8)
+	VMOVUPS        Z7, 64(DX)(DI*8)
+	VMOVUPS        Z8, 128(DX)(DI*8)
+	MOVQ           R8, DI
+	JMP            vectors2
+
+single3:
+	CMPQ DI, SI
+	JGE  rest5
+
+vector4:
+	VMOVUPS        (CX)(DI*8), Z0
+	VMULPD.BCST    log2E64<>+0(SB), Z0, Z1
+	VRNDSCALEPD    $0x08, Z1, Z1
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z1, Z2
+	VSUBPD         Z2, Z0, Z2
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z1, Z3
+	VSUBPD         Z3, Z2, Z4
+	VMULPD         Z4, Z4, Z5
+	VMULPD.BCST    exp64c5<>+0(SB), Z5, Z11
+	VSUBPD.BCST    exp64c4<>+0(SB), Z11, Z11
+	VMULPD         Z11, Z5, Z11
+	VADDPD.BCST    exp64c3<>+0(SB), Z11, Z11
+	VMULPD         Z11, Z5, Z11
+	VSUBPD.BCST    exp64c2<>+0(SB), Z11, Z11
+	VMULPD         Z11, Z5, Z11
+	VADDPD.BCST    exp64c1<>+0(SB), Z11, Z11
+	VMULPD         Z11, Z5, Z5
+	VSUBPD         Z5, Z4, Z5
+	VMULPD         Z5, Z4, Z4
+	VBROADCASTSD   two64<>+0(SB), Z11
+	VSUBPD         Z5, Z11, Z5
+	VDIVPD         Z5, Z4, Z4
+	VSUBPD         Z4, Z3, Z3
+	VSUBPD         Z2, Z3, Z2
+	VBROADCASTSD   one64<>+0(SB), Z3
+	VSUBPD         Z2, Z3, Z2
+	VCMPPD.BCST    $0x05, underflow64<>+0(SB), Z0, K2
+	VSCALEFPD.Z    Z1, Z2, K2, Z1
+	VCMPPD.BCST    $0x0e, overflow64<>+0(SB), Z0, K2
+	VBLENDMPD.BCST infinity64<>+0(SB), Z1, K2, Z9
+	VMOVUPS        Z9, (DX)(DI*8)
+	ADDQ           $0x08, DI
+	CMPQ           DI, SI
+	JLT            vector4
+
+rest5:
+	CMPQ           DI, BX
+	JGE            done6
+	VMOVUPD.Z      (CX)(DI*8), K1, Z0
+	VMULPD.BCST    log2E64<>+0(SB), Z0, Z1
+	VRNDSCALEPD    $0x08, Z1, Z1
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z1, Z2
+	VSUBPD         Z2, Z0, Z2
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z1, Z3
+	VSUBPD         Z3, Z2, Z4
+	VMULPD         Z4, Z4, Z5
+	VMULPD.BCST    exp64c5<>+0(SB), Z5, Z11
+	VSUBPD.BCST    exp64c4<>+0(SB), Z11, Z11
+	VMULPD         Z11, Z5, Z11
+	VADDPD.BCST    exp64c3<>+0(SB), Z11, Z11
+	VMULPD         Z11, Z5, Z11
+	VSUBPD.BCST    exp64c2<>+0(SB), Z11, Z11
+	VMULPD         Z11, Z5, Z11
+	VADDPD.BCST    exp64c1<>+0(SB), Z11, Z11
+	VMULPD         Z11, Z5, Z5
+	VSUBPD         Z5, Z4, Z5
+	VMULPD         Z5, Z4, Z4
+	VBROADCASTSD   two64<>+0(SB), Z11
+	VSUBPD         Z5, Z11, Z5
+	VDIVPD         Z5, Z4, Z4
+	VSUBPD         Z4, Z3, Z3
+	VSUBPD         Z2, Z3, Z2
+	VBROADCASTSD   one64<>+0(SB), Z3
+	VSUBPD         Z2, Z3, Z2
+	VCMPPD.BCST    $0x05, underflow64<>+0(SB), Z0, K2
+	VSCALEFPD.Z    Z1, Z2, K2, Z1
+	VCMPPD.BCST    $0x0e, overflow64<>+0(SB), Z0, K2
+	VBLENDMPD.BCST infinity64<>+0(SB), Z1, K2, Z10
+	VMOVUPD        Z10, K1, (DX)(DI*8)
+
+done6:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+40(FP), DX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func sigmoidF64AVX512(m int, d int, x *float64, ldx int, y *float64, ldy int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·sigmoidF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ  m+0(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  y+32(FP), DX
+	MOVQ  d+8(FP), BX
+	MOVQ  BX, SI
+	ANDQ  $-8, SI
+	MOVQ  BX, DI
+	SUBQ  SI, DI
+	MOVQ  $-1, R8
+	BZHIQ DI, R8, R8
+	KMOVW R8, K1
+
+row1:
+	XORQ DI, DI
+
+vectors2:
+	LEAQ         24(DI), R8
+	CMPQ         R8, SI
+	JGT          single3
+	VMOVUPS      (CX)(DI*8), Z0
+	VORPD.BCST   sign64<>+0(SB), Z0, Z1
+	VMOVUPS      64(CX)(DI*8), Z2
+	VORPD.BCST   sign64<>+0(SB), Z2, Z3
+	VMOVUPS      128(CX)(DI*8), Z4
+	VORPD.BCST   sign64<>+0(SB), Z4, Z5
+	VMULPD.BCST  log2E64<>+0(SB), Z1, Z6
+	VMULPD.BCST  log2E64<>+0(SB), Z3, Z7
+	VMULPD.BCST  log2E64<>+0(SB), Z5, Z8
+	VRNDSCALEPD  $0x08, Z6, Z6
+	VRNDSCALEPD  $0x08, Z7, Z7
+	VRNDSCALEPD  $0x08, Z8, Z8
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z6, Z14
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z7, Z15
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z8, Z16
+	VSUBPD       Z14, Z1, Z14
+	VSUBPD       Z15, Z3, Z15
+	VSUBPD       Z16, Z5, Z16
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z6, Z17
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z7, Z18
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z8, Z19
+	VSUBPD       Z17, Z14, Z20
+	VSUBPD       Z18, Z15, Z21
+	VSUBPD       Z19, Z16, Z22
+	VMULPD       Z20, Z20, Z23
+	VMULPD       Z21, Z21, Z24
+	VMULPD       Z22, Z22, Z25
+	VMULPD.BCST  exp64c5<>+0(SB), Z23, Z26
+	VMULPD.BCST  exp64c5<>+0(SB), Z24, Z27
+	VMULPD.BCST  exp64c5<>+0(SB), Z25, Z28
+	VSUBPD.BCST  exp64c4<>+0(SB), Z26, Z26
+	VSUBPD.BCST  exp64c4<>+0(SB), Z27, Z27
+	VSUBPD.BCST  exp64c4<>+0(SB), Z28, Z28
+	VMULPD       Z26, Z23, Z26
+	VMULPD       Z27, Z24, Z27
+	VMULPD       Z28, Z25, Z28
+	VADDPD.BCST  exp64c3<>+0(SB), Z26, Z26
+	VADDPD.BCST  exp64c3<>+0(SB), Z27, Z27
+	VADDPD.BCST  exp64c3<>+0(SB), Z28, Z28
+	VMULPD       Z26, Z23, Z26
+	VMULPD       Z27, Z24, Z27
+	VMULPD       Z28, Z25, Z28
+	VSUBPD.BCST  exp64c2<>+0(SB), Z26, Z26
+	VSUBPD.BCST  exp64c2<>+0(SB), Z27, Z27
+	VSUBPD.BCST  exp64c2<>+0(SB), Z28, Z28
+	VMULPD       Z26, Z23, Z26
+	VMULPD       Z27, Z24, Z27
+	VMULPD       Z28, Z25, Z28
+	VADDPD.BCST  exp64c1<>+0(SB), Z26, Z26
+	VADDPD.BCST  exp64c1<>+0(SB), Z27, Z27
+	VADDPD.BCST  exp64c1<>+0(SB), Z28, Z28
+	VMULPD       Z26, Z23, Z23
+	VMULPD       Z27, Z24, Z24
+	VMULPD       Z28, Z25, Z25
+	VSUBPD       Z23, Z20, Z23
+	VSUBPD       Z24, Z21, Z24
+	VSUBPD       Z25, Z22, Z25
+	VMULPD       Z23, Z20, Z20
+	VMULPD       Z24, Z21, Z21
+	VMULPD       Z25, Z22, Z22
+	VBROADCASTSD two64<>+0(SB), Z26
+	VSUBPD       Z23, Z26, Z23
+	VBROADCASTSD two64<>+0(SB), Z26
+	VSUBPD       Z24, Z26, Z24
+	VBROADCASTSD two64<>+0(SB), Z26
+	VSUBPD       Z25, Z26, Z25
+	VDIVPD       Z23, Z20, Z20
+	VDIVPD       Z24, Z21, Z21
+	VDIVPD       Z25, Z22, Z22
+	VSUBPD       Z20, Z17, Z17
+	VSUBPD       Z21, Z18, Z18
+	VSUBPD       Z22, Z19, Z19
+	VSUBPD       Z14, Z17, Z14
+	VSUBPD       Z15, Z18, Z15
+	VSUBPD       Z16, Z19, Z16
+	VBROADCASTSD one64<>+0(SB), Z17
+	VSUBPD       Z14, Z17, Z14
+	VBROADCASTSD one64<>+0(SB), Z17
+	VSUBPD       Z15, Z17, Z15
+	VBROADCASTSD one64<>+0(SB), Z17
+	VSUBPD       Z16, Z17, Z16
+	VCMPPD.BCST  $0x05, underflow64<>+0(SB), Z1, K2
+	VSCALEFPD.Z  Z6, Z14, K2, Z1
+	VCMPPD.BCST  $0x05, underflow64<>+0(SB), Z3, K2
+	VSCALEFPD.Z  Z7, Z15, K2, Z3
+	VCMPPD.BCST  $0x05, underflow64<>+0(SB), Z5, K2
+	VSCALEFPD.Z  Z8, Z16, K2, Z5
+	VBROADCASTSD one64<>+0(SB), Z6
+	VPMOVQ2M     Z0, K2
+	VBLENDMPD    Z1, Z6, K2, Z9
+	VBROADCASTSD one64<>+0(SB), Z0
+	VPMOVQ2M     Z2, K2
+	VBLENDMPD    Z3, Z0, K2, Z10
+	VBROADCASTSD one64<>+0(SB), Z2
+	VPMOVQ2M     Z4, K2
+	VBLENDMPD    Z5, Z2, K2, Z11
+	VADDPD       Z6, Z1, Z1
+	VADDPD       Z0, Z3, Z0
+	VADDPD       Z2, Z5, Z2
+	VDIVPD       Z1, Z9, Z1
+	VDIVPD       Z0, Z10, Z0
+	VDIVPD       Z2, Z11, Z2
+	VMOVUPS      Z1, (DX)(DI*8)
+	VMOVUPS      Z0, 64(DX)(DI*8)
+	VMOVUPS      Z2, 128(DX)(DI*8)
+	MOVQ         R8, DI
+	JMP          vectors2
+
+single3:
+	CMPQ DI, SI
+	JGE  rest5
+
+vector4:
+	VMOVUPS      (CX)(DI*8), Z0
+	VORPD.BCST   sign64<>+0(SB), Z0, Z1
+	VMULPD.BCST  log2E64<>+0(SB), Z1, Z2
+	VRNDSCALEPD  $0x08, Z2, Z2
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z2, Z3
+	VSUBPD       Z3, Z1, Z3
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z2, Z4
+	VSUBPD       Z4, Z3, Z5
+	VMULPD       Z5, Z5, Z6
+	VMULPD.BCST  exp64c5<>+0(SB), Z6, Z7
+	VSUBPD.BCST  exp64c4<>+0(SB), Z7, Z7
+	VMULPD       Z7, Z6, Z7
+	VADDPD.BCST  exp64c3<>+0(SB), Z7, Z7
+	VMULPD       Z7, Z6, Z7
+	VSUBPD.BCST  exp64c2<>+0(SB), Z7, Z7
+	VMULPD       Z7, Z6, Z7
+	VADDPD.BCST  exp64c1<>+0(SB), Z7, Z7
+	VMULPD       Z7, Z6, Z6
+	VSUBPD       Z6, Z5, Z6
+	VMULPD       Z6, Z5, Z5
+	VBROADCASTSD two64<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z6
+	VDIVPD       Z6, Z5, Z5
+	VSUBPD       Z5, Z4, Z4
+	VSUBPD       Z3, Z4, Z3
+	VBROADCASTSD one64<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z3
+	VCMPPD.BCST  $0x05, underflow64<>+0(SB), Z1, K2
+	VSCALEFPD.Z  Z2, Z3, K2, Z1
+	VBROADCASTSD one64<>+0(SB), Z2
+	VPMOVQ2M     Z0, K2
+	VBLENDMPD    Z1, Z2, K2, Z12
+	VADDPD       Z2, Z1, Z0
+	VDIVPD       Z0, Z12, Z0
+	VMOVUPS      Z0, (DX)(DI*8)
+	ADDQ         $0x08, DI
+	CMPQ         DI, SI
+	JLT          vector4
+
+rest5:
+	CMPQ         DI, BX
+	JGE          done6
+	VMOVUPD.Z    (CX)(DI*8), K1, Z0
+	VORPD.BCST   sign64<>+0(SB), Z0, Z1
+	VMULPD.BCST  log2E64<>+0(SB), Z1, Z2
+	VRNDSCALEPD  $0x08, Z2, Z2
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z2, Z3
+	VSUBPD       Z3, Z1, Z3
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z2, Z4
+	VSUBPD       Z4, Z3, Z5
+	VMULPD       Z5, Z5, Z6
+	VMULPD.BCST  exp64c5<>+0(SB), Z6, Z7
+	VSUBPD.BCST  exp64c4<>+0(SB), Z7, Z7
+	VMULPD       Z7, Z6, Z7
+	VADDPD.BCST  exp64c3<>+0(SB), Z7, Z7
+	VMULPD       Z7, Z6, Z7
+	VSUBPD.BCST  exp64c2<>+0(SB), Z7, Z7
+	VMULPD       Z7, Z6, Z7
+	VADDPD.BCST  exp64c1<>+0(SB), Z7, Z7
+	VMULPD       Z7, Z6, Z6
+	VSUBPD       Z6, Z5, Z6
+	VMULPD       Z6, Z5, Z5
+	VBROADCASTSD two64<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z6
+	VDIVPD       Z6, Z5, Z5
+	VSUBPD       Z5, Z4, Z4
+	VSUBPD       Z3, Z4, Z3
+	VBROADCASTSD one64<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z3
+	VCMPPD.BCST  $0x05, underflow64<>+0(SB), Z1, K2
+	VSCALEFPD.Z  Z2, Z3, K2, Z1
+	VBROADCASTSD one64<>+0(SB), Z2
+	VPMOVQ2M     Z0, K2
+	VBLENDMPD    Z1, Z2, K2, Z13
+	VADDPD       Z2, Z1, Z0
+	VDIVPD       Z0, Z13, Z0
+	VMOVUPD      Z0, K1, (DX)(DI*8)
+
+done6:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+40(FP), DX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func tanhF64AVX512(m int, d int, x *float64, ldx int, y *float64, ldy int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·tanhF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ  m+0(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  y+32(FP), DX
+	MOVQ  d+8(FP), BX
+	MOVQ  BX, SI
+	ANDQ  $-8, SI
+	MOVQ  BX, DI
+	SUBQ  SI, DI
+	MOVQ  $-1, R8
+	BZHIQ DI, R8, R8
+	KMOVW R8, K1
+
+row1:
+	XORQ DI, DI
+
+vectors2:
+	LEAQ         24(DI), R8
+	CMPQ         R8, SI
+	JGT          single3
+	VMOVUPS      (CX)(DI*8), Z0
+	VANDPD.BCST  magnitude64<>+0(SB), Z0, Z1
+	VMOVUPS      64(CX)(DI*8), Z2
+	VANDPD.BCST  magnitude64<>+0(SB), Z2, Z3
+	VMOVUPS      128(CX)(DI*8), Z4
+	VANDPD.BCST  magnitude64<>+0(SB), Z4, Z5
+	VMULPD       Z1, Z1, Z6
+	VMULPD       Z3, Z3, Z7
+	VMULPD       Z5, Z5, Z8
+	VMULPD.BCST  tanh64p0<>+0(SB), Z6, Z9
+	VMULPD.BCST  tanh64p0<>+0(SB), Z7, Z10
+	VMULPD.BCST  tanh64p0<>+0(SB), Z8, Z11
+	VSUBPD.BCST  tanh64p1<>+0(SB), Z9, Z9
+	VSUBPD.BCST  tanh64p1<>+0(SB), Z10, Z10
+	VSUBPD.BCST  tanh64p1<>+0(SB), Z11, Z11
+	VMULPD       Z6, Z9, Z9
+	VMULPD       Z7, Z10, Z10
+	VMULPD       Z8, Z11, Z11
+	VSUBPD.BCST  tanh64p2<>+0(SB), Z9, Z9
+	VSUBPD.BCST  tanh64p2<>+0(SB), Z10, Z10
+	VSUBPD.BCST  tanh64p2<>+0(SB), Z11, Z11
+	VADDPD.BCST  tanh64q0<>+0(SB), Z6, Z17
+	VADDPD.BCST  tanh64q0<>+0(SB), Z7, Z18
+	VADDPD.BCST  tanh64q0<>+0(SB), Z8, Z19
+	VMULPD       Z6, Z17, Z17
+	VMULPD       Z7, Z18, Z18
+	VMULPD       Z8, Z19, Z19
+	VADDPD.BCST  tanh64q1<>+0(SB), Z17, Z17
+	VADDPD.BCST  tanh64q1<>+0(SB), Z18, Z18
+	VADDPD.BCST  tanh64q1<>+0(SB), Z19, Z19
+	VMULPD       Z6, Z17, Z17
+	VMULPD       Z7, Z18, Z18
+	VMULPD       Z8, Z19, Z19
+	VADDPD.BCST  tanh64q2<>+0(SB), Z17, Z17
+	VADDPD.BCST  tanh64q2<>+0(SB), Z18, Z18
+	VADDPD.BCST  tanh64q2<>+0(SB), Z19, Z19
+	VMULPD       Z6, Z1, Z6
+	VMULPD       Z7, Z3, Z7
+	VMULPD       Z8, Z5, Z8
+	VMULPD       Z9, Z6, Z6
+	VMULPD       Z10, Z7, Z7
+	VMULPD       Z11, Z8, Z8
+	VDIVPD       Z17, Z6, Z6
+	VDIVPD       Z18, Z7, Z7
+	VDIVPD       Z19, Z8, Z8
+	VADDPD       Z6, Z1, Z6
+	VADDPD       Z7, Z3, Z7
+	VADDPD       Z8, Z5, Z8
+	VADDPD       Z1, Z1, Z9
+	VADDPD       Z3, Z3, Z10
+	VADDPD       Z5, Z5, Z11
+	VMINPD.BCST  largest64<>+0(SB), Z9, Z9
+	VMINPD.BCST  largest64<>+0(SB), Z10, Z10
+	VMINPD.BCST  largest64<>+0(SB), Z11, Z11
+	VMULPD.BCST  log2E64<>+0(SB), Z9, Z17
+	VMULPD.BCST  log2E64<>+0(SB), Z10, Z18
+	VMULPD.BCST  log2E64<>+0(SB), Z11, Z19
+	VRNDSCALEPD  $0x08, Z17, Z17
+	VRNDSCALEPD  $0x08, Z18, Z18
+	VRNDSCALEPD  $0x08, Z19, Z19
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z17, Z20
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z18, Z21
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z19, Z22
+	VSUBPD       Z20, Z9, Z9
+	VSUBPD       Z21, Z10, Z10
+	VSUBPD       Z22, Z11, Z11
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z17, Z20
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z18, Z21
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z19, Z22
+	VSUBPD       Z20, Z9, Z23
+	VSUBPD       Z21, Z10, Z24
+	VSUBPD       Z22, Z11, Z25
+	VMULPD       Z23, Z23, Z26
+	VMULPD       Z24, Z24, Z27
+	VMULPD       Z25, Z25, Z28
+	VMULPD.BCST  exp64c5<>+0(SB), Z26, Z29
+	VMULPD.BCST  exp64c5<>+0(SB), Z27, Z30
+	VMULPD.BCST  exp64c5<>+0(SB), Z28, Z31
+	VSUBPD.BCST  exp64c4<>+0(SB), Z29, Z29
+	VSUBPD.BCST  exp64c4<>+0(SB), Z30, Z30
+	VSUBPD.BCST  exp64c4<>+0(SB), Z31, Z31
+	VMULPD       Z29, Z26, Z29
+	VMULPD       Z30, Z27, Z30
+	VMULPD       Z31, Z28, Z31
+	VADDPD.BCST  exp64c3<>+0(SB), Z29, Z29
+	VADDPD.BCST  exp64c3<>+0(SB), Z30, Z30
+	VADDPD.BCST  exp64c3<>+0(SB), Z31, Z31
+	VMULPD       Z29, Z26, Z29
+	VMULPD       Z30, Z27, Z30
+	VMULPD       Z31, Z28, Z31
+	VSUBPD.BCST  exp64c2<>+0(SB), Z29, Z29
+	VSUBPD.BCST  exp64c2<>+0(SB), Z30, Z30
+	VSUBPD.BCST  exp64c2<>+0(SB), Z31, Z31
+	VMULPD       Z29, Z26, Z29
+	VMULPD       Z30, Z27, Z30
+	VMULPD       Z31, Z28, Z31
+	VADDPD.BCST  exp64c1<>+0(SB), Z29, Z29
+	VADDPD.BCST  exp64c1<>+0(SB), Z30, Z30
+	VADDPD.BCST  exp64c1<>+0(SB), Z31, Z31
+	VMULPD       Z29, Z26, Z26
+	VMULPD       Z30, Z27, Z27
+	VMULPD       Z31, Z28, Z28
+	VSUBPD       Z26, Z23, Z26
+	VSUBPD       Z27, Z24, Z27
+	VSUBPD       Z28, Z25, Z28
+	VMULPD       Z26, Z23, Z23
+	VMULPD       Z27, Z24, Z24
+	VMULPD       Z28, Z25, Z25
+	VBROADCASTSD two64<>+0(SB), Z29
+	VSUBPD       Z26, Z29, Z26
+	VBROADCASTSD two64<>+0(SB), Z29
+	VSUBPD       Z27, Z29, Z27
+	VBROADCASTSD two64<>+0(SB), Z29
+	VSUBPD       Z28, Z29, Z28
+	VDIVPD       Z26, Z23, Z23
+	VDIVPD       Z27, Z24, Z24
+	VDIVPD       Z28, Z25, Z25
+	VSUBPD       Z23, Z20, Z20
+	VSUBPD       Z24, Z21, Z21
+	VSUBPD       Z25, Z22, Z22
+	VSUBPD       Z9, Z20, Z9
+	VSUBPD       Z10, Z21, Z10
+	VSUBPD       Z11, Z22, Z11
+	VBROADCASTSD one64<>+0(SB), Z20
+	VSUBPD       Z9, Z20, Z9
+	VBROADCASTSD one64<>+0(SB), Z20
+	VSUBPD       Z10, Z20, Z10
+	VBROADCASTSD one64<>+0(SB), Z20
+	VSUBPD       Z11, Z20, Z11
+	VADDPD.BCST  magic64<>+0(SB), Z17, Z17
+	VADDPD.BCST  magic64<>+0(SB), Z18, Z18
+	VADDPD.BCST  magic64<>+0(SB), Z19, Z19
+	VPSLLQ       $0x34, Z17, Z17
+	VPSLLQ       $0x34, Z18, Z18
+	VPSLLQ       $0x34, Z19, Z19
+	VPADDQ       Z17, Z9, Z9
+	VPADDQ       Z18, Z10, Z10
+	VPADDQ       Z19, Z11, Z11
+	VBROADCASTSD one64<>+0(SB), Z17
+	VBROADCASTSD two64<>+0(SB), Z18
+	VADDPD       Z17, Z9, Z9
+	VBROADCASTSD one64<>+0(SB), Z19
+	VBROADCASTSD two64<>+0(SB), Z20
+	VADDPD       Z19, Z10, Z10
+	VBROADCASTSD one64<>+0(SB), Z21
+	VBROADCASTSD two64<>+0(SB), Z22
+	VADDPD       Z21, Z11, Z11
+	VDIVPD       Z9, Z18, Z9
+	VDIVPD       Z10, Z20, Z10
+	VDIVPD       Z11, Z22, Z11
+	VSUBPD       Z9, Z17, Z9
+	VSUBPD       Z10, Z19, Z10
+	VSUBPD       Z11, Z21, Z11
+	VCMPPD.BCST  $0x0d, tanhSmall64<>+0(SB), Z1, K2
+	VBLENDMPD    Z9, Z6, K2, Z12
+	VCMPPD.BCST  $0x0d, tanhSmall64<>+0(SB), Z3, K2
+	VBLENDMPD    Z10, Z7, K2, Z13
+	VCMPPD.BCST  $0x0d, tanhSmall64<>+0(SB), Z5, K2
+	VBLENDMPD    Z11, Z8, K2, Z14
+	VANDPD.BCST  sign64<>+0(SB), Z0, Z0
+	VANDPD.BCST  sign64<>+0(SB), Z2, Z1
+	VANDPD.BCST  sign64<>+0(SB), Z4, Z2
+	VORPS        Z0, Z12, Z0
+	VORPS        Z1, Z13, Z1
+	VORPS        Z2, Z14, Z2
+	VMOVUPS      Z0, (DX)(DI*8)
+	VMOVUPS      Z1, 64(DX)(DI*8)
+	VMOVUPS      Z2, 128(DX)(DI*8)
+	MOVQ         R8, DI
+	JMP          vectors2
+
+single3:
+	CMPQ DI, SI
+	JGE  rest5
+
+vector4:
+	VMOVUPS      (CX)(DI*8), Z0
+	VANDPD.BCST  magnitude64<>+0(SB), Z0, Z1
+	VMULPD       Z1, Z1, Z2
+	VMULPD.BCST  tanh64p0<>+0(SB), Z2, Z3
+	VSUBPD.BCST  tanh64p1<>+0(SB), Z3, Z3
+	VMULPD       Z2, Z3, Z3
+	VSUBPD.BCST  tanh64p2<>+0(SB), Z3, Z3
+	VADDPD.BCST  tanh64q0<>+0(SB), Z2, Z4
+	VMULPD       Z2, Z4, Z4
+	VADDPD.BCST  tanh64q1<>+0(SB), Z4, Z4
+	VMULPD       Z2, Z4, Z4
+	VADDPD.BCST  tanh64q2<>+0(SB), Z4, Z4
+	VMULPD       Z2, Z1, Z2
+	VMULPD       Z3, Z2, Z2
+	VDIVPD       Z4, Z2, Z2
+	VADDPD       Z2, Z1, Z2
+	VADDPD       Z1, Z1, Z3
+	VMINPD.BCST  largest64<>+0(SB), Z3, Z3
+	VMULPD.BCST  log2E64<>+0(SB), Z3, Z4
+	VRNDSCALEPD  $0x08, Z4, Z4
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z4, Z5
+	VSUBPD       Z5, Z3, Z3
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z4, Z5
+	VSUBPD       Z5, Z3, Z6
+	VMULPD       Z6, Z6, Z7
+	VMULPD.BCST  exp64c5<>+0(SB), Z7, Z8
+	VSUBPD.BCST  exp64c4<>+0(SB), Z8, Z8
+	VMULPD       Z8, Z7, Z8
+	VADDPD.BCST  exp64c3<>+0(SB), Z8, Z8
+	VMULPD       Z8, Z7, Z8
+	VSUBPD.BCST  exp64c2<>+0(SB), Z8, Z8
+	VMULPD       Z8, Z7, Z8
+	VADDPD.BCST  exp64c1<>+0(SB), Z8, Z8
+	VMULPD       Z8, Z7, Z7
+	VSUBPD       Z7, Z6, Z7
+	VMULPD       Z7, Z6, Z6
+	VBROADCASTSD two64<>+0(SB), Z8
+	VSUBPD       Z7, Z8, Z7
+	VDIVPD       Z7, Z6, Z6
+	VSUBPD       Z6, Z5, Z5
+	VSUBPD       Z3, Z5, Z3
+	VBROADCASTSD one64<>+0(SB), Z5
+	VSUBPD       Z3, Z5, Z3
+	VADDPD.BCST  magic64<>+0(SB), Z4, Z4
+	VPSLLQ       $0x34, Z4, Z4
+	VPADDQ       Z4, Z3, Z3
+	VBROADCASTSD one64<>+0(SB), Z4
+	VBROADCASTSD two64<>+0(SB), Z5
+	VADDPD       Z4, Z3, Z3
+	VDIVPD       Z3, Z5, Z3
+	VSUBPD       Z3, Z4, Z3
+	VCMPPD.BCST  $0x0d, tanhSmall64<>+0(SB), Z1, K2
+	VBLENDMPD    Z3, Z2, K2, Z15
+	VANDPD.BCST  sign64<>+0(SB), Z0, Z0
+	VORPS        Z0, Z15, Z0
+	VMOVUPS      Z0, (DX)(DI*8)
+	ADDQ         $0x08, DI
+	CMPQ         DI, SI
+	JLT          vector4
+
+rest5:
+	CMPQ         DI, BX
+	JGE          done6
+	VMOVUPD.Z    (CX)(DI*8), K1, Z0
+	VANDPD.BCST  magnitude64<>+0(SB), Z0, Z1
+	VMULPD       Z1, Z1, Z2
+	VMULPD.BCST  tanh64p0<>+0(SB), Z2, Z3
+	VSUBPD.BCST  tanh64p1<>+0(SB), Z3, Z3
+	VMULPD       Z2, Z3, Z3
+	VSUBPD.BCST  tanh64p2<>+0(SB), Z3, Z3
+	VADDPD.BCST  tanh64q0<>+0(SB), Z2, Z4
+	VMULPD       Z2, Z4, Z4
+	VADDPD.BCST  tanh64q1<>+0(SB), Z4, Z4
+	VMULPD       Z2, Z4, Z4
+	VADDPD.BCST  tanh64q2<>+0(SB), Z4, Z4
+	VMULPD       Z2, Z1, Z2
+	VMULPD       Z3, Z2, Z2
+	VDIVPD       Z4, Z2, Z2
+	VADDPD       Z2, Z1, Z2
+	VADDPD       Z1, Z1, Z3
+	VMINPD.BCST  largest64<>+0(SB), Z3, Z3
+	VMULPD.BCST  log2E64<>+0(SB), Z3, Z4
+	VRNDSCALEPD  $0x08, Z4, Z4
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z4, Z5
+	VSUBPD       Z5, Z3, Z3
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z4, Z5
+	VSUBPD       Z5, Z3, Z6
+	VMULPD       Z6, Z6, Z7
+	VMULPD.BCST  exp64c5<>+0(SB), Z7, Z8
+	VSUBPD.BCST  exp64c4<>+0(SB), Z8, Z8
+	VMULPD       Z8, Z7, Z8
+	VADDPD.BCST  exp64c3<>+0(SB), Z8, Z8
+	VMULPD       Z8, Z7, Z8
+	VSUBPD.BCST  exp64c2<>+0(SB), Z8, Z8
+	VMULPD       Z8, Z7, Z8
+	VADDPD.BCST  exp64c1<>+0(SB), Z8, Z8
+	VMULPD       Z8, Z7, Z7
+	VSUBPD       Z7, Z6, Z7
+	VMULPD       Z7, Z6, Z6
+	VBROADCASTSD two64<>+0(SB), Z8
+	VSUBPD       Z7, Z8, Z7
+	VDIVPD       Z7, Z6, Z6
+	VSUBPD       Z6, Z5, Z5
+	VSUBPD       Z3, Z5, Z3
+	VBROADCASTSD one64<>+0(SB), Z5
+	VSUBPD       Z3, Z5, Z3
+	VADDPD.BCST  magic64<>+0(SB), Z4, Z4
+	VPSLLQ       $0x34, Z4, Z4
+	VPADDQ       Z4, Z3, Z3
+	VBROADCASTSD one64<>+0(SB), Z4
+	VBROADCASTSD two64<>+0(SB), Z5
+	VADDPD       Z4, Z3, Z3
+	VDIVPD       Z3, Z5, Z3
+	VSUBPD       Z3, Z4, Z3
+	VCMPPD.BCST  $0x0d, tanhSmall64<>+0(SB), Z1, K2
+	VBLENDMPD    Z3, Z2, K2, Z16
+	VANDPD.BCST  sign64<>+0(SB), Z0, Z0
+	VORPS        Z0, Z16, Z0
+	VMOVUPD      Z0, K1, (DX)(DI*8)
+
+done6:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+40(FP), DX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET

@@ -32,7 +32,7 @@ func Exp[T kernels.Float](x T) T {
 
 // ExpRows sets y to Exp of x for every row of x [m,d]; y may be x.
 func ExpRows[T kernels.Float](m, d int, x []T, ldx int, y []T, ldy int) {
-	applyRows(vectorExp, exp64, m, d, x, ldx, y, ldy)
+	applyRows(vectorExp, m, d, x, ldx, y, ldy)
 }
 
 func exps32(x, y []float32) {

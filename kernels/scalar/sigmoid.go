@@ -15,7 +15,7 @@ func Sigmoid[T kernels.Float](x, y []T) {
 
 // SigmoidRows is Sigmoid for every row of x [m,d].
 func SigmoidRows[T kernels.Float](m, d int, x []T, ldx int, y []T, ldy int) {
-	applyRows(vectorSigmoid, sigmoid64, m, d, x, ldx, y, ldy)
+	applyRows(vectorSigmoid, m, d, x, ldx, y, ldy)
 }
 
 // sigmoid32 is Sigmoid in float32, with exp32 written out, since a call an

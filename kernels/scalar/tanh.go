@@ -19,7 +19,7 @@ func Tanh[T kernels.Float](x, y []T) {
 
 // TanhRows is Tanh for every row of x [m,d].
 func TanhRows[T kernels.Float](m, d int, x []T, ldx int, y []T, ldy int) {
-	applyRows(vectorTanh, tanh64, m, d, x, ldx, y, ldy)
+	applyRows(vectorTanh, m, d, x, ldx, y, ldy)
 }
 
 func tanhs32(x, y []float32) {

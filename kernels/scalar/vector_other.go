@@ -2,4 +2,8 @@
 
 package scalar
 
-func vectorRows(_ vectorFunc, _, _ int, _ []float32, _ int, _ []float32, _ int) bool { return false }
+import "driftless/kernels"
+
+func vectorRows[T kernels.Float](_ vectorFunc, _, _ int, _ []T, _ int, _ []T, _ int) bool {
+	return false
+}

@@ -36,6 +36,9 @@ func (v V) shift32(e exponential) Reg { return v.AddInt(e.p, v.ShiftLeft(e.t, 23
 
 // ExpNegative returns scalar.Exp(x) for x ≤ 0 or NaN.
 func (v V) ExpNegative(x Reg) Reg {
+	if v.Double() {
+		return v.expNegative64(x)
+	}
 	e := v.exp32(x)
 	if v.Wide() {
 		y := v.New()
@@ -51,6 +54,9 @@ func (v V) ExpNegative(x Reg) Reg {
 
 // Exp returns scalar.Exp(x).
 func (v V) Exp(x Reg) Reg {
+	if v.Double() {
+		return v.exp64Any(x)
+	}
 	e := v.exp32(x)
 	if v.Wide() {
 		y := v.New()
@@ -99,13 +105,16 @@ func (v V) selectBySign(x, a, b Reg) Reg {
 	m := Mask{x}
 	if v.Wide() {
 		m = v.newMask()
-		VPMOVD2M(x, m.r)
+		v.lanes(instr{plain: func(ops ...Op) { VPMOVD2M(ops[0], ops[1]) }}, instr{plain: func(ops ...Op) { VPMOVQ2M(ops[0], ops[1]) }}).plain(x, m.r)
 	}
 	return v.Select(m, a, b)
 }
 
 // Tanh returns scalar.Tanh of the lanes of x.
 func (v V) Tanh(x Reg) Reg {
+	if v.Double() {
+		return v.tanh64(x)
+	}
 	a := v.And(x, v.Magnitude())
 	z := v.Mul(a, a)
 	p := v.Add(v.Mul(z, Float32("tanh0", -5.70498872745e-3)), Float32("tanh1", 2.06390887954e-2))

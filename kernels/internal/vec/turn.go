@@ -5,16 +5,18 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// Four columns of Lanes rows, and the way from a row a quarter to a column a
-// vector: in vector q of what GatherRows loads, quarter p of 16 bytes is row
-// 4p + q; Turn makes vector j column j, lane i row i, and is its own inverse.
+// Quad is the number of lanes in 16 bytes, four of float32 or two of float64. So many
+// columns of Lanes rows are Quad vectors, and this is the way from a row a quarter of 16
+// bytes to a column a vector: in vector q of what GatherRows loads, quarter p is row
+// Quad·p + q; Turn makes vector j column j, lane i row i, and is its own inverse.
+func (v V) Quad() int { return 16 / v.Size }
 
-// GatherRows loads four columns of the first rows of a matrix, at most Lanes of
+// GatherRows loads Quad columns of the first rows of a matrix, at most Lanes of
 // them; from is the first row and step how many bytes the next one is away. Rows
-// that are not there are zeros, and so are columns where tail, of four lanes, is
+// that are not there are zeros, and so are columns where tail, of Quad lanes, is
 // off if it is not nil.
-func (v V) GatherRows(from GP, step Op, rows GP, tail *Mask) [4]Reg {
-	var x [4]Reg
+func (v V) GatherRows(from GP, step Op, rows GP, tail *Mask) []Reg {
+	x := make([]Reg, v.Quad())
 	for q := range x {
 		x[q] = v.Zero()
 	}
@@ -22,41 +24,46 @@ func (v V) GatherRows(from GP, step Op, rows GP, tail *Mask) [4]Reg {
 	MOVQ(from, p)
 	v.eachRow(p, step, rows, func(i int) {
 		row := Mem{Base: p}
-		switch to := x[i%4]; {
-		case i < 4 && tail == nil:
+		switch to := x[i%len(x)]; {
+		case i < len(x) && tail == nil:
 			VMOVUPS(row, to.AsX())
-		case i < 4:
-			v.loadQuarter(row, tail, to.AsX())
+		case i < len(x):
+			v.MoveMasked(tail.quarter(v), row, to.AsX().(Reg))
 		case tail == nil:
-			v.insertQuarter(i/4, row, to)
+			v.insertQuarter(i/len(x), row, to)
 		default:
 			t := XMM()
-			v.loadQuarter(row, tail, t)
-			v.insertQuarter(i/4, t, to)
+			v.MoveMasked(tail.quarter(v), row, t)
+			v.insertQuarter(i/len(x), t, to)
 		}
 	})
 	return x
 }
 
 // ScatterRows stores what GatherRows loads.
-func (v V) ScatterRows(x [4]Reg, to GP, step Op, rows GP, tail *Mask) {
+func (v V) ScatterRows(x []Reg, to GP, step Op, rows GP, tail *Mask) {
 	p := GP64()
 	MOVQ(to, p)
 	v.eachRow(p, step, rows, func(i int) {
-		row, from := Mem{Base: p}, Op(x[i%4].AsX())
-		if i >= 4 {
+		row, from := Mem{Base: p}, x[i%len(x)].AsX().(Reg)
+		if i >= len(x) {
 			from = XMM()
-			v.extractQuarter(i/4, x[i%4], from)
+			v.extractQuarter(i/len(x), x[i%len(x)], from)
 		}
-		switch {
-		case tail == nil:
+		if tail == nil {
 			VMOVUPS(from, row)
-		case v.Wide():
-			VMOVUPS(from, tail.r, row)
-		default:
-			VMASKMOVPS(from, tail.r.(Reg).AsX(), row)
+		} else {
+			v.StoreMasked(from, tail.quarter(v), row)
 		}
 	})
+}
+
+// quarter is the mask of the first 16 bytes.
+func (m *Mask) quarter(v V) Mask {
+	if v.Wide() {
+		return *m
+	}
+	return Mask{m.r.(Reg).AsX()}
 }
 
 // eachRow emits body for the rows that are there, and moves p along.
@@ -71,14 +78,6 @@ func (v V) eachRow(p GP, step Op, rows GP, body func(i int)) {
 		}
 	}
 	Label(done)
-}
-
-func (v V) loadQuarter(from Mem, tail *Mask, to Op) {
-	if v.Wide() {
-		VMOVUPS_Z(from, tail.r, to)
-	} else {
-		VMASKMOVPS(from, tail.r.(Reg).AsX(), to)
-	}
 }
 
 func (v V) insertQuarter(p int, from Op, to Reg) {
@@ -97,12 +96,15 @@ func (v V) extractQuarter(p int, from Reg, to Op) {
 	}
 }
 
-// Turn transposes each block of 4×4.
-func (v V) Turn(x [4]Reg) [4]Reg {
+// Turn transposes each block of Quad×Quad.
+func (v V) Turn(x []Reg) []Reg {
 	pair := func(f func(...Op), a, b Reg) Reg { y := v.New(); f(b, a, y); return y }
+	if v.Double() {
+		return []Reg{pair(VUNPCKLPD, x[0], x[1]), pair(VUNPCKHPD, x[0], x[1])}
+	}
 	low, low2 := pair(VUNPCKLPS, x[0], x[1]), pair(VUNPCKLPS, x[2], x[3])
 	high, high2 := pair(VUNPCKHPS, x[0], x[1]), pair(VUNPCKHPS, x[2], x[3])
-	return [4]Reg{pair(VUNPCKLPD, low, low2), pair(VUNPCKHPD, low, low2), pair(VUNPCKLPD, high, high2), pair(VUNPCKHPD, high, high2)}
+	return []Reg{pair(VUNPCKLPD, low, low2), pair(VUNPCKHPD, low, low2), pair(VUNPCKLPD, high, high2), pair(VUNPCKHPD, high, high2)}
 }
 
 // Fill returns the low 32 bits of a general register in every lane.

@@ -30,7 +30,7 @@ func (k *group) store(dz vec.GP) {
 	v, row, ld := k.v, GP64(), vec.Step("lddz")
 	LEAQ(Mem{Base: dz, Index: k.from, Scale: 4}, row)
 	k.quads(row, func(from vec.GP, tail *vec.Mask) {
-		var x [4]vec.Reg
+		x := make([]vec.Reg, v.Quad())
 		for i := range x {
 			x[i] = v.Load(Mem{Base: from, Disp: i * v.Bytes})
 		}

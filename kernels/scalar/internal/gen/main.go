@@ -9,7 +9,7 @@ import (
 
 func main() {
 	ConstraintExpr("!noasm")
-	vec.Both(func(v vec.V) {
+	vec.All(func(v vec.V) {
 		rows(v, "exp", "Exp", v.Exp)
 		rows(v, "sigmoid", "Sigmoid", v.Sigmoid)
 		rows(v, "tanh", "Tanh", v.Tanh)
@@ -19,7 +19,7 @@ func main() {
 
 // rows writes a function of every element of a matrix.
 func rows(v vec.V, name, function string, f func(x vec.Reg) vec.Reg) {
-	vec.Text(name+v.Name, "func(m, d int, x *float32, ldx int, y *float32, ldy int)",
+	vec.Text(name+v.Name, v.Signature("func(m, d int, x *T, ldx int, y *T, ldy int)"),
 		name+v.Name+" sets y to "+function+" of x for m ≥ 1 rows of d columns; leading dimensions are in bytes.")
 	m, x, y := vec.Arg("m"), vec.Arg("x"), vec.Arg("y")
 	cols := v.Columns(vec.Arg("d"))
