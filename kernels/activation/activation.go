@@ -53,7 +53,7 @@ func Forward[T kernels.Float](k Kind, m, d int, x []T, ldx int, y []T, ldy int) 
 		scalar.TanhRows(m, d, x, ldx, y, ldy)
 		return
 	case ReLU:
-		if kernels.IsFloat32[T]() && reluRows(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(y), ldy) {
+		if vectorReLU(m, d, x, ldx, y, ldy) {
 			return
 		}
 	}
@@ -91,8 +91,7 @@ func Backward[T kernels.Float](k Kind, m, d int, y []T, ldy int, g []T, ldg int,
 	if m == 0 || d == 0 {
 		return
 	}
-	if k != Identity && kernels.IsFloat32[T]() &&
-		gradRows(k, m, d, kernels.AsFloat32(y), ldy, kernels.AsFloat32(g), ldg, kernels.AsFloat32(dx), lddx) {
+	if k != Identity && vectorGrad(k, m, d, y, ldy, g, ldg, dx, lddx) {
 		return
 	}
 	for i := range m {

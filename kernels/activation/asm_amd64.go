@@ -51,3 +51,51 @@ func tanhGradAVX512(m int, d int, y *float32, ldy int, gy *float32, ldg int, dx 
 //
 //go:noescape
 func reluGradAVX512(m int, d int, y *float32, ldy int, gy *float32, ldg int, dx *float32, lddx int)
+
+// reluF64AVX2 sets y to x where x > 0 or x is NaN, else 0, for m ≥ 1 rows of d
+// columns; leading dimensions are in bytes.
+//
+//go:noescape
+func reluF64AVX2(m int, d int, x *float64, ldx int, y *float64, ldy int)
+
+// sigmoidGradF64AVX2 sets dx to g·(y·(1-y)) with g = gy, for m ≥ 1 rows of d
+// columns; leading dimensions are in bytes.
+//
+//go:noescape
+func sigmoidGradF64AVX2(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)
+
+// tanhGradF64AVX2 sets dx to g·(1 - y·y) with g = gy, for m ≥ 1 rows of d
+// columns; leading dimensions are in bytes.
+//
+//go:noescape
+func tanhGradF64AVX2(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)
+
+// reluGradF64AVX2 sets dx to g where y > 0 or y is NaN, else 0 with g = gy, for m ≥ 1 rows of d
+// columns; leading dimensions are in bytes.
+//
+//go:noescape
+func reluGradF64AVX2(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)
+
+// reluF64AVX512 sets y to x where x > 0 or x is NaN, else 0, for m ≥ 1 rows of d
+// columns; leading dimensions are in bytes.
+//
+//go:noescape
+func reluF64AVX512(m int, d int, x *float64, ldx int, y *float64, ldy int)
+
+// sigmoidGradF64AVX512 sets dx to g·(y·(1-y)) with g = gy, for m ≥ 1 rows of d
+// columns; leading dimensions are in bytes.
+//
+//go:noescape
+func sigmoidGradF64AVX512(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)
+
+// tanhGradF64AVX512 sets dx to g·(1 - y·y) with g = gy, for m ≥ 1 rows of d
+// columns; leading dimensions are in bytes.
+//
+//go:noescape
+func tanhGradF64AVX512(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)
+
+// reluGradF64AVX512 sets dx to g where y > 0 or y is NaN, else 0 with g = gy, for m ≥ 1 rows of d
+// columns; leading dimensions are in bytes.
+//
+//go:noescape
+func reluGradF64AVX512(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)

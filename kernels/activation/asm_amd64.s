@@ -435,3 +435,441 @@ done4:
 	JNZ  row1
 	VZEROUPPER
 	RET
+
+// func reluF64AVX2(m int, d int, x *float64, ldx int, y *float64, ldy int)
+// Requires: AVX
+TEXT ·reluF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ    m+0(FP), AX
+	MOVQ    x+16(FP), CX
+	MOVQ    y+32(FP), DX
+	MOVQ    d+8(FP), BX
+	MOVQ    BX, SI
+	ANDQ    $-4, SI
+	MOVQ    BX, DI
+	SUBQ    SI, DI
+	LEAQ    tailMasks<>+0(SB), R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	SUBQ    DI, R8
+	VMOVUPS 32(R8), Y0
+	VXORPS  Y1, Y1, Y1
+
+row1:
+	XORQ DI, DI
+	CMPQ DI, SI
+	JGE  rest3
+
+vector2:
+	VMOVUPS (CX)(DI*8), Y2
+	VCMPPD  $0x06, Y1, Y2, Y3
+	VANDPD  Y3, Y2, Y2
+	VMOVUPS Y2, (DX)(DI*8)
+	ADDQ    $0x04, DI
+	CMPQ    DI, SI
+	JLT     vector2
+
+rest3:
+	CMPQ       DI, BX
+	JGE        done4
+	VMASKMOVPD (CX)(DI*8), Y0, Y2
+	VCMPPD     $0x06, Y1, Y2, Y3
+	VANDPD     Y3, Y2, Y2
+	VMASKMOVPD Y2, Y0, (DX)(DI*8)
+
+done4:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+40(FP), DX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func sigmoidGradF64AVX2(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)
+// Requires: AVX
+TEXT ·sigmoidGradF64AVX2(SB), NOSPLIT, $0-64
+	MOVQ    m+0(FP), AX
+	MOVQ    y+16(FP), CX
+	MOVQ    gy+32(FP), DX
+	MOVQ    dx+48(FP), BX
+	MOVQ    d+8(FP), SI
+	MOVQ    SI, DI
+	ANDQ    $-4, DI
+	MOVQ    SI, R8
+	SUBQ    DI, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	VMOVUPS 32(R9), Y0
+	VMOVUPS one64<>+0(SB), Y1
+
+row1:
+	XORQ R8, R8
+	CMPQ R8, DI
+	JGE  rest3
+
+vector2:
+	VMOVUPS (CX)(R8*8), Y2
+	VMOVUPS (DX)(R8*8), Y3
+	VSUBPD  Y2, Y1, Y4
+	VMULPD  Y4, Y2, Y2
+	VMULPD  Y2, Y3, Y2
+	VMOVUPS Y2, (BX)(R8*8)
+	ADDQ    $0x04, R8
+	CMPQ    R8, DI
+	JLT     vector2
+
+rest3:
+	CMPQ       R8, SI
+	JGE        done4
+	VMASKMOVPD (CX)(R8*8), Y0, Y2
+	VMASKMOVPD (DX)(R8*8), Y0, Y3
+	VSUBPD     Y2, Y1, Y4
+	VMULPD     Y4, Y2, Y2
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y0, (BX)(R8*8)
+
+done4:
+	ADDQ ldy+24(FP), CX
+	ADDQ ldg+40(FP), DX
+	ADDQ lddx+56(FP), BX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+DATA one64<>+0(SB)/8, $0x3ff0000000000000
+DATA one64<>+8(SB)/8, $0x3ff0000000000000
+DATA one64<>+16(SB)/8, $0x3ff0000000000000
+DATA one64<>+24(SB)/8, $0x3ff0000000000000
+GLOBL one64<>(SB), RODATA|NOPTR, $32
+
+// func tanhGradF64AVX2(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)
+// Requires: AVX
+TEXT ·tanhGradF64AVX2(SB), NOSPLIT, $0-64
+	MOVQ    m+0(FP), AX
+	MOVQ    y+16(FP), CX
+	MOVQ    gy+32(FP), DX
+	MOVQ    dx+48(FP), BX
+	MOVQ    d+8(FP), SI
+	MOVQ    SI, DI
+	ANDQ    $-4, DI
+	MOVQ    SI, R8
+	SUBQ    DI, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	VMOVUPS 32(R9), Y0
+	VMOVUPS one64<>+0(SB), Y1
+
+row1:
+	XORQ R8, R8
+	CMPQ R8, DI
+	JGE  rest3
+
+vector2:
+	VMOVUPS (CX)(R8*8), Y2
+	VMOVUPS (DX)(R8*8), Y3
+	VMULPD  Y2, Y2, Y2
+	VSUBPD  Y2, Y1, Y2
+	VMULPD  Y2, Y3, Y2
+	VMOVUPS Y2, (BX)(R8*8)
+	ADDQ    $0x04, R8
+	CMPQ    R8, DI
+	JLT     vector2
+
+rest3:
+	CMPQ       R8, SI
+	JGE        done4
+	VMASKMOVPD (CX)(R8*8), Y0, Y2
+	VMASKMOVPD (DX)(R8*8), Y0, Y3
+	VMULPD     Y2, Y2, Y2
+	VSUBPD     Y2, Y1, Y2
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y0, (BX)(R8*8)
+
+done4:
+	ADDQ ldy+24(FP), CX
+	ADDQ ldg+40(FP), DX
+	ADDQ lddx+56(FP), BX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func reluGradF64AVX2(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)
+// Requires: AVX
+TEXT ·reluGradF64AVX2(SB), NOSPLIT, $0-64
+	MOVQ    m+0(FP), AX
+	MOVQ    y+16(FP), CX
+	MOVQ    gy+32(FP), DX
+	MOVQ    dx+48(FP), BX
+	MOVQ    d+8(FP), SI
+	MOVQ    SI, DI
+	ANDQ    $-4, DI
+	MOVQ    SI, R8
+	SUBQ    DI, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	VMOVUPS 32(R9), Y0
+	VMOVUPS one64<>+0(SB), Y1
+
+row1:
+	XORQ R8, R8
+	CMPQ R8, DI
+	JGE  rest3
+
+vector2:
+	VMOVUPS (CX)(R8*8), Y1
+	VMOVUPS (DX)(R8*8), Y2
+	VXORPS  Y3, Y3, Y3
+	VCMPPD  $0x06, Y3, Y1, Y1
+	VANDPD  Y1, Y2, Y1
+	VMOVUPS Y1, (BX)(R8*8)
+	ADDQ    $0x04, R8
+	CMPQ    R8, DI
+	JLT     vector2
+
+rest3:
+	CMPQ       R8, SI
+	JGE        done4
+	VMASKMOVPD (CX)(R8*8), Y0, Y1
+	VMASKMOVPD (DX)(R8*8), Y0, Y2
+	VXORPS     Y3, Y3, Y3
+	VCMPPD     $0x06, Y3, Y1, Y1
+	VANDPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (BX)(R8*8)
+
+done4:
+	ADDQ ldy+24(FP), CX
+	ADDQ ldg+40(FP), DX
+	ADDQ lddx+56(FP), BX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func reluF64AVX512(m int, d int, x *float64, ldx int, y *float64, ldy int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·reluF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ   m+0(FP), AX
+	MOVQ   x+16(FP), CX
+	MOVQ   y+32(FP), DX
+	MOVQ   d+8(FP), BX
+	MOVQ   BX, SI
+	ANDQ   $-8, SI
+	MOVQ   BX, DI
+	SUBQ   SI, DI
+	MOVQ   $-1, R8
+	BZHIQ  DI, R8, R8
+	KMOVW  R8, K1
+	VXORPS Z0, Z0, Z0
+
+row1:
+	XORQ DI, DI
+	CMPQ DI, SI
+	JGE  rest3
+
+vector2:
+	VMOVUPS   (CX)(DI*8), Z1
+	VCMPPD    $0x06, Z0, Z1, K2
+	VMOVAPD.Z Z1, K2, Z1
+	VMOVUPS   Z1, (DX)(DI*8)
+	ADDQ      $0x08, DI
+	CMPQ      DI, SI
+	JLT       vector2
+
+rest3:
+	CMPQ      DI, BX
+	JGE       done4
+	VMOVUPD.Z (CX)(DI*8), K1, Z1
+	VCMPPD    $0x06, Z0, Z1, K2
+	VMOVAPD.Z Z1, K2, Z1
+	VMOVUPD   Z1, K1, (DX)(DI*8)
+
+done4:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+40(FP), DX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func sigmoidGradF64AVX512(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sigmoidGradF64AVX512(SB), NOSPLIT, $0-64
+	MOVQ         m+0(FP), AX
+	MOVQ         y+16(FP), CX
+	MOVQ         gy+32(FP), DX
+	MOVQ         dx+48(FP), BX
+	MOVQ         d+8(FP), SI
+	MOVQ         SI, DI
+	ANDQ         $-8, DI
+	MOVQ         SI, R8
+	SUBQ         DI, R8
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	KMOVW        R9, K1
+	VBROADCASTSD one64<>+0(SB), Z0
+
+row1:
+	XORQ R8, R8
+	CMPQ R8, DI
+	JGE  rest3
+
+vector2:
+	VMOVUPS (CX)(R8*8), Z1
+	VMOVUPS (DX)(R8*8), Z2
+	VSUBPD  Z1, Z0, Z3
+	VMULPD  Z3, Z1, Z1
+	VMULPD  Z1, Z2, Z1
+	VMOVUPS Z1, (BX)(R8*8)
+	ADDQ    $0x08, R8
+	CMPQ    R8, DI
+	JLT     vector2
+
+rest3:
+	CMPQ      R8, SI
+	JGE       done4
+	VMOVUPD.Z (CX)(R8*8), K1, Z1
+	VMOVUPD.Z (DX)(R8*8), K1, Z2
+	VSUBPD    Z1, Z0, Z3
+	VMULPD    Z3, Z1, Z1
+	VMULPD    Z1, Z2, Z1
+	VMOVUPD   Z1, K1, (BX)(R8*8)
+
+done4:
+	ADDQ ldy+24(FP), CX
+	ADDQ ldg+40(FP), DX
+	ADDQ lddx+56(FP), BX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func tanhGradF64AVX512(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·tanhGradF64AVX512(SB), NOSPLIT, $0-64
+	MOVQ         m+0(FP), AX
+	MOVQ         y+16(FP), CX
+	MOVQ         gy+32(FP), DX
+	MOVQ         dx+48(FP), BX
+	MOVQ         d+8(FP), SI
+	MOVQ         SI, DI
+	ANDQ         $-8, DI
+	MOVQ         SI, R8
+	SUBQ         DI, R8
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	KMOVW        R9, K1
+	VBROADCASTSD one64<>+0(SB), Z0
+
+row1:
+	XORQ R8, R8
+	CMPQ R8, DI
+	JGE  rest3
+
+vector2:
+	VMOVUPS (CX)(R8*8), Z1
+	VMOVUPS (DX)(R8*8), Z2
+	VMULPD  Z1, Z1, Z1
+	VSUBPD  Z1, Z0, Z1
+	VMULPD  Z1, Z2, Z1
+	VMOVUPS Z1, (BX)(R8*8)
+	ADDQ    $0x08, R8
+	CMPQ    R8, DI
+	JLT     vector2
+
+rest3:
+	CMPQ      R8, SI
+	JGE       done4
+	VMOVUPD.Z (CX)(R8*8), K1, Z1
+	VMOVUPD.Z (DX)(R8*8), K1, Z2
+	VMULPD    Z1, Z1, Z1
+	VSUBPD    Z1, Z0, Z1
+	VMULPD    Z1, Z2, Z1
+	VMOVUPD   Z1, K1, (BX)(R8*8)
+
+done4:
+	ADDQ ldy+24(FP), CX
+	ADDQ ldg+40(FP), DX
+	ADDQ lddx+56(FP), BX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func reluGradF64AVX512(m int, d int, y *float64, ldy int, gy *float64, ldg int, dx *float64, lddx int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·reluGradF64AVX512(SB), NOSPLIT, $0-64
+	MOVQ         m+0(FP), AX
+	MOVQ         y+16(FP), CX
+	MOVQ         gy+32(FP), DX
+	MOVQ         dx+48(FP), BX
+	MOVQ         d+8(FP), SI
+	MOVQ         SI, DI
+	ANDQ         $-8, DI
+	MOVQ         SI, R8
+	SUBQ         DI, R8
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	KMOVW        R9, K1
+	VBROADCASTSD one64<>+0(SB), Z0
+
+row1:
+	XORQ R8, R8
+	CMPQ R8, DI
+	JGE  rest3
+
+vector2:
+	VMOVUPS   (CX)(R8*8), Z0
+	VMOVUPS   (DX)(R8*8), Z1
+	VXORPS    Z2, Z2, Z2
+	VCMPPD    $0x06, Z2, Z0, K2
+	VMOVAPD.Z Z1, K2, Z0
+	VMOVUPS   Z0, (BX)(R8*8)
+	ADDQ      $0x08, R8
+	CMPQ      R8, DI
+	JLT       vector2
+
+rest3:
+	CMPQ      R8, SI
+	JGE       done4
+	VMOVUPD.Z (CX)(R8*8), K1, Z0
+	VMOVUPD.Z (DX)(R8*8), K1, Z1
+	VXORPS    Z2, Z2, Z2
+	VCMPPD    $0x06, Z2, Z0, K2
+	VMOVAPD.Z Z1, K2, Z0
+	VMOVUPD   Z0, K1, (BX)(R8*8)
+
+done4:
+	ADDQ ldy+24(FP), CX
+	ADDQ ldg+40(FP), DX
+	ADDQ lddx+56(FP), BX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET

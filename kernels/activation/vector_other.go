@@ -2,8 +2,10 @@
 
 package activation
 
-func reluRows(_, _ int, _ []float32, _ int, _ []float32, _ int) bool { return false }
+import "driftless/kernels"
 
-func gradRows(_ Kind, _, _ int, _ []float32, _ int, _ []float32, _ int, _ []float32, _ int) bool {
+func vectorReLU[T kernels.Float](_, _ int, _ []T, _ int, _ []T, _ int) bool { return false }
+
+func vectorGrad[T kernels.Float](_ Kind, _, _ int, _ []T, _ int, _ []T, _ int, _ []T, _ int) bool {
 	return false
 }

@@ -4,65 +4,55 @@
 
 package elem
 
-// addAVX2 sets out to a + b. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// addAVX2 sets out to a + b. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func addAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func addAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// subAVX2 sets out to a − b. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// subAVX2 sets out to a − b. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func subAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func subAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// mulAVX2 sets out to a · b. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// mulAVX2 sets out to a · b. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func mulAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func mulAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// divAVX2 sets out to a / b. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// divAVX2 sets out to a / b. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func divAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func divAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// gtAVX2 sets out to 1 where a > b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// gtAVX2 sets out to 1 where a > b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func gtAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func gtAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// gteAVX2 sets out to 1 where a ≥ b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// gteAVX2 sets out to 1 where a ≥ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func gteAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func gteAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// ltAVX2 sets out to 1 where a < b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// ltAVX2 sets out to 1 where a < b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func ltAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func ltAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// lteAVX2 sets out to 1 where a ≤ b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// lteAVX2 sets out to 1 where a ≤ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func lteAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func lteAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// eqAVX2 sets out to 1 where a = b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// eqAVX2 sets out to 1 where a = b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func eqAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func eqAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// neAVX2 sets out to 1 where a ≠ b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// neAVX2 sets out to 1 where a ≠ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func neAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func neAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
 // negAVX2 sets out to −x.
 //
@@ -109,65 +99,55 @@ func subOuterAVX2(m int, d int, x *float32, ldx int, rows *float32, cols *float3
 //go:noescape
 func transposeAVX2(m int, d int, x *float32, ldx int, y *float32, ldy int)
 
-// addAVX512 sets out to a + b. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// addAVX512 sets out to a + b. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func addAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func addAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// subAVX512 sets out to a − b. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// subAVX512 sets out to a − b. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func subAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func subAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// mulAVX512 sets out to a · b. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// mulAVX512 sets out to a · b. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func mulAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func mulAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// divAVX512 sets out to a / b. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// divAVX512 sets out to a / b. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func divAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func divAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// gtAVX512 sets out to 1 where a > b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// gtAVX512 sets out to 1 where a > b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func gtAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func gtAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// gteAVX512 sets out to 1 where a ≥ b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// gteAVX512 sets out to 1 where a ≥ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func gteAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func gteAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// ltAVX512 sets out to 1 where a < b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// ltAVX512 sets out to 1 where a < b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func ltAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func ltAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// lteAVX512 sets out to 1 where a ≤ b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// lteAVX512 sets out to 1 where a ≤ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func lteAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func lteAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// eqAVX512 sets out to 1 where a = b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// eqAVX512 sets out to 1 where a = b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func eqAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func eqAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
-// neAVX512 sets out to 1 where a ≠ b, else 0. moveA is 1, or 0 if a is a scalar, repeated 16 times;
-// likewise moveB.
+// neAVX512 sets out to 1 where a ≠ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
 //
 //go:noescape
-func neAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+func neAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 
 // negAVX512 sets out to −x.
 //
@@ -213,3 +193,193 @@ func subOuterAVX512(m int, d int, x *float32, ldx int, rows *float32, cols *floa
 //
 //go:noescape
 func transposeAVX512(m int, d int, x *float32, ldx int, y *float32, ldy int)
+
+// addF64AVX2 sets out to a + b. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func addF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// subF64AVX2 sets out to a − b. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func subF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// mulF64AVX2 sets out to a · b. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func mulF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// divF64AVX2 sets out to a / b. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func divF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// gtF64AVX2 sets out to 1 where a > b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func gtF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// gteF64AVX2 sets out to 1 where a ≥ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func gteF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// ltF64AVX2 sets out to 1 where a < b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func ltF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// lteF64AVX2 sets out to 1 where a ≤ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func lteF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// eqF64AVX2 sets out to 1 where a = b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func eqF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// neF64AVX2 sets out to 1 where a ≠ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func neF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// negF64AVX2 sets out to −x.
+//
+//go:noescape
+func negF64AVX2(n int, x *float64, out *float64)
+
+// squareF64AVX2 sets out to x·x.
+//
+//go:noescape
+func squareF64AVX2(n int, x *float64, out *float64)
+
+// sqrtF64AVX2 sets out to √x.
+//
+//go:noescape
+func sqrtF64AVX2(n int, x *float64, out *float64)
+
+// absF64AVX2 sets out to |x|.
+//
+//go:noescape
+func absF64AVX2(n int, x *float64, out *float64)
+
+// inverseF64AVX2 sets out to 1/x.
+//
+//go:noescape
+func inverseF64AVX2(n int, x *float64, out *float64)
+
+// inverseSqrtF64AVX2 sets out to 1/√x, rounded twice.
+//
+//go:noescape
+func inverseSqrtF64AVX2(n int, x *float64, out *float64)
+
+// cubeF64AVX2 sets out to (x·x)·x, rounded twice.
+//
+//go:noescape
+func cubeF64AVX2(n int, x *float64, out *float64)
+
+// subOuterF64AVX2 sets each row of y to that of x − rows[i]·cols, rounded once, m ≥ 1; ldx and ldy are in bytes.
+//
+//go:noescape
+func subOuterF64AVX2(m int, d int, x *float64, ldx int, rows *float64, cols *float64, y *float64, ldy int)
+
+// transposeF64AVX2 writes the transpose of m×d elements, m ≥ 4 and d ≥ 2; ldx and ldy are in bytes.
+//
+//go:noescape
+func transposeF64AVX2(m int, d int, x *float64, ldx int, y *float64, ldy int)
+
+// addF64AVX512 sets out to a + b. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func addF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// subF64AVX512 sets out to a − b. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func subF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// mulF64AVX512 sets out to a · b. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func mulF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// divF64AVX512 sets out to a / b. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func divF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// gtF64AVX512 sets out to 1 where a > b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func gtF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// gteF64AVX512 sets out to 1 where a ≥ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func gteF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// ltF64AVX512 sets out to 1 where a < b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func ltF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// lteF64AVX512 sets out to 1 where a ≤ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func lteF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// eqF64AVX512 sets out to 1 where a = b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func eqF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// neF64AVX512 sets out to 1 where a ≠ b, else 0. The scalar x stands for all of a where that is nil, and y for b.
+//
+//go:noescape
+func neF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+
+// negF64AVX512 sets out to −x.
+//
+//go:noescape
+func negF64AVX512(n int, x *float64, out *float64)
+
+// squareF64AVX512 sets out to x·x.
+//
+//go:noescape
+func squareF64AVX512(n int, x *float64, out *float64)
+
+// sqrtF64AVX512 sets out to √x.
+//
+//go:noescape
+func sqrtF64AVX512(n int, x *float64, out *float64)
+
+// absF64AVX512 sets out to |x|.
+//
+//go:noescape
+func absF64AVX512(n int, x *float64, out *float64)
+
+// inverseF64AVX512 sets out to 1/x.
+//
+//go:noescape
+func inverseF64AVX512(n int, x *float64, out *float64)
+
+// inverseSqrtF64AVX512 sets out to 1/√x, rounded twice.
+//
+//go:noescape
+func inverseSqrtF64AVX512(n int, x *float64, out *float64)
+
+// cubeF64AVX512 sets out to (x·x)·x, rounded twice.
+//
+//go:noescape
+func cubeF64AVX512(n int, x *float64, out *float64)
+
+// subOuterF64AVX512 sets each row of y to that of x − rows[i]·cols, rounded once, m ≥ 1; ldx and ldy are in bytes.
+//
+//go:noescape
+func subOuterF64AVX512(m int, d int, x *float64, ldx int, rows *float64, cols *float64, y *float64, ldy int)
+
+// transposeF64AVX512 writes the transpose of m×d elements, m ≥ 8 and d ≥ 2; ldx and ldy are in bytes.
+//
+//go:noescape
+func transposeF64AVX512(m int, d int, x *float64, ldx int, y *float64, ldy int)

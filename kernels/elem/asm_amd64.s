@@ -4,18 +4,31 @@
 
 #include "textflag.h"
 
-// func addAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func addAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX
-TEXT ·addAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x05, SI
-	SHLQ $0x05, DI
+TEXT ·addAVX2(SB), NOSPLIT, $64-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x08, AX
 	JLT     rest
@@ -55,18 +68,31 @@ DATA tailMasks<>+48(SB)/8, $0x0000000000000000
 DATA tailMasks<>+56(SB)/8, $0x0000000000000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-// func subAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func subAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX
-TEXT ·subAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x05, SI
-	SHLQ $0x05, DI
+TEXT ·subAVX2(SB), NOSPLIT, $64-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x08, AX
 	JLT     rest
@@ -96,18 +122,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func mulAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func mulAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX
-TEXT ·mulAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x05, SI
-	SHLQ $0x05, DI
+TEXT ·mulAVX2(SB), NOSPLIT, $64-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x08, AX
 	JLT     rest
@@ -137,18 +176,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func divAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func divAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX
-TEXT ·divAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x05, SI
-	SHLQ $0x05, DI
+TEXT ·divAVX2(SB), NOSPLIT, $64-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x08, AX
 	JLT     rest
@@ -178,18 +230,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func gtAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func gtAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX
-TEXT ·gtAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x05, SI
-	SHLQ $0x05, DI
+TEXT ·gtAVX2(SB), NOSPLIT, $64-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x08, AX
 	JLT     rest
@@ -229,18 +294,31 @@ DATA one<>+16(SB)/8, $0x3f8000003f800000
 DATA one<>+24(SB)/8, $0x3f8000003f800000
 GLOBL one<>(SB), RODATA|NOPTR, $32
 
-// func gteAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func gteAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX
-TEXT ·gteAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x05, SI
-	SHLQ $0x05, DI
+TEXT ·gteAVX2(SB), NOSPLIT, $64-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x08, AX
 	JLT     rest
@@ -274,18 +352,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func ltAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func ltAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX
-TEXT ·ltAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x05, SI
-	SHLQ $0x05, DI
+TEXT ·ltAVX2(SB), NOSPLIT, $64-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x08, AX
 	JLT     rest
@@ -319,18 +410,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func lteAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func lteAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX
-TEXT ·lteAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x05, SI
-	SHLQ $0x05, DI
+TEXT ·lteAVX2(SB), NOSPLIT, $64-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x08, AX
 	JLT     rest
@@ -364,18 +468,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func eqAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func eqAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX
-TEXT ·eqAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x05, SI
-	SHLQ $0x05, DI
+TEXT ·eqAVX2(SB), NOSPLIT, $64-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x08, AX
 	JLT     rest
@@ -409,18 +526,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func neAVX2(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func neAVX2(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX
-TEXT ·neAVX2(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x05, SI
-	SHLQ $0x05, DI
+TEXT ·neAVX2(SB), NOSPLIT, $64-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x08, AX
 	JLT     rest
@@ -453,12 +583,6 @@ rest:
 end:
 	VZEROUPPER
 	RET
-
-DATA sign<>+0(SB)/8, $0x8000000080000000
-DATA sign<>+8(SB)/8, $0x8000000080000000
-DATA sign<>+16(SB)/8, $0x8000000080000000
-DATA sign<>+24(SB)/8, $0x8000000080000000
-GLOBL sign<>(SB), RODATA|NOPTR, $32
 
 // func negAVX2(n int, x *float32, out *float32)
 // Requires: AVX
@@ -498,6 +622,12 @@ rest2:
 done3:
 	VZEROUPPER
 	RET
+
+DATA sign<>+0(SB)/8, $0x8000000080000000
+DATA sign<>+8(SB)/8, $0x8000000080000000
+DATA sign<>+16(SB)/8, $0x8000000080000000
+DATA sign<>+24(SB)/8, $0x8000000080000000
+GLOBL sign<>(SB), RODATA|NOPTR, $32
 
 // func squareAVX2(n int, x *float32, out *float32)
 // Requires: AVX
@@ -930,18 +1060,31 @@ end4:
 	VZEROUPPER
 	RET
 
-// func addAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func addAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·addAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x06, SI
-	SHLQ $0x06, DI
+TEXT ·addAVX512(SB), NOSPLIT, $128-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x10, AX
 	JLT     rest
@@ -968,18 +1111,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func subAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func subAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·subAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x06, SI
-	SHLQ $0x06, DI
+TEXT ·subAVX512(SB), NOSPLIT, $128-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x10, AX
 	JLT     rest
@@ -1006,18 +1162,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func mulAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func mulAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·mulAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x06, SI
-	SHLQ $0x06, DI
+TEXT ·mulAVX512(SB), NOSPLIT, $128-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x10, AX
 	JLT     rest
@@ -1044,18 +1213,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func divAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func divAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·divAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x06, SI
-	SHLQ $0x06, DI
+TEXT ·divAVX512(SB), NOSPLIT, $128-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ    $0x10, AX
 	JLT     rest
@@ -1082,18 +1264,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func gtAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func gtAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·gtAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x06, SI
-	SHLQ $0x06, DI
+TEXT ·gtAVX512(SB), NOSPLIT, $128-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ         $0x10, AX
 	JLT          rest
@@ -1124,18 +1319,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func gteAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func gteAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·gteAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x06, SI
-	SHLQ $0x06, DI
+TEXT ·gteAVX512(SB), NOSPLIT, $128-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ         $0x10, AX
 	JLT          rest
@@ -1166,18 +1374,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func ltAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func ltAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·ltAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x06, SI
-	SHLQ $0x06, DI
+TEXT ·ltAVX512(SB), NOSPLIT, $128-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ         $0x10, AX
 	JLT          rest
@@ -1208,18 +1429,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func lteAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func lteAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·lteAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x06, SI
-	SHLQ $0x06, DI
+TEXT ·lteAVX512(SB), NOSPLIT, $128-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ         $0x10, AX
 	JLT          rest
@@ -1250,18 +1484,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func eqAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func eqAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·eqAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x06, SI
-	SHLQ $0x06, DI
+TEXT ·eqAVX512(SB), NOSPLIT, $128-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ         $0x10, AX
 	JLT          rest
@@ -1292,18 +1539,31 @@ end:
 	VZEROUPPER
 	RET
 
-// func neAVX512(n int, a *float32, moveA int, b *float32, moveB int, out *float32)
+// func neAVX512(n int, a *float32, b *float32, x float32, y float32, out *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·neAVX512(SB), NOSPLIT, $0-48
-	MOVQ n+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+24(FP), DX
-	MOVQ out+40(FP), BX
-	MOVQ moveA+16(FP), SI
-	MOVQ moveB+32(FP), DI
-	SHLQ $0x06, SI
-	SHLQ $0x06, DI
+TEXT ·neAVX512(SB), NOSPLIT, $128-40
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+32(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSS x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
 
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSS y+28(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
 vectors:
 	SUBQ         $0x10, AX
 	JLT          rest
@@ -1800,6 +2060,2058 @@ full3:
 	SUBQ   R10, AX
 	LEAQ   -64(CX)(SI*4), CX
 	MOVQ   $+16, SI
+	JMP    rows1
+
+end4:
+	VZEROUPPER
+	RET
+
+// func addF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX
+TEXT ·addF64AVX2(SB), NOSPLIT, $64-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x04, AX
+	JLT     rest
+	VMOVUPS (CX), Y0
+	VADDPD  (DX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x20, BX
+	JMP     vectors
+
+rest:
+	ADDQ       $0x04, AX
+	JEQ        end
+	LEAQ       tailMasks<>+0(SB), SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPD (CX), Y0, Y1
+	VMASKMOVPD (DX), Y0, Y2
+	VADDPD     Y2, Y1, Y1
+	VMASKMOVPD Y1, Y0, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func subF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX
+TEXT ·subF64AVX2(SB), NOSPLIT, $64-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x04, AX
+	JLT     rest
+	VMOVUPS (CX), Y0
+	VSUBPD  (DX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x20, BX
+	JMP     vectors
+
+rest:
+	ADDQ       $0x04, AX
+	JEQ        end
+	LEAQ       tailMasks<>+0(SB), SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPD (CX), Y0, Y1
+	VMASKMOVPD (DX), Y0, Y2
+	VSUBPD     Y2, Y1, Y1
+	VMASKMOVPD Y1, Y0, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func mulF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX
+TEXT ·mulF64AVX2(SB), NOSPLIT, $64-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x04, AX
+	JLT     rest
+	VMOVUPS (CX), Y0
+	VMULPD  (DX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x20, BX
+	JMP     vectors
+
+rest:
+	ADDQ       $0x04, AX
+	JEQ        end
+	LEAQ       tailMasks<>+0(SB), SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPD (CX), Y0, Y1
+	VMASKMOVPD (DX), Y0, Y2
+	VMULPD     Y2, Y1, Y1
+	VMASKMOVPD Y1, Y0, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func divF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX
+TEXT ·divF64AVX2(SB), NOSPLIT, $64-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x04, AX
+	JLT     rest
+	VMOVUPS (CX), Y0
+	VDIVPD  (DX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x20, BX
+	JMP     vectors
+
+rest:
+	ADDQ       $0x04, AX
+	JEQ        end
+	LEAQ       tailMasks<>+0(SB), SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPD (CX), Y0, Y1
+	VMASKMOVPD (DX), Y0, Y2
+	VDIVPD     Y2, Y1, Y1
+	VMASKMOVPD Y1, Y0, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func gtF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX
+TEXT ·gtF64AVX2(SB), NOSPLIT, $64-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x04, AX
+	JLT     rest
+	VMOVUPS (CX), Y0
+	VCMPPD  $0x0e, (DX), Y0, Y0
+	VMOVUPS one64<>+0(SB), Y1
+	VANDPD  Y0, Y1, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x20, BX
+	JMP     vectors
+
+rest:
+	ADDQ       $0x04, AX
+	JEQ        end
+	LEAQ       tailMasks<>+0(SB), SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPD (CX), Y0, Y1
+	VMASKMOVPD (DX), Y0, Y2
+	VCMPPD     $0x0e, Y2, Y1, Y1
+	VMOVUPS    one64<>+0(SB), Y2
+	VANDPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA one64<>+0(SB)/8, $0x3ff0000000000000
+DATA one64<>+8(SB)/8, $0x3ff0000000000000
+DATA one64<>+16(SB)/8, $0x3ff0000000000000
+DATA one64<>+24(SB)/8, $0x3ff0000000000000
+GLOBL one64<>(SB), RODATA|NOPTR, $32
+
+// func gteF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX
+TEXT ·gteF64AVX2(SB), NOSPLIT, $64-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x04, AX
+	JLT     rest
+	VMOVUPS (CX), Y0
+	VCMPPD  $0x0d, (DX), Y0, Y0
+	VMOVUPS one64<>+0(SB), Y1
+	VANDPD  Y0, Y1, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x20, BX
+	JMP     vectors
+
+rest:
+	ADDQ       $0x04, AX
+	JEQ        end
+	LEAQ       tailMasks<>+0(SB), SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPD (CX), Y0, Y1
+	VMASKMOVPD (DX), Y0, Y2
+	VCMPPD     $0x0d, Y2, Y1, Y1
+	VMOVUPS    one64<>+0(SB), Y2
+	VANDPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func ltF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX
+TEXT ·ltF64AVX2(SB), NOSPLIT, $64-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x04, AX
+	JLT     rest
+	VMOVUPS (CX), Y0
+	VCMPPD  $0x01, (DX), Y0, Y0
+	VMOVUPS one64<>+0(SB), Y1
+	VANDPD  Y0, Y1, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x20, BX
+	JMP     vectors
+
+rest:
+	ADDQ       $0x04, AX
+	JEQ        end
+	LEAQ       tailMasks<>+0(SB), SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPD (CX), Y0, Y1
+	VMASKMOVPD (DX), Y0, Y2
+	VCMPPD     $0x01, Y2, Y1, Y1
+	VMOVUPS    one64<>+0(SB), Y2
+	VANDPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func lteF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX
+TEXT ·lteF64AVX2(SB), NOSPLIT, $64-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x04, AX
+	JLT     rest
+	VMOVUPS (CX), Y0
+	VCMPPD  $0x02, (DX), Y0, Y0
+	VMOVUPS one64<>+0(SB), Y1
+	VANDPD  Y0, Y1, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x20, BX
+	JMP     vectors
+
+rest:
+	ADDQ       $0x04, AX
+	JEQ        end
+	LEAQ       tailMasks<>+0(SB), SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPD (CX), Y0, Y1
+	VMASKMOVPD (DX), Y0, Y2
+	VCMPPD     $0x02, Y2, Y1, Y1
+	VMOVUPS    one64<>+0(SB), Y2
+	VANDPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func eqF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX
+TEXT ·eqF64AVX2(SB), NOSPLIT, $64-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x04, AX
+	JLT     rest
+	VMOVUPS (CX), Y0
+	VCMPPD  $0x00, (DX), Y0, Y0
+	VMOVUPS one64<>+0(SB), Y1
+	VANDPD  Y0, Y1, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x20, BX
+	JMP     vectors
+
+rest:
+	ADDQ       $0x04, AX
+	JEQ        end
+	LEAQ       tailMasks<>+0(SB), SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPD (CX), Y0, Y1
+	VMASKMOVPD (DX), Y0, Y2
+	VCMPPD     $0x00, Y2, Y1, Y1
+	VMOVUPS    one64<>+0(SB), Y2
+	VANDPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func neF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX
+TEXT ·neF64AVX2(SB), NOSPLIT, $64-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000020, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Y0
+	VMOVUPS      Y0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000020, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	LEAQ         32(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x04, AX
+	JLT     rest
+	VMOVUPS (CX), Y0
+	VCMPPD  $0x04, (DX), Y0, Y0
+	VMOVUPS one64<>+0(SB), Y1
+	VANDPD  Y0, Y1, Y0
+	VMOVUPS Y0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x20, BX
+	JMP     vectors
+
+rest:
+	ADDQ       $0x04, AX
+	JEQ        end
+	LEAQ       tailMasks<>+0(SB), SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPD (CX), Y0, Y1
+	VMASKMOVPD (DX), Y0, Y2
+	VCMPPD     $0x04, Y2, Y1, Y1
+	VMOVUPS    one64<>+0(SB), Y2
+	VANDPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func negF64AVX2(n int, x *float64, out *float64)
+// Requires: AVX
+TEXT ·negF64AVX2(SB), NOSPLIT, $0-24
+	MOVQ    x+8(FP), AX
+	MOVQ    out+16(FP), CX
+	MOVQ    n+0(FP), DX
+	MOVQ    DX, BX
+	ANDQ    $-4, BX
+	MOVQ    DX, SI
+	SUBQ    BX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGE     rest2
+
+vector1:
+	VMOVUPS (AX)(SI*8), Y1
+	VXORPD  sign64<>+0(SB), Y1, Y1
+	VMOVUPS Y1, (CX)(SI*8)
+	ADDQ    $0x04, SI
+	CMPQ    SI, BX
+	JLT     vector1
+
+rest2:
+	CMPQ       SI, DX
+	JGE        done3
+	VMASKMOVPD (AX)(SI*8), Y0, Y1
+	VXORPD     sign64<>+0(SB), Y1, Y1
+	VMASKMOVPD Y1, Y0, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+DATA sign64<>+0(SB)/8, $0x8000000000000000
+DATA sign64<>+8(SB)/8, $0x8000000000000000
+DATA sign64<>+16(SB)/8, $0x8000000000000000
+DATA sign64<>+24(SB)/8, $0x8000000000000000
+GLOBL sign64<>(SB), RODATA|NOPTR, $32
+
+// func squareF64AVX2(n int, x *float64, out *float64)
+// Requires: AVX
+TEXT ·squareF64AVX2(SB), NOSPLIT, $0-24
+	MOVQ    x+8(FP), AX
+	MOVQ    out+16(FP), CX
+	MOVQ    n+0(FP), DX
+	MOVQ    DX, BX
+	ANDQ    $-4, BX
+	MOVQ    DX, SI
+	SUBQ    BX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGE     rest2
+
+vector1:
+	VMOVUPS (AX)(SI*8), Y1
+	VMULPD  Y1, Y1, Y1
+	VMOVUPS Y1, (CX)(SI*8)
+	ADDQ    $0x04, SI
+	CMPQ    SI, BX
+	JLT     vector1
+
+rest2:
+	CMPQ       SI, DX
+	JGE        done3
+	VMASKMOVPD (AX)(SI*8), Y0, Y1
+	VMULPD     Y1, Y1, Y1
+	VMASKMOVPD Y1, Y0, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func sqrtF64AVX2(n int, x *float64, out *float64)
+// Requires: AVX
+TEXT ·sqrtF64AVX2(SB), NOSPLIT, $0-24
+	MOVQ    x+8(FP), AX
+	MOVQ    out+16(FP), CX
+	MOVQ    n+0(FP), DX
+	MOVQ    DX, BX
+	ANDQ    $-4, BX
+	MOVQ    DX, SI
+	SUBQ    BX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGE     rest2
+
+vector1:
+	VMOVUPS (AX)(SI*8), Y1
+	VSQRTPD Y1, Y1
+	VMOVUPS Y1, (CX)(SI*8)
+	ADDQ    $0x04, SI
+	CMPQ    SI, BX
+	JLT     vector1
+
+rest2:
+	CMPQ       SI, DX
+	JGE        done3
+	VMASKMOVPD (AX)(SI*8), Y0, Y1
+	VSQRTPD    Y1, Y1
+	VMASKMOVPD Y1, Y0, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func absF64AVX2(n int, x *float64, out *float64)
+// Requires: AVX
+TEXT ·absF64AVX2(SB), NOSPLIT, $0-24
+	MOVQ    x+8(FP), AX
+	MOVQ    out+16(FP), CX
+	MOVQ    n+0(FP), DX
+	MOVQ    DX, BX
+	ANDQ    $-4, BX
+	MOVQ    DX, SI
+	SUBQ    BX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGE     rest2
+
+vector1:
+	VMOVUPS (AX)(SI*8), Y1
+	VANDPD  magnitude64<>+0(SB), Y1, Y1
+	VMOVUPS Y1, (CX)(SI*8)
+	ADDQ    $0x04, SI
+	CMPQ    SI, BX
+	JLT     vector1
+
+rest2:
+	CMPQ       SI, DX
+	JGE        done3
+	VMASKMOVPD (AX)(SI*8), Y0, Y1
+	VANDPD     magnitude64<>+0(SB), Y1, Y1
+	VMASKMOVPD Y1, Y0, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+DATA magnitude64<>+0(SB)/8, $0x7fffffffffffffff
+DATA magnitude64<>+8(SB)/8, $0x7fffffffffffffff
+DATA magnitude64<>+16(SB)/8, $0x7fffffffffffffff
+DATA magnitude64<>+24(SB)/8, $0x7fffffffffffffff
+GLOBL magnitude64<>(SB), RODATA|NOPTR, $32
+
+// func inverseF64AVX2(n int, x *float64, out *float64)
+// Requires: AVX
+TEXT ·inverseF64AVX2(SB), NOSPLIT, $0-24
+	MOVQ    x+8(FP), AX
+	MOVQ    out+16(FP), CX
+	MOVQ    n+0(FP), DX
+	MOVQ    DX, BX
+	ANDQ    $-4, BX
+	MOVQ    DX, SI
+	SUBQ    BX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGE     rest2
+
+vector1:
+	VMOVUPS (AX)(SI*8), Y1
+	VMOVUPS one64<>+0(SB), Y2
+	VDIVPD  Y1, Y2, Y1
+	VMOVUPS Y1, (CX)(SI*8)
+	ADDQ    $0x04, SI
+	CMPQ    SI, BX
+	JLT     vector1
+
+rest2:
+	CMPQ       SI, DX
+	JGE        done3
+	VMASKMOVPD (AX)(SI*8), Y0, Y1
+	VMOVUPS    one64<>+0(SB), Y2
+	VDIVPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func inverseSqrtF64AVX2(n int, x *float64, out *float64)
+// Requires: AVX
+TEXT ·inverseSqrtF64AVX2(SB), NOSPLIT, $0-24
+	MOVQ    x+8(FP), AX
+	MOVQ    out+16(FP), CX
+	MOVQ    n+0(FP), DX
+	MOVQ    DX, BX
+	ANDQ    $-4, BX
+	MOVQ    DX, SI
+	SUBQ    BX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGE     rest2
+
+vector1:
+	VMOVUPS (AX)(SI*8), Y1
+	VSQRTPD Y1, Y1
+	VMOVUPS one64<>+0(SB), Y2
+	VDIVPD  Y1, Y2, Y1
+	VMOVUPS Y1, (CX)(SI*8)
+	ADDQ    $0x04, SI
+	CMPQ    SI, BX
+	JLT     vector1
+
+rest2:
+	CMPQ       SI, DX
+	JGE        done3
+	VMASKMOVPD (AX)(SI*8), Y0, Y1
+	VSQRTPD    Y1, Y1
+	VMOVUPS    one64<>+0(SB), Y2
+	VDIVPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func cubeF64AVX2(n int, x *float64, out *float64)
+// Requires: AVX
+TEXT ·cubeF64AVX2(SB), NOSPLIT, $0-24
+	MOVQ    x+8(FP), AX
+	MOVQ    out+16(FP), CX
+	MOVQ    n+0(FP), DX
+	MOVQ    DX, BX
+	ANDQ    $-4, BX
+	MOVQ    DX, SI
+	SUBQ    BX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGE     rest2
+
+vector1:
+	VMOVUPS (AX)(SI*8), Y1
+	VMULPD  Y1, Y1, Y2
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, (CX)(SI*8)
+	ADDQ    $0x04, SI
+	CMPQ    SI, BX
+	JLT     vector1
+
+rest2:
+	CMPQ       SI, DX
+	JGE        done3
+	VMASKMOVPD (AX)(SI*8), Y0, Y1
+	VMULPD     Y1, Y1, Y2
+	VMULPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func subOuterF64AVX2(m int, d int, x *float64, ldx int, rows *float64, cols *float64, y *float64, ldy int)
+// Requires: AVX, FMA3
+TEXT ·subOuterF64AVX2(SB), NOSPLIT, $0-64
+	MOVQ    m+0(FP), AX
+	MOVQ    x+16(FP), CX
+	MOVQ    rows+32(FP), DX
+	MOVQ    cols+40(FP), BX
+	MOVQ    y+48(FP), SI
+	MOVQ    d+8(FP), DI
+	MOVQ    DI, R8
+	ANDQ    $-4, R8
+	MOVQ    DI, R9
+	SUBQ    R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	SUBQ    R9, R10
+	SUBQ    R9, R10
+	SUBQ    R9, R10
+	SUBQ    R9, R10
+	SUBQ    R9, R10
+	SUBQ    R9, R10
+	SUBQ    R9, R10
+	SUBQ    R9, R10
+	VMOVUPS 32(R10), Y0
+
+row1:
+	VBROADCASTSD (DX), Y1
+	XORQ         R9, R9
+
+vectors2:
+	LEAQ         16(R9), R10
+	CMPQ         R10, R8
+	JGT          single3
+	VMOVUPS      (BX)(R9*8), Y2
+	VMOVUPS      (CX)(R9*8), Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PD Y2, Y1, Y3
+	VMOVUPS      32(BX)(R9*8), Y2
+	VMOVUPS      32(CX)(R9*8), Y4
+	VMOVAPS      Y4, Y4
+	VFNMADD231PD Y2, Y1, Y4
+	VMOVUPS      64(BX)(R9*8), Y2
+	VMOVUPS      64(CX)(R9*8), Y5
+	VMOVAPS      Y5, Y5
+	VFNMADD231PD Y2, Y1, Y5
+	VMOVUPS      96(BX)(R9*8), Y2
+	VMOVUPS      96(CX)(R9*8), Y6
+	VMOVAPS      Y6, Y6
+	VFNMADD231PD Y2, Y1, Y6
+	VMOVUPS      Y3, (SI)(R9*8)
+	VMOVUPS      Y4, 32(SI)(R9*8)
+	VMOVUPS      Y5, 64(SI)(R9*8)
+	VMOVUPS      Y6, 96(SI)(R9*8)
+	MOVQ         R10, R9
+	JMP          vectors2
+
+single3:
+	CMPQ R9, R8
+	JGE  rest5
+
+vector4:
+	VMOVUPS      (BX)(R9*8), Y2
+	VMOVUPS      (CX)(R9*8), Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PD Y2, Y1, Y3
+	VMOVUPS      Y3, (SI)(R9*8)
+	ADDQ         $0x04, R9
+	CMPQ         R9, R8
+	JLT          vector4
+
+rest5:
+	CMPQ         R9, DI
+	JGE          done6
+	VMASKMOVPD   (BX)(R9*8), Y0, Y2
+	VMASKMOVPD   (CX)(R9*8), Y0, Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PD Y2, Y1, Y3
+	VMASKMOVPD   Y3, Y0, (SI)(R9*8)
+
+done6:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+56(FP), SI
+	ADDQ $0x08, DX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func transposeF64AVX2(m int, d int, x *float64, ldx int, y *float64, ldy int)
+// Requires: AVX
+TEXT ·transposeF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ x+16(FP), AX
+	MOVQ y+32(FP), CX
+	MOVQ ldx+24(FP), DX
+	MOVQ ldy+40(FP), BX
+	MOVQ m+0(FP), SI
+
+rows1:
+	MOVQ AX, DI
+	MOVQ CX, R8
+	MOVQ d+8(FP), R9
+
+quad2:
+	VXORPS      Y0, Y0, Y0
+	VXORPS      Y1, Y1, Y1
+	MOVQ        DI, R10
+	VMOVUPS     (R10), X0
+	CMPQ        SI, $0x01
+	JLE         rows5
+	ADDQ        DX, R10
+	VMOVUPS     (R10), X1
+	CMPQ        SI, $0x02
+	JLE         rows5
+	ADDQ        DX, R10
+	VINSERTF128 $0x01, (R10), Y0, Y0
+	CMPQ        SI, $0x03
+	JLE         rows5
+	ADDQ        DX, R10
+	VINSERTF128 $0x01, (R10), Y1, Y1
+
+rows5:
+	VUNPCKLPD Y1, Y0, Y2
+	VUNPCKHPD Y1, Y0, Y0
+	VMOVUPS   Y2, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Y0, (R8)
+	ADDQ      BX, R8
+	ADDQ      $0x10, DI
+	SUBQ      $0x02, R9
+	JZ        full3
+	CMPQ      R9, $0x02
+	JGE       quad2
+	MOVQ      $0x00000002, R10
+	SUBQ      R9, R10
+	IMULQ     BX, R10
+	SUBQ      R10, R8
+	LEAQ      -16(DI)(R9*8), DI
+	MOVQ      $+2, R9
+	JMP       quad2
+
+full3:
+	IMUL3Q $+4, DX, R10
+	ADDQ   R10, AX
+	ADDQ   $0x20, CX
+	SUBQ   $0x04, SI
+	JZ     end4
+	CMPQ   SI, $0x04
+	JGE    rows1
+	MOVQ   $0x00000004, R10
+	SUBQ   SI, R10
+	IMULQ  DX, R10
+	SUBQ   R10, AX
+	LEAQ   -32(CX)(SI*8), CX
+	MOVQ   $+4, SI
+	JMP    rows1
+
+end4:
+	VZEROUPPER
+	RET
+
+// func addF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addF64AVX512(SB), NOSPLIT, $128-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x08, AX
+	JLT     rest
+	VMOVUPS (CX), Z0
+	VADDPD  (DX), Z0, Z0
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x40, BX
+	JMP     vectors
+
+rest:
+	ADDQ      $0x08, AX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPD.Z (CX), K1, Z0
+	VMOVUPD.Z (DX), K1, Z1
+	VADDPD    Z1, Z0, Z0
+	VMOVUPD   Z0, K1, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func subF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·subF64AVX512(SB), NOSPLIT, $128-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x08, AX
+	JLT     rest
+	VMOVUPS (CX), Z0
+	VSUBPD  (DX), Z0, Z0
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x40, BX
+	JMP     vectors
+
+rest:
+	ADDQ      $0x08, AX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPD.Z (CX), K1, Z0
+	VMOVUPD.Z (DX), K1, Z1
+	VSUBPD    Z1, Z0, Z0
+	VMOVUPD   Z0, K1, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func mulF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mulF64AVX512(SB), NOSPLIT, $128-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x08, AX
+	JLT     rest
+	VMOVUPS (CX), Z0
+	VMULPD  (DX), Z0, Z0
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x40, BX
+	JMP     vectors
+
+rest:
+	ADDQ      $0x08, AX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPD.Z (CX), K1, Z0
+	VMOVUPD.Z (DX), K1, Z1
+	VMULPD    Z1, Z0, Z0
+	VMOVUPD   Z0, K1, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func divF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·divF64AVX512(SB), NOSPLIT, $128-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ    $0x08, AX
+	JLT     rest
+	VMOVUPS (CX), Z0
+	VDIVPD  (DX), Z0, Z0
+	VMOVUPS Z0, (BX)
+	ADDQ    SI, CX
+	ADDQ    DI, DX
+	ADDQ    $0x40, BX
+	JMP     vectors
+
+rest:
+	ADDQ      $0x08, AX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPD.Z (CX), K1, Z0
+	VMOVUPD.Z (DX), K1, Z1
+	VDIVPD    Z1, Z0, Z0
+	VMOVUPD   Z0, K1, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func gtF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·gtF64AVX512(SB), NOSPLIT, $128-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ         $0x08, AX
+	JLT          rest
+	VMOVUPS      (CX), Z0
+	VCMPPD       $0x0e, (DX), Z0, K1
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (BX)
+	ADDQ         SI, CX
+	ADDQ         DI, DX
+	ADDQ         $0x40, BX
+	JMP          vectors
+
+rest:
+	ADDQ         $0x08, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPD.Z    (CX), K1, Z0
+	VMOVUPD.Z    (DX), K1, Z1
+	VCMPPD       $0x0e, Z1, Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPD      Z0, K1, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func gteF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·gteF64AVX512(SB), NOSPLIT, $128-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ         $0x08, AX
+	JLT          rest
+	VMOVUPS      (CX), Z0
+	VCMPPD       $0x0d, (DX), Z0, K1
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (BX)
+	ADDQ         SI, CX
+	ADDQ         DI, DX
+	ADDQ         $0x40, BX
+	JMP          vectors
+
+rest:
+	ADDQ         $0x08, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPD.Z    (CX), K1, Z0
+	VMOVUPD.Z    (DX), K1, Z1
+	VCMPPD       $0x0d, Z1, Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPD      Z0, K1, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func ltF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ltF64AVX512(SB), NOSPLIT, $128-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ         $0x08, AX
+	JLT          rest
+	VMOVUPS      (CX), Z0
+	VCMPPD       $0x01, (DX), Z0, K1
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (BX)
+	ADDQ         SI, CX
+	ADDQ         DI, DX
+	ADDQ         $0x40, BX
+	JMP          vectors
+
+rest:
+	ADDQ         $0x08, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPD.Z    (CX), K1, Z0
+	VMOVUPD.Z    (DX), K1, Z1
+	VCMPPD       $0x01, Z1, Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPD      Z0, K1, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func lteF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·lteF64AVX512(SB), NOSPLIT, $128-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ         $0x08, AX
+	JLT          rest
+	VMOVUPS      (CX), Z0
+	VCMPPD       $0x02, (DX), Z0, K1
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (BX)
+	ADDQ         SI, CX
+	ADDQ         DI, DX
+	ADDQ         $0x40, BX
+	JMP          vectors
+
+rest:
+	ADDQ         $0x08, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPD.Z    (CX), K1, Z0
+	VMOVUPD.Z    (DX), K1, Z1
+	VCMPPD       $0x02, Z1, Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPD      Z0, K1, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func eqF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·eqF64AVX512(SB), NOSPLIT, $128-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ         $0x08, AX
+	JLT          rest
+	VMOVUPS      (CX), Z0
+	VCMPPD       $0x00, (DX), Z0, K1
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (BX)
+	ADDQ         SI, CX
+	ADDQ         DI, DX
+	ADDQ         $0x40, BX
+	JMP          vectors
+
+rest:
+	ADDQ         $0x08, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPD.Z    (CX), K1, Z0
+	VMOVUPD.Z    (DX), K1, Z1
+	VCMPPD       $0x00, Z1, Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPD      Z0, K1, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func neF64AVX512(n int, a *float64, b *float64, x float64, y float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·neF64AVX512(SB), NOSPLIT, $128-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         out+40(FP), BX
+	MOVQ         $0x00000040, SI
+	TESTQ        CX, CX
+	JNZ          givenx
+	VBROADCASTSD x+24(FP), Z0
+	VMOVUPS      Z0, (SP)
+	LEAQ         (SP), CX
+	XORQ         SI, SI
+
+givenx:
+	MOVQ         $0x00000040, DI
+	TESTQ        DX, DX
+	JNZ          giveny
+	VBROADCASTSD y+32(FP), Z0
+	VMOVUPS      Z0, 64(SP)
+	LEAQ         64(SP), DX
+	XORQ         DI, DI
+
+giveny:
+vectors:
+	SUBQ         $0x08, AX
+	JLT          rest
+	VMOVUPS      (CX), Z0
+	VCMPPD       $0x04, (DX), Z0, K1
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (BX)
+	ADDQ         SI, CX
+	ADDQ         DI, DX
+	ADDQ         $0x40, BX
+	JMP          vectors
+
+rest:
+	ADDQ         $0x08, AX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPD.Z    (CX), K1, Z0
+	VMOVUPD.Z    (DX), K1, Z1
+	VCMPPD       $0x04, Z1, Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPD      Z0, K1, (BX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func negF64AVX512(n int, x *float64, out *float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·negF64AVX512(SB), NOSPLIT, $0-24
+	MOVQ  x+8(FP), AX
+	MOVQ  out+16(FP), CX
+	MOVQ  n+0(FP), DX
+	MOVQ  DX, BX
+	ANDQ  $-8, BX
+	MOVQ  DX, SI
+	SUBQ  BX, SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+	XORQ  SI, SI
+	CMPQ  SI, BX
+	JGE   rest2
+
+vector1:
+	VMOVUPS     (AX)(SI*8), Z0
+	VXORPD.BCST sign64<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (CX)(SI*8)
+	ADDQ        $0x08, SI
+	CMPQ        SI, BX
+	JLT         vector1
+
+rest2:
+	CMPQ        SI, DX
+	JGE         done3
+	VMOVUPD.Z   (AX)(SI*8), K1, Z0
+	VXORPD.BCST sign64<>+0(SB), Z0, Z0
+	VMOVUPD     Z0, K1, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func squareF64AVX512(n int, x *float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·squareF64AVX512(SB), NOSPLIT, $0-24
+	MOVQ  x+8(FP), AX
+	MOVQ  out+16(FP), CX
+	MOVQ  n+0(FP), DX
+	MOVQ  DX, BX
+	ANDQ  $-8, BX
+	MOVQ  DX, SI
+	SUBQ  BX, SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+	XORQ  SI, SI
+	CMPQ  SI, BX
+	JGE   rest2
+
+vector1:
+	VMOVUPS (AX)(SI*8), Z0
+	VMULPD  Z0, Z0, Z0
+	VMOVUPS Z0, (CX)(SI*8)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLT     vector1
+
+rest2:
+	CMPQ      SI, DX
+	JGE       done3
+	VMOVUPD.Z (AX)(SI*8), K1, Z0
+	VMULPD    Z0, Z0, Z0
+	VMOVUPD   Z0, K1, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func sqrtF64AVX512(n int, x *float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sqrtF64AVX512(SB), NOSPLIT, $0-24
+	MOVQ  x+8(FP), AX
+	MOVQ  out+16(FP), CX
+	MOVQ  n+0(FP), DX
+	MOVQ  DX, BX
+	ANDQ  $-8, BX
+	MOVQ  DX, SI
+	SUBQ  BX, SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+	XORQ  SI, SI
+	CMPQ  SI, BX
+	JGE   rest2
+
+vector1:
+	VMOVUPS (AX)(SI*8), Z0
+	VSQRTPD Z0, Z0
+	VMOVUPS Z0, (CX)(SI*8)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLT     vector1
+
+rest2:
+	CMPQ      SI, DX
+	JGE       done3
+	VMOVUPD.Z (AX)(SI*8), K1, Z0
+	VSQRTPD   Z0, Z0
+	VMOVUPD   Z0, K1, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func absF64AVX512(n int, x *float64, out *float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·absF64AVX512(SB), NOSPLIT, $0-24
+	MOVQ  x+8(FP), AX
+	MOVQ  out+16(FP), CX
+	MOVQ  n+0(FP), DX
+	MOVQ  DX, BX
+	ANDQ  $-8, BX
+	MOVQ  DX, SI
+	SUBQ  BX, SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+	XORQ  SI, SI
+	CMPQ  SI, BX
+	JGE   rest2
+
+vector1:
+	VMOVUPS     (AX)(SI*8), Z0
+	VANDPD.BCST magnitude64<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (CX)(SI*8)
+	ADDQ        $0x08, SI
+	CMPQ        SI, BX
+	JLT         vector1
+
+rest2:
+	CMPQ        SI, DX
+	JGE         done3
+	VMOVUPD.Z   (AX)(SI*8), K1, Z0
+	VANDPD.BCST magnitude64<>+0(SB), Z0, Z0
+	VMOVUPD     Z0, K1, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func inverseF64AVX512(n int, x *float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·inverseF64AVX512(SB), NOSPLIT, $0-24
+	MOVQ  x+8(FP), AX
+	MOVQ  out+16(FP), CX
+	MOVQ  n+0(FP), DX
+	MOVQ  DX, BX
+	ANDQ  $-8, BX
+	MOVQ  DX, SI
+	SUBQ  BX, SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+	XORQ  SI, SI
+	CMPQ  SI, BX
+	JGE   rest2
+
+vector1:
+	VMOVUPS      (AX)(SI*8), Z0
+	VBROADCASTSD one64<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	VMOVUPS      Z0, (CX)(SI*8)
+	ADDQ         $0x08, SI
+	CMPQ         SI, BX
+	JLT          vector1
+
+rest2:
+	CMPQ         SI, DX
+	JGE          done3
+	VMOVUPD.Z    (AX)(SI*8), K1, Z0
+	VBROADCASTSD one64<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	VMOVUPD      Z0, K1, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func inverseSqrtF64AVX512(n int, x *float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·inverseSqrtF64AVX512(SB), NOSPLIT, $0-24
+	MOVQ  x+8(FP), AX
+	MOVQ  out+16(FP), CX
+	MOVQ  n+0(FP), DX
+	MOVQ  DX, BX
+	ANDQ  $-8, BX
+	MOVQ  DX, SI
+	SUBQ  BX, SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+	XORQ  SI, SI
+	CMPQ  SI, BX
+	JGE   rest2
+
+vector1:
+	VMOVUPS      (AX)(SI*8), Z0
+	VSQRTPD      Z0, Z0
+	VBROADCASTSD one64<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	VMOVUPS      Z0, (CX)(SI*8)
+	ADDQ         $0x08, SI
+	CMPQ         SI, BX
+	JLT          vector1
+
+rest2:
+	CMPQ         SI, DX
+	JGE          done3
+	VMOVUPD.Z    (AX)(SI*8), K1, Z0
+	VSQRTPD      Z0, Z0
+	VBROADCASTSD one64<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	VMOVUPD      Z0, K1, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func cubeF64AVX512(n int, x *float64, out *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·cubeF64AVX512(SB), NOSPLIT, $0-24
+	MOVQ  x+8(FP), AX
+	MOVQ  out+16(FP), CX
+	MOVQ  n+0(FP), DX
+	MOVQ  DX, BX
+	ANDQ  $-8, BX
+	MOVQ  DX, SI
+	SUBQ  BX, SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+	XORQ  SI, SI
+	CMPQ  SI, BX
+	JGE   rest2
+
+vector1:
+	VMOVUPS (AX)(SI*8), Z0
+	VMULPD  Z0, Z0, Z1
+	VMULPD  Z0, Z1, Z0
+	VMOVUPS Z0, (CX)(SI*8)
+	ADDQ    $0x08, SI
+	CMPQ    SI, BX
+	JLT     vector1
+
+rest2:
+	CMPQ      SI, DX
+	JGE       done3
+	VMOVUPD.Z (AX)(SI*8), K1, Z0
+	VMULPD    Z0, Z0, Z1
+	VMULPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K1, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func subOuterF64AVX512(m int, d int, x *float64, ldx int, rows *float64, cols *float64, y *float64, ldy int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·subOuterF64AVX512(SB), NOSPLIT, $0-64
+	MOVQ  m+0(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  rows+32(FP), DX
+	MOVQ  cols+40(FP), BX
+	MOVQ  y+48(FP), SI
+	MOVQ  d+8(FP), DI
+	MOVQ  DI, R8
+	ANDQ  $-8, R8
+	MOVQ  DI, R9
+	SUBQ  R8, R9
+	MOVQ  $-1, R10
+	BZHIQ R9, R10, R10
+	KMOVW R10, K1
+
+row1:
+	VBROADCASTSD (DX), Z0
+	XORQ         R9, R9
+
+vectors2:
+	LEAQ         32(R9), R10
+	CMPQ         R10, R8
+	JGT          single3
+	VMOVUPS      (BX)(R9*8), Z1
+	VMOVUPS      (CX)(R9*8), Z2
+	VMOVAPS      Z2, Z2
+	VFNMADD231PD Z1, Z0, Z2
+	VMOVUPS      64(BX)(R9*8), Z1
+	VMOVUPS      64(CX)(R9*8), Z3
+	VMOVAPS      Z3, Z3
+	VFNMADD231PD Z1, Z0, Z3
+	VMOVUPS      128(BX)(R9*8), Z1
+	VMOVUPS      128(CX)(R9*8), Z4
+	VMOVAPS      Z4, Z4
+	VFNMADD231PD Z1, Z0, Z4
+	VMOVUPS      192(BX)(R9*8), Z1
+	VMOVUPS      192(CX)(R9*8), Z5
+	VMOVAPS      Z5, Z5
+	VFNMADD231PD Z1, Z0, Z5
+	VMOVUPS      Z2, (SI)(R9*8)
+	VMOVUPS      Z3, 64(SI)(R9*8)
+	VMOVUPS      Z4, 128(SI)(R9*8)
+	VMOVUPS      Z5, 192(SI)(R9*8)
+	MOVQ         R10, R9
+	JMP          vectors2
+
+single3:
+	CMPQ R9, R8
+	JGE  rest5
+
+vector4:
+	VMOVUPS      (BX)(R9*8), Z1
+	VMOVUPS      (CX)(R9*8), Z2
+	VMOVAPS      Z2, Z2
+	VFNMADD231PD Z1, Z0, Z2
+	VMOVUPS      Z2, (SI)(R9*8)
+	ADDQ         $0x08, R9
+	CMPQ         R9, R8
+	JLT          vector4
+
+rest5:
+	CMPQ         R9, DI
+	JGE          done6
+	VMOVUPD.Z    (BX)(R9*8), K1, Z1
+	VMOVUPD.Z    (CX)(R9*8), K1, Z2
+	VMOVAPS      Z2, Z2
+	VFNMADD231PD Z1, Z0, Z2
+	VMOVUPD      Z2, K1, (SI)(R9*8)
+
+done6:
+	ADDQ ldx+24(FP), CX
+	ADDQ ldy+56(FP), SI
+	ADDQ $0x08, DX
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func transposeF64AVX512(m int, d int, x *float64, ldx int, y *float64, ldy int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·transposeF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ x+16(FP), AX
+	MOVQ y+32(FP), CX
+	MOVQ ldx+24(FP), DX
+	MOVQ ldy+40(FP), BX
+	MOVQ m+0(FP), SI
+
+rows1:
+	MOVQ AX, DI
+	MOVQ CX, R8
+	MOVQ d+8(FP), R9
+
+quad2:
+	VXORPS       Z0, Z0, Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         DI, R10
+	VMOVUPS      (R10), X0
+	CMPQ         SI, $0x01
+	JLE          rows5
+	ADDQ         DX, R10
+	VMOVUPS      (R10), X1
+	CMPQ         SI, $0x02
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x01, (R10), Z0, Z0
+	CMPQ         SI, $0x03
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x01, (R10), Z1, Z1
+	CMPQ         SI, $0x04
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x02, (R10), Z0, Z0
+	CMPQ         SI, $0x05
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x02, (R10), Z1, Z1
+	CMPQ         SI, $0x06
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x03, (R10), Z0, Z0
+	CMPQ         SI, $0x07
+	JLE          rows5
+	ADDQ         DX, R10
+	VINSERTF32X4 $0x03, (R10), Z1, Z1
+
+rows5:
+	VUNPCKLPD Z1, Z0, Z2
+	VUNPCKHPD Z1, Z0, Z0
+	VMOVUPS   Z2, (R8)
+	ADDQ      BX, R8
+	VMOVUPS   Z0, (R8)
+	ADDQ      BX, R8
+	ADDQ      $0x10, DI
+	SUBQ      $0x02, R9
+	JZ        full3
+	CMPQ      R9, $0x02
+	JGE       quad2
+	MOVQ      $0x00000002, R10
+	SUBQ      R9, R10
+	IMULQ     BX, R10
+	SUBQ      R10, R8
+	LEAQ      -16(DI)(R9*8), DI
+	MOVQ      $+2, R9
+	JMP       quad2
+
+full3:
+	IMUL3Q $+8, DX, R10
+	ADDQ   R10, AX
+	ADDQ   $0x40, CX
+	SUBQ   $0x08, SI
+	JZ     end4
+	CMPQ   SI, $0x08
+	JGE    rows1
+	MOVQ   $0x00000008, R10
+	SUBQ   SI, R10
+	IMULQ  DX, R10
+	SUBQ   R10, AX
+	LEAQ   -64(CX)(SI*8), CX
+	MOVQ   $+8, SI
 	JMP    rows1
 
 end4:

@@ -46,7 +46,7 @@ func Apply[T kernels.Float](op Binary, a, b []T, out []T) {
 	if (len(a) != 1 && len(a) != n) || (len(b) != 1 && len(b) != n) {
 		panic("elem: operands have neither length 1 nor the length of the output")
 	}
-	if kernels.IsFloat32[T]() && apply32(op, kernels.AsFloat32(a), kernels.AsFloat32(b), kernels.AsFloat32(out)) {
+	if vectorApply(op, a, b, out) {
 		return
 	}
 	if len(a) == n && len(b) == n {

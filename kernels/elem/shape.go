@@ -11,7 +11,7 @@ func AddRow[T kernels.Float](m, d int, x []T, ldx int, row []T, y []T, ldy int) 
 	kernels.CheckMatrix(m, d, len(x), ldx, "elem: x is too short for its shape")
 	kernels.CheckVector(d, len(row), "elem: row is shorter than d")
 	kernels.CheckMatrix(m, d, len(y), ldy, "elem: y is too short for its shape")
-	if d == 0 || kernels.IsFloat32[T]() && addRow32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(row), kernels.AsFloat32(y), ldy) {
+	if d == 0 || vectorAddRow(m, d, x, ldx, row, y, ldy) {
 		return
 	}
 	r := row[:d]
@@ -30,8 +30,7 @@ func SubOuter[T kernels.Float](m, d int, x []T, ldx int, rows, cols []T, y []T, 
 	kernels.CheckVector(m, len(rows), "elem: rows is shorter than m")
 	kernels.CheckVector(d, len(cols), "elem: cols is shorter than d")
 	kernels.CheckMatrix(m, d, len(y), ldy, "elem: y is too short for its shape")
-	if m == 0 || d == 0 || kernels.IsFloat32[T]() &&
-		subOuter32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(rows), kernels.AsFloat32(cols), kernels.AsFloat32(y), ldy) {
+	if m == 0 || d == 0 || vectorSubOuter(m, d, x, ldx, rows, cols, y, ldy) {
 		return
 	}
 	c := cols[:d]
@@ -75,7 +74,7 @@ func RepeatColumns[T kernels.Float](m, d int, col []T, y []T, ldy int) {
 func Transpose[T kernels.Float](m, d int, x []T, ldx int, y []T, ldy int) {
 	kernels.CheckMatrix(m, d, len(x), ldx, "elem: x is too short for its shape")
 	kernels.CheckMatrix(d, m, len(y), ldy, "elem: y is too short for its shape")
-	if m == 0 || d == 0 || kernels.IsFloat32[T]() && transpose32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(y), ldy) {
+	if m == 0 || d == 0 || vectorTranspose(m, d, x, ldx, y, ldy) {
 		return
 	}
 	for i := range m {

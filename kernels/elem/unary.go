@@ -48,7 +48,7 @@ func Map[T kernels.Float](op Unary, x, out []T) {
 	if len(out) != len(x) {
 		panic("elem: x and out differ in length")
 	}
-	if kernels.IsFloat32[T]() && map32(op, kernels.AsFloat32(x), kernels.AsFloat32(out)) {
+	if vectorMap(op, x, out) {
 		return
 	}
 	switch op {
@@ -65,9 +65,7 @@ func Map[T kernels.Float](op Unary, x, out []T) {
 			out[i] = T(math.Sqrt(float64(v)))
 		}
 	case Exp:
-		for i, v := range x {
-			out[i] = scalar.Exp(v)
-		}
+		scalar.ExpRows(1, len(x), x, len(x), out, len(x))
 	case Log:
 		for i, v := range x {
 			out[i] = scalar.Log(v)

@@ -2,14 +2,16 @@
 
 package elem
 
+import "driftless/kernels"
+
 // Without assembly there is only the specification.
 
-func apply32(_ Binary, _, _, _ []float32) bool { return false }
+func vectorApply[T kernels.Float](_ Binary, _, _, _ []T) bool { return false }
 
-func map32(_ Unary, _, _ []float32) bool { return false }
+func vectorMap[T kernels.Float](_ Unary, _, _ []T) bool { return false }
 
-func addRow32(_, _ int, _ []float32, _ int, _, _ []float32, _ int) bool { return false }
+func vectorAddRow[T kernels.Float](_, _ int, _ []T, _ int, _, _ []T, _ int) bool { return false }
 
-func subOuter32(_, _ int, _ []float32, _ int, _, _, _ []float32, _ int) bool { return false }
+func vectorSubOuter[T kernels.Float](_, _ int, _ []T, _ int, _, _, _ []T, _ int) bool { return false }
 
-func transpose32(_, _ int, _ []float32, _ int, _ []float32, _ int) bool { return false }
+func vectorTranspose[T kernels.Float](_, _ int, _ []T, _ int, _ []T, _ int) bool { return false }

@@ -1323,6 +1323,7 @@ vector2:
 	CMPL      R8, $0xff
 	JEQ       normal5
 	VCMPPD    $0x05, underflow64<>+0(SB), Y1, Y4
+	VANDPD    Y4, Y2, Y2
 	VMULPD    half64<>+0(SB), Y2, Y5
 	VROUNDPD  $0x09, Y5, Y5
 	VADDPD    magicBias64<>+0(SB), Y5, Y6
@@ -1382,6 +1383,7 @@ rest3:
 	CMPL       R8, $0xff
 	JEQ        normal6
 	VCMPPD     $0x05, underflow64<>+0(SB), Y1, Y4
+	VANDPD     Y4, Y2, Y2
 	VMULPD     half64<>+0(SB), Y2, Y5
 	VROUNDPD   $0x09, Y5, Y5
 	VADDPD     magicBias64<>+0(SB), Y5, Y6
@@ -1578,6 +1580,7 @@ vector2:
 	CMPL      R8, $0xff
 	JEQ       normal5
 	VCMPPD    $0x05, underflow64<>+0(SB), Y2, Y2
+	VANDPD    Y2, Y3, Y3
 	VMULPD    half64<>+0(SB), Y3, Y5
 	VROUNDPD  $0x09, Y5, Y5
 	VADDPD    magicBias64<>+0(SB), Y5, Y6
@@ -1638,6 +1641,7 @@ rest3:
 	CMPL       R8, $0xff
 	JEQ        normal6
 	VCMPPD     $0x05, underflow64<>+0(SB), Y2, Y2
+	VANDPD     Y2, Y3, Y3
 	VMULPD     half64<>+0(SB), Y3, Y5
 	VROUNDPD   $0x09, Y5, Y5
 	VADDPD     magicBias64<>+0(SB), Y5, Y6

@@ -56,8 +56,10 @@ func (v V) power(n Reg, plus float64) Reg {
 // shift64 returns 2^k·p where that, like 2^k, is a normal number.
 func (v V) shift64(k, p Reg) Reg { return v.AddInt64(p, v.power(k, 0)) }
 
-// scale64 emits the scaling of exp64, in two factors.
-func (v V) scale64(k, p Reg) Reg {
+// scale64 emits the scaling of exp64, in two factors, for the lanes where some holds; others
+// must not be subnormal, which is slow.
+func (v V) scale64(k, p Reg, some Mask) Reg {
+	k = v.Keep(some, k)
 	h := v.round(v.Mul(k, Float64("half64", 0.5)), down)
 	y := v.Mul(p, v.power(h, 1023))
 	return v.Mul(y, v.power(v.Sub(k, h), 1023))
@@ -74,7 +76,8 @@ func (v V) expNegative64(x Reg) Reg {
 	}
 	normal := v.Compare(GE, x, least64()) // not where x is a NaN
 	return v.rarely(v.shift64(k, p), normal, func() Reg {
-		return v.Keep(v.notUnder64(x), v.scale64(k, p))
+		some := v.notUnder64(x)
+		return v.Keep(some, v.scale64(k, p, some))
 	})
 }
 
@@ -90,7 +93,8 @@ func (v V) exp64Any(x Reg) Reg {
 	}
 	normal := v.AndMask(v.Compare(GE, x, least64()), v.Compare(LE, x, largest64()))
 	return v.rarely(v.shift64(k, p), normal, func() Reg {
-		return cut(v.Keep(v.notUnder64(x), v.scale64(k, p)))
+		some := v.notUnder64(x)
+		return cut(v.Keep(some, v.scale64(k, p, some)))
 	})
 }
 

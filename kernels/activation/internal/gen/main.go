@@ -9,7 +9,7 @@ import (
 
 func main() {
 	ConstraintExpr("!noasm")
-	vec.Both(func(v vec.V) {
+	vec.All(func(v vec.V) {
 		relu(v)
 		grad(v, "sigmoidGrad", "g·(y·(1-y))", func(y, g, one vec.Reg) vec.Reg {
 			return v.Mul(g, v.Mul(y, v.Sub(one, y)))
@@ -25,7 +25,7 @@ func main() {
 }
 
 func relu(v vec.V) {
-	vec.Text("relu"+v.Name, "func(m, d int, x *float32, ldx int, y *float32, ldy int)",
+	vec.Text("relu"+v.Name, v.Signature("func(m, d int, x *T, ldx int, y *T, ldy int)"),
 		"relu"+v.Name+" sets y to x where x > 0 or x is NaN, else 0, for m ≥ 1 rows of d",
 		"columns; leading dimensions are in bytes.")
 	m, x, y := vec.Arg("m"), vec.Arg("x"), vec.Arg("y")
@@ -41,7 +41,7 @@ func relu(v vec.V) {
 
 // grad writes a gradient f of outputs y and gradients g.
 func grad(v vec.V, name, formula string, f func(y, g, one vec.Reg) vec.Reg) {
-	vec.Text(name+v.Name, "func(m, d int, y *float32, ldy int, gy *float32, ldg int, dx *float32, lddx int)",
+	vec.Text(name+v.Name, v.Signature("func(m, d int, y *T, ldy int, gy *T, ldg int, dx *T, lddx int)"),
 		name+v.Name+" sets dx to "+formula+" with g = gy, for m ≥ 1 rows of d",
 		"columns; leading dimensions are in bytes.")
 	m, y, g, dx := vec.Arg("m"), vec.Arg("y"), vec.Arg("gy"), vec.Arg("dx")
