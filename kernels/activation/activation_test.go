@@ -2,7 +2,10 @@ package activation
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
+
+	"driftless/kernels"
 )
 
 var kinds = []Kind{Identity, Sigmoid, Tanh, ReLU}
@@ -93,4 +96,41 @@ func TestPanics(t *testing.T) {
 			f()
 		}()
 	}
+}
+
+// testInParts: the instruction sets give the same bits where a matrix takes several calls of
+// assembly.
+func testInParts[T kernels.Float](t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, s := range [][3]int{{1, 20001, 20001}, {2, 9001, 9003}, {300, 77, 80}} {
+		m, d, ld := s[0], s[1], s[2]
+		x, g := make([]T, m*ld), make([]T, m*ld)
+		for i := range x {
+			x[i], g[i] = T(r.NormFloat64()), T(r.NormFloat64())
+		}
+		for _, k := range kinds {
+			var want []T
+			for _, isa := range kernels.ISAs() {
+				restore := kernels.UseISA(isa)
+				out := make([]T, 2*m*ld)
+				y, dx := out[:m*ld], out[m*ld:]
+				Forward(k, m, d, x, ld, y, ld)
+				Backward(k, m, d, y, ld, g, ld, dx, ld)
+				restore()
+				if want == nil {
+					want = out
+				}
+				for i, v := range out {
+					if v != want[i] {
+						t.Fatalf("%v, %v of %d×%d: element %d is %v, want %v", isa, k, m, d, i, v, want[i])
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestInParts(t *testing.T) {
+	t.Run("float32", testInParts[float32])
+	t.Run("float64", testInParts[float64])
 }

@@ -2,6 +2,7 @@ package elem
 
 import (
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -144,17 +145,17 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// TestTransposeInParts: a matrix that takes several calls of assembly is transposed whole.
-func TestTransposeInParts(t *testing.T) {
+// testTransposeInParts: a matrix that takes several calls of assembly is transposed whole.
+func testTransposeInParts[T kernels.Float](t *testing.T) {
 	for _, s := range [][2]int{{1037, 30}, {10, 2000}, {3, 9000}, {9000, 3}} {
 		m, d := s[0], s[1]
-		x := make([]float32, m*d)
+		x := make([]T, m*d)
 		for i := range x {
-			x[i] = float32(i)
+			x[i] = T(i)
 		}
 		for _, isa := range kernels.ISAs() {
 			restore := kernels.UseISA(isa)
-			y := make([]float32, m*d)
+			y := make([]T, m*d)
 			Transpose(m, d, x, d, y, m)
 			restore()
 			for i, v := range x {
@@ -164,4 +165,52 @@ func TestTransposeInParts(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestTransposeInParts(t *testing.T) {
+	t.Run("float32", testTransposeInParts[float32])
+	t.Run("float64", testTransposeInParts[float64])
+}
+
+// testInParts: the instruction sets give the same bits where slices take several calls of assembly.
+func testInParts[T kernels.Float](t *testing.T) {
+	const n = 3*8192 + 5
+	r := rand.New(rand.NewPCG(1, 2))
+	a, b := make([]T, n), make([]T, n)
+	for i := range a {
+		a[i], b[i] = T(r.NormFloat64()), T(r.NormFloat64())
+	}
+	check := func(name string, f func(out []T)) {
+		var want []T
+		for _, isa := range kernels.ISAs() {
+			restore := kernels.UseISA(isa)
+			out := make([]T, n)
+			f(out)
+			restore()
+			if want == nil {
+				want = out
+			}
+			for i := range out {
+				if !same(float64(out[i]), float64(want[i])) {
+					t.Fatalf("%v, %s: element %d is %v, want %v", isa, name, i, out[i], want[i])
+				}
+			}
+		}
+	}
+	for op := Add; op <= Ne; op++ {
+		check(op.String(), func(out []T) { Apply(op, a, b, out) })
+		check(op.String()+" of a scalar", func(out []T) { Apply(op, a[:1], b, out) })
+		check(op.String()+" with a scalar", func(out []T) { Apply(op, a, b[:1], out) })
+		check(op.String()+" of scalars", func(out []T) { Apply(op, a[:1], b[:1], out) })
+	}
+	for op := Neg; op <= Tanh; op++ {
+		check(op.String(), func(out []T) { Map(op, a, out) })
+	}
+	check("SubOuter", func(out []T) { SubOuter(n/1000, 1000, a, 1000, b, a, out, 1000) })
+	check("AddRow", func(out []T) { AddRow(n/1000, 1000, a, 1000, b, out, 1000) })
+}
+
+func TestInParts(t *testing.T) {
+	t.Run("float32", testInParts[float32])
+	t.Run("float64", testInParts[float64])
 }

@@ -21,7 +21,7 @@
 //
 // # Implementations
 //
-// [Sigmoid], [Tanh] and [ExpRows] have float32 kernels for AVX2 and AVX-512
+// [Sigmoid], [Tanh] and [ExpRows] have kernels for AVX2 and AVX-512, in either type
 // (vector_amd64.go, written by internal/gen; the build tag noasm leaves them out)
 // that follow the same sequences, tails and NaN included; the sequences themselves
 // are in kernels/internal/vec, for kernels that contain an exponential. On a Xeon
