@@ -45,3 +45,45 @@ func nesterovAVX512(n int, p *float32, dp *float32, v *float32, lr float32, mu f
 //
 //go:noescape
 func adamAVX512(n int, p *float32, dp *float32, m *float32, v *float32, shrink float32, decay1 float32, gain1 float32, decay2 float32, gain2 float32, step float32, root float32, perRoot float32, eps float32)
+
+// sgdF64AVX2 sets p to p − lr·dp, rounded once.
+//
+//go:noescape
+func sgdF64AVX2(n int, p *float64, dp *float64, lr float64)
+
+// momentumF64AVX2 sets v to mu·v + dp and p to p − lr·v, every operation rounded.
+//
+//go:noescape
+func momentumF64AVX2(n int, p *float64, dp *float64, v *float64, lr float64, mu float64)
+
+// nesterovF64AVX2 sets v to mu·v + dp and p to p − lr·(mu·v + dp), every operation rounded.
+//
+//go:noescape
+func nesterovF64AVX2(n int, p *float64, dp *float64, v *float64, lr float64, mu float64)
+
+// adamF64AVX2 sets m to decay1·m + gain1·dp, v to decay2·v + (gain2·dp)·dp and p to
+// shrink·p − (step·m)/(√v/root + eps), every operation rounded; perRoot is 1/root.
+//
+//go:noescape
+func adamF64AVX2(n int, p *float64, dp *float64, m *float64, v *float64, shrink float64, decay1 float64, gain1 float64, decay2 float64, gain2 float64, step float64, root float64, perRoot float64, eps float64)
+
+// sgdF64AVX512 sets p to p − lr·dp, rounded once.
+//
+//go:noescape
+func sgdF64AVX512(n int, p *float64, dp *float64, lr float64)
+
+// momentumF64AVX512 sets v to mu·v + dp and p to p − lr·v, every operation rounded.
+//
+//go:noescape
+func momentumF64AVX512(n int, p *float64, dp *float64, v *float64, lr float64, mu float64)
+
+// nesterovF64AVX512 sets v to mu·v + dp and p to p − lr·(mu·v + dp), every operation rounded.
+//
+//go:noescape
+func nesterovF64AVX512(n int, p *float64, dp *float64, v *float64, lr float64, mu float64)
+
+// adamF64AVX512 sets m to decay1·m + gain1·dp, v to decay2·v + (gain2·dp)·dp and p to
+// shrink·p − (step·m)/(√v/root + eps), every operation rounded; perRoot is 1/root.
+//
+//go:noescape
+func adamF64AVX512(n int, p *float64, dp *float64, m *float64, v *float64, shrink float64, decay1 float64, gain1 float64, decay2 float64, gain2 float64, step float64, root float64, perRoot float64, eps float64)

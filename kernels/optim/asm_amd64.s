@@ -679,3 +679,685 @@ rest2:
 done3:
 	VZEROUPPER
 	RET
+
+// func sgdF64AVX2(n int, p *float64, dp *float64, lr float64)
+// Requires: AVX, FMA3
+TEXT ·sgdF64AVX2(SB), NOSPLIT, $0-32
+	MOVQ         p+8(FP), AX
+	MOVQ         dp+16(FP), CX
+	VBROADCASTSD lr+24(FP), Y0
+	MOVQ         n+0(FP), DX
+	MOVQ         DX, BX
+	ANDQ         $-4, BX
+	MOVQ         DX, SI
+	SUBQ         BX, SI
+	LEAQ         tailMasks<>+0(SB), DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	VMOVUPS      32(DI), Y1
+	XORQ         SI, SI
+
+vectors1:
+	LEAQ         8(SI), DI
+	CMPQ         DI, BX
+	JGT          single2
+	VMOVUPS      (CX)(SI*8), Y2
+	VMOVUPS      (AX)(SI*8), Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PD Y2, Y0, Y3
+	VMOVUPS      32(CX)(SI*8), Y2
+	VMOVUPS      32(AX)(SI*8), Y4
+	VMOVAPS      Y4, Y4
+	VFNMADD231PD Y2, Y0, Y4
+	VMOVUPS      Y3, (AX)(SI*8)
+	VMOVUPS      Y4, 32(AX)(SI*8)
+	MOVQ         DI, SI
+	JMP          vectors1
+
+single2:
+	CMPQ SI, BX
+	JGE  rest4
+
+vector3:
+	VMOVUPS      (CX)(SI*8), Y2
+	VMOVUPS      (AX)(SI*8), Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PD Y2, Y0, Y3
+	VMOVUPS      Y3, (AX)(SI*8)
+	ADDQ         $0x04, SI
+	CMPQ         SI, BX
+	JLT          vector3
+
+rest4:
+	CMPQ         SI, DX
+	JGE          done5
+	VMASKMOVPD   (CX)(SI*8), Y1, Y2
+	VMASKMOVPD   (AX)(SI*8), Y1, Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PD Y2, Y0, Y3
+	VMASKMOVPD   Y3, Y1, (AX)(SI*8)
+
+done5:
+	VZEROUPPER
+	RET
+
+// func momentumF64AVX2(n int, p *float64, dp *float64, v *float64, lr float64, mu float64)
+// Requires: AVX
+TEXT ·momentumF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ         p+8(FP), AX
+	MOVQ         dp+16(FP), CX
+	MOVQ         v+24(FP), DX
+	VBROADCASTSD lr+32(FP), Y0
+	VBROADCASTSD mu+40(FP), Y1
+	MOVQ         n+0(FP), BX
+	MOVQ         BX, SI
+	ANDQ         $-4, SI
+	MOVQ         BX, DI
+	SUBQ         SI, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	VMOVUPS      32(R8), Y2
+	XORQ         DI, DI
+
+vectors1:
+	LEAQ    8(DI), R8
+	CMPQ    R8, SI
+	JGT     single2
+	VMOVUPS (CX)(DI*8), Y3
+	VMOVUPS (DX)(DI*8), Y4
+	VMULPD  Y4, Y1, Y4
+	VMOVUPS 32(CX)(DI*8), Y5
+	VMOVUPS 32(DX)(DI*8), Y6
+	VMULPD  Y6, Y1, Y6
+	VADDPD  Y3, Y4, Y3
+	VADDPD  Y5, Y6, Y4
+	VMOVUPS Y3, (DX)(DI*8)
+	VMOVUPS (AX)(DI*8), Y5
+	VMULPD  Y3, Y0, Y3
+	VMOVUPS Y4, 32(DX)(DI*8)
+	VMOVUPS 32(AX)(DI*8), Y6
+	VMULPD  Y4, Y0, Y4
+	VSUBPD  Y3, Y5, Y3
+	VSUBPD  Y4, Y6, Y4
+	VMOVUPS Y3, (AX)(DI*8)
+	VMOVUPS Y4, 32(AX)(DI*8)
+	MOVQ    R8, DI
+	JMP     vectors1
+
+single2:
+	CMPQ DI, SI
+	JGE  rest4
+
+vector3:
+	VMOVUPS (CX)(DI*8), Y3
+	VMOVUPS (DX)(DI*8), Y4
+	VMULPD  Y4, Y1, Y4
+	VADDPD  Y3, Y4, Y3
+	VMOVUPS Y3, (DX)(DI*8)
+	VMOVUPS (AX)(DI*8), Y4
+	VMULPD  Y3, Y0, Y3
+	VSUBPD  Y3, Y4, Y3
+	VMOVUPS Y3, (AX)(DI*8)
+	ADDQ    $0x04, DI
+	CMPQ    DI, SI
+	JLT     vector3
+
+rest4:
+	CMPQ       DI, BX
+	JGE        done5
+	VMASKMOVPD (CX)(DI*8), Y2, Y3
+	VMASKMOVPD (DX)(DI*8), Y2, Y4
+	VMULPD     Y4, Y1, Y1
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPD Y1, Y2, (DX)(DI*8)
+	VMASKMOVPD (AX)(DI*8), Y2, Y3
+	VMULPD     Y1, Y0, Y0
+	VSUBPD     Y0, Y3, Y0
+	VMASKMOVPD Y0, Y2, (AX)(DI*8)
+
+done5:
+	VZEROUPPER
+	RET
+
+// func nesterovF64AVX2(n int, p *float64, dp *float64, v *float64, lr float64, mu float64)
+// Requires: AVX
+TEXT ·nesterovF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ         p+8(FP), AX
+	MOVQ         dp+16(FP), CX
+	MOVQ         v+24(FP), DX
+	VBROADCASTSD lr+32(FP), Y0
+	VBROADCASTSD mu+40(FP), Y1
+	MOVQ         n+0(FP), BX
+	MOVQ         BX, SI
+	ANDQ         $-4, SI
+	MOVQ         BX, DI
+	SUBQ         SI, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	VMOVUPS      32(R8), Y2
+	XORQ         DI, DI
+
+vectors1:
+	LEAQ    8(DI), R8
+	CMPQ    R8, SI
+	JGT     single2
+	VMOVUPS (CX)(DI*8), Y3
+	VMOVUPS (DX)(DI*8), Y4
+	VMULPD  Y4, Y1, Y4
+	VMOVUPS 32(CX)(DI*8), Y5
+	VMOVUPS 32(DX)(DI*8), Y6
+	VMULPD  Y6, Y1, Y6
+	VADDPD  Y3, Y4, Y4
+	VADDPD  Y5, Y6, Y6
+	VMOVUPS Y4, (DX)(DI*8)
+	VMULPD  Y4, Y1, Y4
+	VMOVUPS Y6, 32(DX)(DI*8)
+	VMULPD  Y6, Y1, Y6
+	VADDPD  Y3, Y4, Y3
+	VADDPD  Y5, Y6, Y4
+	VMOVUPS (AX)(DI*8), Y5
+	VMULPD  Y3, Y0, Y3
+	VMOVUPS 32(AX)(DI*8), Y6
+	VMULPD  Y4, Y0, Y4
+	VSUBPD  Y3, Y5, Y3
+	VSUBPD  Y4, Y6, Y4
+	VMOVUPS Y3, (AX)(DI*8)
+	VMOVUPS Y4, 32(AX)(DI*8)
+	MOVQ    R8, DI
+	JMP     vectors1
+
+single2:
+	CMPQ DI, SI
+	JGE  rest4
+
+vector3:
+	VMOVUPS (CX)(DI*8), Y3
+	VMOVUPS (DX)(DI*8), Y4
+	VMULPD  Y4, Y1, Y4
+	VADDPD  Y3, Y4, Y4
+	VMOVUPS Y4, (DX)(DI*8)
+	VMULPD  Y4, Y1, Y4
+	VADDPD  Y3, Y4, Y3
+	VMOVUPS (AX)(DI*8), Y4
+	VMULPD  Y3, Y0, Y3
+	VSUBPD  Y3, Y4, Y3
+	VMOVUPS Y3, (AX)(DI*8)
+	ADDQ    $0x04, DI
+	CMPQ    DI, SI
+	JLT     vector3
+
+rest4:
+	CMPQ       DI, BX
+	JGE        done5
+	VMASKMOVPD (CX)(DI*8), Y2, Y3
+	VMASKMOVPD (DX)(DI*8), Y2, Y4
+	VMULPD     Y4, Y1, Y4
+	VADDPD     Y3, Y4, Y4
+	VMASKMOVPD Y4, Y2, (DX)(DI*8)
+	VMULPD     Y4, Y1, Y1
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPD (AX)(DI*8), Y2, Y3
+	VMULPD     Y1, Y0, Y0
+	VSUBPD     Y0, Y3, Y0
+	VMASKMOVPD Y0, Y2, (AX)(DI*8)
+
+done5:
+	VZEROUPPER
+	RET
+
+// func adamF64AVX2(n int, p *float64, dp *float64, m *float64, v *float64, shrink float64, decay1 float64, gain1 float64, decay2 float64, gain2 float64, step float64, root float64, perRoot float64, eps float64)
+// Requires: AVX, FMA3
+TEXT ·adamF64AVX2(SB), NOSPLIT, $0-112
+	MOVQ         p+8(FP), AX
+	MOVQ         dp+16(FP), CX
+	MOVQ         m+24(FP), DX
+	MOVQ         v+32(FP), BX
+	VBROADCASTSD shrink+40(FP), Y0
+	VBROADCASTSD step+80(FP), Y1
+	VBROADCASTSD root+88(FP), Y2
+	VBROADCASTSD eps+104(FP), Y3
+	VBROADCASTSD perRoot+96(FP), Y4
+	VBROADCASTSD decay1+48(FP), Y5
+	VBROADCASTSD gain1+56(FP), Y6
+	VBROADCASTSD decay2+64(FP), Y7
+	VBROADCASTSD gain2+72(FP), Y8
+	MOVQ         n+0(FP), SI
+	MOVQ         SI, DI
+	ANDQ         $-4, DI
+	MOVQ         SI, R8
+	SUBQ         DI, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	VMOVUPS      32(R9), Y9
+	XORQ         R8, R8
+	CMPQ         R8, DI
+	JGE          rest2
+
+vector1:
+	VMOVUPS      (CX)(R8*8), Y10
+	VMOVUPS      (DX)(R8*8), Y11
+	VMULPD       Y11, Y5, Y11
+	VMULPD       Y10, Y6, Y12
+	VADDPD       Y12, Y11, Y11
+	VMOVUPS      (BX)(R8*8), Y12
+	VMULPD       Y12, Y7, Y12
+	VMULPD       Y10, Y8, Y13
+	VMULPD       Y10, Y13, Y10
+	VADDPD       Y10, Y12, Y10
+	VMOVUPS      Y11, (DX)(R8*8)
+	VMOVUPS      Y10, (BX)(R8*8)
+	VMULPD       Y11, Y1, Y11
+	VSQRTPD      Y10, Y10
+	VMULPD       Y4, Y10, Y12
+	VMOVAPS      Y10, Y13
+	VFNMADD231PD Y2, Y12, Y13
+	VMOVAPS      Y12, Y14
+	VFMADD231PD  Y4, Y13, Y14
+	VMOVAPS      Y10, Y10
+	VFNMADD231PD Y2, Y14, Y10
+	VMOVAPS      Y14, Y13
+	VFMADD231PD  Y4, Y10, Y13
+	VCMPPD       $0x03, Y13, Y13, Y10
+	VBLENDVPD    Y10, Y12, Y13, Y10
+	VADDPD       Y3, Y10, Y10
+	VDIVPD       Y10, Y11, Y10
+	VMOVUPS      (AX)(R8*8), Y11
+	VMULPD       Y11, Y0, Y11
+	VSUBPD       Y10, Y11, Y10
+	VMOVUPS      Y10, (AX)(R8*8)
+	ADDQ         $0x04, R8
+	CMPQ         R8, DI
+	JLT          vector1
+
+rest2:
+	CMPQ         R8, SI
+	JGE          done3
+	VMASKMOVPD   (CX)(R8*8), Y9, Y10
+	VMASKMOVPD   (DX)(R8*8), Y9, Y11
+	VMULPD       Y11, Y5, Y5
+	VMULPD       Y10, Y6, Y6
+	VADDPD       Y6, Y5, Y5
+	VMASKMOVPD   (BX)(R8*8), Y9, Y6
+	VMULPD       Y6, Y7, Y6
+	VMULPD       Y10, Y8, Y7
+	VMULPD       Y10, Y7, Y7
+	VADDPD       Y7, Y6, Y6
+	VMASKMOVPD   Y5, Y9, (DX)(R8*8)
+	VMASKMOVPD   Y6, Y9, (BX)(R8*8)
+	VMULPD       Y5, Y1, Y1
+	VSQRTPD      Y6, Y5
+	VMULPD       Y4, Y5, Y6
+	VMOVAPS      Y5, Y7
+	VFNMADD231PD Y2, Y6, Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PD  Y4, Y7, Y8
+	VMOVAPS      Y5, Y5
+	VFNMADD231PD Y2, Y8, Y5
+	VMOVAPS      Y8, Y2
+	VFMADD231PD  Y4, Y5, Y2
+	VCMPPD       $0x03, Y2, Y2, Y4
+	VBLENDVPD    Y4, Y6, Y2, Y2
+	VADDPD       Y3, Y2, Y2
+	VDIVPD       Y2, Y1, Y1
+	VMASKMOVPD   (AX)(R8*8), Y9, Y2
+	VMULPD       Y2, Y0, Y0
+	VSUBPD       Y1, Y0, Y0
+	VMASKMOVPD   Y0, Y9, (AX)(R8*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func sgdF64AVX512(n int, p *float64, dp *float64, lr float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sgdF64AVX512(SB), NOSPLIT, $0-32
+	MOVQ         p+8(FP), AX
+	MOVQ         dp+16(FP), CX
+	VBROADCASTSD lr+24(FP), Z0
+	MOVQ         n+0(FP), DX
+	MOVQ         DX, BX
+	ANDQ         $-8, BX
+	MOVQ         DX, SI
+	SUBQ         BX, SI
+	MOVQ         $-1, DI
+	BZHIQ        SI, DI, DI
+	KMOVW        DI, K1
+	XORQ         SI, SI
+
+vectors1:
+	LEAQ         16(SI), DI
+	CMPQ         DI, BX
+	JGT          single2
+	VMOVUPS      (CX)(SI*8), Z1
+	VMOVUPS      (AX)(SI*8), Z2
+	VMOVAPS      Z2, Z2
+	VFNMADD231PD Z1, Z0, Z2
+	VMOVUPS      64(CX)(SI*8), Z1
+	VMOVUPS      64(AX)(SI*8), Z3
+	VMOVAPS      Z3, Z3
+	VFNMADD231PD Z1, Z0, Z3
+	VMOVUPS      Z2, (AX)(SI*8)
+	VMOVUPS      Z3, 64(AX)(SI*8)
+	MOVQ         DI, SI
+	JMP          vectors1
+
+single2:
+	CMPQ SI, BX
+	JGE  rest4
+
+vector3:
+	VMOVUPS      (CX)(SI*8), Z1
+	VMOVUPS      (AX)(SI*8), Z2
+	VMOVAPS      Z2, Z2
+	VFNMADD231PD Z1, Z0, Z2
+	VMOVUPS      Z2, (AX)(SI*8)
+	ADDQ         $0x08, SI
+	CMPQ         SI, BX
+	JLT          vector3
+
+rest4:
+	CMPQ         SI, DX
+	JGE          done5
+	VMOVUPD.Z    (CX)(SI*8), K1, Z1
+	VMOVUPD.Z    (AX)(SI*8), K1, Z2
+	VMOVAPS      Z2, Z2
+	VFNMADD231PD Z1, Z0, Z2
+	VMOVUPD      Z2, K1, (AX)(SI*8)
+
+done5:
+	VZEROUPPER
+	RET
+
+// func momentumF64AVX512(n int, p *float64, dp *float64, v *float64, lr float64, mu float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·momentumF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ         p+8(FP), AX
+	MOVQ         dp+16(FP), CX
+	MOVQ         v+24(FP), DX
+	VBROADCASTSD lr+32(FP), Z0
+	VBROADCASTSD mu+40(FP), Z1
+	MOVQ         n+0(FP), BX
+	MOVQ         BX, SI
+	ANDQ         $-8, SI
+	MOVQ         BX, DI
+	SUBQ         SI, DI
+	MOVQ         $-1, R8
+	BZHIQ        DI, R8, R8
+	KMOVW        R8, K1
+	XORQ         DI, DI
+
+vectors1:
+	LEAQ    16(DI), R8
+	CMPQ    R8, SI
+	JGT     single2
+	VMOVUPS (CX)(DI*8), Z2
+	VMOVUPS (DX)(DI*8), Z3
+	VMULPD  Z3, Z1, Z3
+	VMOVUPS 64(CX)(DI*8), Z4
+	VMOVUPS 64(DX)(DI*8), Z5
+	VMULPD  Z5, Z1, Z5
+	VADDPD  Z2, Z3, Z2
+	VADDPD  Z4, Z5, Z3
+	VMOVUPS Z2, (DX)(DI*8)
+	VMOVUPS (AX)(DI*8), Z4
+	VMULPD  Z2, Z0, Z2
+	VMOVUPS Z3, 64(DX)(DI*8)
+	VMOVUPS 64(AX)(DI*8), Z5
+	VMULPD  Z3, Z0, Z3
+	VSUBPD  Z2, Z4, Z2
+	VSUBPD  Z3, Z5, Z3
+	VMOVUPS Z2, (AX)(DI*8)
+	VMOVUPS Z3, 64(AX)(DI*8)
+	MOVQ    R8, DI
+	JMP     vectors1
+
+single2:
+	CMPQ DI, SI
+	JGE  rest4
+
+vector3:
+	VMOVUPS (CX)(DI*8), Z2
+	VMOVUPS (DX)(DI*8), Z3
+	VMULPD  Z3, Z1, Z3
+	VADDPD  Z2, Z3, Z2
+	VMOVUPS Z2, (DX)(DI*8)
+	VMOVUPS (AX)(DI*8), Z3
+	VMULPD  Z2, Z0, Z2
+	VSUBPD  Z2, Z3, Z2
+	VMOVUPS Z2, (AX)(DI*8)
+	ADDQ    $0x08, DI
+	CMPQ    DI, SI
+	JLT     vector3
+
+rest4:
+	CMPQ      DI, BX
+	JGE       done5
+	VMOVUPD.Z (CX)(DI*8), K1, Z2
+	VMOVUPD.Z (DX)(DI*8), K1, Z3
+	VMULPD    Z3, Z1, Z1
+	VADDPD    Z2, Z1, Z1
+	VMOVUPD   Z1, K1, (DX)(DI*8)
+	VMOVUPD.Z (AX)(DI*8), K1, Z2
+	VMULPD    Z1, Z0, Z0
+	VSUBPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K1, (AX)(DI*8)
+
+done5:
+	VZEROUPPER
+	RET
+
+// func nesterovF64AVX512(n int, p *float64, dp *float64, v *float64, lr float64, mu float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·nesterovF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ         p+8(FP), AX
+	MOVQ         dp+16(FP), CX
+	MOVQ         v+24(FP), DX
+	VBROADCASTSD lr+32(FP), Z0
+	VBROADCASTSD mu+40(FP), Z1
+	MOVQ         n+0(FP), BX
+	MOVQ         BX, SI
+	ANDQ         $-8, SI
+	MOVQ         BX, DI
+	SUBQ         SI, DI
+	MOVQ         $-1, R8
+	BZHIQ        DI, R8, R8
+	KMOVW        R8, K1
+	XORQ         DI, DI
+
+vectors1:
+	LEAQ    16(DI), R8
+	CMPQ    R8, SI
+	JGT     single2
+	VMOVUPS (CX)(DI*8), Z2
+	VMOVUPS (DX)(DI*8), Z3
+	VMULPD  Z3, Z1, Z3
+	VMOVUPS 64(CX)(DI*8), Z4
+	VMOVUPS 64(DX)(DI*8), Z5
+	VMULPD  Z5, Z1, Z5
+	VADDPD  Z2, Z3, Z3
+	VADDPD  Z4, Z5, Z5
+	VMOVUPS Z3, (DX)(DI*8)
+	VMULPD  Z3, Z1, Z3
+	VMOVUPS Z5, 64(DX)(DI*8)
+	VMULPD  Z5, Z1, Z5
+	VADDPD  Z2, Z3, Z2
+	VADDPD  Z4, Z5, Z3
+	VMOVUPS (AX)(DI*8), Z4
+	VMULPD  Z2, Z0, Z2
+	VMOVUPS 64(AX)(DI*8), Z5
+	VMULPD  Z3, Z0, Z3
+	VSUBPD  Z2, Z4, Z2
+	VSUBPD  Z3, Z5, Z3
+	VMOVUPS Z2, (AX)(DI*8)
+	VMOVUPS Z3, 64(AX)(DI*8)
+	MOVQ    R8, DI
+	JMP     vectors1
+
+single2:
+	CMPQ DI, SI
+	JGE  rest4
+
+vector3:
+	VMOVUPS (CX)(DI*8), Z2
+	VMOVUPS (DX)(DI*8), Z3
+	VMULPD  Z3, Z1, Z3
+	VADDPD  Z2, Z3, Z3
+	VMOVUPS Z3, (DX)(DI*8)
+	VMULPD  Z3, Z1, Z3
+	VADDPD  Z2, Z3, Z2
+	VMOVUPS (AX)(DI*8), Z3
+	VMULPD  Z2, Z0, Z2
+	VSUBPD  Z2, Z3, Z2
+	VMOVUPS Z2, (AX)(DI*8)
+	ADDQ    $0x08, DI
+	CMPQ    DI, SI
+	JLT     vector3
+
+rest4:
+	CMPQ      DI, BX
+	JGE       done5
+	VMOVUPD.Z (CX)(DI*8), K1, Z2
+	VMOVUPD.Z (DX)(DI*8), K1, Z3
+	VMULPD    Z3, Z1, Z3
+	VADDPD    Z2, Z3, Z3
+	VMOVUPD   Z3, K1, (DX)(DI*8)
+	VMULPD    Z3, Z1, Z1
+	VADDPD    Z2, Z1, Z1
+	VMOVUPD.Z (AX)(DI*8), K1, Z2
+	VMULPD    Z1, Z0, Z0
+	VSUBPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K1, (AX)(DI*8)
+
+done5:
+	VZEROUPPER
+	RET
+
+// func adamF64AVX512(n int, p *float64, dp *float64, m *float64, v *float64, shrink float64, decay1 float64, gain1 float64, decay2 float64, gain2 float64, step float64, root float64, perRoot float64, eps float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·adamF64AVX512(SB), NOSPLIT, $0-112
+	MOVQ         p+8(FP), AX
+	MOVQ         dp+16(FP), CX
+	MOVQ         m+24(FP), DX
+	MOVQ         v+32(FP), BX
+	VBROADCASTSD shrink+40(FP), Z0
+	VBROADCASTSD step+80(FP), Z1
+	VBROADCASTSD root+88(FP), Z2
+	VBROADCASTSD eps+104(FP), Z3
+	VBROADCASTSD perRoot+96(FP), Z4
+	VBROADCASTSD decay1+48(FP), Z5
+	VBROADCASTSD gain1+56(FP), Z6
+	VBROADCASTSD decay2+64(FP), Z7
+	VBROADCASTSD gain2+72(FP), Z8
+	MOVQ         n+0(FP), SI
+	MOVQ         SI, DI
+	ANDQ         $-8, DI
+	MOVQ         SI, R8
+	SUBQ         DI, R8
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	KMOVW        R9, K1
+	XORQ         R8, R8
+	CMPQ         R8, DI
+	JGE          rest2
+
+vector1:
+	VMOVUPS      (CX)(R8*8), Z9
+	VMOVUPS      (DX)(R8*8), Z10
+	VMULPD       Z10, Z5, Z10
+	VMULPD       Z9, Z6, Z13
+	VADDPD       Z13, Z10, Z10
+	VMOVUPS      (BX)(R8*8), Z13
+	VMULPD       Z13, Z7, Z13
+	VMULPD       Z9, Z8, Z14
+	VMULPD       Z9, Z14, Z9
+	VADDPD       Z9, Z13, Z9
+	VMOVUPS      Z10, (DX)(R8*8)
+	VMOVUPS      Z9, (BX)(R8*8)
+	VMULPD       Z10, Z1, Z10
+	VSQRTPD      Z9, Z9
+	VMULPD       Z4, Z9, Z13
+	VMOVAPS      Z9, Z14
+	VFNMADD231PD Z2, Z13, Z14
+	VMOVAPS      Z13, Z15
+	VFMADD231PD  Z4, Z14, Z15
+	VMOVAPS      Z9, Z9
+	VFNMADD231PD Z2, Z15, Z9
+	VMOVAPS      Z15, Z14
+	VFMADD231PD  Z4, Z9, Z14
+	VCMPPD       $0x03, Z14, Z14, K2
+	VBLENDMPD    Z13, Z14, K2, Z11
+	VADDPD       Z3, Z11, Z9
+	VDIVPD       Z9, Z10, Z9
+	VMOVUPS      (AX)(R8*8), Z10
+	VMULPD       Z10, Z0, Z10
+	VSUBPD       Z9, Z10, Z9
+	VMOVUPS      Z9, (AX)(R8*8)
+	ADDQ         $0x08, R8
+	CMPQ         R8, DI
+	JLT          vector1
+
+rest2:
+	CMPQ         R8, SI
+	JGE          done3
+	VMOVUPD.Z    (CX)(R8*8), K1, Z9
+	VMOVUPD.Z    (DX)(R8*8), K1, Z10
+	VMULPD       Z10, Z5, Z5
+	VMULPD       Z9, Z6, Z6
+	VADDPD       Z6, Z5, Z5
+	VMOVUPD.Z    (BX)(R8*8), K1, Z6
+	VMULPD       Z6, Z7, Z6
+	VMULPD       Z9, Z8, Z7
+	VMULPD       Z9, Z7, Z7
+	VADDPD       Z7, Z6, Z6
+	VMOVUPD      Z5, K1, (DX)(R8*8)
+	VMOVUPD      Z6, K1, (BX)(R8*8)
+	VMULPD       Z5, Z1, Z1
+	VSQRTPD      Z6, Z5
+	VMULPD       Z4, Z5, Z6
+	VMOVAPS      Z5, Z7
+	VFNMADD231PD Z2, Z6, Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PD  Z4, Z7, Z8
+	VMOVAPS      Z5, Z5
+	VFNMADD231PD Z2, Z8, Z5
+	VMOVAPS      Z8, Z2
+	VFMADD231PD  Z4, Z5, Z2
+	VCMPPD       $0x03, Z2, Z2, K2
+	VBLENDMPD    Z6, Z2, K2, Z12
+	VADDPD       Z3, Z12, Z2
+	VDIVPD       Z2, Z1, Z1
+	VMOVUPD.Z    (AX)(R8*8), K1, Z2
+	VMULPD       Z2, Z0, Z0
+	VSUBPD       Z1, Z0, Z0
+	VMOVUPD      Z0, K1, (AX)(R8*8)
+
+done3:
+	VZEROUPPER
+	RET

@@ -18,7 +18,7 @@
 // rounded once. All slices of a call have one length. ClipScale and
 // Factor are in float64.
 //
-// The plain Go is the specification; for float32 on amd64 internal/gen writes the
-// same sequences for AVX2 and AVX-512. There √v/√c2 is a product with 1/√c2 and two
+// The plain Go is the specification; on amd64 internal/gen writes the same sequences for
+// AVX2 and AVX-512, in either type. There √v/√c2 is a product with 1/√c2 and two
 // corrections, which give the quotient correctly rounded.
 package optim

@@ -13,7 +13,7 @@ func SGD[T kernels.Float](p, g []T, lr T) {
 	if len(g) != len(p) {
 		panic("optim: p and g of SGD differ in length")
 	}
-	if kernels.IsFloat32[T]() && sgd32(kernels.AsFloat32(p), kernels.AsFloat32(g), float32(lr)) {
+	if vectorSGD(p, g, lr) {
 		return
 	}
 	g = g[:len(p)]
@@ -29,7 +29,7 @@ func Momentum[T kernels.Float](p, g, v []T, lr, mu T) {
 	if len(g) != len(p) || len(v) != len(p) {
 		panic("optim: p, g and v of Momentum differ in length")
 	}
-	if kernels.IsFloat32[T]() && momentum32(kernels.AsFloat32(p), kernels.AsFloat32(g), kernels.AsFloat32(v), float32(lr), float32(mu)) {
+	if vectorMomentum(false, p, g, v, lr, mu) {
 		return
 	}
 	g, v = g[:len(p)], v[:len(p)]
@@ -47,7 +47,7 @@ func Nesterov[T kernels.Float](p, g, v []T, lr, mu T) {
 	if len(g) != len(p) || len(v) != len(p) {
 		panic("optim: p, g and v of Nesterov differ in length")
 	}
-	if kernels.IsFloat32[T]() && nesterov32(kernels.AsFloat32(p), kernels.AsFloat32(g), kernels.AsFloat32(v), float32(lr), float32(mu)) {
+	if vectorMomentum(true, p, g, v, lr, mu) {
 		return
 	}
 	g, v = g[:len(p)], v[:len(p)]
@@ -111,8 +111,7 @@ func newAdam[T kernels.Float](lr T, beta1, beta2 float64, eps, correction1, corr
 }
 
 func (a adam[T]) update(p, g, m, v []T) {
-	if kernels.IsFloat32[T]() && adam32(kernels.AsFloat32(p), kernels.AsFloat32(g), kernels.AsFloat32(m), kernels.AsFloat32(v),
-		adam[float32]{float32(a.shrink), float32(a.decay1), float32(a.gain1), float32(a.decay2), float32(a.gain2), float32(a.step), float32(a.root), float32(a.eps)}) {
+	if a.vectorUpdate(p, g, m, v) {
 		return
 	}
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]

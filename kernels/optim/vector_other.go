@@ -2,12 +2,10 @@
 
 package optim
 
-// Without assembly there is only the specification.
+import "driftless/kernels"
 
-func sgd32(_, _ []float32, _ float32) bool { return false }
+func vectorSGD[T kernels.Float](_, _ []T, _ T) bool { return false }
 
-func momentum32(_, _, _ []float32, _, _ float32) bool { return false }
+func vectorMomentum[T kernels.Float](_ bool, _, _, _ []T, _, _ T) bool { return false }
 
-func nesterov32(_, _, _ []float32, _, _ float32) bool { return false }
-
-func adam32(_, _, _, _ []float32, _ adam[float32]) bool { return false }
+func (a adam[T]) vectorUpdate(_, _, _, _ []T) bool { return false }

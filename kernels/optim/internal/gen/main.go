@@ -9,7 +9,7 @@ import (
 
 func main() {
 	ConstraintExpr("!noasm")
-	vec.Both(func(v vec.V) {
+	vec.All(func(v vec.V) {
 		sgd(v)
 		momentum(v, false)
 		momentum(v, true)
@@ -19,7 +19,7 @@ func main() {
 }
 
 func sgd(v vec.V) {
-	vec.Text("sgd"+v.Name, "func(n int, p, dp *float32, lr float32)",
+	vec.Text("sgd"+v.Name, v.Signature("func(n int, p, dp *T, lr T)"),
 		"sgd"+v.Name+" sets p to p − lr·dp, rounded once.")
 	p, dp, lr := vec.Arg("p"), vec.Arg("dp"), v.BroadcastArg("lr")
 	v.Columns(vec.Arg("n")).EachBy(2, func(s vec.Span) {
@@ -34,7 +34,7 @@ func momentum(v vec.V, nesterov bool) {
 	if nesterov {
 		name, by = "nesterov"+v.Name, "(mu·v + dp)"
 	}
-	vec.Text(name, "func(n int, p, dp, v *float32, lr, mu float32)",
+	vec.Text(name, v.Signature("func(n int, p, dp, v *T, lr, mu T)"),
 		name+" sets v to mu·v + dp and p to p − lr·"+by+", every operation rounded.")
 	p, dp, vel := vec.Arg("p"), vec.Arg("dp"), vec.Arg("v")
 	lr, mu := v.BroadcastArg("lr"), v.BroadcastArg("mu")
@@ -52,7 +52,7 @@ func momentum(v vec.V, nesterov bool) {
 
 // adam writes Adam, and AdamW, which shrinks p first.
 func adam(v vec.V) {
-	vec.Text("adam"+v.Name, "func(n int, p, dp, m, v *float32, shrink, decay1, gain1, decay2, gain2, step, root, perRoot, eps float32)",
+	vec.Text("adam"+v.Name, v.Signature("func(n int, p, dp, m, v *T, shrink, decay1, gain1, decay2, gain2, step, root, perRoot, eps T)"),
 		"adam"+v.Name+" sets m to decay1·m + gain1·dp, v to decay2·v + (gain2·dp)·dp and p to",
 		"shrink·p − (step·m)/(√v/root + eps), every operation rounded; perRoot is 1/root.")
 	p, dp, m, vel := vec.Arg("p"), vec.Arg("dp"), vec.Arg("m"), vec.Arg("v")
