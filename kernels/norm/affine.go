@@ -16,8 +16,8 @@ func StandardizeAffine[T kernels.Float](m, d int, x []T, ldx int, eps float64, m
 	checkStatistics(d, len(mean), len(variance), len(invStd))
 	kernels.CheckVector(d, len(gamma), "norm: gamma is shorter than d")
 	kernels.CheckVector(d, len(beta), "norm: beta is shorter than d")
-	if kernels.IsFloat32[T]() && standardize32(m, d, kernels.AsFloat32(x), ldx, eps, kernels.AsFloat32(mean), kernels.AsFloat32(variance),
-		kernels.AsFloat32(invStd), kernels.AsFloat32(gamma), kernels.AsFloat32(beta), kernels.AsFloat32(xhat), ldxh, kernels.AsFloat32(y), ldy) {
+	if vectorStandardize(m, d, x, ldx, eps, mean, variance,
+		invStd, gamma, beta, xhat, ldxh, y, ldy) {
 		return
 	}
 	Standardize(m, d, x, ldx, eps, mean, variance, invStd, xhat, ldxh)
@@ -41,8 +41,8 @@ func AffineGrad[T kernels.Float](m, d int, xhat []T, ldxh int, g []T, ldg int, g
 	kernels.CheckVector(d, len(dgamma), "norm: dgamma is shorter than d")
 	kernels.CheckVector(d, len(dbeta), "norm: dbeta is shorter than d")
 	kernels.CheckVector(2*d, len(scratch), "norm: scratch of AffineGrad is shorter than 2d")
-	if kernels.IsFloat32[T]() && affineGrad32(m, d, kernels.AsFloat32(xhat), ldxh, kernels.AsFloat32(g), ldg, kernels.AsFloat32(gamma), kernels.AsFloat32(invStd),
-		kernels.AsFloat32(dgamma), kernels.AsFloat32(dbeta), kernels.AsFloat32(dx), lddx) {
+	if vectorAffineGrad(m, d, xhat, ldxh, g, ldg, gamma, invStd,
+		dgamma, dbeta, dx, lddx) {
 		return
 	}
 	ColumnDot(m, d, g, ldg, xhat, ldxh, dgamma)

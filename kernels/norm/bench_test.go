@@ -16,25 +16,25 @@ type shape struct{ m, d, ld int }
 var shapes = []shape{{60, 100, 112}, {512, 64, 1040}, {4096, 16, 1040}}
 
 // benchData is what the kernels of one shape work on.
-type benchData struct {
+type benchData[T kernels.Float] struct {
 	shape
-	x, g, y, z                          []float32
-	mean, variance, invStd, gamma, beta []float32
-	dgamma, dbeta                       []float32
+	x, g, y, z                          []T
+	mean, variance, invStd, gamma, beta []T
+	dgamma, dbeta                       []T
 	scratch                             []float64
 	j                                   int
 }
 
-func newBenchData(s shape) *benchData {
+func newBenchData[T kernels.Float](s shape) *benchData[T] {
 	r := rand.New(rand.NewPCG(1, 2))
-	matrix := func() []float32 { return gaussian[float32](r, s.m*s.ld, 0, 1) }
-	vec := func() []float32 { return gaussian[float32](r, s.d, 1, 0.1) }
-	return &benchData{shape: s, x: matrix(), g: matrix(), y: matrix(), z: matrix(), mean: vec(), variance: vec(), invStd: vec(),
+	matrix := func() []T { return gaussian[T](r, s.m*s.ld, 0, 1) }
+	vec := func() []T { return gaussian[T](r, s.d, 1, 0.1) }
+	return &benchData[T]{shape: s, x: matrix(), g: matrix(), y: matrix(), z: matrix(), mean: vec(), variance: vec(), invStd: vec(),
 		gamma: vec(), beta: vec(), dgamma: vec(), dbeta: vec(), scratch: make([]float64, 2*s.d)}
 }
 
 // next moves to the next strip.
-func (v *benchData) next() int {
+func (v *benchData[T]) next() int {
 	if v.j += v.d; v.j+v.d > v.ld {
 		v.j = 0
 	}
@@ -44,8 +44,13 @@ func (v *benchData) next() int {
 // BenchmarkNorm measures each kernel under each instruction set; impl=go is its
 // plain sibling. A matrix that is read or written counts once.
 func BenchmarkNorm(b *testing.B) {
+	b.Run("float32", benchmarkNorm[float32])
+	b.Run("float64", benchmarkNorm[float64])
+}
+
+func benchmarkNorm[T kernels.Float](b *testing.B) {
 	for _, s := range shapes {
-		v := newBenchData(s)
+		v := newBenchData[T](s)
 		m, d, ld := s.m, s.d, s.ld
 		for _, k := range []struct {
 			name     string
@@ -78,7 +83,7 @@ func BenchmarkNorm(b *testing.B) {
 					for b.Loop() {
 						k.f(v.next())
 					}
-					b.ReportMetric(float64(4*m*d*k.matrices)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GB/s")
+					b.ReportMetric(float64(kernels.SizeOf[T]()*m*d*k.matrices)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GB/s")
 				})
 			}
 		}

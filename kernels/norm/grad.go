@@ -21,7 +21,7 @@ func StandardizeGrad[T kernels.Float](m, d int, xhat []T, ldxh int, g []T, ldg i
 	checkPair(m, d, len(g), ldg, len(dx), lddx)
 	kernels.CheckVector(d, len(invStd), "norm: invStd is shorter than d")
 	kernels.CheckVector(2*d, len(scratch), "norm: scratch of StandardizeGrad is shorter than 2d")
-	if kernels.IsFloat32[T]() && standardizeGrad32(m, d, kernels.AsFloat32(xhat), ldxh, kernels.AsFloat32(g), ldg, kernels.AsFloat32(invStd), kernels.AsFloat32(dx), lddx) {
+	if vectorStandardizeGrad(m, d, xhat, ldxh, g, ldg, invStd, dx, lddx) {
 		return
 	}
 	sumG, sumGX := scratch[:d], scratch[d:][:d]

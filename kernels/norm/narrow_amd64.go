@@ -13,7 +13,7 @@ import "driftless/kernels"
 const narrowCols = 15
 
 // run runs a kernel on all rows.
-func (s strip) run(k kernel) {
+func (s strip[T]) run(k kernel) {
 	if k >= subtract && s.cols <= narrowCols {
 		s = s.joined(k)
 	}
@@ -23,21 +23,22 @@ func (s strip) run(k kernel) {
 }
 
 // joined does what whole vectors can of a strip, and returns what is left of it.
-func (s strip) joined(k kernel) strip {
-	lanes := 8
+func (s strip[T]) joined(k kernel) strip[T] {
+	size := kernels.SizeOf[T]()
+	lanes := 32 / size
 	if kernels.CurrentISA() >= kernels.AVX512 {
-		lanes = 16
+		lanes *= 2
 	}
 	n := lanes // rows that make whole vectors
 	for n > 1 && n/2*s.cols%lanes == 0 {
 		n /= 2
 	}
-	row := 4 * s.cols
+	row := size * s.cols
 	if n == 1 || s.rows < 2*n || s.ldx != row || s.ldy != row || s.z != nil && s.ldz != row {
 		return s
 	}
-	var c [len(s.c)][lanesMost * narrowCols]float32
-	var mean means
+	var c [len(s.c)][lanesMost * narrowCols]T
+	var mean means[T]
 	w := s
 	w.rows, w.cols, w.ldx, w.ldy, w.ldz = s.rows/n, n*s.cols, n*row, n*row, n*row
 	for i, p := range s.c {
@@ -48,7 +49,7 @@ func (s strip) joined(k kernel) strip {
 	}
 	if s.mean != nil {
 		for i := range mean {
-			repeat(mean[i][:w.cols], below(s.mean, 4*maxCols*i), s.cols)
+			repeat(mean[i][:w.cols], below(s.mean, size*maxCols*i), s.cols)
 		}
 		w.mean = &mean[0][0]
 	}
@@ -64,7 +65,7 @@ func (s strip) joined(k kernel) strip {
 const lanesMost = 16
 
 // repeat fills to with n numbers, again and again.
-func repeat(to []float32, from *float32, n int) {
+func repeat[T kernels.Float](to []T, from *T, n int) {
 	for i := 0; i < len(to); i += copy(to[i:], view(from, n)) {
 	}
 }

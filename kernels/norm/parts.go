@@ -22,8 +22,8 @@ func Statistics[T kernels.Float](m, d int, x []T, ldx int, eps float64, mean, re
 	kernels.CheckMatrix(m, d, len(x), ldx, "norm: x is too short for its shape")
 	checkStatistics(d, len(mean), len(variance), len(invStd))
 	kernels.CheckVector(d, len(rest), "norm: rest is shorter than d")
-	if kernels.IsFloat32[T]() && statistics32(m, d, kernels.AsFloat32(x), ldx, eps, kernels.AsFloat32(mean), kernels.AsFloat32(rest),
-		kernels.AsFloat32(variance), kernels.AsFloat32(invStd)) {
+	if vectorStatistics(m, d, x, ldx, eps, mean, rest,
+		variance, invStd) {
 		return
 	}
 	var sum [block]float64
@@ -40,8 +40,8 @@ func StandardizeAffineBy[T kernels.Float](m, d int, x []T, ldx int, mean, rest, 
 	kernels.CheckMatrix(m, d, len(xhat), ldxh, "norm: xhat is too short for its shape")
 	checkStatistics(d, len(mean), len(rest), len(invStd))
 	checkStatistics(d, len(mean), len(gamma), len(beta))
-	if kernels.IsFloat32[T]() && standardizeAffineBy32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(mean), kernels.AsFloat32(rest),
-		kernels.AsFloat32(invStd), kernels.AsFloat32(gamma), kernels.AsFloat32(beta), kernels.AsFloat32(xhat), ldxh, kernels.AsFloat32(y), ldy) {
+	if vectorStandardizeAffineBy(m, d, x, ldx, mean, rest,
+		invStd, gamma, beta, xhat, ldxh, y, ldy) {
 		return
 	}
 	normalize(m, 0, x, ldx, mean[:d], rest, invStd, xhat, ldxh)
@@ -55,8 +55,8 @@ func AffineGradSums[T kernels.Float](m, d int, xhat []T, ldxh int, g []T, ldg in
 	checkPair(m, d, len(g), ldg, len(xhat), ldxh)
 	checkStatistics(d, len(hi), len(lo), len(dot))
 	checkStatistics(d, len(gamma), len(dgamma), len(dbeta))
-	if kernels.IsFloat32[T]() && affineGradSums32(m, d, kernels.AsFloat32(xhat), ldxh, kernels.AsFloat32(g), ldg, kernels.AsFloat32(gamma),
-		kernels.AsFloat32(hi), kernels.AsFloat32(lo), kernels.AsFloat32(dot), kernels.AsFloat32(dgamma), kernels.AsFloat32(dbeta)) {
+	if vectorAffineGradSums(m, d, xhat, ldxh, g, ldg, gamma,
+		hi, lo, dot, dgamma, dbeta) {
 		return
 	}
 	ColumnDot(m, d, g, ldg, xhat, ldxh, dgamma)
@@ -84,8 +84,8 @@ func AffineGradBy[T kernels.Float](m, d int, xhat []T, ldxh int, g []T, ldg int,
 	kernels.CheckMatrix(m, d, len(xhat), ldxh, "norm: xhat is too short for its shape")
 	checkStatistics(d, len(hi), len(lo), len(dot))
 	checkStatistics(d, len(gamma), len(gamma), len(invStd))
-	if kernels.IsFloat32[T]() && affineGradBy32(m, d, kernels.AsFloat32(xhat), ldxh, kernels.AsFloat32(g), ldg, kernels.AsFloat32(gamma),
-		kernels.AsFloat32(invStd), kernels.AsFloat32(hi), kernels.AsFloat32(lo), kernels.AsFloat32(dot), kernels.AsFloat32(dx), lddx) {
+	if vectorAffineGradBy(m, d, xhat, ldxh, g, ldg, gamma,
+		invStd, hi, lo, dot, dx, lddx) {
 		return
 	}
 	for i := range rows(m, d) {

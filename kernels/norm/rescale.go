@@ -40,8 +40,8 @@ func RescaleGrad[T kernels.Float](m, d int, y []T, ldy int, g []T, ldg int, inv 
 		w := min(block, d-j0)
 		dot := buf[:w]
 		columnDot(m, w, g[j0:], ldg, y[j0:], ldy, float64(m), dot)
-		if kernels.IsFloat32[T]() && rescaleGrad32(m, w, kernels.AsFloat32(y[j0:]), ldy, kernels.AsFloat32(g[j0:]), ldg,
-			kernels.AsFloat32(inv[j0:]), kernels.AsFloat32(dot), kernels.AsFloat32(dx[j0:]), lddx) {
+		if vectorRescaleGrad(m, w, y[j0:], ldy, g[j0:], ldg,
+			inv[j0:], dot, dx[j0:], lddx) {
 			continue
 		}
 		for i := range m {

@@ -24,7 +24,7 @@ func ColumnMean[T kernels.Float](m, d int, x []T, ldx int, mean []T) {
 func columnSum[T kernels.Float](m, d int, x []T, ldx int, divisor float64, out []T) {
 	kernels.CheckMatrix(m, d, len(x), ldx, "norm: x is too short for its shape")
 	kernels.CheckVector(d, len(out), "norm: the output vector is shorter than d")
-	if kernels.IsFloat32[T]() && columnSums32(m, d, kernels.AsFloat32(x), ldx, divisor, kernels.AsFloat32(out)) {
+	if vectorColumnSums(m, d, x, ldx, divisor, out) {
 		return
 	}
 	for j0 := 0; j0 < d; j0 += block {
@@ -56,7 +56,7 @@ func addRows[T kernels.Float](m int, x []T, ldx int, acc []float64) {
 func AddColumnSums[T kernels.Float](rows, d int, x []T, ldx int, acc []float64) {
 	kernels.CheckMatrix(rows, d, len(x), ldx, "norm: x is too short for its shape")
 	kernels.CheckVector(d, len(acc), "norm: acc is shorter than d")
-	if d == 0 || kernels.IsFloat32[T]() && addColumnSums32(rows, d, kernels.AsFloat32(x), ldx, acc) {
+	if d == 0 || vectorAddColumnSums(rows, d, x, ldx, acc) {
 		return
 	}
 	addRows(rows, x, ldx, acc[:d])
@@ -70,7 +70,7 @@ func ColumnVar[T kernels.Float](m, d int, x []T, ldx int, mean, variance []T) {
 	kernels.CheckMatrix(m, d, len(x), ldx, "norm: x is too short for its shape")
 	kernels.CheckVector(d, len(mean), "norm: mean is shorter than d")
 	kernels.CheckVector(d, len(variance), "norm: variance is shorter than d")
-	if kernels.IsFloat32[T]() && columnVar32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(mean), kernels.AsFloat32(variance)) {
+	if vectorColumnVar(m, d, x, ldx, mean, variance) {
 		return
 	}
 	for j0 := 0; j0 < d; j0 += block {
@@ -126,7 +126,7 @@ func columnDot[T kernels.Float](m, d int, a []T, lda int, b []T, ldb int, diviso
 	kernels.CheckMatrix(m, d, len(a), lda, "norm: a is too short for its shape")
 	kernels.CheckMatrix(m, d, len(b), ldb, "norm: b is too short for its shape")
 	kernels.CheckVector(d, len(out), "norm: out is shorter than d")
-	if kernels.IsFloat32[T]() && columnDot32(m, d, kernels.AsFloat32(a), lda, kernels.AsFloat32(b), ldb, divisor, kernels.AsFloat32(out)) {
+	if vectorColumnDot(m, d, a, lda, b, ldb, divisor, out) {
 		return
 	}
 	for j0 := 0; j0 < d; j0 += block {
@@ -152,7 +152,7 @@ func columnDot[T kernels.Float](m, d int, a []T, lda int, b []T, ldb int, diviso
 func InvStd[T kernels.Float](d int, variance []T, eps float64, out []T) {
 	kernels.CheckVector(d, len(variance), "norm: variance is shorter than d")
 	kernels.CheckVector(d, len(out), "norm: out is shorter than d")
-	if kernels.IsFloat32[T]() && invStd32(d, kernels.AsFloat32(variance), eps, kernels.AsFloat32(out)) {
+	if vectorInvStd(d, variance, eps, out) {
 		return
 	}
 	dst := out[:d]
@@ -173,7 +173,7 @@ func EMA[T kernels.Float](old, new []T, alpha, scale T, out []T) {
 	if len(new) != len(old) || len(out) != len(old) {
 		panic("norm: old, new and out of EMA differ in length")
 	}
-	if kernels.IsFloat32[T]() && ema32(kernels.AsFloat32(old), kernels.AsFloat32(new), float32(alpha), float32(scale), kernels.AsFloat32(out)) {
+	if vectorEma(old, new, alpha, scale, out) {
 		return
 	}
 	keep := 1 - alpha

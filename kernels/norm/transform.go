@@ -11,7 +11,7 @@ import "driftless/kernels"
 func Center[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy int) {
 	checkPair(m, d, len(x), ldx, len(y), ldy)
 	kernels.CheckVector(d, len(mean), "norm: mean is shorter than d")
-	if kernels.IsFloat32[T]() && center32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(mean), kernels.AsFloat32(y), ldy) {
+	if vectorCenter(m, d, x, ldx, mean, y, ldy) {
 		return
 	}
 	for j0 := 0; j0 < d; j0 += block {
@@ -36,7 +36,7 @@ func Center[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy int)
 func CenterBy[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy int) {
 	checkPair(m, d, len(x), ldx, len(y), ldy)
 	kernels.CheckVector(d, len(mean), "norm: mean is shorter than d")
-	if kernels.IsFloat32[T]() && centerBy32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(mean), kernels.AsFloat32(y), ldy) {
+	if vectorCenterBy(m, d, x, ldx, mean, y, ldy) {
 		return
 	}
 	mu := mean[:d]
@@ -64,8 +64,8 @@ func CenterBy[T kernels.Float](m, d int, x []T, ldx int, mean []T, y []T, ldy in
 func Standardize[T kernels.Float](m, d int, x []T, ldx int, eps float64, mean, variance, invStd []T, y []T, ldy int) {
 	checkPair(m, d, len(x), ldx, len(y), ldy)
 	checkStatistics(d, len(mean), len(variance), len(invStd))
-	if kernels.IsFloat32[T]() && standardize32(m, d, kernels.AsFloat32(x), ldx, eps, kernels.AsFloat32(mean), kernels.AsFloat32(variance),
-		kernels.AsFloat32(invStd), nil, nil, kernels.AsFloat32(y), ldy, nil, 0) {
+	if vectorStandardize(m, d, x, ldx, eps, mean, variance,
+		invStd, nil, nil, y, ldy, nil, 0) {
 		return
 	}
 	for j0 := 0; j0 < d; j0 += block {
@@ -104,7 +104,7 @@ func NormalizeBy[T kernels.Float](m, d int, x []T, ldx int, mean, variance []T, 
 		w := min(block, d-j0)
 		var inv, lo [block]T
 		InvStd(w, variance[j0:], eps, inv[:])
-		if kernels.IsFloat32[T]() && m > 0 && normalizeBy32(m, w, kernels.AsFloat32(x[j0:]), ldx, kernels.AsFloat32(mean[j0:]), kernels.AsFloat32(inv[:]), kernels.AsFloat32(y[j0:]), ldy) {
+		if m > 0 && vectorNormalizeBy(m, w, x[j0:], ldx, mean[j0:], inv[:], y[j0:], ldy) {
 			continue
 		}
 		normalize(m, j0, x, ldx, mean[j0:][:w], lo[:w], inv[:w], y, ldy)
@@ -127,7 +127,7 @@ func ScaleBy[T kernels.Float](m, d int, g []T, ldg int, variance []T, eps float6
 
 // scaleColumns computes out = g·factor in the len(factor) columns from j0 on.
 func scaleColumns[T kernels.Float](m, j0 int, g []T, ldg int, factor []T, out []T, ldo int) {
-	if kernels.IsFloat32[T]() && m > 0 && scaleColumns32(m, len(factor), kernels.AsFloat32(g[j0:]), ldg, kernels.AsFloat32(factor), kernels.AsFloat32(out[j0:]), ldo) {
+	if m > 0 && vectorScaleColumns(m, len(factor), g[j0:], ldg, factor, out[j0:], ldo) {
 		return
 	}
 	for i := range m {
@@ -145,7 +145,7 @@ func Affine[T kernels.Float](m, d int, xhat []T, ldxh int, gamma, beta []T, y []
 	checkPair(m, d, len(xhat), ldxh, len(y), ldy)
 	kernels.CheckVector(d, len(gamma), "norm: gamma is shorter than d")
 	kernels.CheckVector(d, len(beta), "norm: beta is shorter than d")
-	if kernels.IsFloat32[T]() && affine32(m, d, kernels.AsFloat32(xhat), ldxh, kernels.AsFloat32(gamma), kernels.AsFloat32(beta), kernels.AsFloat32(y), ldy) {
+	if vectorAffine(m, d, xhat, ldxh, gamma, beta, y, ldy) {
 		return
 	}
 	ga := gamma[:d]
@@ -170,7 +170,7 @@ func ScaleColumns[T kernels.Float](m, d int, g []T, ldg int, gamma []T, out []T,
 func SquaredDeviation[T kernels.Float](m, d int, x []T, ldx int, mean []T, out []T, ldo int) {
 	checkPair(m, d, len(x), ldx, len(out), ldo)
 	kernels.CheckVector(d, len(mean), "norm: mean is shorter than d")
-	if kernels.IsFloat32[T]() && squaredDeviation32(m, d, kernels.AsFloat32(x), ldx, kernels.AsFloat32(mean), kernels.AsFloat32(out), ldo) {
+	if vectorSquaredDeviation(m, d, x, ldx, mean, out, ldo) {
 		return
 	}
 	mu := mean[:d]

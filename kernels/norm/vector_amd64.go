@@ -8,61 +8,69 @@ import (
 	"driftless/kernels"
 )
 
-// The functions of this file do for float32, strip by strip, what the
+// The functions of this file do, strip by strip, what the
 // specification states, once their arguments are checked; they return false if
 // they leave it to the specification.
 
 // fast reports whether there are vector kernels for an m×d matrix.
 func fast(m, d int) bool { return m > 0 && d > 0 && kernels.CurrentISA() >= kernels.AVX2 }
 
-// resident is the number of elements in a strip that several passes go over, such
-// that the first-level cache keeps it.
-const resident = 32 << 10
+// resident is the bytes of a strip that several passes go over, such that a cache keeps it.
+const resident = 128 << 10
 
 // stripCols is the number of columns of such a strip, whole cache lines.
-func stripCols(m int) int { return max(16, min(maxCols, resident/m&^15)) }
+func stripCols[T kernels.Float](m int) int {
+	return max(16, min(maxCols, resident/kernels.SizeOf[T]()/m&^15))
+}
 
 // take rounds the sums of a strip's columns, divided by n: a mean.
-func (s *sums) take(cols int, n float64, out []float32) {
-	strip{rows: 1, cols: cols, acc: &s[0], c: [3]*float32{&out[0]}, f: [3]uint64{double(n), double(1 / n)}}.run(takeMeans)
+func take[T kernels.Float](s *sums, cols int, n float64, out []T) {
+	strip[T]{rows: 1, cols: cols, acc: &s[0], c: [3]*T{&out[0]}, f: [3]uint64{double(n), double(1 / n)}}.run(takeMeans)
 }
 
-// split makes means of the sums of a strip's columns of m rows, and takes hi and lo.
-func (s *sums) split(cols, m int, to *means) {
+// splitSums makes means of the sums of a strip's columns of m rows, and takes hi and lo.
+func splitSums[T kernels.Float](s *sums, cols, m int, to *means[T]) {
 	n := float64(m)
-	strip{rows: 1, cols: cols, acc: &s[0], mean: &to[0][0], f: [3]uint64{double(n), double(1 / n)}}.run(splitMeans)
+	strip[T]{rows: 1, cols: cols, acc: &s[0], mean: &to[0][0], f: [3]uint64{double(n), double(1 / n)}}.run(splitMeans)
 }
 
-func single(x float32) uint64 { return uint64(math.Float32bits(x)) }
+// bits are those of a scalar, double those of one in float64.
+func bits[T kernels.Float](x T) uint64 {
+	if kernels.IsFloat32[T]() {
+		return uint64(math.Float32bits(float32(x)))
+	}
+	return double(float64(x))
+}
+
 func double(x float64) uint64 { return math.Float64bits(x) }
 
-func columnSums32(m, d int, x []float32, ldx int, divisor float64, out []float32) bool {
+func vectorColumnSums[T kernels.Float](m, d int, x []T, ldx int, divisor float64, out []T) bool {
 	if !fast(m, d) {
 		return false
 	}
 	for j := 0; j < d; j += maxCols {
 		var acc sums
 		w := min(maxCols, d-j)
-		strip{rows: m, cols: w, x: &x[j], ldx: 4 * ldx, acc: &acc[0]}.run(addSums)
-		acc.take(w, divisor, out[j:])
+		strip[T]{rows: m, cols: w, x: &x[j], ldx: kernels.SizeOf[T]() * ldx, acc: &acc[0]}.run(addSums)
+		take(&acc, w, divisor, out[j:])
 	}
 	return true
 }
 
-func addColumnSums32(rows, d int, x []float32, ldx int, acc []float64) bool {
+func vectorAddColumnSums[T kernels.Float](rows, d int, x []T, ldx int, acc []float64) bool {
 	if !fast(rows, d) {
 		return false
 	}
 	for j := 0; j < d; j += maxCols {
 		var buf sums
 		w := copy(buf[:], acc[j:d])
-		strip{rows: rows, cols: w, x: &x[j], ldx: 4 * ldx, acc: &buf[0]}.run(addSums)
+		strip[T]{rows: rows, cols: w, x: &x[j], ldx: kernels.SizeOf[T]() * ldx, acc: &buf[0]}.run(addSums)
 		copy(acc[j:d], buf[:w])
 	}
 	return true
 }
 
-func columnVar32(m, d int, x []float32, ldx int, mean, variance []float32) bool {
+func vectorColumnVar[T kernels.Float](m, d int, x []T, ldx int, mean, variance []T) bool {
 	if !fast(m, d) {
 		return false
 	}
@@ -72,65 +80,65 @@ func columnVar32(m, d int, x []float32, ldx int, mean, variance []float32) bool 
 		for i, v := range mean[j:][:w] {
 			acc[1][i] = float64(v)
 		}
-		strip{rows: m, cols: w, x: &x[j], ldx: 4 * ldx, acc: &acc[0][0]}.run(addSquares)
-		acc[0].take(w, float64(m), variance[j:])
+		strip[T]{rows: m, cols: w, x: &x[j], ldx: kernels.SizeOf[T]() * ldx, acc: &acc[0][0]}.run(addSquares)
+		take(&acc[0], w, float64(m), variance[j:])
 	}
 	return true
 }
 
-func columnDot32(m, d int, a []float32, lda int, b []float32, ldb int, divisor float64, out []float32) bool {
+func vectorColumnDot[T kernels.Float](m, d int, a []T, lda int, b []T, ldb int, divisor float64, out []T) bool {
 	if !fast(m, d) {
 		return false
 	}
 	for j := 0; j < d; j += maxCols {
 		var acc sums
 		w := min(maxCols, d-j)
-		strip{rows: m, cols: w, x: &a[j], ldx: 4 * lda, y: &b[j], ldy: 4 * ldb, acc: &acc[0]}.run(addDots)
-		acc.take(w, divisor, out[j:])
+		strip[T]{rows: m, cols: w, x: &a[j], ldx: kernels.SizeOf[T]() * lda, y: &b[j], ldy: kernels.SizeOf[T]() * ldb, acc: &acc[0]}.run(addDots)
+		take(&acc, w, divisor, out[j:])
 	}
 	return true
 }
 
 // rescaleGrad32 is the last line of RescaleGrad for no more than a block of columns.
-func rescaleGrad32(m, d int, y []float32, ldy int, g []float32, ldg int, inv, dot, dx []float32, lddx int) bool {
+func vectorRescaleGrad[T kernels.Float](m, d int, y []T, ldy int, g []T, ldg int, inv, dot, dx []T, lddx int) bool {
 	if !fast(m, d) {
 		return false
 	}
-	var mean means // of g none is taken out
+	var mean means[T] // of g none is taken out
 	copy(mean[2][:], dot)
-	strip{rows: m, cols: d, x: &y[0], ldx: 4 * ldy, y: &g[0], ldy: 4 * ldg, z: &dx[0], ldz: 4 * lddx,
-		c: [3]*float32{&inv[0]}, mean: &mean[0][0]}.run(grad)
+	strip[T]{rows: m, cols: d, x: &y[0], ldx: kernels.SizeOf[T]() * ldy, y: &g[0], ldy: kernels.SizeOf[T]() * ldg, z: &dx[0], ldz: kernels.SizeOf[T]() * lddx,
+		c: [3]*T{&inv[0]}, mean: &mean[0][0]}.run(grad)
 	return true
 }
 
-func invStd32(d int, variance []float32, eps float64, out []float32) bool {
+func vectorInvStd[T kernels.Float](d int, variance []T, eps float64, out []T) bool {
 	if !fast(1, d) {
 		return false
 	}
 	for j := 0; j < d; j += callCols {
-		strip{rows: 1, cols: min(callCols, d-j), x: &variance[j], y: &out[j], f: [3]uint64{double(eps)}}.run(takeInvStds)
+		strip[T]{rows: 1, cols: min(callCols, d-j), x: &variance[j], y: &out[j], f: [3]uint64{double(eps)}}.run(takeInvStds)
 	}
 	return true
 }
 
-func ema32(old, new []float32, alpha, scale float32, out []float32) bool {
+func vectorEma[T kernels.Float](old, new []T, alpha, scale T, out []T) bool {
 	if !fast(1, len(old)) {
 		return false
 	}
 	keep := 1 - alpha
 	for j := 0; j < len(old); j += callCols {
-		strip{rows: 1, cols: min(callCols, len(old)-j), x: &old[j], y: &new[j], z: &out[j],
-			f: [3]uint64{single(keep), single(alpha), single(scale)}}.run(average)
+		strip[T]{rows: 1, cols: min(callCols, len(old)-j), x: &old[j], y: &new[j], z: &out[j],
+			f: [3]uint64{bits(keep), bits(alpha), bits(scale)}}.run(average)
 	}
 	return true
 }
 
 // columns32 runs a kernel with up to two vectors on a matrix.
-func columns32(k kernel, m, d int, x []float32, ldx int, c0, c1 []float32, y []float32, ldy int) bool {
+func vectorColumns[T kernels.Float](k kernel, m, d int, x []T, ldx int, c0, c1 []T, y []T, ldy int) bool {
 	if !fast(m, d) {
 		return false
 	}
-	s := strip{rows: m, x: &x[0], ldx: 4 * ldx, y: &y[0], ldy: 4 * ldy, c: [3]*float32{&c0[0]}}
+	s := strip[T]{rows: m, x: &x[0], ldx: kernels.SizeOf[T]() * ldx, y: &y[0], ldy: kernels.SizeOf[T]() * ldy, c: [3]*T{&c0[0]}}
 	if c1 != nil {
 		s.c[1] = &c1[0]
 	}
@@ -139,37 +147,37 @@ func columns32(k kernel, m, d int, x []float32, ldx int, c0, c1 []float32, y []f
 	return true
 }
 
-func centerBy32(m, d int, x []float32, ldx int, mean, y []float32, ldy int) bool {
-	return columns32(subtract, m, d, x, ldx, mean, nil, y, ldy)
+func vectorCenterBy[T kernels.Float](m, d int, x []T, ldx int, mean, y []T, ldy int) bool {
+	return vectorColumns(subtract, m, d, x, ldx, mean, nil, y, ldy)
 }
 
-func squaredDeviation32(m, d int, x []float32, ldx int, mean, y []float32, ldy int) bool {
-	return columns32(squareDeviate, m, d, x, ldx, mean, nil, y, ldy)
+func vectorSquaredDeviation[T kernels.Float](m, d int, x []T, ldx int, mean, y []T, ldy int) bool {
+	return vectorColumns(squareDeviate, m, d, x, ldx, mean, nil, y, ldy)
 }
 
-func scaleColumns32(m, d int, x []float32, ldx int, factor, y []float32, ldy int) bool {
-	return columns32(scale, m, d, x, ldx, factor, nil, y, ldy)
+func vectorScaleColumns[T kernels.Float](m, d int, x []T, ldx int, factor, y []T, ldy int) bool {
+	return vectorColumns(scale, m, d, x, ldx, factor, nil, y, ldy)
 }
 
-func affine32(m, d int, x []float32, ldx int, gamma, beta, y []float32, ldy int) bool {
-	return columns32(affine, m, d, x, ldx, gamma, beta, y, ldy)
+func vectorAffine[T kernels.Float](m, d int, x []T, ldx int, gamma, beta, y []T, ldy int) bool {
+	return vectorColumns(affine, m, d, x, ldx, gamma, beta, y, ldy)
 }
 
-func normalizeBy32(m, d int, x []float32, ldx int, mean, inv, y []float32, ldy int) bool {
-	return columns32(normalizeBy, m, d, x, ldx, mean, inv, y, ldy)
+func vectorNormalizeBy[T kernels.Float](m, d int, x []T, ldx int, mean, inv, y []T, ldy int) bool {
+	return vectorColumns(normalizeBy, m, d, x, ldx, mean, inv, y, ldy)
 }
 
-func center32(m, d int, x []float32, ldx int, mean, y []float32, ldy int) bool {
+func vectorCenter[T kernels.Float](m, d int, x []T, ldx int, mean, y []T, ldy int) bool {
 	if !fast(m, d) {
 		return false
 	}
-	step := stripCols(m)
+	step := stripCols[T](m)
 	for j := 0; j < d; j += step {
 		var acc sums
-		var mu means
-		s := strip{rows: m, cols: min(step, d-j), x: &x[j], ldx: 4 * ldx, y: &y[j], ldy: 4 * ldy, mean: &mu[0][0], acc: &acc[0]}
+		var mu means[T]
+		s := strip[T]{rows: m, cols: min(step, d-j), x: &x[j], ldx: kernels.SizeOf[T]() * ldx, y: &y[j], ldy: kernels.SizeOf[T]() * ldy, mean: &mu[0][0], acc: &acc[0]}
 		s.run(addSums)
-		acc.split(s.cols, m, &mu)
+		splitSums(&acc, s.cols, m, &mu)
 		copy(mean[j:], mu[0][:s.cols])
 		s.run(center)
 	}
@@ -177,56 +185,56 @@ func center32(m, d int, x []float32, ldx int, mean, y []float32, ldy int) bool {
 }
 
 // standardize32 is Standardize, and StandardizeAffine if gamma is not nil.
-func standardize32(m, d int, x []float32, ldx int, eps float64, mean, variance, invStd, gamma, beta, xhat []float32, ldxh int, y []float32, ldy int) bool {
+func vectorStandardize[T kernels.Float](m, d int, x []T, ldx int, eps float64, mean, variance, invStd, gamma, beta, xhat []T, ldxh int, y []T, ldy int) bool {
 	if !fast(m, d) {
 		return false
 	}
-	step := stripCols(m)
+	step := stripCols[T](m)
 	for j := 0; j < d; j += step {
-		var mu means
-		s := strip{rows: m, cols: min(step, d-j), x: &x[j], ldx: 4 * ldx, y: &xhat[j], ldy: 4 * ldxh,
-			c: [3]*float32{&invStd[j]}, mean: &mu[0][0]}
+		var mu means[T]
+		s := strip[T]{rows: m, cols: min(step, d-j), x: &x[j], ldx: kernels.SizeOf[T]() * ldx, y: &xhat[j], ldy: kernels.SizeOf[T]() * ldxh,
+			c: [3]*T{&invStd[j]}, mean: &mu[0][0]}
 		s.statistics(eps, &mu, &variance[j], &invStd[j])
 		copy(mean[j:], mu[0][:s.cols])
 		if gamma == nil {
 			s.run(standardize)
 			continue
 		}
-		s.z, s.ldz, s.c[1], s.c[2] = &y[j], 4*ldy, &gamma[j], &beta[j]
+		s.z, s.ldz, s.c[1], s.c[2] = &y[j], kernels.SizeOf[T]()*ldy, &gamma[j], &beta[j]
 		s.run(standardizeAffine)
 	}
 	return true
 }
 
-func standardizeGrad32(m, d int, xhat []float32, ldxh int, g []float32, ldg int, invStd, dx []float32, lddx int) bool {
+func vectorStandardizeGrad[T kernels.Float](m, d int, xhat []T, ldxh int, g []T, ldg int, invStd, dx []T, lddx int) bool {
 	if !fast(m, d) {
 		return false
 	}
-	step := stripCols(2 * m)
+	step := stripCols[T](2 * m)
 	for j := 0; j < d; j += step {
 		var acc [2]sums
-		var mean means
-		s := strip{rows: m, cols: min(step, d-j), x: &xhat[j], ldx: 4 * ldxh, y: &g[j], ldy: 4 * ldg, z: &dx[j], ldz: 4 * lddx,
-			c: [3]*float32{&invStd[j]}, mean: &mean[0][0], acc: &acc[0][0]}
+		var mean means[T]
+		s := strip[T]{rows: m, cols: min(step, d-j), x: &xhat[j], ldx: kernels.SizeOf[T]() * ldxh, y: &g[j], ldy: kernels.SizeOf[T]() * ldg, z: &dx[j], ldz: kernels.SizeOf[T]() * lddx,
+			c: [3]*T{&invStd[j]}, mean: &mean[0][0], acc: &acc[0][0]}
 		s.run(addGradSums)
-		acc[0].split(s.cols, m, &mean)
-		acc[1].take(s.cols, float64(m), mean[2][:])
+		splitSums(&acc[0], s.cols, m, &mean)
+		take(&acc[1], s.cols, float64(m), mean[2][:])
 		s.run(grad)
 	}
 	return true
 }
 
-func affineGrad32(m, d int, xhat []float32, ldxh int, g []float32, ldg int, gamma, invStd, dgamma, dbeta, dx []float32, lddx int) bool {
+func vectorAffineGrad[T kernels.Float](m, d int, xhat []T, ldxh int, g []T, ldg int, gamma, invStd, dgamma, dbeta, dx []T, lddx int) bool {
 	if !fast(m, d) {
 		return false
 	}
-	step := stripCols(2 * m)
+	step := stripCols[T](2 * m)
 	for j := 0; j < d; j += step {
-		var mean means
-		s := strip{rows: m, cols: min(step, d-j), x: &xhat[j], ldx: 4 * ldxh, y: &g[j], ldy: 4 * ldg, z: &dx[j], ldz: 4 * lddx,
-			c: [3]*float32{&gamma[j]}, mean: &mean[0][0]}
+		var mean means[T]
+		s := strip[T]{rows: m, cols: min(step, d-j), x: &xhat[j], ldx: kernels.SizeOf[T]() * ldxh, y: &g[j], ldy: kernels.SizeOf[T]() * ldg, z: &dx[j], ldz: kernels.SizeOf[T]() * lddx,
+			c: [3]*T{&gamma[j]}, mean: &mean[0][0]}
 		s.affineSums(&mean, dgamma[j:], dbeta[j:])
-		s.c = [3]*float32{&invStd[j], &gamma[j]}
+		s.c = [3]*T{&invStd[j], &gamma[j]}
 		s.run(affineGrad)
 	}
 	return true

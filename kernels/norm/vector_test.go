@@ -13,17 +13,22 @@ import (
 // calls of assembly, several strips, or both; package kerneltest has the small
 // ones.
 func TestSizes(t *testing.T) {
+	t.Run("float32", testSizes[float32])
+	t.Run("float64", testSizes[float64])
+}
+
+func testSizes[T kernels.Float](t *testing.T) {
 	for _, s := range []shape{{1100, 40, 43}, {5003, 17, 17}, {300, 300, 300}, {9, 4100, 4101}, {70000, 1, 1}} {
 		t.Run(fmt.Sprintf("%dx%d", s.m, s.d), func(t *testing.T) {
-			var want [][]float32
+			var want [][]T
 			for _, isa := range kernels.ISAs() {
-				got := everything(s, isa)
+				got := everything[T](s, isa)
 				if want == nil {
 					want = got
 				}
 				for i := range want {
 					for j, v := range want[i] {
-						if w := got[i][j]; math.Float32bits(v) != math.Float32bits(w) {
+						if w := got[i][j]; math.Float64bits(float64(v)) != math.Float64bits(float64(w)) {
 							t.Fatalf("%v: element %d of result %d is %v, want %v", isa, j, i, w, v)
 						}
 					}
@@ -34,14 +39,14 @@ func TestSizes(t *testing.T) {
 }
 
 // everything returns what the kernels make of the same numbers.
-func everything(s shape, isa kernels.ISA) [][]float32 {
+func everything[T kernels.Float](s shape, isa kernels.ISA) [][]T {
 	defer kernels.UseISA(isa)()
-	v := newBenchData(s)
+	v := newBenchData[T](s)
 	m, d, ld := s.m, s.d, s.ld
-	var results [][]float32
-	keep := func(x ...[]float32) {
+	var results [][]T
+	keep := func(x ...[]T) {
 		for _, x := range x {
-			results = append(results, append([]float32(nil), x...))
+			results = append(results, append([]T(nil), x...))
 		}
 	}
 	ColumnSum(m, d, v.x, ld, v.mean)
@@ -56,7 +61,7 @@ func everything(s shape, isa kernels.ISA) [][]float32 {
 	}
 	AddColumnSums(m, d, v.x, ld, v.scratch)
 	for j := range d {
-		v.mean[j] = float32(v.scratch[j])
+		v.mean[j] = T(v.scratch[j])
 	}
 	keep(v.mean)
 	EMA(v.gamma, v.beta, 0.1, 1.5, v.mean)

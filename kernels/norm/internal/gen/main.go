@@ -2,17 +2,22 @@
 package main
 
 import (
+	"flag"
+
 	. "github.com/mmcloughlin/avo/build"
 
 	"driftless/kernels/internal/vec"
 )
 
 func main() {
+	dispatch := flag.String("dispatch", "", "file for the Go that picks a kernel")
+	flag.Parse()
 	ConstraintExpr("!noasm")
 	for _, k := range kernels {
-		vec.Both(k.emit)
+		vec.All(k.emit)
 	}
 	Generate()
+	writeDispatch(*dispatch)
 }
 
 var kernels = []kernel{
@@ -30,9 +35,9 @@ var kernels = []kernel{
 		},
 	},
 	{
-		name: "addDots", doc: "adds x·y to acc. A product of two float32 is exact in float64, so that rounding it apart from the sum makes no difference.",
+		name: "addDots", doc: "adds x·y to acc, product and sum rounded apart.",
 		matrices: []string{"x", "y"}, sums: 1, wide: true,
-		element: func(e *element) { VFMADD231PD(e.readWide("x"), e.readWide("y"), e.sum[0]) },
+		element: func(e *element) { e.addProduct(e.readWide("x"), e.readWide("y"), e.sum[0]) },
 	},
 	{
 		name: "addGradSums", doc: "adds y and x·y to the two accumulators of acc.",
@@ -40,7 +45,7 @@ var kernels = []kernel{
 		element: func(e *element) {
 			g := e.readWide("y")
 			VADDPD(g, e.sum[0], e.sum[0])
-			VFMADD231PD(e.readWide("x"), g, e.sum[1])
+			e.addProduct(g, e.readWide("x"), e.sum[1])
 		},
 	},
 	{
@@ -48,18 +53,18 @@ var kernels = []kernel{
 		matrices: []string{"x", "y"}, sums: 4, wide: true, columns: []string{"c0"}, narrow: true,
 		element: func(e *element) {
 			g := e.read("y")
-			h := e.half.Widen(e.half.Mul(g, e.c["c0"]))
-			wide, x := e.half.Widen(g), e.readWide("x")
+			h := e.widen(e.multiply(g, e.c["c0"]))
+			wide, x := e.widen(g), e.readWide("x")
 			VADDPD(h, e.sum[0], e.sum[0])
-			VFMADD231PD(x, h, e.sum[1])
+			e.addProduct(h, x, e.sum[1])
 			VADDPD(wide, e.sum[2], e.sum[2])
-			VFMADD231PD(x, wide, e.sum[3])
+			e.addProduct(wide, x, e.sum[3])
 		},
 	},
 	{
 		name: "takeMeans", doc: "sets c0 to acc/f0, where f1 is 1/f0.",
 		sums: 1, wide: true, columns: []string{"c0"}, scalars: 2, vector: true,
-		element: func(e *element) { e.store(e.half.Narrow(quotient(e)), e.out["c0"]) },
+		element: func(e *element) { e.store(e.narrow(quotient(e)), e.out["c0"]) },
 	},
 	{
 		name: "splitMeans", doc: "sets acc and hi to acc/f0, and lo to what hi's rounding took, 0 for NaN, where f1 is 1/f0.",
@@ -67,26 +72,26 @@ var kernels = []kernel{
 		element: func(e *element) {
 			mean := quotient(e)
 			e.V.Store(mean, e.acc[0])
-			hi := e.half.Narrow(mean)
+			hi := e.narrow(mean)
 			e.store(hi, e.out["hi"])
-			rest := e.Sub64(mean, e.half.Widen(hi))
-			e.store(e.half.Narrow(e.Keep64(e.Compare64(vec.Ordered, rest, rest), rest)), e.out["lo"])
+			rest := e.Sub64(mean, e.widen(hi))
+			e.store(e.narrow(e.Keep64(e.Compare64(vec.Ordered, rest, rest), rest)), e.out["lo"])
 		},
 	},
 	{
 		name: "takeVariances", doc: "sets c0 to acc/f0 and c1 to 1/√(c0 + f2), where f1 is 1/f0.",
 		sums: 1, wide: true, columns: []string{"c0", "c1"}, scalars: 3, vector: true,
 		element: func(e *element) {
-			v := e.half.Narrow(quotient(e))
+			v := e.narrow(quotient(e))
 			e.store(v, e.out["c0"])
-			e.store(e.half.Narrow(invStd(e, e.half.Widen(v), e.f[2])), e.out["c1"])
+			e.store(e.narrow(invStd(e, e.widen(v), e.f[2])), e.out["c1"])
 		},
 	},
 	{
 		name: "takeInvStds", doc: "sets y to 1/√(x + f0).",
 		matrices: []string{"x", "y"}, wide: true, scalars: 1, vector: true,
 		element: func(e *element) {
-			e.write(e.half.Narrow(invStd(e, e.readWide("x"), e.f[0])), "y")
+			e.write(e.narrow(invStd(e, e.readWide("x"), e.f[0])), "y")
 		},
 	},
 	{
@@ -157,14 +162,19 @@ var kernels = []kernel{
 	},
 }
 
-// quotient returns acc/f0, correctly rounded.
-func quotient(e *element) vec.Reg { return e.DivBy64(e.sum[0], e.f[0], e.f[1]) }
+// quotient returns acc/f0, correctly rounded. Sums of float64 may be too small for DivBy.
+func quotient(e *element) vec.Reg {
+	if e.Double() {
+		return e.Div(e.sum[0], e.f[0])
+	}
+	return e.DivBy64(e.sum[0], e.f[0], e.f[1])
+}
 
 // centered takes a column's mean out of x.
 func centered(e *element, x vec.Reg) vec.Reg { return e.Sub(e.Sub(x, e.c["hi"]), e.c["lo"]) }
 
 func invStd(e *element, v, eps vec.Reg) vec.Reg {
-	return e.Div64(vec.Float64("one", 1), e.Sqrt64(e.Add64(v, eps)))
+	return e.Div64(e.Float64().One(), e.Sqrt64(e.Add64(v, eps)))
 }
 
 func gradient(e *element, g vec.Reg) vec.Reg {

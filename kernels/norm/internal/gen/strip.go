@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -26,20 +27,20 @@ type kernel struct {
 	name, doc string
 	matrices  []string // those of x, y, z that it has
 	writes    []string // and writes
-	columns   []string // those of c0, c1, … and of means: a float32 a column
+	columns   []string // those of c0, c1, … and of means: a number a column
 	sums      int      // accumulators a column
-	scalars   int      // those of f0, f1, …: float32, or float64 if wide
-	wide      bool     // works on groups of float64
-	narrow    bool     // keeps its columns in float32 though it is wide
+	scalars   int      // those of f0, f1, …: as numbers are, or float64 if wide
+	wide      bool     // works on groups of float64, to which numbers of float32 widen
+	narrow    bool     // keeps its columns as they are though it is wide
 	vector    bool     // has one row; its columns are outputs
 	element   func(e *element)
 }
 
 // column returns the field that points to columns, and their distance from there in
 // bytes.
-func column(name string) (field string, disp int) {
+func column(v vec.V, name string) (field string, disp int) {
 	if i := slices.Index(means, name); i >= 0 {
-		return "mean", 4 * maxCols * i
+		return "mean", v.Size * maxCols * i
 	}
 	return name, 0
 }
@@ -56,16 +57,33 @@ type element struct {
 }
 
 func (e *element) read(m string) vec.Reg     { return e.load(e.at[m]) }
-func (e *element) readWide(m string) vec.Reg { return e.half.LoadWide(e.at[m]) }
+func (e *element) readWide(m string) vec.Reg { return e.loadWide(e.at[m]) }
 func (e *element) write(x vec.Reg, m string) { e.store(x, e.at[m]) }
 
-// lanes is a group of columns: as many as a vector holds of float32, or of
+// lanes is a group of columns: as many as a vector holds of the numbers, or of
 // float64 if wide. Of the last group of a row only some columns exist.
 type lanes struct {
 	vec.V
 	half vec.Half
-	wide bool
+	wide bool // of numbers that are narrower
 	tail *vec.Mask
+}
+
+func newLanes(v vec.V, wide bool) lanes {
+	return lanes{V: v, half: v.Half(), wide: wide && !v.Double()}
+}
+
+// first returns the group of which only the first n columns exist.
+func (l lanes) first(n vec.GP) lanes {
+	var m vec.Mask
+	if l.wide {
+		m = l.half.Tail(n)
+		l.half = l.half.FirstOnly(m)
+	} else {
+		m = l.Tail(n)
+	}
+	l.tail = &m
+	return l
 }
 
 func (l lanes) count() int {
@@ -85,6 +103,14 @@ func (l lanes) load(from Mem) vec.Reg {
 	return l.Load(from)
 }
 
+// loadWide loads numbers as float64.
+func (l lanes) loadWide(from Mem) vec.Reg {
+	if l.wide {
+		return l.half.LoadWide(from)
+	}
+	return l.load(from)
+}
+
 func (l lanes) store(x vec.Reg, to Mem) {
 	switch {
 	case l.wide:
@@ -93,6 +119,38 @@ func (l lanes) store(x vec.Reg, to Mem) {
 		l.StoreMasked(x, *l.tail, to)
 	default:
 		l.Store(x, to)
+	}
+}
+
+// widen converts numbers to float64, narrow back, rounded; multiply multiplies numbers.
+func (l lanes) widen(x vec.Reg) vec.Reg {
+	if l.wide {
+		return l.half.Widen(x)
+	}
+	return x
+}
+
+func (l lanes) narrow(x vec.Reg) vec.Reg {
+	if l.wide {
+		return l.half.Narrow(x)
+	}
+	return x
+}
+
+func (l lanes) multiply(a, b vec.Reg) vec.Reg {
+	if l.wide {
+		return l.half.Mul(a, b)
+	}
+	return l.Mul(a, b)
+}
+
+// addProduct adds a·b to a sum of float64, both operations rounded. That of numbers that were
+// widened is exact.
+func (l lanes) addProduct(a, b, sum vec.Reg) {
+	if l.wide {
+		l.AddFMA64(a, b, sum)
+	} else {
+		l.AddTo(l.Mul(a, b), sum)
 	}
 }
 
@@ -154,35 +212,27 @@ func (k kernel) emit(v vec.V) {
 	vec.Text(k.name+v.Name, "func(strip *int)", k.name+v.Name+" "+k.doc)
 	e := &emitter{k: k, strip: vec.Arg("strip"), j: GP64(), columns: map[string]vec.GP{}, full: AllocLocal(8), tail: AllocLocal(8)}
 
-	l := lanes{V: v, half: v.Half(), wide: k.wide}
+	l := newLanes(v, k.wide)
 	full, rest := e.word("cols"), GP64()
 	MOVQ(full, rest)
 	ANDQ(Imm(uint64(l.count()-1)), rest)
 	SUBQ(rest, full)
-	SHLQ(Imm(2), full)
+	SHLQ(Imm(uint64(bits.TrailingZeros(uint(v.Size)))), full)
 	MOVQ(rest, e.tail)
-	last := l
-	var m vec.Mask
-	if k.wide {
-		m = l.half.Tail(rest)
-		last.half = l.half.FirstOnly(m)
-	} else {
-		m = l.Tail(rest)
-	}
-	last.tail = &m
+	last := l.first(rest)
 
 	for i := range k.scalars {
 		at := e.field(fmt.Sprint("f", i))
-		x := v.New()
+		var x vec.Reg
 		if k.wide {
-			VBROADCASTSD(at, x)
+			x = v.Broadcast64(at)
 		} else {
-			VBROADCASTSS(at, x)
+			x = v.Broadcast(at)
 		}
 		e.scalars = append(e.scalars, x)
 	}
 	for _, name := range k.columns {
-		field, _ := column(name)
+		field, _ := column(v, name)
 		if _, ok := e.columns[field]; !ok {
 			c := e.word(field)
 			ADDQ(full, c)
@@ -191,7 +241,7 @@ func (k kernel) emit(v vec.V) {
 	}
 	if k.sums > 0 {
 		e.acc = e.word("acc")
-		LEAQ(Mem{Base: e.acc, Index: full, Scale: 2}, e.acc)
+		LEAQ(Mem{Base: e.acc, Index: full, Scale: uint8(8 / v.Size)}, e.acc)
 	}
 	NEGQ(full)
 	MOVQ(full, e.full)
@@ -284,7 +334,7 @@ func (e *emitter) block(rows int, l, last lanes) {
 	Label(loop)
 	e.group(rows, l)
 	for _, p := range append(moving, e.j) {
-		ADDQ(Imm(uint64(4*l.count())), p)
+		ADDQ(Imm(uint64(l.Size*l.count())), p)
 	}
 	JNZ(LabelRef(loop))
 	Label(tail)
@@ -303,18 +353,18 @@ func (e *emitter) prefetches(m matrix, rows int) bool {
 func (e *emitter) group(rows int, l lanes) {
 	x := &element{lanes: l, at: map[string]Mem{}, c: map[string]vec.Reg{}, out: map[string]Mem{}, f: e.scalars}
 	for _, name := range e.k.columns {
-		field, disp := column(name)
+		field, disp := column(l.V, name)
 		at := Mem{Base: e.columns[field], Index: e.j, Scale: 1, Disp: disp}
 		switch {
 		case e.k.vector:
 			x.out[name] = at
 		case e.k.wide && !e.k.narrow:
-			x.c[name] = l.half.LoadWide(at)
+			x.c[name] = l.loadWide(at)
 		default:
 			x.c[name] = l.load(at)
 		}
 	}
-	acc := func(i int) Mem { return Mem{Base: e.acc, Index: e.j, Scale: 2, Disp: 8 * maxCols * i} }
+	acc := func(i int) Mem { return Mem{Base: e.acc, Index: e.j, Scale: uint8(8 / l.Size), Disp: 8 * maxCols * i} }
 	for i := range e.k.sums {
 		x.acc = append(x.acc, acc(i))
 		x.sum = append(x.sum, l.Load(acc(i)))
