@@ -26,9 +26,9 @@
 //	<family>/x.go                    its specification: plain generic Go, and what it computes
 //	kerneltest/table_<family>.go     a row: operands, the call, an independent reference
 //
-// That is a kernel. To make it fast on amd64, for float32:
+// That is a kernel. To make it fast on amd64:
 //
-//	<family>/internal/gen            writes it for AVX2 and AVX-512 (go generate)
+//	<family>/internal/gen            writes it for AVX2 and AVX-512, in either type (go generate)
 //	<family>/vector_amd64.go         calls that, and reports whether it did the work
 //	<family>/vector_other.go         says no
 //
@@ -41,7 +41,6 @@
 // A new family is a line in package cuda/all too, and one in kerneltest/table.go.
 package kernels
 
-// Float is the set of element types that the specifications are written for.
-// float32 is the fast path; float64 serves references, gradient checks and the
-// worked example of drift.
+// Float is the set of element types that kernels are written for. A vector holds half as many
+// float64, which take twice the time.
 type Float interface{ ~float32 | ~float64 }

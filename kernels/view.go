@@ -18,6 +18,10 @@ func AsFloat64[T Float](x []T) []float64 {
 	return unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
+// P32 and P64 are AsFloat32 and AsFloat64 for a pointer.
+func P32[T Float](p *T) *float32 { return (*float32)(unsafe.Pointer(p)) }
+func P64[T Float](p *T) *float64 { return (*float64)(unsafe.Pointer(p)) }
+
 // SizeOf returns the bytes of a T: a constant to the compiler.
 func SizeOf[T Float]() int {
 	var z T

@@ -12,11 +12,16 @@ import (
 // BenchmarkActivation measures a hidden layer of the MNIST experiment (a batch of
 // 60, 100 units), a strip of it, and a large one, beside naive loops.
 func BenchmarkActivation(b *testing.B) {
+	b.Run("float32", benchmarkActivation[float32])
+	b.Run("float64", benchmarkActivation[float64])
+}
+
+func benchmarkActivation[T kernels.Float](b *testing.B) {
 	for _, s := range []struct{ m, d, ld int }{{60, 100, 100}, {60, 32, 100}, {512, 1024, 1024}} {
 		r := rand.New(rand.NewPCG(1, 2))
-		x, g, y, dx := make([]float32, s.m*s.ld), make([]float32, s.m*s.ld), make([]float32, s.m*s.ld), make([]float32, s.m*s.ld)
+		x, g, y, dx := make([]T, s.m*s.ld), make([]T, s.m*s.ld), make([]T, s.m*s.ld), make([]T, s.m*s.ld)
 		for i := range x {
-			x[i], g[i] = float32(2*r.NormFloat64()), float32(r.NormFloat64())
+			x[i], g[i] = T(2*r.NormFloat64()), T(r.NormFloat64())
 		}
 		for _, k := range kinds {
 			Forward(k, s.m, s.d, x, s.ld, y, s.ld)
@@ -44,13 +49,13 @@ func BenchmarkActivation(b *testing.B) {
 }
 
 // naiveForward goes through package math and switches an element.
-func naiveForward(k Kind, x, y []float32) {
+func naiveForward[T kernels.Float](k Kind, x, y []T) {
 	for i, v := range x {
 		switch k {
 		case Sigmoid:
-			v = float32(1 / (1 + math.Exp(-float64(v))))
+			v = T(1 / (1 + math.Exp(-float64(v))))
 		case Tanh:
-			v = float32(math.Tanh(float64(v)))
+			v = T(math.Tanh(float64(v)))
 		case ReLU:
 			if v < 0 {
 				v = 0

@@ -11,11 +11,16 @@ import (
 // BenchmarkElem measures operations on 60×100 elements under each instruction set;
 // impl=go is the plain sibling. Functions without a vector kernel are not measured.
 func BenchmarkElem(b *testing.B) {
+	b.Run("float32", benchmarkElem[float32])
+	b.Run("float64", benchmarkElem[float64])
+}
+
+func benchmarkElem[T kernels.Float](b *testing.B) {
 	const m, d, n = 60, 100, 6000
 	r := rand.New(rand.NewPCG(1, 2))
-	x, y, out := make([]float32, n), make([]float32, n), make([]float32, n)
+	x, y, out := make([]T, n), make([]T, n), make([]T, n)
 	for i := range x {
-		x[i], y[i] = float32(r.NormFloat64()), float32(r.NormFloat64())
+		x[i], y[i] = T(r.NormFloat64()), T(r.NormFloat64())
 	}
 	for _, k := range []struct {
 		name    string
@@ -40,7 +45,7 @@ func BenchmarkElem(b *testing.B) {
 				for b.Loop() {
 					k.f()
 				}
-				b.ReportMetric(float64(4*n*k.vectors)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GB/s")
+				b.ReportMetric(float64(kernels.SizeOf[T]()*n*k.vectors)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GB/s")
 			})
 		}
 	}

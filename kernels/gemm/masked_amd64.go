@@ -3,8 +3,6 @@
 package gemm
 
 import (
-	"unsafe"
-
 	"driftless/kernels"
 	"driftless/kernels/activation"
 )
@@ -126,19 +124,15 @@ func (s *strip[T]) finiteRows(p, end int) bool {
 	rows, vectors, at, step, tail := end-p, divUp(s.cols, s.lanes), &s.b[p*s.ldb+s.j], kernels.SizeOf[T]()*s.ldb, s.tail()
 	switch {
 	case kernels.IsFloat32[T]() && wide:
-		return finiteAVX512(rows, vectors, f32(at), step, tail)
+		return finiteAVX512(rows, vectors, kernels.P32(at), step, tail)
 	case kernels.IsFloat32[T]():
-		return finiteAVX2(rows, vectors, f32(at), step, tail)
+		return finiteAVX2(rows, vectors, kernels.P32(at), step, tail)
 	case wide:
-		return finiteF64AVX512(rows, vectors, f64(at), step, tail)
+		return finiteF64AVX512(rows, vectors, kernels.P64(at), step, tail)
 	default:
-		return finiteF64AVX2(rows, vectors, f64(at), step, tail)
+		return finiteF64AVX2(rows, vectors, kernels.P64(at), step, tail)
 	}
 }
-
-// f32 and f64 are what a pointer is to kernels of its type.
-func f32[T kernels.Float](p *T) *float32 { return (*float32)(unsafe.Pointer(p)) }
-func f64[T kernels.Float](p *T) *float64 { return (*float64)(unsafe.Pointer(p)) }
 
 // rows adds up rows p to end of B. Sums that are not complete are in sums, of which
 // row 0 belongs to row i.
@@ -188,25 +182,25 @@ func (s *strip[T]) call(r *run[T]) int {
 	if s.a == nil {
 		switch {
 		case kernels.IsFloat32[T]() && wide:
-			onesAVX512(vectors, r.rows, r.words, mask, maskStep, f32(b), bStep, f32(r.sums), sumStep, f32(c), cStep, f32(r.bias), float32(alpha), tail, r.flags)
+			onesAVX512(vectors, r.rows, r.words, mask, maskStep, kernels.P32(b), bStep, kernels.P32(r.sums), sumStep, kernels.P32(c), cStep, kernels.P32(r.bias), float32(alpha), tail, r.flags)
 		case kernels.IsFloat32[T]():
-			onesAVX2(vectors, r.rows, r.words, mask, maskStep, f32(b), bStep, f32(r.sums), sumStep, f32(c), cStep, f32(r.bias), float32(alpha), tail, r.flags)
+			onesAVX2(vectors, r.rows, r.words, mask, maskStep, kernels.P32(b), bStep, kernels.P32(r.sums), sumStep, kernels.P32(c), cStep, kernels.P32(r.bias), float32(alpha), tail, r.flags)
 		case wide:
-			onesF64AVX512(vectors, r.rows, r.words, mask, maskStep, f64(b), bStep, f64(r.sums), sumStep, f64(c), cStep, f64(r.bias), float64(alpha), tail, r.flags)
+			onesF64AVX512(vectors, r.rows, r.words, mask, maskStep, kernels.P64(b), bStep, kernels.P64(r.sums), sumStep, kernels.P64(c), cStep, kernels.P64(r.bias), float64(alpha), tail, r.flags)
 		default:
-			onesF64AVX2(vectors, r.rows, r.words, mask, maskStep, f64(b), bStep, f64(r.sums), sumStep, f64(c), cStep, f64(r.bias), float64(alpha), tail, r.flags)
+			onesF64AVX2(vectors, r.rows, r.words, mask, maskStep, kernels.P64(b), bStep, kernels.P64(r.sums), sumStep, kernels.P64(c), cStep, kernels.P64(r.bias), float64(alpha), tail, r.flags)
 		}
 		return r.rows
 	}
 	a, rowStep, kStep := &s.a[r.i*s.rowStep+r.p*s.kStep], size*s.rowStep, size*s.kStep
 	switch {
 	case kernels.IsFloat32[T]() && wide:
-		return valuesAVX512(vectors, r.rows, r.words, mask, maskStep, f32(b), bStep, f32(r.sums), sumStep, f32(c), cStep, f32(r.bias), float32(alpha), tail, r.flags, f32(a), rowStep, kStep)
+		return valuesAVX512(vectors, r.rows, r.words, mask, maskStep, kernels.P32(b), bStep, kernels.P32(r.sums), sumStep, kernels.P32(c), cStep, kernels.P32(r.bias), float32(alpha), tail, r.flags, kernels.P32(a), rowStep, kStep)
 	case kernels.IsFloat32[T]():
-		return valuesAVX2(vectors, r.rows, r.words, mask, maskStep, f32(b), bStep, f32(r.sums), sumStep, f32(c), cStep, f32(r.bias), float32(alpha), tail, r.flags, f32(a), rowStep, kStep)
+		return valuesAVX2(vectors, r.rows, r.words, mask, maskStep, kernels.P32(b), bStep, kernels.P32(r.sums), sumStep, kernels.P32(c), cStep, kernels.P32(r.bias), float32(alpha), tail, r.flags, kernels.P32(a), rowStep, kStep)
 	case wide:
-		return valuesF64AVX512(vectors, r.rows, r.words, mask, maskStep, f64(b), bStep, f64(r.sums), sumStep, f64(c), cStep, f64(r.bias), float64(alpha), tail, r.flags, f64(a), rowStep, kStep)
+		return valuesF64AVX512(vectors, r.rows, r.words, mask, maskStep, kernels.P64(b), bStep, kernels.P64(r.sums), sumStep, kernels.P64(c), cStep, kernels.P64(r.bias), float64(alpha), tail, r.flags, kernels.P64(a), rowStep, kStep)
 	default:
-		return valuesF64AVX2(vectors, r.rows, r.words, mask, maskStep, f64(b), bStep, f64(r.sums), sumStep, f64(c), cStep, f64(r.bias), float64(alpha), tail, r.flags, f64(a), rowStep, kStep)
+		return valuesF64AVX2(vectors, r.rows, r.words, mask, maskStep, kernels.P64(b), bStep, kernels.P64(r.sums), sumStep, kernels.P64(c), cStep, kernels.P64(r.bias), float64(alpha), tail, r.flags, kernels.P64(a), rowStep, kStep)
 	}
 }

@@ -5,7 +5,7 @@
 package loss
 
 // softmaxAVX2 computes, for m ≥ 1 rows of n ≥ 1 logits, rowLoss unless it is nil and dz
-// unless it is nil. scaleStep is 4 for a scale a row, 0 for one; leading dimensions
+// unless it is nil. scaleStep is 0 for one scale, else there is one a row; leading dimensions
 // are in bytes.
 //
 //go:noescape
@@ -18,7 +18,7 @@ func softmaxAVX2(m int, n int, logits *float32, ld int, labels *float32, scale *
 func correctAVX2(m int, n int, logits *float32, ld int, labels *float32, out *float32)
 
 // softmaxAVX512 computes, for m ≥ 1 rows of n ≥ 1 logits, rowLoss unless it is nil and dz
-// unless it is nil. scaleStep is 4 for a scale a row, 0 for one; leading dimensions
+// unless it is nil. scaleStep is 0 for one scale, else there is one a row; leading dimensions
 // are in bytes.
 //
 //go:noescape
@@ -29,3 +29,29 @@ func softmaxAVX512(m int, n int, logits *float32, ld int, labels *float32, scale
 //
 //go:noescape
 func correctAVX512(m int, n int, logits *float32, ld int, labels *float32, out *float32)
+
+// softmaxF64AVX2 computes, for m ≥ 1 rows of n ≥ 1 logits, rowLoss unless it is nil and dz
+// unless it is nil. scaleStep is 0 for one scale, else there is one a row; leading dimensions
+// are in bytes.
+//
+//go:noescape
+func softmaxF64AVX2(m int, n int, logits *float64, ld int, labels *float64, scale *float64, scaleStep int, rowLoss *float64, dz *float64, lddz int)
+
+// correctF64AVX2 sets out to 1 where the first largest of n ≥ 1 logits stands at the label
+// and none is NaN, else 0, for m ≥ 1 rows; ld is in bytes.
+//
+//go:noescape
+func correctF64AVX2(m int, n int, logits *float64, ld int, labels *float64, out *float64)
+
+// softmaxF64AVX512 computes, for m ≥ 1 rows of n ≥ 1 logits, rowLoss unless it is nil and dz
+// unless it is nil. scaleStep is 0 for one scale, else there is one a row; leading dimensions
+// are in bytes.
+//
+//go:noescape
+func softmaxF64AVX512(m int, n int, logits *float64, ld int, labels *float64, scale *float64, scaleStep int, rowLoss *float64, dz *float64, lddz int)
+
+// correctF64AVX512 sets out to 1 where the first largest of n ≥ 1 logits stands at the label
+// and none is NaN, else 0, for m ≥ 1 rows; ld is in bytes.
+//
+//go:noescape
+func correctF64AVX512(m int, n int, logits *float64, ld int, labels *float64, out *float64)

@@ -27,18 +27,17 @@ group1:
 	SUBQ         BX, R8
 	VMOVUPS      32(R8), Y0
 	VMASKMOVPS   (CX)(DI*4), Y0, Y0
-	VCVTTPS2DQ   Y0, Y1
-	VCVTDQ2PS    Y1, Y2
-	VCMPPS       $0x04, Y0, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCMPPS       $0x01, Y3, Y0, Y3
-	VORPS        Y3, Y2, Y2
-	VMOVD        DX, X3
-	VPBROADCASTD X3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VCMPPS       $0x05, Y3, Y0, Y0
-	VORPS        Y0, Y2, Y0
-	VBLENDVPS    Y0, noClass<>+0(SB), Y1, Y0
+	VROUNDPS     $0x0b, Y0, Y1
+	VCMPPS       $0x04, Y0, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VCMPPS       $0x01, Y2, Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VXORPS       X2, X2, X2
+	VCVTSI2SSQ   DX, X2, X2
+	VBROADCASTSS X2, Y2
+	VCMPPS       $0x05, Y2, Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VBLENDVPS    Y1, noClass<>+0(SB), Y0, Y0
 	VMOVUPS      minusInf<>+0(SB), Y1
 	VXORPS       Y2, Y2, Y2
 	XORQ         CX, CX
@@ -176,19 +175,19 @@ turned5:
 	VMOVUPS      Y3, (AX)(R8*1)
 	VMOVUPS      Y3, 32(AX)(R8*1)
 	VMOVUPS      Y3, 64(AX)(R8*1)
-	VMOVD        CX, X3
-	VPBROADCASTD X3, Y3
+	VXORPS       X3, X3, X3
+	VCVTSI2SSQ   CX, X3, X3
+	VBROADCASTSS X3, Y3
 	MOVQ         AX, R8
 
 column8:
 	VMOVUPS   (R8), Y4
 	VMAXPS    Y4, Y1, Y1
 	VMOVAPS   Y1, Y1
-	VPCMPEQD  Y0, Y3, Y5
+	VCMPPS    $0x00, Y0, Y3, Y5
 	VBLENDVPS Y5, Y4, Y2, Y2
 	VMOVAPS   Y2, Y2
-	VPADDD    oneInt<>+0(SB), Y3, Y3
-	VMOVAPS   Y3, Y3
+	VADDPS    one<>+0(SB), Y3, Y3
 	ADDQ      $0x00000020, R8
 	DECQ      DX
 	JNZ       column8
@@ -389,9 +388,7 @@ normal17:
 	VEXTRACTF128 $0x01, Y9, X6
 	VCVTPS2PD    X6, Y6
 	VADDPD       Y5, Y3, Y3
-	VMOVAPS      Y3, Y3
 	VADDPD       Y6, Y4, Y4
-	VMOVAPS      Y4, Y4
 	ADDQ         $0x00000020, R8
 	SUBQ         $0x01, DX
 	JG           exp16
@@ -497,7 +494,8 @@ normal17:
 	VCMPPD       $0x03, Y4, Y4, Y4
 	VORPS        Y4, Y5, Y4
 	VADDPD       Y2, Y4, Y2
-	VPCMPEQD     noClass<>+0(SB), Y0, Y4
+	VXORPS       Y4, Y4, Y4
+	VCMPPS       $0x01, Y4, Y0, Y4
 	VXORPS       Y5, Y5, Y5
 	VCVTPD2PSY   Y3, X5
 	VCVTPD2PSY   Y2, X2
@@ -518,7 +516,8 @@ norowLoss18:
 	MOVQ       lddz+72(FP), CX
 	IMULQ      DI, CX
 	ADDQ       CX, R8
-	VPCMPEQD   noClass<>+0(SB), Y0, Y2
+	VXORPS     Y2, Y2, Y2
+	VCMPPS     $0x01, Y2, Y0, Y2
 	MOVQ       scale+40(FP), CX
 	CMPQ       scaleStep+48(FP), $0x00
 	JEQ        oneScale20
@@ -741,18 +740,18 @@ normal30:
 	JG      exp29
 
 kept23:
-	VMOVD        CX, X2
-	VPBROADCASTD X2, Y2
+	VXORPS       X2, X2, X2
+	VCVTSI2SSQ   CX, X2, X2
+	VBROADCASTSS X2, Y2
 	MOVQ         AX, R9
 	MOVQ         DX, R10
 
 column31:
-	VPCMPEQD     Y0, Y2, Y3
+	VCMPPS       $0x00, Y0, Y2, Y3
 	VEXTRACTF128 $0x01, Y3, X4
 	VPMOVSXDQ    X3, Y3
 	VPMOVSXDQ    X4, Y4
-	VPADDD       oneInt<>+0(SB), Y2, Y2
-	VMOVAPS      Y2, Y2
+	VADDPS       one<>+0(SB), Y2, Y2
 	VCVTPS2PD    (R9), Y5
 	VMULPD       2272(AX), Y5, Y6
 	VMOVAPS      Y5, Y7
@@ -930,10 +929,10 @@ DATA tailMasks<>+48(SB)/8, $0x0000000000000000
 DATA tailMasks<>+56(SB)/8, $0x0000000000000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-DATA noClass<>+0(SB)/8, $0xffffffffffffffff
-DATA noClass<>+8(SB)/8, $0xffffffffffffffff
-DATA noClass<>+16(SB)/8, $0xffffffffffffffff
-DATA noClass<>+24(SB)/8, $0xffffffffffffffff
+DATA noClass<>+0(SB)/8, $0xbf800000bf800000
+DATA noClass<>+8(SB)/8, $0xbf800000bf800000
+DATA noClass<>+16(SB)/8, $0xbf800000bf800000
+DATA noClass<>+24(SB)/8, $0xbf800000bf800000
 GLOBL noClass<>(SB), RODATA|NOPTR, $32
 
 DATA minusInf<>+0(SB)/8, $0xff800000ff800000
@@ -942,11 +941,11 @@ DATA minusInf<>+16(SB)/8, $0xff800000ff800000
 DATA minusInf<>+24(SB)/8, $0xff800000ff800000
 GLOBL minusInf<>(SB), RODATA|NOPTR, $32
 
-DATA oneInt<>+0(SB)/8, $0x0000000100000001
-DATA oneInt<>+8(SB)/8, $0x0000000100000001
-DATA oneInt<>+16(SB)/8, $0x0000000100000001
-DATA oneInt<>+24(SB)/8, $0x0000000100000001
-GLOBL oneInt<>(SB), RODATA|NOPTR, $32
+DATA one<>+0(SB)/8, $0x3f8000003f800000
+DATA one<>+8(SB)/8, $0x3f8000003f800000
+DATA one<>+16(SB)/8, $0x3f8000003f800000
+DATA one<>+24(SB)/8, $0x3f8000003f800000
+GLOBL one<>(SB), RODATA|NOPTR, $32
 
 DATA log2E<>+0(SB)/8, $0x3fb8aa3b3fb8aa3b
 DATA log2E<>+8(SB)/8, $0x3fb8aa3b3fb8aa3b
@@ -1007,12 +1006,6 @@ DATA exp5<>+8(SB)/8, $0x3f0000003f000000
 DATA exp5<>+16(SB)/8, $0x3f0000003f000000
 DATA exp5<>+24(SB)/8, $0x3f0000003f000000
 GLOBL exp5<>(SB), RODATA|NOPTR, $32
-
-DATA one<>+0(SB)/8, $0x3f8000003f800000
-DATA one<>+8(SB)/8, $0x3f8000003f800000
-DATA one<>+16(SB)/8, $0x3f8000003f800000
-DATA one<>+24(SB)/8, $0x3f8000003f800000
-GLOBL one<>(SB), RODATA|NOPTR, $32
 
 DATA least<>+0(SB)/8, $0xc2ae0000c2ae0000
 DATA least<>+8(SB)/8, $0xc2ae0000c2ae0000
@@ -1151,18 +1144,17 @@ group37:
 	SUBQ         BX, R8
 	VMOVUPS      32(R8), Y0
 	VMASKMOVPS   (CX)(DI*4), Y0, Y0
-	VCVTTPS2DQ   Y0, Y1
-	VCVTDQ2PS    Y1, Y2
-	VCMPPS       $0x04, Y0, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VCMPPS       $0x01, Y3, Y0, Y3
-	VORPS        Y3, Y2, Y2
-	VMOVD        DX, X3
-	VPBROADCASTD X3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VCMPPS       $0x05, Y3, Y0, Y0
-	VORPS        Y0, Y2, Y0
-	VBLENDVPS    Y0, noClass<>+0(SB), Y1, Y0
+	VROUNDPS     $0x0b, Y0, Y1
+	VCMPPS       $0x04, Y0, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VCMPPS       $0x01, Y2, Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VXORPS       X2, X2, X2
+	VCVTSI2SSQ   DX, X2, X2
+	VBROADCASTSS X2, Y2
+	VCMPPS       $0x05, Y2, Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VBLENDVPS    Y1, noClass<>+0(SB), Y0, Y0
 	VMOVUPS      minusInf<>+0(SB), Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
@@ -1301,8 +1293,9 @@ turned41:
 	VMOVUPS      Y4, (AX)(R8*1)
 	VMOVUPS      Y4, 32(AX)(R8*1)
 	VMOVUPS      Y4, 64(AX)(R8*1)
-	VMOVD        CX, X4
-	VPBROADCASTD X4, Y4
+	VXORPS       X4, X4, X4
+	VCVTSI2SSQ   CX, X4, X4
+	VBROADCASTSS X4, Y4
 	MOVQ         AX, R8
 
 column44:
@@ -1315,15 +1308,14 @@ column44:
 	VCMPPS     $0x03, Y5, Y5, Y5
 	VORPS      Y5, Y3, Y3
 	VMOVAPS    Y3, Y3
-	VPADDD     oneInt<>+0(SB), Y4, Y4
-	VMOVAPS    Y4, Y4
+	VADDPS     one<>+0(SB), Y4, Y4
 	ADDQ       $0x00000020, R8
 	DECQ       DX
 	JNZ        column44
 	ADDQ       $+64, CX
 	CMPQ       CX, n+8(FP)
 	JLT        chunk38
-	VPCMPEQD   Y0, Y2, Y0
+	VCMPPS     $0x00, Y0, Y2, Y0
 	VMOVUPS    one<>+0(SB), Y1
 	VANDPS     Y0, Y1, Y0
 	VXORPS     Y1, Y1, Y1
@@ -1365,17 +1357,17 @@ group45:
 	BZHIQ          BX, R8, R8
 	KMOVW          R8, K1
 	VMOVUPS.Z      (CX)(DI*4), K1, Z0
-	VCVTTPS2DQ     Z0, Z1
-	VCVTDQ2PS      Z1, Z2
-	VCMPPS         $0x04, Z0, Z2, K1
-	VXORPS         Z2, Z2, Z2
-	VCMPPS         $0x01, Z2, Z0, K2
+	VRNDSCALEPS    $0x0b, Z0, Z1
+	VCMPPS         $0x04, Z0, Z1, K1
+	VXORPS         Z1, Z1, Z1
+	VCMPPS         $0x01, Z1, Z0, K2
 	KORW           K2, K1, K1
-	VPBROADCASTD   DX, Z2
-	VCVTDQ2PS      Z2, Z2
-	VCMPPS         $0x05, Z2, Z0, K2
+	VXORPS         X1, X1, X1
+	VCVTSI2SSQ     DX, X1, X1
+	VBROADCASTSS   X1, Z1
+	VCMPPS         $0x05, Z1, Z0, K2
 	KORW           K2, K1, K1
-	VBLENDMPS.BCST noClass<>+0(SB), Z1, K1, Z3
+	VBLENDMPS.BCST noClass<>+0(SB), Z0, K1, Z2
 	VBROADCASTSS   minusInf<>+0(SB), Z0
 	VXORPS         Z1, Z1, Z1
 	XORQ           CX, CX
@@ -1393,12 +1385,12 @@ chunk46:
 quad47:
 	CMPQ         R10, $0x04
 	JLT          rest48
-	VXORPS       Z2, Z2, Z2
+	VXORPS       Z10, Z10, Z10
 	VXORPS       Z11, Z11, Z11
 	VXORPS       Z12, Z12, Z12
 	VXORPS       Z13, Z13, Z13
 	MOVQ         R8, R11
-	VMOVUPS      (R11), X2
+	VMOVUPS      (R11), X10
 	CMPQ         BX, $0x01
 	JLE          rows50
 	ADDQ         ld+24(FP), R11
@@ -1414,7 +1406,7 @@ quad47:
 	CMPQ         BX, $0x04
 	JLE          rows50
 	ADDQ         ld+24(FP), R11
-	VINSERTF32X4 $0x01, (R11), Z2, Z2
+	VINSERTF32X4 $0x01, (R11), Z10, Z10
 	CMPQ         BX, $0x05
 	JLE          rows50
 	ADDQ         ld+24(FP), R11
@@ -1430,7 +1422,7 @@ quad47:
 	CMPQ         BX, $0x08
 	JLE          rows50
 	ADDQ         ld+24(FP), R11
-	VINSERTF32X4 $0x02, (R11), Z2, Z2
+	VINSERTF32X4 $0x02, (R11), Z10, Z10
 	CMPQ         BX, $0x09
 	JLE          rows50
 	ADDQ         ld+24(FP), R11
@@ -1446,7 +1438,7 @@ quad47:
 	CMPQ         BX, $0x0c
 	JLE          rows50
 	ADDQ         ld+24(FP), R11
-	VINSERTF32X4 $0x03, (R11), Z2, Z2
+	VINSERTF32X4 $0x03, (R11), Z10, Z10
 	CMPQ         BX, $0x0d
 	JLE          rows50
 	ADDQ         ld+24(FP), R11
@@ -1461,18 +1453,18 @@ quad47:
 	VINSERTF32X4 $0x03, (R11), Z13, Z13
 
 rows50:
-	VUNPCKLPS Z11, Z2, Z14
+	VUNPCKLPS Z11, Z10, Z14
 	VUNPCKLPS Z13, Z12, Z15
-	VUNPCKHPS Z11, Z2, Z2
+	VUNPCKHPS Z11, Z10, Z10
 	VUNPCKHPS Z13, Z12, Z11
 	VUNPCKLPD Z15, Z14, Z12
 	VUNPCKHPD Z15, Z14, Z13
-	VUNPCKLPD Z11, Z2, Z14
-	VUNPCKHPD Z11, Z2, Z2
+	VUNPCKLPD Z11, Z10, Z14
+	VUNPCKHPD Z11, Z10, Z10
 	VMOVUPS   Z12, (R9)
 	VMOVUPS   Z13, 64(R9)
 	VMOVUPS   Z14, 128(R9)
-	VMOVUPS   Z2, 192(R9)
+	VMOVUPS   Z10, 192(R9)
 	ADDQ      $0x10, R8
 	ADDQ      $0x00000100, R9
 	SUBQ      $0x04, R10
@@ -1484,11 +1476,11 @@ rest48:
 	MOVQ         $-1, R11
 	BZHIQ        R10, R11, R11
 	KMOVW        R11, K1
-	VXORPS       Z2, Z2, Z2
+	VXORPS       Z10, Z10, Z10
 	VXORPS       Z11, Z11, Z11
 	VXORPS       Z12, Z12, Z12
 	VXORPS       Z13, Z13, Z13
-	VMOVUPS.Z    (R8), K1, X2
+	VMOVUPS.Z    (R8), K1, X10
 	CMPQ         BX, $0x01
 	JLE          rows51
 	ADDQ         ld+24(FP), R8
@@ -1505,7 +1497,7 @@ rest48:
 	JLE          rows51
 	ADDQ         ld+24(FP), R8
 	VMOVUPS.Z    (R8), K1, X14
-	VINSERTF32X4 $0x01, X14, Z2, Z2
+	VINSERTF32X4 $0x01, X14, Z10, Z10
 	CMPQ         BX, $0x05
 	JLE          rows51
 	ADDQ         ld+24(FP), R8
@@ -1525,7 +1517,7 @@ rest48:
 	JLE          rows51
 	ADDQ         ld+24(FP), R8
 	VMOVUPS.Z    (R8), K1, X14
-	VINSERTF32X4 $0x02, X14, Z2, Z2
+	VINSERTF32X4 $0x02, X14, Z10, Z10
 	CMPQ         BX, $0x09
 	JLE          rows51
 	ADDQ         ld+24(FP), R8
@@ -1545,7 +1537,7 @@ rest48:
 	JLE          rows51
 	ADDQ         ld+24(FP), R8
 	VMOVUPS.Z    (R8), K1, X14
-	VINSERTF32X4 $0x03, X14, Z2, Z2
+	VINSERTF32X4 $0x03, X14, Z10, Z10
 	CMPQ         BX, $0x0d
 	JLE          rows51
 	ADDQ         ld+24(FP), R8
@@ -1563,44 +1555,45 @@ rest48:
 	VINSERTF32X4 $0x03, X14, Z13, Z13
 
 rows51:
-	VUNPCKLPS Z11, Z2, Z14
+	VUNPCKLPS Z11, Z10, Z14
 	VUNPCKLPS Z13, Z12, Z15
-	VUNPCKHPS Z11, Z2, Z2
+	VUNPCKHPS Z11, Z10, Z10
 	VUNPCKHPS Z13, Z12, Z11
 	VUNPCKLPD Z15, Z14, Z12
 	VUNPCKHPD Z15, Z14, Z13
-	VUNPCKLPD Z11, Z2, Z14
-	VUNPCKHPD Z11, Z2, Z2
+	VUNPCKLPD Z11, Z10, Z14
+	VUNPCKHPD Z11, Z10, Z10
 	VMOVUPS   Z12, (R9)
 	VMOVUPS   Z13, 64(R9)
 	VMOVUPS   Z14, 128(R9)
-	VMOVUPS   Z2, 192(R9)
+	VMOVUPS   Z10, 192(R9)
 
 turned49:
-	VBROADCASTSS minusInf<>+0(SB), Z2
+	VBROADCASTSS minusInf<>+0(SB), Z10
 	IMUL3Q       $0x00000040, DX, R8
-	VMOVUPS      Z2, (AX)(R8*1)
-	VMOVUPS      Z2, 64(AX)(R8*1)
-	VMOVUPS      Z2, 128(AX)(R8*1)
-	VPBROADCASTD CX, Z2
+	VMOVUPS      Z10, (AX)(R8*1)
+	VMOVUPS      Z10, 64(AX)(R8*1)
+	VMOVUPS      Z10, 128(AX)(R8*1)
+	VXORPS       X10, X10, X10
+	VCVTSI2SSQ   CX, X10, X10
+	VBROADCASTSS X10, Z10
 	MOVQ         AX, R8
 
 column52:
 	VMOVUPS     (R8), Z11
 	VMAXPS      Z11, Z0, Z0
 	VMOVAPS     Z0, Z0
-	VPCMPEQD    Z3, Z2, K1
-	VBLENDMPS   Z11, Z1, K1, Z4
-	VMOVAPS     Z4, Z1
-	VPADDD.BCST oneInt<>+0(SB), Z2, Z2
-	VMOVAPS     Z2, Z2
+	VCMPPS      $0x00, Z2, Z10, K1
+	VBLENDMPS   Z11, Z1, K1, Z3
+	VMOVAPS     Z3, Z1
+	VADDPS.BCST one<>+0(SB), Z10, Z10
 	ADDQ        $0x00000040, R8
 	DECQ        DX
 	JNZ         column52
 	ADDQ        $+64, CX
 	CMPQ        CX, n+8(FP)
 	JLT         chunk46
-	VXORPS      Z2, Z2, Z2
+	VXORPS      Z10, Z10, Z10
 	VXORPS      Z11, Z11, Z11
 	XORQ        CX, CX
 
@@ -1867,36 +1860,32 @@ exp60:
 	VCVTPS2PD      Y12, Z14
 	VEXTRACTF64X4  $0x01, Z12, Y12
 	VCVTPS2PD      Y12, Z12
-	VADDPD         Z14, Z2, Z2
-	VMOVAPS        Z2, Z2
+	VADDPD         Z14, Z10, Z10
 	VADDPD         Z12, Z11, Z11
-	VMOVAPS        Z11, Z11
 	VMOVUPS        Z13, 64(R8)
 	VCVTPS2PD      Y13, Z12
 	VEXTRACTF64X4  $0x01, Z13, Y13
 	VCVTPS2PD      Y13, Z13
-	VADDPD         Z12, Z2, Z2
-	VMOVAPS        Z2, Z2
+	VADDPD         Z12, Z10, Z10
 	VADDPD         Z13, Z11, Z11
-	VMOVAPS        Z11, Z11
 	ADDQ           $0x00000080, R8
 	SUBQ           $0x02, DX
 	JG             exp60
 	ADDQ           $+64, CX
 	CMPQ           CX, n+8(FP)
 	JLT            chunk53
-	VMOVUPS        Z2, 4288(AX)
+	VMOVUPS        Z10, 4288(AX)
 	VMOVUPS        Z11, 4352(AX)
 	MOVQ           rowLoss+56(FP), CX
 	TESTQ          CX, CX
 	JZ             norowLoss61
-	VCVTPS2PD      Y0, Z2
+	VCVTPS2PD      Y0, Z10
 	VEXTRACTF64X4  $0x01, Z0, Y11
 	VCVTPS2PD      Y11, Z11
 	VCVTPS2PD      Y1, Z12
 	VEXTRACTF64X4  $0x01, Z1, Y1
 	VCVTPS2PD      Y1, Z1
-	VSUBPD         Z12, Z2, Z2
+	VSUBPD         Z12, Z10, Z10
 	VSUBPD         Z1, Z11, Z1
 	VMOVUPS        4288(AX), Z11
 	VANDPD.BCST    mantissa64<>+0(SB), Z11, Z12
@@ -1906,11 +1895,11 @@ exp60:
 	VSUBPD.BCST    two52bias<>+0(SB), Z13, Z13
 	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z12, K1
 	VADDPD         Z12, Z12, Z14
-	VBLENDMPD      Z14, Z12, K1, Z5
+	VBLENDMPD      Z14, Z12, K1, Z4
 	VBROADCASTSD   one64<>+0(SB), Z12
 	VMOVAPD.Z      Z12, K1, Z12
 	VSUBPD         Z12, Z13, Z12
-	VSUBPD.BCST    one64<>+0(SB), Z5, Z13
+	VSUBPD.BCST    one64<>+0(SB), Z4, Z13
 	VADDPD.BCST    two64<>+0(SB), Z13, Z14
 	VDIVPD         Z14, Z13, Z14
 	VMULPD         Z14, Z14, Z15
@@ -1939,8 +1928,8 @@ exp60:
 	VSUBPD         Z13, Z14, Z13
 	VSUBPD         Z13, Z12, Z12
 	VCMPPD         $0x03, Z11, Z11, K1
-	VBLENDMPD.BCST nan64<>+0(SB), Z12, K1, Z6
-	VADDPD         Z2, Z6, Z2
+	VBLENDMPD.BCST nan64<>+0(SB), Z12, K1, Z5
+	VADDPD         Z10, Z5, Z10
 	VMOVUPS        4352(AX), Z11
 	VANDPD.BCST    mantissa64<>+0(SB), Z11, Z12
 	VORPD.BCST     half64<>+0(SB), Z12, Z12
@@ -1949,11 +1938,11 @@ exp60:
 	VSUBPD.BCST    two52bias<>+0(SB), Z13, Z13
 	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z12, K1
 	VADDPD         Z12, Z12, Z14
-	VBLENDMPD      Z14, Z12, K1, Z7
+	VBLENDMPD      Z14, Z12, K1, Z6
 	VBROADCASTSD   one64<>+0(SB), Z12
 	VMOVAPD.Z      Z12, K1, Z12
 	VSUBPD         Z12, Z13, Z12
-	VSUBPD.BCST    one64<>+0(SB), Z7, Z13
+	VSUBPD.BCST    one64<>+0(SB), Z6, Z13
 	VADDPD.BCST    two64<>+0(SB), Z13, Z14
 	VDIVPD         Z14, Z13, Z14
 	VMULPD         Z14, Z14, Z15
@@ -1982,48 +1971,50 @@ exp60:
 	VSUBPD         Z13, Z14, Z13
 	VSUBPD         Z13, Z12, Z12
 	VCMPPD         $0x03, Z11, Z11, K1
-	VBLENDMPD.BCST nan64<>+0(SB), Z12, K1, Z8
-	VADDPD         Z1, Z8, Z1
-	VPCMPEQD.BCST  noClass<>+0(SB), Z3, K1
+	VBLENDMPD.BCST nan64<>+0(SB), Z12, K1, Z7
+	VADDPD         Z1, Z7, Z1
 	VXORPS         Z11, Z11, Z11
-	VCVTPD2PS      Z2, Y11
+	VCMPPS         $0x01, Z11, Z2, K1
+	VXORPS         Z11, Z11, Z11
+	VCVTPD2PS      Z10, Y11
 	VCVTPD2PS      Z1, Y1
 	VINSERTF64X4   $0x01, Y1, Z11, Z11
-	VBLENDMPS.BCST nan<>+0(SB), Z11, K1, Z9
+	VBLENDMPS.BCST nan<>+0(SB), Z11, K1, Z8
 	MOVQ           $-1, DX
 	BZHIQ          BX, DX, DX
 	KMOVW          DX, K1
-	VMOVUPS        Z9, K1, (CX)(DI*4)
+	VMOVUPS        Z8, K1, (CX)(DI*4)
 
 norowLoss61:
-	MOVQ          dz+64(FP), R8
-	TESTQ         R8, R8
-	JZ            nodz62
-	MOVQ          lddz+72(FP), CX
-	IMULQ         DI, CX
-	ADDQ          CX, R8
-	VPCMPEQD.BCST noClass<>+0(SB), Z3, K1
-	MOVQ          scale+40(FP), CX
-	CMPQ          scaleStep+48(FP), $0x00
-	JEQ           oneScale63
-	MOVQ          $-1, DX
-	BZHIQ         BX, DX, DX
-	KMOVW         DX, K2
-	VMOVUPS.Z     (CX)(DI*4), K2, Z1
-	VMOVAPS       Z1, Z1
-	JMP           scaled64
+	MOVQ      dz+64(FP), R8
+	TESTQ     R8, R8
+	JZ        nodz62
+	MOVQ      lddz+72(FP), CX
+	IMULQ     DI, CX
+	ADDQ      CX, R8
+	VXORPS    Z1, Z1, Z1
+	VCMPPS    $0x01, Z1, Z2, K1
+	MOVQ      scale+40(FP), CX
+	CMPQ      scaleStep+48(FP), $0x00
+	JEQ       oneScale63
+	MOVQ      $-1, DX
+	BZHIQ     BX, DX, DX
+	KMOVW     DX, K2
+	VMOVUPS.Z (CX)(DI*4), K2, Z1
+	VMOVAPS   Z1, Z1
+	JMP       scaled64
 
 oneScale63:
 	VBROADCASTSS (CX), Z1
 	VMOVAPS      Z1, Z1
 
 scaled64:
-	VBLENDMPS.BCST nan<>+0(SB), Z1, K1, Z10
-	VCVTPS2PD      Y10, Z1
-	VEXTRACTF64X4  $0x01, Z10, Y2
-	VCVTPS2PD      Y2, Z2
+	VBLENDMPS.BCST nan<>+0(SB), Z1, K1, Z9
+	VCVTPS2PD      Y9, Z1
+	VEXTRACTF64X4  $0x01, Z9, Y10
+	VCVTPS2PD      Y10, Z10
 	VMOVUPS        Z1, 4416(AX)
-	VMOVUPS        Z2, 4480(AX)
+	VMOVUPS        Z10, 4480(AX)
 	VBROADCASTSD   one64<>+0(SB), Z1
 	VDIVPD         4288(AX), Z1, Z1
 	VMOVUPS        Z1, 4544(AX)
@@ -2048,7 +2039,7 @@ quad67:
 	CMPQ         R11, $0x04
 	JLT          rest68
 	VXORPS       Z1, Z1, Z1
-	VXORPS       Z2, Z2, Z2
+	VXORPS       Z10, Z10, Z10
 	VXORPS       Z11, Z11, Z11
 	VXORPS       Z12, Z12, Z12
 	MOVQ         R9, R12
@@ -2056,7 +2047,7 @@ quad67:
 	CMPQ         BX, $0x01
 	JLE          rows70
 	ADDQ         ld+24(FP), R12
-	VMOVUPS      (R12), X2
+	VMOVUPS      (R12), X10
 	CMPQ         BX, $0x02
 	JLE          rows70
 	ADDQ         ld+24(FP), R12
@@ -2072,7 +2063,7 @@ quad67:
 	CMPQ         BX, $0x05
 	JLE          rows70
 	ADDQ         ld+24(FP), R12
-	VINSERTF32X4 $0x01, (R12), Z2, Z2
+	VINSERTF32X4 $0x01, (R12), Z10, Z10
 	CMPQ         BX, $0x06
 	JLE          rows70
 	ADDQ         ld+24(FP), R12
@@ -2088,7 +2079,7 @@ quad67:
 	CMPQ         BX, $0x09
 	JLE          rows70
 	ADDQ         ld+24(FP), R12
-	VINSERTF32X4 $0x02, (R12), Z2, Z2
+	VINSERTF32X4 $0x02, (R12), Z10, Z10
 	CMPQ         BX, $0x0a
 	JLE          rows70
 	ADDQ         ld+24(FP), R12
@@ -2104,7 +2095,7 @@ quad67:
 	CMPQ         BX, $0x0d
 	JLE          rows70
 	ADDQ         ld+24(FP), R12
-	VINSERTF32X4 $0x03, (R12), Z2, Z2
+	VINSERTF32X4 $0x03, (R12), Z10, Z10
 	CMPQ         BX, $0x0e
 	JLE          rows70
 	ADDQ         ld+24(FP), R12
@@ -2115,14 +2106,14 @@ quad67:
 	VINSERTF32X4 $0x03, (R12), Z12, Z12
 
 rows70:
-	VUNPCKLPS Z2, Z1, Z13
+	VUNPCKLPS Z10, Z1, Z13
 	VUNPCKLPS Z12, Z11, Z14
-	VUNPCKHPS Z2, Z1, Z1
-	VUNPCKHPS Z12, Z11, Z2
+	VUNPCKHPS Z10, Z1, Z1
+	VUNPCKHPS Z12, Z11, Z10
 	VUNPCKLPD Z14, Z13, Z11
 	VUNPCKHPD Z14, Z13, Z12
-	VUNPCKLPD Z2, Z1, Z13
-	VUNPCKHPD Z2, Z1, Z1
+	VUNPCKLPD Z10, Z1, Z13
+	VUNPCKHPD Z10, Z1, Z1
 	VMOVUPS   Z11, (R10)
 	VMOVUPS   Z12, 64(R10)
 	VMOVUPS   Z13, 128(R10)
@@ -2139,14 +2130,14 @@ rest68:
 	BZHIQ        R11, R12, R12
 	KMOVW        R12, K1
 	VXORPS       Z1, Z1, Z1
-	VXORPS       Z2, Z2, Z2
+	VXORPS       Z10, Z10, Z10
 	VXORPS       Z11, Z11, Z11
 	VXORPS       Z12, Z12, Z12
 	VMOVUPS.Z    (R9), K1, X1
 	CMPQ         BX, $0x01
 	JLE          rows71
 	ADDQ         ld+24(FP), R9
-	VMOVUPS.Z    (R9), K1, X2
+	VMOVUPS.Z    (R9), K1, X10
 	CMPQ         BX, $0x02
 	JLE          rows71
 	ADDQ         ld+24(FP), R9
@@ -2164,7 +2155,7 @@ rest68:
 	JLE          rows71
 	ADDQ         ld+24(FP), R9
 	VMOVUPS.Z    (R9), K1, X13
-	VINSERTF32X4 $0x01, X13, Z2, Z2
+	VINSERTF32X4 $0x01, X13, Z10, Z10
 	CMPQ         BX, $0x06
 	JLE          rows71
 	ADDQ         ld+24(FP), R9
@@ -2184,7 +2175,7 @@ rest68:
 	JLE          rows71
 	ADDQ         ld+24(FP), R9
 	VMOVUPS.Z    (R9), K1, X13
-	VINSERTF32X4 $0x02, X13, Z2, Z2
+	VINSERTF32X4 $0x02, X13, Z10, Z10
 	CMPQ         BX, $0x0a
 	JLE          rows71
 	ADDQ         ld+24(FP), R9
@@ -2204,7 +2195,7 @@ rest68:
 	JLE          rows71
 	ADDQ         ld+24(FP), R9
 	VMOVUPS.Z    (R9), K1, X13
-	VINSERTF32X4 $0x03, X13, Z2, Z2
+	VINSERTF32X4 $0x03, X13, Z10, Z10
 	CMPQ         BX, $0x0e
 	JLE          rows71
 	ADDQ         ld+24(FP), R9
@@ -2217,14 +2208,14 @@ rest68:
 	VINSERTF32X4 $0x03, X13, Z12, Z12
 
 rows71:
-	VUNPCKLPS Z2, Z1, Z13
+	VUNPCKLPS Z10, Z1, Z13
 	VUNPCKLPS Z12, Z11, Z14
-	VUNPCKHPS Z2, Z1, Z1
-	VUNPCKHPS Z12, Z11, Z2
+	VUNPCKHPS Z10, Z1, Z1
+	VUNPCKHPS Z12, Z11, Z10
 	VUNPCKLPD Z14, Z13, Z11
 	VUNPCKHPD Z14, Z13, Z12
-	VUNPCKLPD Z2, Z1, Z13
-	VUNPCKHPD Z2, Z1, Z1
+	VUNPCKLPD Z10, Z1, Z13
+	VUNPCKHPD Z10, Z1, Z1
 	VMOVUPS   Z11, (R10)
 	VMOVUPS   Z12, 64(R10)
 	VMOVUPS   Z13, 128(R10)
@@ -2242,10 +2233,10 @@ turned69:
 exp72:
 	VMOVUPS     (R9), Z1
 	VSUBPS      Z0, Z1, Z1
-	VMOVUPS     64(R9), Z2
-	VSUBPS      Z0, Z2, Z2
+	VMOVUPS     64(R9), Z10
+	VSUBPS      Z0, Z10, Z10
 	VMULPS.BCST log2E<>+0(SB), Z1, Z11
-	VMULPS.BCST log2E<>+0(SB), Z2, Z12
+	VMULPS.BCST log2E<>+0(SB), Z10, Z12
 	VADDPS.BCST magic<>+0(SB), Z11, Z11
 	VADDPS.BCST magic<>+0(SB), Z12, Z12
 	VSUBPS.BCST magic<>+0(SB), Z11, Z11
@@ -2253,7 +2244,7 @@ exp72:
 	VMULPS.BCST ln2Hi<>+0(SB), Z11, Z13
 	VMULPS.BCST ln2Hi<>+0(SB), Z12, Z14
 	VSUBPS      Z13, Z1, Z13
-	VSUBPS      Z14, Z2, Z14
+	VSUBPS      Z14, Z10, Z14
 	VMULPS.BCST ln2Lo<>+0(SB), Z11, Z15
 	VMULPS.BCST ln2Lo<>+0(SB), Z12, Z16
 	VSUBPS      Z15, Z13, Z13
@@ -2288,38 +2279,39 @@ exp72:
 	VADDPS.BCST one<>+0(SB), Z14, Z14
 	VCMPPS.BCST $0x05, underflow<>+0(SB), Z1, K1
 	VSCALEFPS.Z Z11, Z13, K1, Z1
-	VCMPPS.BCST $0x05, underflow<>+0(SB), Z2, K1
-	VSCALEFPS.Z Z12, Z14, K1, Z2
+	VCMPPS.BCST $0x05, underflow<>+0(SB), Z10, K1
+	VSCALEFPS.Z Z12, Z14, K1, Z10
 	VMOVUPS     Z1, (R9)
-	VMOVUPS     Z2, 64(R9)
+	VMOVUPS     Z10, 64(R9)
 	ADDQ        $0x00000080, R9
 	SUBQ        $0x02, R10
 	JG          exp72
 
 kept66:
-	VPBROADCASTD CX, Z1
+	VXORPS       X1, X1, X1
+	VCVTSI2SSQ   CX, X1, X1
+	VBROADCASTSS X1, Z1
 	MOVQ         AX, R9
 	MOVQ         DX, R10
 
 column73:
-	VPCMPEQD     Z3, Z1, K1
+	VCMPPS       $0x00, Z2, Z1, K1
 	KSHIFTRW     $0x08, K1, K2
-	VPADDD.BCST  oneInt<>+0(SB), Z1, Z1
-	VMOVAPS      Z1, Z1
-	VCVTPS2PD    (R9), Z2
-	VMULPD       4544(AX), Z2, Z11
-	VMOVAPS      Z2, Z12
+	VADDPS.BCST  one<>+0(SB), Z1, Z1
+	VCVTPS2PD    (R9), Z10
+	VMULPD       4544(AX), Z10, Z11
+	VMOVAPS      Z10, Z12
 	VFNMADD231PD 4288(AX), Z11, Z12
 	VMOVAPS      Z11, Z11
 	VFMADD231PD  4544(AX), Z12, Z11
-	VMOVAPS      Z2, Z2
-	VFNMADD231PD 4288(AX), Z11, Z2
+	VMOVAPS      Z10, Z10
+	VFNMADD231PD 4288(AX), Z11, Z10
 	VMOVAPS      Z11, Z11
-	VFMADD231PD  4544(AX), Z2, Z11
-	VBROADCASTSD one64<>+0(SB), Z2
-	VMOVAPD.Z    Z2, K1, Z2
-	VSUBPD       Z2, Z11, Z2
-	VMULPD       4416(AX), Z2, Z2
+	VFMADD231PD  4544(AX), Z10, Z11
+	VBROADCASTSD one64<>+0(SB), Z10
+	VMOVAPD.Z    Z10, K1, Z10
+	VSUBPD       Z10, Z11, Z10
+	VMULPD       4416(AX), Z10, Z10
 	VCVTPS2PD    32(R9), Z11
 	VMULPD       4608(AX), Z11, Z12
 	VMOVAPS      Z11, Z13
@@ -2335,9 +2327,9 @@ column73:
 	VSUBPD       Z11, Z12, Z11
 	VMULPD       4480(AX), Z11, Z11
 	VXORPS       Z12, Z12, Z12
-	VCVTPD2PS    Z2, Y12
-	VCVTPD2PS    Z11, Y2
-	VINSERTF64X4 $0x01, Y2, Z12, Z12
+	VCVTPD2PS    Z10, Y12
+	VCVTPD2PS    Z11, Y10
+	VINSERTF64X4 $0x01, Y10, Z12, Z12
 	VMOVUPS      Z12, (R9)
 	ADDQ         $0x00000040, R9
 	DECQ         R10
@@ -2349,17 +2341,17 @@ quad74:
 	CMPQ          DX, $0x04
 	JLT           rest75
 	VMOVUPS       (R10), Z1
-	VMOVUPS       64(R10), Z2
+	VMOVUPS       64(R10), Z10
 	VMOVUPS       128(R10), Z11
 	VMOVUPS       192(R10), Z12
-	VUNPCKLPS     Z2, Z1, Z13
+	VUNPCKLPS     Z10, Z1, Z13
 	VUNPCKLPS     Z12, Z11, Z14
-	VUNPCKHPS     Z2, Z1, Z1
-	VUNPCKHPS     Z12, Z11, Z2
+	VUNPCKHPS     Z10, Z1, Z1
+	VUNPCKHPS     Z12, Z11, Z10
 	VUNPCKLPD     Z14, Z13, Z11
 	VUNPCKHPD     Z14, Z13, Z12
-	VUNPCKLPD     Z2, Z1, Z13
-	VUNPCKHPD     Z2, Z1, Z1
+	VUNPCKLPD     Z10, Z1, Z13
+	VUNPCKHPD     Z10, Z1, Z1
 	MOVQ          R9, R11
 	VMOVUPS       X11, (R11)
 	CMPQ          BX, $0x01
@@ -2377,58 +2369,58 @@ quad74:
 	CMPQ          BX, $0x04
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
-	VEXTRACTF32X4 $0x01, Z11, X2
-	VMOVUPS       X2, (R11)
+	VEXTRACTF32X4 $0x01, Z11, X10
+	VMOVUPS       X10, (R11)
 	CMPQ          BX, $0x05
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
-	VEXTRACTF32X4 $0x01, Z12, X2
-	VMOVUPS       X2, (R11)
+	VEXTRACTF32X4 $0x01, Z12, X10
+	VMOVUPS       X10, (R11)
 	CMPQ          BX, $0x06
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
-	VEXTRACTF32X4 $0x01, Z13, X2
-	VMOVUPS       X2, (R11)
+	VEXTRACTF32X4 $0x01, Z13, X10
+	VMOVUPS       X10, (R11)
 	CMPQ          BX, $0x07
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
-	VEXTRACTF32X4 $0x01, Z1, X2
-	VMOVUPS       X2, (R11)
+	VEXTRACTF32X4 $0x01, Z1, X10
+	VMOVUPS       X10, (R11)
 	CMPQ          BX, $0x08
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
-	VEXTRACTF32X4 $0x02, Z11, X2
-	VMOVUPS       X2, (R11)
+	VEXTRACTF32X4 $0x02, Z11, X10
+	VMOVUPS       X10, (R11)
 	CMPQ          BX, $0x09
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
-	VEXTRACTF32X4 $0x02, Z12, X2
-	VMOVUPS       X2, (R11)
+	VEXTRACTF32X4 $0x02, Z12, X10
+	VMOVUPS       X10, (R11)
 	CMPQ          BX, $0x0a
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
-	VEXTRACTF32X4 $0x02, Z13, X2
-	VMOVUPS       X2, (R11)
+	VEXTRACTF32X4 $0x02, Z13, X10
+	VMOVUPS       X10, (R11)
 	CMPQ          BX, $0x0b
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
-	VEXTRACTF32X4 $0x02, Z1, X2
-	VMOVUPS       X2, (R11)
+	VEXTRACTF32X4 $0x02, Z1, X10
+	VMOVUPS       X10, (R11)
 	CMPQ          BX, $0x0c
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
-	VEXTRACTF32X4 $0x03, Z11, X2
-	VMOVUPS       X2, (R11)
+	VEXTRACTF32X4 $0x03, Z11, X10
+	VMOVUPS       X10, (R11)
 	CMPQ          BX, $0x0d
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
-	VEXTRACTF32X4 $0x03, Z12, X2
-	VMOVUPS       X2, (R11)
+	VEXTRACTF32X4 $0x03, Z12, X10
+	VMOVUPS       X10, (R11)
 	CMPQ          BX, $0x0e
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
-	VEXTRACTF32X4 $0x03, Z13, X2
-	VMOVUPS       X2, (R11)
+	VEXTRACTF32X4 $0x03, Z13, X10
+	VMOVUPS       X10, (R11)
 	CMPQ          BX, $0x0f
 	JLE           rows77
 	ADDQ          lddz+72(FP), R11
@@ -2448,17 +2440,17 @@ rest75:
 	BZHIQ         DX, R11, R11
 	KMOVW         R11, K1
 	VMOVUPS       (R10), Z1
-	VMOVUPS       64(R10), Z2
+	VMOVUPS       64(R10), Z10
 	VMOVUPS       128(R10), Z11
 	VMOVUPS       192(R10), Z12
-	VUNPCKLPS     Z2, Z1, Z13
+	VUNPCKLPS     Z10, Z1, Z13
 	VUNPCKLPS     Z12, Z11, Z14
-	VUNPCKHPS     Z2, Z1, Z1
-	VUNPCKHPS     Z12, Z11, Z2
+	VUNPCKHPS     Z10, Z1, Z1
+	VUNPCKHPS     Z12, Z11, Z10
 	VUNPCKLPD     Z14, Z13, Z11
 	VUNPCKHPD     Z14, Z13, Z12
-	VUNPCKLPD     Z2, Z1, Z13
-	VUNPCKHPD     Z2, Z1, Z1
+	VUNPCKLPD     Z10, Z1, Z13
+	VUNPCKHPD     Z10, Z1, Z1
 	MOVQ          R9, DX
 	VMOVUPS       X11, K1, (DX)
 	CMPQ          BX, $0x01
@@ -2476,58 +2468,58 @@ rest75:
 	CMPQ          BX, $0x04
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
-	VEXTRACTF32X4 $0x01, Z11, X2
-	VMOVUPS       X2, K1, (DX)
+	VEXTRACTF32X4 $0x01, Z11, X10
+	VMOVUPS       X10, K1, (DX)
 	CMPQ          BX, $0x05
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
-	VEXTRACTF32X4 $0x01, Z12, X2
-	VMOVUPS       X2, K1, (DX)
+	VEXTRACTF32X4 $0x01, Z12, X10
+	VMOVUPS       X10, K1, (DX)
 	CMPQ          BX, $0x06
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
-	VEXTRACTF32X4 $0x01, Z13, X2
-	VMOVUPS       X2, K1, (DX)
+	VEXTRACTF32X4 $0x01, Z13, X10
+	VMOVUPS       X10, K1, (DX)
 	CMPQ          BX, $0x07
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
-	VEXTRACTF32X4 $0x01, Z1, X2
-	VMOVUPS       X2, K1, (DX)
+	VEXTRACTF32X4 $0x01, Z1, X10
+	VMOVUPS       X10, K1, (DX)
 	CMPQ          BX, $0x08
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
-	VEXTRACTF32X4 $0x02, Z11, X2
-	VMOVUPS       X2, K1, (DX)
+	VEXTRACTF32X4 $0x02, Z11, X10
+	VMOVUPS       X10, K1, (DX)
 	CMPQ          BX, $0x09
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
-	VEXTRACTF32X4 $0x02, Z12, X2
-	VMOVUPS       X2, K1, (DX)
+	VEXTRACTF32X4 $0x02, Z12, X10
+	VMOVUPS       X10, K1, (DX)
 	CMPQ          BX, $0x0a
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
-	VEXTRACTF32X4 $0x02, Z13, X2
-	VMOVUPS       X2, K1, (DX)
+	VEXTRACTF32X4 $0x02, Z13, X10
+	VMOVUPS       X10, K1, (DX)
 	CMPQ          BX, $0x0b
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
-	VEXTRACTF32X4 $0x02, Z1, X2
-	VMOVUPS       X2, K1, (DX)
+	VEXTRACTF32X4 $0x02, Z1, X10
+	VMOVUPS       X10, K1, (DX)
 	CMPQ          BX, $0x0c
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
-	VEXTRACTF32X4 $0x03, Z11, X2
-	VMOVUPS       X2, K1, (DX)
+	VEXTRACTF32X4 $0x03, Z11, X10
+	VMOVUPS       X10, K1, (DX)
 	CMPQ          BX, $0x0d
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
-	VEXTRACTF32X4 $0x03, Z12, X2
-	VMOVUPS       X2, K1, (DX)
+	VEXTRACTF32X4 $0x03, Z12, X10
+	VMOVUPS       X10, K1, (DX)
 	CMPQ          BX, $0x0e
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
-	VEXTRACTF32X4 $0x03, Z13, X2
-	VMOVUPS       X2, K1, (DX)
+	VEXTRACTF32X4 $0x03, Z13, X10
+	VMOVUPS       X10, K1, (DX)
 	CMPQ          BX, $0x0f
 	JLE           rows78
 	ADDQ          lddz+72(FP), DX
@@ -2582,17 +2574,17 @@ group79:
 	BZHIQ          BX, R8, R8
 	KMOVW          R8, K1
 	VMOVUPS.Z      (CX)(DI*4), K1, Z0
-	VCVTTPS2DQ     Z0, Z1
-	VCVTDQ2PS      Z1, Z2
-	VCMPPS         $0x04, Z0, Z2, K1
-	VXORPS         Z2, Z2, Z2
-	VCMPPS         $0x01, Z2, Z0, K3
+	VRNDSCALEPS    $0x0b, Z0, Z1
+	VCMPPS         $0x04, Z0, Z1, K1
+	VXORPS         Z1, Z1, Z1
+	VCMPPS         $0x01, Z1, Z0, K3
 	KORW           K3, K1, K1
-	VPBROADCASTD   DX, Z2
-	VCVTDQ2PS      Z2, Z2
-	VCMPPS         $0x05, Z2, Z0, K3
+	VXORPS         X1, X1, X1
+	VCVTSI2SSQ     DX, X1, X1
+	VBROADCASTSS   X1, Z1
+	VCMPPS         $0x05, Z1, Z0, K3
 	KORW           K3, K1, K1
-	VBLENDMPS.BCST noClass<>+0(SB), Z1, K1, Z3
+	VBLENDMPS.BCST noClass<>+0(SB), Z0, K1, Z2
 	VBROADCASTSS   minusInf<>+0(SB), Z0
 	VXORPS         Z1, Z1, Z1
 	KXORW          K2, K2, K2
@@ -2611,12 +2603,12 @@ chunk80:
 quad81:
 	CMPQ         R10, $0x04
 	JLT          rest82
-	VXORPS       Z2, Z2, Z2
+	VXORPS       Z6, Z6, Z6
 	VXORPS       Z7, Z7, Z7
 	VXORPS       Z8, Z8, Z8
 	VXORPS       Z9, Z9, Z9
 	MOVQ         R8, R11
-	VMOVUPS      (R11), X2
+	VMOVUPS      (R11), X6
 	CMPQ         BX, $0x01
 	JLE          rows84
 	ADDQ         ld+24(FP), R11
@@ -2632,7 +2624,7 @@ quad81:
 	CMPQ         BX, $0x04
 	JLE          rows84
 	ADDQ         ld+24(FP), R11
-	VINSERTF32X4 $0x01, (R11), Z2, Z2
+	VINSERTF32X4 $0x01, (R11), Z6, Z6
 	CMPQ         BX, $0x05
 	JLE          rows84
 	ADDQ         ld+24(FP), R11
@@ -2648,7 +2640,7 @@ quad81:
 	CMPQ         BX, $0x08
 	JLE          rows84
 	ADDQ         ld+24(FP), R11
-	VINSERTF32X4 $0x02, (R11), Z2, Z2
+	VINSERTF32X4 $0x02, (R11), Z6, Z6
 	CMPQ         BX, $0x09
 	JLE          rows84
 	ADDQ         ld+24(FP), R11
@@ -2664,7 +2656,7 @@ quad81:
 	CMPQ         BX, $0x0c
 	JLE          rows84
 	ADDQ         ld+24(FP), R11
-	VINSERTF32X4 $0x03, (R11), Z2, Z2
+	VINSERTF32X4 $0x03, (R11), Z6, Z6
 	CMPQ         BX, $0x0d
 	JLE          rows84
 	ADDQ         ld+24(FP), R11
@@ -2679,18 +2671,18 @@ quad81:
 	VINSERTF32X4 $0x03, (R11), Z9, Z9
 
 rows84:
-	VUNPCKLPS Z7, Z2, Z10
+	VUNPCKLPS Z7, Z6, Z10
 	VUNPCKLPS Z9, Z8, Z11
-	VUNPCKHPS Z7, Z2, Z2
+	VUNPCKHPS Z7, Z6, Z6
 	VUNPCKHPS Z9, Z8, Z7
 	VUNPCKLPD Z11, Z10, Z8
 	VUNPCKHPD Z11, Z10, Z9
-	VUNPCKLPD Z7, Z2, Z10
-	VUNPCKHPD Z7, Z2, Z2
+	VUNPCKLPD Z7, Z6, Z10
+	VUNPCKHPD Z7, Z6, Z6
 	VMOVUPS   Z8, (R9)
 	VMOVUPS   Z9, 64(R9)
 	VMOVUPS   Z10, 128(R9)
-	VMOVUPS   Z2, 192(R9)
+	VMOVUPS   Z6, 192(R9)
 	ADDQ      $0x10, R8
 	ADDQ      $0x00000100, R9
 	SUBQ      $0x04, R10
@@ -2702,11 +2694,11 @@ rest82:
 	MOVQ         $-1, R11
 	BZHIQ        R10, R11, R11
 	KMOVW        R11, K1
-	VXORPS       Z2, Z2, Z2
+	VXORPS       Z6, Z6, Z6
 	VXORPS       Z7, Z7, Z7
 	VXORPS       Z8, Z8, Z8
 	VXORPS       Z9, Z9, Z9
-	VMOVUPS.Z    (R8), K1, X2
+	VMOVUPS.Z    (R8), K1, X6
 	CMPQ         BX, $0x01
 	JLE          rows85
 	ADDQ         ld+24(FP), R8
@@ -2723,7 +2715,7 @@ rest82:
 	JLE          rows85
 	ADDQ         ld+24(FP), R8
 	VMOVUPS.Z    (R8), K1, X10
-	VINSERTF32X4 $0x01, X10, Z2, Z2
+	VINSERTF32X4 $0x01, X10, Z6, Z6
 	CMPQ         BX, $0x05
 	JLE          rows85
 	ADDQ         ld+24(FP), R8
@@ -2743,7 +2735,7 @@ rest82:
 	JLE          rows85
 	ADDQ         ld+24(FP), R8
 	VMOVUPS.Z    (R8), K1, X10
-	VINSERTF32X4 $0x02, X10, Z2, Z2
+	VINSERTF32X4 $0x02, X10, Z6, Z6
 	CMPQ         BX, $0x09
 	JLE          rows85
 	ADDQ         ld+24(FP), R8
@@ -2763,7 +2755,7 @@ rest82:
 	JLE          rows85
 	ADDQ         ld+24(FP), R8
 	VMOVUPS.Z    (R8), K1, X10
-	VINSERTF32X4 $0x03, X10, Z2, Z2
+	VINSERTF32X4 $0x03, X10, Z6, Z6
 	CMPQ         BX, $0x0d
 	JLE          rows85
 	ADDQ         ld+24(FP), R8
@@ -2781,61 +2773,1893 @@ rest82:
 	VINSERTF32X4 $0x03, X10, Z9, Z9
 
 rows85:
-	VUNPCKLPS Z7, Z2, Z10
+	VUNPCKLPS Z7, Z6, Z10
 	VUNPCKLPS Z9, Z8, Z11
-	VUNPCKHPS Z7, Z2, Z2
+	VUNPCKHPS Z7, Z6, Z6
 	VUNPCKHPS Z9, Z8, Z7
 	VUNPCKLPD Z11, Z10, Z8
 	VUNPCKHPD Z11, Z10, Z9
-	VUNPCKLPD Z7, Z2, Z10
-	VUNPCKHPD Z7, Z2, Z2
+	VUNPCKLPD Z7, Z6, Z10
+	VUNPCKHPD Z7, Z6, Z6
 	VMOVUPS   Z8, (R9)
 	VMOVUPS   Z9, 64(R9)
 	VMOVUPS   Z10, 128(R9)
-	VMOVUPS   Z2, 192(R9)
+	VMOVUPS   Z6, 192(R9)
 
 turned83:
-	VBROADCASTSS minusInf<>+0(SB), Z2
+	VBROADCASTSS minusInf<>+0(SB), Z6
 	IMUL3Q       $0x00000040, DX, R8
-	VMOVUPS      Z2, (AX)(R8*1)
-	VMOVUPS      Z2, 64(AX)(R8*1)
-	VMOVUPS      Z2, 128(AX)(R8*1)
-	VPBROADCASTD CX, Z2
+	VMOVUPS      Z6, (AX)(R8*1)
+	VMOVUPS      Z6, 64(AX)(R8*1)
+	VMOVUPS      Z6, 128(AX)(R8*1)
+	VXORPS       X6, X6, X6
+	VCVTSI2SSQ   CX, X6, X6
+	VBROADCASTSS X6, Z6
 	MOVQ         AX, R8
 
 column86:
 	VMOVUPS      (R8), Z7
 	VCMPPS       $0x0e, Z0, Z7, K1
-	VBLENDMPS    Z7, Z0, K1, Z4
-	VMOVAPS      Z4, Z0
-	VBLENDMPS    Z2, Z1, K1, Z5
-	VMOVAPS      Z5, Z1
+	VBLENDMPS    Z7, Z0, K1, Z3
+	VMOVAPS      Z3, Z0
+	VBLENDMPS    Z6, Z1, K1, Z4
+	VMOVAPS      Z4, Z1
 	VCMPPS       $0x03, Z7, Z7, K1
 	KORW         K1, K2, K1
 	KMOVW        K1, K2
-	VPADDD.BCST  oneInt<>+0(SB), Z2, Z2
-	VMOVAPS      Z2, Z2
+	VADDPS.BCST  one<>+0(SB), Z6, Z6
 	ADDQ         $0x00000040, R8
 	DECQ         DX
 	JNZ          column86
 	ADDQ         $+64, CX
 	CMPQ         CX, n+8(FP)
 	JLT          chunk80
-	VPCMPEQD     Z3, Z1, K1
+	VCMPPS       $0x00, Z2, Z1, K1
 	VBROADCASTSS one<>+0(SB), Z0
 	VMOVAPS.Z    Z0, K1, Z0
 	VXORPS       Z1, Z1, Z1
-	VBLENDMPS    Z1, Z0, K2, Z6
+	VBLENDMPS    Z1, Z0, K2, Z5
 	MOVQ         out+40(FP), CX
 	MOVQ         $-1, DX
 	BZHIQ        BX, DX, DX
 	KMOVW        DX, K1
-	VMOVUPS      Z6, K1, (CX)(DI*4)
+	VMOVUPS      Z5, K1, (CX)(DI*4)
 	MOVQ         ld+24(FP), CX
 	IMUL3Q       $+16, CX, CX
 	ADDQ         CX, SI
 	ADDQ         $+16, DI
 	CMPQ         DI, m+0(FP)
 	JLT          group79
+	VZEROUPPER
+	RET
+
+// func softmaxF64AVX2(m int, n int, logits *float64, ld int, labels *float64, scale *float64, scaleStep int, rowLoss *float64, dz *float64, lddz int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·softmaxF64AVX2(SB), $2368-80
+	LEAQ 31(SP), AX
+	ANDQ $-32, AX
+	MOVQ logits+16(FP), SI
+	XORQ DI, DI
+
+group87:
+	MOVQ         m+0(FP), BX
+	SUBQ         DI, BX
+	MOVQ         $+4, CX
+	CMPQ         BX, CX
+	CMOVQGT      CX, BX
+	MOVQ         labels+32(FP), CX
+	MOVQ         n+8(FP), DX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	VMOVUPS      32(R8), Y0
+	VMASKMOVPD   (CX)(DI*8), Y0, Y0
+	VROUNDPD     $0x0b, Y0, Y1
+	VCMPPD       $0x04, Y0, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VCMPPD       $0x01, Y2, Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VXORPS       X2, X2, X2
+	VCVTSI2SDQ   DX, X2, X2
+	VBROADCASTSD X2, Y2
+	VCMPPD       $0x05, Y2, Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VBLENDVPD    Y1, noClass64<>+0(SB), Y0, Y0
+	VMOVUPS      minusInf64<>+0(SB), Y1
+	VXORPS       Y2, Y2, Y2
+	XORQ         CX, CX
+
+chunk88:
+	MOVQ    n+8(FP), DX
+	SUBQ    CX, DX
+	MOVQ    $+64, R8
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	LEAQ    (SI)(CX*8), R8
+	MOVQ    AX, R9
+	MOVQ    DX, R10
+
+quad89:
+	CMPQ        R10, $0x02
+	JLT         rest90
+	VXORPS      Y3, Y3, Y3
+	VXORPS      Y4, Y4, Y4
+	MOVQ        R8, R11
+	VMOVUPS     (R11), X3
+	CMPQ        BX, $0x01
+	JLE         rows92
+	ADDQ        ld+24(FP), R11
+	VMOVUPS     (R11), X4
+	CMPQ        BX, $0x02
+	JLE         rows92
+	ADDQ        ld+24(FP), R11
+	VINSERTF128 $0x01, (R11), Y3, Y3
+	CMPQ        BX, $0x03
+	JLE         rows92
+	ADDQ        ld+24(FP), R11
+	VINSERTF128 $0x01, (R11), Y4, Y4
+
+rows92:
+	VUNPCKLPD Y4, Y3, Y5
+	VUNPCKHPD Y4, Y3, Y3
+	VMOVUPS   Y5, (R9)
+	VMOVUPS   Y3, 32(R9)
+	ADDQ      $0x10, R8
+	ADDQ      $0x00000040, R9
+	SUBQ      $0x02, R10
+	JMP       quad89
+
+rest90:
+	TESTQ       R10, R10
+	JZ          turned91
+	LEAQ        tailMasks<>+0(SB), R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	VMOVUPS     32(R11), Y3
+	VXORPS      Y4, Y4, Y4
+	VXORPS      Y5, Y5, Y5
+	VMASKMOVPD  (R8), X3, X4
+	CMPQ        BX, $0x01
+	JLE         rows93
+	ADDQ        ld+24(FP), R8
+	VMASKMOVPD  (R8), X3, X5
+	CMPQ        BX, $0x02
+	JLE         rows93
+	ADDQ        ld+24(FP), R8
+	VMASKMOVPD  (R8), X3, X6
+	VINSERTF128 $0x01, X6, Y4, Y4
+	CMPQ        BX, $0x03
+	JLE         rows93
+	ADDQ        ld+24(FP), R8
+	VMASKMOVPD  (R8), X3, X3
+	VINSERTF128 $0x01, X3, Y5, Y5
+
+rows93:
+	VUNPCKLPD Y5, Y4, Y3
+	VUNPCKHPD Y5, Y4, Y4
+	VMOVUPS   Y3, (R9)
+	VMOVUPS   Y4, 32(R9)
+
+turned91:
+	VMOVUPS      minusInf64<>+0(SB), Y3
+	IMUL3Q       $0x00000020, DX, R8
+	VMOVUPS      Y3, (AX)(R8*1)
+	VMOVUPS      Y3, 32(AX)(R8*1)
+	VMOVUPS      Y3, 64(AX)(R8*1)
+	VXORPS       X3, X3, X3
+	VCVTSI2SDQ   CX, X3, X3
+	VBROADCASTSD X3, Y3
+	MOVQ         AX, R8
+
+column94:
+	VMOVUPS   (R8), Y4
+	VMAXPD    Y4, Y1, Y1
+	VMOVAPS   Y1, Y1
+	VCMPPD    $0x00, Y0, Y3, Y5
+	VBLENDVPD Y5, Y4, Y2, Y2
+	VMOVAPS   Y2, Y2
+	VADDPD    one64<>+0(SB), Y3, Y3
+	ADDQ      $0x00000020, R8
+	DECQ      DX
+	JNZ       column94
+	ADDQ      $+64, CX
+	CMPQ      CX, n+8(FP)
+	JLT       chunk88
+	VXORPS    Y3, Y3, Y3
+	XORQ      CX, CX
+
+chunk95:
+	MOVQ    n+8(FP), DX
+	SUBQ    CX, DX
+	MOVQ    $+64, R8
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	CMPQ    n+8(FP), $+64
+	JLE     kept96
+	LEAQ    (SI)(CX*8), R8
+	MOVQ    AX, R9
+	MOVQ    DX, R10
+
+quad97:
+	CMPQ        R10, $0x02
+	JLT         rest98
+	VXORPS      Y4, Y4, Y4
+	VXORPS      Y5, Y5, Y5
+	MOVQ        R8, R11
+	VMOVUPS     (R11), X4
+	CMPQ        BX, $0x01
+	JLE         rows100
+	ADDQ        ld+24(FP), R11
+	VMOVUPS     (R11), X5
+	CMPQ        BX, $0x02
+	JLE         rows100
+	ADDQ        ld+24(FP), R11
+	VINSERTF128 $0x01, (R11), Y4, Y4
+	CMPQ        BX, $0x03
+	JLE         rows100
+	ADDQ        ld+24(FP), R11
+	VINSERTF128 $0x01, (R11), Y5, Y5
+
+rows100:
+	VUNPCKLPD Y5, Y4, Y6
+	VUNPCKHPD Y5, Y4, Y4
+	VMOVUPS   Y6, (R9)
+	VMOVUPS   Y4, 32(R9)
+	ADDQ      $0x10, R8
+	ADDQ      $0x00000040, R9
+	SUBQ      $0x02, R10
+	JMP       quad97
+
+rest98:
+	TESTQ       R10, R10
+	JZ          turned99
+	LEAQ        tailMasks<>+0(SB), R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	VMOVUPS     32(R11), Y4
+	VXORPS      Y5, Y5, Y5
+	VXORPS      Y6, Y6, Y6
+	VMASKMOVPD  (R8), X4, X5
+	CMPQ        BX, $0x01
+	JLE         rows101
+	ADDQ        ld+24(FP), R8
+	VMASKMOVPD  (R8), X4, X6
+	CMPQ        BX, $0x02
+	JLE         rows101
+	ADDQ        ld+24(FP), R8
+	VMASKMOVPD  (R8), X4, X7
+	VINSERTF128 $0x01, X7, Y5, Y5
+	CMPQ        BX, $0x03
+	JLE         rows101
+	ADDQ        ld+24(FP), R8
+	VMASKMOVPD  (R8), X4, X4
+	VINSERTF128 $0x01, X4, Y6, Y6
+
+rows101:
+	VUNPCKLPD Y6, Y5, Y4
+	VUNPCKHPD Y6, Y5, Y5
+	VMOVUPS   Y4, (R9)
+	VMOVUPS   Y5, 32(R9)
+
+turned99:
+	VMOVUPS minusInf64<>+0(SB), Y4
+	IMUL3Q  $0x00000020, DX, R8
+	VMOVUPS Y4, (AX)(R8*1)
+	VMOVUPS Y4, 32(AX)(R8*1)
+	VMOVUPS Y4, 64(AX)(R8*1)
+
+kept96:
+	MOVQ AX, R8
+
+exp102:
+	VMOVUPS   (R8), Y4
+	VSUBPD    Y1, Y4, Y4
+	VMULPD    log2E64<>+0(SB), Y4, Y5
+	VROUNDPD  $0x08, Y5, Y5
+	VMULPD    ln2Hi64<>+0(SB), Y5, Y6
+	VSUBPD    Y6, Y4, Y6
+	VMULPD    ln2Lo64<>+0(SB), Y5, Y7
+	VSUBPD    Y7, Y6, Y8
+	VMULPD    Y8, Y8, Y9
+	VMULPD    exp64c5<>+0(SB), Y9, Y10
+	VSUBPD    exp64c4<>+0(SB), Y10, Y10
+	VMULPD    Y10, Y9, Y10
+	VADDPD    exp64c3<>+0(SB), Y10, Y10
+	VMULPD    Y10, Y9, Y10
+	VSUBPD    exp64c2<>+0(SB), Y10, Y10
+	VMULPD    Y10, Y9, Y10
+	VADDPD    exp64c1<>+0(SB), Y10, Y10
+	VMULPD    Y10, Y9, Y9
+	VSUBPD    Y9, Y8, Y9
+	VMULPD    Y9, Y8, Y8
+	VMOVUPS   two64<>+0(SB), Y10
+	VSUBPD    Y9, Y10, Y9
+	VDIVPD    Y9, Y8, Y8
+	VSUBPD    Y8, Y7, Y7
+	VSUBPD    Y6, Y7, Y6
+	VMOVUPS   one64<>+0(SB), Y7
+	VSUBPD    Y6, Y7, Y6
+	VCMPPD    $0x0d, least64<>+0(SB), Y4, Y7
+	VADDPD    magic64<>+0(SB), Y5, Y8
+	VPSLLQ    $0x34, Y8, Y8
+	VPADDQ    Y8, Y6, Y8
+	VMOVMSKPS Y7, R9
+	CMPL      R9, $0xff
+	JEQ       normal103
+	VCMPPD    $0x05, underflow64<>+0(SB), Y4, Y4
+	VANDPD    Y4, Y5, Y5
+	VMULPD    half64<>+0(SB), Y5, Y7
+	VROUNDPD  $0x09, Y7, Y7
+	VADDPD    magicBias64<>+0(SB), Y7, Y8
+	VPSLLQ    $0x34, Y8, Y8
+	VMULPD    Y8, Y6, Y6
+	VSUBPD    Y7, Y5, Y5
+	VADDPD    magicBias64<>+0(SB), Y5, Y5
+	VPSLLQ    $0x34, Y5, Y5
+	VMULPD    Y5, Y6, Y5
+	VANDPD    Y4, Y5, Y4
+	VMOVAPS   Y4, Y8
+
+normal103:
+	VMOVUPS    Y8, (R8)
+	VADDPD     Y8, Y3, Y3
+	ADDQ       $0x00000020, R8
+	SUBQ       $0x01, DX
+	JG         exp102
+	ADDQ       $+64, CX
+	CMPQ       CX, n+8(FP)
+	JLT        chunk95
+	VMOVUPS    Y3, 2144(AX)
+	MOVQ       rowLoss+56(FP), CX
+	TESTQ      CX, CX
+	JZ         norowLoss104
+	VSUBPD     Y2, Y1, Y2
+	VMOVUPS    2144(AX), Y3
+	VANDPD     mantissa64<>+0(SB), Y3, Y4
+	VORPD      half64<>+0(SB), Y4, Y4
+	VPSRLQ     $0x34, Y3, Y5
+	VORPD      two52<>+0(SB), Y5, Y5
+	VSUBPD     two52bias<>+0(SB), Y5, Y5
+	VCMPPD     $0x01, sqrtHalf<>+0(SB), Y4, Y6
+	VADDPD     Y4, Y4, Y7
+	VBLENDVPD  Y6, Y7, Y4, Y4
+	VMOVUPS    one64<>+0(SB), Y7
+	VANDPD     Y6, Y7, Y6
+	VSUBPD     Y6, Y5, Y5
+	VSUBPD     one64<>+0(SB), Y4, Y4
+	VADDPD     two64<>+0(SB), Y4, Y6
+	VDIVPD     Y6, Y4, Y6
+	VMULPD     Y6, Y6, Y7
+	VMULPD     Y7, Y7, Y8
+	VMULPD     log6<>+0(SB), Y8, Y9
+	VADDPD     log4<>+0(SB), Y9, Y9
+	VMULPD     Y9, Y8, Y9
+	VADDPD     log2<>+0(SB), Y9, Y9
+	VMULPD     Y9, Y8, Y9
+	VADDPD     log0<>+0(SB), Y9, Y9
+	VMULPD     log5<>+0(SB), Y8, Y10
+	VADDPD     log3<>+0(SB), Y10, Y10
+	VMULPD     Y10, Y8, Y10
+	VADDPD     log1<>+0(SB), Y10, Y10
+	VMULPD     Y9, Y7, Y7
+	VMULPD     Y10, Y8, Y8
+	VADDPD     Y8, Y7, Y7
+	VMULPD     Y4, Y4, Y8
+	VMULPD     half64<>+0(SB), Y8, Y8
+	VADDPD     Y7, Y8, Y7
+	VMULPD     Y7, Y6, Y6
+	VMULPD     ln2Lo64<>+0(SB), Y5, Y7
+	VADDPD     Y7, Y6, Y6
+	VMULPD     ln2Hi64<>+0(SB), Y5, Y5
+	VSUBPD     Y6, Y8, Y6
+	VSUBPD     Y4, Y6, Y4
+	VSUBPD     Y4, Y5, Y4
+	VCMPPD     $0x03, Y3, Y3, Y3
+	VORPS      Y3, Y4, Y3
+	VADDPD     Y2, Y3, Y2
+	VXORPS     Y3, Y3, Y3
+	VCMPPD     $0x01, Y3, Y0, Y3
+	VORPS      Y3, Y2, Y2
+	LEAQ       tailMasks<>+0(SB), DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	VMOVUPS    32(DX), Y3
+	VMASKMOVPD Y2, Y3, (CX)(DI*8)
+
+norowLoss104:
+	MOVQ       dz+64(FP), R8
+	TESTQ      R8, R8
+	JZ         nodz105
+	MOVQ       lddz+72(FP), CX
+	IMULQ      DI, CX
+	ADDQ       CX, R8
+	VXORPS     Y2, Y2, Y2
+	VCMPPD     $0x01, Y2, Y0, Y2
+	MOVQ       scale+40(FP), CX
+	CMPQ       scaleStep+48(FP), $0x00
+	JEQ        oneScale106
+	LEAQ       tailMasks<>+0(SB), DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	VMOVUPS    32(DX), Y3
+	VMASKMOVPD (CX)(DI*8), Y3, Y3
+	VMOVAPS    Y3, Y3
+	JMP        scaled107
+
+oneScale106:
+	VBROADCASTSD (CX), Y3
+	VMOVAPS      Y3, Y3
+
+scaled107:
+	VORPS   Y2, Y3, Y2
+	VMOVUPS Y2, 2176(AX)
+	XORQ    CX, CX
+
+chunk108:
+	MOVQ    n+8(FP), DX
+	SUBQ    CX, DX
+	MOVQ    $+64, R9
+	CMPQ    DX, R9
+	CMOVQGT R9, DX
+	CMPQ    n+8(FP), $+64
+	JLE     kept109
+	LEAQ    (SI)(CX*8), R9
+	MOVQ    AX, R10
+	MOVQ    DX, R11
+
+quad110:
+	CMPQ        R11, $0x02
+	JLT         rest111
+	VXORPS      Y2, Y2, Y2
+	VXORPS      Y3, Y3, Y3
+	MOVQ        R9, R12
+	VMOVUPS     (R12), X2
+	CMPQ        BX, $0x01
+	JLE         rows113
+	ADDQ        ld+24(FP), R12
+	VMOVUPS     (R12), X3
+	CMPQ        BX, $0x02
+	JLE         rows113
+	ADDQ        ld+24(FP), R12
+	VINSERTF128 $0x01, (R12), Y2, Y2
+	CMPQ        BX, $0x03
+	JLE         rows113
+	ADDQ        ld+24(FP), R12
+	VINSERTF128 $0x01, (R12), Y3, Y3
+
+rows113:
+	VUNPCKLPD Y3, Y2, Y4
+	VUNPCKHPD Y3, Y2, Y2
+	VMOVUPS   Y4, (R10)
+	VMOVUPS   Y2, 32(R10)
+	ADDQ      $0x10, R9
+	ADDQ      $0x00000040, R10
+	SUBQ      $0x02, R11
+	JMP       quad110
+
+rest111:
+	TESTQ       R11, R11
+	JZ          turned112
+	LEAQ        tailMasks<>+0(SB), R12
+	SUBQ        R11, R12
+	SUBQ        R11, R12
+	SUBQ        R11, R12
+	SUBQ        R11, R12
+	SUBQ        R11, R12
+	SUBQ        R11, R12
+	SUBQ        R11, R12
+	SUBQ        R11, R12
+	VMOVUPS     32(R12), Y2
+	VXORPS      Y3, Y3, Y3
+	VXORPS      Y4, Y4, Y4
+	VMASKMOVPD  (R9), X2, X3
+	CMPQ        BX, $0x01
+	JLE         rows114
+	ADDQ        ld+24(FP), R9
+	VMASKMOVPD  (R9), X2, X4
+	CMPQ        BX, $0x02
+	JLE         rows114
+	ADDQ        ld+24(FP), R9
+	VMASKMOVPD  (R9), X2, X5
+	VINSERTF128 $0x01, X5, Y3, Y3
+	CMPQ        BX, $0x03
+	JLE         rows114
+	ADDQ        ld+24(FP), R9
+	VMASKMOVPD  (R9), X2, X2
+	VINSERTF128 $0x01, X2, Y4, Y4
+
+rows114:
+	VUNPCKLPD Y4, Y3, Y2
+	VUNPCKHPD Y4, Y3, Y3
+	VMOVUPS   Y2, (R10)
+	VMOVUPS   Y3, 32(R10)
+
+turned112:
+	VMOVUPS minusInf64<>+0(SB), Y2
+	IMUL3Q  $0x00000020, DX, R9
+	VMOVUPS Y2, (AX)(R9*1)
+	VMOVUPS Y2, 32(AX)(R9*1)
+	VMOVUPS Y2, 64(AX)(R9*1)
+	MOVQ    AX, R9
+	MOVQ    DX, R10
+
+exp115:
+	VMOVUPS   (R9), Y2
+	VSUBPD    Y1, Y2, Y2
+	VMULPD    log2E64<>+0(SB), Y2, Y3
+	VROUNDPD  $0x08, Y3, Y3
+	VMULPD    ln2Hi64<>+0(SB), Y3, Y4
+	VSUBPD    Y4, Y2, Y4
+	VMULPD    ln2Lo64<>+0(SB), Y3, Y5
+	VSUBPD    Y5, Y4, Y6
+	VMULPD    Y6, Y6, Y7
+	VMULPD    exp64c5<>+0(SB), Y7, Y8
+	VSUBPD    exp64c4<>+0(SB), Y8, Y8
+	VMULPD    Y8, Y7, Y8
+	VADDPD    exp64c3<>+0(SB), Y8, Y8
+	VMULPD    Y8, Y7, Y8
+	VSUBPD    exp64c2<>+0(SB), Y8, Y8
+	VMULPD    Y8, Y7, Y8
+	VADDPD    exp64c1<>+0(SB), Y8, Y8
+	VMULPD    Y8, Y7, Y7
+	VSUBPD    Y7, Y6, Y7
+	VMULPD    Y7, Y6, Y6
+	VMOVUPS   two64<>+0(SB), Y8
+	VSUBPD    Y7, Y8, Y7
+	VDIVPD    Y7, Y6, Y6
+	VSUBPD    Y6, Y5, Y5
+	VSUBPD    Y4, Y5, Y4
+	VMOVUPS   one64<>+0(SB), Y5
+	VSUBPD    Y4, Y5, Y4
+	VCMPPD    $0x0d, least64<>+0(SB), Y2, Y5
+	VADDPD    magic64<>+0(SB), Y3, Y6
+	VPSLLQ    $0x34, Y6, Y6
+	VPADDQ    Y6, Y4, Y6
+	VMOVMSKPS Y5, R11
+	CMPL      R11, $0xff
+	JEQ       normal116
+	VCMPPD    $0x05, underflow64<>+0(SB), Y2, Y2
+	VANDPD    Y2, Y3, Y3
+	VMULPD    half64<>+0(SB), Y3, Y5
+	VROUNDPD  $0x09, Y5, Y5
+	VADDPD    magicBias64<>+0(SB), Y5, Y6
+	VPSLLQ    $0x34, Y6, Y6
+	VMULPD    Y6, Y4, Y4
+	VSUBPD    Y5, Y3, Y3
+	VADDPD    magicBias64<>+0(SB), Y3, Y3
+	VPSLLQ    $0x34, Y3, Y3
+	VMULPD    Y3, Y4, Y3
+	VANDPD    Y2, Y3, Y2
+	VMOVAPS   Y2, Y6
+
+normal116:
+	VMOVUPS Y6, (R9)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x01, R10
+	JG      exp115
+
+kept109:
+	VXORPS       X2, X2, X2
+	VCVTSI2SDQ   CX, X2, X2
+	VBROADCASTSD X2, Y2
+	MOVQ         AX, R9
+	MOVQ         DX, R10
+
+column117:
+	VCMPPD  $0x00, Y0, Y2, Y3
+	VADDPD  one64<>+0(SB), Y2, Y2
+	VMOVUPS (R9), Y4
+	VDIVPD  2144(AX), Y4, Y4
+	VMOVUPS one64<>+0(SB), Y5
+	VANDPD  Y3, Y5, Y3
+	VSUBPD  Y3, Y4, Y3
+	VMULPD  2176(AX), Y3, Y3
+	VMOVUPS Y3, (R9)
+	ADDQ    $0x00000020, R9
+	DECQ    R10
+	JNZ     column117
+	LEAQ    (R8)(CX*8), R9
+	MOVQ    AX, R10
+
+quad118:
+	CMPQ         DX, $0x02
+	JLT          rest119
+	VMOVUPS      (R10), Y2
+	VMOVUPS      32(R10), Y3
+	VUNPCKLPD    Y3, Y2, Y4
+	VUNPCKHPD    Y3, Y2, Y2
+	MOVQ         R9, R11
+	VMOVUPS      X4, (R11)
+	CMPQ         BX, $0x01
+	JLE          rows121
+	ADDQ         lddz+72(FP), R11
+	VMOVUPS      X2, (R11)
+	CMPQ         BX, $0x02
+	JLE          rows121
+	ADDQ         lddz+72(FP), R11
+	VEXTRACTF128 $0x01, Y4, X3
+	VMOVUPS      X3, (R11)
+	CMPQ         BX, $0x03
+	JLE          rows121
+	ADDQ         lddz+72(FP), R11
+	VEXTRACTF128 $0x01, Y2, X2
+	VMOVUPS      X2, (R11)
+
+rows121:
+	ADDQ $0x10, R9
+	ADDQ $0x00000040, R10
+	SUBQ $0x02, DX
+	JMP  quad118
+
+rest119:
+	TESTQ        DX, DX
+	JZ           turned120
+	LEAQ         tailMasks<>+0(SB), R11
+	SUBQ         DX, R11
+	SUBQ         DX, R11
+	SUBQ         DX, R11
+	SUBQ         DX, R11
+	SUBQ         DX, R11
+	SUBQ         DX, R11
+	SUBQ         DX, R11
+	SUBQ         DX, R11
+	VMOVUPS      32(R11), Y2
+	VMOVUPS      (R10), Y3
+	VMOVUPS      32(R10), Y4
+	VUNPCKLPD    Y4, Y3, Y5
+	VUNPCKHPD    Y4, Y3, Y3
+	MOVQ         R9, DX
+	VMASKMOVPD   X5, X2, (DX)
+	CMPQ         BX, $0x01
+	JLE          rows122
+	ADDQ         lddz+72(FP), DX
+	VMASKMOVPD   X3, X2, (DX)
+	CMPQ         BX, $0x02
+	JLE          rows122
+	ADDQ         lddz+72(FP), DX
+	VEXTRACTF128 $0x01, Y5, X4
+	VMASKMOVPD   X4, X2, (DX)
+	CMPQ         BX, $0x03
+	JLE          rows122
+	ADDQ         lddz+72(FP), DX
+	VEXTRACTF128 $0x01, Y3, X3
+	VMASKMOVPD   X3, X2, (DX)
+
+rows122:
+turned120:
+	ADDQ $+64, CX
+	CMPQ CX, n+8(FP)
+	JLT  chunk108
+
+nodz105:
+	MOVQ   ld+24(FP), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, SI
+	ADDQ   $+4, DI
+	CMPQ   DI, m+0(FP)
+	JLT    group87
+	VZEROUPPER
+	RET
+
+DATA noClass64<>+0(SB)/8, $0xbff0000000000000
+DATA noClass64<>+8(SB)/8, $0xbff0000000000000
+DATA noClass64<>+16(SB)/8, $0xbff0000000000000
+DATA noClass64<>+24(SB)/8, $0xbff0000000000000
+GLOBL noClass64<>(SB), RODATA|NOPTR, $32
+
+DATA minusInf64<>+0(SB)/8, $0xfff0000000000000
+DATA minusInf64<>+8(SB)/8, $0xfff0000000000000
+DATA minusInf64<>+16(SB)/8, $0xfff0000000000000
+DATA minusInf64<>+24(SB)/8, $0xfff0000000000000
+GLOBL minusInf64<>(SB), RODATA|NOPTR, $32
+
+DATA log2E64<>+0(SB)/8, $0x3ff71547652b82fe
+DATA log2E64<>+8(SB)/8, $0x3ff71547652b82fe
+DATA log2E64<>+16(SB)/8, $0x3ff71547652b82fe
+DATA log2E64<>+24(SB)/8, $0x3ff71547652b82fe
+GLOBL log2E64<>(SB), RODATA|NOPTR, $32
+
+DATA exp64c5<>+0(SB)/8, $0x3e66376972bea4d0
+DATA exp64c5<>+8(SB)/8, $0x3e66376972bea4d0
+DATA exp64c5<>+16(SB)/8, $0x3e66376972bea4d0
+DATA exp64c5<>+24(SB)/8, $0x3e66376972bea4d0
+GLOBL exp64c5<>(SB), RODATA|NOPTR, $32
+
+DATA exp64c4<>+0(SB)/8, $0x3ebbbd41c5d26bf1
+DATA exp64c4<>+8(SB)/8, $0x3ebbbd41c5d26bf1
+DATA exp64c4<>+16(SB)/8, $0x3ebbbd41c5d26bf1
+DATA exp64c4<>+24(SB)/8, $0x3ebbbd41c5d26bf1
+GLOBL exp64c4<>(SB), RODATA|NOPTR, $32
+
+DATA exp64c3<>+0(SB)/8, $0x3f11566aaf25de2c
+DATA exp64c3<>+8(SB)/8, $0x3f11566aaf25de2c
+DATA exp64c3<>+16(SB)/8, $0x3f11566aaf25de2c
+DATA exp64c3<>+24(SB)/8, $0x3f11566aaf25de2c
+GLOBL exp64c3<>(SB), RODATA|NOPTR, $32
+
+DATA exp64c2<>+0(SB)/8, $0x3f66c16c16bebd93
+DATA exp64c2<>+8(SB)/8, $0x3f66c16c16bebd93
+DATA exp64c2<>+16(SB)/8, $0x3f66c16c16bebd93
+DATA exp64c2<>+24(SB)/8, $0x3f66c16c16bebd93
+GLOBL exp64c2<>(SB), RODATA|NOPTR, $32
+
+DATA exp64c1<>+0(SB)/8, $0x3fc5555555555555
+DATA exp64c1<>+8(SB)/8, $0x3fc5555555555555
+DATA exp64c1<>+16(SB)/8, $0x3fc5555555555555
+DATA exp64c1<>+24(SB)/8, $0x3fc5555555555555
+GLOBL exp64c1<>(SB), RODATA|NOPTR, $32
+
+DATA least64<>+0(SB)/8, $0xc086200000000000
+DATA least64<>+8(SB)/8, $0xc086200000000000
+DATA least64<>+16(SB)/8, $0xc086200000000000
+DATA least64<>+24(SB)/8, $0xc086200000000000
+GLOBL least64<>(SB), RODATA|NOPTR, $32
+
+DATA magic64<>+0(SB)/8, $0x4338000000000000
+DATA magic64<>+8(SB)/8, $0x4338000000000000
+DATA magic64<>+16(SB)/8, $0x4338000000000000
+DATA magic64<>+24(SB)/8, $0x4338000000000000
+GLOBL magic64<>(SB), RODATA|NOPTR, $32
+
+DATA underflow64<>+0(SB)/8, $0xc0874910d52d3051
+DATA underflow64<>+8(SB)/8, $0xc0874910d52d3051
+DATA underflow64<>+16(SB)/8, $0xc0874910d52d3051
+DATA underflow64<>+24(SB)/8, $0xc0874910d52d3051
+GLOBL underflow64<>(SB), RODATA|NOPTR, $32
+
+DATA magicBias64<>+0(SB)/8, $0x43380000000003ff
+DATA magicBias64<>+8(SB)/8, $0x43380000000003ff
+DATA magicBias64<>+16(SB)/8, $0x43380000000003ff
+DATA magicBias64<>+24(SB)/8, $0x43380000000003ff
+GLOBL magicBias64<>(SB), RODATA|NOPTR, $32
+
+// func correctF64AVX2(m int, n int, logits *float64, ld int, labels *float64, out *float64)
+// Requires: AVX, AVX2, CMOV
+TEXT ·correctF64AVX2(SB), $2368-48
+	LEAQ 31(SP), AX
+	ANDQ $-32, AX
+	MOVQ logits+16(FP), SI
+	XORQ DI, DI
+
+group123:
+	MOVQ         m+0(FP), BX
+	SUBQ         DI, BX
+	MOVQ         $+4, CX
+	CMPQ         BX, CX
+	CMOVQGT      CX, BX
+	MOVQ         labels+32(FP), CX
+	MOVQ         n+8(FP), DX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	SUBQ         BX, R8
+	VMOVUPS      32(R8), Y0
+	VMASKMOVPD   (CX)(DI*8), Y0, Y0
+	VROUNDPD     $0x0b, Y0, Y1
+	VCMPPD       $0x04, Y0, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VCMPPD       $0x01, Y2, Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VXORPS       X2, X2, X2
+	VCVTSI2SDQ   DX, X2, X2
+	VBROADCASTSD X2, Y2
+	VCMPPD       $0x05, Y2, Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VBLENDVPD    Y1, noClass64<>+0(SB), Y0, Y0
+	VMOVUPS      minusInf64<>+0(SB), Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	XORQ         CX, CX
+
+chunk124:
+	MOVQ    n+8(FP), DX
+	SUBQ    CX, DX
+	MOVQ    $+64, R8
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	LEAQ    (SI)(CX*8), R8
+	MOVQ    AX, R9
+	MOVQ    DX, R10
+
+quad125:
+	CMPQ        R10, $0x02
+	JLT         rest126
+	VXORPS      Y4, Y4, Y4
+	VXORPS      Y5, Y5, Y5
+	MOVQ        R8, R11
+	VMOVUPS     (R11), X4
+	CMPQ        BX, $0x01
+	JLE         rows128
+	ADDQ        ld+24(FP), R11
+	VMOVUPS     (R11), X5
+	CMPQ        BX, $0x02
+	JLE         rows128
+	ADDQ        ld+24(FP), R11
+	VINSERTF128 $0x01, (R11), Y4, Y4
+	CMPQ        BX, $0x03
+	JLE         rows128
+	ADDQ        ld+24(FP), R11
+	VINSERTF128 $0x01, (R11), Y5, Y5
+
+rows128:
+	VUNPCKLPD Y5, Y4, Y6
+	VUNPCKHPD Y5, Y4, Y4
+	VMOVUPS   Y6, (R9)
+	VMOVUPS   Y4, 32(R9)
+	ADDQ      $0x10, R8
+	ADDQ      $0x00000040, R9
+	SUBQ      $0x02, R10
+	JMP       quad125
+
+rest126:
+	TESTQ       R10, R10
+	JZ          turned127
+	LEAQ        tailMasks<>+0(SB), R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	SUBQ        R10, R11
+	VMOVUPS     32(R11), Y4
+	VXORPS      Y5, Y5, Y5
+	VXORPS      Y6, Y6, Y6
+	VMASKMOVPD  (R8), X4, X5
+	CMPQ        BX, $0x01
+	JLE         rows129
+	ADDQ        ld+24(FP), R8
+	VMASKMOVPD  (R8), X4, X6
+	CMPQ        BX, $0x02
+	JLE         rows129
+	ADDQ        ld+24(FP), R8
+	VMASKMOVPD  (R8), X4, X7
+	VINSERTF128 $0x01, X7, Y5, Y5
+	CMPQ        BX, $0x03
+	JLE         rows129
+	ADDQ        ld+24(FP), R8
+	VMASKMOVPD  (R8), X4, X4
+	VINSERTF128 $0x01, X4, Y6, Y6
+
+rows129:
+	VUNPCKLPD Y6, Y5, Y4
+	VUNPCKHPD Y6, Y5, Y5
+	VMOVUPS   Y4, (R9)
+	VMOVUPS   Y5, 32(R9)
+
+turned127:
+	VMOVUPS      minusInf64<>+0(SB), Y4
+	IMUL3Q       $0x00000020, DX, R8
+	VMOVUPS      Y4, (AX)(R8*1)
+	VMOVUPS      Y4, 32(AX)(R8*1)
+	VMOVUPS      Y4, 64(AX)(R8*1)
+	VXORPS       X4, X4, X4
+	VCVTSI2SDQ   CX, X4, X4
+	VBROADCASTSD X4, Y4
+	MOVQ         AX, R8
+
+column130:
+	VMOVUPS    (R8), Y5
+	VCMPPD     $0x0e, Y1, Y5, Y6
+	VBLENDVPD  Y6, Y5, Y1, Y1
+	VMOVAPS    Y1, Y1
+	VBLENDVPD  Y6, Y4, Y2, Y2
+	VMOVAPS    Y2, Y2
+	VCMPPD     $0x03, Y5, Y5, Y5
+	VORPS      Y5, Y3, Y3
+	VMOVAPS    Y3, Y3
+	VADDPD     one64<>+0(SB), Y4, Y4
+	ADDQ       $0x00000020, R8
+	DECQ       DX
+	JNZ        column130
+	ADDQ       $+64, CX
+	CMPQ       CX, n+8(FP)
+	JLT        chunk124
+	VCMPPD     $0x00, Y0, Y2, Y0
+	VMOVUPS    one64<>+0(SB), Y1
+	VANDPD     Y0, Y1, Y0
+	VXORPS     Y1, Y1, Y1
+	VBLENDVPD  Y3, Y1, Y0, Y0
+	MOVQ       out+40(FP), CX
+	LEAQ       tailMasks<>+0(SB), DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	SUBQ       BX, DX
+	VMOVUPS    32(DX), Y1
+	VMASKMOVPD Y0, Y1, (CX)(DI*8)
+	MOVQ       ld+24(FP), CX
+	IMUL3Q     $+4, CX, CX
+	ADDQ       CX, SI
+	ADDQ       $+4, DI
+	CMPQ       DI, m+0(FP)
+	JLT        group123
+	VZEROUPPER
+	RET
+
+// func softmaxF64AVX512(m int, n int, logits *float64, ld int, labels *float64, scale *float64, scaleStep int, rowLoss *float64, dz *float64, lddz int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·softmaxF64AVX512(SB), $4736-80
+	LEAQ 63(SP), AX
+	ANDQ $-64, AX
+	MOVQ logits+16(FP), SI
+	XORQ DI, DI
+
+group131:
+	MOVQ           m+0(FP), BX
+	SUBQ           DI, BX
+	MOVQ           $+8, CX
+	CMPQ           BX, CX
+	CMOVQGT        CX, BX
+	MOVQ           labels+32(FP), CX
+	MOVQ           n+8(FP), DX
+	MOVQ           $-1, R8
+	BZHIQ          BX, R8, R8
+	KMOVW          R8, K1
+	VMOVUPD.Z      (CX)(DI*8), K1, Z0
+	VRNDSCALEPD    $0x0b, Z0, Z1
+	VCMPPD         $0x04, Z0, Z1, K1
+	VXORPS         Z1, Z1, Z1
+	VCMPPD         $0x01, Z1, Z0, K2
+	KORW           K2, K1, K1
+	VXORPS         X1, X1, X1
+	VCVTSI2SDQ     DX, X1, X1
+	VBROADCASTSD   X1, Z1
+	VCMPPD         $0x05, Z1, Z0, K2
+	KORW           K2, K1, K1
+	VBLENDMPD.BCST noClass64<>+0(SB), Z0, K1, Z2
+	VBROADCASTSD   minusInf64<>+0(SB), Z0
+	VXORPS         Z1, Z1, Z1
+	XORQ           CX, CX
+
+chunk132:
+	MOVQ    n+8(FP), DX
+	SUBQ    CX, DX
+	MOVQ    $+64, R8
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	LEAQ    (SI)(CX*8), R8
+	MOVQ    AX, R9
+	MOVQ    DX, R10
+
+quad133:
+	CMPQ         R10, $0x02
+	JLT          rest134
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+	MOVQ         R8, R11
+	VMOVUPS      (R11), X8
+	CMPQ         BX, $0x01
+	JLE          rows136
+	ADDQ         ld+24(FP), R11
+	VMOVUPS      (R11), X9
+	CMPQ         BX, $0x02
+	JLE          rows136
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x01, (R11), Z8, Z8
+	CMPQ         BX, $0x03
+	JLE          rows136
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x01, (R11), Z9, Z9
+	CMPQ         BX, $0x04
+	JLE          rows136
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x02, (R11), Z8, Z8
+	CMPQ         BX, $0x05
+	JLE          rows136
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x02, (R11), Z9, Z9
+	CMPQ         BX, $0x06
+	JLE          rows136
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x03, (R11), Z8, Z8
+	CMPQ         BX, $0x07
+	JLE          rows136
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x03, (R11), Z9, Z9
+
+rows136:
+	VUNPCKLPD Z9, Z8, Z10
+	VUNPCKHPD Z9, Z8, Z8
+	VMOVUPS   Z10, (R9)
+	VMOVUPS   Z8, 64(R9)
+	ADDQ      $0x10, R8
+	ADDQ      $0x00000080, R9
+	SUBQ      $0x02, R10
+	JMP       quad133
+
+rest134:
+	TESTQ        R10, R10
+	JZ           turned135
+	MOVQ         $-1, R11
+	BZHIQ        R10, R11, R11
+	KMOVW        R11, K1
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+	VMOVUPD.Z    (R8), K1, X8
+	CMPQ         BX, $0x01
+	JLE          rows137
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X9
+	CMPQ         BX, $0x02
+	JLE          rows137
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X10
+	VINSERTF32X4 $0x01, X10, Z8, Z8
+	CMPQ         BX, $0x03
+	JLE          rows137
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X10
+	VINSERTF32X4 $0x01, X10, Z9, Z9
+	CMPQ         BX, $0x04
+	JLE          rows137
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X10
+	VINSERTF32X4 $0x02, X10, Z8, Z8
+	CMPQ         BX, $0x05
+	JLE          rows137
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X10
+	VINSERTF32X4 $0x02, X10, Z9, Z9
+	CMPQ         BX, $0x06
+	JLE          rows137
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X10
+	VINSERTF32X4 $0x03, X10, Z8, Z8
+	CMPQ         BX, $0x07
+	JLE          rows137
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X10
+	VINSERTF32X4 $0x03, X10, Z9, Z9
+
+rows137:
+	VUNPCKLPD Z9, Z8, Z10
+	VUNPCKHPD Z9, Z8, Z8
+	VMOVUPS   Z10, (R9)
+	VMOVUPS   Z8, 64(R9)
+
+turned135:
+	VBROADCASTSD minusInf64<>+0(SB), Z8
+	IMUL3Q       $0x00000040, DX, R8
+	VMOVUPS      Z8, (AX)(R8*1)
+	VMOVUPS      Z8, 64(AX)(R8*1)
+	VMOVUPS      Z8, 128(AX)(R8*1)
+	VXORPS       X8, X8, X8
+	VCVTSI2SDQ   CX, X8, X8
+	VBROADCASTSD X8, Z8
+	MOVQ         AX, R8
+
+column138:
+	VMOVUPS     (R8), Z9
+	VMAXPD      Z9, Z0, Z0
+	VMOVAPS     Z0, Z0
+	VCMPPD      $0x00, Z2, Z8, K1
+	VBLENDMPD   Z9, Z1, K1, Z3
+	VMOVAPS     Z3, Z1
+	VADDPD.BCST one64<>+0(SB), Z8, Z8
+	ADDQ        $0x00000040, R8
+	DECQ        DX
+	JNZ         column138
+	ADDQ        $+64, CX
+	CMPQ        CX, n+8(FP)
+	JLT         chunk132
+	VXORPS      Z8, Z8, Z8
+	XORQ        CX, CX
+
+chunk139:
+	MOVQ    n+8(FP), DX
+	SUBQ    CX, DX
+	MOVQ    $+64, R8
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	CMPQ    n+8(FP), $+64
+	JLE     kept140
+	LEAQ    (SI)(CX*8), R8
+	MOVQ    AX, R9
+	MOVQ    DX, R10
+
+quad141:
+	CMPQ         R10, $0x02
+	JLT          rest142
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	MOVQ         R8, R11
+	VMOVUPS      (R11), X9
+	CMPQ         BX, $0x01
+	JLE          rows144
+	ADDQ         ld+24(FP), R11
+	VMOVUPS      (R11), X10
+	CMPQ         BX, $0x02
+	JLE          rows144
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x01, (R11), Z9, Z9
+	CMPQ         BX, $0x03
+	JLE          rows144
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x01, (R11), Z10, Z10
+	CMPQ         BX, $0x04
+	JLE          rows144
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x02, (R11), Z9, Z9
+	CMPQ         BX, $0x05
+	JLE          rows144
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x02, (R11), Z10, Z10
+	CMPQ         BX, $0x06
+	JLE          rows144
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x03, (R11), Z9, Z9
+	CMPQ         BX, $0x07
+	JLE          rows144
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x03, (R11), Z10, Z10
+
+rows144:
+	VUNPCKLPD Z10, Z9, Z11
+	VUNPCKHPD Z10, Z9, Z9
+	VMOVUPS   Z11, (R9)
+	VMOVUPS   Z9, 64(R9)
+	ADDQ      $0x10, R8
+	ADDQ      $0x00000080, R9
+	SUBQ      $0x02, R10
+	JMP       quad141
+
+rest142:
+	TESTQ        R10, R10
+	JZ           turned143
+	MOVQ         $-1, R11
+	BZHIQ        R10, R11, R11
+	KMOVW        R11, K1
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VMOVUPD.Z    (R8), K1, X9
+	CMPQ         BX, $0x01
+	JLE          rows145
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X10
+	CMPQ         BX, $0x02
+	JLE          rows145
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X11
+	VINSERTF32X4 $0x01, X11, Z9, Z9
+	CMPQ         BX, $0x03
+	JLE          rows145
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X11
+	VINSERTF32X4 $0x01, X11, Z10, Z10
+	CMPQ         BX, $0x04
+	JLE          rows145
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X11
+	VINSERTF32X4 $0x02, X11, Z9, Z9
+	CMPQ         BX, $0x05
+	JLE          rows145
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X11
+	VINSERTF32X4 $0x02, X11, Z10, Z10
+	CMPQ         BX, $0x06
+	JLE          rows145
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X11
+	VINSERTF32X4 $0x03, X11, Z9, Z9
+	CMPQ         BX, $0x07
+	JLE          rows145
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X11
+	VINSERTF32X4 $0x03, X11, Z10, Z10
+
+rows145:
+	VUNPCKLPD Z10, Z9, Z11
+	VUNPCKHPD Z10, Z9, Z9
+	VMOVUPS   Z11, (R9)
+	VMOVUPS   Z9, 64(R9)
+
+turned143:
+	VBROADCASTSD minusInf64<>+0(SB), Z9
+	IMUL3Q       $0x00000040, DX, R8
+	VMOVUPS      Z9, (AX)(R8*1)
+	VMOVUPS      Z9, 64(AX)(R8*1)
+	VMOVUPS      Z9, 128(AX)(R8*1)
+
+kept140:
+	MOVQ AX, R8
+
+exp146:
+	VMOVUPS        (R8), Z9
+	VSUBPD         Z0, Z9, Z9
+	VMOVUPS        64(R8), Z10
+	VSUBPD         Z0, Z10, Z10
+	VMULPD.BCST    log2E64<>+0(SB), Z9, Z11
+	VMULPD.BCST    log2E64<>+0(SB), Z10, Z12
+	VRNDSCALEPD    $0x08, Z11, Z11
+	VRNDSCALEPD    $0x08, Z12, Z12
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z11, Z13
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z12, Z14
+	VSUBPD         Z13, Z9, Z13
+	VSUBPD         Z14, Z10, Z14
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z11, Z15
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z12, Z16
+	VSUBPD         Z15, Z13, Z17
+	VSUBPD         Z16, Z14, Z18
+	VMULPD         Z17, Z17, Z19
+	VMULPD         Z18, Z18, Z20
+	VMULPD.BCST    exp64c5<>+0(SB), Z19, Z21
+	VMULPD.BCST    exp64c5<>+0(SB), Z20, Z22
+	VSUBPD.BCST    exp64c4<>+0(SB), Z21, Z21
+	VSUBPD.BCST    exp64c4<>+0(SB), Z22, Z22
+	VMULPD         Z21, Z19, Z21
+	VMULPD         Z22, Z20, Z22
+	VADDPD.BCST    exp64c3<>+0(SB), Z21, Z21
+	VADDPD.BCST    exp64c3<>+0(SB), Z22, Z22
+	VMULPD         Z21, Z19, Z21
+	VMULPD         Z22, Z20, Z22
+	VSUBPD.BCST    exp64c2<>+0(SB), Z21, Z21
+	VSUBPD.BCST    exp64c2<>+0(SB), Z22, Z22
+	VMULPD         Z21, Z19, Z21
+	VMULPD         Z22, Z20, Z22
+	VADDPD.BCST    exp64c1<>+0(SB), Z21, Z21
+	VADDPD.BCST    exp64c1<>+0(SB), Z22, Z22
+	VMULPD         Z21, Z19, Z19
+	VMULPD         Z22, Z20, Z20
+	VSUBPD         Z19, Z17, Z19
+	VSUBPD         Z20, Z18, Z20
+	VMULPD         Z19, Z17, Z17
+	VMULPD         Z20, Z18, Z18
+	VBROADCASTSD   two64<>+0(SB), Z21
+	VSUBPD         Z19, Z21, Z19
+	VBROADCASTSD   two64<>+0(SB), Z21
+	VSUBPD         Z20, Z21, Z20
+	VDIVPD         Z19, Z17, Z17
+	VDIVPD         Z20, Z18, Z18
+	VSUBPD         Z17, Z15, Z15
+	VSUBPD         Z18, Z16, Z16
+	VSUBPD         Z13, Z15, Z13
+	VSUBPD         Z14, Z16, Z14
+	VBROADCASTSD   one64<>+0(SB), Z15
+	VSUBPD         Z13, Z15, Z13
+	VBROADCASTSD   one64<>+0(SB), Z15
+	VSUBPD         Z14, Z15, Z14
+	VCMPPD.BCST    $0x05, underflow64<>+0(SB), Z9, K1
+	VSCALEFPD.Z    Z11, Z13, K1, Z9
+	VCMPPD.BCST    $0x05, underflow64<>+0(SB), Z10, K1
+	VSCALEFPD.Z    Z12, Z14, K1, Z10
+	VMOVUPS        Z9, (R8)
+	VADDPD         Z9, Z8, Z8
+	VMOVUPS        Z10, 64(R8)
+	VADDPD         Z10, Z8, Z8
+	ADDQ           $0x00000080, R8
+	SUBQ           $0x02, DX
+	JG             exp146
+	ADDQ           $+64, CX
+	CMPQ           CX, n+8(FP)
+	JLT            chunk139
+	VMOVUPS        Z8, 4288(AX)
+	MOVQ           rowLoss+56(FP), CX
+	TESTQ          CX, CX
+	JZ             norowLoss147
+	VSUBPD         Z1, Z0, Z1
+	VMOVUPS        4288(AX), Z8
+	VANDPD.BCST    mantissa64<>+0(SB), Z8, Z9
+	VORPD.BCST     half64<>+0(SB), Z9, Z9
+	VPSRLQ         $0x34, Z8, Z10
+	VORPD.BCST     two52<>+0(SB), Z10, Z10
+	VSUBPD.BCST    two52bias<>+0(SB), Z10, Z10
+	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z9, K1
+	VADDPD         Z9, Z9, Z11
+	VBLENDMPD      Z11, Z9, K1, Z4
+	VBROADCASTSD   one64<>+0(SB), Z9
+	VMOVAPD.Z      Z9, K1, Z9
+	VSUBPD         Z9, Z10, Z9
+	VSUBPD.BCST    one64<>+0(SB), Z4, Z10
+	VADDPD.BCST    two64<>+0(SB), Z10, Z11
+	VDIVPD         Z11, Z10, Z11
+	VMULPD         Z11, Z11, Z12
+	VMULPD         Z12, Z12, Z13
+	VMULPD.BCST    log6<>+0(SB), Z13, Z14
+	VADDPD.BCST    log4<>+0(SB), Z14, Z14
+	VMULPD         Z14, Z13, Z14
+	VADDPD.BCST    log2<>+0(SB), Z14, Z14
+	VMULPD         Z14, Z13, Z14
+	VADDPD.BCST    log0<>+0(SB), Z14, Z14
+	VMULPD.BCST    log5<>+0(SB), Z13, Z15
+	VADDPD.BCST    log3<>+0(SB), Z15, Z15
+	VMULPD         Z15, Z13, Z15
+	VADDPD.BCST    log1<>+0(SB), Z15, Z15
+	VMULPD         Z14, Z12, Z12
+	VMULPD         Z15, Z13, Z13
+	VADDPD         Z13, Z12, Z12
+	VMULPD         Z10, Z10, Z13
+	VMULPD.BCST    half64<>+0(SB), Z13, Z13
+	VADDPD         Z12, Z13, Z12
+	VMULPD         Z12, Z11, Z11
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z9, Z12
+	VADDPD         Z12, Z11, Z11
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z9, Z9
+	VSUBPD         Z11, Z13, Z11
+	VSUBPD         Z10, Z11, Z10
+	VSUBPD         Z10, Z9, Z9
+	VCMPPD         $0x03, Z8, Z8, K1
+	VBLENDMPD.BCST nan64<>+0(SB), Z9, K1, Z5
+	VADDPD         Z1, Z5, Z1
+	VXORPS         Z8, Z8, Z8
+	VCMPPD         $0x01, Z8, Z2, K1
+	VBLENDMPD.BCST nan64<>+0(SB), Z1, K1, Z6
+	MOVQ           $-1, DX
+	BZHIQ          BX, DX, DX
+	KMOVW          DX, K1
+	VMOVUPD        Z6, K1, (CX)(DI*8)
+
+norowLoss147:
+	MOVQ      dz+64(FP), R8
+	TESTQ     R8, R8
+	JZ        nodz148
+	MOVQ      lddz+72(FP), CX
+	IMULQ     DI, CX
+	ADDQ      CX, R8
+	VXORPS    Z1, Z1, Z1
+	VCMPPD    $0x01, Z1, Z2, K1
+	MOVQ      scale+40(FP), CX
+	CMPQ      scaleStep+48(FP), $0x00
+	JEQ       oneScale149
+	MOVQ      $-1, DX
+	BZHIQ     BX, DX, DX
+	KMOVW     DX, K2
+	VMOVUPD.Z (CX)(DI*8), K2, Z1
+	VMOVAPS   Z1, Z1
+	JMP       scaled150
+
+oneScale149:
+	VBROADCASTSD (CX), Z1
+	VMOVAPS      Z1, Z1
+
+scaled150:
+	VBLENDMPD.BCST nan64<>+0(SB), Z1, K1, Z7
+	VMOVUPS        Z7, 4352(AX)
+	XORQ           CX, CX
+
+chunk151:
+	MOVQ    n+8(FP), DX
+	SUBQ    CX, DX
+	MOVQ    $+64, R9
+	CMPQ    DX, R9
+	CMOVQGT R9, DX
+	CMPQ    n+8(FP), $+64
+	JLE     kept152
+	LEAQ    (SI)(CX*8), R9
+	MOVQ    AX, R10
+	MOVQ    DX, R11
+
+quad153:
+	CMPQ         R11, $0x02
+	JLT          rest154
+	VXORPS       Z1, Z1, Z1
+	VXORPS       Z8, Z8, Z8
+	MOVQ         R9, R12
+	VMOVUPS      (R12), X1
+	CMPQ         BX, $0x01
+	JLE          rows156
+	ADDQ         ld+24(FP), R12
+	VMOVUPS      (R12), X8
+	CMPQ         BX, $0x02
+	JLE          rows156
+	ADDQ         ld+24(FP), R12
+	VINSERTF32X4 $0x01, (R12), Z1, Z1
+	CMPQ         BX, $0x03
+	JLE          rows156
+	ADDQ         ld+24(FP), R12
+	VINSERTF32X4 $0x01, (R12), Z8, Z8
+	CMPQ         BX, $0x04
+	JLE          rows156
+	ADDQ         ld+24(FP), R12
+	VINSERTF32X4 $0x02, (R12), Z1, Z1
+	CMPQ         BX, $0x05
+	JLE          rows156
+	ADDQ         ld+24(FP), R12
+	VINSERTF32X4 $0x02, (R12), Z8, Z8
+	CMPQ         BX, $0x06
+	JLE          rows156
+	ADDQ         ld+24(FP), R12
+	VINSERTF32X4 $0x03, (R12), Z1, Z1
+	CMPQ         BX, $0x07
+	JLE          rows156
+	ADDQ         ld+24(FP), R12
+	VINSERTF32X4 $0x03, (R12), Z8, Z8
+
+rows156:
+	VUNPCKLPD Z8, Z1, Z9
+	VUNPCKHPD Z8, Z1, Z1
+	VMOVUPS   Z9, (R10)
+	VMOVUPS   Z1, 64(R10)
+	ADDQ      $0x10, R9
+	ADDQ      $0x00000080, R10
+	SUBQ      $0x02, R11
+	JMP       quad153
+
+rest154:
+	TESTQ        R11, R11
+	JZ           turned155
+	MOVQ         $-1, R12
+	BZHIQ        R11, R12, R12
+	KMOVW        R12, K1
+	VXORPS       Z1, Z1, Z1
+	VXORPS       Z8, Z8, Z8
+	VMOVUPD.Z    (R9), K1, X1
+	CMPQ         BX, $0x01
+	JLE          rows157
+	ADDQ         ld+24(FP), R9
+	VMOVUPD.Z    (R9), K1, X8
+	CMPQ         BX, $0x02
+	JLE          rows157
+	ADDQ         ld+24(FP), R9
+	VMOVUPD.Z    (R9), K1, X9
+	VINSERTF32X4 $0x01, X9, Z1, Z1
+	CMPQ         BX, $0x03
+	JLE          rows157
+	ADDQ         ld+24(FP), R9
+	VMOVUPD.Z    (R9), K1, X9
+	VINSERTF32X4 $0x01, X9, Z8, Z8
+	CMPQ         BX, $0x04
+	JLE          rows157
+	ADDQ         ld+24(FP), R9
+	VMOVUPD.Z    (R9), K1, X9
+	VINSERTF32X4 $0x02, X9, Z1, Z1
+	CMPQ         BX, $0x05
+	JLE          rows157
+	ADDQ         ld+24(FP), R9
+	VMOVUPD.Z    (R9), K1, X9
+	VINSERTF32X4 $0x02, X9, Z8, Z8
+	CMPQ         BX, $0x06
+	JLE          rows157
+	ADDQ         ld+24(FP), R9
+	VMOVUPD.Z    (R9), K1, X9
+	VINSERTF32X4 $0x03, X9, Z1, Z1
+	CMPQ         BX, $0x07
+	JLE          rows157
+	ADDQ         ld+24(FP), R9
+	VMOVUPD.Z    (R9), K1, X9
+	VINSERTF32X4 $0x03, X9, Z8, Z8
+
+rows157:
+	VUNPCKLPD Z8, Z1, Z9
+	VUNPCKHPD Z8, Z1, Z1
+	VMOVUPS   Z9, (R10)
+	VMOVUPS   Z1, 64(R10)
+
+turned155:
+	VBROADCASTSD minusInf64<>+0(SB), Z1
+	IMUL3Q       $0x00000040, DX, R9
+	VMOVUPS      Z1, (AX)(R9*1)
+	VMOVUPS      Z1, 64(AX)(R9*1)
+	VMOVUPS      Z1, 128(AX)(R9*1)
+	MOVQ         AX, R9
+	MOVQ         DX, R10
+
+exp158:
+	VMOVUPS      (R9), Z1
+	VSUBPD       Z0, Z1, Z1
+	VMOVUPS      64(R9), Z8
+	VSUBPD       Z0, Z8, Z8
+	VMULPD.BCST  log2E64<>+0(SB), Z1, Z9
+	VMULPD.BCST  log2E64<>+0(SB), Z8, Z10
+	VRNDSCALEPD  $0x08, Z9, Z9
+	VRNDSCALEPD  $0x08, Z10, Z10
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z9, Z11
+	VMULPD.BCST  ln2Hi64<>+0(SB), Z10, Z12
+	VSUBPD       Z11, Z1, Z11
+	VSUBPD       Z12, Z8, Z12
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z9, Z13
+	VMULPD.BCST  ln2Lo64<>+0(SB), Z10, Z14
+	VSUBPD       Z13, Z11, Z15
+	VSUBPD       Z14, Z12, Z16
+	VMULPD       Z15, Z15, Z17
+	VMULPD       Z16, Z16, Z18
+	VMULPD.BCST  exp64c5<>+0(SB), Z17, Z19
+	VMULPD.BCST  exp64c5<>+0(SB), Z18, Z20
+	VSUBPD.BCST  exp64c4<>+0(SB), Z19, Z19
+	VSUBPD.BCST  exp64c4<>+0(SB), Z20, Z20
+	VMULPD       Z19, Z17, Z19
+	VMULPD       Z20, Z18, Z20
+	VADDPD.BCST  exp64c3<>+0(SB), Z19, Z19
+	VADDPD.BCST  exp64c3<>+0(SB), Z20, Z20
+	VMULPD       Z19, Z17, Z19
+	VMULPD       Z20, Z18, Z20
+	VSUBPD.BCST  exp64c2<>+0(SB), Z19, Z19
+	VSUBPD.BCST  exp64c2<>+0(SB), Z20, Z20
+	VMULPD       Z19, Z17, Z19
+	VMULPD       Z20, Z18, Z20
+	VADDPD.BCST  exp64c1<>+0(SB), Z19, Z19
+	VADDPD.BCST  exp64c1<>+0(SB), Z20, Z20
+	VMULPD       Z19, Z17, Z17
+	VMULPD       Z20, Z18, Z18
+	VSUBPD       Z17, Z15, Z17
+	VSUBPD       Z18, Z16, Z18
+	VMULPD       Z17, Z15, Z15
+	VMULPD       Z18, Z16, Z16
+	VBROADCASTSD two64<>+0(SB), Z19
+	VSUBPD       Z17, Z19, Z17
+	VBROADCASTSD two64<>+0(SB), Z19
+	VSUBPD       Z18, Z19, Z18
+	VDIVPD       Z17, Z15, Z15
+	VDIVPD       Z18, Z16, Z16
+	VSUBPD       Z15, Z13, Z13
+	VSUBPD       Z16, Z14, Z14
+	VSUBPD       Z11, Z13, Z11
+	VSUBPD       Z12, Z14, Z12
+	VBROADCASTSD one64<>+0(SB), Z13
+	VSUBPD       Z11, Z13, Z11
+	VBROADCASTSD one64<>+0(SB), Z13
+	VSUBPD       Z12, Z13, Z12
+	VCMPPD.BCST  $0x05, underflow64<>+0(SB), Z1, K1
+	VSCALEFPD.Z  Z9, Z11, K1, Z1
+	VCMPPD.BCST  $0x05, underflow64<>+0(SB), Z8, K1
+	VSCALEFPD.Z  Z10, Z12, K1, Z8
+	VMOVUPS      Z1, (R9)
+	VMOVUPS      Z8, 64(R9)
+	ADDQ         $0x00000080, R9
+	SUBQ         $0x02, R10
+	JG           exp158
+
+kept152:
+	VXORPS       X1, X1, X1
+	VCVTSI2SDQ   CX, X1, X1
+	VBROADCASTSD X1, Z1
+	MOVQ         AX, R9
+	MOVQ         DX, R10
+
+column159:
+	VCMPPD       $0x00, Z2, Z1, K1
+	VADDPD.BCST  one64<>+0(SB), Z1, Z1
+	VMOVUPS      (R9), Z8
+	VDIVPD       4288(AX), Z8, Z8
+	VBROADCASTSD one64<>+0(SB), Z9
+	VMOVAPD.Z    Z9, K1, Z9
+	VSUBPD       Z9, Z8, Z8
+	VMULPD       4352(AX), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	ADDQ         $0x00000040, R9
+	DECQ         R10
+	JNZ          column159
+	LEAQ         (R8)(CX*8), R9
+	MOVQ         AX, R10
+
+quad160:
+	CMPQ          DX, $0x02
+	JLT           rest161
+	VMOVUPS       (R10), Z1
+	VMOVUPS       64(R10), Z8
+	VUNPCKLPD     Z8, Z1, Z9
+	VUNPCKHPD     Z8, Z1, Z1
+	MOVQ          R9, R11
+	VMOVUPS       X9, (R11)
+	CMPQ          BX, $0x01
+	JLE           rows163
+	ADDQ          lddz+72(FP), R11
+	VMOVUPS       X1, (R11)
+	CMPQ          BX, $0x02
+	JLE           rows163
+	ADDQ          lddz+72(FP), R11
+	VEXTRACTF32X4 $0x01, Z9, X8
+	VMOVUPS       X8, (R11)
+	CMPQ          BX, $0x03
+	JLE           rows163
+	ADDQ          lddz+72(FP), R11
+	VEXTRACTF32X4 $0x01, Z1, X8
+	VMOVUPS       X8, (R11)
+	CMPQ          BX, $0x04
+	JLE           rows163
+	ADDQ          lddz+72(FP), R11
+	VEXTRACTF32X4 $0x02, Z9, X8
+	VMOVUPS       X8, (R11)
+	CMPQ          BX, $0x05
+	JLE           rows163
+	ADDQ          lddz+72(FP), R11
+	VEXTRACTF32X4 $0x02, Z1, X8
+	VMOVUPS       X8, (R11)
+	CMPQ          BX, $0x06
+	JLE           rows163
+	ADDQ          lddz+72(FP), R11
+	VEXTRACTF32X4 $0x03, Z9, X8
+	VMOVUPS       X8, (R11)
+	CMPQ          BX, $0x07
+	JLE           rows163
+	ADDQ          lddz+72(FP), R11
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPS       X1, (R11)
+
+rows163:
+	ADDQ $0x10, R9
+	ADDQ $0x00000080, R10
+	SUBQ $0x02, DX
+	JMP  quad160
+
+rest161:
+	TESTQ         DX, DX
+	JZ            turned162
+	MOVQ          $-1, R11
+	BZHIQ         DX, R11, R11
+	KMOVW         R11, K1
+	VMOVUPS       (R10), Z1
+	VMOVUPS       64(R10), Z8
+	VUNPCKLPD     Z8, Z1, Z9
+	VUNPCKHPD     Z8, Z1, Z1
+	MOVQ          R9, DX
+	VMOVUPD       X9, K1, (DX)
+	CMPQ          BX, $0x01
+	JLE           rows164
+	ADDQ          lddz+72(FP), DX
+	VMOVUPD       X1, K1, (DX)
+	CMPQ          BX, $0x02
+	JLE           rows164
+	ADDQ          lddz+72(FP), DX
+	VEXTRACTF32X4 $0x01, Z9, X8
+	VMOVUPD       X8, K1, (DX)
+	CMPQ          BX, $0x03
+	JLE           rows164
+	ADDQ          lddz+72(FP), DX
+	VEXTRACTF32X4 $0x01, Z1, X8
+	VMOVUPD       X8, K1, (DX)
+	CMPQ          BX, $0x04
+	JLE           rows164
+	ADDQ          lddz+72(FP), DX
+	VEXTRACTF32X4 $0x02, Z9, X8
+	VMOVUPD       X8, K1, (DX)
+	CMPQ          BX, $0x05
+	JLE           rows164
+	ADDQ          lddz+72(FP), DX
+	VEXTRACTF32X4 $0x02, Z1, X8
+	VMOVUPD       X8, K1, (DX)
+	CMPQ          BX, $0x06
+	JLE           rows164
+	ADDQ          lddz+72(FP), DX
+	VEXTRACTF32X4 $0x03, Z9, X8
+	VMOVUPD       X8, K1, (DX)
+	CMPQ          BX, $0x07
+	JLE           rows164
+	ADDQ          lddz+72(FP), DX
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VMOVUPD       X1, K1, (DX)
+
+rows164:
+turned162:
+	ADDQ $+64, CX
+	CMPQ CX, n+8(FP)
+	JLT  chunk151
+
+nodz148:
+	MOVQ   ld+24(FP), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, SI
+	ADDQ   $+8, DI
+	CMPQ   DI, m+0(FP)
+	JLT    group131
+	VZEROUPPER
+	RET
+
+// func correctF64AVX512(m int, n int, logits *float64, ld int, labels *float64, out *float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·correctF64AVX512(SB), $4736-48
+	LEAQ 63(SP), AX
+	ANDQ $-64, AX
+	MOVQ logits+16(FP), SI
+	XORQ DI, DI
+
+group165:
+	MOVQ           m+0(FP), BX
+	SUBQ           DI, BX
+	MOVQ           $+8, CX
+	CMPQ           BX, CX
+	CMOVQGT        CX, BX
+	MOVQ           labels+32(FP), CX
+	MOVQ           n+8(FP), DX
+	MOVQ           $-1, R8
+	BZHIQ          BX, R8, R8
+	KMOVW          R8, K1
+	VMOVUPD.Z      (CX)(DI*8), K1, Z0
+	VRNDSCALEPD    $0x0b, Z0, Z1
+	VCMPPD         $0x04, Z0, Z1, K1
+	VXORPS         Z1, Z1, Z1
+	VCMPPD         $0x01, Z1, Z0, K3
+	KORW           K3, K1, K1
+	VXORPS         X1, X1, X1
+	VCVTSI2SDQ     DX, X1, X1
+	VBROADCASTSD   X1, Z1
+	VCMPPD         $0x05, Z1, Z0, K3
+	KORW           K3, K1, K1
+	VBLENDMPD.BCST noClass64<>+0(SB), Z0, K1, Z2
+	VBROADCASTSD   minusInf64<>+0(SB), Z0
+	VXORPS         Z1, Z1, Z1
+	KXORW          K2, K2, K2
+	XORQ           CX, CX
+
+chunk166:
+	MOVQ    n+8(FP), DX
+	SUBQ    CX, DX
+	MOVQ    $+64, R8
+	CMPQ    DX, R8
+	CMOVQGT R8, DX
+	LEAQ    (SI)(CX*8), R8
+	MOVQ    AX, R9
+	MOVQ    DX, R10
+
+quad167:
+	CMPQ         R10, $0x02
+	JLT          rest168
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	MOVQ         R8, R11
+	VMOVUPS      (R11), X6
+	CMPQ         BX, $0x01
+	JLE          rows170
+	ADDQ         ld+24(FP), R11
+	VMOVUPS      (R11), X7
+	CMPQ         BX, $0x02
+	JLE          rows170
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x01, (R11), Z6, Z6
+	CMPQ         BX, $0x03
+	JLE          rows170
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x01, (R11), Z7, Z7
+	CMPQ         BX, $0x04
+	JLE          rows170
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x02, (R11), Z6, Z6
+	CMPQ         BX, $0x05
+	JLE          rows170
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x02, (R11), Z7, Z7
+	CMPQ         BX, $0x06
+	JLE          rows170
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x03, (R11), Z6, Z6
+	CMPQ         BX, $0x07
+	JLE          rows170
+	ADDQ         ld+24(FP), R11
+	VINSERTF32X4 $0x03, (R11), Z7, Z7
+
+rows170:
+	VUNPCKLPD Z7, Z6, Z8
+	VUNPCKHPD Z7, Z6, Z6
+	VMOVUPS   Z8, (R9)
+	VMOVUPS   Z6, 64(R9)
+	ADDQ      $0x10, R8
+	ADDQ      $0x00000080, R9
+	SUBQ      $0x02, R10
+	JMP       quad167
+
+rest168:
+	TESTQ        R10, R10
+	JZ           turned169
+	MOVQ         $-1, R11
+	BZHIQ        R10, R11, R11
+	KMOVW        R11, K1
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	VMOVUPD.Z    (R8), K1, X6
+	CMPQ         BX, $0x01
+	JLE          rows171
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X7
+	CMPQ         BX, $0x02
+	JLE          rows171
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X8
+	VINSERTF32X4 $0x01, X8, Z6, Z6
+	CMPQ         BX, $0x03
+	JLE          rows171
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X8
+	VINSERTF32X4 $0x01, X8, Z7, Z7
+	CMPQ         BX, $0x04
+	JLE          rows171
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X8
+	VINSERTF32X4 $0x02, X8, Z6, Z6
+	CMPQ         BX, $0x05
+	JLE          rows171
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X8
+	VINSERTF32X4 $0x02, X8, Z7, Z7
+	CMPQ         BX, $0x06
+	JLE          rows171
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X8
+	VINSERTF32X4 $0x03, X8, Z6, Z6
+	CMPQ         BX, $0x07
+	JLE          rows171
+	ADDQ         ld+24(FP), R8
+	VMOVUPD.Z    (R8), K1, X8
+	VINSERTF32X4 $0x03, X8, Z7, Z7
+
+rows171:
+	VUNPCKLPD Z7, Z6, Z8
+	VUNPCKHPD Z7, Z6, Z6
+	VMOVUPS   Z8, (R9)
+	VMOVUPS   Z6, 64(R9)
+
+turned169:
+	VBROADCASTSD minusInf64<>+0(SB), Z6
+	IMUL3Q       $0x00000040, DX, R8
+	VMOVUPS      Z6, (AX)(R8*1)
+	VMOVUPS      Z6, 64(AX)(R8*1)
+	VMOVUPS      Z6, 128(AX)(R8*1)
+	VXORPS       X6, X6, X6
+	VCVTSI2SDQ   CX, X6, X6
+	VBROADCASTSD X6, Z6
+	MOVQ         AX, R8
+
+column172:
+	VMOVUPS      (R8), Z7
+	VCMPPD       $0x0e, Z0, Z7, K1
+	VBLENDMPD    Z7, Z0, K1, Z3
+	VMOVAPS      Z3, Z0
+	VBLENDMPD    Z6, Z1, K1, Z4
+	VMOVAPS      Z4, Z1
+	VCMPPD       $0x03, Z7, Z7, K1
+	KORW         K1, K2, K1
+	KMOVW        K1, K2
+	VADDPD.BCST  one64<>+0(SB), Z6, Z6
+	ADDQ         $0x00000040, R8
+	DECQ         DX
+	JNZ          column172
+	ADDQ         $+64, CX
+	CMPQ         CX, n+8(FP)
+	JLT          chunk166
+	VCMPPD       $0x00, Z2, Z1, K1
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VXORPS       Z1, Z1, Z1
+	VBLENDMPD    Z1, Z0, K2, Z5
+	MOVQ         out+40(FP), CX
+	MOVQ         $-1, DX
+	BZHIQ        BX, DX, DX
+	KMOVW        DX, K1
+	VMOVUPD      Z5, K1, (CX)(DI*8)
+	MOVQ         ld+24(FP), CX
+	IMUL3Q       $+8, CX, CX
+	ADDQ         CX, SI
+	ADDQ         $+8, DI
+	CMPQ         DI, m+0(FP)
+	JLT          group165
 	VZEROUPPER
 	RET

@@ -16,7 +16,7 @@ import (
 func SoftmaxCrossEntropy[T kernels.Float](m, n int, logits []T, ld int, labels []T, rowLoss []T) {
 	check(m, n, len(logits), ld, len(labels))
 	checkLoss(m, len(rowLoss))
-	if m == 0 || kernels.IsFloat32[T]() && softmaxRows(m, n, kernels.AsFloat32(logits), ld, kernels.AsFloat32(labels), nil, kernels.AsFloat32(rowLoss), nil, 0) {
+	if m == 0 || vectorSoftmax(m, n, logits, ld, labels, nil, rowLoss, nil, 0) {
 		return
 	}
 	for i := range m {
@@ -44,7 +44,7 @@ func SoftmaxCrossEntropy[T kernels.Float](m, n int, logits []T, ld int, labels [
 func SoftmaxCrossEntropyGrad[T kernels.Float](m, n int, logits []T, ld int, labels []T, scale []T, dz []T, lddz int) {
 	check(m, n, len(logits), ld, len(labels))
 	checkGrad(m, n, len(scale), len(dz), lddz)
-	if m == 0 || kernels.IsFloat32[T]() && softmaxRows(m, n, kernels.AsFloat32(logits), ld, kernels.AsFloat32(labels), kernels.AsFloat32(scale), nil, kernels.AsFloat32(dz), lddz) {
+	if m == 0 || vectorSoftmax(m, n, logits, ld, labels, scale, nil, dz, lddz) {
 		return
 	}
 	for i := range m {
@@ -60,7 +60,7 @@ func SoftmaxCrossEntropyBoth[T kernels.Float](m, n int, logits []T, ld int, labe
 	check(m, n, len(logits), ld, len(labels))
 	checkLoss(m, len(rowLoss))
 	checkGrad(m, n, len(scale), len(dz), lddz)
-	if m == 0 || kernels.IsFloat32[T]() && softmaxRows(m, n, kernels.AsFloat32(logits), ld, kernels.AsFloat32(labels), kernels.AsFloat32(scale), kernels.AsFloat32(rowLoss), kernels.AsFloat32(dz), lddz) {
+	if m == 0 || vectorSoftmax(m, n, logits, ld, labels, scale, rowLoss, dz, lddz) {
 		return
 	}
 	for i := range m {
@@ -91,7 +91,7 @@ func Mean[T kernels.Float](x []T) T {
 func Correct[T kernels.Float](m, n int, logits []T, ld int, labels, out []T) {
 	check(m, n, len(logits), ld, len(labels))
 	kernels.CheckVector(m, len(out), "loss: out is shorter than the number of rows")
-	if m == 0 || kernels.IsFloat32[T]() && correctRows(m, n, kernels.AsFloat32(logits), ld, kernels.AsFloat32(labels), kernels.AsFloat32(out)) {
+	if m == 0 || vectorCorrect(m, n, logits, ld, labels, out) {
 		return
 	}
 	for i := range m {

@@ -25,53 +25,73 @@ func blockRows(n int) int {
 	return max(groupRows, blockSize/n&^(groupRows-1))
 }
 
-// softmaxRows computes rowLoss and dz, either of which may be nil, with vectors,
+// vectorSoftmax computes rowLoss and dz, either of which may be nil, with vectors,
 // and reports whether it could.
-func softmaxRows(m, n int, logits []float32, ld int, labels, scale, rowLoss, dz []float32, lddz int) bool {
+func vectorSoftmax[T kernels.Float](m, n int, logits []T, ld int, labels, scale, rowLoss, dz []T, lddz int) bool {
 	rows := blockRows(n)
 	for i := 0; i < m && rows > 0; i += rows {
-		softmaxBlock(i, min(rows, m-i), n, logits, ld, labels, scale, rowLoss, dz, lddz)
-	}
-	return rows > 0
-}
-
-// correctRows is Correct with vectors, and reports whether it could.
-func correctRows(m, n int, logits []float32, ld int, labels, out []float32) bool {
-	rows := blockRows(n)
-	for i := 0; i < m && rows > 0; i += rows {
-		correctBlock(i, min(rows, m-i), n, logits, ld, labels, out)
-	}
-	return rows > 0
-}
-
-// The blocks, of m rows from row i on, are not inlined, for the stack check at
-// their heads: assembly cannot be preempted.
-
-//go:noinline
-func softmaxBlock(i, m, n int, logits []float32, ld int, labels, scale, rowLoss, dz []float32, lddz int) {
-	var loss, grad, c *float32
-	if rowLoss != nil {
-		loss = &rowLoss[i]
-	}
-	step := 0
-	if dz != nil {
-		grad, c = &dz[i*lddz], &scale[0]
-		if len(scale) > 1 {
-			c, step = &scale[i], 4
+		b := block[T]{m: min(rows, m-i), n: n, logits: &logits[i*ld], ld: kernels.SizeOf[T]() * ld, labels: &labels[i]}
+		if rowLoss != nil {
+			b.rowLoss = &rowLoss[i]
 		}
+		if dz != nil {
+			b.dz, b.lddz, b.scale = &dz[i*lddz], kernels.SizeOf[T]()*lddz, &scale[0]
+			if len(scale) > 1 {
+				b.scale, b.scaleStep = &scale[i], 1
+			}
+		}
+		b.softmax()
 	}
-	if kernels.CurrentISA() >= kernels.AVX512 {
-		softmaxAVX512(m, n, &logits[i*ld], 4*ld, &labels[i], c, step, loss, grad, 4*lddz)
-	} else {
-		softmaxAVX2(m, n, &logits[i*ld], 4*ld, &labels[i], c, step, loss, grad, 4*lddz)
+	return rows > 0
+}
+
+// vectorCorrect is Correct with vectors, and reports whether it could.
+func vectorCorrect[T kernels.Float](m, n int, logits []T, ld int, labels, out []T) bool {
+	rows := blockRows(n)
+	for i := 0; i < m && rows > 0; i += rows {
+		b := block[T]{m: min(rows, m-i), n: n, logits: &logits[i*ld], ld: kernels.SizeOf[T]() * ld, labels: &labels[i]}
+		b.correct(&out[i])
+	}
+	return rows > 0
+}
+
+// block holds what a call of assembly does: m rows, leading dimensions in bytes.
+type block[T kernels.Float] struct {
+	m, n               int
+	logits, labels     *T
+	ld                 int
+	scale, rowLoss, dz *T
+	scaleStep, lddz    int
+}
+
+// The calls are not inlined, for the stack check at their heads: assembly cannot be preempted.
+
+//go:noinline
+func (b *block[T]) softmax() {
+	wide := kernels.CurrentISA() >= kernels.AVX512
+	switch {
+	case kernels.IsFloat32[T]() && wide:
+		softmaxAVX512(b.m, b.n, kernels.P32(b.logits), b.ld, kernels.P32(b.labels), kernels.P32(b.scale), b.scaleStep, kernels.P32(b.rowLoss), kernels.P32(b.dz), b.lddz)
+	case kernels.IsFloat32[T]():
+		softmaxAVX2(b.m, b.n, kernels.P32(b.logits), b.ld, kernels.P32(b.labels), kernels.P32(b.scale), b.scaleStep, kernels.P32(b.rowLoss), kernels.P32(b.dz), b.lddz)
+	case wide:
+		softmaxF64AVX512(b.m, b.n, kernels.P64(b.logits), b.ld, kernels.P64(b.labels), kernels.P64(b.scale), b.scaleStep, kernels.P64(b.rowLoss), kernels.P64(b.dz), b.lddz)
+	default:
+		softmaxF64AVX2(b.m, b.n, kernels.P64(b.logits), b.ld, kernels.P64(b.labels), kernels.P64(b.scale), b.scaleStep, kernels.P64(b.rowLoss), kernels.P64(b.dz), b.lddz)
 	}
 }
 
 //go:noinline
-func correctBlock(i, m, n int, logits []float32, ld int, labels, out []float32) {
-	if kernels.CurrentISA() >= kernels.AVX512 {
-		correctAVX512(m, n, &logits[i*ld], 4*ld, &labels[i], &out[i])
-	} else {
-		correctAVX2(m, n, &logits[i*ld], 4*ld, &labels[i], &out[i])
+func (b *block[T]) correct(out *T) {
+	wide := kernels.CurrentISA() >= kernels.AVX512
+	switch {
+	case kernels.IsFloat32[T]() && wide:
+		correctAVX512(b.m, b.n, kernels.P32(b.logits), b.ld, kernels.P32(b.labels), kernels.P32(out))
+	case kernels.IsFloat32[T]():
+		correctAVX2(b.m, b.n, kernels.P32(b.logits), b.ld, kernels.P32(b.labels), kernels.P32(out))
+	case wide:
+		correctF64AVX512(b.m, b.n, kernels.P64(b.logits), b.ld, kernels.P64(b.labels), kernels.P64(out))
+	default:
+		correctF64AVX2(b.m, b.n, kernels.P64(b.logits), b.ld, kernels.P64(b.labels), kernels.P64(out))
 	}
 }

@@ -2,6 +2,8 @@
 
 package loss
 
-func softmaxRows(_, _ int, _ []float32, _ int, _, _, _, _ []float32, _ int) bool { return false }
+import "driftless/kernels"
 
-func correctRows(_, _ int, _ []float32, _ int, _, _ []float32) bool { return false }
+func vectorSoftmax[T kernels.Float](_, _ int, _ []T, _ int, _, _, _, _ []T, _ int) bool { return false }
+
+func vectorCorrect[T kernels.Float](_, _ int, _ []T, _ int, _, _ []T) bool { return false }

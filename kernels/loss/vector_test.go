@@ -10,12 +10,12 @@ import (
 )
 
 // results are what the kernels make of one problem.
-type results struct{ loss, grad, bothLoss, bothGrad, inPlace, correct []float32 }
+type results[T kernels.Float] struct{ loss, grad, bothLoss, bothGrad, inPlace, correct []T }
 
-func compute(m, n, ld int, z, labels, scale []float32) results {
-	vec := func() []float32 { return make([]float32, m) }
-	mat := func() []float32 { return make([]float32, m*ld) }
-	r := results{vec(), mat(), vec(), mat(), append([]float32(nil), z...), vec()}
+func compute[T kernels.Float](m, n, ld int, z, labels, scale []T) results[T] {
+	vec := func() []T { return make([]T, m) }
+	mat := func() []T { return make([]T, m*ld) }
+	r := results[T]{vec(), mat(), vec(), mat(), append([]T(nil), z...), vec()}
 	SoftmaxCrossEntropy(m, n, z, ld, labels, r.loss)
 	SoftmaxCrossEntropyGrad(m, n, z, ld, labels, scale, r.grad, ld)
 	SoftmaxCrossEntropyBoth(m, n, z, ld, labels, scale, r.bothLoss, r.bothGrad, ld)
@@ -26,9 +26,9 @@ func compute(m, n, ld int, z, labels, scale []float32) results {
 
 // differ returns where two slices differ in bits, -1 if nowhere; all NaNs are
 // equal.
-func differ(a, b []float32) int {
+func differ[T kernels.Float](a, b []T) int {
 	for i := range a {
-		if math.Float32bits(a[i]) != math.Float32bits(b[i]) && (a[i] == a[i] || b[i] == b[i]) {
+		if math.Float64bits(float64(a[i])) != math.Float64bits(float64(b[i])) && (a[i] == a[i] || b[i] == b[i]) {
 			return i
 		}
 	}
@@ -40,6 +40,11 @@ func differ(a, b []float32) int {
 // far from each other, NaN, infinities and labels that are no class among them;
 // and one pass those of two.
 func TestVectors(t *testing.T) {
+	t.Run("float32", testVectors[float32])
+	t.Run("float64", testVectors[float64])
+}
+
+func testVectors[T kernels.Float](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	classes := []int{63, 64, 65, 66, 67, 100, 127, 128, 129, 1000, mostClassesTest, mostClassesTest + 1}
 	for n := 1; n < 25; n++ {
@@ -50,28 +55,28 @@ func TestVectors(t *testing.T) {
 			if m == 0 || m*n > 20000 {
 				continue
 			}
-			for _, spread := range []float64{0, 1, 20, 200, 1e30} {
+			for _, spread := range []float64{0, 1, 20, 200, 1000, 1e30} {
 				for _, odd := range []int{0, 3, 40} { // percent of rows
 					ld := n + m%3
-					z, labels := make([]float32, m*ld), make([]float32, m)
+					z, labels := make([]T, m*ld), make([]T, m)
 					for i := range z {
-						z[i] = float32(spread * r.NormFloat64())
+						z[i] = T(spread * r.NormFloat64())
 					}
 					for i := range labels {
-						labels[i] = float32(r.IntN(n))
+						labels[i] = T(r.IntN(n))
 						if r.IntN(100) < odd {
 							at := i*ld + r.IntN(n)
-							z[at] = float32([]float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 3e38, -3e38}[r.IntN(6)])
+							z[at] = T([]float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 3e38, -3e38}[r.IntN(6)])
 						}
 						if r.IntN(100) < odd {
-							labels[i] = []float32{-1, float32(n), 0.5, float32(math.NaN()), float32(math.Inf(1)), 1e30, -1e-30, float32(math.Copysign(0, -1))}[r.IntN(8)]
+							labels[i] = []T{-1, T(n), 0.5, T(math.NaN()), T(math.Inf(1)), 1e30, -1e-30, T(math.Copysign(0, -1))}[r.IntN(8)]
 						}
 					}
-					scale := []float32{1 / float32(m)}
+					scale := []T{1 / T(m)}
 					if m%2 == 1 {
-						scale = make([]float32, m)
+						scale = make([]T, m)
 						for i := range scale {
-							scale[i] = float32(r.NormFloat64())
+							scale[i] = T(r.NormFloat64())
 						}
 					}
 					restore := kernels.UseISA(kernels.Go)
@@ -81,7 +86,7 @@ func TestVectors(t *testing.T) {
 						restore := kernels.UseISA(isa)
 						got := compute(m, n, ld, z, labels, scale)
 						restore()
-						for name, p := range map[string][2][]float32{
+						for name, p := range map[string][2][]T{
 							"loss": {got.loss, want.loss}, "gradient": {got.grad, want.grad}, "correct": {got.correct, want.correct},
 							"loss of both": {got.bothLoss, want.loss}, "gradient of both": {got.bothGrad, want.grad},
 						} {
@@ -152,16 +157,21 @@ func TestAllocations(t *testing.T) {
 // BenchmarkLoss measures a batch of the MNIST experiment, 60 rows of 10 classes,
 // and a larger one, beside a naive loop.
 func BenchmarkLoss(b *testing.B) {
+	b.Run("float32", benchmarkLoss[float32])
+	b.Run("float64", benchmarkLoss[float64])
+}
+
+func benchmarkLoss[T kernels.Float](b *testing.B) {
 	for _, s := range [][2]int{{60, 10}, {128, 1000}} {
 		m, n := s[0], s[1]
 		r := rand.New(rand.NewPCG(1, 2))
-		z, dz := make([]float32, m*n), make([]float32, m*n)
-		labels, rows, scale := make([]float32, m), make([]float32, m), []float32{1 / float32(m)}
+		z, dz := make([]T, m*n), make([]T, m*n)
+		labels, rows, scale := make([]T, m), make([]T, m), []T{1 / T(m)}
 		for i := range z {
-			z[i] = float32(r.NormFloat64())
+			z[i] = T(r.NormFloat64())
 		}
 		for i := range labels {
-			labels[i] = float32(r.IntN(n))
+			labels[i] = T(r.IntN(n))
 		}
 		measure := func(impl, kernel string, f func()) {
 			b.Run(fmt.Sprintf("impl=%s/kernel=%s/m=%d/n=%d", impl, kernel, m, n), func(b *testing.B) {
@@ -184,7 +194,7 @@ func BenchmarkLoss(b *testing.B) {
 }
 
 // naiveGrad goes through package math and takes every exponential twice.
-func naiveGrad(m, n int, z, labels []float32, scale float32, dz []float32) {
+func naiveGrad[T kernels.Float](m, n int, z, labels []T, scale T, dz []T) {
 	for i := range m {
 		s := 0.0
 		for j := range n {
@@ -195,7 +205,7 @@ func naiveGrad(m, n int, z, labels []float32, scale float32, dz []float32) {
 			if j == int(labels[i]) {
 				p--
 			}
-			dz[i*n+j] = scale * float32(p)
+			dz[i*n+j] = scale * T(p)
 		}
 	}
 }

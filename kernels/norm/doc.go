@@ -77,14 +77,14 @@
 //
 // # Implementations
 //
-// The plain Go is the specification. For float32 on amd64 internal/gen writes each
-// loop once for AVX2 and once for AVX-512, with the same bits:
+// The plain Go is the specification. On amd64 internal/gen writes each loop once for
+// AVX2 and once for AVX-512, in either type, with the same bits:
 //
 //   - a vector is a few columns side by side, so that every column's sum still
 //     takes its rows in order; sums are in float64, blocks of eight rows at a time;
 //   - the product of two float32 is exact in float64, so ColumnDot and the
-//     gradients fuse it with the sum;
-//   - a mean is a product with 1/m and two corrections, which give the quotient
+//     gradients fuse it with the sum; those of float64 are rounded before;
+//   - a mean of float32 is a product with 1/m and two corrections, which give the quotient
 //     correctly rounded;
 //   - what is written is prefetched some rows ahead;
 //   - rows of less than AVX-512's vector, the channels of images, are done several at a time

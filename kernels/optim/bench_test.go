@@ -12,11 +12,16 @@ import (
 // of the MNIST network and for a million weights; impl=go is the plain sibling. A
 // vector that is read or written counts once.
 func BenchmarkOptim(b *testing.B) {
+	b.Run("float32", benchmarkOptim[float32])
+	b.Run("float64", benchmarkOptim[float64])
+}
+
+func benchmarkOptim[T kernels.Float](b *testing.B) {
 	for _, n := range []int{784 * 100, 1 << 20} {
 		r := rand.New(rand.NewPCG(1, 2))
-		p, g, m, v := make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
+		p, g, m, v := make([]T, n), make([]T, n), make([]T, n), make([]T, n)
 		for i := range p {
-			p[i], g[i] = float32(r.NormFloat64()), float32(1e-3*r.NormFloat64())
+			p[i], g[i] = T(r.NormFloat64()), T(1e-3*r.NormFloat64())
 		}
 		for _, k := range []struct {
 			name    string
@@ -35,7 +40,7 @@ func BenchmarkOptim(b *testing.B) {
 					for b.Loop() {
 						k.f()
 					}
-					b.ReportMetric(float64(4*n*k.vectors)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GB/s")
+					b.ReportMetric(float64(kernels.SizeOf[T]()*n*k.vectors)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GB/s")
 				})
 			}
 		}

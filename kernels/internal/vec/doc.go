@@ -6,19 +6,20 @@
 //
 // # Vectors
 //
-// A [V] is a vector width. Its methods emit one operation each and return a new
+// A [V] is a vector width and the type of its lanes, float32 or float64. Its methods emit one operation each and return a new
 // register, so that a sequence of IEEE operations reads like its plain Go:
 //
 //	q := v.Add(v.Mul(r, c0), c1) // q = r·c0 + c1, two roundings
 //
 // Operands come in the order of the formula (Sub(a, b) is a-b), not in that of
 // the Go assembler. The last operand may be memory, such as a constant of
-// [Float32], except where the comment says otherwise. Nothing is fused unless
+// [V.Const], except where the comment says otherwise. Nothing is fused unless
 // FMA is called. Registers that live on from one round of a loop to the next are
 // written by Move, or by the methods that say so.
 //
-// Float32 lanes are the default; methods on float64 lanes end in 64, and a vector
-// of float32 widens to two of them, low lanes first.
+// [All] emits a kernel for both widths and both types: T stands for the type in a
+// [V.Signature]. Kernels of float32 that compute in float64, too, have methods that end
+// in 64, and widen a vector to two, low lanes first.
 //
 // # Masks
 //
@@ -31,12 +32,12 @@
 // [V.Columns] and [Columns.Each] emit the loop along a row, a vector at a time and
 // then a masked rest; [Rows] the loop over rows around it:
 //
-//	vec.Both(func(v vec.V) {
-//		vec.Text("halve"+v.Name, "func(m, d int, x *float32, ldx int, y *float32, ldy int)", "halve… sets y = x/2 …")
+//	vec.All(func(v vec.V) {
+//		vec.Text("halve"+v.Name, v.Signature("func(m, d int, x *T, ldx int, y *T, ldy int)"), "halve… sets y = x/2 …")
 //		m, x, y := vec.Arg("m"), vec.Arg("x"), vec.Arg("y")
 //		cols := v.Columns(vec.Arg("d"))
 //		vec.Rows(m, []vec.Row{{x, vec.Step("ldx")}, {y, vec.Step("ldy")}}, func() {
-//			cols.Each(func(s vec.Span) { s.Store(v.Mul(s.Load(x), half), y) })
+//			cols.Each(func(s vec.Span) { s.Store(v.Mul(s.Load(x), v.Const("half", 0.5)), y) })
 //		})
 //		vec.End()
 //	})
@@ -56,5 +57,7 @@
 //
 // Assembly cannot be preempted. Call it from a Go function that is not inlined
 // (//go:noinline: its stack check is where the garbage collector stops it), on
-// blocks of rows that take well under 100 µs.
+// blocks of rows that take well under 100 µs. kernels.Pick chooses among tables of functions;
+// where arguments point to the stack, functions are called by their names instead, since the
+// compiler lets whatever goes through a table escape.
 package vec

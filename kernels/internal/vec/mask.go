@@ -68,7 +68,9 @@ func (v V) Compare64(p Predicate, a, b Op) Mask { return v.Float64().Compare(p, 
 
 // EqualBits returns where lanes agree bit for bit.
 func (v V) EqualBits(a, b Op) Mask {
-	return v.compareInt(v.lanes(instr{VPCMPEQD, VPCMPEQD_BCST}, instr{VPCMPEQQ, VPCMPEQQ_BCST}), a, b)
+	m := v.newMask()
+	v.emit(v.lanes(instr{VPCMPEQD, VPCMPEQD_BCST}, instr{VPCMPEQQ, VPCMPEQQ_BCST}), b, v.register(a), m.r)
+	return m
 }
 
 // AddToWhere and AddFMAWhere are AddTo and AddFMA for the lanes where m holds, of memory
@@ -78,16 +80,6 @@ func (v V) AddToWhere(m Mask, a Op, sum Reg) {
 }
 func (v V) AddFMAWhere(m Mask, a, b Op, sum Reg) {
 	v.emit(v.lanes(instr{plain: VFMADD231PS}, instr{plain: VFMADD231PD}), b, a, m.r, sum)
-}
-
-// EqualInt returns where lanes of 32 bits agree; MoreInt where a > b, signed.
-func (v V) EqualInt(a, b Op) Mask { return v.compareInt(instr{VPCMPEQD, VPCMPEQD_BCST}, a, b) }
-func (v V) MoreInt(a, b Op) Mask  { return v.compareInt(instr{VPCMPGTD, VPCMPGTD_BCST}, a, b) }
-
-func (v V) compareInt(f instr, a, b Op) Mask {
-	m := v.newMask()
-	v.emit(f, b, v.register(a), m.r)
-	return m
 }
 
 // AndMask and OrMask combine masks.

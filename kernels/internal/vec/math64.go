@@ -4,7 +4,6 @@ import (
 	"math"
 
 	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
 )
 
 // The functions of package scalar for lanes of float64.
@@ -23,24 +22,6 @@ func (v V) exp64(x Reg) (k, p Reg) {
 	c := v.Sub(r, v.Mul(t, q))
 	d := v.Div(v.Mul(r, c), v.Sub(v.Copy(Float64("two64", 2)), c))
 	return k, v.Sub(v.One(), v.Sub(v.Sub(lo, d), hi))
-}
-
-// Modes of round.
-const (
-	nearest = 8 // ties to even
-	down    = 9
-)
-
-// round returns the integer next to each lane.
-func (v V) round(a Op, mode uint64) Reg {
-	x := v.New()
-	if v.Wide() {
-		VRNDSCALEPD(Imm(mode), a, x)
-	} else {
-		VROUNDPD(Imm(mode), a, x)
-	}
-	turn()
-	return x
 }
 
 // power returns n << 52 of lanes that are small integers plus a constant: the low bits of

@@ -107,6 +107,20 @@ func (v V) Turn(x []Reg) []Reg {
 	return []Reg{pair(VUNPCKLPD, low, low2), pair(VUNPCKHPD, low, low2), pair(VUNPCKLPD, high, high2), pair(VUNPCKHPD, high, high2)}
 }
 
+// Number returns an integer of a general register, as a float, in every lane.
+func (v V) Number(n GP) Reg {
+	x, one := v.New(), XMM()
+	VXORPS(one, one, one)
+	if v.Double() {
+		VCVTSI2SDQ(n, one, one)
+		VBROADCASTSD(one, x)
+	} else {
+		VCVTSI2SSQ(n, one, one)
+		VBROADCASTSS(one, x)
+	}
+	return x
+}
+
 // Fill returns the low 32 bits of a general register in every lane.
 func (v V) Fill(n GP) Reg {
 	x := v.New()

@@ -277,9 +277,34 @@ func (v V) SubInt64(a, b Op) Reg                   { return v.op2(instr{VPSUBQ, 
 func (v V) ShiftRight64(a Op, n uint8) Reg         { return v.shift(VPSRLQ, a, n) }
 func (v V) shift(f func(...Op), a Op, n uint8) Reg { return v.op2(instr{plain: f}, a, U8(n)) }
 
-// Float converts lanes of int32 to float32, rounded; Int back, truncated.
+// Modes of round.
+const (
+	nearest    = 8 // ties to even
+	down       = 9
+	towardZero = 11
+)
+
+// round returns the integer next to each lane, Truncate that towards 0.
+func (v V) round(a Op, mode uint64) Reg {
+	x := v.New()
+	switch {
+	case v.Wide() && v.Double():
+		VRNDSCALEPD(Imm(mode), a, x)
+	case v.Wide():
+		VRNDSCALEPS(Imm(mode), a, x)
+	case v.Double():
+		VROUNDPD(Imm(mode), a, x)
+	default:
+		VROUNDPS(Imm(mode), a, x)
+	}
+	turn()
+	return x
+}
+
+func (v V) Truncate(a Op) Reg { return v.round(a, towardZero) }
+
+// Float converts lanes of int32 to float32, rounded.
 func (v V) Float(a Op) Reg { return v.op1(VCVTDQ2PS, a) }
-func (v V) Int(a Op) Reg   { return v.op1(VCVTTPS2DQ, a) }
 
 // LoadBytes loads Lanes bytes as integers, LoadBytesMasked those of lanes that are
 // on (AVX-512 only).

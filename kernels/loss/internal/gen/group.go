@@ -9,8 +9,7 @@ import (
 	"driftless/kernels/internal/vec"
 )
 
-func minusInf() vec.Const { return vec.Float32("minusInf", float32(math.Inf(-1))) }
-func oneInt() vec.Const   { return vec.Uint32("oneInt", 1) }
+func minusInf(v vec.V) vec.Const { return v.Const("minusInf", math.Inf(-1)) }
 
 // group is what the kernels share: the loops over groups of rows, a row a lane,
 // and chunks of columns, and the way of a chunk from the logits and back.
@@ -55,23 +54,48 @@ func (k *group) rows(body func(i vec.GP)) {
 // lanes is the mask of the rows that are there.
 func (k *group) lanes() vec.Mask { return k.v.Tail(k.here) }
 
-func noClass() vec.Const { return vec.Uint32("noClass", 1<<32-1) }
-
-// classes loads the classes of the group from its labels, noClass where one is
+// classes loads the classes of the group from its labels, as numbers, -1 where one is
 // none: fractional, out of range or NaN.
 func (k *group) classes(i vec.GP) vec.Reg {
 	v := k.v
 	labels, n := vec.Arg("labels"), vec.Arg("n")
-	l := v.LoadMasked(k.lanes(), Mem{Base: labels, Index: i, Scale: 4})
-	class := v.Int(l)
-	bad := v.Compare(vec.NotEQ, v.Float(class), l)
+	l := v.LoadMasked(k.lanes(), k.element(labels, i))
+	bad := v.Compare(vec.NotEQ, v.Truncate(l), l)
 	bad = v.OrMask(bad, v.Compare(vec.LT, l, v.Zero()))
-	bad = v.OrMask(bad, v.Compare(vec.NotLT, l, v.Float(v.Fill(n))))
-	return v.Select(bad, noClass(), class)
+	bad = v.OrMask(bad, v.Compare(vec.NotLT, l, v.Number(n)))
+	return v.Select(bad, v.Const("noClass", -1), l)
 }
 
 // bad returns where the label is no class.
-func (k *group) bad(class vec.Reg) vec.Mask { return k.v.EqualInt(class, noClass()) }
+func (k *group) bad(class vec.Reg) vec.Mask { return k.v.Compare(vec.LT, class, k.v.Zero()) }
+
+// element is where element i of a vector is.
+func (k *group) element(x, i vec.GP) Mem { return Mem{Base: x, Index: i, Scale: uint8(k.v.Size)} }
+
+// widen returns a vector as vectors of float64, narrow the vector that they are rounded to.
+func (k *group) widen(x vec.Reg) []vec.Reg {
+	if k.v.Double() {
+		return []vec.Reg{x}
+	}
+	lo, hi := k.v.Widen(x)
+	return []vec.Reg{lo, hi}
+}
+
+func (k *group) narrow(x []vec.Reg) vec.Reg {
+	if k.v.Double() {
+		return x[0]
+	}
+	return k.v.Narrow(x[0], x[1])
+}
+
+// widenMask returns the masks of what widen returns.
+func (k *group) widenMask(m vec.Mask) []vec.Mask {
+	if k.v.Double() {
+		return []vec.Mask{m}
+	}
+	lo, hi := k.v.WidenMask(m)
+	return []vec.Mask{lo, hi}
+}
 
 // maxKept is the number of vectors that there is room for.
 const maxKept = 6
@@ -84,13 +108,20 @@ func (k *group) keep(x vec.Reg) Mem {
 	return at
 }
 
+func (k *group) keepAll(x []vec.Reg) (at []Mem) {
+	for _, r := range x {
+		at = append(at, k.keep(r))
+	}
+	return at
+}
+
 // scale loads those of the group, or the one of all.
 func (k *group) scale(i vec.GP) vec.Reg {
 	one, done := vec.NewLabel("oneScale"), vec.NewLabel("scaled")
 	at, c := vec.Arg("scale"), k.v.New()
 	CMPQ(vec.Step("scaleStep"), Imm(0))
 	JEQ(LabelRef(one))
-	k.v.Move(k.v.LoadMasked(k.lanes(), Mem{Base: at, Index: i, Scale: 4}), c)
+	k.v.Move(k.v.LoadMasked(k.lanes(), k.element(at, i)), c)
 	JMP(LabelRef(done))
 	Label(one)
 	k.v.Move(k.v.Broadcast(Mem{Base: at}), c)
@@ -136,8 +167,10 @@ func (k *group) whenMany(body func()) {
 
 func (k *group) loadAgain() { k.whenMany(k.load) }
 
-// firstColumn returns the number of the chunk's first column in every lane.
-func (k *group) firstColumn() vec.Reg { return k.v.Fill(k.from) }
+// firstColumn returns the number of the chunk's first column in every lane, and next makes
+// that of the next of it.
+func (k *group) firstColumn() vec.Reg { return k.v.Number(k.from) }
+func (k *group) next(column vec.Reg)  { k.v.AddTo(k.v.One(), column) }
 
 // eachColumn emits body for the columns of the chunk, each given by its vector in
 // the scratch.
