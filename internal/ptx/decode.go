@@ -105,7 +105,7 @@ func (s *statement) other() {
 	case "membar", "fence":
 		switch s.op {
 		case "membar.cta", "membar.gl", "membar.sys", "fence.sc.cta", "fence.sc.gpu", "fence.sc.sys",
-			"fence.acq_rel.cta", "fence.acq_rel.gpu", "fence.acq_rel.sys":
+			"fence.acq_rel.cta", "fence.acq_rel.gpu", "fence.acq_rel.sys", "fence.sc.cluster", "fence.acq_rel.cluster":
 			s.want(0)
 			s.in.kind = kNop
 		default:
@@ -113,6 +113,14 @@ func (s *statement) other() {
 		}
 	case "bar", "barrier", "shfl", "vote", "activemask":
 		s.synchronise()
+	case "mapa":
+		if rest != "shared::cluster.u64" {
+			s.unknown()
+		}
+		s.want(3)
+		s.needsClusters()
+		s.in.kind, s.in.d = kMapa, s.dest(s.ops[0], 'l')
+		s.in.a, s.in.b = s.source(s.ops[1], 'l'), s.source(s.ops[2], 'w')
 	default:
 		s.unknown()
 	}

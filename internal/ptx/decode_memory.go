@@ -22,11 +22,18 @@ func (s *statement) memory(root string, mods []string) {
 		mods = mods[1:]
 	}
 	if len(mods) > 0 {
+		m.cluster = mods[0] == "shared::cluster"
 		for i, name := range []string{"", "global", "const", "shared", "local", "param"} {
-			if mods[0] == name && name != "" {
+			if strings.TrimSuffix(strings.TrimSuffix(mods[0], "::cluster"), "::cta") == name && name != "" {
+				if name != "shared" && strings.Contains(mods[0], "::") {
+					s.unknown()
+				}
 				m.space, mods = space(i), mods[1:]
 				break
 			}
+		}
+		if m.cluster {
+			s.needsClusters()
 		}
 	}
 	if len(mods) > 0 && mods[0] == "nc" && load && m.space == globalSpace {
@@ -213,6 +220,7 @@ func (s *statement) atomic(root string, mods []string) {
 		s.k.atomics = true
 	case mods[0] == "shared":
 		m.space, s.in.kind = sharedSpace, kSharedAtom
+		s.k.sharedAtomics = true
 		s.k.counts++
 		m.counted = s.k.counts
 	default:

@@ -2,6 +2,14 @@ package ptx
 
 import "strings"
 
+// needsClusters checks that the file is for devices with clusters.
+func (s *statement) needsClusters() {
+	if s.file.m.target < 90 || s.file.m.version < 78 {
+		s.fail("needs sm_90 and PTX 7.8")
+	}
+	s.k.clusters = true
+}
+
 // synchronise decodes barriers, shuffles and votes.
 func (s *statement) synchronise() {
 	y := &syncOp{pred: -1}
@@ -13,6 +21,14 @@ func (s *statement) synchronise() {
 			s.fail("only barrier 0, of the whole block, is supported")
 		}
 		s.in.kind = kBarrier
+	case "barrier.cluster.arrive", "barrier.cluster.arrive.release", "barrier.cluster.arrive.aligned", "barrier.cluster.arrive.release.aligned":
+		s.want(0)
+		s.needsClusters()
+		s.in.kind = kClusterArrive
+	case "barrier.cluster.wait", "barrier.cluster.wait.acquire", "barrier.cluster.wait.aligned", "barrier.cluster.wait.acquire.aligned":
+		s.want(0)
+		s.needsClusters()
+		s.in.kind = kClusterWait
 	case "bar.warp.sync":
 		s.want(1)
 		s.in.kind = kWarpSync

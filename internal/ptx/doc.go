@@ -45,13 +45,14 @@
 //	data        mov, also of packed registers, of predicates and of addresses;
 //	            selp; setp with all comparisons; and or xor not of predicates
 //	memory      ld and st: global, shared, local, param, const and generic; v2,
-//	            v4, volatile, nc
+//	            v4, volatile, nc; ld and st of shared::cluster, mapa for them
 //	atomics     atom and red: add min max and or xor exch cas inc dec of
 //	            integers, global and shared
 //	control     bra, ret, exit, trap, @p and @!p
 //	threads     bar.sync 0, bar.warp.sync, shfl.sync, vote.sync, activemask,
-//	            membar, fence
-//	registers   %tid %ntid %ctaid %nctaid %laneid %lanemask_*
+//	            membar, fence; barrier.cluster.arrive, barrier.cluster.wait
+//	registers   %tid %ntid %ctaid %nctaid %laneid %lanemask_*; %cluster_ctaid
+//	            %cluster_nctaid %clusterid %nclusterid %cluster_ctarank %cluster_nctarank
 //
 // and the directives .global and .const with numeric initialisers, .shared
 // with and without size, .local, .reg, .maxntid, .reqntid, .minnctapersm,
@@ -74,13 +75,21 @@
 //   - Races in shared memory: two threads access the same bytes, one of them
 //     writes, and no barrier lies between. bar.sync orders all threads of the
 //     block, bar.warp.sync those of the warp; lock step alone orders nothing.
+//   - In a cluster of blocks (LaunchClusters) the same between all of its threads, in the
+//     shared memory of any block. The cluster's barrier orders what came before a thread
+//     arrived there for what comes after another has waited, and nothing that a thread
+//     does between the two. An address of another block that is used for the own one, or
+//     that lies beyond its memory; access to a block's memory before the cluster's first
+//     barrier, when the block may not have begun, or with no barrier of the cluster
+//     before the block returns.
 //   - Races in global memory during a launch: the same between threads of a
 //     block; between blocks any write to what another block accesses. Atomic
 //     operations do not race with each other, but do with plain accesses, even
 //     of the same thread, that no barrier orders. A write to what the launch reads
 //     through ld.global.nc is a race, too.
-//   - Barriers that some threads of the block have left behind or pass by, and
-//     shuffles and votes whose lanes do not take part.
+//   - Barriers that some threads of the block, or of the cluster, have left behind or
+//     pass by; arriving twice at a cluster's barrier, or waiting there without having
+//     arrived; shuffles and votes whose lanes do not take part.
 //   - Endless loops, by a budget of instructions; integer division by zero;
 //     writes to constants; trap; launches with too many threads, too much
 //     shared memory, or the wrong size of parameters.
@@ -92,7 +101,8 @@
 //   - Anything that did not happen in the launch: a race or overrun on a path
 //     that the data did not take.
 //   - Orders that fences and atomics make. Blocks that hand data to each other
-//     through a flag in memory are reported as racing, and a thread that waits
+//     through a flag in memory, and those of a cluster that do it through global memory
+//     at all, are reported as racing, and a thread that waits
 //     for another by spinning never sees it come: blocks and warps run one after
 //     the other.
 //   - An index that leaves one array and lands in another one within the same

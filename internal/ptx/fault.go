@@ -45,13 +45,14 @@ const (
 	DivideByZero                    // integer division or remainder by zero
 	Budget                          // more instructions than allowed: an endless loop
 	Trapped                         // the kernel executed trap
+	BlockAbsent                     // access to shared memory of a block that may not have begun, or may have returned
 )
 
 var kindNames = [...]string{
 	BadLaunch: "bad launch", OutOfBounds: "out of bounds", UseAfterFree: "use after free",
 	Uninitialised: "uninitialised read", Misaligned: "misaligned access", ReadOnly: "write to read-only memory",
 	SharedRace: "shared-memory race", GlobalRace: "global-memory race", BarrierDiverged: "divergent barrier",
-	BadShuffle: "bad shuffle", DivideByZero: "division by zero", Budget: "instruction budget exceeded", Trapped: "trap",
+	BadShuffle: "bad shuffle", DivideByZero: "division by zero", Budget: "instruction budget exceeded", Trapped: "trap", BlockAbsent: "absent block",
 }
 
 func (k Kind) String() string {

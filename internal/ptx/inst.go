@@ -45,6 +45,9 @@ const (
 	kGenericStore
 	kBranch
 	kBarrier
+	kClusterArrive
+	kClusterWait
+	kMapa
 	kWarpSync
 	kShuffle
 	kVote
@@ -53,6 +56,9 @@ const (
 	kNop
 	kTrap
 )
+
+// ofBlock reports whether all threads of a block must take part.
+func (k kind) ofBlock() bool { return k == kBarrier || k == kClusterArrive || k == kClusterWait }
 
 type (
 	// An opFn computes register d from a, b and c in all lanes; what it
@@ -107,10 +113,12 @@ type memOp struct {
 	vec    int // number of elements
 	signed bool
 	nc     bool // ld.global.nc
-	off    uint64
-	class  byte     // of the registers
-	regs   [4]int32 // data
-	cache  int      // index of the instruction's last allocation
+	// cluster says that the address may be in the shared memory of another block.
+	cluster bool
+	off     uint64
+	class   byte     // of the registers
+	regs    [4]int32 // data
+	cache   int      // index of the instruction's last allocation
 	// counted is the index of a shared-memory instruction in the counts, from 1 on.
 	counted int
 	atom    func(old, a, b uint64) uint64

@@ -26,6 +26,9 @@ type worker struct {
 	warpSteps, laneSteps int64          // of the launch
 	tally                []SharedAccess // by memOp.counted; nil if nothing is counted
 
+	team *team
+	rank int // in the cluster
+
 	// The following are of the current block.
 	blockIndex  int
 	me          uint64 // the owner word of the block, without flags
@@ -36,6 +39,10 @@ type worker struct {
 	cells       []access
 	local       []byte
 	localInit   []bool
+	marks       []teamCell // in place of cells, in a cluster; else nil
+	visitor     visitor
+	over        bool // in a cluster: all threads have returned
+	quiet       bool // likewise: none accessed memory between arriving and waiting
 }
 
 // bad returns the fault of a launch that cannot begin.
@@ -44,11 +51,16 @@ func (k *Kernel) bad(format string, args ...any) *Fault {
 }
 
 // check checks the sizes of a launch.
-func (k *Kernel) check(grid, block Dim, dynShared int, params []byte) *Fault {
+func (k *Kernel) check(grid, block, cluster Dim, dynShared int, params []byte) *Fault {
 	threads, blocks := block.count(), grid.count()
 	k.mu.Lock()
 	limit := max(maxStaticShared, k.static+k.maxDynamic)
+	largest := int64(maxCluster)
+	if k.largeClusters {
+		largest = maxLargeCluster
+	}
 	k.mu.Unlock()
+	size := cluster.count()
 	switch {
 	case threads < 1 || blocks < 1:
 		return k.bad("grid %s of blocks %s: each part must be at least 1", grid, block)
@@ -62,6 +74,14 @@ func (k *Kernel) check(grid, block Dim, dynShared int, params []byte) *Fault {
 		return k.bad("grid %s has %d blocks, the virtual device allows %d", grid, blocks, maxGrid)
 	case dynShared < 0 || dynShared > limit-k.static:
 		return k.bad("%d bytes of dynamic beside %d of static shared memory, the limit is %d", dynShared, k.static, limit)
+	case size < 1 || size > largest:
+		return k.bad("cluster %s: from 1 to %d blocks are allowed", cluster, largest)
+	case grid[0]%cluster[0] != 0 || grid[1]%cluster[1] != 0 || grid[2]%cluster[2] != 0:
+		return k.bad("grid %s is no multiple of cluster %s", grid, cluster)
+	case size > 1 && k.module.target < 90:
+		return k.bad("cluster %s of a kernel for sm_%d: clusters need sm_90", cluster, k.module.target)
+	case (size > 1 || k.clusters) && k.sharedAtomics:
+		return k.bad("atomic operations on shared memory are not supported in clusters")
 	case len(params) != k.paramBytes:
 		return k.bad("%d bytes of parameters instead of %d", len(params), k.paramBytes)
 	}
@@ -72,7 +92,12 @@ func (k *Kernel) check(grid, block Dim, dynShared int, params []byte) *Fault {
 // parameters as Params lays them out. The error is a *Fault, the first in the
 // order of blocks; the memory then holds what was written before.
 func (k *Kernel) Launch(mem *Memory, grid, block Dim, dynShared int, params []byte) error {
-	if f := k.check(grid, block, dynShared, params); f != nil {
+	return k.LaunchClusters(mem, grid, block, Dim{1, 1, 1}, dynShared, params)
+}
+
+// LaunchClusters is Launch with blocks in clusters, which the grid must be a multiple of.
+func (k *Kernel) LaunchClusters(mem *Memory, grid, block, cluster Dim, dynShared int, params []byte) error {
+	if f := k.check(grid, block, cluster, dynShared, params); f != nil {
 		return f
 	}
 	mem.mu.Lock()
@@ -81,19 +106,30 @@ func (k *Kernel) Launch(mem *Memory, grid, block Dim, dynShared int, params []by
 	if err != nil {
 		return k.bad("%v", err)
 	}
-	blocks := int(grid.count())
+	size := int(cluster.count())
+	units := int(grid.count()) / size
 	n := mem.Workers
 	if n < 1 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	if n = min(n, blocks); k.atomics {
+	if n = min(n, units); k.atomics {
 		n = 1
 	}
-	workers := make([]*worker, n)
-	for i := range workers {
-		workers[i] = k.worker(mem, vars, grid, block, dynShared, params)
+	teams := make([]*team, n)
+	var workers []*worker
+	for i := range teams {
+		t := &team{}
+		if size > 1 || k.clusters {
+			t.cluster = cluster
+		}
+		for rank := range size {
+			w := k.worker(mem, vars, grid, block, dynShared, params)
+			w.join(t, rank)
+			workers = append(workers, w)
+		}
+		teams[i] = t
 	}
-	fault := mem.runBlocks(workers, blocks)
+	fault := mem.runTeams(teams, units)
 	k.release(workers)
 	if fault != nil {
 		return fault
@@ -101,26 +137,26 @@ func (k *Kernel) Launch(mem *Memory, grid, block Dim, dynShared int, params []by
 	return nil
 }
 
-// runBlocks runs all blocks on the workers and returns the first fault.
-func (m *Memory) runBlocks(workers []*worker, blocks int) *Fault {
+// runTeams runs all blocks, or clusters, on the teams and returns the first fault.
+func (m *Memory) runTeams(teams []*team, units int) *Fault {
 	m.nextLaunch()
-	if len(workers) == 1 {
-		return workers[0].runAll(m.launch, blocks)
+	if len(teams) == 1 {
+		return teams[0].runAll(m.launch, units)
 	}
 	u := &m.saved
 	defer u.clear()
 	var next atomic.Int64
 	var failed atomic.Bool
 	var wg sync.WaitGroup
-	for _, w := range workers {
-		w.begin(m.launch, u)
+	for _, t := range teams {
+		t.begin(m.launch, u)
 		wg.Go(func() {
 			for !failed.Load() {
-				b := int(next.Add(1)) - 1
-				if b >= blocks {
+				i := int(next.Add(1)) - 1
+				if i >= units {
 					return
 				}
-				if !w.runBlock(b) {
+				if !t.run(i) {
 					failed.Store(true)
 				}
 			}
@@ -131,34 +167,61 @@ func (m *Memory) runBlocks(workers []*worker, blocks int) *Fault {
 		return nil
 	}
 	var fault *Fault
-	for _, w := range workers {
-		if w.fault != nil {
-			fault = w.fault
+	for _, t := range teams {
+		if f := t.fault(); f != nil {
+			fault = f
 		}
 	}
 	u.rollBack()
 	m.nextLaunch()
-	if f := workers[0].runAll(m.launch, blocks); f != nil {
+	if f := teams[0].runAll(m.launch, units); f != nil {
 		fault = f
 	} // else it comes and goes with the order of blocks
 	return fault
 }
 
-// runAll runs all blocks in order.
-func (w *worker) runAll(stamp uint64, blocks int) *Fault {
-	w.begin(stamp, nil)
-	for b := range blocks {
-		if !w.runBlock(b) {
-			return w.fault
+// runAll runs all blocks, or clusters, in order.
+func (t *team) runAll(stamp uint64, units int) *Fault {
+	t.begin(stamp, nil)
+	for i := range units {
+		if !t.run(i) {
+			return t.fault()
 		}
 	}
 	return nil
 }
 
 // begin prepares for a launch.
-func (w *worker) begin(stamp uint64, u *undo) {
-	w.stamp, w.undo = stamp, u
-	clear(w.cache)
+func (t *team) begin(stamp uint64, u *undo) {
+	for _, w := range t.blocks {
+		w.stamp, w.undo, w.fault = stamp, u, nil
+		clear(w.cache)
+	}
+}
+
+// join makes a worker a block of a team.
+func (w *worker) join(t *team, rank int) {
+	t.blocks = append(t.blocks, w)
+	w.team, w.rank = t, rank
+	w.marks = nil
+	if t.cluster == (Dim{}) {
+		return
+	}
+	w.marks = make([]teamCell, len(w.cells))
+	size, clusters := t.cluster, w.grid.over(t.cluster)
+	for i := range w.warps {
+		for _, s := range w.k.specials {
+			d := &w.warps[i].w[s.slot]
+			switch {
+			case s.id >= clusterNctaidX && s.id <= clusterNctaidZ:
+				fill(d, uint32(size[s.id-clusterNctaidX]))
+			case s.id >= nclusteridX && s.id <= nclusteridZ:
+				fill(d, uint32(clusters[s.id-nclusteridX]))
+			case s.id == clusterNctarank:
+				fill(d, uint32(size.count()))
+			}
+		}
+	}
 }
 
 // runBlock runs one block. It returns false if there is a fault.
@@ -192,15 +255,7 @@ func (w *worker) startBlock(index int) {
 	w.me = w.stamp<<stampShift | uint64(index+1)<<blockShift
 	w.event, w.lastBarrier = 1, 1
 	clear(w.cells)
-	for _, g := range w.k.gaps {
-		lo, hi := (g[0]+3)/4, g[1]/4
-		if w.k.fineShared {
-			lo, hi = g[0], g[1]
-		}
-		for i := lo; i < hi; i++ {
-			w.cells[i] = sharedGap
-		}
-	}
+	w.eachGap(func(i int) { w.cells[i] = sharedGap })
 	clear(w.localInit)
 	at := w.grid.at(index)
 	for i := range w.warps {
@@ -221,6 +276,19 @@ func (w *worker) startBlock(index int) {
 			if s.id >= ctaidX && s.id <= ctaidZ {
 				fill(&wp.w[s.slot], uint32(at[s.id-ctaidX]))
 			}
+		}
+	}
+}
+
+// eachGap calls f for each cell of shared memory between two variables.
+func (w *worker) eachGap(f func(cell int)) {
+	for _, g := range w.k.gaps {
+		lo, hi := (g[0]+3)/4, g[1]/4
+		if w.k.fineShared {
+			lo, hi = g[0], g[1]
+		}
+		for i := lo; i < hi; i++ {
+			f(i)
 		}
 	}
 }
@@ -331,7 +399,7 @@ func (k *Kernel) release(workers []*worker) {
 			k.tally[i].Wavefronts += t.Wavefronts
 		}
 		clear(w.cache)
-		w.mem, w.params, w.undo = nil, nil, nil
+		w.mem, w.params, w.undo, w.team, w.marks, w.visitor = nil, nil, nil, nil, nil, visitor{}
 		k.idle = append(k.idle, w)
 	}
 }

@@ -87,6 +87,9 @@ func (x *lexer) next() token {
 	case wordByte[c]:
 		for x.pos < len(x.src) && wordByte[x.src[x.pos]] {
 			x.pos++
+			if strings.HasPrefix(x.src[x.pos:], "::") { // ld.shared::cluster
+				x.pos += 2
+			}
 		}
 		kind := tokWord
 		if c >= '0' && c <= '9' {

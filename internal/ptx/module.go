@@ -42,9 +42,11 @@ type Kernel struct {
 	sharedSize int // where dynamic shared memory begins
 	gaps       [][2]int
 	maxDynamic int
-	localBytes int
-	maxThreads int
-	required   Dim // .reqntid; zero where absent
+	// largeClusters allows clusters of more blocks than every device takes.
+	largeClusters bool
+	localBytes    int
+	maxThreads    int
+	required      Dim // .reqntid; zero where absent
 
 	code  []inst
 	words int // 32-bit register slots
@@ -61,6 +63,9 @@ type Kernel struct {
 	caches    int  // number of global memory instructions
 	counts    int  // number of shared-memory instructions
 	atomics   bool // global atomics: blocks run one after the other
+	clusters  bool // what only blocks of clusters do
+	// sharedAtomics tells of atomics on shared memory.
+	sharedAtomics bool
 	// fineGlobal and fineShared tell that the kernel writes less than 4 bytes at
 	// once, so that races are tracked by byte.
 	fineGlobal, fineShared bool
@@ -159,22 +164,42 @@ func (k *Kernel) Stats() Stats {
 }
 
 const (
-	maxThreads       = 1024
-	maxStaticShared  = 48 << 10
-	maxDynamicShared = 64 << 10 // of one block on sm_75, static included
-	maxParamBytes    = 4352
-	maxGrid          = 1<<24 - 2 // blocks; the shadow memory has 24 bits for a block
+	maxThreads      = 1024
+	maxStaticShared = 48 << 10
+	maxParamBytes   = 4352
+	maxGrid         = 1<<24 - 2 // blocks; the shadow memory has 24 bits for a block
 )
 
 // SetMaxDynamicShared allows launches with that much dynamic shared memory, as
 // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES does. Without it static and
 // dynamic memory together are limited to 48 KiB.
 func (k *Kernel) SetMaxDynamicShared(n int) error {
-	if n < 0 || n+k.static > maxDynamicShared {
-		return fmt.Errorf("ptx: kernel %s: %d bytes of dynamic beside %d of static shared memory: the limit is %d", k.name, n, k.static, maxDynamicShared)
+	if limit := k.module.maxShared(); n < 0 || n+k.static > limit {
+		return fmt.Errorf("ptx: kernel %s: %d bytes of dynamic beside %d of static shared memory: the limit is %d", k.name, n, k.static, limit)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.maxDynamic = n
 	return nil
+}
+
+// maxShared is the shared memory of one block, static and dynamic, on the module's target.
+func (m *Module) maxShared() int {
+	switch {
+	case m.target >= 90:
+		return 227 << 10
+	case m.target == 80 || m.target == 87:
+		return 163 << 10
+	case m.target > 80:
+		return 99 << 10
+	}
+	return 64 << 10
+}
+
+// AllowLargeClusters allows clusters of up to 16 blocks, as
+// CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED does, instead of 8.
+func (k *Kernel) AllowLargeClusters(allow bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.largeClusters = allow
 }

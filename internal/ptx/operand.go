@@ -249,6 +249,9 @@ func (s *statement) source(o operand, letter byte) int32 {
 			if letter != 'w' {
 				s.fail("%s is a 32-bit register", o.name)
 			}
+			if id >= clusterCtaidX && id <= clusterNctarank {
+				s.needsClusters()
+			}
 			return k.specialSlot(id)
 		}
 		if letter == 'l' {

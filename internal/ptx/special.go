@@ -16,6 +16,20 @@ const (
 	nctaidX
 	nctaidY
 	nctaidZ
+	clusterCtaidX
+	clusterCtaidY
+	clusterCtaidZ
+	clusterNctaidX
+	clusterNctaidY
+	clusterNctaidZ
+	clusteridX
+	clusteridY
+	clusteridZ
+	nclusteridX
+	nclusteridY
+	nclusteridZ
+	clusterCtarank
+	clusterNctarank
 	laneID
 	lanesEqual
 	lanesBelow
@@ -28,6 +42,11 @@ var specialNames = map[string]specialID{
 	"%tid.x": tidX, "%tid.y": tidY, "%tid.z": tidZ, "%ntid.x": ntidX, "%ntid.y": ntidY, "%ntid.z": ntidZ,
 	"%ctaid.x": ctaidX, "%ctaid.y": ctaidY, "%ctaid.z": ctaidZ,
 	"%nctaid.x": nctaidX, "%nctaid.y": nctaidY, "%nctaid.z": nctaidZ,
+	"%cluster_ctaid.x": clusterCtaidX, "%cluster_ctaid.y": clusterCtaidY, "%cluster_ctaid.z": clusterCtaidZ,
+	"%cluster_nctaid.x": clusterNctaidX, "%cluster_nctaid.y": clusterNctaidY, "%cluster_nctaid.z": clusterNctaidZ,
+	"%clusterid.x": clusteridX, "%clusterid.y": clusteridY, "%clusterid.z": clusteridZ,
+	"%nclusterid.x": nclusteridX, "%nclusterid.y": nclusteridY, "%nclusterid.z": nclusteridZ,
+	"%cluster_ctarank": clusterCtarank, "%cluster_nctarank": clusterNctarank,
 	"%laneid": laneID, "%lanemask_eq": lanesEqual, "%lanemask_lt": lanesBelow, "%lanemask_le": lanesUpTo,
 	"%lanemask_gt": lanesAbove, "%lanemask_ge": lanesFrom,
 }

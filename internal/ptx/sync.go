@@ -8,7 +8,7 @@ import (
 // needs returns the lanes that must execute a barrier, shuffle or vote
 // together.
 func (w *worker) needs(wp *warp, in *inst, m uint32) (need uint32, ok bool) {
-	if in.kind == kBarrier {
+	if in.kind.ofBlock() {
 		if gone := wp.all &^ wp.live; gone != 0 {
 			return 0, w.fail(wp, in, gone, BarrierDiverged, "the thread has returned, but thread %s waits at a barrier", w.thread(wp, m))
 		}
@@ -42,7 +42,7 @@ func (w *worker) deadlock(wp *warp) bool {
 	}
 	kind := BadShuffle
 	in, other := &w.k.code[a.pc], &w.k.code[b.pc]
-	if in.kind == kBarrier || other.kind == kBarrier {
+	if in.kind.ofBlock() || other.kind.ofBlock() {
 		kind = BarrierDiverged
 	}
 	return w.fail(wp, in, a.mask, kind, "%s waits for the whole warp, while thread %s waits at %s in line %d", in.op, w.thread(wp, b.mask), other.op, other.line)
@@ -52,6 +52,8 @@ func (w *worker) deadlock(wp *warp) bool {
 // need that have not returned.
 func (w *worker) together(wp *warp, in *inst, m, need uint32) bool {
 	switch in.kind {
+	case kClusterArrive:
+		return w.arrive(wp, in)
 	case kWarpSync:
 		if !w.nextEvent(wp, in) {
 			return false

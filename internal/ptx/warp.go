@@ -23,7 +23,9 @@ type warp struct {
 	groups  [lanes]group
 	n       int    // number of groups
 	synced  uint32 // event of the last barrier, of the warp or the block
-	waiting bool   // at a block barrier, all lanes in groups[0]
+	waiting bool   // at a barrier of the block or the cluster, all lanes in groups[0]
+	arrived uint32 // how often at the cluster's barrier
+	waited  uint32 // how often there
 	steps   int64  // instructions executed in the block
 	lane    int64  // the same, times lanes
 }
@@ -149,7 +151,7 @@ func (w *worker) run(wp *warp) bool {
 				if mask &^= m; mask == 0 {
 					goto next
 				}
-			case kBarrier, kWarpSync, kShuffle, kVote:
+			case kBarrier, kClusterArrive, kClusterWait, kWarpSync, kShuffle, kVote:
 				if m != mask { // the others go on
 					wp.push(group{pc: pc + 1, mask: mask &^ m})
 					mask = m
@@ -163,7 +165,10 @@ func (w *worker) run(wp *warp) bool {
 					wp.push(group{pc: pc, mask: m, waits: true, need: need})
 					goto next
 				}
-				if in.kind == kBarrier {
+				if in.kind == kClusterWait && !w.wait(wp, in) {
+					return false
+				}
+				if in.kind == kBarrier || in.kind == kClusterWait {
 					wp.push(group{pc: pc, mask: m})
 					wp.waiting = true
 					return true
@@ -189,6 +194,15 @@ func (w *worker) step(wp *warp, in *inst, m uint32) bool {
 	if w.tally != nil && (in.kind == kSharedLoad || in.kind == kSharedStore || in.kind == kSharedAtom) {
 		w.countShared(wp, in, m)
 	}
+	if w.marks != nil {
+		switch in.kind {
+		case kGlobalLoad, kGlobalStore, kGlobalAtom, kSharedLoad, kSharedStore, kGenericLoad, kGenericStore:
+			w.quiet = w.quiet && wp.arrived == wp.waited
+		}
+		if in.kind == kSharedLoad || in.kind == kSharedStore {
+			return w.teamAccess(wp, in, m)
+		}
+	}
 	switch in.kind {
 	case kSharedLoad:
 		return w.sharedLoad(wp, in, m)
@@ -212,6 +226,8 @@ func (w *worker) step(wp *warp, in *inst, m uint32) bool {
 		return w.divide(wp, in, m)
 	case kUnpack:
 		unpack(wp, in, m)
+	case kMapa:
+		return w.mapa(wp, in, m)
 	case kActiveMask:
 		for i := range wp.w[0] {
 			wp.w[0][i] = m
