@@ -12,7 +12,7 @@ func clusterKernel(body string) string {
 	return strings.Replace(oneKernel(body), header, clusterHeader, 1)
 }
 
-const barrierAll = "barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;"
+const barrierAll = "barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;"
 
 // passOn has each thread put a number into its block's memory, and take that of the next
 // block in the cluster, and then put another one there. Lines are marked for mutants.
@@ -203,6 +203,7 @@ func TestClusterLaunches(t *testing.T) {
 		{strings.Replace(src, ".version 7.8", ".version 7.7", 1), "needs sm_90 and PTX 7.8"},
 		{clusterKernel("mov.u32 %r1, 0; mov.u64 %rd1, 0; mapa.u64 %rd2, %rd1, %r1;"), "unknown instruction"},
 		{clusterKernel("barrier.cluster.arrive.relaxed;"), "unknown instruction"},
+		{clusterKernel("barrier.cluster.arrive.release;"), "need PTX 8.0"},
 		{clusterKernel("ld.param.u64 %rd1, [p]; ld.global::cluster.u32 %r1, [%rd1];"), "unknown instruction"},
 		{oneKernel("mov.u32 %r1, %cluster_ctarank;"), "needs sm_90"},
 	} {

@@ -10,6 +10,14 @@ func (s *statement) needsClusters() {
 	s.k.clusters = true
 }
 
+// needsOrders checks what .release and .acquire, which are the default, need where they
+// are written.
+func (s *statement) needsOrders() {
+	if (strings.Contains(s.op, ".release") || strings.Contains(s.op, ".acquire")) && s.file.m.version < 80 {
+		s.fail(".release and .acquire need PTX 8.0")
+	}
+}
+
 // synchronise decodes barriers, shuffles and votes.
 func (s *statement) synchronise() {
 	y := &syncOp{pred: -1}
@@ -24,10 +32,12 @@ func (s *statement) synchronise() {
 	case "barrier.cluster.arrive", "barrier.cluster.arrive.release", "barrier.cluster.arrive.aligned", "barrier.cluster.arrive.release.aligned":
 		s.want(0)
 		s.needsClusters()
+		s.needsOrders()
 		s.in.kind = kClusterArrive
 	case "barrier.cluster.wait", "barrier.cluster.wait.acquire", "barrier.cluster.wait.aligned", "barrier.cluster.wait.acquire.aligned":
 		s.want(0)
 		s.needsClusters()
+		s.needsOrders()
 		s.in.kind = kClusterWait
 	case "bar.warp.sync":
 		s.want(1)

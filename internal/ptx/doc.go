@@ -102,9 +102,8 @@
 //     that the data did not take.
 //   - Orders that fences and atomics make. Blocks that hand data to each other
 //     through a flag in memory, and those of a cluster that do it through global memory
-//     at all, are reported as racing, and a thread that waits
-//     for another by spinning never sees it come: blocks and warps run one after
-//     the other.
+//     at all, are reported as racing, and a thread that waits for another by spinning
+//     never sees it come: blocks and warps run one after the other.
 //   - An index that leaves one array and lands in another one within the same
 //     allocation, or beyond the red zone of a shared array.
 //   - A barrier for part of a warp (bar.warp.sync with a mask) counts as ordering
