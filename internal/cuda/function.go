@@ -23,7 +23,8 @@ const (
 	SharedBytes      FunctionAttribute = C.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES // static
 	LocalBytes       FunctionAttribute = C.CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES  // of each thread
 	Registers        FunctionAttribute = C.CU_FUNC_ATTRIBUTE_NUM_REGS
-	MaxDynamicShared FunctionAttribute = C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES // may be set, up to DeviceInfo.SharedPerBlock
+	MaxDynamicShared FunctionAttribute = C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES     // may be set, up to DeviceInfo.SharedPerBlock
+	LargeClusters    FunctionAttribute = C.CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED // may be set: 1 for clusters of more than 8 blocks, where the device has them
 )
 
 // Attribute returns a property of a kernel.
@@ -34,9 +35,38 @@ func Attribute(f cu.Function, a FunctionAttribute) (int, error) {
 }
 
 // SetAttribute changes a property of a kernel: MaxDynamicShared, before a
-// launch with more than 48 KiB of shared memory.
+// launch with more than 48 KiB of shared memory; LargeClusters.
 func SetAttribute(f cu.Function, a FunctionAttribute, v int) error {
 	return check("setting of kernel attribute", C.cuFuncSetAttribute(function(f), C.CUfunction_attribute(a), C.int(v)))
+}
+
+// LaunchClusters queues a kernel whose blocks come in clusters: grid, block and cluster are
+// extents in x, y and z, and the grid is a multiple of the cluster. It takes compute
+// capability 9.0 or later, and CUDA 11.8. 8 bytes are copied from where each argument points
+// to.
+func LaunchClusters(f cu.Function, grid, block, cluster [3]int, shared int, s cu.Stream, args []unsafe.Pointer) error {
+	n := C.size_t(len(args))
+	values, pointers := C.calloc(n+1, 8), C.calloc(n+1, C.size_t(unsafe.Sizeof(uintptr(0))))
+	attr := (*C.CUlaunchAttribute)(C.calloc(1, C.sizeof_CUlaunchAttribute))
+	defer C.free(values)
+	defer C.free(pointers)
+	defer C.free(unsafe.Pointer(attr))
+	to, at := unsafe.Slice((*uint64)(values), len(args)), unsafe.Slice((*unsafe.Pointer)(pointers), len(args))
+	for i, p := range args {
+		to[i] = *(*uint64)(p)
+		at[i] = unsafe.Pointer(&to[i])
+	}
+	attr.id = C.CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION
+	size := (*[3]C.uint)(unsafe.Pointer(&attr.value))
+	for i, v := range cluster {
+		size[i] = C.uint(v)
+	}
+	config := C.CUlaunchConfig{
+		gridDimX: C.uint(grid[0]), gridDimY: C.uint(grid[1]), gridDimZ: C.uint(grid[2]),
+		blockDimX: C.uint(block[0]), blockDimY: C.uint(block[1]), blockDimZ: C.uint(block[2]),
+		sharedMemBytes: C.uint(shared), hStream: stream(s), attrs: attr, numAttrs: 1,
+	}
+	return check("launch in clusters", C.cuLaunchKernelEx(&config, function(f), (*unsafe.Pointer)(pointers), nil))
 }
 
 // LoadPTX loads PTX into the current context. The name stands for the source in

@@ -41,8 +41,10 @@ func (k kernel) Params() (params []virtual.Param) {
 
 func (k kernel) SetMaxDynamic(n int) error { return k.SetMaxDynamicShared(n) }
 
-func (k kernel) Launch(m virtual.Memory, grid, block virtual.Dim, dynamicShared int, args []byte) error {
-	err := k.Kernel.Launch(m.(memory).Memory, ptx.Dim{grid.X, grid.Y, grid.Z}, ptx.Dim{block.X, block.Y, block.Z}, dynamicShared, args)
+func dimOf(d virtual.Dim) ptx.Dim { return ptx.Dim{d.X, d.Y, d.Z} }
+
+func (k kernel) Launch(m virtual.Memory, grid, block, cluster virtual.Dim, dynamicShared int, args []byte) error {
+	err := k.LaunchClusters(m.(memory).Memory, dimOf(grid), dimOf(block), dimOf(cluster), dynamicShared, args)
 	if err == nil {
 		return nil
 	}
@@ -50,7 +52,7 @@ func (k kernel) Launch(m virtual.Memory, grid, block virtual.Dim, dynamicShared 
 	var f *ptx.Fault
 	if errors.As(err, &f) {
 		switch f.Kind {
-		case ptx.OutOfBounds, ptx.UseAfterFree, ptx.ReadOnly:
+		case ptx.OutOfBounds, ptx.UseAfterFree, ptx.ReadOnly, ptx.BlockAbsent:
 			r = virtual.IllegalAddress
 		case ptx.Misaligned:
 			r = virtual.MisalignedAddress

@@ -67,6 +67,7 @@ T(cuGraphInstantiateWithFlags, (CUgraphExec* phGraphExec, CUgraph hGraph, unsign
 T(cuGraphInstantiate_v2, (CUgraphExec* phGraphExec, CUgraph hGraph, CUgraphNode* phErrorNode, char* logBuffer, size_t bufferSize), (phGraphExec, hGraph, phErrorNode, logBuffer, bufferSize))
 T(cuGraphLaunch, (CUgraphExec hGraphExec, CUstream hStream), (hGraphExec, hStream))
 T(cuLaunchKernel, (CUfunction f, unsigned int gridDimX, unsigned int gridDimY, unsigned int gridDimZ, unsigned int blockDimX, unsigned int blockDimY, unsigned int blockDimZ, unsigned int sharedMemBytes, CUstream hStream, void** kernelParams, void** extra), (f, gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, hStream, kernelParams, extra))
+T(cuLaunchKernelEx, (const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra), (config, f, kernelParams, extra))
 T(cuLinkAddData_v2, (CUlinkState state, CUjitInputType type, void* data, size_t size, const char* name, unsigned int numOptions, CUjit_option* options, void** optionValues), (state, type, data, size, name, numOptions, options, optionValues))
 T(cuLinkAddFile_v2, (CUlinkState state, CUjitInputType type, const char* path, unsigned int numOptions, CUjit_option* options, void** optionValues), (state, type, path, numOptions, options, optionValues))
 T(cuLinkComplete, (CUlinkState state, void** cubinOut, size_t* sizeOut), (state, cubinOut, sizeOut))

@@ -20,6 +20,7 @@
 void virtual_bind(void) {
 #include "required.h"
   R(cuGraphInstantiateWithFlags)
+  R(cuLaunchKernelEx)
 }
 
 unsigned long long virtual_thread(void) {

@@ -5,6 +5,7 @@
 /* For the types of exported functions: cgo has no const. */
 typedef const char const_char;
 typedef const void const_void;
+typedef const CUlaunchConfig const_config;
 
 /* The calling thread's number, which no other thread has or had. */
 unsigned long long virtual_thread(void);

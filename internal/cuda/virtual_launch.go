@@ -71,6 +71,25 @@ func vcuFuncSetAttribute(f C.CUfunction, a C.CUfunction_attribute, v C.int) C.CU
 
 //export vcuLaunchKernel
 func vcuLaunchKernel(f C.CUfunction, gx, gy, gz, bx, by, bz, shared C.uint, s C.CUstream, params, extra *unsafe.Pointer) C.CUresult {
+	return vlaunch(f, dim(gx, gy, gz), dim(bx, by, bz), virtual.Dim{X: 1, Y: 1, Z: 1}, shared, s, params, extra)
+}
+
+//export vcuLaunchKernelEx
+func vcuLaunchKernelEx(c *C.const_config, f C.CUfunction, params, extra *unsafe.Pointer) C.CUresult {
+	cluster := virtual.Dim{X: 1, Y: 1, Z: 1}
+	for _, a := range unsafe.Slice(c.attrs, c.numAttrs) {
+		if a.id != C.CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION {
+			return C.CUDA_ERROR_NOT_SUPPORTED
+		}
+		size := (*[3]C.uint)(unsafe.Pointer(&a.value))
+		cluster = dim(size[0], size[1], size[2])
+	}
+	return vlaunch(f, dim(c.gridDimX, c.gridDimY, c.gridDimZ), dim(c.blockDimX, c.blockDimY, c.blockDimZ), cluster, c.sharedMemBytes, c.hStream, params, extra)
+}
+
+func dim(x, y, z C.uint) virtual.Dim { return virtual.Dim{X: int(x), Y: int(y), Z: int(z)} }
+
+func vlaunch(f C.CUfunction, grid, block, cluster virtual.Dim, shared C.uint, s C.CUstream, params, extra *unsafe.Pointer) C.CUresult {
 	if extra != nil {
 		return C.CUDA_ERROR_NOT_SUPPORTED
 	}
@@ -83,6 +102,5 @@ func vcuLaunchKernel(f C.CUfunction, gx, gy, gz, bx, by, bz, shared C.uint, s C.
 		arg := unsafe.Slice(params, len(layout))[i]
 		copy(args[p.Offset:][:p.Size], unsafe.Slice((*byte)(arg), p.Size))
 	}
-	grid, block := virtual.Dim{X: int(gx), Y: int(gy), Z: int(gz)}, virtual.Dim{X: int(bx), Y: int(by), Z: int(bz)}
-	return C.CUresult(vd.Launch(thread(), handleOf(f), grid, block, int(shared), handleOf(s), args, site()))
+	return C.CUresult(vd.Launch(thread(), handleOf(f), grid, block, cluster, int(shared), handleOf(s), args, site()))
 }

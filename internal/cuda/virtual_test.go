@@ -22,6 +22,9 @@ import (
 //go:embed testdata/add.ptx
 var addPTX string
 
+//go:embed testdata/ranks.ptx
+var ranksPTX string
+
 // device is the virtual device with a context that is current, and add.ptx.
 type device struct {
 	t   *testing.T
@@ -189,6 +192,78 @@ func TestVirtualLaunch(t *testing.T) {
 	}
 	d.free(p, q)
 	d.close()
+}
+
+// Clusters by way of cuLaunchKernelEx, launched and captured, on a device that has them.
+func TestVirtualClusters(t *testing.T) {
+	old := open(t)
+	if _, err := LoadPTX("ranks.ptx", ranksPTX); err == nil || !strings.Contains(err.Error(), "is for sm_90") {
+		t.Error(err)
+	}
+	one := [3]int{1, 1, 1}
+	err := LaunchClusters(old.add, [3]int{2, 1, 1}, one, [3]int{2, 1, 1}, 0, cu.NoStream, boxes(0, 0, 0))
+	if err == nil || !strings.Contains(err.Error(), "compute capability 7.5") {
+		t.Error(err)
+	}
+	old.close()
+
+	if err := Virtual().SetCapability(90); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t)
+	defer func() {
+		d.close()
+		if err := Virtual().SetCapability(75); err != nil {
+			t.Error(err)
+		}
+	}()
+	mod, err := LoadPTX("ranks.ptx", ranksPTX)
+	d.ok(err)
+	ranks, err := mod.Function("ranks")
+	d.try("function", err)
+	d.ok(SetAttribute(ranks, LargeClusters, 1))
+	s := d.stream()
+	x := d.upload(make([]float32, 32))
+	check := func(size int) {
+		t.Helper()
+		d.try("synchronise", s.Synchronize())
+		for i, v := range d.download(x, 32) {
+			if got, want := math.Float32bits(v), uint32(i/size*size+(i%size+1)%size); got != want {
+				t.Fatalf("clusters of %d: block %d has %d instead of %d", size, i, got, want)
+			}
+		}
+	}
+	launch := func(size int) error {
+		return LaunchClusters(ranks, [3]int{32, 1, 1}, one, [3]int{size, 1, 1}, 16, s, boxes(uint64(x)))
+	}
+	for _, size := range []int{1, 4, 8, 16} {
+		d.ok(launch(size))
+		check(size)
+	}
+	if err := launch(3); err == nil || !strings.Contains(err.Error(), "CUDA_ERROR_INVALID_CLUSTER_SIZE") || !strings.Contains(err.Error(), "no multiple of cluster") {
+		t.Error(err)
+	}
+	d.ok(BeginCapture(s, CaptureThreadLocal))
+	d.ok(launch(2))
+	captured, err := EndCapture(s)
+	d.ok(err)
+	exec, err := Instantiate(captured)
+	d.ok(err)
+	d.ok(LaunchGraph(exec, s))
+	check(2)
+	d.try("destroy", exec.Destroy())
+	d.try("destroy", captured.Destroy())
+	d.free(x)
+	d.try("destroy", s.Destroy())
+	d.try("unload", mod.Unload())
+}
+
+// boxes are arguments of a launch.
+func boxes(values ...uint64) (args []unsafe.Pointer) {
+	for i := range values {
+		args = append(args, unsafe.Pointer(&values[i]))
+	}
+	return args
 }
 
 // TestVirtualOrder has a consumer on another stream than its producer.

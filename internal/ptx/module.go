@@ -126,6 +126,9 @@ func Load(file string, src []byte) (m *Module, err error) {
 // Kernel returns the kernel of that name, or nil.
 func (m *Module) Kernel(name string) *Kernel { return m.byName[name] }
 
+// Target returns the compute capability that the module is for, times ten: 75 for sm_75.
+func (m *Module) Target() int { return m.target }
+
 // Kernels returns the names of the kernels in the order of the file.
 func (m *Module) Kernels() []string {
 	names := make([]string, len(m.kernels))

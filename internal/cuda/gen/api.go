@@ -76,7 +76,27 @@ cuGraphInstantiate cuGraphLaunch cuGraphGetNodes cuGraphDestroy cuGraphExecDestr
 var later = []string{
 	"CUresult cuGraphInstantiate_v2(CUgraphExec* phGraphExec, CUgraph hGraph, CUgraphNode* phErrorNode, char* logBuffer, size_t bufferSize)",
 	"CUresult cuGraphInstantiateWithFlags(CUgraphExec* phGraphExec, CUgraph hGraph, unsigned long long flags)",
+	"CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra)",
 }
+
+// laterTypes are what later takes that the header is too old for, with those of their
+// members and values that this project uses.
+const laterTypes = `#define CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED 14
+#define CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION 4
+typedef struct CUlaunchAttribute_st {
+  int id;
+  char pad[4];
+  union {
+    char pad[64];
+    struct { unsigned x, y, z; } clusterDim;
+  } value;
+} CUlaunchAttribute;
+typedef struct CUlaunchConfig_st {
+  unsigned gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes;
+  CUstream hStream;
+  CUlaunchAttribute *attrs;
+  unsigned numAttrs;
+} CUlaunchConfig;`
 
 // byHand are the functions that shim.c writes itself: they work without a driver.
 var byHand = []string{"cuInit", "cuDriverGetVersion", "cuDeviceGetCount"}
@@ -192,7 +212,7 @@ func (a *api) header() string {
 			fmt.Fprintf(&b, "#define %s %s\n", name, a.symbol[name])
 		}
 	}
-	fmt.Fprintf(&b, "\n%s\n\n/* Of later drivers. */\n%s;\n", a.body, strings.Join(later, ";\n"))
+	fmt.Fprintf(&b, "\n%s\n\n/* Of later drivers. */\n%s\n%s;\n", a.body, laterTypes, strings.Join(later, ";\n"))
 	return b.String()
 }
 

@@ -1,37 +1,92 @@
 package virtual
 
+import (
+	"errors"
+	"fmt"
+)
+
 // Name is what the device calls itself.
 const Name = "virtual PTX device"
 
 // attributes are those of cuDeviceGetAttribute that are not 0, those of a small
-// device of compute capability 7.5.
+// device of compute capability 7.5; attribute says what later ones have.
 var attributes = map[int]int{
-	1:  maxBlock,    // threads of a block
-	2:  maxBlock,    // x of a block
-	3:  maxBlock,    // y
-	4:  maxBlockZ,   // z
-	5:  maxGrid,     // x of a grid
-	6:  maxGridYZ,   // y
-	7:  maxGridYZ,   // z
-	8:  maxShared,   // bytes of shared memory of a block
-	9:  64 << 10,    // bytes of constant memory
-	10: 32,          // warp
-	12: 64 << 10,    // registers of a block
-	13: 1_000_000,   // clock in kHz
-	15: 1,           // copies beside kernels
-	16: 8,           // multiprocessors
-	31: 1,           // kernels beside kernels
-	36: 1_000_000,   // clock of the memory in kHz
-	37: 64,          // width of its bus
-	38: 1 << 20,     // L2 cache
-	39: maxBlock,    // threads of a multiprocessor
-	40: 1,           // copy engines
-	41: 1,           // one address space
-	75: 7,           // compute capability, major
-	76: 5,           // minor
-	81: 64 << 10,    // bytes of shared memory of a multiprocessor
-	82: 64 << 10,    // registers of a multiprocessor
-	97: maxSharedIn, // bytes of shared memory that a block may opt in to
+	1:  maxBlock,  // threads of a block
+	2:  maxBlock,  // x of a block
+	3:  maxBlock,  // y
+	4:  maxBlockZ, // z
+	5:  maxGrid,   // x of a grid
+	6:  maxGridYZ, // y
+	7:  maxGridYZ, // z
+	8:  maxShared, // bytes of shared memory of a block
+	9:  64 << 10,  // bytes of constant memory
+	10: 32,        // warp
+	12: 64 << 10,  // registers of a block
+	13: 1_000_000, // clock in kHz
+	15: 1,         // copies beside kernels
+	16: 8,         // multiprocessors
+	31: 1,         // kernels beside kernels
+	36: 1_000_000, // clock of the memory in kHz
+	37: 64,        // width of its bus
+	38: 1 << 20,   // L2 cache
+	39: maxBlock,  // threads of a multiprocessor
+	40: 1,         // copy engines
+	41: 1,         // one address space
+	81: 64 << 10,  // bytes of shared memory of a multiprocessor
+	82: 64 << 10,  // registers of a multiprocessor
+
+	attributeSharedIn: 64 << 10,
+}
+
+const (
+	attributeMajor    = 75  // compute capability
+	attributeMinor    = 76  //
+	attributeSharedIn = 97  // bytes of shared memory that a block may opt in to
+	attributeClusters = 120 // whether there are clusters of blocks
+)
+
+// attribute returns an attribute of the device.
+func (d *Driver) attribute(a int) int {
+	switch a {
+	case attributeMajor:
+		return d.capability / 10
+	case attributeMinor:
+		return d.capability % 10
+	}
+	if d.capability >= clusterCapability {
+		switch a {
+		case 81:
+			return 228 << 10
+		case attributeSharedIn:
+			return 227 << 10
+		case attributeClusters:
+			return 1
+		}
+	}
+	return attributes[a]
+}
+
+// The compute capability of the device, times ten, unless SetCapability has set another;
+// and the first with clusters of blocks, of which SetCapability knows.
+const (
+	defaultCapability = 75
+	clusterCapability = 90
+)
+
+// SetCapability makes the device one of compute capability 9.0, with clusters of blocks and
+// more shared memory, or 7.5 again: 90 or 75. It must come before a context is made.
+func (d *Driver) SetCapability(capability int) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if capability != defaultCapability && capability != clusterCapability {
+		return fmt.Errorf("compute capability %d.%d: the virtual device can be of %d.%d and %d.%d", capability/10, capability%10,
+			defaultCapability/10, defaultCapability%10, clusterCapability/10, clusterCapability%10)
+	}
+	if d.ctx != nil {
+		return errors.New("the virtual device has a context: its compute capability must be set before")
+	}
+	d.capability = capability
+	return nil
 }
 
 const (
@@ -40,8 +95,10 @@ const (
 	maxGrid      = 1<<31 - 1
 	maxGridYZ    = 65535
 	maxShared    = 48 << 10
-	maxSharedIn  = 64 << 10
+	maxCluster   = 8
 	maxAttribute = 200 // more than any driver has so far
+
+	maxLargeCluster = 16 // of kernels that allow it
 )
 
 // device checks an ordinal.
@@ -68,7 +125,7 @@ func (d *Driver) DeviceAttribute(dev, attribute int) (v int, r Result) {
 		if attribute < 1 || attribute > maxAttribute {
 			return fail(InvalidValue, "device attribute %d", attribute)
 		}
-		v = attributes[attribute]
+		v = d.attribute(attribute)
 		return device(dev)
 	})
 	return v, r

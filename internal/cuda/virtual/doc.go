@@ -34,6 +34,9 @@
 // (…_MERGE); in the modes that forbid it, allocation, release, loading and
 // queries of events (…_UNSUPPORTED).
 //
+// The device is of compute capability 7.5. After [Driver.SetCapability] it is of 9.0: it
+// takes PTX for sm_90, and launches in clusters of blocks.
+//
 // Not here: more than one device or context, textures, managed and peer memory,
 // access of kernels to pinned memory, graphs built by hand, cooperative launch.
 // Their entry points answer CUDA_ERROR_NOT_SUPPORTED.

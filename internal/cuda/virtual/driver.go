@@ -43,6 +43,8 @@ type Driver struct {
 	fault    error
 	leaks    []string
 	counters Counters
+	// capability is the device's compute capability, times ten.
+	capability int
 }
 
 // Counters is what a driver has been asked to do since it was made. What a graph
@@ -71,7 +73,7 @@ func New(cfg Config) *Driver {
 		cfg.HostAlloc = func(n int) ([]byte, error) { return make([]byte, n), nil }
 		cfg.HostFree = func([]byte) {}
 	}
-	return &Driver{cfg: cfg, handles: map[Handle]any{}, threads: map[Thread][]*context{}, names: map[string]string{}}
+	return &Driver{cfg: cfg, capability: defaultCapability, handles: map[Handle]any{}, threads: map[Thread][]*context{}, names: map[string]string{}}
 }
 
 // SetSeed has independent work done in an order that the seed draws, 0: in the

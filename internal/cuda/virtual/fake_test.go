@@ -9,8 +9,8 @@ import (
 )
 
 // fake is a machine whose kernels are Go: add(to, from) adds word from to word
-// to, double(to, _) doubles it, and bad reads outside.
-type fake struct{}
+// to, double(to, _) doubles it, and bad reads outside. It is for sm_90 if late.
+type fake struct{ late bool }
 
 type fakeMemory struct {
 	next   uint64
@@ -27,7 +27,14 @@ func (fake) Load(name, src string) (Module, error) {
 	if !strings.HasPrefix(src, "ptx") {
 		return nil, errors.New(name + ":1: not PTX")
 	}
-	return fake{}, nil
+	return fake{strings.HasPrefix(src, "ptx for sm_90")}, nil
+}
+
+func (f fake) Target() int {
+	if f.late {
+		return 90
+	}
+	return 75
 }
 
 func (fake) Kernel(name string) (Kernel, bool) {
@@ -41,7 +48,9 @@ func (fakeKernel) LocalBytes() int         { return 0 }
 func (fakeKernel) MaxThreads() int         { return 256 }
 func (fakeKernel) SetMaxDynamic(int) error { return nil }
 
-func (k fakeKernel) Launch(m Memory, _, _ Dim, _ int, args []byte) error {
+func (fakeKernel) AllowLargeClusters(bool) {}
+
+func (k fakeKernel) Launch(m Memory, _, _, _ Dim, _ int, args []byte) error {
 	a, b := binary.LittleEndian.Uint64(args), binary.LittleEndian.Uint64(args[8:])
 	var x, y [4]byte
 	if k == "bad" {
@@ -114,7 +123,12 @@ type bench struct {
 
 func newBench(t *testing.T, words int) *bench {
 	t.Helper()
-	b := &bench{Driver: New(Config{Machine: fake{}, Memory: 1 << 20}), t: t}
+	return newBenchOf(t, New(Config{Machine: fake{}, Memory: 1 << 20}), words)
+}
+
+func newBenchOf(t *testing.T, d *Driver, words int) *bench {
+	t.Helper()
+	b := &bench{Driver: d, t: t}
 	var r Result
 	b.ctx, r = b.PrimaryRetain(0)
 	b.ok(r)
@@ -167,7 +181,7 @@ func (b *bench) launch(s Handle, kernel string, to, from int) Result {
 	b.ok(r)
 	args := binary.LittleEndian.AppendUint64(nil, b.mem+uint64(4*to))
 	args = binary.LittleEndian.AppendUint64(args, b.mem+uint64(4*from))
-	return b.Launch(1, f, Dim{1, 1, 1}, Dim{32, 1, 1}, 0, s, args, "at a.go:1")
+	return b.Launch(1, f, Dim{1, 1, 1}, Dim{32, 1, 1}, Dim{1, 1, 1}, 0, s, args, "at a.go:1")
 }
 
 // words waits for all work and reads the memory.

@@ -13,6 +13,8 @@ type Machine interface {
 type Module interface {
 	// Kernel finds an entry point.
 	Kernel(name string) (Kernel, bool)
+	// Target is the compute capability that it is for, times ten.
+	Target() int
 }
 
 // Param is where an argument lies in a launch's block of arguments.
@@ -32,8 +34,11 @@ type Kernel interface {
 	MaxThreads() int  // of a block
 	// SetMaxDynamic allows launches with that many bytes of dynamic shared memory.
 	SetMaxDynamic(n int) error
-	// Launch runs the kernel to its end. A defect that it finds is a *Fault.
-	Launch(m Memory, grid, block Dim, dynamicShared int, args []byte) error
+	// AllowLargeClusters allows clusters of more blocks than every device takes.
+	AllowLargeClusters(allow bool)
+	// Launch runs the kernel to its end, the blocks of the grid in clusters. A defect that
+	// it finds is a *Fault.
+	Launch(m Memory, grid, block, cluster Dim, dynamicShared int, args []byte) error
 }
 
 // Memory is a device's memory. Errors are about addresses outside of it.

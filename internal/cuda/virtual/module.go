@@ -14,6 +14,7 @@ type function struct {
 	k          Kernel
 	name       string
 	maxDynamic int // bytes of dynamic shared memory that a launch may ask for
+	maxCluster int // blocks of a cluster
 }
 
 // NameSource has messages about a module of this source call it by the name.
@@ -39,6 +40,9 @@ func (d *Driver) ModuleLoad(t Thread, source, site string) (h Handle, r Result) 
 		m, err := d.cfg.Machine.Load(name, source)
 		if err != nil {
 			return fail(InvalidPTX, "%v", err)
+		}
+		if m.Target() > d.capability {
+			return fail(InvalidPTX, "%s is for sm_%d, and the virtual device is of compute capability %d.%d", name, m.Target(), d.capability/10, d.capability%10)
 		}
 		h = c.newHandle(&module{m: m, functions: map[string]Handle{}}, "a module, "+name)
 		d.counters.Modules++
@@ -79,7 +83,7 @@ func (d *Driver) ModuleFunction(t Thread, h Handle, name string) (f Handle, r Re
 		if !ok {
 			return fail(NotFound, "the module has no kernel %q", name)
 		}
-		f = c.newHandle(&function{k: k, name: name, maxDynamic: max(0, maxShared-k.SharedBytes())}, "")
+		f = c.newHandle(&function{k: k, name: name, maxDynamic: max(0, maxShared-k.SharedBytes()), maxCluster: maxCluster}, "")
 		m.functions[name] = f
 		return nil
 	})
@@ -94,7 +98,9 @@ const (
 	FuncPTXVersion       = 5
 	FuncBinaryVersion    = 6
 	FuncMaxDynamicShared = 8
-	funcAttributes       = 10
+	FuncLargeClusters    = 14
+	funcAttributes       = 16
+	funcCarveOut         = 9
 )
 
 // FuncAttribute is cuFuncGetAttribute. The machine has no registers to count.
@@ -112,9 +118,13 @@ func (d *Driver) FuncAttribute(t Thread, h Handle, attribute int) (v int, r Resu
 		case FuncLocal:
 			v = f.k.LocalBytes()
 		case FuncPTXVersion, FuncBinaryVersion:
-			v = 75
+			v = d.capability
 		case FuncMaxDynamicShared:
 			v = f.maxDynamic
+		case FuncLargeClusters:
+			if f.maxCluster > maxCluster {
+				v = 1
+			}
 		default:
 			if attribute < 0 || attribute >= funcAttributes {
 				return fail(InvalidValue, "kernel attribute %d", attribute)
@@ -132,14 +142,21 @@ func (d *Driver) FuncSetAttribute(t Thread, h Handle, attribute, v int) Result {
 		if err != nil {
 			return err
 		}
-		if attribute == funcAttributes-1 { // preferred carve-out: a hint
+		switch {
+		case attribute == funcCarveOut: // a hint
+			return nil
+		case attribute == FuncLargeClusters && d.capability >= clusterCapability:
+			f.k.AllowLargeClusters(v != 0)
+			if f.maxCluster = maxCluster; v != 0 {
+				f.maxCluster = maxLargeCluster
+			}
 			return nil
 		}
 		if attribute != FuncMaxDynamicShared {
 			return fail(InvalidValue, "kernel attribute %d cannot be set", attribute)
 		}
-		if v < 0 || v+f.k.SharedBytes() > maxSharedIn {
-			return fail(InvalidValue, "%s: %d bytes of dynamic shared memory besides %d static ones: a block may have %d", f.name, v, f.k.SharedBytes(), maxSharedIn)
+		if most := d.attribute(attributeSharedIn); v < 0 || v+f.k.SharedBytes() > most {
+			return fail(InvalidValue, "%s: %d bytes of dynamic shared memory besides %d static ones: a block may have %d", f.name, v, f.k.SharedBytes(), most)
 		}
 		if err := f.k.SetMaxDynamic(v); err != nil {
 			return fail(InvalidValue, "%v", err)
@@ -161,8 +178,9 @@ func (d *Driver) FuncParams(h Handle) (params []Param, size int) {
 	return f.k.Params(), f.k.ParamBytes()
 }
 
-// Launch is cuLaunchKernel. The arguments are those that FuncParams lays out.
-func (d *Driver) Launch(t Thread, h Handle, grid, block Dim, dynamicShared int, on Handle, args []byte, site string) Result {
+// Launch is cuLaunchKernel, and cuLaunchKernelEx where a cluster has more than one block.
+// The arguments are those that FuncParams lays out.
+func (d *Driver) Launch(t Thread, h Handle, grid, block, cluster Dim, dynamicShared int, on Handle, args []byte, site string) Result {
 	return d.call(t, func(c *context) error {
 		f, err := find[*function](c, h, "kernel")
 		if err != nil {
@@ -175,13 +193,19 @@ func (d *Driver) Launch(t Thread, h Handle, grid, block Dim, dynamicShared int, 
 		if err := f.fits(grid, block, dynamicShared); err != nil {
 			return err
 		}
+		if err := f.clusterFits(grid, cluster, d.capability); err != nil {
+			return err
+		}
 		if s.capture == nil {
 			d.counters.Launches++
 		}
 		what := fmt.Sprintf("kernel %s, grid %d,%d,%d, block %d,%d,%d, on %v, launched %s",
 			f.name, grid.X, grid.Y, grid.Z, block.X, block.Y, block.Z, s, site)
+		if cluster.size() > 1 {
+			what = strings.Replace(what, ", block ", fmt.Sprintf(", cluster %d,%d,%d, block ", cluster.X, cluster.Y, cluster.Z), 1)
+		}
 		return c.enqueue(s, what, true, func() error {
-			err := f.k.Launch(c.memory, grid, block, dynamicShared, args)
+			err := f.k.Launch(c.memory, grid, block, cluster, dynamicShared, args)
 			if err == nil {
 				return nil
 			}
@@ -206,6 +230,24 @@ func (f *function) fits(grid, block Dim, shared int) error {
 		return bad("block %v: the kernel is compiled for %d threads at most", block, f.k.MaxThreads())
 	case shared < 0 || shared > f.maxDynamic:
 		return bad("%d bytes of dynamic shared memory: %d are allowed (CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES)", shared, f.maxDynamic)
+	}
+	return nil
+}
+
+// clusterFits refuses clusters that a device cannot launch.
+func (f *function) clusterFits(grid, cluster Dim, capability int) error {
+	bad := func(what string, a ...any) error {
+		return fail(InvalidClusterSize, "launch of %s: %s", f.name, fmt.Sprintf(what, a...))
+	}
+	switch {
+	case cluster == Dim{1, 1, 1}:
+		return nil
+	case capability < clusterCapability:
+		return fail(NotSupported, "launch of %s in clusters: the virtual device is of compute capability %d.%d", f.name, capability/10, capability%10)
+	case cluster.X < 1 || cluster.Y < 1 || cluster.Z < 1 || cluster.size() > f.maxCluster:
+		return bad("cluster %v must have from 1 to %d blocks (CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED: %d)", cluster, f.maxCluster, maxLargeCluster)
+	case grid.X%cluster.X != 0 || grid.Y%cluster.Y != 0 || grid.Z%cluster.Z != 0:
+		return bad("grid %v is no multiple of cluster %v", grid, cluster)
 	}
 	return nil
 }

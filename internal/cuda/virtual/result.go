@@ -38,6 +38,7 @@ const (
 	StreamCaptureImplicit    Result = 906
 	CapturedEvent            Result = 907
 	StreamCaptureWrongThread Result = 908
+	InvalidClusterSize       Result = 912
 	Unknown                  Result = 999
 )
 
@@ -70,6 +71,7 @@ var results = map[Result][2]string{
 	StreamCaptureImplicit:    {"CUDA_ERROR_STREAM_CAPTURE_IMPLICIT", "operation would make the legacy stream depend on a capturing blocking stream"},
 	CapturedEvent:            {"CUDA_ERROR_CAPTURED_EVENT", "operation not permitted on an event last recorded in a capturing stream"},
 	StreamCaptureWrongThread: {"CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD", "attempt to terminate a thread-local capture sequence from another thread"},
+	InvalidClusterSize:       {"CUDA_ERROR_INVALID_CLUSTER_SIZE", "cluster size is not allowed"},
 	Unknown:                  {"CUDA_ERROR_UNKNOWN", "unknown error"},
 }
 

@@ -362,7 +362,7 @@ func TestRefusals(t *testing.T) {
 	f, r := b.ModuleFunction(1, b.mod, "add")
 	b.ok(r)
 	launch := func(grid, block Dim, shared int) Result {
-		return b.Launch(1, f, grid, block, shared, 0, make([]byte, 16), "")
+		return b.Launch(1, f, grid, block, Dim{1, 1, 1}, shared, 0, make([]byte, 16), "")
 	}
 	one := Dim{1, 1, 1}
 	b.want(launch(Dim{0, 1, 1}, one, 0), InvalidValue, "empty")
@@ -459,4 +459,51 @@ func TestCurrentContextIsOfAThread(t *testing.T) {
 			t.Errorf("result %d has no name or text", r)
 		}
 	}
+}
+
+// What needs clusters is refused on a device without, and where they do not fit.
+func TestClusters(t *testing.T) {
+	launch := func(b *bench, grid, cluster int) Result {
+		f, r := b.ModuleFunction(1, b.mod, "add")
+		b.ok(r)
+		return b.Launch(1, f, Dim{grid, 1, 1}, Dim{1, 1, 1}, Dim{cluster, 1, 1}, 0, 0, make([]byte, 16), "")
+	}
+	old := newBench(t, 2)
+	old.want(launch(old, 4, 2), NotSupported, "compute capability 7.5")
+	_, r := old.ModuleLoad(1, "ptx for sm_90", "")
+	old.want(r, InvalidPTX, "is for sm_90, and the virtual device is of compute capability 7.5")
+	if old.SetCapability(90) == nil {
+		t.Error("the capability was changed under a context")
+	}
+
+	d := New(Config{Machine: fake{}, Memory: 1 << 20})
+	if d.SetCapability(80) == nil {
+		t.Error("compute capability 8.0")
+	}
+	if err := d.SetCapability(90); err != nil {
+		t.Fatal(err)
+	}
+	b := newBenchOf(t, d, 2)
+	_, r = b.ModuleLoad(1, "ptx for sm_90", "")
+	b.ok(r)
+	for attribute, want := range map[int]int{75: 9, 76: 0, 97: 227 << 10, 120: 1, 10: 32} {
+		if v, r := b.DeviceAttribute(0, attribute); v != want || r != Success {
+			t.Errorf("attribute %d is %d", attribute, v)
+		}
+	}
+	f, r := b.ModuleFunction(1, b.mod, "add")
+	b.ok(r)
+	b.ok(b.FuncSetAttribute(1, f, FuncMaxDynamicShared, 226<<10))
+	b.want(b.FuncSetAttribute(1, f, FuncMaxDynamicShared, 227<<10), InvalidValue, "a block may have")
+	b.ok(launch(b, 8, 8))
+	b.want(launch(b, 8, 3), InvalidClusterSize, "no multiple")
+	b.want(launch(b, 16, 16), InvalidClusterSize, "from 1 to 8 blocks")
+	b.want(launch(b, 16, 0), InvalidClusterSize, "from 1 to 8 blocks")
+	b.ok(b.FuncSetAttribute(1, f, FuncLargeClusters, 1))
+	b.ok(launch(b, 16, 16))
+	if v, r := b.FuncAttribute(1, f, FuncLargeClusters); v != 1 || r != Success {
+		t.Errorf("large clusters: %d", v)
+	}
+	b.ok(b.FuncSetAttribute(1, f, FuncLargeClusters, 0))
+	b.want(launch(b, 16, 16), InvalidClusterSize, "from 1 to 8 blocks")
 }
