@@ -1,0 +1,243 @@
+package engine_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"driftless/engine"
+	"driftless/engine/device/cpu"
+	"driftless/engine/program"
+
+	G "gorgonia.org/gorgonia"
+)
+
+// machineOf makes one of our machines with options that change no number, as the seed has it.
+func (r *randomGraph) machineOf(b *built, which int) G.VM {
+	opts := []G.VMOpt{engine.On(cpu.New())} // a device of its own, since a panic leaves it locked
+	switch (int(r.seed) + which) % 4 {
+	case 1:
+		opts = append(opts, G.TraceExec())
+	case 2:
+		opts = append(opts, G.BindDualValues())
+	case 3:
+		opts = append(opts, G.WithNaNWatch(), G.WithInfWatch())
+	}
+	return engine.NewTapeMachine(b.g, opts...)
+}
+
+// runs runs the graph on a machine, again, with other inputs, with the first ones, and on another
+// machine: what is read is right, and the same bits for the same inputs.
+func (r *randomGraph) runs(b *built, vals []array, rounding []float64, smooth bool) *fault {
+	rd, vm := r.watch(b), r.machineOf(b, 0)
+	if err := guarded(vm.RunAll); err != nil {
+		return faultf("error", "%v", err)
+	}
+	defer vm.Close()
+	if f := r.compareRun(b, rd, vals, rounding, smooth); f != nil {
+		return f
+	}
+	for i, n := range b.nodes {
+		if k, ok := n.Value().(*engine.ValueOnDemand); ok {
+			if _, err := k.Now(); err != nil && strings.Contains(err.Error(), "no result of the run needs") {
+				continue
+			}
+		}
+		if f := r.compareValue(i, n.Value(), vals[i], rounding[i]); f != nil && f.kind != "shape" {
+			f.text = "value of its node: " + f.text
+			return f
+		}
+	}
+	first := rd.bits()
+	vm.Reset()
+	same := func(when string, vm G.VM) *fault {
+		if err := guarded(vm.RunAll); err != nil {
+			return faultf("error "+when, "%s: %v", when, err)
+		}
+		vm.Reset()
+		if bits := rd.bits(); !slices.Equal(bits, first) {
+			return faultf("bits "+when, "%s: other bits\n%x\n%x", when, bits, first)
+		}
+		return nil
+	}
+	if f := same("again", vm); f != nil {
+		return f
+	}
+	if f := r.otherInputs(b, rd, vm); f != nil {
+		return f
+	}
+	for i, s := range r.steps {
+		if s.build == nil {
+			if err := G.Let(b.nodes[i], r.valueOf(s, s.value)); err != nil {
+				return faultf("error", "Let of x%d: %v", i, err)
+			}
+		}
+	}
+	if f := same("with the first inputs", vm); f != nil {
+		return f
+	}
+	other := r.machineOf(b, 1)
+	if f := same("on another machine", other); f != nil {
+		return f
+	}
+	defer other.Close()
+	return same("on the first machine after another", vm)
+}
+
+// otherInputs runs the machine with inputs that have moved a little.
+func (r *randomGraph) otherInputs(b *built, rd *reading, vm G.VM) *fault {
+	rnd, inputs := rand.New(rand.NewPCG(r.seed, 4)), map[int]array{}
+	for i, s := range r.steps {
+		if s.build == nil && !s.ints {
+			inputs[i] = s.value.apply(func(x float64) float64 { return r.round(x * (1 + 0.01*rnd.NormFloat64())) })
+		}
+	}
+	vals, nearest := r.eval(inputs)
+	if nearest < nearKink || slices.ContainsFunc(vals, func(a array) bool { return !a.finite() || a.most() > 2*mostly }) {
+		return nil
+	}
+	for i, a := range inputs {
+		if err := G.Let(b.nodes[i], r.valueOf(r.steps[i], a)); err != nil {
+			return faultf("error", "Let of x%d: %v", i, err)
+		}
+	}
+	if err := guarded(vm.RunAll); err != nil {
+		return faultf("error of other inputs", "with other inputs: %v", err)
+	}
+	vm.Reset()
+	f := r.compareRun(b, rd, vals, r.rounding(vals), true)
+	if f != nil {
+		f.kind, f.text = f.kind+" of other inputs", "with other inputs: "+f.text
+	}
+	return f
+}
+
+// bits are those of all that was read.
+func (rd *reading) bits() (out []uint64) {
+	for _, v := range slices.Concat(rd.results, rd.grads) {
+		x, err := elements(v)
+		if err != nil {
+			panic(err)
+		}
+		for _, x := range x {
+			out = append(out, math.Float64bits(x))
+		}
+	}
+	return out
+}
+
+// twin is a parameter outside of the graph.
+type twin struct{ v, d G.Value }
+
+func (t twin) Value() G.Value         { return t.v }
+func (t twin) Grad() (G.Value, error) { return t.d, nil }
+
+// solvers are those of Gorgonia's that its package documentation does not warn of here.
+var solvers = []struct {
+	name string
+	make func() G.Solver
+}{
+	{"VanillaSolver", func() G.Solver { return G.NewVanillaSolver(G.WithLearnRate(1e-3)) }},
+	{"VanillaSolver of batches", func() G.Solver { return G.NewVanillaSolver(G.WithLearnRate(1e-3), G.WithBatchSize(4)) }},
+	{"Momentum", func() G.Solver { return G.NewMomentum(G.WithLearnRate(1e-3)) }},
+	{"RMSPropSolver", func() G.Solver { return G.NewRMSPropSolver(G.WithLearnRate(1e-3)) }},
+	{"AdamSolver", func() G.Solver { return G.NewAdamSolver(G.WithLearnRate(1e-3)) }},
+}
+
+// trains takes three steps of a solver. Each time the loss and the gradients in the dual values are
+// those of the parameters as they stand, and these are then what another solver of that kind makes
+// of copies.
+func (r *randomGraph) trains(tally map[string]int) *fault {
+	b, err := r.build()
+	if err != nil || len(b.params) == 0 {
+		return nil
+	}
+	var params nodes
+	for _, i := range b.params {
+		params = append(params, b.nodes[i])
+	}
+	var loss G.Value
+	G.Read(b.nodes[r.loss], &loss)
+	vm := engine.NewTapeMachine(b.g, engine.On(cpu.New()), G.BindDualValues(params...))
+	kind := solvers[r.seed%uint64(len(solvers))]
+	solver, ofTwins := kind.make(), kind.make()
+	var twins []G.ValueGrad
+	for range params {
+		twins = append(twins, &twin{})
+	}
+	for step := range 3 {
+		if err := guarded(vm.RunAll); err != nil {
+			return faultf("error in training", "step %d of training: %v", step, err)
+		}
+		inputs := map[int]array{}
+		for k, i := range b.params {
+			x, err := elements(params[k].Value())
+			if err != nil {
+				return faultf("parameter", "x%d: %v", i, err)
+			}
+			inputs[i] = array{r.steps[i].value.shape, x}
+		}
+		vals, nearest := r.eval(inputs)
+		if nearest < nearKink || slices.ContainsFunc(vals, func(a array) bool { return !a.finite() || a.most() > 2*mostly }) {
+			tally["left its region in training"]++
+			break
+		}
+		if f := r.compareValue(r.loss, loss, vals[r.loss], r.rounding(vals)[r.loss]); f != nil {
+			f.kind, f.text = "loss in training", fmt.Sprintf("%s, step %d: %s", kind.name, step, f.text)
+			return f
+		}
+		for k, i := range b.params {
+			d, err := params[k].Grad()
+			if err != nil {
+				return faultf("dual value", "step %d: x%d: %v", step, i, err)
+			}
+			got, err := elements(d)
+			if err != nil {
+				return faultf("dual value", "step %d: x%d: %v", step, i, err)
+			}
+			if step != 1 {
+				if f := r.gradientFault(i, got, vals); f != nil {
+					f.kind, f.text = "dual value", fmt.Sprintf("%s, step %d: %s", kind.name, step, f.text)
+					return f
+				}
+			}
+			was := twins[k].(*twin)
+			if was.v, err = copyOf(params[k].Value()); err == nil {
+				was.d, err = copyOf(d)
+			}
+			if err != nil {
+				return faultf("dual value", "step %d: x%d: %v", step, i, err)
+			}
+		}
+		err := guarded(func() error { return solver.Step(G.NodesToValueGrads(params)) })
+		errTwin := guarded(func() error { return ofTwins.Step(twins) })
+		if (err == nil) != (errTwin == nil) {
+			return faultf("solver", "%s, step %d: %v, and %v of copies", kind.name, step, err, errTwin)
+		}
+		if err != nil {
+			tally["solver fails"]++
+			break
+		}
+		for k, i := range b.params {
+			got, _ := elements(params[k].Value())
+			want, _ := elements(twins[k].Value())
+			if !slices.Equal(got, want) {
+				return faultf("solver", "%s, step %d: x%d became %.9g, and a copy %.9g", kind.name, step, i, got, want)
+			}
+		}
+		vm.Reset()
+	}
+	_ = vm.Close()
+	return nil
+}
+
+// copyOf is a value of its own memory.
+func copyOf(v G.Value) (G.Value, error) {
+	data, err := program.ValueData(v)
+	if err != nil {
+		return nil, err
+	}
+	return program.NewValue(v.Shape(), data), nil
+}
