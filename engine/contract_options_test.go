@@ -34,6 +34,15 @@ func optionCases() []contractCase {
 			r.again(vm)
 			r.note("w", gradOf(m.w), m.out)
 		}},
+		{name: "BindDualValues of a column whose derivative is a vector", do: func(r *rig) {
+			g := G.NewGraph()
+			x, y := mat(g, "x", 3, 2), vec(g, "y", 1, 2, 3)
+			column := G.Must(G.Reshape(y, tensor.Shape{3, 1}))
+			loss := G.Must(G.Sum(G.Must(G.BroadcastHadamardProd(x, column, nil, []byte{1}))))
+			gradients(loss, x, y)
+			r.run(g, G.BindDualValues())
+			r.note("gradients", gradOf(x), gradOf(y), gradOf(column))
+		}},
 		{name: "watched node", do: func(r *rig) {
 			m := newRegression()
 			r.run(m.g, G.WithWatchlist(m.inner, m.out))

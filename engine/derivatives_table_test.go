@@ -82,7 +82,8 @@ func (t *table) elementwise() {
 	}
 	for name, f := range map[string]unary{
 		"Sqrt": G.Sqrt, "Log": G.Log, "Log1p": G.Log1p, "Log2": G.Log2, "Inverse": G.Inverse, "InverseSqrt": G.InverseSqrt,
-		"Log2 of InverseSqrt": func(n *G.Node) (*G.Node, error) { return G.Log2(G.Must(G.InverseSqrt(G.Must(G.Square(n))))) },
+		"InverseSqrt of a difference": func(n *G.Node) (*G.Node, error) { return G.InverseSqrt(G.Must(G.Sub(G.Must(G.Exp(n)), n))) },
+		"Log2 of InverseSqrt":         func(n *G.Node) (*G.Node, error) { return G.Log2(G.Must(G.InverseSqrt(G.Must(G.Square(n))))) },
 	} {
 		for _, s := range shapes {
 			t.add(name, of1(f), above0(s...))
@@ -226,6 +227,9 @@ func (t *table) products() {
 	t.add("Mul of one", func(n nodes) (*G.Node, error) { return G.Mul(n[0], n[0]) }, normal(3))
 	t.add("OuterProd", of2(G.OuterProd), normal(3), normal(4))
 	t.add("OuterProd", of2(G.OuterProd), normal(3), normal(3))
+	t.add("OuterProd of a slice", func(n nodes) (*G.Node, error) {
+		return G.OuterProd(G.Must(G.Slice(n[0], G.S(1, 4))), n[1])
+	}, normal(5), normal(4))
 	t.add("OuterProd of one", func(n nodes) (*G.Node, error) { return G.OuterProd(n[0], n[0]) }, normal(3))
 	for _, c := range []struct {
 		a, b   shape

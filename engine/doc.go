@@ -128,7 +128,7 @@
 //
 //	Log2                       multiplies by ln 2 instead of dividing
 //	InverseSqrt                divides by the cube of the result instead of multiplying
-//	OuterProd                  takes each operand for the other
+//	OuterProd                  takes each operand for the other (nodes get their right shapes)
 //	Tensordot                  fails for some axes (for a few in gorgonia.Grad already)
 //	SoftMax, LogSoftMax        of a column [n, 1] along the other axis than the result
 //	Sparsemax                  of more than two axes
@@ -147,6 +147,10 @@
 // GlobalAveragePool2D, At and DiagFlat have no derivative: an error says so. AveragePool1D
 // takes the maximum, LogSumExp adds the maximum before the logarithm, a Norm of odd order
 // takes no absolute values, and where several elements tie Max gives each the whole gradient:
-// these are computed as Gorgonia has them. Two losses cannot be differentiated in one graph,
+// these are computed as Gorgonia has them. So is what Gorgonia makes of a graph as it is
+// written: Log turns the SoftMax that it is given, alone or as a factor, into LogSoftMax for
+// all that reads it, and so does the derivative of Pow; SoftMax and LogSoftMax of one node and
+// axis become one node, as do two BatchNorm of one node whose epsilon and momentum differ
+// little. Two losses cannot be differentiated in one graph,
 // since a node keeps one derivative.
 package engine

@@ -47,8 +47,8 @@ func unaryMakers() (out []maker) {
 				fill = ofShare
 			}
 			i := b.operand(-1, within(lo, hi), fill)
-			if name == "Log" && slices.Contains([]string{"SoftMax", "HadamardProd", "Add", "Sub"}, b.r.steps[i].name) {
-				return false // it rewrites what it is given
+			if name == "Log" && b.rewritten(i) {
+				return false
 			}
 			s := of1step(name, "G."+name+"(%s)", i, build, func(k *kinks, a array) array {
 				if kink != nil {
@@ -104,6 +104,14 @@ func unaryMakers() (out []maker) {
 	return out
 }
 
+// rewritten reports whether Gorgonia's Log, or its derivative of Pow, changes what a step is for all
+// that reads it.
+func (b *builder) rewritten(i int) bool {
+	s := b.r.steps[i]
+	return slices.Contains([]string{"SoftMax", "Sub", "Mish", "Rectify", "LeakyRelu", "BinaryXent"}, s.name) || strings.Contains(s.name, "HadamardProd") || strings.Contains(s.name, "Add") ||
+		strings.Contains(s.name, "Sub") || strings.Contains(s.name, "Norm")
+}
+
 // number is a constant of the graph's type, and what it looks like in Go. It is none of those that
 // Gorgonia rewrites.
 func (b *builder) number(lo, hi float64) (*G.Node, float64, string) {
@@ -144,6 +152,9 @@ func pairMakers() (out []maker) {
 			case 1: // the same
 				j = i
 			case 2: // a constant
+				if name == "Pow" && b.rewritten(i) {
+					return false
+				}
 				c, x, text := b.number(0.3, 2.5)
 				of := array{v: []float64{x}}
 				if b.IntN(2) == 0 && b.vals[i].all(within(0.2, 3)) {
@@ -154,6 +165,9 @@ func pairMakers() (out []maker) {
 					func(_ *kinks, a array) array { return zip(a, of, p.f) }))
 			default:
 				j = b.like(s, p.ok[1], p.fill)
+			}
+			if name == "Pow" && b.rewritten(i) {
+				return false
 			}
 			if p.ok[1] != nil && !b.vals[j].all(p.ok[1]) || p.ok[0] != nil && !b.vals[i].all(p.ok[0]) {
 				return false
@@ -174,7 +188,7 @@ func pairMakers() (out []maker) {
 					s[k] = 1
 				}
 			}
-			if len(s) == 0 {
+			if len(s) == 0 || name == "Pow" && b.rewritten(i) {
 				return false
 			}
 			j := b.like(s, p.ok[1], p.fill)
@@ -197,7 +211,7 @@ func (b *builder) broadcast(name string, spread func(a, b *G.Node, l, r []byte) 
 	i := b.operand(-1, ok[0], fill)
 	whole := b.vals[i].shape
 	rank := len(whole)
-	if rank == 0 || rank > 4 {
+	if rank == 0 || rank > 4 || strings.HasSuffix(name, "Pow") && b.rewritten(i) {
 		return false
 	}
 	axes := b.axes(rank)
@@ -321,10 +335,10 @@ func stableMakers() (out []maker) {
 	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 	add("Log of Sigmoid", "G.Log(G.Sigmoid(%s))", -9, 9, func(_, n *G.Node) (*G.Node, error) { return G.Log(G.Must(G.Sigmoid(n))) }, func(x float64) float64 { return math.Log(sigmoid(x)) }, "")
 	add("1 - Sigmoid", "G.Sub(ONE, G.Sigmoid(%s))", -9, 9, func(one, n *G.Node) (*G.Node, error) { return G.Sub(one, G.Must(G.Sigmoid(n))) }, func(x float64) float64 { return 1 - sigmoid(x) }, "")
-	add("Log of 1 - Sigmoid", "G.Log(G.Sub(ONE, G.Sigmoid(%s)))", -9, 9, func(one, n *G.Node) (*G.Node, error) {
+	add("Log of 1 - Sigmoid", "G.Log(G.Sub(ONE, G.Sigmoid(%s)))", -9, 2, func(one, n *G.Node) (*G.Node, error) {
 		return G.Log(G.Must(G.Sub(one, G.Must(G.Sigmoid(n)))))
 	}, func(x float64) float64 { return math.Log(1 - sigmoid(x)) }, "")
-	add("Log1p of -Sigmoid", "G.Log1p(G.Neg(G.Sigmoid(%s)))", -9, 9, func(_, n *G.Node) (*G.Node, error) {
+	add("Log1p of -Sigmoid", "G.Log1p(G.Neg(G.Sigmoid(%s)))", -9, 2, func(_, n *G.Node) (*G.Node, error) {
 		return G.Log1p(G.Must(G.Neg(G.Must(G.Sigmoid(n)))))
 	}, func(x float64) float64 { return math.Log(1 - sigmoid(x)) }, "")
 	add("Log1p of Exp", "G.Log1p(G.Exp(%s))", -9, 9, func(_, n *G.Node) (*G.Node, error) { return G.Log1p(G.Must(G.Exp(n))) }, func(x float64) float64 { return math.Log1p(math.Exp(x)) }, "")
@@ -336,7 +350,7 @@ func stableMakers() (out []maker) {
 	out = append(out, maker{"BinaryXent", func(b *builder, name string) bool {
 		i := b.operand(-1, within(0.05, 0.95), ofShare)
 		j := b.like(b.vals[i].shape, within(0.05, 0.95), ofShare)
-		if len(b.vals[i].shape) == 0 || !b.first("1-", i) || !b.first("1-", j) {
+		if len(b.vals[i].shape) == 0 || b.rewritten(i) || !b.first("1-", i) || !b.first("1-", j) {
 			return false
 		}
 		return b.add(of2step(name, G.BinaryXent, i, j, func(p, y float64) float64 { return -(y*math.Log(p) + (1-y)*math.Log(1-p)) }))
@@ -355,7 +369,7 @@ func stableMakers() (out []maker) {
 			return false
 		}
 		j := b.like(s, within(0.1, 30), ofPositive)
-		if slices.Contains([]string{"SoftMax", "HadamardProd", "Add", "Sub"}, b.r.steps[j].name) {
+		if b.rewritten(j) {
 			return false
 		}
 		return b.add(step{name: name, call: "G.Log(G.HadamardProd(%[2]s, G.SoftMax(%[1]s)))", in: []int{i, j},
@@ -436,7 +450,7 @@ func reduceMakers() (out []maker) {
 		p := 1 + b.IntN(3)
 		i := b.operand(-1, within(0.1, 9), ofPositive)
 		rank := len(b.vals[i].shape)
-		if rank == 0 {
+		if rank == 0 || b.rewritten(i) {
 			return false
 		}
 		axis := b.IntN(rank)

@@ -225,6 +225,11 @@ func stateName(n *G.Node) string { return fmt.Sprintf("%s (%d)", n.Name(), n.ID(
 // compile compiles the graph, and finds out what to hand over after a run.
 func (m *VM) compile() error {
 	m.inputs, m.outputs, m.states, m.grads, m.sets, m.seen = nil, nil, nil, nil, nil, nil
+	if !m.options.stock {
+		if err := program.MendShapes(m.nodes); err != nil {
+			return err
+		}
+	}
 	m.reads = program.Reads(m.nodes)
 	mine := make(map[*G.Node]bool, len(m.nodes))
 	read := map[*G.Node]bool{} // nodes that an operation reads
@@ -273,7 +278,7 @@ func (m *VM) compile() error {
 		if d := n.Deriv(); d != nil && mine[d] && (n.IsVar() || binds) {
 			g := gradient{of: n, ofShape: n.Shape(), fits: d.Shape().Eq(n.Shape()), output: output{program.Output{Node: d, Name: fmt.Sprintf("gradient.%d", n.ID())}, program.ValueShape(d), m.options.traces(d)}}
 			g.add = binds && d.Op() != (G.Iop{})
-			g.own = g.add || derivatives[d] > 1 || d.IsVar() || program.IsConstant(d) || !d.Shape().Eq(n.Shape())
+			g.own = g.add || derivatives[d] > 1 || d.IsVar() || program.IsConstant(d) || !slices.Equal(d.Shape(), n.Shape())
 			m.grads = append(m.grads, g)
 		} else {
 			binds = false

@@ -204,7 +204,11 @@ func (m *VM) giveGradient(g *gradient) error {
 	if err != nil {
 		return err
 	}
-	G.WithGrad(m.owned(program.NewValue(v.Shape(), data)))(g.of)
+	shape := g.of.Value().Shape() // a vector [m] may be the gradient of a column [m, 1]
+	if shape.TotalSize() != v.Shape().TotalSize() {
+		shape = v.Shape()
+	}
+	G.WithGrad(m.owned(program.NewValue(shape, data)))(g.of)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -240,7 +241,7 @@ func (h *hostOp) operands(in []any) (vs []operandValue) {
 // intact reports whether an operation left an operand's Value in the shape that it had.
 func (h *hostOp) intact(i int, v G.Value) bool {
 	d, ok := v.(*tensor.Dense)
-	return ok && d.Shape().Eq(h.shapes[i]) && Plain(d)
+	return ok && slices.Equal(d.Shape(), h.shapes[i]) && Plain(d)
 }
 
 // Finite reports whether a buffer holds no NaN and no infinity. If an operation fails on one

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 
 	"driftless/kernels/elem"
 
@@ -23,6 +24,7 @@ type derivative struct {
 	of      *G.Node
 	operand int
 	rule    rule
+	negated bool // it should hold the negative
 }
 
 // ruleOf returns the rule for a node whose derivative Gorgonia gets wrong, or nil.
@@ -171,11 +173,13 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 }
 
 // findWrong finds the nodes that gorgonia.Grad added for operations whose derivative it
-// gets wrong: asked again, the operation names the same nodes, since Gorgonia merges
-// equal ones.
+// gets wrong.
 func (c *compiler) findWrong() error {
 	if c.spec.Stock {
 		return nil
+	}
+	if err := MendShapes(c.spec.nodes()); err != nil {
+		return err
 	}
 	for _, n := range c.spec.nodes() {
 		if n.Deriv() == nil {
@@ -185,14 +189,9 @@ func (c *compiler) findWrong() error {
 		if r == nil {
 			continue
 		}
-		g := n.Graph() // c.spec.Graph may be a part of it
-		size := len(g.AllNodes())
-		given, err := symDiff(n)
+		given, err := c.stock.givenBy(n)
 		if err != nil {
 			return err
-		}
-		if len(g.AllNodes()) != size {
-			return fmt.Errorf("gorgonia's derivative of %v (node %q) is wrong, and the graph was changed so that it cannot be replaced: call gorgonia.Grad last, once", n.Op(), Label(n))
 		}
 		for i := range Children(n) {
 			d := given[i]
@@ -202,20 +201,89 @@ func (c *compiler) findWrong() error {
 			if d.Deriv() != nil {
 				return fmt.Errorf("gorgonia's second derivative of %v (node %q) is wrong: use another operation there", n.Op(), Label(n))
 			}
-			c.wrong[d] = append(c.wrong[d], derivative{n, i, r})
+			c.wrong[d] = append(c.wrong[d], derivative{n, i, r, false})
 			c.given[n] = d
+			if c.stock.isUnary(d, elem.Neg) { // Gorgonia takes the negative of d for what d negates
+				k := Children(d)[0]
+				c.wrong[k] = append(c.wrong[k], derivative{n, i, r, true})
+			}
 		}
 	}
 	return nil
 }
 
-func symDiff(n *G.Node) (given G.Nodes, err error) {
+// MendShapes gives nodes of wrong shapes the right ones: OuterProd's derivatives, which have those of
+// the other operand, and what was computed from them. Gorgonia's machines do not look at them.
+func MendShapes(nodes []*G.Node) error {
+	s, mended := stock(), map[*G.Node]bool{}
+	mend := func(n *G.Node, shape tensor.Shape) {
+		if !slices.Equal(n.Shape(), shape) && len(n.Shape()) == len(shape) {
+			G.WithShape(shape...)(n)
+			mended[n] = true
+		}
+	}
+	for _, n := range nodes {
+		if n.Deriv() == nil || !is(n, s.linAlg) || n.Op().String() != s.outer {
+			continue
+		}
+		given, err := s.givenBy(n)
+		if err != nil {
+			return err
+		}
+		for i, x := range Children(n) {
+			mend(given[i], x.Shape())
+		}
+	}
+	if len(mended) == 0 {
+		return nil
+	}
+	for _, n := range nodes { // operands come before what is computed from them
+		ch := Children(n)
+		if mended[n] || n.Op() == nil || IsStatement(n) || !slices.ContainsFunc(ch, func(k *G.Node) bool { return mended[k] }) {
+			continue
+		}
+		sizes := make([]G.DimSizer, len(ch))
+		for i, k := range ch {
+			if sizes[i] = k.Shape(); is(k, s.size) {
+				sizes[i] = k.Op().(G.DimSizer)
+			}
+		}
+		if shape, err := n.Op().InferShape(sizes...); err == nil {
+			mend(n, shape)
+		}
+	}
+	return nil
+}
+
+// givenBy returns the nodes that Gorgonia has for the derivatives in the operands of n: asked again,
+// the operation names the same nodes, since Gorgonia merges equal ones.
+func (s *stockOps) givenBy(n *G.Node) (given G.Nodes, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("derivative of %v (node %q): %v", n.Op(), Label(n), r)
 		}
 	}()
-	return n.Op().(G.SDOp).SymDiff(Children(n), n, n.Deriv())
+	g := n.Graph()
+	size := len(g.AllNodes())
+	if is(n, s.linAlg) && n.Op().String() == s.outer { // products of the gradient with each operand, unless their shapes are mended
+		given = make(G.Nodes, 2)
+		for _, d := range g.AllNodes() {
+			if ch := Children(d); is(d, s.linAlg) && len(ch) == 2 && ch[0] == n.Deriv() {
+				for i, x := range Children(n) {
+					if ch[1] == x {
+						given[i] = d
+					}
+				}
+			}
+		}
+		if given[0] != nil && given[1] != nil {
+			return given, nil
+		}
+	}
+	if given, err = n.Op().(G.SDOp).SymDiff(Children(n), n, n.Deriv()); err == nil && len(g.AllNodes()) != size {
+		err = fmt.Errorf("gorgonia's derivative of %v (node %q) is wrong, and the graph was changed so that it cannot be replaced: call gorgonia.Grad last, once", n.Op(), Label(n))
+	}
+	return given, err
 }
 
 // right lowers a node of wrong content to what it should hold. A node that stands for
@@ -234,6 +302,9 @@ func (c *compiler) right(n *G.Node, ds []derivative) (value, error) {
 		v, err := d.rule(c, d.of, d.operand, g)
 		if err != nil {
 			return value{}, err
+		}
+		if d.negated {
+			v = c.binary(elem.Mul, v, value{c: -1}, shape, Label(n))
 		}
 		if i == 0 {
 			sum = v
