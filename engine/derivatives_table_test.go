@@ -106,7 +106,7 @@ func (t *table) elementwise() {
 		t.add("MinBetween", of2(G.MinBetween), normal(s...), normal(s...))
 		t.add("MaxBetween", of2(G.MaxBetween), normal(s...), normal(s...))
 	}
-	t.refuse("Cannot perform", "MaxBetween", of2(G.MaxBetween), normal(), normal())
+	t.add("MaxBetween", of2(G.MaxBetween), normal(), normal())
 	t.add("BinaryXent", of2(G.BinaryXent), share(3, 4), share(3, 4))
 	t.add("Gt", func(n nodes) (*G.Node, error) { return G.HadamardProd(G.Must(G.Gt(n[0], n[0], true)), n[0]) }, normal(3, 2))
 }

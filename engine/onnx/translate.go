@@ -194,7 +194,8 @@ func (t *translator) pool(in *program.Instr, x []*value) (*value, error) {
 
 // unaryOps are functions of an element, as nodes one after another.
 var unaryOps = map[elem.Unary][]string{elem.Neg: {"Neg"}, elem.Sqrt: {"Sqrt"}, elem.Exp: {"Exp"}, elem.Log: {"Log"}, elem.Abs: {"Abs"}, elem.Sign: {"Sign"},
-	elem.Inverse: {"Reciprocal"}, elem.InverseSqrt: {"Sqrt", "Reciprocal"}, elem.Softplus: {"Softplus"}, elem.Sigmoid: {"Sigmoid"}, elem.Tanh: {"Tanh"}}
+	elem.Inverse: {"Reciprocal"}, elem.InverseSqrt: {"Sqrt", "Reciprocal"}, elem.Softplus: {"Softplus"}, elem.Sigmoid: {"Sigmoid"}, elem.Tanh: {"Tanh"},
+	elem.Sin: {"Sin"}, elem.Cos: {"Cos"}, elem.Ceil: {"Ceil"}, elem.Floor: {"Floor"}}
 
 func (t *translator) unary(in *program.Instr, x []*value) (*value, error) {
 	f := x[0].best()
@@ -215,7 +216,7 @@ func (t *translator) unary(in *program.Instr, x []*value) (*value, error) {
 }
 
 var binaryOps = map[elem.Binary]string{elem.Add: "Add", elem.Sub: "Sub", elem.Mul: "Mul", elem.Div: "Div",
-	elem.Gt: "Greater", elem.Gte: "GreaterOrEqual", elem.Lt: "Less", elem.Lte: "LessOrEqual", elem.Eq: "Equal"}
+	elem.Gt: "Greater", elem.Gte: "GreaterOrEqual", elem.Lt: "Less", elem.Lte: "LessOrEqual", elem.Eq: "Equal", elem.Min: "Min", elem.Max: "Max", elem.Pow: "Pow"}
 
 func (t *translator) binary(in *program.Instr, x []*value) (*value, error) {
 	op := binaryOps[in.Bin]
@@ -246,7 +247,7 @@ func (t *translator) binary(in *program.Instr, x []*value) (*value, error) {
 		}
 	}
 	name := t.node(op, nil, names...)
-	if in.Bin > elem.Div { // a comparison gives 1 and 0
+	if in.Bin >= elem.Gt && in.Bin <= elem.Ne { // a comparison gives 1 and 0
 		name = t.node("Cast", attributes{"to": typeFloat}, name)
 	}
 	return like(whole, f, name), nil

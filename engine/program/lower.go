@@ -106,7 +106,7 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		return c.lowerTensordot(n)
 	case is(n, s.byIndices):
 		return c.lowerByIndices(n)
-	case is(n, s.binary):
+	case is(n, s.binary), is(n, s.minimum), is(n, s.maximum):
 		return c.lowerBinary(n)
 	case is(n, s.unary):
 		return c.lowerUnary(n)

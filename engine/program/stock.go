@@ -20,7 +20,8 @@ type stockOps struct {
 	linAlg, binary, unary, sum, max, repeat, reshape, transpose, size, scalar, read, let reflect.Type // keep nothing between calls
 	softmax, sparsemax, byIndices, dropout, ctcLoss, averagePool, maxPool                reflect.Type
 	random, tensordot                                                                    reflect.Type
-	log2, outer                                                                          string // a unary operation, one of linear algebra
+	minimum, maximum                                                                     reflect.Type // of two operands
+	log2, outer                                                                          string       // a unary operation, one of linear algebra
 
 	binaries map[string]elem.Binary
 	unaries  map[string]elem.Unary
@@ -67,9 +68,11 @@ var stock = sync.OnceValue(func() *stockOps {
 	for _, e := range []struct {
 		f  func(a, b *G.Node) (*G.Node, error)
 		op elem.Binary
-	}{{G.Add, elem.Add}, {G.Sub, elem.Sub}, {G.HadamardProd, elem.Mul}, {G.HadamardDiv, elem.Div}} {
+	}{{G.Add, elem.Add}, {G.Sub, elem.Sub}, {G.HadamardProd, elem.Mul}, {G.HadamardDiv, elem.Div}, {G.Pow, elem.Pow}, {G.MinBetween, elem.Min},
+		{G.MaxBetween, elem.Max}} {
 		s.binaries[symbol(G.Must(e.f(a, b)))] = e.op
 	}
+	s.minimum, s.maximum = kind(G.Must(G.MinBetween(a, b))), kind(G.Must(G.MaxBetween(a, b)))
 	for _, e := range []struct {
 		f  func(a, b *G.Node, same bool) (*G.Node, error)
 		op elem.Binary
@@ -81,7 +84,8 @@ var stock = sync.OnceValue(func() *stockOps {
 		op elem.Unary
 	}{{G.Neg, elem.Neg}, {G.Square, elem.Square}, {G.Sqrt, elem.Sqrt}, {G.Exp, elem.Exp}, {G.Log, elem.Log}, {G.Log1p, elem.Log1p},
 		{G.Abs, elem.Abs}, {G.Sign, elem.Sign}, {G.Inverse, elem.Inverse}, {G.InverseSqrt, elem.InverseSqrt}, {G.Cube, elem.Cube},
-		{G.Expm1, elem.Expm1}, {G.Softplus, elem.Softplus}, {G.Sigmoid, elem.Sigmoid}, {G.Tanh, elem.Tanh}} {
+		{G.Expm1, elem.Expm1}, {G.Softplus, elem.Softplus}, {G.Sigmoid, elem.Sigmoid}, {G.Tanh, elem.Tanh}, {G.Sin, elem.Sin}, {G.Cos, elem.Cos}, {G.Log2, elem.Log2},
+		{G.Ceil, elem.Ceil}, {G.Floor, elem.Floor}} {
 		n := G.Must(e.f(a))
 		s.unary = kind(n)
 		s.unaries[n.Op().String()] = e.op
@@ -128,7 +132,7 @@ func (s *stockOps) foreign(n *G.Node) bool {
 		return false
 	}
 	switch reflect.TypeOf(n.Op()) {
-	case s.linAlg, s.binary, s.unary, s.sum, s.max, s.repeat, s.reshape, s.transpose, s.size, s.scalar, s.read, s.let:
+	case s.linAlg, s.binary, s.minimum, s.maximum, s.unary, s.sum, s.max, s.repeat, s.reshape, s.transpose, s.size, s.scalar, s.read, s.let:
 		return false
 	}
 	return true
@@ -182,7 +186,7 @@ func ints(v reflect.Value) ([]int, bool) {
 // binaryOf recognises an elementwise binary node whose result has its operands'
 // type.
 func (s *stockOps) binaryOf(n *G.Node) (elem.Binary, bool) {
-	if !is(n, s.binary) {
+	if !is(n, s.binary) && !is(n, s.minimum) && !is(n, s.maximum) {
 		return 0, false
 	}
 	op, ok := s.binaries[symbol(n)]

@@ -2,6 +2,7 @@ package elem
 
 import (
 	"fmt"
+	"math"
 
 	"driftless/kernels"
 )
@@ -22,9 +23,12 @@ const (
 	Lte               // a ≤ b
 	Eq                // a = b
 	Ne                // a ≠ b
+	Min               // b where b < a, else a
+	Max               // b where b > a, else a
+	Pow               // a to the power of b, of package math in float64
 )
 
-var binaryNames = [...]string{"add", "sub", "mul", "div", "gt", "gte", "lt", "lte", "eq", "ne"}
+var binaryNames = [...]string{"add", "sub", "mul", "div", "gt", "gte", "lt", "lte", "eq", "ne", "min", "max", "pow"}
 
 // String returns the operation's lower-case name.
 func (op Binary) String() string {
@@ -40,7 +44,7 @@ const span = 64
 
 // Apply computes out = a op b elementwise. a and b have the length of out, or
 // length 1, which is a scalar paired with every element of the other. out may
-// be a or b itself. Each element is one IEEE operation in T.
+// be a or b itself. Each element is one IEEE operation in T, but for Pow.
 func Apply[T kernels.Float](op Binary, a, b []T, out []T) {
 	n := len(out)
 	if (len(a) != 1 && len(a) != n) || (len(b) != 1 && len(b) != n) {
@@ -123,6 +127,24 @@ func apply[T kernels.Float](op Binary, a, b, out []T) {
 	case Ne:
 		for i, v := range a {
 			out[i] = indicator[T](v != b[i])
+		}
+	case Min:
+		for i, v := range a {
+			if b[i] < v {
+				v = b[i]
+			}
+			out[i] = v
+		}
+	case Max:
+		for i, v := range a {
+			if b[i] > v {
+				v = b[i]
+			}
+			out[i] = v
+		}
+	case Pow:
+		for i, v := range a {
+			out[i] = T(math.Pow(float64(v), float64(b[i])))
 		}
 	default:
 		panic("elem: unknown binary operation")

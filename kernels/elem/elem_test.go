@@ -34,6 +34,11 @@ func TestUnaryEdges(t *testing.T) {
 		Sigmoid:     {{0, 0.5}, {-inf, 0}, {inf, 1}},
 		Tanh:        {{negZero, negZero}, {-inf, -1}, {inf, 1}},
 		Square:      {{-inf, inf}, {-3, 9}},
+		Sin:         {{negZero, negZero}, {inf, nan}},
+		Cos:         {{0, 1}, {-inf, nan}},
+		Log2:        {{0.125, -3}, {1 << 20, 20}, {0, -inf}, {-1, nan}},
+		Ceil:        {{-0.5, negZero}, {1.25, 2}, {-inf, -inf}},
+		Floor:       {{-0.5, -1}, {1.25, 1}, {inf, inf}},
 	} {
 		for _, c := range append(cases, [2]float64{nan, nan}) {
 			x64, x32 := []float64{c[0]}, []float32{float32(c[0])}
@@ -78,6 +83,21 @@ func TestComparisons(t *testing.T) {
 	}
 }
 
+// TestBetween: of two equal numbers, or where one is a NaN, it is the first.
+func TestBetween(t *testing.T) {
+	a := []float64{1, 2, 0, nan, 3}
+	b := []float64{2, 1, negZero, 1, nan}
+	for op, want := range map[Binary][5]float64{Min: {1, 1, 0, nan, 3}, Max: {2, 2, 0, nan, 3}} {
+		out := make([]float64, 5)
+		Apply(op, a, b, out)
+		for i := range out {
+			if !same(out[i], want[i]) {
+				t.Errorf("%v: %v, want %v", op, out, want)
+			}
+		}
+	}
+}
+
 // TestScalarInOutput: a scalar operand may be an element of the output.
 func TestScalarInOutput(t *testing.T) {
 	x := make([]float64, 200)
@@ -94,14 +114,14 @@ func TestScalarInOutput(t *testing.T) {
 
 func TestString(t *testing.T) {
 	seen := map[string]bool{}
-	for op := Add; op <= Ne; op++ {
+	for op := Add; op <= Pow; op++ {
 		seen[op.String()] = true
 	}
-	for op := Neg; op <= Tanh; op++ {
+	for op := Neg; op <= Floor; op++ {
 		seen[op.String()] = true
 	}
-	if len(seen) != 10+15 {
-		t.Errorf("%d names for 25 operations: %v", len(seen), seen)
+	if len(seen) != 13+20 {
+		t.Errorf("%d names for 33 operations: %v", len(seen), seen)
 	}
 	for _, name := range []string{Binary(200).String(), Unary(200).String()} {
 		if !strings.Contains(name, "(200)") {
@@ -116,9 +136,9 @@ func TestPanics(t *testing.T) {
 	for name, f := range map[string]func(){
 		"length of a":       func() { Apply(Add, x[:2], x, x) },
 		"length of b":       func() { Apply(Add, x, x[:0], x) },
-		"unknown binary":    func() { Apply(Ne+1, x, x, x) },
+		"unknown binary":    func() { Apply(Pow+1, x, x, x) },
 		"length of x":       func() { Map(Neg, x[:3], x) },
-		"unknown unary":     func() { Map(Tanh+1, x, x) },
+		"unknown unary":     func() { Map(Floor+1, x, x) },
 		"short row":         func() { AddRow(2, 3, x, 3, x[:2], x, 3) },
 		"short rows":        func() { SubOuter(3, 2, x, 2, x[:2], x, x, 2) },
 		"short cols":        func() { SubOuter(2, 3, x, 3, x, x[:2], x, 3) },

@@ -43,3 +43,6 @@ func (op Unary) HasPTX() bool {
 	}
 	return op <= Tanh
 }
+
+// HasPTX says whether binary can compute the operation.
+func (op Binary) HasPTX() bool { return op <= Ne }

@@ -29,10 +29,15 @@ const (
 	Softplus                 // ln(1+e**x) = max(x, 0) + Log1p(e**-|x|), in float64
 	Sigmoid                  // 1/(1+e**-x), of package scalar
 	Tanh                     // tanh x, of package scalar
+	Sin                      // of package math in float64
+	Cos                      // likewise
+	Log2                     // log₂ x, of package math in float64; exact for powers of 2
+	Ceil                     // the least integer that is not below x
+	Floor                    // the greatest integer that is not above x
 )
 
 var unaryNames = [...]string{"neg", "square", "sqrt", "exp", "log", "log1p", "abs", "sign", "inverse",
-	"inversesqrt", "cube", "expm1", "softplus", "sigmoid", "tanh"}
+	"inversesqrt", "cube", "expm1", "softplus", "sigmoid", "tanh", "sin", "cos", "log2", "ceil", "floor"}
 
 // String returns the function's lower-case name.
 func (op Unary) String() string {
@@ -100,6 +105,16 @@ func Map[T kernels.Float](op Unary, x, out []T) {
 		scalar.Sigmoid(x, out)
 	case Tanh:
 		scalar.Tanh(x, out)
+	case Sin:
+		through(math.Sin, x, out)
+	case Cos:
+		through(math.Cos, x, out)
+	case Log2:
+		through(math.Log2, x, out)
+	case Ceil:
+		through(math.Ceil, x, out)
+	case Floor:
+		through(math.Floor, x, out)
 	default:
 		panic("elem: unknown unary operation")
 	}

@@ -63,6 +63,19 @@ var binary = map[elem.Binary]struct {
 	elem.Lte: {func(a, b float64) float64 { return truth(a <= b) }, 0},
 	elem.Eq:  {func(a, b float64) float64 { return truth(a == b) }, 0},
 	elem.Ne:  {func(a, b float64) float64 { return truth(a != b) }, 0},
+	elem.Min: {func(a, b float64) float64 {
+		if b < a {
+			return b
+		}
+		return a
+	}, 0},
+	elem.Max: {func(a, b float64) float64 {
+		if b > a {
+			return b
+		}
+		return a
+	}, 0},
+	elem.Pow: {math.Pow, 2},
 }
 
 func truth(holds bool) float64 {
@@ -101,6 +114,11 @@ var unary = map[elem.Unary]struct {
 	}, 4},
 	elem.Sigmoid: {sigmoid, 6},
 	elem.Tanh:    {math.Tanh, 4},
+	elem.Sin:     {math.Sin, 2},
+	elem.Cos:     {math.Cos, 2},
+	elem.Log2:    {math.Log2, 2},
+	elem.Ceil:    {math.Ceil, 0},
+	elem.Floor:   {math.Floor, 0},
 }
 
 // shapes are the kernels of package elem that repeat and sum.

@@ -150,6 +150,9 @@ func (b *binder) unary(in *program.Instr) (action, error) {
 }
 
 func (b *binder) binary(in *program.Instr) (action, error) {
+	if !in.Bin.HasPTX() {
+		return onHost(b, in)
+	}
 	scalars := 0
 	if in.In[0].Len() == 1 {
 		scalars |= elem.PTXScalarA
