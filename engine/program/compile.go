@@ -216,7 +216,7 @@ func (c *compiler) scratch(shape tensor.Shape, name string) *Tensor {
 	r, d := dims(shape)
 	t := &Tensor{DType: c.l.DType, Rows: r, Cols: d, LD: d, Shape: shape.Clone(), Name: name}
 	if len(shape) == 2 && !c.l.Plain {
-		t.LD = leading(r, d)
+		t.LD = leading(r, d, t.DType.Size())
 	}
 	return t
 }

@@ -138,17 +138,17 @@ const Align = 64
 
 func align(n int) int { return (n + Align - 1) &^ (Align - 1) }
 
-// leading returns the leading dimension of a matrix in memory that the engine
-// lays out: rows start on cache lines, and never a multiple of 1 KiB apart, which
+// leading returns the leading dimension of a matrix, of elements of so many bytes, in memory
+// that the engine lays out: rows start on cache lines, and never a multiple of 1 KiB apart, which
 // would put a column's elements into few sets of the caches. Where there are very many
 // short rows, as of images with few channels, they lie without gaps, which would be most
 // of the memory.
-func leading(rows, cols int) int {
+func leading(rows, cols, size int) int {
 	if rows == 1 || cols < 16 && rows >= 1024 {
 		return cols
 	}
 	ld := (cols + 15) &^ 15
-	if ld%256 == 0 {
+	if ld*size%1024 == 0 {
 		ld += 16
 	}
 	return ld
@@ -182,7 +182,7 @@ func (l *Layout) Add(s State) (*State, error) {
 		s.Off, l.handed = handedBase+l.handed<<handedBits, l.handed+1
 	default:
 		if s.DType == l.DType && !l.Plain {
-			s.LD = leading(s.Rows, s.Cols)
+			s.LD = leading(s.Rows, s.Cols, s.DType.Size())
 		}
 		s.Off, l.size = l.size, l.size+align(s.Rows*s.LD*s.DType.Size())
 	}

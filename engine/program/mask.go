@@ -19,7 +19,7 @@ const (
 func mask(b *Block, l *Layout) {
 	for i := 0; i < len(b.Instrs); i++ {
 		g := b.Instrs[i]
-		if g.Op != OpGather || g.In[0].DType != Uint8 || l.DType != Float32 || g.Out[0].Rows == 1 {
+		if g.Op != OpGather || g.In[0].DType != Uint8 || g.Out[0].Rows == 1 {
 			continue
 		}
 		x := g.Out[0]

@@ -428,9 +428,440 @@ func maxPoolGradAVX512(n int, d int, x0 *float32, x1 *float32, x2 *float32, x3 *
 //go:noescape
 func averagePoolGradAVX512(n int, d int, up *float32, upStep int, dx0 *float32, dx1 *float32, dx2 *float32, dx3 *float32, dxStep int)
 
+// product1x1F64AVX2 computes panels of 1 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product1x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product2x1F64AVX2 computes panels of 2 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product2x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product3x1F64AVX2 computes panels of 3 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product3x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product4x1F64AVX2 computes panels of 4 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product4x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product5x1F64AVX2 computes panels of 5 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product5x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product6x1F64AVX2 computes panels of 6 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product6x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product7x1F64AVX2 computes panels of 7 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product7x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product8x1F64AVX2 computes panels of 8 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product8x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product9x1F64AVX2 computes panels of 9 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product9x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product10x1F64AVX2 computes panels of 10 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product10x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product11x1F64AVX2 computes panels of 11 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product11x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product12x1F64AVX2 computes panels of 12 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product12x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product1x2F64AVX2 computes panels of 1 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product1x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product2x2F64AVX2 computes panels of 2 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product2x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product3x2F64AVX2 computes panels of 3 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product3x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product4x2F64AVX2 computes panels of 4 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product4x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product5x2F64AVX2 computes panels of 5 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product5x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product6x2F64AVX2 computes panels of 6 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product6x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// pair1F64AVX2 computes panels of 1 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// pair2F64AVX2 computes panels of 2 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// pair3F64AVX2 computes panels of 3 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair3F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// pair4F64AVX2 computes panels of 4 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair4F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// pair5F64AVX2 computes panels of 5 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair5F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// pair6F64AVX2 computes panels of 6 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair6F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// maxPoolF64AVX2 takes the largest number of n windows of four positions each, of d channels: those of the first are at x0 to x3,
+// those of the next xStep bytes further on.
+//
+//go:noescape
+func maxPoolF64AVX2(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int)
+
+// averagePoolF64AVX2 takes the mean of n windows of four positions each, of d channels: those of the first are at x0 to x3,
+// those of the next xStep bytes further on.
+//
+//go:noescape
+func averagePoolF64AVX2(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int)
+
+// maxPoolGradF64AVX2 gives each of n windows' gradients, at up, to the first of its positions that holds the largest number, at y, and 0 to the
+// others. See maxPoolF64AVX2.
+//
+//go:noescape
+func maxPoolGradF64AVX2(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int, up *float64, upStep int, dx0 *float64, dx1 *float64, dx2 *float64, dx3 *float64, dxStep int)
+
+// averagePoolGradF64AVX2 gives a quarter of each of n windows' gradients, at up, to each of its positions. See averagePoolF64AVX2.
+//
+//go:noescape
+func averagePoolGradF64AVX2(n int, d int, up *float64, upStep int, dx0 *float64, dx1 *float64, dx2 *float64, dx3 *float64, dxStep int)
+
+// product1x1F64AVX512 computes panels of 1 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product1x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product2x1F64AVX512 computes panels of 2 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product2x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product3x1F64AVX512 computes panels of 3 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product3x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product4x1F64AVX512 computes panels of 4 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product4x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product5x1F64AVX512 computes panels of 5 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product5x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product6x1F64AVX512 computes panels of 6 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product6x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product7x1F64AVX512 computes panels of 7 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product7x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product8x1F64AVX512 computes panels of 8 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product8x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product9x1F64AVX512 computes panels of 9 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product9x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product10x1F64AVX512 computes panels of 10 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product10x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product11x1F64AVX512 computes panels of 11 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product11x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product12x1F64AVX512 computes panels of 12 rows and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product12x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product1x2F64AVX512 computes panels of 1 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product1x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product2x2F64AVX512 computes panels of 2 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product2x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product3x2F64AVX512 computes panels of 3 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product3x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product4x2F64AVX512 computes panels of 4 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product4x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product5x2F64AVX512 computes panels of 5 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product5x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product6x2F64AVX512 computes panels of 6 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product6x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product7x2F64AVX512 computes panels of 7 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product7x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product8x2F64AVX512 computes panels of 8 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product8x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product9x2F64AVX512 computes panels of 9 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product9x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product10x2F64AVX512 computes panels of 10 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product10x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product11x2F64AVX512 computes panels of 11 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product11x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// product12x2F64AVX512 computes panels of 12 rows and 2 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func product12x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+
+// pair1F64AVX512 computes panels of 1 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// pair2F64AVX512 computes panels of 2 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// pair3F64AVX512 computes panels of 3 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair3F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// pair4F64AVX512 computes panels of 4 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair4F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// pair5F64AVX512 computes panels of 5 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair5F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// pair6F64AVX512 computes panels of 6 rows, of as many pairStep further on in a, and 1 vectors of c, the last of tail lanes.
+// Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
+// all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
+//
+//go:noescape
+func pair6F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+
+// maxPoolF64AVX512 takes the largest number of n windows of four positions each, of d channels: those of the first are at x0 to x3,
+// those of the next xStep bytes further on.
+//
+//go:noescape
+func maxPoolF64AVX512(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int)
+
+// averagePoolF64AVX512 takes the mean of n windows of four positions each, of d channels: those of the first are at x0 to x3,
+// those of the next xStep bytes further on.
+//
+//go:noescape
+func averagePoolF64AVX512(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int)
+
+// maxPoolGradF64AVX512 gives each of n windows' gradients, at up, to the first of its positions that holds the largest number, at y, and 0 to the
+// others. See maxPoolF64AVX512.
+//
+//go:noescape
+func maxPoolGradF64AVX512(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int, up *float64, upStep int, dx0 *float64, dx1 *float64, dx2 *float64, dx3 *float64, dxStep int)
+
+// averagePoolGradF64AVX512 gives a quarter of each of n windows' gradients, at up, to each of its positions. See averagePoolF64AVX512.
+//
+//go:noescape
+func averagePoolGradF64AVX512(n int, d int, up *float64, upStep int, dx0 *float64, dx1 *float64, dx2 *float64, dx3 *float64, dxStep int)
+
 // patchesGradAVX2 sets n numbers of dx to the sums of what windows say of them: rows of windows, rowStep bytes apart, from p on, of so many
-// windows, windowStep bytes apart. Window j says run numbers, the first of number begin + j·step of dx. mask is -1 at 8 to
-// 8 + run, and 0 for the 8 before and the 8 after.
+// windows, windowStep bytes apart. Window j says run numbers, the first of number begin + j·step of dx. The bits of mask are
+// ones for as many numbers, and zeros for the vector before them and the one after.
 //
 //go:noescape
 func patchesGradAVX2(n int, dx *float32, rows int, p *float32, rowStep int, windows int, windowStep int, begin int, step int, run int, mask *int32)
+
+// patchesGradF64AVX2 sets n numbers of dx to the sums of what windows say of them: rows of windows, rowStep bytes apart, from p on, of so many
+// windows, windowStep bytes apart. Window j says run numbers, the first of number begin + j·step of dx. The bits of mask are
+// ones for as many numbers, and zeros for the vector before them and the one after.
+//
+//go:noescape
+func patchesGradF64AVX2(n int, dx *float64, rows int, p *float64, rowStep int, windows int, windowStep int, begin int, step int, run int, mask *int32)

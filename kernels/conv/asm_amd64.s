@@ -4,12 +4,6 @@
 
 #include "textflag.h"
 
-DATA quarter<>+0(SB)/8, $0x3e8000003e800000
-DATA quarter<>+8(SB)/8, $0x3e8000003e800000
-DATA quarter<>+16(SB)/8, $0x3e8000003e800000
-DATA quarter<>+24(SB)/8, $0x3e8000003e800000
-GLOBL quarter<>(SB), RODATA|NOPTR, $32
-
 // func product1x1AVX2(panels int, segments int, seg *int32, a *float32, rowStep int, kStep int, aPanel int, b *float32, bStep int, c *float32, cStep int, cPanel int, bias *float32, tail int, flags int)
 // Requires: AVX, FMA3
 TEXT ·product1x1AVX2(SB), NOSPLIT, $24-120
@@ -9022,6 +9016,12 @@ done4:
 	VZEROUPPER
 	RET
 
+DATA quarter<>+0(SB)/8, $0x3e8000003e800000
+DATA quarter<>+8(SB)/8, $0x3e8000003e800000
+DATA quarter<>+16(SB)/8, $0x3e8000003e800000
+DATA quarter<>+24(SB)/8, $0x3e8000003e800000
+GLOBL quarter<>(SB), RODATA|NOPTR, $32
+
 // func maxPoolGradAVX2(n int, d int, x0 *float32, x1 *float32, x2 *float32, x3 *float32, xStep int, y *float32, yStep int, up *float32, upStep int, dx0 *float32, dx1 *float32, dx2 *float32, dx3 *float32, dxStep int)
 // Requires: AVX
 TEXT ·maxPoolGradAVX2(SB), NOSPLIT, $8-128
@@ -14566,6 +14566,11952 @@ done4:
 	VZEROUPPER
 	RET
 
+// func product1x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product1x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), CX
+	MOVQ    bStep+64(FP), DX
+	MOVQ    tail+104(FP), BX
+	LEAQ    tailMasks<>+0(SB), SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	VMOVUPS 32(SI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	MOVQ   b+56(FP), BX
+	MOVQ   seg+16(FP), SI
+	MOVQ   segments+8(FP), DI
+	MOVQ   DI, 8(SP)
+
+segment:
+	MOVLQSX (SI), R8
+	ADDQ    16(SP), R8
+	MOVLQSX 4(SI), DI
+	ADDQ    $0x08, SI
+
+loop:
+	VMASKMOVPD   (BX), Y0, Y2
+	VBROADCASTSD (R8), Y3
+	VFMADD231PD  Y2, Y3, Y1
+	ADDQ         CX, R8
+	ADDQ         DX, BX
+	DECQ         DI
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), BX
+	MOVQ         cStep+80(FP), SI
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	MOVQ         AX, DI
+	VMASKMOVPD   (DI), Y0, Y2
+	VADDPD       Y2, Y1, Y1
+	ADDQ         SI, DI
+
+bias:
+	MOVQ       bias+96(FP), DI
+	TESTQ      DI, DI
+	JZ         act
+	VMASKMOVPD (DI), Y0, Y2
+	VADDPD     Y2, Y1, Y1
+
+act:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VXORPS Y2, Y2, Y2
+	VMAXPD Y1, Y2, Y1
+	VADDPD Y2, Y1, Y1
+
+store:
+	MOVQ    AX, DI
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (DI)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X2
+	VMOVUPS      X1, (DI)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X2, 16(DI)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (DI)
+
+stored3:
+	ADDQ SI, DI
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), BX
+	ADDQ BX, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product2x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product2x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y3
+	VBROADCASTSD (R9), Y4
+	VFMADD231PD  Y3, Y4, Y1
+	VBROADCASTSD (R9)(CX*1), Y4
+	VFMADD231PD  Y3, Y4, Y2
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y3
+	VADDPD       Y3, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y3
+	VADDPD       Y3, Y2, Y2
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y3
+	VADDPD     Y3, Y1, Y1
+	VADDPD     Y3, Y2, Y2
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y3, Y3, Y3
+	VMAXPD Y1, Y3, Y1
+	VADDPD Y3, Y1, Y1
+	VMAXPD Y2, Y3, Y2
+	VADDPD Y3, Y2, Y2
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X3
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X3, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product3x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product3x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y4
+	VBROADCASTSD (R9), Y5
+	VFMADD231PD  Y4, Y5, Y1
+	VBROADCASTSD (R9)(CX*1), Y5
+	VFMADD231PD  Y4, Y5, Y2
+	VBROADCASTSD (R9)(CX*2), Y5
+	VFMADD231PD  Y4, Y5, Y3
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y4
+	VADDPD       Y4, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y4
+	VADDPD       Y4, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y4
+	VADDPD     Y4, Y1, Y1
+	VADDPD     Y4, Y2, Y2
+	VADDPD     Y4, Y3, Y3
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y4, Y4, Y4
+	VMAXPD Y1, Y4, Y1
+	VADDPD Y4, Y1, Y1
+	VMAXPD Y2, Y4, Y2
+	VADDPD Y4, Y2, Y2
+	VMAXPD Y3, Y4, Y3
+	VADDPD Y4, Y3, Y3
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X4
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X4, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product4x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product4x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y5
+	VBROADCASTSD (R9), Y6
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD (R9)(CX*1), Y6
+	VFMADD231PD  Y5, Y6, Y2
+	VBROADCASTSD (R9)(CX*2), Y6
+	VFMADD231PD  Y5, Y6, Y3
+	VBROADCASTSD (R10), Y6
+	VFMADD231PD  Y5, Y6, Y4
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y5
+	VADDPD       Y5, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y5
+	VADDPD       Y5, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y5
+	VADDPD       Y5, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y5
+	VADDPD       Y5, Y4, Y4
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y5
+	VADDPD     Y5, Y1, Y1
+	VADDPD     Y5, Y2, Y2
+	VADDPD     Y5, Y3, Y3
+	VADDPD     Y5, Y4, Y4
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y5, Y5, Y5
+	VMAXPD Y1, Y5, Y1
+	VADDPD Y5, Y1, Y1
+	VMAXPD Y2, Y5, Y2
+	VADDPD Y5, Y2, Y2
+	VMAXPD Y3, Y5, Y3
+	VADDPD Y5, Y3, Y3
+	VMAXPD Y4, Y5, Y4
+	VADDPD Y5, Y4, Y4
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X5
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X5, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product5x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product5x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y6
+	VBROADCASTSD (R9), Y7
+	VFMADD231PD  Y6, Y7, Y1
+	VBROADCASTSD (R9)(CX*1), Y7
+	VFMADD231PD  Y6, Y7, Y2
+	VBROADCASTSD (R9)(CX*2), Y7
+	VFMADD231PD  Y6, Y7, Y3
+	VBROADCASTSD (R10), Y7
+	VFMADD231PD  Y6, Y7, Y4
+	VBROADCASTSD (R10)(CX*1), Y7
+	VFMADD231PD  Y6, Y7, Y5
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y6
+	VADDPD       Y6, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y6
+	VADDPD       Y6, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y6
+	VADDPD       Y6, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y6
+	VADDPD       Y6, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y6
+	VADDPD       Y6, Y5, Y5
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y6
+	VADDPD     Y6, Y1, Y1
+	VADDPD     Y6, Y2, Y2
+	VADDPD     Y6, Y3, Y3
+	VADDPD     Y6, Y4, Y4
+	VADDPD     Y6, Y5, Y5
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y6, Y6, Y6
+	VMAXPD Y1, Y6, Y1
+	VADDPD Y6, Y1, Y1
+	VMAXPD Y2, Y6, Y2
+	VADDPD Y6, Y2, Y2
+	VMAXPD Y3, Y6, Y3
+	VADDPD Y6, Y3, Y3
+	VMAXPD Y4, Y6, Y4
+	VADDPD Y6, Y4, Y4
+	VMAXPD Y5, Y6, Y5
+	VADDPD Y6, Y5, Y5
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X6
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X6, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product6x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product6x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y7
+	VBROADCASTSD (R9), Y8
+	VFMADD231PD  Y7, Y8, Y1
+	VBROADCASTSD (R9)(CX*1), Y8
+	VFMADD231PD  Y7, Y8, Y2
+	VBROADCASTSD (R9)(CX*2), Y8
+	VFMADD231PD  Y7, Y8, Y3
+	VBROADCASTSD (R10), Y8
+	VFMADD231PD  Y7, Y8, Y4
+	VBROADCASTSD (R10)(CX*1), Y8
+	VFMADD231PD  Y7, Y8, Y5
+	VBROADCASTSD (R10)(CX*2), Y8
+	VFMADD231PD  Y7, Y8, Y6
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y5, Y5
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y6, Y6
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y7
+	VADDPD     Y7, Y1, Y1
+	VADDPD     Y7, Y2, Y2
+	VADDPD     Y7, Y3, Y3
+	VADDPD     Y7, Y4, Y4
+	VADDPD     Y7, Y5, Y5
+	VADDPD     Y7, Y6, Y6
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y7, Y7, Y7
+	VMAXPD Y1, Y7, Y1
+	VADDPD Y7, Y1, Y1
+	VMAXPD Y2, Y7, Y2
+	VADDPD Y7, Y2, Y2
+	VMAXPD Y3, Y7, Y3
+	VADDPD Y7, Y3, Y3
+	VMAXPD Y4, Y7, Y4
+	VADDPD Y7, Y4, Y4
+	VMAXPD Y5, Y7, Y5
+	VADDPD Y7, Y5, Y5
+	VMAXPD Y6, Y7, Y6
+	VADDPD Y7, Y6, Y6
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X7
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X7, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y6, (R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 16(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X6, (R8)
+
+stored18:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product7x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product7x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y8
+	VBROADCASTSD (R9), Y9
+	VFMADD231PD  Y8, Y9, Y1
+	VBROADCASTSD (R9)(CX*1), Y9
+	VFMADD231PD  Y8, Y9, Y2
+	VBROADCASTSD (R9)(CX*2), Y9
+	VFMADD231PD  Y8, Y9, Y3
+	VBROADCASTSD (R10), Y9
+	VFMADD231PD  Y8, Y9, Y4
+	VBROADCASTSD (R10)(CX*1), Y9
+	VFMADD231PD  Y8, Y9, Y5
+	VBROADCASTSD (R10)(CX*2), Y9
+	VFMADD231PD  Y8, Y9, Y6
+	VBROADCASTSD (R11), Y9
+	VFMADD231PD  Y8, Y9, Y7
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y8
+	VADDPD       Y8, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y8
+	VADDPD       Y8, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y8
+	VADDPD       Y8, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y8
+	VADDPD       Y8, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y8
+	VADDPD       Y8, Y5, Y5
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y8
+	VADDPD       Y8, Y6, Y6
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y8
+	VADDPD       Y8, Y7, Y7
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y8
+	VADDPD     Y8, Y1, Y1
+	VADDPD     Y8, Y2, Y2
+	VADDPD     Y8, Y3, Y3
+	VADDPD     Y8, Y4, Y4
+	VADDPD     Y8, Y5, Y5
+	VADDPD     Y8, Y6, Y6
+	VADDPD     Y8, Y7, Y7
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y8, Y8, Y8
+	VMAXPD Y1, Y8, Y1
+	VADDPD Y8, Y1, Y1
+	VMAXPD Y2, Y8, Y2
+	VADDPD Y8, Y2, Y2
+	VMAXPD Y3, Y8, Y3
+	VADDPD Y8, Y3, Y3
+	VMAXPD Y4, Y8, Y4
+	VADDPD Y8, Y4, Y4
+	VMAXPD Y5, Y8, Y5
+	VADDPD Y8, Y5, Y5
+	VMAXPD Y6, Y8, Y6
+	VADDPD Y8, Y6, Y6
+	VMAXPD Y7, Y8, Y7
+	VADDPD Y8, Y7, Y7
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X8
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X8, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y6, (R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 16(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X6, (R8)
+
+stored18:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two19
+	VMOVUPS Y7, (R8)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y7, X1
+	VMOVUPS      X7, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored21
+	VMOVLPS      X1, 16(R8)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored21
+	VMOVLPS X7, (R8)
+
+stored21:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product8x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product8x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y9
+	VBROADCASTSD (R9), Y10
+	VFMADD231PD  Y9, Y10, Y1
+	VBROADCASTSD (R9)(CX*1), Y10
+	VFMADD231PD  Y9, Y10, Y2
+	VBROADCASTSD (R9)(CX*2), Y10
+	VFMADD231PD  Y9, Y10, Y3
+	VBROADCASTSD (R10), Y10
+	VFMADD231PD  Y9, Y10, Y4
+	VBROADCASTSD (R10)(CX*1), Y10
+	VFMADD231PD  Y9, Y10, Y5
+	VBROADCASTSD (R10)(CX*2), Y10
+	VFMADD231PD  Y9, Y10, Y6
+	VBROADCASTSD (R11), Y10
+	VFMADD231PD  Y9, Y10, Y7
+	VBROADCASTSD (R11)(CX*1), Y10
+	VFMADD231PD  Y9, Y10, Y8
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y5, Y5
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y6, Y6
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y7, Y7
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y8, Y8
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y9
+	VADDPD     Y9, Y1, Y1
+	VADDPD     Y9, Y2, Y2
+	VADDPD     Y9, Y3, Y3
+	VADDPD     Y9, Y4, Y4
+	VADDPD     Y9, Y5, Y5
+	VADDPD     Y9, Y6, Y6
+	VADDPD     Y9, Y7, Y7
+	VADDPD     Y9, Y8, Y8
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y9, Y9, Y9
+	VMAXPD Y1, Y9, Y1
+	VADDPD Y9, Y1, Y1
+	VMAXPD Y2, Y9, Y2
+	VADDPD Y9, Y2, Y2
+	VMAXPD Y3, Y9, Y3
+	VADDPD Y9, Y3, Y3
+	VMAXPD Y4, Y9, Y4
+	VADDPD Y9, Y4, Y4
+	VMAXPD Y5, Y9, Y5
+	VADDPD Y9, Y5, Y5
+	VMAXPD Y6, Y9, Y6
+	VADDPD Y9, Y6, Y6
+	VMAXPD Y7, Y9, Y7
+	VADDPD Y9, Y7, Y7
+	VMAXPD Y8, Y9, Y8
+	VADDPD Y9, Y8, Y8
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X9
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X9, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y6, (R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 16(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X6, (R8)
+
+stored18:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two19
+	VMOVUPS Y7, (R8)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y7, X1
+	VMOVUPS      X7, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored21
+	VMOVLPS      X1, 16(R8)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored21
+	VMOVLPS X7, (R8)
+
+stored21:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two22
+	VMOVUPS Y8, (R8)
+	JMP     stored24
+
+two22:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one23
+	VEXTRACTF128 $0x01, Y8, X1
+	VMOVUPS      X8, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored24
+	VMOVLPS      X1, 16(R8)
+	JMP          stored24
+
+one23:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored24
+	VMOVLPS X8, (R8)
+
+stored24:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product9x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product9x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y10
+	VBROADCASTSD (R9), Y11
+	VFMADD231PD  Y10, Y11, Y1
+	VBROADCASTSD (R9)(CX*1), Y11
+	VFMADD231PD  Y10, Y11, Y2
+	VBROADCASTSD (R9)(CX*2), Y11
+	VFMADD231PD  Y10, Y11, Y3
+	VBROADCASTSD (R10), Y11
+	VFMADD231PD  Y10, Y11, Y4
+	VBROADCASTSD (R10)(CX*1), Y11
+	VFMADD231PD  Y10, Y11, Y5
+	VBROADCASTSD (R10)(CX*2), Y11
+	VFMADD231PD  Y10, Y11, Y6
+	VBROADCASTSD (R11), Y11
+	VFMADD231PD  Y10, Y11, Y7
+	VBROADCASTSD (R11)(CX*1), Y11
+	VFMADD231PD  Y10, Y11, Y8
+	VBROADCASTSD (R11)(CX*2), Y11
+	VFMADD231PD  Y10, Y11, Y9
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y10
+	VADDPD       Y10, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y10
+	VADDPD       Y10, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y10
+	VADDPD       Y10, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y10
+	VADDPD       Y10, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y10
+	VADDPD       Y10, Y5, Y5
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y10
+	VADDPD       Y10, Y6, Y6
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y10
+	VADDPD       Y10, Y7, Y7
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y10
+	VADDPD       Y10, Y8, Y8
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y10
+	VADDPD       Y10, Y9, Y9
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y10
+	VADDPD     Y10, Y1, Y1
+	VADDPD     Y10, Y2, Y2
+	VADDPD     Y10, Y3, Y3
+	VADDPD     Y10, Y4, Y4
+	VADDPD     Y10, Y5, Y5
+	VADDPD     Y10, Y6, Y6
+	VADDPD     Y10, Y7, Y7
+	VADDPD     Y10, Y8, Y8
+	VADDPD     Y10, Y9, Y9
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y10, Y10, Y10
+	VMAXPD Y1, Y10, Y1
+	VADDPD Y10, Y1, Y1
+	VMAXPD Y2, Y10, Y2
+	VADDPD Y10, Y2, Y2
+	VMAXPD Y3, Y10, Y3
+	VADDPD Y10, Y3, Y3
+	VMAXPD Y4, Y10, Y4
+	VADDPD Y10, Y4, Y4
+	VMAXPD Y5, Y10, Y5
+	VADDPD Y10, Y5, Y5
+	VMAXPD Y6, Y10, Y6
+	VADDPD Y10, Y6, Y6
+	VMAXPD Y7, Y10, Y7
+	VADDPD Y10, Y7, Y7
+	VMAXPD Y8, Y10, Y8
+	VADDPD Y10, Y8, Y8
+	VMAXPD Y9, Y10, Y9
+	VADDPD Y10, Y9, Y9
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X10
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X10, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y6, (R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 16(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X6, (R8)
+
+stored18:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two19
+	VMOVUPS Y7, (R8)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y7, X1
+	VMOVUPS      X7, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored21
+	VMOVLPS      X1, 16(R8)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored21
+	VMOVLPS X7, (R8)
+
+stored21:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two22
+	VMOVUPS Y8, (R8)
+	JMP     stored24
+
+two22:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one23
+	VEXTRACTF128 $0x01, Y8, X1
+	VMOVUPS      X8, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored24
+	VMOVLPS      X1, 16(R8)
+	JMP          stored24
+
+one23:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored24
+	VMOVLPS X8, (R8)
+
+stored24:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two25
+	VMOVUPS Y9, (R8)
+	JMP     stored27
+
+two25:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one26
+	VEXTRACTF128 $0x01, Y9, X1
+	VMOVUPS      X9, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored27
+	VMOVLPS      X1, 16(R8)
+	JMP          stored27
+
+one26:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored27
+	VMOVLPS X9, (R8)
+
+stored27:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product10x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product10x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y11
+	VBROADCASTSD (R9), Y12
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD (R9)(CX*1), Y12
+	VFMADD231PD  Y11, Y12, Y2
+	VBROADCASTSD (R9)(CX*2), Y12
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD (R10), Y12
+	VFMADD231PD  Y11, Y12, Y4
+	VBROADCASTSD (R10)(CX*1), Y12
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD (R10)(CX*2), Y12
+	VFMADD231PD  Y11, Y12, Y6
+	VBROADCASTSD (R11), Y12
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD (R11)(CX*1), Y12
+	VFMADD231PD  Y11, Y12, Y8
+	VBROADCASTSD (R11)(CX*2), Y12
+	VFMADD231PD  Y11, Y12, Y9
+	VBROADCASTSD (R12), Y12
+	VFMADD231PD  Y11, Y12, Y10
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y5, Y5
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y6, Y6
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y7, Y7
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y8, Y8
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y9, Y9
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y10, Y10
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y11
+	VADDPD     Y11, Y1, Y1
+	VADDPD     Y11, Y2, Y2
+	VADDPD     Y11, Y3, Y3
+	VADDPD     Y11, Y4, Y4
+	VADDPD     Y11, Y5, Y5
+	VADDPD     Y11, Y6, Y6
+	VADDPD     Y11, Y7, Y7
+	VADDPD     Y11, Y8, Y8
+	VADDPD     Y11, Y9, Y9
+	VADDPD     Y11, Y10, Y10
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y11, Y11, Y11
+	VMAXPD Y1, Y11, Y1
+	VADDPD Y11, Y1, Y1
+	VMAXPD Y2, Y11, Y2
+	VADDPD Y11, Y2, Y2
+	VMAXPD Y3, Y11, Y3
+	VADDPD Y11, Y3, Y3
+	VMAXPD Y4, Y11, Y4
+	VADDPD Y11, Y4, Y4
+	VMAXPD Y5, Y11, Y5
+	VADDPD Y11, Y5, Y5
+	VMAXPD Y6, Y11, Y6
+	VADDPD Y11, Y6, Y6
+	VMAXPD Y7, Y11, Y7
+	VADDPD Y11, Y7, Y7
+	VMAXPD Y8, Y11, Y8
+	VADDPD Y11, Y8, Y8
+	VMAXPD Y9, Y11, Y9
+	VADDPD Y11, Y9, Y9
+	VMAXPD Y10, Y11, Y10
+	VADDPD Y11, Y10, Y10
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X11
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X11, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y6, (R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 16(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X6, (R8)
+
+stored18:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two19
+	VMOVUPS Y7, (R8)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y7, X1
+	VMOVUPS      X7, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored21
+	VMOVLPS      X1, 16(R8)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored21
+	VMOVLPS X7, (R8)
+
+stored21:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two22
+	VMOVUPS Y8, (R8)
+	JMP     stored24
+
+two22:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one23
+	VEXTRACTF128 $0x01, Y8, X1
+	VMOVUPS      X8, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored24
+	VMOVLPS      X1, 16(R8)
+	JMP          stored24
+
+one23:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored24
+	VMOVLPS X8, (R8)
+
+stored24:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two25
+	VMOVUPS Y9, (R8)
+	JMP     stored27
+
+two25:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one26
+	VEXTRACTF128 $0x01, Y9, X1
+	VMOVUPS      X9, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored27
+	VMOVLPS      X1, 16(R8)
+	JMP          stored27
+
+one26:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored27
+	VMOVLPS X9, (R8)
+
+stored27:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two28
+	VMOVUPS Y10, (R8)
+	JMP     stored30
+
+two28:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one29
+	VEXTRACTF128 $0x01, Y10, X1
+	VMOVUPS      X10, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored30
+	VMOVLPS      X1, 16(R8)
+	JMP          stored30
+
+one29:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored30
+	VMOVLPS X10, (R8)
+
+stored30:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product11x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product11x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y12
+	VBROADCASTSD (R9), Y13
+	VFMADD231PD  Y12, Y13, Y1
+	VBROADCASTSD (R9)(CX*1), Y13
+	VFMADD231PD  Y12, Y13, Y2
+	VBROADCASTSD (R9)(CX*2), Y13
+	VFMADD231PD  Y12, Y13, Y3
+	VBROADCASTSD (R10), Y13
+	VFMADD231PD  Y12, Y13, Y4
+	VBROADCASTSD (R10)(CX*1), Y13
+	VFMADD231PD  Y12, Y13, Y5
+	VBROADCASTSD (R10)(CX*2), Y13
+	VFMADD231PD  Y12, Y13, Y6
+	VBROADCASTSD (R11), Y13
+	VFMADD231PD  Y12, Y13, Y7
+	VBROADCASTSD (R11)(CX*1), Y13
+	VFMADD231PD  Y12, Y13, Y8
+	VBROADCASTSD (R11)(CX*2), Y13
+	VFMADD231PD  Y12, Y13, Y9
+	VBROADCASTSD (R12), Y13
+	VFMADD231PD  Y12, Y13, Y10
+	VBROADCASTSD (R12)(CX*1), Y13
+	VFMADD231PD  Y12, Y13, Y11
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y12
+	VADDPD       Y12, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y12
+	VADDPD       Y12, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y12
+	VADDPD       Y12, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y12
+	VADDPD       Y12, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y12
+	VADDPD       Y12, Y5, Y5
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y12
+	VADDPD       Y12, Y6, Y6
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y12
+	VADDPD       Y12, Y7, Y7
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y12
+	VADDPD       Y12, Y8, Y8
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y12
+	VADDPD       Y12, Y9, Y9
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y12
+	VADDPD       Y12, Y10, Y10
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y12
+	VADDPD       Y12, Y11, Y11
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y12
+	VADDPD     Y12, Y1, Y1
+	VADDPD     Y12, Y2, Y2
+	VADDPD     Y12, Y3, Y3
+	VADDPD     Y12, Y4, Y4
+	VADDPD     Y12, Y5, Y5
+	VADDPD     Y12, Y6, Y6
+	VADDPD     Y12, Y7, Y7
+	VADDPD     Y12, Y8, Y8
+	VADDPD     Y12, Y9, Y9
+	VADDPD     Y12, Y10, Y10
+	VADDPD     Y12, Y11, Y11
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y12, Y12, Y12
+	VMAXPD Y1, Y12, Y1
+	VADDPD Y12, Y1, Y1
+	VMAXPD Y2, Y12, Y2
+	VADDPD Y12, Y2, Y2
+	VMAXPD Y3, Y12, Y3
+	VADDPD Y12, Y3, Y3
+	VMAXPD Y4, Y12, Y4
+	VADDPD Y12, Y4, Y4
+	VMAXPD Y5, Y12, Y5
+	VADDPD Y12, Y5, Y5
+	VMAXPD Y6, Y12, Y6
+	VADDPD Y12, Y6, Y6
+	VMAXPD Y7, Y12, Y7
+	VADDPD Y12, Y7, Y7
+	VMAXPD Y8, Y12, Y8
+	VADDPD Y12, Y8, Y8
+	VMAXPD Y9, Y12, Y9
+	VADDPD Y12, Y9, Y9
+	VMAXPD Y10, Y12, Y10
+	VADDPD Y12, Y10, Y10
+	VMAXPD Y11, Y12, Y11
+	VADDPD Y12, Y11, Y11
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X12
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X12, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y6, (R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 16(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X6, (R8)
+
+stored18:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two19
+	VMOVUPS Y7, (R8)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y7, X1
+	VMOVUPS      X7, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored21
+	VMOVLPS      X1, 16(R8)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored21
+	VMOVLPS X7, (R8)
+
+stored21:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two22
+	VMOVUPS Y8, (R8)
+	JMP     stored24
+
+two22:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one23
+	VEXTRACTF128 $0x01, Y8, X1
+	VMOVUPS      X8, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored24
+	VMOVLPS      X1, 16(R8)
+	JMP          stored24
+
+one23:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored24
+	VMOVLPS X8, (R8)
+
+stored24:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two25
+	VMOVUPS Y9, (R8)
+	JMP     stored27
+
+two25:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one26
+	VEXTRACTF128 $0x01, Y9, X1
+	VMOVUPS      X9, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored27
+	VMOVLPS      X1, 16(R8)
+	JMP          stored27
+
+one26:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored27
+	VMOVLPS X9, (R8)
+
+stored27:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two28
+	VMOVUPS Y10, (R8)
+	JMP     stored30
+
+two28:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one29
+	VEXTRACTF128 $0x01, Y10, X1
+	VMOVUPS      X10, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored30
+	VMOVLPS      X1, 16(R8)
+	JMP          stored30
+
+one29:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored30
+	VMOVLPS X10, (R8)
+
+stored30:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two31
+	VMOVUPS Y11, (R8)
+	JMP     stored33
+
+two31:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one32
+	VEXTRACTF128 $0x01, Y11, X1
+	VMOVUPS      X11, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored33
+	VMOVLPS      X1, 16(R8)
+	JMP          stored33
+
+one32:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored33
+	VMOVLPS X11, (R8)
+
+stored33:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product12x1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product12x1F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y13
+	VBROADCASTSD (R9), Y14
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD (R9)(CX*1), Y14
+	VFMADD231PD  Y13, Y14, Y2
+	VBROADCASTSD (R9)(CX*2), Y14
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD (R10), Y14
+	VFMADD231PD  Y13, Y14, Y4
+	VBROADCASTSD (R10)(CX*1), Y14
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD (R10)(CX*2), Y14
+	VFMADD231PD  Y13, Y14, Y6
+	VBROADCASTSD (R11), Y14
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD (R11)(CX*1), Y14
+	VFMADD231PD  Y13, Y14, Y8
+	VBROADCASTSD (R11)(CX*2), Y14
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD (R12), Y14
+	VFMADD231PD  Y13, Y14, Y10
+	VBROADCASTSD (R12)(CX*1), Y14
+	VFMADD231PD  Y13, Y14, Y11
+	VBROADCASTSD (R12)(CX*2), Y14
+	VFMADD231PD  Y13, Y14, Y12
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y5, Y5
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y6, Y6
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y7, Y7
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y8, Y8
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y9, Y9
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y10, Y10
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y11, Y11
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y12, Y12
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y13
+	VADDPD     Y13, Y1, Y1
+	VADDPD     Y13, Y2, Y2
+	VADDPD     Y13, Y3, Y3
+	VADDPD     Y13, Y4, Y4
+	VADDPD     Y13, Y5, Y5
+	VADDPD     Y13, Y6, Y6
+	VADDPD     Y13, Y7, Y7
+	VADDPD     Y13, Y8, Y8
+	VADDPD     Y13, Y9, Y9
+	VADDPD     Y13, Y10, Y10
+	VADDPD     Y13, Y11, Y11
+	VADDPD     Y13, Y12, Y12
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y13, Y13, Y13
+	VMAXPD Y1, Y13, Y1
+	VADDPD Y13, Y1, Y1
+	VMAXPD Y2, Y13, Y2
+	VADDPD Y13, Y2, Y2
+	VMAXPD Y3, Y13, Y3
+	VADDPD Y13, Y3, Y3
+	VMAXPD Y4, Y13, Y4
+	VADDPD Y13, Y4, Y4
+	VMAXPD Y5, Y13, Y5
+	VADDPD Y13, Y5, Y5
+	VMAXPD Y6, Y13, Y6
+	VADDPD Y13, Y6, Y6
+	VMAXPD Y7, Y13, Y7
+	VADDPD Y13, Y7, Y7
+	VMAXPD Y8, Y13, Y8
+	VADDPD Y13, Y8, Y8
+	VMAXPD Y9, Y13, Y9
+	VADDPD Y13, Y9, Y9
+	VMAXPD Y10, Y13, Y10
+	VADDPD Y13, Y10, Y10
+	VMAXPD Y11, Y13, Y11
+	VADDPD Y13, Y11, Y11
+	VMAXPD Y12, Y13, Y12
+	VADDPD Y13, Y12, Y12
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X13
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X13, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y6, (R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 16(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X6, (R8)
+
+stored18:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two19
+	VMOVUPS Y7, (R8)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y7, X1
+	VMOVUPS      X7, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored21
+	VMOVLPS      X1, 16(R8)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored21
+	VMOVLPS X7, (R8)
+
+stored21:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two22
+	VMOVUPS Y8, (R8)
+	JMP     stored24
+
+two22:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one23
+	VEXTRACTF128 $0x01, Y8, X1
+	VMOVUPS      X8, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored24
+	VMOVLPS      X1, 16(R8)
+	JMP          stored24
+
+one23:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored24
+	VMOVLPS X8, (R8)
+
+stored24:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two25
+	VMOVUPS Y9, (R8)
+	JMP     stored27
+
+two25:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one26
+	VEXTRACTF128 $0x01, Y9, X1
+	VMOVUPS      X9, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored27
+	VMOVLPS      X1, 16(R8)
+	JMP          stored27
+
+one26:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored27
+	VMOVLPS X9, (R8)
+
+stored27:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two28
+	VMOVUPS Y10, (R8)
+	JMP     stored30
+
+two28:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one29
+	VEXTRACTF128 $0x01, Y10, X1
+	VMOVUPS      X10, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored30
+	VMOVLPS      X1, 16(R8)
+	JMP          stored30
+
+one29:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored30
+	VMOVLPS X10, (R8)
+
+stored30:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two31
+	VMOVUPS Y11, (R8)
+	JMP     stored33
+
+two31:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one32
+	VEXTRACTF128 $0x01, Y11, X1
+	VMOVUPS      X11, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored33
+	VMOVLPS      X1, 16(R8)
+	JMP          stored33
+
+one32:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored33
+	VMOVLPS X11, (R8)
+
+stored33:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two34
+	VMOVUPS Y12, (R8)
+	JMP     stored36
+
+two34:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one35
+	VEXTRACTF128 $0x01, Y12, X1
+	VMOVUPS      X12, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored36
+	VMOVLPS      X1, 16(R8)
+	JMP          stored36
+
+one35:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored36
+	VMOVLPS X12, (R8)
+
+stored36:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product1x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product1x2F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), CX
+	MOVQ    bStep+64(FP), DX
+	MOVQ    tail+104(FP), BX
+	LEAQ    tailMasks<>+0(SB), SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	VMOVUPS 32(SI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   b+56(FP), BX
+	MOVQ   seg+16(FP), SI
+	MOVQ   segments+8(FP), DI
+	MOVQ   DI, 8(SP)
+
+segment:
+	MOVLQSX (SI), R8
+	ADDQ    16(SP), R8
+	MOVLQSX 4(SI), DI
+	ADDQ    $0x08, SI
+
+loop:
+	VMOVUPS      (BX), Y3
+	VMASKMOVPD   32(BX), Y0, Y4
+	VBROADCASTSD (R8), Y5
+	VFMADD231PD  Y3, Y5, Y1
+	VFMADD231PD  Y4, Y5, Y2
+	ADDQ         CX, R8
+	ADDQ         DX, BX
+	DECQ         DI
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), BX
+	MOVQ         cStep+80(FP), SI
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	MOVQ         AX, DI
+	VMOVUPS      (DI), Y3
+	VADDPD       Y3, Y1, Y1
+	VMASKMOVPD   32(DI), Y0, Y3
+	VADDPD       Y3, Y2, Y2
+	ADDQ         SI, DI
+
+bias:
+	MOVQ       bias+96(FP), DI
+	TESTQ      DI, DI
+	JZ         act
+	VMOVUPS    (DI), Y3
+	VADDPD     Y3, Y1, Y1
+	VMASKMOVPD 32(DI), Y0, Y3
+	VADDPD     Y3, Y2, Y2
+
+act:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VXORPS Y3, Y3, Y3
+	VMAXPD Y1, Y3, Y1
+	VADDPD Y3, Y1, Y1
+	VMAXPD Y2, Y3, Y2
+	VADDPD Y3, Y2, Y2
+
+store:
+	MOVQ    AX, DI
+	VMOVUPS Y1, (DI)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y2, 32(DI)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, 32(DI)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X1, 48(DI)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X2, 32(DI)
+
+stored3:
+	ADDQ SI, DI
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), BX
+	ADDQ BX, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product2x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product2x2F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+
+loop:
+	VMOVUPS      (SI), Y5
+	VMASKMOVPD   32(SI), Y0, Y6
+	VBROADCASTSD (R9), Y7
+	VFMADD231PD  Y5, Y7, Y1
+	VFMADD231PD  Y6, Y7, Y2
+	VBROADCASTSD (R9)(CX*1), Y7
+	VFMADD231PD  Y5, Y7, Y3
+	VFMADD231PD  Y6, Y7, Y4
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Y5
+	VADDPD       Y5, Y1, Y1
+	VMASKMOVPD   32(R8), Y0, Y5
+	VADDPD       Y5, Y2, Y2
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y5
+	VADDPD       Y5, Y3, Y3
+	VMASKMOVPD   32(R8), Y0, Y5
+	VADDPD       Y5, Y4, Y4
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMOVUPS    (R8), Y5
+	VADDPD     Y5, Y1, Y1
+	VADDPD     Y5, Y3, Y3
+	VMASKMOVPD 32(R8), Y0, Y5
+	VADDPD     Y5, Y2, Y2
+	VADDPD     Y5, Y4, Y4
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y5, Y5, Y5
+	VMAXPD Y1, Y5, Y1
+	VADDPD Y5, Y1, Y1
+	VMAXPD Y2, Y5, Y2
+	VADDPD Y5, Y2, Y2
+	VMAXPD Y3, Y5, Y3
+	VADDPD Y5, Y3, Y3
+	VMAXPD Y4, Y5, Y4
+	VADDPD Y5, Y4, Y4
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Y1, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y2, 32(R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X1, 48(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X2, 32(R8)
+
+stored3:
+	ADDQ    DI, R8
+	VMOVUPS Y3, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y4, 32(R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 48(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X4, 32(R8)
+
+stored6:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product3x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product3x2F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+
+loop:
+	VMOVUPS      (SI), Y7
+	VMASKMOVPD   32(SI), Y0, Y8
+	VBROADCASTSD (R9), Y9
+	VFMADD231PD  Y7, Y9, Y1
+	VFMADD231PD  Y8, Y9, Y2
+	VBROADCASTSD (R9)(CX*1), Y9
+	VFMADD231PD  Y7, Y9, Y3
+	VFMADD231PD  Y8, Y9, Y4
+	VBROADCASTSD (R9)(CX*2), Y9
+	VFMADD231PD  Y7, Y9, Y5
+	VFMADD231PD  Y8, Y9, Y6
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Y7
+	VADDPD       Y7, Y1, Y1
+	VMASKMOVPD   32(R8), Y0, Y7
+	VADDPD       Y7, Y2, Y2
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y7
+	VADDPD       Y7, Y3, Y3
+	VMASKMOVPD   32(R8), Y0, Y7
+	VADDPD       Y7, Y4, Y4
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y7
+	VADDPD       Y7, Y5, Y5
+	VMASKMOVPD   32(R8), Y0, Y7
+	VADDPD       Y7, Y6, Y6
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMOVUPS    (R8), Y7
+	VADDPD     Y7, Y1, Y1
+	VADDPD     Y7, Y3, Y3
+	VADDPD     Y7, Y5, Y5
+	VMASKMOVPD 32(R8), Y0, Y7
+	VADDPD     Y7, Y2, Y2
+	VADDPD     Y7, Y4, Y4
+	VADDPD     Y7, Y6, Y6
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y7, Y7, Y7
+	VMAXPD Y1, Y7, Y1
+	VADDPD Y7, Y1, Y1
+	VMAXPD Y2, Y7, Y2
+	VADDPD Y7, Y2, Y2
+	VMAXPD Y3, Y7, Y3
+	VADDPD Y7, Y3, Y3
+	VMAXPD Y4, Y7, Y4
+	VADDPD Y7, Y4, Y4
+	VMAXPD Y5, Y7, Y5
+	VADDPD Y7, Y5, Y5
+	VMAXPD Y6, Y7, Y6
+	VADDPD Y7, Y6, Y6
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Y1, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y2, 32(R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X1, 48(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X2, 32(R8)
+
+stored3:
+	ADDQ    DI, R8
+	VMOVUPS Y3, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y4, 32(R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 48(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X4, 32(R8)
+
+stored6:
+	ADDQ    DI, R8
+	VMOVUPS Y5, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y6, 32(R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 48(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X6, 32(R8)
+
+stored9:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product4x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product4x2F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMOVUPS      (SI), Y9
+	VMASKMOVPD   32(SI), Y0, Y10
+	VBROADCASTSD (R9), Y11
+	VFMADD231PD  Y9, Y11, Y1
+	VFMADD231PD  Y10, Y11, Y2
+	VBROADCASTSD (R9)(CX*1), Y11
+	VFMADD231PD  Y9, Y11, Y3
+	VFMADD231PD  Y10, Y11, Y4
+	VBROADCASTSD (R9)(CX*2), Y11
+	VFMADD231PD  Y9, Y11, Y5
+	VFMADD231PD  Y10, Y11, Y6
+	VBROADCASTSD (R10), Y11
+	VFMADD231PD  Y9, Y11, Y7
+	VFMADD231PD  Y10, Y11, Y8
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Y9
+	VADDPD       Y9, Y1, Y1
+	VMASKMOVPD   32(R8), Y0, Y9
+	VADDPD       Y9, Y2, Y2
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y9
+	VADDPD       Y9, Y3, Y3
+	VMASKMOVPD   32(R8), Y0, Y9
+	VADDPD       Y9, Y4, Y4
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y9
+	VADDPD       Y9, Y5, Y5
+	VMASKMOVPD   32(R8), Y0, Y9
+	VADDPD       Y9, Y6, Y6
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y9
+	VADDPD       Y9, Y7, Y7
+	VMASKMOVPD   32(R8), Y0, Y9
+	VADDPD       Y9, Y8, Y8
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMOVUPS    (R8), Y9
+	VADDPD     Y9, Y1, Y1
+	VADDPD     Y9, Y3, Y3
+	VADDPD     Y9, Y5, Y5
+	VADDPD     Y9, Y7, Y7
+	VMASKMOVPD 32(R8), Y0, Y9
+	VADDPD     Y9, Y2, Y2
+	VADDPD     Y9, Y4, Y4
+	VADDPD     Y9, Y6, Y6
+	VADDPD     Y9, Y8, Y8
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y9, Y9, Y9
+	VMAXPD Y1, Y9, Y1
+	VADDPD Y9, Y1, Y1
+	VMAXPD Y2, Y9, Y2
+	VADDPD Y9, Y2, Y2
+	VMAXPD Y3, Y9, Y3
+	VADDPD Y9, Y3, Y3
+	VMAXPD Y4, Y9, Y4
+	VADDPD Y9, Y4, Y4
+	VMAXPD Y5, Y9, Y5
+	VADDPD Y9, Y5, Y5
+	VMAXPD Y6, Y9, Y6
+	VADDPD Y9, Y6, Y6
+	VMAXPD Y7, Y9, Y7
+	VADDPD Y9, Y7, Y7
+	VMAXPD Y8, Y9, Y8
+	VADDPD Y9, Y8, Y8
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Y1, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y2, 32(R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X1, 48(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X2, 32(R8)
+
+stored3:
+	ADDQ    DI, R8
+	VMOVUPS Y3, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y4, 32(R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 48(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X4, 32(R8)
+
+stored6:
+	ADDQ    DI, R8
+	VMOVUPS Y5, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y6, 32(R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 48(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X6, 32(R8)
+
+stored9:
+	ADDQ    DI, R8
+	VMOVUPS Y7, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y8, 32(R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y8, X1
+	VMOVUPS      X8, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 48(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X8, 32(R8)
+
+stored12:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product5x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product5x2F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMOVUPS      (SI), Y11
+	VMASKMOVPD   32(SI), Y0, Y12
+	VBROADCASTSD (R9), Y13
+	VFMADD231PD  Y11, Y13, Y1
+	VFMADD231PD  Y12, Y13, Y2
+	VBROADCASTSD (R9)(CX*1), Y13
+	VFMADD231PD  Y11, Y13, Y3
+	VFMADD231PD  Y12, Y13, Y4
+	VBROADCASTSD (R9)(CX*2), Y13
+	VFMADD231PD  Y11, Y13, Y5
+	VFMADD231PD  Y12, Y13, Y6
+	VBROADCASTSD (R10), Y13
+	VFMADD231PD  Y11, Y13, Y7
+	VFMADD231PD  Y12, Y13, Y8
+	VBROADCASTSD (R10)(CX*1), Y13
+	VFMADD231PD  Y11, Y13, Y9
+	VFMADD231PD  Y12, Y13, Y10
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Y11
+	VADDPD       Y11, Y1, Y1
+	VMASKMOVPD   32(R8), Y0, Y11
+	VADDPD       Y11, Y2, Y2
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y11
+	VADDPD       Y11, Y3, Y3
+	VMASKMOVPD   32(R8), Y0, Y11
+	VADDPD       Y11, Y4, Y4
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y11
+	VADDPD       Y11, Y5, Y5
+	VMASKMOVPD   32(R8), Y0, Y11
+	VADDPD       Y11, Y6, Y6
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y11
+	VADDPD       Y11, Y7, Y7
+	VMASKMOVPD   32(R8), Y0, Y11
+	VADDPD       Y11, Y8, Y8
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y11
+	VADDPD       Y11, Y9, Y9
+	VMASKMOVPD   32(R8), Y0, Y11
+	VADDPD       Y11, Y10, Y10
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMOVUPS    (R8), Y11
+	VADDPD     Y11, Y1, Y1
+	VADDPD     Y11, Y3, Y3
+	VADDPD     Y11, Y5, Y5
+	VADDPD     Y11, Y7, Y7
+	VADDPD     Y11, Y9, Y9
+	VMASKMOVPD 32(R8), Y0, Y11
+	VADDPD     Y11, Y2, Y2
+	VADDPD     Y11, Y4, Y4
+	VADDPD     Y11, Y6, Y6
+	VADDPD     Y11, Y8, Y8
+	VADDPD     Y11, Y10, Y10
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y11, Y11, Y11
+	VMAXPD Y1, Y11, Y1
+	VADDPD Y11, Y1, Y1
+	VMAXPD Y2, Y11, Y2
+	VADDPD Y11, Y2, Y2
+	VMAXPD Y3, Y11, Y3
+	VADDPD Y11, Y3, Y3
+	VMAXPD Y4, Y11, Y4
+	VADDPD Y11, Y4, Y4
+	VMAXPD Y5, Y11, Y5
+	VADDPD Y11, Y5, Y5
+	VMAXPD Y6, Y11, Y6
+	VADDPD Y11, Y6, Y6
+	VMAXPD Y7, Y11, Y7
+	VADDPD Y11, Y7, Y7
+	VMAXPD Y8, Y11, Y8
+	VADDPD Y11, Y8, Y8
+	VMAXPD Y9, Y11, Y9
+	VADDPD Y11, Y9, Y9
+	VMAXPD Y10, Y11, Y10
+	VADDPD Y11, Y10, Y10
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Y1, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y2, 32(R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X1, 48(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X2, 32(R8)
+
+stored3:
+	ADDQ    DI, R8
+	VMOVUPS Y3, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y4, 32(R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 48(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X4, 32(R8)
+
+stored6:
+	ADDQ    DI, R8
+	VMOVUPS Y5, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y6, 32(R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 48(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X6, 32(R8)
+
+stored9:
+	ADDQ    DI, R8
+	VMOVUPS Y7, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y8, 32(R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y8, X1
+	VMOVUPS      X8, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 48(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X8, 32(R8)
+
+stored12:
+	ADDQ    DI, R8
+	VMOVUPS Y9, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y10, 32(R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y10, X1
+	VMOVUPS      X10, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 48(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X10, 32(R8)
+
+stored15:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func product6x2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, FMA3
+TEXT ·product6x2F64AVX2(SB), NOSPLIT, $24-120
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMOVUPS      (SI), Y13
+	VMASKMOVPD   32(SI), Y0, Y14
+	VBROADCASTSD (R9), Y15
+	VFMADD231PD  Y13, Y15, Y1
+	VFMADD231PD  Y14, Y15, Y2
+	VBROADCASTSD (R9)(CX*1), Y15
+	VFMADD231PD  Y13, Y15, Y3
+	VFMADD231PD  Y14, Y15, Y4
+	VBROADCASTSD (R9)(CX*2), Y15
+	VFMADD231PD  Y13, Y15, Y5
+	VFMADD231PD  Y14, Y15, Y6
+	VBROADCASTSD (R10), Y15
+	VFMADD231PD  Y13, Y15, Y7
+	VFMADD231PD  Y14, Y15, Y8
+	VBROADCASTSD (R10)(CX*1), Y15
+	VFMADD231PD  Y13, Y15, Y9
+	VFMADD231PD  Y14, Y15, Y10
+	VBROADCASTSD (R10)(CX*2), Y15
+	VFMADD231PD  Y13, Y15, Y11
+	VFMADD231PD  Y14, Y15, Y12
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Y13
+	VADDPD       Y13, Y1, Y1
+	VMASKMOVPD   32(R8), Y0, Y13
+	VADDPD       Y13, Y2, Y2
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y13
+	VADDPD       Y13, Y3, Y3
+	VMASKMOVPD   32(R8), Y0, Y13
+	VADDPD       Y13, Y4, Y4
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y13
+	VADDPD       Y13, Y5, Y5
+	VMASKMOVPD   32(R8), Y0, Y13
+	VADDPD       Y13, Y6, Y6
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y13
+	VADDPD       Y13, Y7, Y7
+	VMASKMOVPD   32(R8), Y0, Y13
+	VADDPD       Y13, Y8, Y8
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y13
+	VADDPD       Y13, Y9, Y9
+	VMASKMOVPD   32(R8), Y0, Y13
+	VADDPD       Y13, Y10, Y10
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y13
+	VADDPD       Y13, Y11, Y11
+	VMASKMOVPD   32(R8), Y0, Y13
+	VADDPD       Y13, Y12, Y12
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMOVUPS    (R8), Y13
+	VADDPD     Y13, Y1, Y1
+	VADDPD     Y13, Y3, Y3
+	VADDPD     Y13, Y5, Y5
+	VADDPD     Y13, Y7, Y7
+	VADDPD     Y13, Y9, Y9
+	VADDPD     Y13, Y11, Y11
+	VMASKMOVPD 32(R8), Y0, Y13
+	VADDPD     Y13, Y2, Y2
+	VADDPD     Y13, Y4, Y4
+	VADDPD     Y13, Y6, Y6
+	VADDPD     Y13, Y8, Y8
+	VADDPD     Y13, Y10, Y10
+	VADDPD     Y13, Y12, Y12
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y13, Y13, Y13
+	VMAXPD Y1, Y13, Y1
+	VADDPD Y13, Y1, Y1
+	VMAXPD Y2, Y13, Y2
+	VADDPD Y13, Y2, Y2
+	VMAXPD Y3, Y13, Y3
+	VADDPD Y13, Y3, Y3
+	VMAXPD Y4, Y13, Y4
+	VADDPD Y13, Y4, Y4
+	VMAXPD Y5, Y13, Y5
+	VADDPD Y13, Y5, Y5
+	VMAXPD Y6, Y13, Y6
+	VADDPD Y13, Y6, Y6
+	VMAXPD Y7, Y13, Y7
+	VADDPD Y13, Y7, Y7
+	VMAXPD Y8, Y13, Y8
+	VADDPD Y13, Y8, Y8
+	VMAXPD Y9, Y13, Y9
+	VADDPD Y13, Y9, Y9
+	VMAXPD Y10, Y13, Y10
+	VADDPD Y13, Y10, Y10
+	VMAXPD Y11, Y13, Y11
+	VADDPD Y13, Y11, Y11
+	VMAXPD Y12, Y13, Y12
+	VADDPD Y13, Y12, Y12
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Y1, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y2, 32(R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X1, 48(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X2, 32(R8)
+
+stored3:
+	ADDQ    DI, R8
+	VMOVUPS Y3, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y4, 32(R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 48(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X4, 32(R8)
+
+stored6:
+	ADDQ    DI, R8
+	VMOVUPS Y5, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y6, 32(R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 48(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X6, 32(R8)
+
+stored9:
+	ADDQ    DI, R8
+	VMOVUPS Y7, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y8, 32(R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y8, X1
+	VMOVUPS      X8, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 48(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X8, 32(R8)
+
+stored12:
+	ADDQ    DI, R8
+	VMOVUPS Y9, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y10, 32(R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y10, X1
+	VMOVUPS      X10, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 48(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X10, 32(R8)
+
+stored15:
+	ADDQ    DI, R8
+	VMOVUPS Y11, (R8)
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y12, 32(R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y12, X1
+	VMOVUPS      X12, 32(R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 48(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X12, 32(R8)
+
+stored18:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func pair1F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, FMA3
+TEXT ·pair1F64AVX2(SB), NOSPLIT, $24-128
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), CX
+	MOVQ    bStep+64(FP), DX
+	MOVQ    tail+104(FP), BX
+	LEAQ    tailMasks<>+0(SB), SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	VMOVUPS 32(SI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   b+56(FP), BX
+	MOVQ   seg+16(FP), SI
+	MOVQ   segments+8(FP), DI
+	MOVQ   DI, 8(SP)
+
+segment:
+	MOVLQSX (SI), R8
+	ADDQ    16(SP), R8
+	MOVLQSX 4(SI), DI
+	ADDQ    $0x08, SI
+	MOVQ    R8, R9
+	ADDQ    pairStep+120(FP), R9
+
+loop:
+	VMASKMOVPD   (BX), Y0, Y3
+	VBROADCASTSD (R8), Y4
+	VFMADD231PD  Y3, Y4, Y1
+	VBROADCASTSD (R9), Y4
+	VFMADD231PD  Y3, Y4, Y2
+	ADDQ         CX, R8
+	ADDQ         CX, R9
+	ADDQ         DX, BX
+	DECQ         DI
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), BX
+	MOVQ         cStep+80(FP), SI
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	MOVQ         AX, DI
+	VMASKMOVPD   (DI), Y0, Y3
+	VADDPD       Y3, Y1, Y1
+	ADDQ         SI, DI
+	VMASKMOVPD   (DI), Y0, Y3
+	VADDPD       Y3, Y2, Y2
+	ADDQ         SI, DI
+
+bias:
+	MOVQ       bias+96(FP), DI
+	TESTQ      DI, DI
+	JZ         act
+	VMASKMOVPD (DI), Y0, Y3
+	VADDPD     Y3, Y1, Y1
+	VADDPD     Y3, Y2, Y2
+
+act:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VXORPS Y3, Y3, Y3
+	VMAXPD Y1, Y3, Y1
+	VADDPD Y3, Y1, Y1
+	VMAXPD Y2, Y3, Y2
+	VADDPD Y3, Y2, Y2
+
+store:
+	MOVQ    AX, DI
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (DI)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X3
+	VMOVUPS      X1, (DI)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X3, 16(DI)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (DI)
+
+stored3:
+	ADDQ    SI, DI
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (DI)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (DI)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(DI)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (DI)
+
+stored6:
+	ADDQ SI, DI
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), BX
+	ADDQ BX, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func pair2F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, FMA3
+TEXT ·pair2F64AVX2(SB), NOSPLIT, $24-128
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	MOVQ    R9, R10
+	ADDQ    pairStep+120(FP), R10
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y5
+	VBROADCASTSD (R9), Y6
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD (R9)(CX*1), Y6
+	VFMADD231PD  Y5, Y6, Y2
+	VBROADCASTSD (R10), Y6
+	VFMADD231PD  Y5, Y6, Y3
+	VBROADCASTSD (R10)(CX*1), Y6
+	VFMADD231PD  Y5, Y6, Y4
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y5
+	VADDPD       Y5, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y5
+	VADDPD       Y5, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y5
+	VADDPD       Y5, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y5
+	VADDPD       Y5, Y4, Y4
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y5
+	VADDPD     Y5, Y1, Y1
+	VADDPD     Y5, Y2, Y2
+	VADDPD     Y5, Y3, Y3
+	VADDPD     Y5, Y4, Y4
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y5, Y5, Y5
+	VMAXPD Y1, Y5, Y1
+	VADDPD Y5, Y1, Y1
+	VMAXPD Y2, Y5, Y2
+	VADDPD Y5, Y2, Y2
+	VMAXPD Y3, Y5, Y3
+	VADDPD Y5, Y3, Y3
+	VMAXPD Y4, Y5, Y4
+	VADDPD Y5, Y4, Y4
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X5
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X5, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func pair3F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, FMA3
+TEXT ·pair3F64AVX2(SB), NOSPLIT, $24-128
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	MOVQ    R9, R10
+	ADDQ    pairStep+120(FP), R10
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y7
+	VBROADCASTSD (R9), Y8
+	VFMADD231PD  Y7, Y8, Y1
+	VBROADCASTSD (R9)(CX*1), Y8
+	VFMADD231PD  Y7, Y8, Y2
+	VBROADCASTSD (R9)(CX*2), Y8
+	VFMADD231PD  Y7, Y8, Y3
+	VBROADCASTSD (R10), Y8
+	VFMADD231PD  Y7, Y8, Y4
+	VBROADCASTSD (R10)(CX*1), Y8
+	VFMADD231PD  Y7, Y8, Y5
+	VBROADCASTSD (R10)(CX*2), Y8
+	VFMADD231PD  Y7, Y8, Y6
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y5, Y5
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y7
+	VADDPD       Y7, Y6, Y6
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y7
+	VADDPD     Y7, Y1, Y1
+	VADDPD     Y7, Y2, Y2
+	VADDPD     Y7, Y3, Y3
+	VADDPD     Y7, Y4, Y4
+	VADDPD     Y7, Y5, Y5
+	VADDPD     Y7, Y6, Y6
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y7, Y7, Y7
+	VMAXPD Y1, Y7, Y1
+	VADDPD Y7, Y1, Y1
+	VMAXPD Y2, Y7, Y2
+	VADDPD Y7, Y2, Y2
+	VMAXPD Y3, Y7, Y3
+	VADDPD Y7, Y3, Y3
+	VMAXPD Y4, Y7, Y4
+	VADDPD Y7, Y4, Y4
+	VMAXPD Y5, Y7, Y5
+	VADDPD Y7, Y5, Y5
+	VMAXPD Y6, Y7, Y6
+	VADDPD Y7, Y6, Y6
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X7
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X7, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y6, (R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 16(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X6, (R8)
+
+stored18:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func pair4F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, FMA3
+TEXT ·pair4F64AVX2(SB), NOSPLIT, $24-128
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	MOVQ    R9, R11
+	ADDQ    pairStep+120(FP), R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y9
+	VBROADCASTSD (R9), Y10
+	VFMADD231PD  Y9, Y10, Y1
+	VBROADCASTSD (R9)(CX*1), Y10
+	VFMADD231PD  Y9, Y10, Y2
+	VBROADCASTSD (R9)(CX*2), Y10
+	VFMADD231PD  Y9, Y10, Y3
+	VBROADCASTSD (R10), Y10
+	VFMADD231PD  Y9, Y10, Y4
+	VBROADCASTSD (R11), Y10
+	VFMADD231PD  Y9, Y10, Y5
+	VBROADCASTSD (R11)(CX*1), Y10
+	VFMADD231PD  Y9, Y10, Y6
+	VBROADCASTSD (R11)(CX*2), Y10
+	VFMADD231PD  Y9, Y10, Y7
+	VBROADCASTSD (R12), Y10
+	VFMADD231PD  Y9, Y10, Y8
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y5, Y5
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y6, Y6
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y7, Y7
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y9
+	VADDPD       Y9, Y8, Y8
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y9
+	VADDPD     Y9, Y1, Y1
+	VADDPD     Y9, Y2, Y2
+	VADDPD     Y9, Y3, Y3
+	VADDPD     Y9, Y4, Y4
+	VADDPD     Y9, Y5, Y5
+	VADDPD     Y9, Y6, Y6
+	VADDPD     Y9, Y7, Y7
+	VADDPD     Y9, Y8, Y8
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y9, Y9, Y9
+	VMAXPD Y1, Y9, Y1
+	VADDPD Y9, Y1, Y1
+	VMAXPD Y2, Y9, Y2
+	VADDPD Y9, Y2, Y2
+	VMAXPD Y3, Y9, Y3
+	VADDPD Y9, Y3, Y3
+	VMAXPD Y4, Y9, Y4
+	VADDPD Y9, Y4, Y4
+	VMAXPD Y5, Y9, Y5
+	VADDPD Y9, Y5, Y5
+	VMAXPD Y6, Y9, Y6
+	VADDPD Y9, Y6, Y6
+	VMAXPD Y7, Y9, Y7
+	VADDPD Y9, Y7, Y7
+	VMAXPD Y8, Y9, Y8
+	VADDPD Y9, Y8, Y8
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X9
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X9, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y6, (R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 16(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X6, (R8)
+
+stored18:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two19
+	VMOVUPS Y7, (R8)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y7, X1
+	VMOVUPS      X7, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored21
+	VMOVLPS      X1, 16(R8)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored21
+	VMOVLPS X7, (R8)
+
+stored21:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two22
+	VMOVUPS Y8, (R8)
+	JMP     stored24
+
+two22:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one23
+	VEXTRACTF128 $0x01, Y8, X1
+	VMOVUPS      X8, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored24
+	VMOVLPS      X1, 16(R8)
+	JMP          stored24
+
+one23:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored24
+	VMOVLPS X8, (R8)
+
+stored24:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func pair5F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, FMA3
+TEXT ·pair5F64AVX2(SB), NOSPLIT, $24-128
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	MOVQ    R9, R11
+	ADDQ    pairStep+120(FP), R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y11
+	VBROADCASTSD (R9), Y12
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD (R9)(CX*1), Y12
+	VFMADD231PD  Y11, Y12, Y2
+	VBROADCASTSD (R9)(CX*2), Y12
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD (R10), Y12
+	VFMADD231PD  Y11, Y12, Y4
+	VBROADCASTSD (R10)(CX*1), Y12
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD (R11), Y12
+	VFMADD231PD  Y11, Y12, Y6
+	VBROADCASTSD (R11)(CX*1), Y12
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD (R11)(CX*2), Y12
+	VFMADD231PD  Y11, Y12, Y8
+	VBROADCASTSD (R12), Y12
+	VFMADD231PD  Y11, Y12, Y9
+	VBROADCASTSD (R12)(CX*1), Y12
+	VFMADD231PD  Y11, Y12, Y10
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y5, Y5
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y6, Y6
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y7, Y7
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y8, Y8
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y9, Y9
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y11
+	VADDPD       Y11, Y10, Y10
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y11
+	VADDPD     Y11, Y1, Y1
+	VADDPD     Y11, Y2, Y2
+	VADDPD     Y11, Y3, Y3
+	VADDPD     Y11, Y4, Y4
+	VADDPD     Y11, Y5, Y5
+	VADDPD     Y11, Y6, Y6
+	VADDPD     Y11, Y7, Y7
+	VADDPD     Y11, Y8, Y8
+	VADDPD     Y11, Y9, Y9
+	VADDPD     Y11, Y10, Y10
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y11, Y11, Y11
+	VMAXPD Y1, Y11, Y1
+	VADDPD Y11, Y1, Y1
+	VMAXPD Y2, Y11, Y2
+	VADDPD Y11, Y2, Y2
+	VMAXPD Y3, Y11, Y3
+	VADDPD Y11, Y3, Y3
+	VMAXPD Y4, Y11, Y4
+	VADDPD Y11, Y4, Y4
+	VMAXPD Y5, Y11, Y5
+	VADDPD Y11, Y5, Y5
+	VMAXPD Y6, Y11, Y6
+	VADDPD Y11, Y6, Y6
+	VMAXPD Y7, Y11, Y7
+	VADDPD Y11, Y7, Y7
+	VMAXPD Y8, Y11, Y8
+	VADDPD Y11, Y8, Y8
+	VMAXPD Y9, Y11, Y9
+	VADDPD Y11, Y9, Y9
+	VMAXPD Y10, Y11, Y10
+	VADDPD Y11, Y10, Y10
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X11
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X11, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y6, (R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 16(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X6, (R8)
+
+stored18:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two19
+	VMOVUPS Y7, (R8)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y7, X1
+	VMOVUPS      X7, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored21
+	VMOVLPS      X1, 16(R8)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored21
+	VMOVLPS X7, (R8)
+
+stored21:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two22
+	VMOVUPS Y8, (R8)
+	JMP     stored24
+
+two22:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one23
+	VEXTRACTF128 $0x01, Y8, X1
+	VMOVUPS      X8, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored24
+	VMOVLPS      X1, 16(R8)
+	JMP          stored24
+
+one23:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored24
+	VMOVLPS X8, (R8)
+
+stored24:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two25
+	VMOVUPS Y9, (R8)
+	JMP     stored27
+
+two25:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one26
+	VEXTRACTF128 $0x01, Y9, X1
+	VMOVUPS      X9, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored27
+	VMOVLPS      X1, 16(R8)
+	JMP          stored27
+
+one26:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored27
+	VMOVLPS X9, (R8)
+
+stored27:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two28
+	VMOVUPS Y10, (R8)
+	JMP     stored30
+
+two28:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one29
+	VEXTRACTF128 $0x01, Y10, X1
+	VMOVUPS      X10, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored30
+	VMOVLPS      X1, 16(R8)
+	JMP          stored30
+
+one29:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored30
+	VMOVLPS X10, (R8)
+
+stored30:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func pair6F64AVX2(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, FMA3
+TEXT ·pair6F64AVX2(SB), NOSPLIT, $24-128
+	MOVQ    panels+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    a+24(FP), AX
+	MOVQ    AX, 16(SP)
+	MOVQ    c+72(FP), AX
+	MOVQ    rowStep+32(FP), CX
+	MOVQ    kStep+40(FP), DX
+	MOVQ    bStep+64(FP), BX
+	MOVQ    tail+104(FP), SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+
+panel:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	MOVQ    R9, R11
+	ADDQ    pairStep+120(FP), R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMASKMOVPD   (SI), Y0, Y13
+	VBROADCASTSD (R9), Y14
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD (R9)(CX*1), Y14
+	VFMADD231PD  Y13, Y14, Y2
+	VBROADCASTSD (R9)(CX*2), Y14
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD (R10), Y14
+	VFMADD231PD  Y13, Y14, Y4
+	VBROADCASTSD (R10)(CX*1), Y14
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD (R10)(CX*2), Y14
+	VFMADD231PD  Y13, Y14, Y6
+	VBROADCASTSD (R11), Y14
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD (R11)(CX*1), Y14
+	VFMADD231PD  Y13, Y14, Y8
+	VBROADCASTSD (R11)(CX*2), Y14
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD (R12), Y14
+	VFMADD231PD  Y13, Y14, Y10
+	VBROADCASTSD (R12)(CX*1), Y14
+	VFMADD231PD  Y13, Y14, Y11
+	VBROADCASTSD (R12)(CX*2), Y14
+	VFMADD231PD  Y13, Y14, Y12
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y1, Y1
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y2, Y2
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y3, Y3
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y4, Y4
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y5, Y5
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y6, Y6
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y7, Y7
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y8, Y8
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y9, Y9
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y10, Y10
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y11, Y11
+	ADDQ         DI, R8
+	VMASKMOVPD   (R8), Y0, Y13
+	VADDPD       Y13, Y12, Y12
+	ADDQ         DI, R8
+
+bias:
+	MOVQ       bias+96(FP), R8
+	TESTQ      R8, R8
+	JZ         act
+	VMASKMOVPD (R8), Y0, Y13
+	VADDPD     Y13, Y1, Y1
+	VADDPD     Y13, Y2, Y2
+	VADDPD     Y13, Y3, Y3
+	VADDPD     Y13, Y4, Y4
+	VADDPD     Y13, Y5, Y5
+	VADDPD     Y13, Y6, Y6
+	VADDPD     Y13, Y7, Y7
+	VADDPD     Y13, Y8, Y8
+	VADDPD     Y13, Y9, Y9
+	VADDPD     Y13, Y10, Y10
+	VADDPD     Y13, Y11, Y11
+	VADDPD     Y13, Y12, Y12
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Y13, Y13, Y13
+	VMAXPD Y1, Y13, Y1
+	VADDPD Y13, Y1, Y1
+	VMAXPD Y2, Y13, Y2
+	VADDPD Y13, Y2, Y2
+	VMAXPD Y3, Y13, Y3
+	VADDPD Y13, Y3, Y3
+	VMAXPD Y4, Y13, Y4
+	VADDPD Y13, Y4, Y4
+	VMAXPD Y5, Y13, Y5
+	VADDPD Y13, Y5, Y5
+	VMAXPD Y6, Y13, Y6
+	VADDPD Y13, Y6, Y6
+	VMAXPD Y7, Y13, Y7
+	VADDPD Y13, Y7, Y7
+	VMAXPD Y8, Y13, Y8
+	VADDPD Y13, Y8, Y8
+	VMAXPD Y9, Y13, Y9
+	VADDPD Y13, Y9, Y9
+	VMAXPD Y10, Y13, Y10
+	VADDPD Y13, Y10, Y10
+	VMAXPD Y11, Y13, Y11
+	VADDPD Y13, Y11, Y11
+	VMAXPD Y12, Y13, Y12
+	VADDPD Y13, Y12, Y12
+
+store:
+	MOVQ    AX, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two1
+	VMOVUPS Y1, (R8)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y1, X13
+	VMOVUPS      X1, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored3
+	VMOVLPS      X13, 16(R8)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored3
+	VMOVLPS X1, (R8)
+
+stored3:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two4
+	VMOVUPS Y2, (R8)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored6
+	VMOVLPS      X1, 16(R8)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored6
+	VMOVLPS X2, (R8)
+
+stored6:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two7
+	VMOVUPS Y3, (R8)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y3, X1
+	VMOVUPS      X3, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored9
+	VMOVLPS      X1, 16(R8)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored9
+	VMOVLPS X3, (R8)
+
+stored9:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two10
+	VMOVUPS Y4, (R8)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      X4, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored12
+	VMOVLPS      X1, 16(R8)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored12
+	VMOVLPS X4, (R8)
+
+stored12:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two13
+	VMOVUPS Y5, (R8)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y5, X1
+	VMOVUPS      X5, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored15
+	VMOVLPS      X1, 16(R8)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored15
+	VMOVLPS X5, (R8)
+
+stored15:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two16
+	VMOVUPS Y6, (R8)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y6, X1
+	VMOVUPS      X6, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored18
+	VMOVLPS      X1, 16(R8)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored18
+	VMOVLPS X6, (R8)
+
+stored18:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two19
+	VMOVUPS Y7, (R8)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y7, X1
+	VMOVUPS      X7, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored21
+	VMOVLPS      X1, 16(R8)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored21
+	VMOVLPS X7, (R8)
+
+stored21:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two22
+	VMOVUPS Y8, (R8)
+	JMP     stored24
+
+two22:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one23
+	VEXTRACTF128 $0x01, Y8, X1
+	VMOVUPS      X8, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored24
+	VMOVLPS      X1, 16(R8)
+	JMP          stored24
+
+one23:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored24
+	VMOVLPS X8, (R8)
+
+stored24:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two25
+	VMOVUPS Y9, (R8)
+	JMP     stored27
+
+two25:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one26
+	VEXTRACTF128 $0x01, Y9, X1
+	VMOVUPS      X9, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored27
+	VMOVLPS      X1, 16(R8)
+	JMP          stored27
+
+one26:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored27
+	VMOVLPS X9, (R8)
+
+stored27:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two28
+	VMOVUPS Y10, (R8)
+	JMP     stored30
+
+two28:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one29
+	VEXTRACTF128 $0x01, Y10, X1
+	VMOVUPS      X10, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored30
+	VMOVLPS      X1, 16(R8)
+	JMP          stored30
+
+one29:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored30
+	VMOVLPS X10, (R8)
+
+stored30:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two31
+	VMOVUPS Y11, (R8)
+	JMP     stored33
+
+two31:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one32
+	VEXTRACTF128 $0x01, Y11, X1
+	VMOVUPS      X11, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored33
+	VMOVLPS      X1, 16(R8)
+	JMP          stored33
+
+one32:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored33
+	VMOVLPS X11, (R8)
+
+stored33:
+	ADDQ    DI, R8
+	TESTQ   $+4, tail+104(FP)
+	JZ      two34
+	VMOVUPS Y12, (R8)
+	JMP     stored36
+
+two34:
+	TESTQ        $+2, tail+104(FP)
+	JZ           one35
+	VEXTRACTF128 $0x01, Y12, X1
+	VMOVUPS      X12, (R8)
+	TESTQ        $+1, tail+104(FP)
+	JZ           stored36
+	VMOVLPS      X1, 16(R8)
+	JMP          stored36
+
+one35:
+	TESTQ   $+1, tail+104(FP)
+	JZ      stored36
+	VMOVLPS X12, (R8)
+
+stored36:
+	ADDQ DI, R8
+	ADDQ cPanel+88(FP), AX
+	MOVQ aPanel+48(FP), SI
+	ADDQ SI, 16(SP)
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func maxPoolF64AVX2(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int)
+// Requires: AVX
+TEXT ·maxPoolF64AVX2(SB), NOSPLIT, $8-72
+	MOVQ    n+0(FP), AX
+	MOVQ    y+56(FP), CX
+	MOVQ    x0+16(FP), DX
+	MOVQ    x1+24(FP), BX
+	MOVQ    x2+32(FP), SI
+	MOVQ    x3+40(FP), DI
+	MOVQ    d+8(FP), R8
+	MOVQ    R8, R10
+	ANDQ    $-4, R10
+	MOVQ    R8, R9
+	SUBQ    R10, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	VMOVUPS 32(R11), Y0
+	MOVQ    R8, R9
+	ANDQ    $0x03, R9
+	MOVQ    R9, (SP)
+
+row1:
+	XORQ R9, R9
+	CMPQ R9, R10
+	JGE  rest3
+
+vector2:
+	VMOVUPS (DX)(R9*8), Y1
+	VMOVUPS (BX)(R9*8), Y2
+	VMOVUPS (SI)(R9*8), Y3
+	VMOVUPS (DI)(R9*8), Y4
+	VCMPPD  $0x03, Y2, Y1, Y5
+	VMAXPD  Y2, Y1, Y6
+	VMAXPD  Y1, Y2, Y1
+	VANDPS  Y1, Y6, Y1
+	VORPS   Y5, Y1, Y1
+	VCMPPD  $0x03, Y4, Y3, Y2
+	VMAXPD  Y4, Y3, Y5
+	VMAXPD  Y3, Y4, Y3
+	VANDPS  Y3, Y5, Y3
+	VORPS   Y2, Y3, Y2
+	VCMPPD  $0x03, Y2, Y1, Y3
+	VMAXPD  Y2, Y1, Y4
+	VMAXPD  Y1, Y2, Y1
+	VANDPS  Y1, Y4, Y1
+	VORPS   Y3, Y1, Y1
+	VMOVUPS Y1, (CX)(R9*8)
+	ADDQ    $0x04, R9
+	CMPQ    R9, R10
+	JLT     vector2
+
+rest3:
+	CMPQ       R9, R8
+	JGE        done4
+	VMASKMOVPD (DX)(R9*8), Y0, Y1
+	VMASKMOVPD (BX)(R9*8), Y0, Y2
+	VMASKMOVPD (SI)(R9*8), Y0, Y3
+	VMASKMOVPD (DI)(R9*8), Y0, Y4
+	VCMPPD     $0x03, Y2, Y1, Y5
+	VMAXPD     Y2, Y1, Y6
+	VMAXPD     Y1, Y2, Y1
+	VANDPS     Y1, Y6, Y1
+	VORPS      Y5, Y1, Y1
+	VCMPPD     $0x03, Y4, Y3, Y2
+	VMAXPD     Y4, Y3, Y5
+	VMAXPD     Y3, Y4, Y3
+	VANDPS     Y3, Y5, Y3
+	VORPS      Y2, Y3, Y2
+	VCMPPD     $0x03, Y2, Y1, Y3
+	VMAXPD     Y2, Y1, Y4
+	VMAXPD     Y1, Y2, Y1
+	VANDPS     Y1, Y4, Y1
+	VORPS      Y3, Y1, Y1
+	TESTQ      $+4, (SP)
+	JZ         two5
+	VMOVUPS    Y1, (CX)(R9*8)
+	JMP        stored7
+
+two5:
+	TESTQ        $+2, (SP)
+	JZ           one6
+	VEXTRACTF128 $0x01, Y1, X2
+	VMOVUPS      X1, (CX)(R9*8)
+	TESTQ        $+1, (SP)
+	JZ           stored7
+	VMOVLPS      X2, 16(CX)(R9*8)
+	JMP          stored7
+
+one6:
+	TESTQ   $+1, (SP)
+	JZ      stored7
+	VMOVLPS X1, (CX)(R9*8)
+
+stored7:
+done4:
+	ADDQ yStep+64(FP), CX
+	ADDQ xStep+48(FP), DX
+	ADDQ xStep+48(FP), BX
+	ADDQ xStep+48(FP), SI
+	ADDQ xStep+48(FP), DI
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func averagePoolF64AVX2(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int)
+// Requires: AVX
+TEXT ·averagePoolF64AVX2(SB), NOSPLIT, $8-72
+	MOVQ    n+0(FP), AX
+	MOVQ    y+56(FP), CX
+	MOVQ    x0+16(FP), DX
+	MOVQ    x1+24(FP), BX
+	MOVQ    x2+32(FP), SI
+	MOVQ    x3+40(FP), DI
+	MOVQ    d+8(FP), R8
+	MOVQ    R8, R10
+	ANDQ    $-4, R10
+	MOVQ    R8, R9
+	SUBQ    R10, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	VMOVUPS 32(R11), Y0
+	MOVQ    R8, R9
+	ANDQ    $0x03, R9
+	MOVQ    R9, (SP)
+
+row1:
+	XORQ R9, R9
+	CMPQ R9, R10
+	JGE  rest3
+
+vector2:
+	VMOVUPS (DX)(R9*8), Y1
+	VMOVUPS (BX)(R9*8), Y2
+	VMOVUPS (SI)(R9*8), Y3
+	VMOVUPS (DI)(R9*8), Y4
+	VADDPD  Y2, Y1, Y1
+	VADDPD  Y3, Y1, Y1
+	VADDPD  Y4, Y1, Y1
+	VMULPD  quarter64<>+0(SB), Y1, Y1
+	VMOVUPS Y1, (CX)(R9*8)
+	ADDQ    $0x04, R9
+	CMPQ    R9, R10
+	JLT     vector2
+
+rest3:
+	CMPQ       R9, R8
+	JGE        done4
+	VMASKMOVPD (DX)(R9*8), Y0, Y1
+	VMASKMOVPD (BX)(R9*8), Y0, Y2
+	VMASKMOVPD (SI)(R9*8), Y0, Y3
+	VMASKMOVPD (DI)(R9*8), Y0, Y4
+	VADDPD     Y2, Y1, Y1
+	VADDPD     Y3, Y1, Y1
+	VADDPD     Y4, Y1, Y1
+	VMULPD     quarter64<>+0(SB), Y1, Y1
+	TESTQ      $+4, (SP)
+	JZ         two5
+	VMOVUPS    Y1, (CX)(R9*8)
+	JMP        stored7
+
+two5:
+	TESTQ        $+2, (SP)
+	JZ           one6
+	VEXTRACTF128 $0x01, Y1, X2
+	VMOVUPS      X1, (CX)(R9*8)
+	TESTQ        $+1, (SP)
+	JZ           stored7
+	VMOVLPS      X2, 16(CX)(R9*8)
+	JMP          stored7
+
+one6:
+	TESTQ   $+1, (SP)
+	JZ      stored7
+	VMOVLPS X1, (CX)(R9*8)
+
+stored7:
+done4:
+	ADDQ yStep+64(FP), CX
+	ADDQ xStep+48(FP), DX
+	ADDQ xStep+48(FP), BX
+	ADDQ xStep+48(FP), SI
+	ADDQ xStep+48(FP), DI
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+DATA quarter64<>+0(SB)/8, $0x3fd0000000000000
+DATA quarter64<>+8(SB)/8, $0x3fd0000000000000
+DATA quarter64<>+16(SB)/8, $0x3fd0000000000000
+DATA quarter64<>+24(SB)/8, $0x3fd0000000000000
+GLOBL quarter64<>(SB), RODATA|NOPTR, $32
+
+// func maxPoolGradF64AVX2(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int, up *float64, upStep int, dx0 *float64, dx1 *float64, dx2 *float64, dx3 *float64, dxStep int)
+// Requires: AVX
+TEXT ·maxPoolGradF64AVX2(SB), NOSPLIT, $8-128
+	MOVQ    n+0(FP), AX
+	MOVQ    y+56(FP), CX
+	MOVQ    up+72(FP), DX
+	MOVQ    x0+16(FP), BX
+	MOVQ    dx0+88(FP), SI
+	MOVQ    x1+24(FP), DI
+	MOVQ    dx1+96(FP), R8
+	MOVQ    x2+32(FP), R9
+	MOVQ    dx2+104(FP), R10
+	MOVQ    x3+40(FP), R11
+	MOVQ    dx3+112(FP), R12
+	MOVQ    d+8(FP), R13
+	MOVQ    R13, R15
+	ANDQ    $-4, R15
+	MOVQ    R13, R14
+	SUBQ    R15, R14
+	LEAQ    tailMasks<>+0(SB), BP
+	SUBQ    R14, BP
+	SUBQ    R14, BP
+	SUBQ    R14, BP
+	SUBQ    R14, BP
+	SUBQ    R14, BP
+	SUBQ    R14, BP
+	SUBQ    R14, BP
+	SUBQ    R14, BP
+	VMOVUPS 32(BP), Y0
+	MOVQ    R13, R14
+	ANDQ    $0x03, R14
+	MOVQ    R14, (SP)
+
+row1:
+	XORQ R14, R14
+	CMPQ R14, R15
+	JGE  rest3
+
+vector2:
+	VMOVUPS (CX)(R14*8), Y1
+	VMOVUPS (DX)(R14*8), Y2
+	VXORPS  Y3, Y3, Y3
+	VADDPD  Y3, Y2, Y2
+	VMOVUPS (BX)(R14*8), Y3
+	VCMPPD  $0x00, Y1, Y3, Y4
+	VCMPPD  $0x03, Y3, Y3, Y3
+	VORPS   Y3, Y4, Y3
+	VANDPD  Y3, Y2, Y3
+	VXORPS  Y3, Y2, Y2
+	VMOVUPS Y3, (SI)(R14*8)
+	VMOVUPS (DI)(R14*8), Y3
+	VCMPPD  $0x00, Y1, Y3, Y4
+	VCMPPD  $0x03, Y3, Y3, Y3
+	VORPS   Y3, Y4, Y3
+	VANDPD  Y3, Y2, Y3
+	VXORPS  Y3, Y2, Y2
+	VMOVUPS Y3, (R8)(R14*8)
+	VMOVUPS (R9)(R14*8), Y3
+	VCMPPD  $0x00, Y1, Y3, Y1
+	VCMPPD  $0x03, Y3, Y3, Y3
+	VORPS   Y3, Y1, Y1
+	VANDPD  Y1, Y2, Y1
+	VXORPS  Y1, Y2, Y2
+	VMOVUPS Y1, (R10)(R14*8)
+	VMOVUPS Y2, (R12)(R14*8)
+	ADDQ    $0x04, R14
+	CMPQ    R14, R15
+	JLT     vector2
+
+rest3:
+	CMPQ       R14, R13
+	JGE        done4
+	VMASKMOVPD (CX)(R14*8), Y0, Y1
+	VMASKMOVPD (DX)(R14*8), Y0, Y2
+	VXORPS     Y3, Y3, Y3
+	VADDPD     Y3, Y2, Y2
+	VMASKMOVPD (BX)(R14*8), Y0, Y3
+	VCMPPD     $0x00, Y1, Y3, Y4
+	VCMPPD     $0x03, Y3, Y3, Y3
+	VORPS      Y3, Y4, Y3
+	VANDPD     Y3, Y2, Y3
+	VXORPS     Y3, Y2, Y2
+	TESTQ      $+4, (SP)
+	JZ         two5
+	VMOVUPS    Y3, (SI)(R14*8)
+	JMP        stored7
+
+two5:
+	TESTQ        $+2, (SP)
+	JZ           one6
+	VEXTRACTF128 $0x01, Y3, X4
+	VMOVUPS      X3, (SI)(R14*8)
+	TESTQ        $+1, (SP)
+	JZ           stored7
+	VMOVLPS      X4, 16(SI)(R14*8)
+	JMP          stored7
+
+one6:
+	TESTQ   $+1, (SP)
+	JZ      stored7
+	VMOVLPS X3, (SI)(R14*8)
+
+stored7:
+	VMASKMOVPD (DI)(R14*8), Y0, Y3
+	VCMPPD     $0x00, Y1, Y3, Y4
+	VCMPPD     $0x03, Y3, Y3, Y3
+	VORPS      Y3, Y4, Y3
+	VANDPD     Y3, Y2, Y3
+	VXORPS     Y3, Y2, Y2
+	TESTQ      $+4, (SP)
+	JZ         two8
+	VMOVUPS    Y3, (R8)(R14*8)
+	JMP        stored10
+
+two8:
+	TESTQ        $+2, (SP)
+	JZ           one9
+	VEXTRACTF128 $0x01, Y3, X4
+	VMOVUPS      X3, (R8)(R14*8)
+	TESTQ        $+1, (SP)
+	JZ           stored10
+	VMOVLPS      X4, 16(R8)(R14*8)
+	JMP          stored10
+
+one9:
+	TESTQ   $+1, (SP)
+	JZ      stored10
+	VMOVLPS X3, (R8)(R14*8)
+
+stored10:
+	VMASKMOVPD (R9)(R14*8), Y0, Y3
+	VCMPPD     $0x00, Y1, Y3, Y1
+	VCMPPD     $0x03, Y3, Y3, Y3
+	VORPS      Y3, Y1, Y1
+	VANDPD     Y1, Y2, Y1
+	VXORPS     Y1, Y2, Y2
+	TESTQ      $+4, (SP)
+	JZ         two11
+	VMOVUPS    Y1, (R10)(R14*8)
+	JMP        stored13
+
+two11:
+	TESTQ        $+2, (SP)
+	JZ           one12
+	VEXTRACTF128 $0x01, Y1, X3
+	VMOVUPS      X1, (R10)(R14*8)
+	TESTQ        $+1, (SP)
+	JZ           stored13
+	VMOVLPS      X3, 16(R10)(R14*8)
+	JMP          stored13
+
+one12:
+	TESTQ   $+1, (SP)
+	JZ      stored13
+	VMOVLPS X1, (R10)(R14*8)
+
+stored13:
+	TESTQ   $+4, (SP)
+	JZ      two14
+	VMOVUPS Y2, (R12)(R14*8)
+	JMP     stored16
+
+two14:
+	TESTQ        $+2, (SP)
+	JZ           one15
+	VEXTRACTF128 $0x01, Y2, X1
+	VMOVUPS      X2, (R12)(R14*8)
+	TESTQ        $+1, (SP)
+	JZ           stored16
+	VMOVLPS      X1, 16(R12)(R14*8)
+	JMP          stored16
+
+one15:
+	TESTQ   $+1, (SP)
+	JZ      stored16
+	VMOVLPS X2, (R12)(R14*8)
+
+stored16:
+done4:
+	ADDQ yStep+64(FP), CX
+	ADDQ upStep+80(FP), DX
+	ADDQ xStep+48(FP), BX
+	ADDQ dxStep+120(FP), SI
+	ADDQ xStep+48(FP), DI
+	ADDQ dxStep+120(FP), R8
+	ADDQ xStep+48(FP), R9
+	ADDQ dxStep+120(FP), R10
+	ADDQ xStep+48(FP), R11
+	ADDQ dxStep+120(FP), R12
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func averagePoolGradF64AVX2(n int, d int, up *float64, upStep int, dx0 *float64, dx1 *float64, dx2 *float64, dx3 *float64, dxStep int)
+// Requires: AVX
+TEXT ·averagePoolGradF64AVX2(SB), NOSPLIT, $8-72
+	MOVQ    n+0(FP), AX
+	MOVQ    up+16(FP), CX
+	MOVQ    dx0+32(FP), DX
+	MOVQ    dx1+40(FP), BX
+	MOVQ    dx2+48(FP), SI
+	MOVQ    dx3+56(FP), DI
+	MOVQ    d+8(FP), R8
+	MOVQ    R8, R10
+	ANDQ    $-4, R10
+	MOVQ    R8, R9
+	SUBQ    R10, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	SUBQ    R9, R11
+	VMOVUPS 32(R11), Y0
+	MOVQ    R8, R9
+	ANDQ    $0x03, R9
+	MOVQ    R9, (SP)
+
+row1:
+	XORQ R9, R9
+	CMPQ R9, R10
+	JGE  rest3
+
+vector2:
+	VMOVUPS (CX)(R9*8), Y1
+	VXORPS  Y2, Y2, Y2
+	VADDPD  Y2, Y1, Y1
+	VMULPD  quarter64<>+0(SB), Y1, Y1
+	VMOVUPS Y1, (DX)(R9*8)
+	VMOVUPS Y1, (BX)(R9*8)
+	VMOVUPS Y1, (SI)(R9*8)
+	VMOVUPS Y1, (DI)(R9*8)
+	ADDQ    $0x04, R9
+	CMPQ    R9, R10
+	JLT     vector2
+
+rest3:
+	CMPQ       R9, R8
+	JGE        done4
+	VMASKMOVPD (CX)(R9*8), Y0, Y1
+	VXORPS     Y2, Y2, Y2
+	VADDPD     Y2, Y1, Y1
+	VMULPD     quarter64<>+0(SB), Y1, Y1
+	TESTQ      $+4, (SP)
+	JZ         two5
+	VMOVUPS    Y1, (DX)(R9*8)
+	JMP        stored7
+
+two5:
+	TESTQ        $+2, (SP)
+	JZ           one6
+	VEXTRACTF128 $0x01, Y1, X2
+	VMOVUPS      X1, (DX)(R9*8)
+	TESTQ        $+1, (SP)
+	JZ           stored7
+	VMOVLPS      X2, 16(DX)(R9*8)
+	JMP          stored7
+
+one6:
+	TESTQ   $+1, (SP)
+	JZ      stored7
+	VMOVLPS X1, (DX)(R9*8)
+
+stored7:
+	TESTQ   $+4, (SP)
+	JZ      two8
+	VMOVUPS Y1, (BX)(R9*8)
+	JMP     stored10
+
+two8:
+	TESTQ        $+2, (SP)
+	JZ           one9
+	VEXTRACTF128 $0x01, Y1, X2
+	VMOVUPS      X1, (BX)(R9*8)
+	TESTQ        $+1, (SP)
+	JZ           stored10
+	VMOVLPS      X2, 16(BX)(R9*8)
+	JMP          stored10
+
+one9:
+	TESTQ   $+1, (SP)
+	JZ      stored10
+	VMOVLPS X1, (BX)(R9*8)
+
+stored10:
+	TESTQ   $+4, (SP)
+	JZ      two11
+	VMOVUPS Y1, (SI)(R9*8)
+	JMP     stored13
+
+two11:
+	TESTQ        $+2, (SP)
+	JZ           one12
+	VEXTRACTF128 $0x01, Y1, X2
+	VMOVUPS      X1, (SI)(R9*8)
+	TESTQ        $+1, (SP)
+	JZ           stored13
+	VMOVLPS      X2, 16(SI)(R9*8)
+	JMP          stored13
+
+one12:
+	TESTQ   $+1, (SP)
+	JZ      stored13
+	VMOVLPS X1, (SI)(R9*8)
+
+stored13:
+	TESTQ   $+4, (SP)
+	JZ      two14
+	VMOVUPS Y1, (DI)(R9*8)
+	JMP     stored16
+
+two14:
+	TESTQ        $+2, (SP)
+	JZ           one15
+	VEXTRACTF128 $0x01, Y1, X2
+	VMOVUPS      X1, (DI)(R9*8)
+	TESTQ        $+1, (SP)
+	JZ           stored16
+	VMOVLPS      X2, 16(DI)(R9*8)
+	JMP          stored16
+
+one15:
+	TESTQ   $+1, (SP)
+	JZ      stored16
+	VMOVLPS X1, (DI)(R9*8)
+
+stored16:
+done4:
+	ADDQ upStep+24(FP), CX
+	ADDQ dxStep+64(FP), DX
+	ADDQ dxStep+64(FP), BX
+	ADDQ dxStep+64(FP), SI
+	ADDQ dxStep+64(FP), DI
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func product1x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product1x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), CX
+	MOVQ  bStep+64(FP), DX
+	MOVQ  tail+104(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	MOVQ   b+56(FP), BX
+	MOVQ   seg+16(FP), SI
+	MOVQ   segments+8(FP), DI
+	MOVQ   DI, 8(SP)
+
+segment:
+	MOVLQSX (SI), R8
+	ADDQ    16(SP), R8
+	MOVLQSX 4(SI), DI
+	ADDQ    $0x08, SI
+
+loop:
+	VMOVUPD.Z        (BX), K1, Z1
+	VFMADD231PD.BCST (R8), Z1, Z0
+	ADDQ             CX, R8
+	ADDQ             DX, BX
+	DECQ             DI
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), BX
+	MOVQ             cStep+80(FP), SI
+	TESTQ            $0x00000001, BX
+	JZ               bias
+	MOVQ             AX, DI
+	VMOVUPD.Z        (DI), K1, Z1
+	VADDPD           Z1, Z0, Z0
+	ADDQ             SI, DI
+
+bias:
+	MOVQ      bias+96(FP), DI
+	TESTQ     DI, DI
+	JZ        act
+	VMOVUPD.Z (DI), K1, Z1
+	VADDPD    Z1, Z0, Z0
+
+act:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VXORPS Z1, Z1, Z1
+	VMAXPD Z0, Z1, Z0
+	VADDPD Z1, Z0, Z0
+
+store:
+	MOVQ    AX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    SI, DI
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), BX
+	ADDQ    BX, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product2x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product2x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z2
+	VFMADD231PD.BCST (R9), Z2, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z2, Z1
+	ADDQ             DX, R9
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z2
+	VADDPD           Z2, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z2
+	VADDPD           Z2, Z1, Z1
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z2
+	VADDPD    Z2, Z0, Z0
+	VADDPD    Z2, Z1, Z1
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z2, Z2, Z2
+	VMAXPD Z0, Z2, Z0
+	VADDPD Z2, Z0, Z0
+	VMAXPD Z1, Z2, Z1
+	VADDPD Z2, Z1, Z1
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product3x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product3x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z3
+	VFMADD231PD.BCST (R9), Z3, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z3, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z3, Z2
+	ADDQ             DX, R9
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z3
+	VADDPD           Z3, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z3
+	VADDPD           Z3, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z3
+	VADDPD           Z3, Z2, Z2
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z3
+	VADDPD    Z3, Z0, Z0
+	VADDPD    Z3, Z1, Z1
+	VADDPD    Z3, Z2, Z2
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z3, Z3, Z3
+	VMAXPD Z0, Z3, Z0
+	VADDPD Z3, Z0, Z0
+	VMAXPD Z1, Z3, Z1
+	VADDPD Z3, Z1, Z1
+	VMAXPD Z2, Z3, Z2
+	VADDPD Z3, Z2, Z2
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product4x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product4x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z4
+	VFMADD231PD.BCST (R9), Z4, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z4, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z4, Z2
+	VFMADD231PD.BCST (R10), Z4, Z3
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z4
+	VADDPD           Z4, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z4
+	VADDPD           Z4, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z4
+	VADDPD           Z4, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z4
+	VADDPD           Z4, Z3, Z3
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z4
+	VADDPD    Z4, Z0, Z0
+	VADDPD    Z4, Z1, Z1
+	VADDPD    Z4, Z2, Z2
+	VADDPD    Z4, Z3, Z3
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z4, Z4, Z4
+	VMAXPD Z0, Z4, Z0
+	VADDPD Z4, Z0, Z0
+	VMAXPD Z1, Z4, Z1
+	VADDPD Z4, Z1, Z1
+	VMAXPD Z2, Z4, Z2
+	VADDPD Z4, Z2, Z2
+	VMAXPD Z3, Z4, Z3
+	VADDPD Z4, Z3, Z3
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product5x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product5x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z5
+	VFMADD231PD.BCST (R9), Z5, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z5, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z5, Z2
+	VFMADD231PD.BCST (R10), Z5, Z3
+	VFMADD231PD.BCST (R10)(CX*1), Z5, Z4
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z5
+	VADDPD           Z5, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z5
+	VADDPD           Z5, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z5
+	VADDPD           Z5, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z5
+	VADDPD           Z5, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z5
+	VADDPD           Z5, Z4, Z4
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z5
+	VADDPD    Z5, Z0, Z0
+	VADDPD    Z5, Z1, Z1
+	VADDPD    Z5, Z2, Z2
+	VADDPD    Z5, Z3, Z3
+	VADDPD    Z5, Z4, Z4
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z5, Z5, Z5
+	VMAXPD Z0, Z5, Z0
+	VADDPD Z5, Z0, Z0
+	VMAXPD Z1, Z5, Z1
+	VADDPD Z5, Z1, Z1
+	VMAXPD Z2, Z5, Z2
+	VADDPD Z5, Z2, Z2
+	VMAXPD Z3, Z5, Z3
+	VADDPD Z5, Z3, Z3
+	VMAXPD Z4, Z5, Z4
+	VADDPD Z5, Z4, Z4
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product6x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product6x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z6
+	VFMADD231PD.BCST (R9), Z6, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z6, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z6, Z2
+	VFMADD231PD.BCST (R10), Z6, Z3
+	VFMADD231PD.BCST (R10)(CX*1), Z6, Z4
+	VFMADD231PD.BCST (R10)(CX*2), Z6, Z5
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z4, Z4
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z5, Z5
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z6
+	VADDPD    Z6, Z0, Z0
+	VADDPD    Z6, Z1, Z1
+	VADDPD    Z6, Z2, Z2
+	VADDPD    Z6, Z3, Z3
+	VADDPD    Z6, Z4, Z4
+	VADDPD    Z6, Z5, Z5
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z6, Z6, Z6
+	VMAXPD Z0, Z6, Z0
+	VADDPD Z6, Z0, Z0
+	VMAXPD Z1, Z6, Z1
+	VADDPD Z6, Z1, Z1
+	VMAXPD Z2, Z6, Z2
+	VADDPD Z6, Z2, Z2
+	VMAXPD Z3, Z6, Z3
+	VADDPD Z6, Z3, Z3
+	VMAXPD Z4, Z6, Z4
+	VADDPD Z6, Z4, Z4
+	VMAXPD Z5, Z6, Z5
+	VADDPD Z6, Z5, Z5
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z5, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product7x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product7x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z7
+	VFMADD231PD.BCST (R9), Z7, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z7, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z7, Z2
+	VFMADD231PD.BCST (R10), Z7, Z3
+	VFMADD231PD.BCST (R10)(CX*1), Z7, Z4
+	VFMADD231PD.BCST (R10)(CX*2), Z7, Z5
+	VFMADD231PD.BCST (R11), Z7, Z6
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z7
+	VADDPD           Z7, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z7
+	VADDPD           Z7, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z7
+	VADDPD           Z7, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z7
+	VADDPD           Z7, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z7
+	VADDPD           Z7, Z4, Z4
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z7
+	VADDPD           Z7, Z5, Z5
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z7
+	VADDPD           Z7, Z6, Z6
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z7
+	VADDPD    Z7, Z0, Z0
+	VADDPD    Z7, Z1, Z1
+	VADDPD    Z7, Z2, Z2
+	VADDPD    Z7, Z3, Z3
+	VADDPD    Z7, Z4, Z4
+	VADDPD    Z7, Z5, Z5
+	VADDPD    Z7, Z6, Z6
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z7, Z7, Z7
+	VMAXPD Z0, Z7, Z0
+	VADDPD Z7, Z0, Z0
+	VMAXPD Z1, Z7, Z1
+	VADDPD Z7, Z1, Z1
+	VMAXPD Z2, Z7, Z2
+	VADDPD Z7, Z2, Z2
+	VMAXPD Z3, Z7, Z3
+	VADDPD Z7, Z3, Z3
+	VMAXPD Z4, Z7, Z4
+	VADDPD Z7, Z4, Z4
+	VMAXPD Z5, Z7, Z5
+	VADDPD Z7, Z5, Z5
+	VMAXPD Z6, Z7, Z6
+	VADDPD Z7, Z6, Z6
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z5, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z6, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product8x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product8x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z8
+	VFMADD231PD.BCST (R9), Z8, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z8, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z8, Z2
+	VFMADD231PD.BCST (R10), Z8, Z3
+	VFMADD231PD.BCST (R10)(CX*1), Z8, Z4
+	VFMADD231PD.BCST (R10)(CX*2), Z8, Z5
+	VFMADD231PD.BCST (R11), Z8, Z6
+	VFMADD231PD.BCST (R11)(CX*1), Z8, Z7
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z4, Z4
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z5, Z5
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z6, Z6
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z7, Z7
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z8
+	VADDPD    Z8, Z0, Z0
+	VADDPD    Z8, Z1, Z1
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z8, Z3, Z3
+	VADDPD    Z8, Z4, Z4
+	VADDPD    Z8, Z5, Z5
+	VADDPD    Z8, Z6, Z6
+	VADDPD    Z8, Z7, Z7
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z8, Z8, Z8
+	VMAXPD Z0, Z8, Z0
+	VADDPD Z8, Z0, Z0
+	VMAXPD Z1, Z8, Z1
+	VADDPD Z8, Z1, Z1
+	VMAXPD Z2, Z8, Z2
+	VADDPD Z8, Z2, Z2
+	VMAXPD Z3, Z8, Z3
+	VADDPD Z8, Z3, Z3
+	VMAXPD Z4, Z8, Z4
+	VADDPD Z8, Z4, Z4
+	VMAXPD Z5, Z8, Z5
+	VADDPD Z8, Z5, Z5
+	VMAXPD Z6, Z8, Z6
+	VADDPD Z8, Z6, Z6
+	VMAXPD Z7, Z8, Z7
+	VADDPD Z8, Z7, Z7
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z5, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z6, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z7, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product9x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product9x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z9
+	VFMADD231PD.BCST (R9), Z9, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z9, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z9, Z2
+	VFMADD231PD.BCST (R10), Z9, Z3
+	VFMADD231PD.BCST (R10)(CX*1), Z9, Z4
+	VFMADD231PD.BCST (R10)(CX*2), Z9, Z5
+	VFMADD231PD.BCST (R11), Z9, Z6
+	VFMADD231PD.BCST (R11)(CX*1), Z9, Z7
+	VFMADD231PD.BCST (R11)(CX*2), Z9, Z8
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z9
+	VADDPD           Z9, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z9
+	VADDPD           Z9, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z9
+	VADDPD           Z9, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z9
+	VADDPD           Z9, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z9
+	VADDPD           Z9, Z4, Z4
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z9
+	VADDPD           Z9, Z5, Z5
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z9
+	VADDPD           Z9, Z6, Z6
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z9
+	VADDPD           Z9, Z7, Z7
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z9
+	VADDPD           Z9, Z8, Z8
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z9
+	VADDPD    Z9, Z0, Z0
+	VADDPD    Z9, Z1, Z1
+	VADDPD    Z9, Z2, Z2
+	VADDPD    Z9, Z3, Z3
+	VADDPD    Z9, Z4, Z4
+	VADDPD    Z9, Z5, Z5
+	VADDPD    Z9, Z6, Z6
+	VADDPD    Z9, Z7, Z7
+	VADDPD    Z9, Z8, Z8
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z9, Z9, Z9
+	VMAXPD Z0, Z9, Z0
+	VADDPD Z9, Z0, Z0
+	VMAXPD Z1, Z9, Z1
+	VADDPD Z9, Z1, Z1
+	VMAXPD Z2, Z9, Z2
+	VADDPD Z9, Z2, Z2
+	VMAXPD Z3, Z9, Z3
+	VADDPD Z9, Z3, Z3
+	VMAXPD Z4, Z9, Z4
+	VADDPD Z9, Z4, Z4
+	VMAXPD Z5, Z9, Z5
+	VADDPD Z9, Z5, Z5
+	VMAXPD Z6, Z9, Z6
+	VADDPD Z9, Z6, Z6
+	VMAXPD Z7, Z9, Z7
+	VADDPD Z9, Z7, Z7
+	VMAXPD Z8, Z9, Z8
+	VADDPD Z9, Z8, Z8
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z5, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z6, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z7, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z8, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product10x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product10x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z10
+	VFMADD231PD.BCST (R9), Z10, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z10, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z10, Z2
+	VFMADD231PD.BCST (R10), Z10, Z3
+	VFMADD231PD.BCST (R10)(CX*1), Z10, Z4
+	VFMADD231PD.BCST (R10)(CX*2), Z10, Z5
+	VFMADD231PD.BCST (R11), Z10, Z6
+	VFMADD231PD.BCST (R11)(CX*1), Z10, Z7
+	VFMADD231PD.BCST (R11)(CX*2), Z10, Z8
+	VFMADD231PD.BCST (R12), Z10, Z9
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	ADDQ             DX, R12
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z4, Z4
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z5, Z5
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z6, Z6
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z7, Z7
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z8, Z8
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z9, Z9
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z10
+	VADDPD    Z10, Z0, Z0
+	VADDPD    Z10, Z1, Z1
+	VADDPD    Z10, Z2, Z2
+	VADDPD    Z10, Z3, Z3
+	VADDPD    Z10, Z4, Z4
+	VADDPD    Z10, Z5, Z5
+	VADDPD    Z10, Z6, Z6
+	VADDPD    Z10, Z7, Z7
+	VADDPD    Z10, Z8, Z8
+	VADDPD    Z10, Z9, Z9
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z10, Z10, Z10
+	VMAXPD Z0, Z10, Z0
+	VADDPD Z10, Z0, Z0
+	VMAXPD Z1, Z10, Z1
+	VADDPD Z10, Z1, Z1
+	VMAXPD Z2, Z10, Z2
+	VADDPD Z10, Z2, Z2
+	VMAXPD Z3, Z10, Z3
+	VADDPD Z10, Z3, Z3
+	VMAXPD Z4, Z10, Z4
+	VADDPD Z10, Z4, Z4
+	VMAXPD Z5, Z10, Z5
+	VADDPD Z10, Z5, Z5
+	VMAXPD Z6, Z10, Z6
+	VADDPD Z10, Z6, Z6
+	VMAXPD Z7, Z10, Z7
+	VADDPD Z10, Z7, Z7
+	VMAXPD Z8, Z10, Z8
+	VADDPD Z10, Z8, Z8
+	VMAXPD Z9, Z10, Z9
+	VADDPD Z10, Z9, Z9
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z5, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z6, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z7, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z8, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z9, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product11x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product11x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z11
+	VFMADD231PD.BCST (R9), Z11, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z11, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z11, Z2
+	VFMADD231PD.BCST (R10), Z11, Z3
+	VFMADD231PD.BCST (R10)(CX*1), Z11, Z4
+	VFMADD231PD.BCST (R10)(CX*2), Z11, Z5
+	VFMADD231PD.BCST (R11), Z11, Z6
+	VFMADD231PD.BCST (R11)(CX*1), Z11, Z7
+	VFMADD231PD.BCST (R11)(CX*2), Z11, Z8
+	VFMADD231PD.BCST (R12), Z11, Z9
+	VFMADD231PD.BCST (R12)(CX*1), Z11, Z10
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	ADDQ             DX, R12
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z11
+	VADDPD           Z11, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z11
+	VADDPD           Z11, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z11
+	VADDPD           Z11, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z11
+	VADDPD           Z11, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z11
+	VADDPD           Z11, Z4, Z4
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z11
+	VADDPD           Z11, Z5, Z5
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z11
+	VADDPD           Z11, Z6, Z6
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z11
+	VADDPD           Z11, Z7, Z7
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z11
+	VADDPD           Z11, Z8, Z8
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z11
+	VADDPD           Z11, Z9, Z9
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z11
+	VADDPD           Z11, Z10, Z10
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z11
+	VADDPD    Z11, Z0, Z0
+	VADDPD    Z11, Z1, Z1
+	VADDPD    Z11, Z2, Z2
+	VADDPD    Z11, Z3, Z3
+	VADDPD    Z11, Z4, Z4
+	VADDPD    Z11, Z5, Z5
+	VADDPD    Z11, Z6, Z6
+	VADDPD    Z11, Z7, Z7
+	VADDPD    Z11, Z8, Z8
+	VADDPD    Z11, Z9, Z9
+	VADDPD    Z11, Z10, Z10
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z11, Z11, Z11
+	VMAXPD Z0, Z11, Z0
+	VADDPD Z11, Z0, Z0
+	VMAXPD Z1, Z11, Z1
+	VADDPD Z11, Z1, Z1
+	VMAXPD Z2, Z11, Z2
+	VADDPD Z11, Z2, Z2
+	VMAXPD Z3, Z11, Z3
+	VADDPD Z11, Z3, Z3
+	VMAXPD Z4, Z11, Z4
+	VADDPD Z11, Z4, Z4
+	VMAXPD Z5, Z11, Z5
+	VADDPD Z11, Z5, Z5
+	VMAXPD Z6, Z11, Z6
+	VADDPD Z11, Z6, Z6
+	VMAXPD Z7, Z11, Z7
+	VADDPD Z11, Z7, Z7
+	VMAXPD Z8, Z11, Z8
+	VADDPD Z11, Z8, Z8
+	VMAXPD Z9, Z11, Z9
+	VADDPD Z11, Z9, Z9
+	VMAXPD Z10, Z11, Z10
+	VADDPD Z11, Z10, Z10
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z5, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z6, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z7, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z8, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z9, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z10, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product12x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product12x1F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z12
+	VFMADD231PD.BCST (R9), Z12, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z12, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z12, Z2
+	VFMADD231PD.BCST (R10), Z12, Z3
+	VFMADD231PD.BCST (R10)(CX*1), Z12, Z4
+	VFMADD231PD.BCST (R10)(CX*2), Z12, Z5
+	VFMADD231PD.BCST (R11), Z12, Z6
+	VFMADD231PD.BCST (R11)(CX*1), Z12, Z7
+	VFMADD231PD.BCST (R11)(CX*2), Z12, Z8
+	VFMADD231PD.BCST (R12), Z12, Z9
+	VFMADD231PD.BCST (R12)(CX*1), Z12, Z10
+	VFMADD231PD.BCST (R12)(CX*2), Z12, Z11
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	ADDQ             DX, R12
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z4, Z4
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z5, Z5
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z6, Z6
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z7, Z7
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z8, Z8
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z9, Z9
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z10, Z10
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z11, Z11
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z12
+	VADDPD    Z12, Z0, Z0
+	VADDPD    Z12, Z1, Z1
+	VADDPD    Z12, Z2, Z2
+	VADDPD    Z12, Z3, Z3
+	VADDPD    Z12, Z4, Z4
+	VADDPD    Z12, Z5, Z5
+	VADDPD    Z12, Z6, Z6
+	VADDPD    Z12, Z7, Z7
+	VADDPD    Z12, Z8, Z8
+	VADDPD    Z12, Z9, Z9
+	VADDPD    Z12, Z10, Z10
+	VADDPD    Z12, Z11, Z11
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z12, Z12, Z12
+	VMAXPD Z0, Z12, Z0
+	VADDPD Z12, Z0, Z0
+	VMAXPD Z1, Z12, Z1
+	VADDPD Z12, Z1, Z1
+	VMAXPD Z2, Z12, Z2
+	VADDPD Z12, Z2, Z2
+	VMAXPD Z3, Z12, Z3
+	VADDPD Z12, Z3, Z3
+	VMAXPD Z4, Z12, Z4
+	VADDPD Z12, Z4, Z4
+	VMAXPD Z5, Z12, Z5
+	VADDPD Z12, Z5, Z5
+	VMAXPD Z6, Z12, Z6
+	VADDPD Z12, Z6, Z6
+	VMAXPD Z7, Z12, Z7
+	VADDPD Z12, Z7, Z7
+	VMAXPD Z8, Z12, Z8
+	VADDPD Z12, Z8, Z8
+	VMAXPD Z9, Z12, Z9
+	VADDPD Z12, Z9, Z9
+	VMAXPD Z10, Z12, Z10
+	VADDPD Z12, Z10, Z10
+	VMAXPD Z11, Z12, Z11
+	VADDPD Z12, Z11, Z11
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z5, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z6, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z7, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z8, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z9, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z10, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z11, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product1x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product1x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), CX
+	MOVQ  bStep+64(FP), DX
+	MOVQ  tail+104(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   b+56(FP), BX
+	MOVQ   seg+16(FP), SI
+	MOVQ   segments+8(FP), DI
+	MOVQ   DI, 8(SP)
+
+segment:
+	MOVLQSX (SI), R8
+	ADDQ    16(SP), R8
+	MOVLQSX 4(SI), DI
+	ADDQ    $0x08, SI
+
+loop:
+	VMOVUPS      (BX), Z2
+	VMOVUPD.Z    64(BX), K1, Z3
+	VBROADCASTSD (R8), Z4
+	VFMADD231PD  Z2, Z4, Z0
+	VFMADD231PD  Z3, Z4, Z1
+	ADDQ         CX, R8
+	ADDQ         DX, BX
+	DECQ         DI
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), BX
+	MOVQ         cStep+80(FP), SI
+	TESTQ        $0x00000001, BX
+	JZ           bias
+	MOVQ         AX, DI
+	VMOVUPS      (DI), Z2
+	VADDPD       Z2, Z0, Z0
+	VMOVUPD.Z    64(DI), K1, Z2
+	VADDPD       Z2, Z1, Z1
+	ADDQ         SI, DI
+
+bias:
+	MOVQ      bias+96(FP), DI
+	TESTQ     DI, DI
+	JZ        act
+	VMOVUPS   (DI), Z2
+	VADDPD    Z2, Z0, Z0
+	VMOVUPD.Z 64(DI), K1, Z2
+	VADDPD    Z2, Z1, Z1
+
+act:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VXORPS Z2, Z2, Z2
+	VMAXPD Z0, Z2, Z0
+	VADDPD Z2, Z0, Z0
+	VMAXPD Z1, Z2, Z1
+	VADDPD Z2, Z1, Z1
+
+store:
+	MOVQ    AX, DI
+	VMOVUPS Z0, (DI)
+	VMOVUPD Z1, K1, 64(DI)
+	ADDQ    SI, DI
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), BX
+	ADDQ    BX, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product2x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product2x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+
+loop:
+	VMOVUPS      (SI), Z4
+	VMOVUPD.Z    64(SI), K1, Z5
+	VBROADCASTSD (R9), Z6
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSD (R9)(CX*1), Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z4
+	VADDPD       Z4, Z0, Z0
+	VMOVUPD.Z    64(R8), K1, Z4
+	VADDPD       Z4, Z1, Z1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z4
+	VADDPD       Z4, Z2, Z2
+	VMOVUPD.Z    64(R8), K1, Z4
+	VADDPD       Z4, Z3, Z3
+	ADDQ         DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPS   (R8), Z4
+	VADDPD    Z4, Z0, Z0
+	VADDPD    Z4, Z2, Z2
+	VMOVUPD.Z 64(R8), K1, Z4
+	VADDPD    Z4, Z1, Z1
+	VADDPD    Z4, Z3, Z3
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z4, Z4, Z4
+	VMAXPD Z0, Z4, Z0
+	VADDPD Z4, Z0, Z0
+	VMAXPD Z1, Z4, Z1
+	VADDPD Z4, Z1, Z1
+	VMAXPD Z2, Z4, Z2
+	VADDPD Z4, Z2, Z2
+	VMAXPD Z3, Z4, Z3
+	VADDPD Z4, Z3, Z3
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPD Z3, K1, 64(R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product3x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product3x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+
+loop:
+	VMOVUPS      (SI), Z6
+	VMOVUPD.Z    64(SI), K1, Z7
+	VBROADCASTSD (R9), Z8
+	VFMADD231PD  Z6, Z8, Z0
+	VFMADD231PD  Z7, Z8, Z1
+	VBROADCASTSD (R9)(CX*1), Z8
+	VFMADD231PD  Z6, Z8, Z2
+	VFMADD231PD  Z7, Z8, Z3
+	VBROADCASTSD (R9)(CX*2), Z8
+	VFMADD231PD  Z6, Z8, Z4
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         DX, R9
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z6
+	VADDPD       Z6, Z0, Z0
+	VMOVUPD.Z    64(R8), K1, Z6
+	VADDPD       Z6, Z1, Z1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z6
+	VADDPD       Z6, Z2, Z2
+	VMOVUPD.Z    64(R8), K1, Z6
+	VADDPD       Z6, Z3, Z3
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z6
+	VADDPD       Z6, Z4, Z4
+	VMOVUPD.Z    64(R8), K1, Z6
+	VADDPD       Z6, Z5, Z5
+	ADDQ         DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPS   (R8), Z6
+	VADDPD    Z6, Z0, Z0
+	VADDPD    Z6, Z2, Z2
+	VADDPD    Z6, Z4, Z4
+	VMOVUPD.Z 64(R8), K1, Z6
+	VADDPD    Z6, Z1, Z1
+	VADDPD    Z6, Z3, Z3
+	VADDPD    Z6, Z5, Z5
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z6, Z6, Z6
+	VMAXPD Z0, Z6, Z0
+	VADDPD Z6, Z0, Z0
+	VMAXPD Z1, Z6, Z1
+	VADDPD Z6, Z1, Z1
+	VMAXPD Z2, Z6, Z2
+	VADDPD Z6, Z2, Z2
+	VMAXPD Z3, Z6, Z3
+	VADDPD Z6, Z3, Z3
+	VMAXPD Z4, Z6, Z4
+	VADDPD Z6, Z4, Z4
+	VMAXPD Z5, Z6, Z5
+	VADDPD Z6, Z5, Z5
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPD Z3, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPD Z5, K1, 64(R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product4x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product4x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMOVUPS      (SI), Z8
+	VMOVUPD.Z    64(SI), K1, Z9
+	VBROADCASTSD (R9), Z10
+	VFMADD231PD  Z8, Z10, Z0
+	VFMADD231PD  Z9, Z10, Z1
+	VBROADCASTSD (R9)(CX*1), Z10
+	VFMADD231PD  Z8, Z10, Z2
+	VFMADD231PD  Z9, Z10, Z3
+	VBROADCASTSD (R9)(CX*2), Z10
+	VFMADD231PD  Z8, Z10, Z4
+	VFMADD231PD  Z9, Z10, Z5
+	VBROADCASTSD (R10), Z10
+	VFMADD231PD  Z8, Z10, Z6
+	VFMADD231PD  Z9, Z10, Z7
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z8
+	VADDPD       Z8, Z0, Z0
+	VMOVUPD.Z    64(R8), K1, Z8
+	VADDPD       Z8, Z1, Z1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z8
+	VADDPD       Z8, Z2, Z2
+	VMOVUPD.Z    64(R8), K1, Z8
+	VADDPD       Z8, Z3, Z3
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z8
+	VADDPD       Z8, Z4, Z4
+	VMOVUPD.Z    64(R8), K1, Z8
+	VADDPD       Z8, Z5, Z5
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z8
+	VADDPD       Z8, Z6, Z6
+	VMOVUPD.Z    64(R8), K1, Z8
+	VADDPD       Z8, Z7, Z7
+	ADDQ         DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPS   (R8), Z8
+	VADDPD    Z8, Z0, Z0
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z8, Z4, Z4
+	VADDPD    Z8, Z6, Z6
+	VMOVUPD.Z 64(R8), K1, Z8
+	VADDPD    Z8, Z1, Z1
+	VADDPD    Z8, Z3, Z3
+	VADDPD    Z8, Z5, Z5
+	VADDPD    Z8, Z7, Z7
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z8, Z8, Z8
+	VMAXPD Z0, Z8, Z0
+	VADDPD Z8, Z0, Z0
+	VMAXPD Z1, Z8, Z1
+	VADDPD Z8, Z1, Z1
+	VMAXPD Z2, Z8, Z2
+	VADDPD Z8, Z2, Z2
+	VMAXPD Z3, Z8, Z3
+	VADDPD Z8, Z3, Z3
+	VMAXPD Z4, Z8, Z4
+	VADDPD Z8, Z4, Z4
+	VMAXPD Z5, Z8, Z5
+	VADDPD Z8, Z5, Z5
+	VMAXPD Z6, Z8, Z6
+	VADDPD Z8, Z6, Z6
+	VMAXPD Z7, Z8, Z7
+	VADDPD Z8, Z7, Z7
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPD Z3, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPD Z5, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPD Z7, K1, 64(R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product5x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product5x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMOVUPS      (SI), Z10
+	VMOVUPD.Z    64(SI), K1, Z11
+	VBROADCASTSD (R9), Z12
+	VFMADD231PD  Z10, Z12, Z0
+	VFMADD231PD  Z11, Z12, Z1
+	VBROADCASTSD (R9)(CX*1), Z12
+	VFMADD231PD  Z10, Z12, Z2
+	VFMADD231PD  Z11, Z12, Z3
+	VBROADCASTSD (R9)(CX*2), Z12
+	VFMADD231PD  Z10, Z12, Z4
+	VFMADD231PD  Z11, Z12, Z5
+	VBROADCASTSD (R10), Z12
+	VFMADD231PD  Z10, Z12, Z6
+	VFMADD231PD  Z11, Z12, Z7
+	VBROADCASTSD (R10)(CX*1), Z12
+	VFMADD231PD  Z10, Z12, Z8
+	VFMADD231PD  Z11, Z12, Z9
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z10
+	VADDPD       Z10, Z0, Z0
+	VMOVUPD.Z    64(R8), K1, Z10
+	VADDPD       Z10, Z1, Z1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z10
+	VADDPD       Z10, Z2, Z2
+	VMOVUPD.Z    64(R8), K1, Z10
+	VADDPD       Z10, Z3, Z3
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z10
+	VADDPD       Z10, Z4, Z4
+	VMOVUPD.Z    64(R8), K1, Z10
+	VADDPD       Z10, Z5, Z5
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z10
+	VADDPD       Z10, Z6, Z6
+	VMOVUPD.Z    64(R8), K1, Z10
+	VADDPD       Z10, Z7, Z7
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z10
+	VADDPD       Z10, Z8, Z8
+	VMOVUPD.Z    64(R8), K1, Z10
+	VADDPD       Z10, Z9, Z9
+	ADDQ         DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPS   (R8), Z10
+	VADDPD    Z10, Z0, Z0
+	VADDPD    Z10, Z2, Z2
+	VADDPD    Z10, Z4, Z4
+	VADDPD    Z10, Z6, Z6
+	VADDPD    Z10, Z8, Z8
+	VMOVUPD.Z 64(R8), K1, Z10
+	VADDPD    Z10, Z1, Z1
+	VADDPD    Z10, Z3, Z3
+	VADDPD    Z10, Z5, Z5
+	VADDPD    Z10, Z7, Z7
+	VADDPD    Z10, Z9, Z9
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z10, Z10, Z10
+	VMAXPD Z0, Z10, Z0
+	VADDPD Z10, Z0, Z0
+	VMAXPD Z1, Z10, Z1
+	VADDPD Z10, Z1, Z1
+	VMAXPD Z2, Z10, Z2
+	VADDPD Z10, Z2, Z2
+	VMAXPD Z3, Z10, Z3
+	VADDPD Z10, Z3, Z3
+	VMAXPD Z4, Z10, Z4
+	VADDPD Z10, Z4, Z4
+	VMAXPD Z5, Z10, Z5
+	VADDPD Z10, Z5, Z5
+	VMAXPD Z6, Z10, Z6
+	VADDPD Z10, Z6, Z6
+	VMAXPD Z7, Z10, Z7
+	VADDPD Z10, Z7, Z7
+	VMAXPD Z8, Z10, Z8
+	VADDPD Z10, Z8, Z8
+	VMAXPD Z9, Z10, Z9
+	VADDPD Z10, Z9, Z9
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPD Z3, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPD Z5, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPD Z7, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPD Z9, K1, 64(R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product6x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product6x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+
+loop:
+	VMOVUPS      (SI), Z12
+	VMOVUPD.Z    64(SI), K1, Z13
+	VBROADCASTSD (R9), Z14
+	VFMADD231PD  Z12, Z14, Z0
+	VFMADD231PD  Z13, Z14, Z1
+	VBROADCASTSD (R9)(CX*1), Z14
+	VFMADD231PD  Z12, Z14, Z2
+	VFMADD231PD  Z13, Z14, Z3
+	VBROADCASTSD (R9)(CX*2), Z14
+	VFMADD231PD  Z12, Z14, Z4
+	VFMADD231PD  Z13, Z14, Z5
+	VBROADCASTSD (R10), Z14
+	VFMADD231PD  Z12, Z14, Z6
+	VFMADD231PD  Z13, Z14, Z7
+	VBROADCASTSD (R10)(CX*1), Z14
+	VFMADD231PD  Z12, Z14, Z8
+	VFMADD231PD  Z13, Z14, Z9
+	VBROADCASTSD (R10)(CX*2), Z14
+	VFMADD231PD  Z12, Z14, Z10
+	VFMADD231PD  Z13, Z14, Z11
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z12
+	VADDPD       Z12, Z0, Z0
+	VMOVUPD.Z    64(R8), K1, Z12
+	VADDPD       Z12, Z1, Z1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z12
+	VADDPD       Z12, Z2, Z2
+	VMOVUPD.Z    64(R8), K1, Z12
+	VADDPD       Z12, Z3, Z3
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z12
+	VADDPD       Z12, Z4, Z4
+	VMOVUPD.Z    64(R8), K1, Z12
+	VADDPD       Z12, Z5, Z5
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z12
+	VADDPD       Z12, Z6, Z6
+	VMOVUPD.Z    64(R8), K1, Z12
+	VADDPD       Z12, Z7, Z7
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z12
+	VADDPD       Z12, Z8, Z8
+	VMOVUPD.Z    64(R8), K1, Z12
+	VADDPD       Z12, Z9, Z9
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z12
+	VADDPD       Z12, Z10, Z10
+	VMOVUPD.Z    64(R8), K1, Z12
+	VADDPD       Z12, Z11, Z11
+	ADDQ         DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPS   (R8), Z12
+	VADDPD    Z12, Z0, Z0
+	VADDPD    Z12, Z2, Z2
+	VADDPD    Z12, Z4, Z4
+	VADDPD    Z12, Z6, Z6
+	VADDPD    Z12, Z8, Z8
+	VADDPD    Z12, Z10, Z10
+	VMOVUPD.Z 64(R8), K1, Z12
+	VADDPD    Z12, Z1, Z1
+	VADDPD    Z12, Z3, Z3
+	VADDPD    Z12, Z5, Z5
+	VADDPD    Z12, Z7, Z7
+	VADDPD    Z12, Z9, Z9
+	VADDPD    Z12, Z11, Z11
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z12, Z12, Z12
+	VMAXPD Z0, Z12, Z0
+	VADDPD Z12, Z0, Z0
+	VMAXPD Z1, Z12, Z1
+	VADDPD Z12, Z1, Z1
+	VMAXPD Z2, Z12, Z2
+	VADDPD Z12, Z2, Z2
+	VMAXPD Z3, Z12, Z3
+	VADDPD Z12, Z3, Z3
+	VMAXPD Z4, Z12, Z4
+	VADDPD Z12, Z4, Z4
+	VMAXPD Z5, Z12, Z5
+	VADDPD Z12, Z5, Z5
+	VMAXPD Z6, Z12, Z6
+	VADDPD Z12, Z6, Z6
+	VMAXPD Z7, Z12, Z7
+	VADDPD Z12, Z7, Z7
+	VMAXPD Z8, Z12, Z8
+	VADDPD Z12, Z8, Z8
+	VMAXPD Z9, Z12, Z9
+	VADDPD Z12, Z9, Z9
+	VMAXPD Z10, Z12, Z10
+	VADDPD Z12, Z10, Z10
+	VMAXPD Z11, Z12, Z11
+	VADDPD Z12, Z11, Z11
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPD Z3, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPD Z5, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPD Z7, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPD Z9, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z10, (R8)
+	VMOVUPD Z11, K1, 64(R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product7x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product7x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+
+loop:
+	VMOVUPS      (SI), Z14
+	VMOVUPD.Z    64(SI), K1, Z15
+	VBROADCASTSD (R9), Z16
+	VFMADD231PD  Z14, Z16, Z0
+	VFMADD231PD  Z15, Z16, Z1
+	VBROADCASTSD (R9)(CX*1), Z16
+	VFMADD231PD  Z14, Z16, Z2
+	VFMADD231PD  Z15, Z16, Z3
+	VBROADCASTSD (R9)(CX*2), Z16
+	VFMADD231PD  Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z5
+	VBROADCASTSD (R10), Z16
+	VFMADD231PD  Z14, Z16, Z6
+	VFMADD231PD  Z15, Z16, Z7
+	VBROADCASTSD (R10)(CX*1), Z16
+	VFMADD231PD  Z14, Z16, Z8
+	VFMADD231PD  Z15, Z16, Z9
+	VBROADCASTSD (R10)(CX*2), Z16
+	VFMADD231PD  Z14, Z16, Z10
+	VFMADD231PD  Z15, Z16, Z11
+	VBROADCASTSD (R11), Z16
+	VFMADD231PD  Z14, Z16, Z12
+	VFMADD231PD  Z15, Z16, Z13
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z14
+	VADDPD       Z14, Z0, Z0
+	VMOVUPD.Z    64(R8), K1, Z14
+	VADDPD       Z14, Z1, Z1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z14
+	VADDPD       Z14, Z2, Z2
+	VMOVUPD.Z    64(R8), K1, Z14
+	VADDPD       Z14, Z3, Z3
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z14
+	VADDPD       Z14, Z4, Z4
+	VMOVUPD.Z    64(R8), K1, Z14
+	VADDPD       Z14, Z5, Z5
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z14
+	VADDPD       Z14, Z6, Z6
+	VMOVUPD.Z    64(R8), K1, Z14
+	VADDPD       Z14, Z7, Z7
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z14
+	VADDPD       Z14, Z8, Z8
+	VMOVUPD.Z    64(R8), K1, Z14
+	VADDPD       Z14, Z9, Z9
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z14
+	VADDPD       Z14, Z10, Z10
+	VMOVUPD.Z    64(R8), K1, Z14
+	VADDPD       Z14, Z11, Z11
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z14
+	VADDPD       Z14, Z12, Z12
+	VMOVUPD.Z    64(R8), K1, Z14
+	VADDPD       Z14, Z13, Z13
+	ADDQ         DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPS   (R8), Z14
+	VADDPD    Z14, Z0, Z0
+	VADDPD    Z14, Z2, Z2
+	VADDPD    Z14, Z4, Z4
+	VADDPD    Z14, Z6, Z6
+	VADDPD    Z14, Z8, Z8
+	VADDPD    Z14, Z10, Z10
+	VADDPD    Z14, Z12, Z12
+	VMOVUPD.Z 64(R8), K1, Z14
+	VADDPD    Z14, Z1, Z1
+	VADDPD    Z14, Z3, Z3
+	VADDPD    Z14, Z5, Z5
+	VADDPD    Z14, Z7, Z7
+	VADDPD    Z14, Z9, Z9
+	VADDPD    Z14, Z11, Z11
+	VADDPD    Z14, Z13, Z13
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z14, Z14, Z14
+	VMAXPD Z0, Z14, Z0
+	VADDPD Z14, Z0, Z0
+	VMAXPD Z1, Z14, Z1
+	VADDPD Z14, Z1, Z1
+	VMAXPD Z2, Z14, Z2
+	VADDPD Z14, Z2, Z2
+	VMAXPD Z3, Z14, Z3
+	VADDPD Z14, Z3, Z3
+	VMAXPD Z4, Z14, Z4
+	VADDPD Z14, Z4, Z4
+	VMAXPD Z5, Z14, Z5
+	VADDPD Z14, Z5, Z5
+	VMAXPD Z6, Z14, Z6
+	VADDPD Z14, Z6, Z6
+	VMAXPD Z7, Z14, Z7
+	VADDPD Z14, Z7, Z7
+	VMAXPD Z8, Z14, Z8
+	VADDPD Z14, Z8, Z8
+	VMAXPD Z9, Z14, Z9
+	VADDPD Z14, Z9, Z9
+	VMAXPD Z10, Z14, Z10
+	VADDPD Z14, Z10, Z10
+	VMAXPD Z11, Z14, Z11
+	VADDPD Z14, Z11, Z11
+	VMAXPD Z12, Z14, Z12
+	VADDPD Z14, Z12, Z12
+	VMAXPD Z13, Z14, Z13
+	VADDPD Z14, Z13, Z13
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPD Z3, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPD Z5, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPD Z7, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPD Z9, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z10, (R8)
+	VMOVUPD Z11, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z12, (R8)
+	VMOVUPD Z13, K1, 64(R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product8x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product8x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+
+loop:
+	VMOVUPS      (SI), Z16
+	VMOVUPD.Z    64(SI), K1, Z17
+	VBROADCASTSD (R9), Z18
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSD (R9)(CX*1), Z18
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSD (R9)(CX*2), Z18
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSD (R10), Z18
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSD (R10)(CX*1), Z18
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSD (R10)(CX*2), Z18
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSD (R11), Z18
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSD (R11)(CX*1), Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z16
+	VADDPD       Z16, Z0, Z0
+	VMOVUPD.Z    64(R8), K1, Z16
+	VADDPD       Z16, Z1, Z1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z16
+	VADDPD       Z16, Z2, Z2
+	VMOVUPD.Z    64(R8), K1, Z16
+	VADDPD       Z16, Z3, Z3
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z16
+	VADDPD       Z16, Z4, Z4
+	VMOVUPD.Z    64(R8), K1, Z16
+	VADDPD       Z16, Z5, Z5
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z16
+	VADDPD       Z16, Z6, Z6
+	VMOVUPD.Z    64(R8), K1, Z16
+	VADDPD       Z16, Z7, Z7
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z16
+	VADDPD       Z16, Z8, Z8
+	VMOVUPD.Z    64(R8), K1, Z16
+	VADDPD       Z16, Z9, Z9
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z16
+	VADDPD       Z16, Z10, Z10
+	VMOVUPD.Z    64(R8), K1, Z16
+	VADDPD       Z16, Z11, Z11
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z16
+	VADDPD       Z16, Z12, Z12
+	VMOVUPD.Z    64(R8), K1, Z16
+	VADDPD       Z16, Z13, Z13
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z16
+	VADDPD       Z16, Z14, Z14
+	VMOVUPD.Z    64(R8), K1, Z16
+	VADDPD       Z16, Z15, Z15
+	ADDQ         DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPS   (R8), Z16
+	VADDPD    Z16, Z0, Z0
+	VADDPD    Z16, Z2, Z2
+	VADDPD    Z16, Z4, Z4
+	VADDPD    Z16, Z6, Z6
+	VADDPD    Z16, Z8, Z8
+	VADDPD    Z16, Z10, Z10
+	VADDPD    Z16, Z12, Z12
+	VADDPD    Z16, Z14, Z14
+	VMOVUPD.Z 64(R8), K1, Z16
+	VADDPD    Z16, Z1, Z1
+	VADDPD    Z16, Z3, Z3
+	VADDPD    Z16, Z5, Z5
+	VADDPD    Z16, Z7, Z7
+	VADDPD    Z16, Z9, Z9
+	VADDPD    Z16, Z11, Z11
+	VADDPD    Z16, Z13, Z13
+	VADDPD    Z16, Z15, Z15
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z16, Z16, Z16
+	VMAXPD Z0, Z16, Z0
+	VADDPD Z16, Z0, Z0
+	VMAXPD Z1, Z16, Z1
+	VADDPD Z16, Z1, Z1
+	VMAXPD Z2, Z16, Z2
+	VADDPD Z16, Z2, Z2
+	VMAXPD Z3, Z16, Z3
+	VADDPD Z16, Z3, Z3
+	VMAXPD Z4, Z16, Z4
+	VADDPD Z16, Z4, Z4
+	VMAXPD Z5, Z16, Z5
+	VADDPD Z16, Z5, Z5
+	VMAXPD Z6, Z16, Z6
+	VADDPD Z16, Z6, Z6
+	VMAXPD Z7, Z16, Z7
+	VADDPD Z16, Z7, Z7
+	VMAXPD Z8, Z16, Z8
+	VADDPD Z16, Z8, Z8
+	VMAXPD Z9, Z16, Z9
+	VADDPD Z16, Z9, Z9
+	VMAXPD Z10, Z16, Z10
+	VADDPD Z16, Z10, Z10
+	VMAXPD Z11, Z16, Z11
+	VADDPD Z16, Z11, Z11
+	VMAXPD Z12, Z16, Z12
+	VADDPD Z16, Z12, Z12
+	VMAXPD Z13, Z16, Z13
+	VADDPD Z16, Z13, Z13
+	VMAXPD Z14, Z16, Z14
+	VADDPD Z16, Z14, Z14
+	VMAXPD Z15, Z16, Z15
+	VADDPD Z16, Z15, Z15
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPD Z3, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPD Z5, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPD Z7, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPD Z9, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z10, (R8)
+	VMOVUPD Z11, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z12, (R8)
+	VMOVUPD Z13, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z14, (R8)
+	VMOVUPD Z15, K1, 64(R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product9x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product9x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+
+loop:
+	VMOVUPS      (SI), Z18
+	VMOVUPD.Z    64(SI), K1, Z19
+	VBROADCASTSD (R9), Z20
+	VFMADD231PD  Z18, Z20, Z0
+	VFMADD231PD  Z19, Z20, Z1
+	VBROADCASTSD (R9)(CX*1), Z20
+	VFMADD231PD  Z18, Z20, Z2
+	VFMADD231PD  Z19, Z20, Z3
+	VBROADCASTSD (R9)(CX*2), Z20
+	VFMADD231PD  Z18, Z20, Z4
+	VFMADD231PD  Z19, Z20, Z5
+	VBROADCASTSD (R10), Z20
+	VFMADD231PD  Z18, Z20, Z6
+	VFMADD231PD  Z19, Z20, Z7
+	VBROADCASTSD (R10)(CX*1), Z20
+	VFMADD231PD  Z18, Z20, Z8
+	VFMADD231PD  Z19, Z20, Z9
+	VBROADCASTSD (R10)(CX*2), Z20
+	VFMADD231PD  Z18, Z20, Z10
+	VFMADD231PD  Z19, Z20, Z11
+	VBROADCASTSD (R11), Z20
+	VFMADD231PD  Z18, Z20, Z12
+	VFMADD231PD  Z19, Z20, Z13
+	VBROADCASTSD (R11)(CX*1), Z20
+	VFMADD231PD  Z18, Z20, Z14
+	VFMADD231PD  Z19, Z20, Z15
+	VBROADCASTSD (R11)(CX*2), Z20
+	VFMADD231PD  Z18, Z20, Z16
+	VFMADD231PD  Z19, Z20, Z17
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z18
+	VADDPD       Z18, Z0, Z0
+	VMOVUPD.Z    64(R8), K1, Z18
+	VADDPD       Z18, Z1, Z1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z18
+	VADDPD       Z18, Z2, Z2
+	VMOVUPD.Z    64(R8), K1, Z18
+	VADDPD       Z18, Z3, Z3
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z18
+	VADDPD       Z18, Z4, Z4
+	VMOVUPD.Z    64(R8), K1, Z18
+	VADDPD       Z18, Z5, Z5
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z18
+	VADDPD       Z18, Z6, Z6
+	VMOVUPD.Z    64(R8), K1, Z18
+	VADDPD       Z18, Z7, Z7
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z18
+	VADDPD       Z18, Z8, Z8
+	VMOVUPD.Z    64(R8), K1, Z18
+	VADDPD       Z18, Z9, Z9
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z18
+	VADDPD       Z18, Z10, Z10
+	VMOVUPD.Z    64(R8), K1, Z18
+	VADDPD       Z18, Z11, Z11
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z18
+	VADDPD       Z18, Z12, Z12
+	VMOVUPD.Z    64(R8), K1, Z18
+	VADDPD       Z18, Z13, Z13
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z18
+	VADDPD       Z18, Z14, Z14
+	VMOVUPD.Z    64(R8), K1, Z18
+	VADDPD       Z18, Z15, Z15
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z18
+	VADDPD       Z18, Z16, Z16
+	VMOVUPD.Z    64(R8), K1, Z18
+	VADDPD       Z18, Z17, Z17
+	ADDQ         DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPS   (R8), Z18
+	VADDPD    Z18, Z0, Z0
+	VADDPD    Z18, Z2, Z2
+	VADDPD    Z18, Z4, Z4
+	VADDPD    Z18, Z6, Z6
+	VADDPD    Z18, Z8, Z8
+	VADDPD    Z18, Z10, Z10
+	VADDPD    Z18, Z12, Z12
+	VADDPD    Z18, Z14, Z14
+	VADDPD    Z18, Z16, Z16
+	VMOVUPD.Z 64(R8), K1, Z18
+	VADDPD    Z18, Z1, Z1
+	VADDPD    Z18, Z3, Z3
+	VADDPD    Z18, Z5, Z5
+	VADDPD    Z18, Z7, Z7
+	VADDPD    Z18, Z9, Z9
+	VADDPD    Z18, Z11, Z11
+	VADDPD    Z18, Z13, Z13
+	VADDPD    Z18, Z15, Z15
+	VADDPD    Z18, Z17, Z17
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z18, Z18, Z18
+	VMAXPD Z0, Z18, Z0
+	VADDPD Z18, Z0, Z0
+	VMAXPD Z1, Z18, Z1
+	VADDPD Z18, Z1, Z1
+	VMAXPD Z2, Z18, Z2
+	VADDPD Z18, Z2, Z2
+	VMAXPD Z3, Z18, Z3
+	VADDPD Z18, Z3, Z3
+	VMAXPD Z4, Z18, Z4
+	VADDPD Z18, Z4, Z4
+	VMAXPD Z5, Z18, Z5
+	VADDPD Z18, Z5, Z5
+	VMAXPD Z6, Z18, Z6
+	VADDPD Z18, Z6, Z6
+	VMAXPD Z7, Z18, Z7
+	VADDPD Z18, Z7, Z7
+	VMAXPD Z8, Z18, Z8
+	VADDPD Z18, Z8, Z8
+	VMAXPD Z9, Z18, Z9
+	VADDPD Z18, Z9, Z9
+	VMAXPD Z10, Z18, Z10
+	VADDPD Z18, Z10, Z10
+	VMAXPD Z11, Z18, Z11
+	VADDPD Z18, Z11, Z11
+	VMAXPD Z12, Z18, Z12
+	VADDPD Z18, Z12, Z12
+	VMAXPD Z13, Z18, Z13
+	VADDPD Z18, Z13, Z13
+	VMAXPD Z14, Z18, Z14
+	VADDPD Z18, Z14, Z14
+	VMAXPD Z15, Z18, Z15
+	VADDPD Z18, Z15, Z15
+	VMAXPD Z16, Z18, Z16
+	VADDPD Z18, Z16, Z16
+	VMAXPD Z17, Z18, Z17
+	VADDPD Z18, Z17, Z17
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPD Z3, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPD Z5, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPD Z7, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPD Z9, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z10, (R8)
+	VMOVUPD Z11, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z12, (R8)
+	VMOVUPD Z13, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z14, (R8)
+	VMOVUPD Z15, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z16, (R8)
+	VMOVUPD Z17, K1, 64(R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product10x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product10x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMOVUPS      (SI), Z20
+	VMOVUPD.Z    64(SI), K1, Z21
+	VBROADCASTSD (R9), Z22
+	VFMADD231PD  Z20, Z22, Z0
+	VFMADD231PD  Z21, Z22, Z1
+	VBROADCASTSD (R9)(CX*1), Z22
+	VFMADD231PD  Z20, Z22, Z2
+	VFMADD231PD  Z21, Z22, Z3
+	VBROADCASTSD (R9)(CX*2), Z22
+	VFMADD231PD  Z20, Z22, Z4
+	VFMADD231PD  Z21, Z22, Z5
+	VBROADCASTSD (R10), Z22
+	VFMADD231PD  Z20, Z22, Z6
+	VFMADD231PD  Z21, Z22, Z7
+	VBROADCASTSD (R10)(CX*1), Z22
+	VFMADD231PD  Z20, Z22, Z8
+	VFMADD231PD  Z21, Z22, Z9
+	VBROADCASTSD (R10)(CX*2), Z22
+	VFMADD231PD  Z20, Z22, Z10
+	VFMADD231PD  Z21, Z22, Z11
+	VBROADCASTSD (R11), Z22
+	VFMADD231PD  Z20, Z22, Z12
+	VFMADD231PD  Z21, Z22, Z13
+	VBROADCASTSD (R11)(CX*1), Z22
+	VFMADD231PD  Z20, Z22, Z14
+	VFMADD231PD  Z21, Z22, Z15
+	VBROADCASTSD (R11)(CX*2), Z22
+	VFMADD231PD  Z20, Z22, Z16
+	VFMADD231PD  Z21, Z22, Z17
+	VBROADCASTSD (R12), Z22
+	VFMADD231PD  Z20, Z22, Z18
+	VFMADD231PD  Z21, Z22, Z19
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z20
+	VADDPD       Z20, Z0, Z0
+	VMOVUPD.Z    64(R8), K1, Z20
+	VADDPD       Z20, Z1, Z1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z20
+	VADDPD       Z20, Z2, Z2
+	VMOVUPD.Z    64(R8), K1, Z20
+	VADDPD       Z20, Z3, Z3
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z20
+	VADDPD       Z20, Z4, Z4
+	VMOVUPD.Z    64(R8), K1, Z20
+	VADDPD       Z20, Z5, Z5
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z20
+	VADDPD       Z20, Z6, Z6
+	VMOVUPD.Z    64(R8), K1, Z20
+	VADDPD       Z20, Z7, Z7
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z20
+	VADDPD       Z20, Z8, Z8
+	VMOVUPD.Z    64(R8), K1, Z20
+	VADDPD       Z20, Z9, Z9
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z20
+	VADDPD       Z20, Z10, Z10
+	VMOVUPD.Z    64(R8), K1, Z20
+	VADDPD       Z20, Z11, Z11
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z20
+	VADDPD       Z20, Z12, Z12
+	VMOVUPD.Z    64(R8), K1, Z20
+	VADDPD       Z20, Z13, Z13
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z20
+	VADDPD       Z20, Z14, Z14
+	VMOVUPD.Z    64(R8), K1, Z20
+	VADDPD       Z20, Z15, Z15
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z20
+	VADDPD       Z20, Z16, Z16
+	VMOVUPD.Z    64(R8), K1, Z20
+	VADDPD       Z20, Z17, Z17
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z20
+	VADDPD       Z20, Z18, Z18
+	VMOVUPD.Z    64(R8), K1, Z20
+	VADDPD       Z20, Z19, Z19
+	ADDQ         DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPS   (R8), Z20
+	VADDPD    Z20, Z0, Z0
+	VADDPD    Z20, Z2, Z2
+	VADDPD    Z20, Z4, Z4
+	VADDPD    Z20, Z6, Z6
+	VADDPD    Z20, Z8, Z8
+	VADDPD    Z20, Z10, Z10
+	VADDPD    Z20, Z12, Z12
+	VADDPD    Z20, Z14, Z14
+	VADDPD    Z20, Z16, Z16
+	VADDPD    Z20, Z18, Z18
+	VMOVUPD.Z 64(R8), K1, Z20
+	VADDPD    Z20, Z1, Z1
+	VADDPD    Z20, Z3, Z3
+	VADDPD    Z20, Z5, Z5
+	VADDPD    Z20, Z7, Z7
+	VADDPD    Z20, Z9, Z9
+	VADDPD    Z20, Z11, Z11
+	VADDPD    Z20, Z13, Z13
+	VADDPD    Z20, Z15, Z15
+	VADDPD    Z20, Z17, Z17
+	VADDPD    Z20, Z19, Z19
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z20, Z20, Z20
+	VMAXPD Z0, Z20, Z0
+	VADDPD Z20, Z0, Z0
+	VMAXPD Z1, Z20, Z1
+	VADDPD Z20, Z1, Z1
+	VMAXPD Z2, Z20, Z2
+	VADDPD Z20, Z2, Z2
+	VMAXPD Z3, Z20, Z3
+	VADDPD Z20, Z3, Z3
+	VMAXPD Z4, Z20, Z4
+	VADDPD Z20, Z4, Z4
+	VMAXPD Z5, Z20, Z5
+	VADDPD Z20, Z5, Z5
+	VMAXPD Z6, Z20, Z6
+	VADDPD Z20, Z6, Z6
+	VMAXPD Z7, Z20, Z7
+	VADDPD Z20, Z7, Z7
+	VMAXPD Z8, Z20, Z8
+	VADDPD Z20, Z8, Z8
+	VMAXPD Z9, Z20, Z9
+	VADDPD Z20, Z9, Z9
+	VMAXPD Z10, Z20, Z10
+	VADDPD Z20, Z10, Z10
+	VMAXPD Z11, Z20, Z11
+	VADDPD Z20, Z11, Z11
+	VMAXPD Z12, Z20, Z12
+	VADDPD Z20, Z12, Z12
+	VMAXPD Z13, Z20, Z13
+	VADDPD Z20, Z13, Z13
+	VMAXPD Z14, Z20, Z14
+	VADDPD Z20, Z14, Z14
+	VMAXPD Z15, Z20, Z15
+	VADDPD Z20, Z15, Z15
+	VMAXPD Z16, Z20, Z16
+	VADDPD Z20, Z16, Z16
+	VMAXPD Z17, Z20, Z17
+	VADDPD Z20, Z17, Z17
+	VMAXPD Z18, Z20, Z18
+	VADDPD Z20, Z18, Z18
+	VMAXPD Z19, Z20, Z19
+	VADDPD Z20, Z19, Z19
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPD Z3, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPD Z5, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPD Z7, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPD Z9, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z10, (R8)
+	VMOVUPD Z11, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z12, (R8)
+	VMOVUPD Z13, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z14, (R8)
+	VMOVUPD Z15, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z16, (R8)
+	VMOVUPD Z17, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z18, (R8)
+	VMOVUPD Z19, K1, 64(R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product11x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product11x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	VXORPS Z20, Z20, Z20
+	VXORPS Z21, Z21, Z21
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMOVUPS      (SI), Z22
+	VMOVUPD.Z    64(SI), K1, Z23
+	VBROADCASTSD (R9), Z24
+	VFMADD231PD  Z22, Z24, Z0
+	VFMADD231PD  Z23, Z24, Z1
+	VBROADCASTSD (R9)(CX*1), Z24
+	VFMADD231PD  Z22, Z24, Z2
+	VFMADD231PD  Z23, Z24, Z3
+	VBROADCASTSD (R9)(CX*2), Z24
+	VFMADD231PD  Z22, Z24, Z4
+	VFMADD231PD  Z23, Z24, Z5
+	VBROADCASTSD (R10), Z24
+	VFMADD231PD  Z22, Z24, Z6
+	VFMADD231PD  Z23, Z24, Z7
+	VBROADCASTSD (R10)(CX*1), Z24
+	VFMADD231PD  Z22, Z24, Z8
+	VFMADD231PD  Z23, Z24, Z9
+	VBROADCASTSD (R10)(CX*2), Z24
+	VFMADD231PD  Z22, Z24, Z10
+	VFMADD231PD  Z23, Z24, Z11
+	VBROADCASTSD (R11), Z24
+	VFMADD231PD  Z22, Z24, Z12
+	VFMADD231PD  Z23, Z24, Z13
+	VBROADCASTSD (R11)(CX*1), Z24
+	VFMADD231PD  Z22, Z24, Z14
+	VFMADD231PD  Z23, Z24, Z15
+	VBROADCASTSD (R11)(CX*2), Z24
+	VFMADD231PD  Z22, Z24, Z16
+	VFMADD231PD  Z23, Z24, Z17
+	VBROADCASTSD (R12), Z24
+	VFMADD231PD  Z22, Z24, Z18
+	VFMADD231PD  Z23, Z24, Z19
+	VBROADCASTSD (R12)(CX*1), Z24
+	VFMADD231PD  Z22, Z24, Z20
+	VFMADD231PD  Z23, Z24, Z21
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z22
+	VADDPD       Z22, Z0, Z0
+	VMOVUPD.Z    64(R8), K1, Z22
+	VADDPD       Z22, Z1, Z1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z22
+	VADDPD       Z22, Z2, Z2
+	VMOVUPD.Z    64(R8), K1, Z22
+	VADDPD       Z22, Z3, Z3
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z22
+	VADDPD       Z22, Z4, Z4
+	VMOVUPD.Z    64(R8), K1, Z22
+	VADDPD       Z22, Z5, Z5
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z22
+	VADDPD       Z22, Z6, Z6
+	VMOVUPD.Z    64(R8), K1, Z22
+	VADDPD       Z22, Z7, Z7
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z22
+	VADDPD       Z22, Z8, Z8
+	VMOVUPD.Z    64(R8), K1, Z22
+	VADDPD       Z22, Z9, Z9
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z22
+	VADDPD       Z22, Z10, Z10
+	VMOVUPD.Z    64(R8), K1, Z22
+	VADDPD       Z22, Z11, Z11
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z22
+	VADDPD       Z22, Z12, Z12
+	VMOVUPD.Z    64(R8), K1, Z22
+	VADDPD       Z22, Z13, Z13
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z22
+	VADDPD       Z22, Z14, Z14
+	VMOVUPD.Z    64(R8), K1, Z22
+	VADDPD       Z22, Z15, Z15
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z22
+	VADDPD       Z22, Z16, Z16
+	VMOVUPD.Z    64(R8), K1, Z22
+	VADDPD       Z22, Z17, Z17
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z22
+	VADDPD       Z22, Z18, Z18
+	VMOVUPD.Z    64(R8), K1, Z22
+	VADDPD       Z22, Z19, Z19
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z22
+	VADDPD       Z22, Z20, Z20
+	VMOVUPD.Z    64(R8), K1, Z22
+	VADDPD       Z22, Z21, Z21
+	ADDQ         DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPS   (R8), Z22
+	VADDPD    Z22, Z0, Z0
+	VADDPD    Z22, Z2, Z2
+	VADDPD    Z22, Z4, Z4
+	VADDPD    Z22, Z6, Z6
+	VADDPD    Z22, Z8, Z8
+	VADDPD    Z22, Z10, Z10
+	VADDPD    Z22, Z12, Z12
+	VADDPD    Z22, Z14, Z14
+	VADDPD    Z22, Z16, Z16
+	VADDPD    Z22, Z18, Z18
+	VADDPD    Z22, Z20, Z20
+	VMOVUPD.Z 64(R8), K1, Z22
+	VADDPD    Z22, Z1, Z1
+	VADDPD    Z22, Z3, Z3
+	VADDPD    Z22, Z5, Z5
+	VADDPD    Z22, Z7, Z7
+	VADDPD    Z22, Z9, Z9
+	VADDPD    Z22, Z11, Z11
+	VADDPD    Z22, Z13, Z13
+	VADDPD    Z22, Z15, Z15
+	VADDPD    Z22, Z17, Z17
+	VADDPD    Z22, Z19, Z19
+	VADDPD    Z22, Z21, Z21
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z22, Z22, Z22
+	VMAXPD Z0, Z22, Z0
+	VADDPD Z22, Z0, Z0
+	VMAXPD Z1, Z22, Z1
+	VADDPD Z22, Z1, Z1
+	VMAXPD Z2, Z22, Z2
+	VADDPD Z22, Z2, Z2
+	VMAXPD Z3, Z22, Z3
+	VADDPD Z22, Z3, Z3
+	VMAXPD Z4, Z22, Z4
+	VADDPD Z22, Z4, Z4
+	VMAXPD Z5, Z22, Z5
+	VADDPD Z22, Z5, Z5
+	VMAXPD Z6, Z22, Z6
+	VADDPD Z22, Z6, Z6
+	VMAXPD Z7, Z22, Z7
+	VADDPD Z22, Z7, Z7
+	VMAXPD Z8, Z22, Z8
+	VADDPD Z22, Z8, Z8
+	VMAXPD Z9, Z22, Z9
+	VADDPD Z22, Z9, Z9
+	VMAXPD Z10, Z22, Z10
+	VADDPD Z22, Z10, Z10
+	VMAXPD Z11, Z22, Z11
+	VADDPD Z22, Z11, Z11
+	VMAXPD Z12, Z22, Z12
+	VADDPD Z22, Z12, Z12
+	VMAXPD Z13, Z22, Z13
+	VADDPD Z22, Z13, Z13
+	VMAXPD Z14, Z22, Z14
+	VADDPD Z22, Z14, Z14
+	VMAXPD Z15, Z22, Z15
+	VADDPD Z22, Z15, Z15
+	VMAXPD Z16, Z22, Z16
+	VADDPD Z22, Z16, Z16
+	VMAXPD Z17, Z22, Z17
+	VADDPD Z22, Z17, Z17
+	VMAXPD Z18, Z22, Z18
+	VADDPD Z22, Z18, Z18
+	VMAXPD Z19, Z22, Z19
+	VADDPD Z22, Z19, Z19
+	VMAXPD Z20, Z22, Z20
+	VADDPD Z22, Z20, Z20
+	VMAXPD Z21, Z22, Z21
+	VADDPD Z22, Z21, Z21
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPD Z3, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPD Z5, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPD Z7, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPD Z9, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z10, (R8)
+	VMOVUPD Z11, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z12, (R8)
+	VMOVUPD Z13, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z14, (R8)
+	VMOVUPD Z15, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z16, (R8)
+	VMOVUPD Z17, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z18, (R8)
+	VMOVUPD Z19, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z20, (R8)
+	VMOVUPD Z21, K1, 64(R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func product12x2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·product12x2F64AVX512(SB), NOSPLIT, $24-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	VXORPS Z20, Z20, Z20
+	VXORPS Z21, Z21, Z21
+	VXORPS Z22, Z22, Z22
+	VXORPS Z23, Z23, Z23
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	LEAQ    (R10)(CX*2), R11
+	ADDQ    CX, R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMOVUPS      (SI), Z24
+	VMOVUPD.Z    64(SI), K1, Z25
+	VBROADCASTSD (R9), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD (R9)(CX*1), Z26
+	VFMADD231PD  Z24, Z26, Z2
+	VFMADD231PD  Z25, Z26, Z3
+	VBROADCASTSD (R9)(CX*2), Z26
+	VFMADD231PD  Z24, Z26, Z4
+	VFMADD231PD  Z25, Z26, Z5
+	VBROADCASTSD (R10), Z26
+	VFMADD231PD  Z24, Z26, Z6
+	VFMADD231PD  Z25, Z26, Z7
+	VBROADCASTSD (R10)(CX*1), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD (R10)(CX*2), Z26
+	VFMADD231PD  Z24, Z26, Z10
+	VFMADD231PD  Z25, Z26, Z11
+	VBROADCASTSD (R11), Z26
+	VFMADD231PD  Z24, Z26, Z12
+	VFMADD231PD  Z25, Z26, Z13
+	VBROADCASTSD (R11)(CX*1), Z26
+	VFMADD231PD  Z24, Z26, Z14
+	VFMADD231PD  Z25, Z26, Z15
+	VBROADCASTSD (R11)(CX*2), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD (R12), Z26
+	VFMADD231PD  Z24, Z26, Z18
+	VFMADD231PD  Z25, Z26, Z19
+	VBROADCASTSD (R12)(CX*1), Z26
+	VFMADD231PD  Z24, Z26, Z20
+	VFMADD231PD  Z25, Z26, Z21
+	VBROADCASTSD (R12)(CX*2), Z26
+	VFMADD231PD  Z24, Z26, Z22
+	VFMADD231PD  Z25, Z26, Z23
+	ADDQ         DX, R9
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         DX, R12
+	ADDQ         BX, SI
+	DECQ         R8
+	JNZ          loop
+	DECQ         8(SP)
+	JNZ          segment
+	MOVQ         flags+112(FP), SI
+	MOVQ         cStep+80(FP), DI
+	TESTQ        $0x00000001, SI
+	JZ           bias
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z0, Z0
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z1, Z1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z2, Z2
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z3, Z3
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z4, Z4
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z5, Z5
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z6, Z6
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z7, Z7
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z8, Z8
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z9, Z9
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z10, Z10
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z11, Z11
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z12, Z12
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z13, Z13
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z14, Z14
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z15, Z15
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z16, Z16
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z17, Z17
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z18, Z18
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z19, Z19
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z20, Z20
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z21, Z21
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Z24
+	VADDPD       Z24, Z22, Z22
+	VMOVUPD.Z    64(R8), K1, Z24
+	VADDPD       Z24, Z23, Z23
+	ADDQ         DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPS   (R8), Z24
+	VADDPD    Z24, Z0, Z0
+	VADDPD    Z24, Z2, Z2
+	VADDPD    Z24, Z4, Z4
+	VADDPD    Z24, Z6, Z6
+	VADDPD    Z24, Z8, Z8
+	VADDPD    Z24, Z10, Z10
+	VADDPD    Z24, Z12, Z12
+	VADDPD    Z24, Z14, Z14
+	VADDPD    Z24, Z16, Z16
+	VADDPD    Z24, Z18, Z18
+	VADDPD    Z24, Z20, Z20
+	VADDPD    Z24, Z22, Z22
+	VMOVUPD.Z 64(R8), K1, Z24
+	VADDPD    Z24, Z1, Z1
+	VADDPD    Z24, Z3, Z3
+	VADDPD    Z24, Z5, Z5
+	VADDPD    Z24, Z7, Z7
+	VADDPD    Z24, Z9, Z9
+	VADDPD    Z24, Z11, Z11
+	VADDPD    Z24, Z13, Z13
+	VADDPD    Z24, Z15, Z15
+	VADDPD    Z24, Z17, Z17
+	VADDPD    Z24, Z19, Z19
+	VADDPD    Z24, Z21, Z21
+	VADDPD    Z24, Z23, Z23
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z24, Z24, Z24
+	VMAXPD Z0, Z24, Z0
+	VADDPD Z24, Z0, Z0
+	VMAXPD Z1, Z24, Z1
+	VADDPD Z24, Z1, Z1
+	VMAXPD Z2, Z24, Z2
+	VADDPD Z24, Z2, Z2
+	VMAXPD Z3, Z24, Z3
+	VADDPD Z24, Z3, Z3
+	VMAXPD Z4, Z24, Z4
+	VADDPD Z24, Z4, Z4
+	VMAXPD Z5, Z24, Z5
+	VADDPD Z24, Z5, Z5
+	VMAXPD Z6, Z24, Z6
+	VADDPD Z24, Z6, Z6
+	VMAXPD Z7, Z24, Z7
+	VADDPD Z24, Z7, Z7
+	VMAXPD Z8, Z24, Z8
+	VADDPD Z24, Z8, Z8
+	VMAXPD Z9, Z24, Z9
+	VADDPD Z24, Z9, Z9
+	VMAXPD Z10, Z24, Z10
+	VADDPD Z24, Z10, Z10
+	VMAXPD Z11, Z24, Z11
+	VADDPD Z24, Z11, Z11
+	VMAXPD Z12, Z24, Z12
+	VADDPD Z24, Z12, Z12
+	VMAXPD Z13, Z24, Z13
+	VADDPD Z24, Z13, Z13
+	VMAXPD Z14, Z24, Z14
+	VADDPD Z24, Z14, Z14
+	VMAXPD Z15, Z24, Z15
+	VADDPD Z24, Z15, Z15
+	VMAXPD Z16, Z24, Z16
+	VADDPD Z24, Z16, Z16
+	VMAXPD Z17, Z24, Z17
+	VADDPD Z24, Z17, Z17
+	VMAXPD Z18, Z24, Z18
+	VADDPD Z24, Z18, Z18
+	VMAXPD Z19, Z24, Z19
+	VADDPD Z24, Z19, Z19
+	VMAXPD Z20, Z24, Z20
+	VADDPD Z24, Z20, Z20
+	VMAXPD Z21, Z24, Z21
+	VADDPD Z24, Z21, Z21
+	VMAXPD Z22, Z24, Z22
+	VADDPD Z24, Z22, Z22
+	VMAXPD Z23, Z24, Z23
+	VADDPD Z24, Z23, Z23
+
+store:
+	MOVQ    AX, R8
+	VMOVUPS Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPD Z3, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPD Z5, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPD Z7, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPD Z9, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z10, (R8)
+	VMOVUPD Z11, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z12, (R8)
+	VMOVUPD Z13, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z14, (R8)
+	VMOVUPD Z15, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z16, (R8)
+	VMOVUPD Z17, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z18, (R8)
+	VMOVUPD Z19, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z20, (R8)
+	VMOVUPD Z21, K1, 64(R8)
+	ADDQ    DI, R8
+	VMOVUPS Z22, (R8)
+	VMOVUPD Z23, K1, 64(R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func pair1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·pair1F64AVX512(SB), NOSPLIT, $24-128
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), CX
+	MOVQ  bStep+64(FP), DX
+	MOVQ  tail+104(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   b+56(FP), BX
+	MOVQ   seg+16(FP), SI
+	MOVQ   segments+8(FP), DI
+	MOVQ   DI, 8(SP)
+
+segment:
+	MOVLQSX (SI), R8
+	ADDQ    16(SP), R8
+	MOVLQSX 4(SI), DI
+	ADDQ    $0x08, SI
+	MOVQ    R8, R9
+	ADDQ    pairStep+120(FP), R9
+
+loop:
+	VMOVUPD.Z        (BX), K1, Z2
+	VFMADD231PD.BCST (R8), Z2, Z0
+	VFMADD231PD.BCST (R9), Z2, Z1
+	ADDQ             CX, R8
+	ADDQ             CX, R9
+	ADDQ             DX, BX
+	DECQ             DI
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), BX
+	MOVQ             cStep+80(FP), SI
+	TESTQ            $0x00000001, BX
+	JZ               bias
+	MOVQ             AX, DI
+	VMOVUPD.Z        (DI), K1, Z2
+	VADDPD           Z2, Z0, Z0
+	ADDQ             SI, DI
+	VMOVUPD.Z        (DI), K1, Z2
+	VADDPD           Z2, Z1, Z1
+	ADDQ             SI, DI
+
+bias:
+	MOVQ      bias+96(FP), DI
+	TESTQ     DI, DI
+	JZ        act
+	VMOVUPD.Z (DI), K1, Z2
+	VADDPD    Z2, Z0, Z0
+	VADDPD    Z2, Z1, Z1
+
+act:
+	TESTQ  $0x00000002, BX
+	JZ     store
+	VXORPS Z2, Z2, Z2
+	VMAXPD Z0, Z2, Z0
+	VADDPD Z2, Z0, Z0
+	VMAXPD Z1, Z2, Z1
+	VADDPD Z2, Z1, Z1
+
+store:
+	MOVQ    AX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    SI, DI
+	VMOVUPD Z1, K1, (DI)
+	ADDQ    SI, DI
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), BX
+	ADDQ    BX, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func pair2F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·pair2F64AVX512(SB), NOSPLIT, $24-128
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	MOVQ    R9, R10
+	ADDQ    pairStep+120(FP), R10
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z4
+	VFMADD231PD.BCST (R9), Z4, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z4, Z1
+	VFMADD231PD.BCST (R10), Z4, Z2
+	VFMADD231PD.BCST (R10)(CX*1), Z4, Z3
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z4
+	VADDPD           Z4, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z4
+	VADDPD           Z4, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z4
+	VADDPD           Z4, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z4
+	VADDPD           Z4, Z3, Z3
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z4
+	VADDPD    Z4, Z0, Z0
+	VADDPD    Z4, Z1, Z1
+	VADDPD    Z4, Z2, Z2
+	VADDPD    Z4, Z3, Z3
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z4, Z4, Z4
+	VMAXPD Z0, Z4, Z0
+	VADDPD Z4, Z0, Z0
+	VMAXPD Z1, Z4, Z1
+	VADDPD Z4, Z1, Z1
+	VMAXPD Z2, Z4, Z2
+	VADDPD Z4, Z2, Z2
+	VMAXPD Z3, Z4, Z3
+	VADDPD Z4, Z3, Z3
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func pair3F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·pair3F64AVX512(SB), NOSPLIT, $24-128
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	MOVQ    R9, R10
+	ADDQ    pairStep+120(FP), R10
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z6
+	VFMADD231PD.BCST (R9), Z6, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z6, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z6, Z2
+	VFMADD231PD.BCST (R10), Z6, Z3
+	VFMADD231PD.BCST (R10)(CX*1), Z6, Z4
+	VFMADD231PD.BCST (R10)(CX*2), Z6, Z5
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z4, Z4
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z6
+	VADDPD           Z6, Z5, Z5
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z6
+	VADDPD    Z6, Z0, Z0
+	VADDPD    Z6, Z1, Z1
+	VADDPD    Z6, Z2, Z2
+	VADDPD    Z6, Z3, Z3
+	VADDPD    Z6, Z4, Z4
+	VADDPD    Z6, Z5, Z5
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z6, Z6, Z6
+	VMAXPD Z0, Z6, Z0
+	VADDPD Z6, Z0, Z0
+	VMAXPD Z1, Z6, Z1
+	VADDPD Z6, Z1, Z1
+	VMAXPD Z2, Z6, Z2
+	VADDPD Z6, Z2, Z2
+	VMAXPD Z3, Z6, Z3
+	VADDPD Z6, Z3, Z3
+	VMAXPD Z4, Z6, Z4
+	VADDPD Z6, Z4, Z4
+	VMAXPD Z5, Z6, Z5
+	VADDPD Z6, Z5, Z5
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z5, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func pair4F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·pair4F64AVX512(SB), NOSPLIT, $24-128
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	MOVQ    R9, R11
+	ADDQ    pairStep+120(FP), R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z8
+	VFMADD231PD.BCST (R9), Z8, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z8, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z8, Z2
+	VFMADD231PD.BCST (R10), Z8, Z3
+	VFMADD231PD.BCST (R11), Z8, Z4
+	VFMADD231PD.BCST (R11)(CX*1), Z8, Z5
+	VFMADD231PD.BCST (R11)(CX*2), Z8, Z6
+	VFMADD231PD.BCST (R12), Z8, Z7
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	ADDQ             DX, R12
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z4, Z4
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z5, Z5
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z6, Z6
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z8
+	VADDPD           Z8, Z7, Z7
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z8
+	VADDPD    Z8, Z0, Z0
+	VADDPD    Z8, Z1, Z1
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z8, Z3, Z3
+	VADDPD    Z8, Z4, Z4
+	VADDPD    Z8, Z5, Z5
+	VADDPD    Z8, Z6, Z6
+	VADDPD    Z8, Z7, Z7
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z8, Z8, Z8
+	VMAXPD Z0, Z8, Z0
+	VADDPD Z8, Z0, Z0
+	VMAXPD Z1, Z8, Z1
+	VADDPD Z8, Z1, Z1
+	VMAXPD Z2, Z8, Z2
+	VADDPD Z8, Z2, Z2
+	VMAXPD Z3, Z8, Z3
+	VADDPD Z8, Z3, Z3
+	VMAXPD Z4, Z8, Z4
+	VADDPD Z8, Z4, Z4
+	VMAXPD Z5, Z8, Z5
+	VADDPD Z8, Z5, Z5
+	VMAXPD Z6, Z8, Z6
+	VADDPD Z8, Z6, Z6
+	VMAXPD Z7, Z8, Z7
+	VADDPD Z8, Z7, Z7
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z5, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z6, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z7, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func pair5F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·pair5F64AVX512(SB), NOSPLIT, $24-128
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	MOVQ    R9, R11
+	ADDQ    pairStep+120(FP), R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z10
+	VFMADD231PD.BCST (R9), Z10, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z10, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z10, Z2
+	VFMADD231PD.BCST (R10), Z10, Z3
+	VFMADD231PD.BCST (R10)(CX*1), Z10, Z4
+	VFMADD231PD.BCST (R11), Z10, Z5
+	VFMADD231PD.BCST (R11)(CX*1), Z10, Z6
+	VFMADD231PD.BCST (R11)(CX*2), Z10, Z7
+	VFMADD231PD.BCST (R12), Z10, Z8
+	VFMADD231PD.BCST (R12)(CX*1), Z10, Z9
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	ADDQ             DX, R12
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z4, Z4
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z5, Z5
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z6, Z6
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z7, Z7
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z8, Z8
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z10
+	VADDPD           Z10, Z9, Z9
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z10
+	VADDPD    Z10, Z0, Z0
+	VADDPD    Z10, Z1, Z1
+	VADDPD    Z10, Z2, Z2
+	VADDPD    Z10, Z3, Z3
+	VADDPD    Z10, Z4, Z4
+	VADDPD    Z10, Z5, Z5
+	VADDPD    Z10, Z6, Z6
+	VADDPD    Z10, Z7, Z7
+	VADDPD    Z10, Z8, Z8
+	VADDPD    Z10, Z9, Z9
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z10, Z10, Z10
+	VMAXPD Z0, Z10, Z0
+	VADDPD Z10, Z0, Z0
+	VMAXPD Z1, Z10, Z1
+	VADDPD Z10, Z1, Z1
+	VMAXPD Z2, Z10, Z2
+	VADDPD Z10, Z2, Z2
+	VMAXPD Z3, Z10, Z3
+	VADDPD Z10, Z3, Z3
+	VMAXPD Z4, Z10, Z4
+	VADDPD Z10, Z4, Z4
+	VMAXPD Z5, Z10, Z5
+	VADDPD Z10, Z5, Z5
+	VMAXPD Z6, Z10, Z6
+	VADDPD Z10, Z6, Z6
+	VMAXPD Z7, Z10, Z7
+	VADDPD Z10, Z7, Z7
+	VMAXPD Z8, Z10, Z8
+	VADDPD Z10, Z8, Z8
+	VMAXPD Z9, Z10, Z9
+	VADDPD Z10, Z9, Z9
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z5, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z6, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z7, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z8, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z9, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func pair6F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int, pairStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·pair6F64AVX512(SB), NOSPLIT, $24-128
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  a+24(FP), AX
+	MOVQ  AX, 16(SP)
+	MOVQ  c+72(FP), AX
+	MOVQ  rowStep+32(FP), CX
+	MOVQ  kStep+40(FP), DX
+	MOVQ  bStep+64(FP), BX
+	MOVQ  tail+104(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   b+56(FP), SI
+	MOVQ   seg+16(FP), DI
+	MOVQ   segments+8(FP), R8
+	MOVQ   R8, 8(SP)
+
+segment:
+	MOVLQSX (DI), R9
+	ADDQ    16(SP), R9
+	MOVLQSX 4(DI), R8
+	ADDQ    $0x08, DI
+	LEAQ    (R9)(CX*2), R10
+	ADDQ    CX, R10
+	MOVQ    R9, R11
+	ADDQ    pairStep+120(FP), R11
+	LEAQ    (R11)(CX*2), R12
+	ADDQ    CX, R12
+
+loop:
+	VMOVUPD.Z        (SI), K1, Z12
+	VFMADD231PD.BCST (R9), Z12, Z0
+	VFMADD231PD.BCST (R9)(CX*1), Z12, Z1
+	VFMADD231PD.BCST (R9)(CX*2), Z12, Z2
+	VFMADD231PD.BCST (R10), Z12, Z3
+	VFMADD231PD.BCST (R10)(CX*1), Z12, Z4
+	VFMADD231PD.BCST (R10)(CX*2), Z12, Z5
+	VFMADD231PD.BCST (R11), Z12, Z6
+	VFMADD231PD.BCST (R11)(CX*1), Z12, Z7
+	VFMADD231PD.BCST (R11)(CX*2), Z12, Z8
+	VFMADD231PD.BCST (R12), Z12, Z9
+	VFMADD231PD.BCST (R12)(CX*1), Z12, Z10
+	VFMADD231PD.BCST (R12)(CX*2), Z12, Z11
+	ADDQ             DX, R9
+	ADDQ             DX, R10
+	ADDQ             DX, R11
+	ADDQ             DX, R12
+	ADDQ             BX, SI
+	DECQ             R8
+	JNZ              loop
+	DECQ             8(SP)
+	JNZ              segment
+	MOVQ             flags+112(FP), SI
+	MOVQ             cStep+80(FP), DI
+	TESTQ            $0x00000001, SI
+	JZ               bias
+	MOVQ             AX, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z0, Z0
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z1, Z1
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z2, Z2
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z3, Z3
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z4, Z4
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z5, Z5
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z6, Z6
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z7, Z7
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z8, Z8
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z9, Z9
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z10, Z10
+	ADDQ             DI, R8
+	VMOVUPD.Z        (R8), K1, Z12
+	VADDPD           Z12, Z11, Z11
+	ADDQ             DI, R8
+
+bias:
+	MOVQ      bias+96(FP), R8
+	TESTQ     R8, R8
+	JZ        act
+	VMOVUPD.Z (R8), K1, Z12
+	VADDPD    Z12, Z0, Z0
+	VADDPD    Z12, Z1, Z1
+	VADDPD    Z12, Z2, Z2
+	VADDPD    Z12, Z3, Z3
+	VADDPD    Z12, Z4, Z4
+	VADDPD    Z12, Z5, Z5
+	VADDPD    Z12, Z6, Z6
+	VADDPD    Z12, Z7, Z7
+	VADDPD    Z12, Z8, Z8
+	VADDPD    Z12, Z9, Z9
+	VADDPD    Z12, Z10, Z10
+	VADDPD    Z12, Z11, Z11
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z12, Z12, Z12
+	VMAXPD Z0, Z12, Z0
+	VADDPD Z12, Z0, Z0
+	VMAXPD Z1, Z12, Z1
+	VADDPD Z12, Z1, Z1
+	VMAXPD Z2, Z12, Z2
+	VADDPD Z12, Z2, Z2
+	VMAXPD Z3, Z12, Z3
+	VADDPD Z12, Z3, Z3
+	VMAXPD Z4, Z12, Z4
+	VADDPD Z12, Z4, Z4
+	VMAXPD Z5, Z12, Z5
+	VADDPD Z12, Z5, Z5
+	VMAXPD Z6, Z12, Z6
+	VADDPD Z12, Z6, Z6
+	VMAXPD Z7, Z12, Z7
+	VADDPD Z12, Z7, Z7
+	VMAXPD Z8, Z12, Z8
+	VADDPD Z12, Z8, Z8
+	VMAXPD Z9, Z12, Z9
+	VADDPD Z12, Z9, Z9
+	VMAXPD Z10, Z12, Z10
+	VADDPD Z12, Z10, Z10
+	VMAXPD Z11, Z12, Z11
+	VADDPD Z12, Z11, Z11
+
+store:
+	MOVQ    AX, R8
+	VMOVUPD Z0, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z1, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z2, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z3, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z4, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z5, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z6, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z7, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z8, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z9, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z10, K1, (R8)
+	ADDQ    DI, R8
+	VMOVUPD Z11, K1, (R8)
+	ADDQ    DI, R8
+	ADDQ    cPanel+88(FP), AX
+	MOVQ    aPanel+48(FP), SI
+	ADDQ    SI, 16(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func maxPoolF64AVX512(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·maxPoolF64AVX512(SB), NOSPLIT, $8-72
+	MOVQ  n+0(FP), AX
+	MOVQ  y+56(FP), CX
+	MOVQ  x0+16(FP), DX
+	MOVQ  x1+24(FP), BX
+	MOVQ  x2+32(FP), SI
+	MOVQ  x3+40(FP), DI
+	MOVQ  d+8(FP), R8
+	MOVQ  R8, R10
+	ANDQ  $-8, R10
+	MOVQ  R8, R9
+	SUBQ  R10, R9
+	MOVQ  $-1, R11
+	BZHIQ R9, R11, R11
+	KMOVW R11, K1
+	MOVQ  R8, R9
+	ANDQ  $0x07, R9
+	MOVQ  R9, (SP)
+
+row1:
+	XORQ R9, R9
+	CMPQ R9, R10
+	JGE  rest3
+
+vector2:
+	VMOVUPS        (DX)(R9*8), Z0
+	VMOVUPS        (BX)(R9*8), Z1
+	VMOVUPS        (SI)(R9*8), Z2
+	VMOVUPS        (DI)(R9*8), Z3
+	VCMPPD         $0x03, Z1, Z0, K2
+	VMAXPD         Z1, Z0, Z4
+	VMAXPD         Z0, Z1, Z0
+	VANDPS         Z0, Z4, Z0
+	VBLENDMPD.BCST nan64<>+0(SB), Z0, K2, Z5
+	VCMPPD         $0x03, Z3, Z2, K2
+	VMAXPD         Z3, Z2, Z0
+	VMAXPD         Z2, Z3, Z1
+	VANDPS         Z1, Z0, Z0
+	VBLENDMPD.BCST nan64<>+0(SB), Z0, K2, Z6
+	VCMPPD         $0x03, Z6, Z5, K2
+	VMAXPD         Z6, Z5, Z0
+	VMAXPD         Z5, Z6, Z1
+	VANDPS         Z1, Z0, Z0
+	VBLENDMPD.BCST nan64<>+0(SB), Z0, K2, Z7
+	VMOVUPS        Z7, (CX)(R9*8)
+	ADDQ           $0x08, R9
+	CMPQ           R9, R10
+	JLT            vector2
+
+rest3:
+	CMPQ           R9, R8
+	JGE            done4
+	VMOVUPD.Z      (DX)(R9*8), K1, Z0
+	VMOVUPD.Z      (BX)(R9*8), K1, Z1
+	VMOVUPD.Z      (SI)(R9*8), K1, Z2
+	VMOVUPD.Z      (DI)(R9*8), K1, Z3
+	VCMPPD         $0x03, Z1, Z0, K2
+	VMAXPD         Z1, Z0, Z4
+	VMAXPD         Z0, Z1, Z0
+	VANDPS         Z0, Z4, Z0
+	VBLENDMPD.BCST nan64<>+0(SB), Z0, K2, Z8
+	VCMPPD         $0x03, Z3, Z2, K2
+	VMAXPD         Z3, Z2, Z0
+	VMAXPD         Z2, Z3, Z1
+	VANDPS         Z1, Z0, Z0
+	VBLENDMPD.BCST nan64<>+0(SB), Z0, K2, Z9
+	VCMPPD         $0x03, Z9, Z8, K2
+	VMAXPD         Z9, Z8, Z0
+	VMAXPD         Z8, Z9, Z1
+	VANDPS         Z1, Z0, Z0
+	VBLENDMPD.BCST nan64<>+0(SB), Z0, K2, Z10
+	VMOVUPD        Z10, K1, (CX)(R9*8)
+
+done4:
+	ADDQ yStep+64(FP), CX
+	ADDQ xStep+48(FP), DX
+	ADDQ xStep+48(FP), BX
+	ADDQ xStep+48(FP), SI
+	ADDQ xStep+48(FP), DI
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+DATA nan64<>+0(SB)/8, $0x7ff8000000000001
+DATA nan64<>+8(SB)/8, $0x7ff8000000000001
+DATA nan64<>+16(SB)/8, $0x7ff8000000000001
+DATA nan64<>+24(SB)/8, $0x7ff8000000000001
+GLOBL nan64<>(SB), RODATA|NOPTR, $32
+
+// func averagePoolF64AVX512(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·averagePoolF64AVX512(SB), NOSPLIT, $8-72
+	MOVQ  n+0(FP), AX
+	MOVQ  y+56(FP), CX
+	MOVQ  x0+16(FP), DX
+	MOVQ  x1+24(FP), BX
+	MOVQ  x2+32(FP), SI
+	MOVQ  x3+40(FP), DI
+	MOVQ  d+8(FP), R8
+	MOVQ  R8, R10
+	ANDQ  $-8, R10
+	MOVQ  R8, R9
+	SUBQ  R10, R9
+	MOVQ  $-1, R11
+	BZHIQ R9, R11, R11
+	KMOVW R11, K1
+	MOVQ  R8, R9
+	ANDQ  $0x07, R9
+	MOVQ  R9, (SP)
+
+row1:
+	XORQ R9, R9
+	CMPQ R9, R10
+	JGE  rest3
+
+vector2:
+	VMOVUPS     (DX)(R9*8), Z0
+	VMOVUPS     (BX)(R9*8), Z1
+	VMOVUPS     (SI)(R9*8), Z2
+	VMOVUPS     (DI)(R9*8), Z3
+	VADDPD      Z1, Z0, Z0
+	VADDPD      Z2, Z0, Z0
+	VADDPD      Z3, Z0, Z0
+	VMULPD.BCST quarter64<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (CX)(R9*8)
+	ADDQ        $0x08, R9
+	CMPQ        R9, R10
+	JLT         vector2
+
+rest3:
+	CMPQ        R9, R8
+	JGE         done4
+	VMOVUPD.Z   (DX)(R9*8), K1, Z0
+	VMOVUPD.Z   (BX)(R9*8), K1, Z1
+	VMOVUPD.Z   (SI)(R9*8), K1, Z2
+	VMOVUPD.Z   (DI)(R9*8), K1, Z3
+	VADDPD      Z1, Z0, Z0
+	VADDPD      Z2, Z0, Z0
+	VADDPD      Z3, Z0, Z0
+	VMULPD.BCST quarter64<>+0(SB), Z0, Z0
+	VMOVUPD     Z0, K1, (CX)(R9*8)
+
+done4:
+	ADDQ yStep+64(FP), CX
+	ADDQ xStep+48(FP), DX
+	ADDQ xStep+48(FP), BX
+	ADDQ xStep+48(FP), SI
+	ADDQ xStep+48(FP), DI
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func maxPoolGradF64AVX512(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 *float64, xStep int, y *float64, yStep int, up *float64, upStep int, dx0 *float64, dx1 *float64, dx2 *float64, dx3 *float64, dxStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·maxPoolGradF64AVX512(SB), NOSPLIT, $8-128
+	MOVQ  n+0(FP), AX
+	MOVQ  y+56(FP), CX
+	MOVQ  up+72(FP), DX
+	MOVQ  x0+16(FP), BX
+	MOVQ  dx0+88(FP), SI
+	MOVQ  x1+24(FP), DI
+	MOVQ  dx1+96(FP), R8
+	MOVQ  x2+32(FP), R9
+	MOVQ  dx2+104(FP), R10
+	MOVQ  x3+40(FP), R11
+	MOVQ  dx3+112(FP), R12
+	MOVQ  d+8(FP), R13
+	MOVQ  R13, R15
+	ANDQ  $-8, R15
+	MOVQ  R13, R14
+	SUBQ  R15, R14
+	MOVQ  $-1, BP
+	BZHIQ R14, BP, BP
+	KMOVW BP, K1
+	MOVQ  R13, R14
+	ANDQ  $0x07, R14
+	MOVQ  R14, (SP)
+
+row1:
+	XORQ R14, R14
+	CMPQ R14, R15
+	JGE  rest3
+
+vector2:
+	VMOVUPS   (CX)(R14*8), Z0
+	VMOVUPS   (DX)(R14*8), Z1
+	VXORPS    Z2, Z2, Z2
+	VADDPD    Z2, Z1, Z1
+	VMOVUPS   (BX)(R14*8), Z2
+	VCMPPD    $0x00, Z0, Z2, K2
+	VCMPPD    $0x03, Z2, Z2, K3
+	KORW      K3, K2, K2
+	VMOVAPD.Z Z1, K2, Z2
+	VXORPS    Z2, Z1, Z1
+	VMOVUPS   Z2, (SI)(R14*8)
+	VMOVUPS   (DI)(R14*8), Z2
+	VCMPPD    $0x00, Z0, Z2, K2
+	VCMPPD    $0x03, Z2, Z2, K3
+	KORW      K3, K2, K2
+	VMOVAPD.Z Z1, K2, Z2
+	VXORPS    Z2, Z1, Z1
+	VMOVUPS   Z2, (R8)(R14*8)
+	VMOVUPS   (R9)(R14*8), Z2
+	VCMPPD    $0x00, Z0, Z2, K2
+	VCMPPD    $0x03, Z2, Z2, K3
+	KORW      K3, K2, K2
+	VMOVAPD.Z Z1, K2, Z0
+	VXORPS    Z0, Z1, Z1
+	VMOVUPS   Z0, (R10)(R14*8)
+	VMOVUPS   Z1, (R12)(R14*8)
+	ADDQ      $0x08, R14
+	CMPQ      R14, R15
+	JLT       vector2
+
+rest3:
+	CMPQ      R14, R13
+	JGE       done4
+	VMOVUPD.Z (CX)(R14*8), K1, Z0
+	VMOVUPD.Z (DX)(R14*8), K1, Z1
+	VXORPS    Z2, Z2, Z2
+	VADDPD    Z2, Z1, Z1
+	VMOVUPD.Z (BX)(R14*8), K1, Z2
+	VCMPPD    $0x00, Z0, Z2, K2
+	VCMPPD    $0x03, Z2, Z2, K3
+	KORW      K3, K2, K2
+	VMOVAPD.Z Z1, K2, Z2
+	VXORPS    Z2, Z1, Z1
+	VMOVUPD   Z2, K1, (SI)(R14*8)
+	VMOVUPD.Z (DI)(R14*8), K1, Z2
+	VCMPPD    $0x00, Z0, Z2, K2
+	VCMPPD    $0x03, Z2, Z2, K3
+	KORW      K3, K2, K2
+	VMOVAPD.Z Z1, K2, Z2
+	VXORPS    Z2, Z1, Z1
+	VMOVUPD   Z2, K1, (R8)(R14*8)
+	VMOVUPD.Z (R9)(R14*8), K1, Z2
+	VCMPPD    $0x00, Z0, Z2, K2
+	VCMPPD    $0x03, Z2, Z2, K3
+	KORW      K3, K2, K2
+	VMOVAPD.Z Z1, K2, Z0
+	VXORPS    Z0, Z1, Z1
+	VMOVUPD   Z0, K1, (R10)(R14*8)
+	VMOVUPD   Z1, K1, (R12)(R14*8)
+
+done4:
+	ADDQ yStep+64(FP), CX
+	ADDQ upStep+80(FP), DX
+	ADDQ xStep+48(FP), BX
+	ADDQ dxStep+120(FP), SI
+	ADDQ xStep+48(FP), DI
+	ADDQ dxStep+120(FP), R8
+	ADDQ xStep+48(FP), R9
+	ADDQ dxStep+120(FP), R10
+	ADDQ xStep+48(FP), R11
+	ADDQ dxStep+120(FP), R12
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func averagePoolGradF64AVX512(n int, d int, up *float64, upStep int, dx0 *float64, dx1 *float64, dx2 *float64, dx3 *float64, dxStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·averagePoolGradF64AVX512(SB), NOSPLIT, $8-72
+	MOVQ  n+0(FP), AX
+	MOVQ  up+16(FP), CX
+	MOVQ  dx0+32(FP), DX
+	MOVQ  dx1+40(FP), BX
+	MOVQ  dx2+48(FP), SI
+	MOVQ  dx3+56(FP), DI
+	MOVQ  d+8(FP), R8
+	MOVQ  R8, R10
+	ANDQ  $-8, R10
+	MOVQ  R8, R9
+	SUBQ  R10, R9
+	MOVQ  $-1, R11
+	BZHIQ R9, R11, R11
+	KMOVW R11, K1
+	MOVQ  R8, R9
+	ANDQ  $0x07, R9
+	MOVQ  R9, (SP)
+
+row1:
+	XORQ R9, R9
+	CMPQ R9, R10
+	JGE  rest3
+
+vector2:
+	VMOVUPS     (CX)(R9*8), Z0
+	VXORPS      Z1, Z1, Z1
+	VADDPD      Z1, Z0, Z0
+	VMULPD.BCST quarter64<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (DX)(R9*8)
+	VMOVUPS     Z0, (BX)(R9*8)
+	VMOVUPS     Z0, (SI)(R9*8)
+	VMOVUPS     Z0, (DI)(R9*8)
+	ADDQ        $0x08, R9
+	CMPQ        R9, R10
+	JLT         vector2
+
+rest3:
+	CMPQ        R9, R8
+	JGE         done4
+	VMOVUPD.Z   (CX)(R9*8), K1, Z0
+	VXORPS      Z1, Z1, Z1
+	VADDPD      Z1, Z0, Z0
+	VMULPD.BCST quarter64<>+0(SB), Z0, Z0
+	VMOVUPD     Z0, K1, (DX)(R9*8)
+	VMOVUPD     Z0, K1, (BX)(R9*8)
+	VMOVUPD     Z0, K1, (SI)(R9*8)
+	VMOVUPD     Z0, K1, (DI)(R9*8)
+
+done4:
+	ADDQ upStep+24(FP), CX
+	ADDQ dxStep+64(FP), DX
+	ADDQ dxStep+64(FP), BX
+	ADDQ dxStep+64(FP), SI
+	ADDQ dxStep+64(FP), DI
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
 // func patchesGradAVX2(n int, dx *float32, rows int, p *float32, rowStep int, windows int, windowStep int, begin int, step int, run int, mask *int32)
 // Requires: AVX
 TEXT ·patchesGradAVX2(SB), NOSPLIT, $16-88
@@ -14684,5 +26630,108 @@ one3:
 	VMOVSS X0, (CX)
 
 stored4:
+	VZEROUPPER
+	RET
+
+// func patchesGradF64AVX2(n int, dx *float64, rows int, p *float64, rowStep int, windows int, windowStep int, begin int, step int, run int, mask *int32)
+// Requires: AVX
+TEXT ·patchesGradF64AVX2(SB), NOSPLIT, $16-88
+	MOVQ n+0(FP), AX
+	MOVQ dx+8(FP), CX
+	MOVQ p+24(FP), DX
+	MOVQ mask+80(FP), BX
+	MOVQ step+64(FP), SI
+	MOVQ windows+40(FP), DI
+	XORQ R8, R8
+	XORQ R9, R9
+	MOVQ begin+56(FP), R10
+	NEGQ R10
+	LEAQ 4(R10), R11
+	ADDQ $0x20, BX
+	MOVQ SI, R12
+	SHLQ $0x03, R12
+
+vector:
+first:
+	CMPQ R8, DI
+	JGE  last
+	CMPQ R10, run+72(FP)
+	JLT  last
+	SUBQ SI, R10
+	ADDQ windowStep+48(FP), DX
+	INCQ R8
+	JMP  first
+
+last:
+	CMPQ  R9, DI
+	JGE   sum
+	TESTQ R11, R11
+	JLE   sum
+	SUBQ  SI, R11
+	INCQ  R9
+	JMP   last
+
+sum:
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+16(FP), R13
+	MOVQ   R13, 8(SP)
+	LEAQ   (DX)(R10*8), R13
+	CMPQ   R9, R8
+	JLE    store
+	CMPQ   8(SP), $0x00
+	JEQ    store
+
+row:
+	MOVQ R13, R14
+	LEAQ (BX)(R10*8), R15
+	MOVQ R9, BP
+	SUBQ R8, BP
+
+window:
+	VMOVUPS    (R15), Y1
+	VMASKMOVPD (R14), Y1, Y1
+	VADDPD     Y1, Y0, Y0
+	SUBQ       R12, R15
+	SUBQ       R12, R14
+	ADDQ       windowStep+48(FP), R14
+	DECQ       BP
+	JNZ        window
+	ADDQ       rowStep+32(FP), R13
+	DECQ       8(SP)
+	JNZ        row
+
+store:
+	CMPQ    AX, $0x04
+	JLE     end
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x04, R10
+	ADDQ    $0x04, R11
+	SUBQ    $0x04, AX
+	JMP     vector
+
+end:
+	MOVQ    AX, (SP)
+	TESTQ   $+4, (SP)
+	JZ      two1
+	VMOVUPS Y0, (CX)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, (SP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y0, X1
+	VMOVUPS      X0, (CX)
+	TESTQ        $+1, (SP)
+	JZ           stored3
+	VMOVLPS      X1, 16(CX)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, (SP)
+	JZ      stored3
+	VMOVLPS X0, (CX)
+
+stored3:
 	VZEROUPPER
 	RET

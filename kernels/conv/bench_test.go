@@ -9,6 +9,11 @@ import (
 
 // BenchmarkConv is of the two convolutions of LeNet for a batch of 60, with one worker.
 func BenchmarkConv(b *testing.B) {
+	b.Run("float32", benchmarkConv[float32])
+	b.Run("float64", benchmarkConv[float64])
+}
+
+func benchmarkConv[T kernels.Float](b *testing.B) {
 	const images = 60
 	for _, c := range []struct {
 		name   string
@@ -17,10 +22,10 @@ func BenchmarkConv(b *testing.B) {
 	}{{"28x28x1-6", Square(28, 28, 1, 5, 1, 2), 6}, {"14x14x6-16", Square(14, 14, 6, 5, 1, 0), 16}} {
 		w, n := c.window, c.out
 		windows, positions := images*w.Windows(), images*w.Positions()
-		make := func(rows, cols int) []float32 {
-			x := make([]float32, rows*cols)
+		make := func(rows, cols int) []T {
+			x := make([]T, rows*cols)
 			for i := range x {
-				x[i] = float32(i%977) / 977
+				x[i] = T(i%977) / 977
 			}
 			return x
 		}
@@ -34,7 +39,7 @@ func BenchmarkConv(b *testing.B) {
 			f    func()
 		}{
 			{"patches", func() { Patches(w, 0, windows, 0, w.Patch(), x, w.Channels, p, w.Patch()) }},
-			{"product", func() { Product(w, 0, windows, n, x, w.Channels, wt, n, z, n, gemm.Epilogue[float32]{}, scratch) }},
+			{"product", func() { Product(w, 0, windows, n, x, w.Channels, wt, n, z, n, gemm.Epilogue[T]{}, scratch) }},
 			{"gradient", func() { Gradient(w, windows, 0, w.Patch(), n, x, w.Channels, z, n, dw, n, scratch) }},
 			{"inputgrad", func() { InputGrad(w, 0, positions, n, z, n, wt, n, dx, w.Channels, scratch) }},
 			{"patchesgrad", func() { PatchesGrad(w, 0, positions, p, w.Patch(), dx, w.Channels) }},

@@ -20,28 +20,29 @@ const (
 	flagReLU             // negative elements become 0
 )
 
-// callWork is the most FMAs of a call of assembly, which cannot be preempted: 100 µs on a slow core.
-const callWork = 3 << 20
+// callWork is the most FMAs of a call of assembly, which cannot be preempted, in bytes of their
+// results: 100 µs on a slow core.
+const callWork = 12 << 20
 
-// asSegments views scratch, segmentSize numbers for each, as segments. (On the stack they would
-// not stay, since the kernels are called by reference.)
-func asSegments(scratch []float32) []segment {
+// asSegments views scratch, segmentSize numbers or fewer for each, as segments. (On the stack they
+// would not stay, since the kernels are called by reference.)
+func asSegments[T kernels.Float](scratch []T) []segment {
 	return unsafe.Slice((*segment)(unsafe.Pointer(unsafe.SliceData(scratch))), len(scratch)/segmentSize)
 }
 
 // images are what windows move over: as they are, or laid out.
-type images struct {
+type images[T kernels.Float] struct {
 	Window
-	src      []float32
+	src      []T
 	ld       int
-	row      int       // numbers of a row of positions, padding included
-	size     int       // of an image
-	room     []float32 // of images laid out, nil if they need not be
-	from, to int       // those that are there
+	row      int // numbers of a row of positions, padding included
+	size     int // of an image
+	room     []T // of images laid out, nil if they need not be
+	from, to int // those that are there
 }
 
-func newImages(w Window, x []float32, ldx int, room []float32) images {
-	m := images{Window: w, src: x, ld: ldx, row: w.Width * w.Channels}
+func newImages[T kernels.Float](w Window, x []T, ldx int, room []T) images[T] {
+	m := images[T]{Window: w, src: x, ld: ldx, row: w.Width * w.Channels}
 	m.size = m.row * w.Height
 	if w.Padding > 0 || ldx != w.Channels {
 		m.row, m.size = (w.Width+2*w.Padding)*w.Channels, w.laidOut()
@@ -52,7 +53,7 @@ func newImages(w Window, x []float32, ldx int, room []float32) images {
 }
 
 // at returns images from i to j, the first of which begins where the slice does.
-func (m *images) at(i, j int) []float32 {
+func (m *images[T]) at(i, j int) []T {
 	if m.room == nil {
 		return m.src[i*m.size:]
 	}
@@ -66,7 +67,7 @@ func (m *images) at(i, j int) []float32 {
 }
 
 // layOut copies image k to the middle of its padding.
-func (m *images) layOut(k int, to []float32) {
+func (m *images[T]) layOut(k int, to []T) {
 	for y := range m.Height {
 		row := to[(y+m.Padding)*m.row+m.Padding*m.Channels:]
 		from := m.src[(k*m.Height+y)*m.Width*m.ld:]
@@ -81,7 +82,7 @@ func (m *images) layOut(k int, to []float32) {
 }
 
 // vectors returns how many vectors a tile has of n columns left, and how many columns it does.
-func (u *unit) vectors(n int) (vectors, cols int) {
+func (u *unit[T]) vectors(n int) (vectors, cols int) {
 	if n <= u.lanes {
 		return 1, n
 	}
@@ -89,8 +90,8 @@ func (u *unit) vectors(n int) (vectors, cols int) {
 }
 
 // tile is a call of a kernel but for its rows.
-type tile struct {
-	*unit
+type tile[T kernels.Float] struct {
+	*unit[T]
 	segments             []segment
 	work                 int // FMAs of a row of a vector
 	rowStep, kStep, next int // of a, in numbers; next is from panel to panel
@@ -100,7 +101,7 @@ type tile struct {
 
 // rows computes n rows of c, and of panels so many, in tiles of equal height or nearly so. If
 // along, panels are such tiles.
-func (t *tile) rows(n, panels int, a, b, c []float32, bias []float32, vectors, cols int) {
+func (t *tile[T]) rows(n, panels int, a, b, c []T, bias []T, vectors, cols int) {
 	tiles := t.tiles[vectors]
 	count := (n + len(tiles) - 2) / (len(tiles) - 1)
 	height, more := n/count, n%count // so many of the tiles have one more
@@ -109,7 +110,7 @@ func (t *tile) rows(n, panels int, a, b, c []float32, bias []float32, vectors, c
 		if k < more {
 			h++
 		}
-		most := max(1, callWork/(h*cols*t.work))
+		most := max(1, callWork/(kernels.SizeOf[T]()*h*cols*t.work))
 		for p := 0; p < panels; p += most {
 			t.call(tiles[h], min(most, panels-p), a[i*t.rowStep+p*t.next:], b, c[i*t.ldc+p*t.nextC:], bias, (cols-1)%t.lanes+1)
 		}
@@ -120,48 +121,46 @@ func (t *tile) rows(n, panels int, a, b, c []float32, bias []float32, vectors, c
 // call is not inlined, for the stack check at its head: assembly cannot be preempted.
 //
 //go:noinline
-func (t *tile) call(f tileFunc, panels int, a, b, c, bias []float32, tail int) {
-	var first *float32
+func (t *tile[T]) call(f tileFunc[T], panels int, a, b, c, bias []T, tail int) {
+	var first *T
 	if bias != nil {
 		first = &bias[0]
 	}
-	f(panels, len(t.segments), &t.segments[0].at, &a[0], 4*t.rowStep, 4*t.kStep, 4*t.next, &b[0], 4*t.ldb,
-		&c[0], 4*t.ldc, 4*t.nextC, first, tail, t.flags)
+	size := kernels.SizeOf[T]()
+	f(panels, len(t.segments), &t.segments[0].at, &a[0], size*t.rowStep, size*t.kStep, size*t.next, &b[0], size*t.ldb,
+		&c[0], size*t.ldc, size*t.nextC, first, tail, t.flags)
 }
 
 // pair computes n rows of c, and as many for the rows of a that are next further on.
 //
 //go:noinline
-func (t *tile) pair(n int, a, b, c []float32, cols, next int) {
-	t.pairs[n](1, len(t.segments), &t.segments[0].at, &a[0], 4*t.rowStep, 4*t.kStep, 0, &b[0], 4*t.ldb,
-		&c[0], 4*t.ldc, 0, nil, cols, t.flags, 4*next)
+func (t *tile[T]) pair(n int, a, b, c []T, cols, next int) {
+	size := kernels.SizeOf[T]()
+	t.pairs[n](1, len(t.segments), &t.segments[0].at, &a[0], size*t.rowStep, size*t.kStep, 0, &b[0], size*t.ldb,
+		&c[0], size*t.ldc, 0, nil, cols, t.flags, size*next)
 }
 
 // directProduct is Product if it can read the images themselves.
 func directProduct[T kernels.Float](w Window, first, m, n int, x []T, ldx int, b []T, ldb int, c []T, ldc int, ep gemm.Epilogue[T], scratch []T) bool {
-	u := unitInUse()
-	if u == nil || !kernels.IsFloat32[T]() || !w.directly() || m == 0 || n == 0 {
+	u := unitInUse[T]()
+	if u == nil || !w.directly() || m == 0 || n == 0 {
 		return false
 	}
-	e := gemm.Epilogue[float32]{Act: ep.Act}
-	if ep.Bias != nil {
-		e.Bias = kernels.AsFloat32(ep.Bias)
-	}
-	u.product(w, first, m, n, kernels.AsFloat32(x), ldx, kernels.AsFloat32(b), ldb, kernels.AsFloat32(c), ldc, e, kernels.AsFloat32(scratch))
+	u.product(w, first, m, n, x, ldx, b, ldb, c, ldc, ep, scratch)
 	return true
 }
 
-func (u *unit) product(w Window, first, m, n int, x []float32, ldx int, b []float32, ldb int, c []float32, ldc int, ep gemm.Epilogue[float32], scratch []float32) {
+func (u *unit[T]) product(w Window, first, m, n int, x []T, ldx int, b []T, ldb int, c []T, ldc int, ep gemm.Epilogue[T], scratch []T) {
 	size, count := w.laidOut(), w.KernelHeight
 	from, runs := newImages(w, x, ldx, scratch[:size]), asSegments(scratch[size:][:segmentSize*count])
 	for i := range runs {
-		runs[i] = segment{int32(4 * i * from.row), int32(w.KernelWidth * w.Channels)}
+		runs[i] = segment{int32(kernels.SizeOf[T]() * i * from.row), int32(w.KernelWidth * w.Channels)}
 	}
 	k := w.Patch()
 	b, ldb = u.packed(k, n, b, ldb, scratch[size+segmentSize*count:])
 	_, across := w.Out()
 	per := w.Windows()
-	t := tile{unit: u, segments: runs, work: k, rowStep: w.Stride * w.Channels, kStep: 1, next: w.Stride * from.row,
+	t := tile[T]{unit: u, segments: runs, work: k, rowStep: w.Stride * w.Channels, kStep: 1, next: w.Stride * from.row,
 		ldb: ldb, ldc: ldc, nextC: across * ldc}
 	if ep.Act == activation.ReLU {
 		t.flags = flagReLU
@@ -176,7 +175,7 @@ func (u *unit) product(w Window, first, m, n int, x []float32, ldx int, b []floa
 		a := from.at(image, image+1)[row*t.next+col*t.rowStep:]
 		for j := 0; j < n; {
 			vectors, width := u.vectors(n - j)
-			var bias []float32
+			var bias []T
 			if ep.Bias != nil {
 				bias = ep.Bias[j:]
 			}
@@ -192,7 +191,7 @@ func (u *unit) product(w Window, first, m, n int, x []float32, ldx int, b []floa
 }
 
 // packed returns b in panels of two vectors below one another, if it is wider than one.
-func (u *unit) packed(k, n int, b []float32, ldb int, room []float32) ([]float32, int) {
+func (u *unit[T]) packed(k, n int, b []T, ldb int, room []T) ([]T, int) {
 	width := 2 * u.lanes
 	if n <= width {
 		return b, ldb
@@ -207,20 +206,20 @@ func (u *unit) packed(k, n int, b []float32, ldb int, room []float32) ([]float32
 
 // directGradient is Gradient if it can read the images themselves.
 func directGradient[T kernels.Float](w Window, windows, from, d, n int, x []T, ldx int, g []T, ldg int, c []T, ldc int, scratch []T) bool {
-	u := unitInUse()
-	if _, across := w.Out(); u == nil || !kernels.IsFloat32[T]() || !w.directly() || across < minAcross || windows == 0 || n == 0 {
+	u := unitInUse[T]()
+	if _, across := w.Out(); u == nil || !w.directly() || across < minAcross || windows == 0 || n == 0 {
 		return false
 	}
-	u.gradient(w, windows, from, d, n, kernels.AsFloat32(x), ldx, kernels.AsFloat32(g), ldg, kernels.AsFloat32(c), ldc, kernels.AsFloat32(scratch))
+	u.gradient(w, windows, from, d, n, x, ldx, g, ldg, c, ldc, scratch)
 	return true
 }
 
-func (u *unit) gradient(w Window, windows, from, d, n int, x []float32, ldx int, g []float32, ldg int, c []float32, ldc int, scratch []float32) {
+func (u *unit[T]) gradient(w Window, windows, from, d, n int, x []T, ldx int, g []T, ldg int, c []T, ldc int, scratch []T) {
 	size := w.imagesOf(windows) * w.laidOut()
 	src, rows := newImages(w, x, ldx, scratch[:size]), asSegments(scratch[size:]) // of windows side by side
 	_, across := w.Out()
 	per, run, chunk := w.Windows(), w.KernelWidth*w.Channels, gemm.Chunk(windows)
-	t := tile{unit: u, rowStep: 1, kStep: w.Stride * w.Channels, ldb: ldg, ldc: ldc}
+	t := tile[T]{unit: u, rowStep: 1, kStep: w.Stride * w.Channels, ldb: ldg, ldc: ldc}
 	for i := 0; i < windows; i += chunk {
 		end := min(i+chunk, windows)
 		image := i / per
@@ -229,7 +228,7 @@ func (u *unit) gradient(w Window, windows, from, d, n int, x []float32, ldx int,
 		for r := i; r < end; count++ {
 			row, col := r%per/across, r%across
 			n := min(end-r, across-col)
-			rows[count] = segment{int32(4 * ((r/per-image)*src.size + row*w.Stride*src.row + col*t.kStep)), int32(n)}
+			rows[count] = segment{int32(kernels.SizeOf[T]() * ((r/per-image)*src.size + row*w.Stride*src.row + col*t.kStep)), int32(n)}
 			r += n
 		}
 		t.segments, t.work = rows[:count], end-i

@@ -29,7 +29,7 @@
 // The plain Go is the specification; it lays out as many patches at a time as a cache holds, and
 // multiplies those. Rows of the image are copied in runs, since the channels lie together.
 //
-// For float32 on amd64 internal/gen writes for AVX2 and for AVX-512:
+// On amd64 internal/gen writes for AVX2 and for AVX-512, in either type:
 //
 //   - products that read the images themselves (direct_amd64.go): a patch is a run of numbers for
 //     each row of the window, so that a tile's row is a pointer, and its sum goes from run to run.
@@ -39,6 +39,6 @@
 //     register. InputGrad calls it as soon as some rows of windows are there;
 //   - pooling in windows of 2×2, and its gradient where they are beside one another.
 //
-// Rows of few channels end in part of a vector, which AVX2 stores four, two and one numbers at a
+// Rows of few channels end in part of a vector, which AVX2 stores a power of two of numbers at a
 // time.
 package conv

@@ -56,8 +56,8 @@ func MaxPoolGrad[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T,
 	w.checkGrad(first, m, len(g), w.Channels, ldg, len(dx), lddx)
 	w.checkGrad(first, m, len(y), w.Channels, ldy, len(dx), lddx)
 	w.checkImages(first, m, len(x), ldx)
-	if w.KernelHeight == 2 && w.KernelWidth == 2 && w.Stride == 2 && kernels.IsFloat32[T]() {
-		maxPoolGrad2(w, first, m, kernels.AsFloat32(x), ldx, kernels.AsFloat32(y), ldy, kernels.AsFloat32(g), ldg, kernels.AsFloat32(dx), lddx)
+	if w.KernelHeight == 2 && w.KernelWidth == 2 && w.Stride == 2 {
+		maxPoolGrad2(w, first, m, x, ldx, y, ldy, g, ldg, dx, lddx)
 		return
 	}
 	down, across := w.Out()
@@ -86,7 +86,7 @@ func MaxPoolGrad[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T,
 // maxPoolGrad2 is MaxPoolGrad for windows of 2×2 beside one another: a position is in one of them
 // at most, and whether it is its first largest number is found without a branch, which half of
 // the time would be mispredicted.
-func maxPoolGrad2(w Window, first, m int, x []float32, ldx int, y []float32, ldy int, g []float32, ldg int, dx []float32, lddx int) {
+func maxPoolGrad2[T kernels.Float](w Window, first, m int, x []T, ldx int, y []T, ldy int, g []T, ldg int, dx []T, lddx int) {
 	down, across := w.Out()
 	next := w.Width * ldx
 	for r := 0; r < m; {
@@ -126,11 +126,7 @@ func maxPoolGrad2(w Window, first, m int, x []float32, ldx int, y []float32, ldy
 				if v != v {
 					place = firstNaN(a[k], b[k], c[k], d[k])
 				}
-				u := math.Float32bits(up[k] + 0) // as a sum from +0
-				if place != which {
-					u = 0
-				}
-				to[k] = math.Float32frombits(u)
+				to[k] = keep(up[k]+0, place == which) // as a sum from +0
 			}
 		}
 	}
@@ -153,7 +149,23 @@ func endPair[T kernels.Float](w Window, dx []T, ldx int) int {
 	return 2 * w.Width
 }
 
-func firstNaN(x ...float32) int {
+// keep returns x if it is to, else 0, without a branch.
+func keep[T kernels.Float](x T, is bool) T {
+	if kernels.IsFloat32[T]() {
+		b := math.Float32bits(float32(x))
+		if !is {
+			b = 0
+		}
+		return T(math.Float32frombits(b))
+	}
+	b := math.Float64bits(float64(x))
+	if !is {
+		b = 0
+	}
+	return T(math.Float64frombits(b))
+}
+
+func firstNaN[T kernels.Float](x ...T) int {
 	for i, v := range x {
 		if v != v {
 			return i

@@ -10,15 +10,15 @@ import (
 	"driftless/kernels/gemm"
 )
 
-// TestProducts: products that read the images themselves have the bits of those with patches laid
+// testProducts: products that read the images themselves have the bits of those with patches laid
 // out, and the gradient of patches those of plain loops, in all windows: with several chunks of a sum, images between chunks, positions apart, and
 // shares that begin anywhere.
-func TestProducts(t *testing.T) {
+func testProducts[T kernels.Float](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	random := func(n int) []float32 {
-		x := make([]float32, n)
+	random := func(n int) []T {
+		x := make([]T, n)
 		for i := range x {
-			x[i] = float32(r.NormFloat64())
+			x[i] = T(r.NormFloat64())
 		}
 		return x
 	}
@@ -43,36 +43,36 @@ func TestProducts(t *testing.T) {
 			m, d = windows, k
 		}
 		x, b, g, bias := random(c.images*w.Positions()*ldx), random(k*ldb), random(windows*ldb), random(n)
-		p := make([]float32, windows*k)
+		p := make([]T, windows*k)
 		Patches(w, 0, windows, 0, k, x, ldx, p, k)
 		for _, isa := range kernels.ISAs() {
 			restore := kernels.UseISA(isa)
-			compare := func(what string, got, want []float32) {
+			compare := func(what string, got, want []T) {
 				t.Helper()
 				for i := range want {
-					if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+					if math.Float64bits(float64(got[i])) != math.Float64bits(float64(want[i])) {
 						t.Errorf("%v, %v, %d columns: %s: element %d is %v, want %v", w, isa, n, what, i, got[i], want[i])
 						return
 					}
 				}
 			}
-			got, want := random(m*ldc), make([]float32, m*ldc)
+			got, want := random(m*ldc), make([]T, m*ldc)
 			copy(want, got) // what lies between rows stays
 			for _, act := range []activation.Kind{activation.Identity, activation.ReLU, activation.Sigmoid} {
-				ep := gemm.Epilogue[float32]{Bias: bias, Act: act}
+				ep := gemm.Epilogue[T]{Bias: bias, Act: act}
 				if act == activation.Identity {
 					ep.Bias = nil
 				}
-				gemm.Gemm(false, false, m, n, k, 1, p[c.first*k:], k, b, ldb, false, want, ldc, ep, make([]float32, gemm.Scratch(false, false, m, n, k)))
+				gemm.Gemm(false, false, m, n, k, 1, p[c.first*k:], k, b, ldb, false, want, ldc, ep, make([]T, gemm.Scratch(false, false, m, n, k)))
 				Product(w, c.first, m, n, x, ldx, b, ldb, got, ldc, ep, random(ProductScratch(w, m, n)))
 				compare(act.String(), got, want)
 			}
-			got, want = random(d*ldc), make([]float32, d*ldc)
+			got, want = random(d*ldc), make([]T, d*ldc)
 			copy(want, got)
-			gemm.Gemm(true, false, d, n, windows, 1, p[c.from:], k, g, ldb, false, want, ldc, gemm.Epilogue[float32]{}, make([]float32, gemm.Scratch(true, false, d, n, windows)))
+			gemm.Gemm(true, false, d, n, windows, 1, p[c.from:], k, g, ldb, false, want, ldc, gemm.Epilogue[T]{}, make([]T, gemm.Scratch(true, false, d, n, windows)))
 			Gradient(w, windows, c.from, d, n, x, ldx, g, ldb, got, ldc, random(GradScratch(w, windows, d, n)))
 			compare("gradient", got, want)
-			got, want = random(c.images*w.Positions()*ldx), make([]float32, c.images*w.Positions()*ldx)
+			got, want = random(c.images*w.Positions()*ldx), make([]T, c.images*w.Positions()*ldx)
 			copy(want, got)
 			plain := kernels.UseISA(kernels.Go)
 			PatchesGrad(w, 0, c.images*w.Positions(), p, k, want, ldx)
@@ -81,9 +81,9 @@ func TestProducts(t *testing.T) {
 				PatchesGrad(w, i, min(half, c.images*w.Positions()-i), p, k, got[i*ldx:], ldx)
 			}
 			compare("patches' gradient", got, want)
-			all, said := random(len(got)), make([]float32, windows*k)
+			all, said := random(len(got)), make([]T, windows*k)
 			copy(want, all)
-			gemm.Gemm(false, true, windows, k, n, 1, g, ldb, b, ldb, false, said, k, gemm.Epilogue[float32]{}, make([]float32, gemm.Scratch(false, true, windows, k, n)))
+			gemm.Gemm(false, true, windows, k, n, 1, g, ldb, b, ldb, false, said, k, gemm.Epilogue[T]{}, make([]T, gemm.Scratch(false, true, windows, k, n)))
 			PatchesGrad(w, 0, c.images*w.Positions(), said, k, want, ldx)
 			for i, third := 0, c.images*w.Positions()/3+1; i < 3*third; i += third {
 				some := min(third, c.images*w.Positions()-i)
@@ -93,4 +93,9 @@ func TestProducts(t *testing.T) {
 			restore()
 		}
 	}
+}
+
+func TestProducts(t *testing.T) {
+	t.Run("float32", testProducts[float32])
+	t.Run("float64", testProducts[float64])
 }

@@ -23,7 +23,7 @@ func vectorPool[T kernels.Float](average bool, w Window, n int, x []T, ldx int, 
 	return false
 }
 
-func vectorMaxPoolGrad(w Window, n int, x []float32, ldx int, y []float32, ldy int, g []float32, ldg int, dx []float32, lddx int) bool {
+func vectorMaxPoolGrad[T kernels.Float](w Window, n int, x []T, ldx int, y []T, ldy int, g []T, ldg int, dx []T, lddx int) bool {
 	return false
 }
 

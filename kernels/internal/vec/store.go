@@ -10,7 +10,11 @@ import (
 // store under one takes some processors (Zen 4) as long as a dozen others.
 func (v V) StoreFirst(x Reg, m Mask, n, to Mem) {
 	if v.Wide() {
-		VMOVUPS(x, m.r, to)
+		v.StoreMasked(x, m, to)
+		return
+	}
+	if v.Double() {
+		v.storeFirst64(x, n, to)
 		return
 	}
 	four, two, one, done := NewLabel("four"), NewLabel("two"), NewLabel("one"), NewLabel("stored")
@@ -42,5 +46,30 @@ func (v V) StoreFirst(x Reg, m Mask, n, to Mem) {
 	few(h, 16, NewLabel("one"))
 	Label(two)
 	few(x.AsX(), 0, one)
+	Label(done)
+}
+
+// storeFirst64 is StoreFirst for float64: two lanes and one at a time.
+func (v V) storeFirst64(x Reg, n, to Mem) {
+	two, one, done := NewLabel("two"), NewLabel("one"), NewLabel("stored")
+	test := func(lanes int32, otherwise string) {
+		TESTQ(I32(lanes), n)
+		JZ(LabelRef(otherwise))
+	}
+	test(4, two)
+	VMOVUPS(x, to)
+	JMP(LabelRef(done))
+	Label(two)
+	test(2, one)
+	h, last := XMM(), to
+	VEXTRACTF128(Imm(1), x, h)
+	VMOVUPS(x.AsX(), to)
+	test(1, done)
+	last.Disp += 16
+	VMOVLPS(h, last)
+	JMP(LabelRef(done))
+	Label(one)
+	test(1, done)
+	VMOVLPS(x.AsX(), to)
 	Label(done)
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math/bits"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 
@@ -9,12 +11,11 @@ import (
 
 // patchesGrad writes the sums of what windows say of a row of positions. Vectors of AVX-512 would
 // be no faster: runs are short, and their ends are masked.
-func patchesGrad() {
-	v := vec.AVX2
-	vec.Text("patchesGrad"+v.Name, "func(n int, dx *float32, rows int, p *float32, rowStep, windows, windowStep, begin, step, run int, mask *int32)",
+func patchesGrad(v vec.V) {
+	vec.Text("patchesGrad"+v.Name, v.Signature("func(n int, dx *T, rows int, p *T, rowStep, windows, windowStep, begin, step, run int, mask *int32)"),
 		"patchesGrad"+v.Name+" sets n numbers of dx to the sums of what windows say of them: rows of windows, rowStep bytes apart, from p on, of so many",
-		"windows, windowStep bytes apart. Window j says run numbers, the first of number begin + j·step of dx. mask is -1 at 8 to",
-		"8 + run, and 0 for the 8 before and the 8 after.")
+		"windows, windowStep bytes apart. Window j says run numbers, the first of number begin + j·step of dx. The bits of mask are",
+		"ones for as many numbers, and zeros for the vector before them and the one after.")
 	n, dx := vec.Arg("n"), vec.Arg("dx")
 	p, mask := vec.Arg("p"), vec.Arg("mask")
 	step, run, windows := vec.Arg("step"), vec.Step("run"), vec.Arg("windows")
@@ -26,10 +27,10 @@ func patchesGrad() {
 	MOVQ(vec.Arg("begin"), at)
 	NEGQ(at)
 	LEAQ(Mem{Base: at, Disp: v.Lanes()}, end)
-	ADDQ(Imm(uint64(4*v.Lanes())), mask)
+	ADDQ(Imm(uint64(v.Bytes)), mask)
 	back := GP64() // how much earlier in the next window
 	MOVQ(step, back)
-	SHLQ(Imm(2), back)
+	SHLQ(Imm(uint64(bits.TrailingZeros(uint(v.Size)))), back)
 
 	Label("vector")
 	Label("first")
@@ -58,7 +59,7 @@ func patchesGrad() {
 		MOVQ(r, rows)
 	}
 	row := GP64()
-	LEAQ(Mem{Base: p, Index: at, Scale: 4}, row)
+	LEAQ(Mem{Base: p, Index: at, Scale: uint8(v.Size)}, row)
 	CMPQ(last, first)
 	JLE(LabelRef("store"))
 	CMPQ(rows, Imm(0))
@@ -66,14 +67,17 @@ func patchesGrad() {
 	Label("row")
 	q, m, left := GP64(), GP64(), GP64()
 	MOVQ(row, q)
-	LEAQ(Mem{Base: mask, Index: at, Scale: 4}, m)
+	LEAQ(Mem{Base: mask, Index: at, Scale: uint8(v.Size)}, m)
 	MOVQ(last, left)
 	SUBQ(first, left)
 	Label("window")
-	x := v.New()
-	v.Move(Mem{Base: m}, x)
-	VMASKMOVPS(Mem{Base: q}, x, x)
-	VADDPS(x, sum, sum)
+	x := v.Load(Mem{Base: m})
+	if v.Double() {
+		VMASKMOVPD(Mem{Base: q}, x, x)
+	} else {
+		VMASKMOVPS(Mem{Base: q}, x, x)
+	}
+	v.AddTo(x, sum)
 	SUBQ(back, m)
 	SUBQ(back, q)
 	ADDQ(vec.Step("windowStep"), q)

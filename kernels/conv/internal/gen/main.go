@@ -12,7 +12,7 @@ import (
 
 func main() {
 	ConstraintExpr("!noasm")
-	vec.Both(func(v vec.V) {
+	vec.All(func(v vec.V) {
 		for vectors, most := range rowsOf(v) {
 			for rows := 1; rows <= most; rows++ {
 				product(v, rows, vectors, 1)
@@ -23,7 +23,8 @@ func main() {
 		}
 		pools(v)
 	})
-	patchesGrad()
+	patchesGrad(vec.AVX2)
+	patchesGrad(vec.AVX2.Float64())
 	Generate()
 }
 
@@ -49,7 +50,7 @@ func product(v vec.V, rows, vectors, groups int) {
 	if groups == 2 {
 		name, more, doc = fmt.Sprintf("pair%d%s", rows, v.Name), ", pairStep", fmt.Sprintf("%d rows, of as many pairStep further on in a,", rows)
 	}
-	vec.Text(name, "func(panels, segments int, seg *int32, a *float32, rowStep, kStep, aPanel int, b *float32, bStep int, c *float32, cStep, cPanel int, bias *float32, tail, flags"+more+" int)",
+	vec.Text(name, v.Signature("func(panels, segments int, seg *int32, a *T, rowStep, kStep, aPanel int, b *T, bStep int, c *T, cStep, cPanel int, bias *T, tail, flags"+more+" int)"),
 		fmt.Sprintf("%s computes panels of %s and %d vectors of c, the last of tail lanes.", name, doc, vectors),
 		"Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for",
 		"all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.")
@@ -122,12 +123,12 @@ func product(v vec.V, rows, vectors, groups int) {
 	}
 	for i := range sums {
 		if v.Wide() && vectors == 1 {
-			VFMADD231PS_BCST(element(i), y[0], sums[i][0])
+			v.AddFMABroadcast(element(i), y[0], sums[i][0])
 			continue
 		}
 		x := v.Broadcast(element(i))
 		for j := range y {
-			VFMADD231PS(y[j], x, sums[i][j])
+			v.AddFMA(x, y[j], sums[i][j])
 		}
 	}
 	for _, p := range base {
@@ -148,7 +149,7 @@ func product(v vec.V, rows, vectors, groups int) {
 		for j, x := range sums[i] {
 			old := v.New()
 			load(at, j, old)
-			VADDPS(old, x, x)
+			v.AddTo(old, x)
 		}
 		ADDQ(cStep, at)
 	}
@@ -160,18 +161,18 @@ func product(v vec.V, rows, vectors, groups int) {
 		y := v.New()
 		load(bias, j, y)
 		for i := range sums {
-			VADDPS(y, sums[i][j], sums[i][j])
+			v.AddTo(y, sums[i][j])
 		}
 	}
 	Label("act")
 	TESTQ(U32(flagReLU), flags)
 	JZ(LabelRef("store"))
-	// VMAXPS returns its first operand here where one is NaN or both are zeros;
-	// adding +0 then makes -0 positive and leaves everything else alone.
+	// A maximum is its last operand where one is NaN or both are zeros; adding +0 then
+	// makes -0 positive and leaves everything else alone.
 	zero := v.Zero()
 	each(func(x vec.Reg) {
-		VMAXPS(x, zero, x)
-		VADDPS(zero, x, x)
+		v.MaxTo(zero, x)
+		v.AddTo(zero, x)
 	})
 	Label("store")
 	MOVQ(c, at)

@@ -30,7 +30,7 @@ func (p spans) store(s vec.Span, x vec.Reg, base vec.GP) {
 	if s.Mask == nil {
 		s.Store(x, base)
 	} else {
-		p.StoreFirst(x, *s.Mask, p.rest, Mem{Base: base, Index: s.At, Scale: 4})
+		p.StoreFirst(x, *s.Mask, p.rest, Mem{Base: base, Index: s.At, Scale: uint8(p.Size)})
 	}
 }
 
@@ -45,18 +45,18 @@ func pools(v vec.V) {
 		return maximum(v, maximum(v, x[0], x[1]), maximum(v, x[2], x[3]))
 	})
 	pool(v, "averagePool", "takes the mean", func(x [4]vec.Reg) vec.Reg {
-		return v.Mul(v.Add(v.Add(v.Add(x[0], x[1]), x[2]), x[3]), quarter)
+		return v.Mul(v.Add(v.Add(v.Add(x[0], x[1]), x[2]), x[3]), quarter(v))
 	})
 	maxPoolGrad(v)
 	averagePoolGrad(v)
 }
 
 // quarter divides by 4, exactly.
-var quarter = vec.Float32("quarter", 0.25)
+func quarter(v vec.V) vec.Const { return v.Const("quarter", 0.25) }
 
 // pool writes the pooling that makes one number of four.
 func pool(v vec.V, name, does string, of func(x [4]vec.Reg) vec.Reg) {
-	vec.Text(name+v.Name, "func(n, d int, x0, x1, x2, x3 *float32, xStep int, y *float32, yStep int)",
+	vec.Text(name+v.Name, v.Signature("func(n, d int, x0, x1, x2, x3 *T, xStep int, y *T, yStep int)"),
 		name+v.Name+" "+does+" of n windows of four positions each, of d channels: those of the first are at x0 to x3,",
 		"those of the next xStep bytes further on.")
 	n, y := vec.Arg("n"), vec.Arg("y")
@@ -77,7 +77,7 @@ func pool(v vec.V, name, does string, of func(x [4]vec.Reg) vec.Reg) {
 
 // maxPoolGrad writes its gradient.
 func maxPoolGrad(v vec.V) {
-	vec.Text("maxPoolGrad"+v.Name, "func(n, d int, x0, x1, x2, x3 *float32, xStep int, y *float32, yStep int, up *float32, upStep int, dx0, dx1, dx2, dx3 *float32, dxStep int)",
+	vec.Text("maxPoolGrad"+v.Name, v.Signature("func(n, d int, x0, x1, x2, x3 *T, xStep int, y *T, yStep int, up *T, upStep int, dx0, dx1, dx2, dx3 *T, dxStep int)"),
 		"maxPoolGrad"+v.Name+" gives each of n windows' gradients, at up, to the first of its positions that holds the largest number, at y, and 0 to the",
 		"others. See maxPool"+v.Name+".")
 	n, y, up := vec.Arg("n"), vec.Arg("y"), vec.Arg("up")
@@ -107,7 +107,7 @@ func maxPoolGrad(v vec.V) {
 
 // averagePoolGrad writes the gradient of averagePool.
 func averagePoolGrad(v vec.V) {
-	vec.Text("averagePoolGrad"+v.Name, "func(n, d int, up *float32, upStep int, dx0, dx1, dx2, dx3 *float32, dxStep int)",
+	vec.Text("averagePoolGrad"+v.Name, v.Signature("func(n, d int, up *T, upStep int, dx0, dx1, dx2, dx3 *T, dxStep int)"),
 		"averagePoolGrad"+v.Name+" gives a quarter of each of n windows' gradients, at up, to each of its positions. See averagePool"+v.Name+".")
 	n, up := vec.Arg("n"), vec.Arg("up")
 	rows := []vec.Row{{At: up, Step: vec.Step("upStep")}}
@@ -119,7 +119,7 @@ func averagePoolGrad(v vec.V) {
 	p := newSpans(v)
 	vec.Rows(n, rows, func() {
 		p.cols.Each(func(s vec.Span) {
-			g := v.Mul(v.Add(s.Load(up), v.Zero()), quarter)
+			g := v.Mul(v.Add(s.Load(up), v.Zero()), quarter(v))
 			for _, to := range dx {
 				p.store(s, g, to)
 			}
