@@ -22,20 +22,6 @@ func unitAVX2(rows int, idx *int32, data *uint8, stride int, cols int, dst *floa
 //go:noescape
 func binaryAVX2(rows int, idx *int32, data *uint8, stride int, cols int, dst *float32, ldd int)
 
-// signsAVX2 sets bit c%64 of the word c/64 of row i of mask where its byte is beyond 127, for
-// columns c of row idx[i] of data, and clears bits beyond them. Words of a row are ldm
-// bytes apart, rows one word. rows is at least 1, cols 64.
-//
-//go:noescape
-func signsAVX2(rows int, idx *int32, data *uint8, stride int, cols int, mask *uint64, ldm int)
-
-// nonzerosAVX2 sets bit c%64 of the word c/64 of row i of mask where its byte is not 0, for
-// columns c of row idx[i] of data, and clears bits beyond them. Words of a row are ldm
-// bytes apart, rows one word. rows is at least 1, cols 64.
-//
-//go:noescape
-func nonzerosAVX2(rows int, idx *int32, data *uint8, stride int, cols int, mask *uint64, ldm int)
-
 // rawAVX512 sets row i of dst to x for the bytes x of row idx[i] of data.
 // rows and cols are at least 1; ldd is in bytes.
 //
@@ -53,6 +39,56 @@ func unitAVX512(rows int, idx *int32, data *uint8, stride int, cols int, dst *fl
 //
 //go:noescape
 func binaryAVX512(rows int, idx *int32, data *uint8, stride int, cols int, dst *float32, ldd int)
+
+// rawF64AVX2 sets row i of dst to x for the bytes x of row idx[i] of data.
+// rows is at least 1, cols 8; ldd is in bytes.
+//
+//go:noescape
+func rawF64AVX2(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+
+// unitF64AVX2 sets row i of dst to x/255 for the bytes x of row idx[i] of data.
+// rows is at least 1, cols 8; ldd is in bytes.
+//
+//go:noescape
+func unitF64AVX2(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+
+// binaryF64AVX2 sets row i of dst to 1 where x > 127, else 0, for the bytes x of row idx[i] of data.
+// rows is at least 1, cols 8; ldd is in bytes.
+//
+//go:noescape
+func binaryF64AVX2(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+
+// rawF64AVX512 sets row i of dst to x for the bytes x of row idx[i] of data.
+// rows and cols are at least 1; ldd is in bytes.
+//
+//go:noescape
+func rawF64AVX512(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+
+// unitF64AVX512 sets row i of dst to x/255 for the bytes x of row idx[i] of data.
+// rows and cols are at least 1; ldd is in bytes.
+//
+//go:noescape
+func unitF64AVX512(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+
+// binaryF64AVX512 sets row i of dst to 1 where x > 127, else 0, for the bytes x of row idx[i] of data.
+// rows and cols are at least 1; ldd is in bytes.
+//
+//go:noescape
+func binaryF64AVX512(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+
+// signsAVX2 sets bit c%64 of the word c/64 of row i of mask where its byte is beyond 127, for
+// columns c of row idx[i] of data, and clears bits beyond them. Words of a row are ldm
+// bytes apart, rows one word. rows is at least 1, cols 64.
+//
+//go:noescape
+func signsAVX2(rows int, idx *int32, data *uint8, stride int, cols int, mask *uint64, ldm int)
+
+// nonzerosAVX2 sets bit c%64 of the word c/64 of row i of mask where its byte is not 0, for
+// columns c of row idx[i] of data, and clears bits beyond them. Words of a row are ldm
+// bytes apart, rows one word. rows is at least 1, cols 64.
+//
+//go:noescape
+func nonzerosAVX2(rows int, idx *int32, data *uint8, stride int, cols int, mask *uint64, ldm int)
 
 // signsAVX512 sets bit c%64 of the word c/64 of row i of mask where its byte is beyond 127, for
 // columns c of row idx[i] of data, and clears bits beyond them. Words of a row are ldm

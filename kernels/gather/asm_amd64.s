@@ -202,20 +202,28 @@ four1:
 	JGT        single2
 	PREFETCHT0 (R10)(R11*1)
 	VPMOVZXBD  (R9)(R11*1), Y0
-	VPSRLD     $0x07, Y0, Y0
 	VCVTDQ2PS  Y0, Y0
+	VCMPPS     $0x0e, dark<>+0(SB), Y0, Y0
+	VMOVUPS    one<>+0(SB), Y1
+	VANDPS     Y0, Y1, Y0
 	VMOVUPS    Y0, (AX)(R11*4)
 	VPMOVZXBD  8(R9)(R11*1), Y0
-	VPSRLD     $0x07, Y0, Y0
 	VCVTDQ2PS  Y0, Y0
+	VCMPPS     $0x0e, dark<>+0(SB), Y0, Y0
+	VMOVUPS    one<>+0(SB), Y1
+	VANDPS     Y0, Y1, Y0
 	VMOVUPS    Y0, 32(AX)(R11*4)
 	VPMOVZXBD  16(R9)(R11*1), Y0
-	VPSRLD     $0x07, Y0, Y0
 	VCVTDQ2PS  Y0, Y0
+	VCMPPS     $0x0e, dark<>+0(SB), Y0, Y0
+	VMOVUPS    one<>+0(SB), Y1
+	VANDPS     Y0, Y1, Y0
 	VMOVUPS    Y0, 64(AX)(R11*4)
 	VPMOVZXBD  24(R9)(R11*1), Y0
-	VPSRLD     $0x07, Y0, Y0
 	VCVTDQ2PS  Y0, Y0
+	VCMPPS     $0x0e, dark<>+0(SB), Y0, Y0
+	VMOVUPS    one<>+0(SB), Y1
+	VANDPS     Y0, Y1, Y0
 	VMOVUPS    Y0, 96(AX)(R11*4)
 	ADDQ       $0x20, R11
 	JMP        four1
@@ -224,8 +232,10 @@ single2:
 	CMPQ      R11, DX
 	JGT       rest3
 	VPMOVZXBD (R9)(R11*1), Y0
-	VPSRLD    $0x07, Y0, Y0
 	VCVTDQ2PS Y0, Y0
+	VCMPPS    $0x0e, dark<>+0(SB), Y0, Y0
+	VMOVUPS   one<>+0(SB), Y1
+	VANDPS    Y0, Y1, Y0
 	VMOVUPS   Y0, (AX)(R11*4)
 	ADDQ      $0x08, R11
 	JMP       single2
@@ -235,8 +245,10 @@ rest3:
 	JGE       done4
 	MOVQ      DX, R11
 	VPMOVZXBD (R9)(R11*1), Y0
-	VPSRLD    $0x07, Y0, Y0
 	VCVTDQ2PS Y0, Y0
+	VCMPPS    $0x0e, dark<>+0(SB), Y0, Y0
+	VMOVUPS   one<>+0(SB), Y1
+	VANDPS    Y0, Y1, Y0
 	VMOVUPS   Y0, (AX)(R11*4)
 
 done4:
@@ -247,137 +259,17 @@ done4:
 	VZEROUPPER
 	RET
 
-// func signsAVX2(rows int, idx *int32, data *uint8, stride int, cols int, mask *uint64, ldm int)
-// Requires: AVX, AVX2, BMI2, CMOV, MMX+
-TEXT ·signsAVX2(SB), NOSPLIT, $0-56
-	MOVQ   mask+40(FP), AX
-	MOVQ   cols+32(FP), CX
-	MOVQ   CX, DX
-	ANDQ   $+63, DX
-	VXORPS Y0, Y0, Y0
-	MOVQ   rows+0(FP), BX
-	MOVQ   idx+8(FP), SI
-	MOVQ   data+16(FP), DI
-	MOVQ   stride+24(FP), R8
+DATA dark<>+0(SB)/8, $0x42fe000042fe0000
+DATA dark<>+8(SB)/8, $0x42fe000042fe0000
+DATA dark<>+16(SB)/8, $0x42fe000042fe0000
+DATA dark<>+24(SB)/8, $0x42fe000042fe0000
+GLOBL dark<>(SB), RODATA|NOPTR, $32
 
-row:
-	MOVLQSX (SI), R9
-	IMULQ   R8, R9
-	ADDQ    DI, R9
-	XORQ    R10, R10
-	MOVQ    $+2, R11
-	CMPQ    BX, $+2
-	CMOVQLE R10, R11
-	MOVLQSX (SI)(R11*4), R10
-	IMULQ   R8, R10
-	ADDQ    DI, R10
-	XORQ    R11, R11
-	MOVQ    AX, R12
-
-word1:
-	LEAQ       64(R11), R14
-	CMPQ       R14, CX
-	JGT        rest2
-	PREFETCHT0 (R10)(R11*1)
-	VMOVDQU    (R9)(R11*1), Y0
-	VPMOVMSKB  Y0, R13
-	VMOVDQU    32(R9)(R11*1), Y0
-	VPMOVMSKB  Y0, R11
-	SHLQ       $0x20, R11
-	ORQ        R11, R13
-	MOVQ       R13, (R12)
-	ADDQ       ldm+48(FP), R12
-	MOVQ       R14, R11
-	JMP        word1
-
-rest2:
-	TESTQ     DX, DX
-	JZ        done3
-	VMOVDQU   -64(R9)(CX*1), Y0
-	VPMOVMSKB Y0, R13
-	VMOVDQU   -32(R9)(CX*1), Y0
-	VPMOVMSKB Y0, R9
-	SHLQ      $0x20, R9
-	ORQ       R9, R13
-	MOVQ      DX, R9
-	NEGQ      R9
-	SHRXQ     R9, R13, R13
-	MOVQ      R13, (R12)
-
-done3:
-	ADDQ $0x08, AX
-	ADDQ $0x04, SI
-	DECQ BX
-	JNZ  row
-	VZEROUPPER
-	RET
-
-// func nonzerosAVX2(rows int, idx *int32, data *uint8, stride int, cols int, mask *uint64, ldm int)
-// Requires: AVX, AVX2, BMI2, CMOV, MMX+
-TEXT ·nonzerosAVX2(SB), NOSPLIT, $0-56
-	MOVQ   mask+40(FP), AX
-	MOVQ   cols+32(FP), CX
-	MOVQ   CX, DX
-	ANDQ   $+63, DX
-	VXORPS Y0, Y0, Y0
-	MOVQ   rows+0(FP), BX
-	MOVQ   idx+8(FP), SI
-	MOVQ   data+16(FP), DI
-	MOVQ   stride+24(FP), R8
-
-row:
-	MOVLQSX (SI), R9
-	IMULQ   R8, R9
-	ADDQ    DI, R9
-	XORQ    R10, R10
-	MOVQ    $+2, R11
-	CMPQ    BX, $+2
-	CMOVQLE R10, R11
-	MOVLQSX (SI)(R11*4), R10
-	IMULQ   R8, R10
-	ADDQ    DI, R10
-	XORQ    R11, R11
-	MOVQ    AX, R12
-
-word1:
-	LEAQ       64(R11), R14
-	CMPQ       R14, CX
-	JGT        rest2
-	PREFETCHT0 (R10)(R11*1)
-	VPCMPEQB   (R9)(R11*1), Y0, Y1
-	VPMOVMSKB  Y1, R13
-	VPCMPEQB   32(R9)(R11*1), Y0, Y1
-	VPMOVMSKB  Y1, R11
-	SHLQ       $0x20, R11
-	ORQ        R11, R13
-	NOTQ       R13
-	MOVQ       R13, (R12)
-	ADDQ       ldm+48(FP), R12
-	MOVQ       R14, R11
-	JMP        word1
-
-rest2:
-	TESTQ     DX, DX
-	JZ        done3
-	VPCMPEQB  -64(R9)(CX*1), Y0, Y1
-	VPMOVMSKB Y1, R13
-	VPCMPEQB  -32(R9)(CX*1), Y0, Y1
-	VPMOVMSKB Y1, R9
-	SHLQ      $0x20, R9
-	ORQ       R9, R13
-	NOTQ      R13
-	MOVQ      DX, R9
-	NEGQ      R9
-	SHRXQ     R9, R13, R13
-	MOVQ      R13, (R12)
-
-done3:
-	ADDQ $0x08, AX
-	ADDQ $0x04, SI
-	DECQ BX
-	JNZ  row
-	VZEROUPPER
-	RET
+DATA one<>+0(SB)/8, $0x3f8000003f800000
+DATA one<>+8(SB)/8, $0x3f8000003f800000
+DATA one<>+16(SB)/8, $0x3f8000003f800000
+DATA one<>+24(SB)/8, $0x3f8000003f800000
+GLOBL one<>(SB), RODATA|NOPTR, $32
 
 // func rawAVX512(rows int, idx *int32, data *uint8, stride int, cols int, dst *float32, ldd int)
 // Requires: AVX, AVX512F, BMI2, CMOV, MMX+
@@ -573,49 +465,715 @@ row:
 	XORQ    R11, R11
 
 four1:
-	LEAQ       48(R11), R12
+	LEAQ         48(R11), R12
+	CMPQ         R12, DX
+	JGT          single2
+	PREFETCHT0   (R10)(R11*1)
+	VPMOVZXBD    (R9)(R11*1), Z0
+	VCVTDQ2PS    Z0, Z0
+	VCMPPS.BCST  $0x0e, dark<>+0(SB), Z0, K2
+	VBROADCASTSS one<>+0(SB), Z0
+	VMOVAPS.Z    Z0, K2, Z0
+	VMOVUPS      Z0, (AX)(R11*4)
+	VPMOVZXBD    16(R9)(R11*1), Z0
+	VCVTDQ2PS    Z0, Z0
+	VCMPPS.BCST  $0x0e, dark<>+0(SB), Z0, K2
+	VBROADCASTSS one<>+0(SB), Z0
+	VMOVAPS.Z    Z0, K2, Z0
+	VMOVUPS      Z0, 64(AX)(R11*4)
+	VPMOVZXBD    32(R9)(R11*1), Z0
+	VCVTDQ2PS    Z0, Z0
+	VCMPPS.BCST  $0x0e, dark<>+0(SB), Z0, K2
+	VBROADCASTSS one<>+0(SB), Z0
+	VMOVAPS.Z    Z0, K2, Z0
+	VMOVUPS      Z0, 128(AX)(R11*4)
+	VPMOVZXBD    48(R9)(R11*1), Z0
+	VCVTDQ2PS    Z0, Z0
+	VCMPPS.BCST  $0x0e, dark<>+0(SB), Z0, K2
+	VBROADCASTSS one<>+0(SB), Z0
+	VMOVAPS.Z    Z0, K2, Z0
+	VMOVUPS      Z0, 192(AX)(R11*4)
+	ADDQ         $0x40, R11
+	JMP          four1
+
+single2:
+	CMPQ         R11, DX
+	JGT          rest3
+	VPMOVZXBD    (R9)(R11*1), Z0
+	VCVTDQ2PS    Z0, Z0
+	VCMPPS.BCST  $0x0e, dark<>+0(SB), Z0, K2
+	VBROADCASTSS one<>+0(SB), Z0
+	VMOVAPS.Z    Z0, K2, Z0
+	VMOVUPS      Z0, (AX)(R11*4)
+	ADDQ         $0x10, R11
+	JMP          single2
+
+rest3:
+	CMPQ         R11, CX
+	JGE          done4
+	VPMOVZXBD.Z  (R9)(R11*1), K1, Z0
+	VCVTDQ2PS    Z0, Z0
+	VCMPPS.BCST  $0x0e, dark<>+0(SB), Z0, K2
+	VBROADCASTSS one<>+0(SB), Z0
+	VMOVAPS.Z    Z0, K2, Z0
+	VMOVUPS      Z0, K1, (AX)(R11*4)
+
+done4:
+	ADDQ ldd+48(FP), AX
+	ADDQ $0x04, SI
+	DECQ BX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func rawF64AVX2(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·rawF64AVX2(SB), NOSPLIT, $0-56
+	MOVQ dst+40(FP), AX
+	MOVQ cols+32(FP), CX
+	LEAQ -4(CX), DX
+	MOVQ rows+0(FP), BX
+	MOVQ idx+8(FP), SI
+	MOVQ data+16(FP), DI
+	MOVQ stride+24(FP), R8
+
+row:
+	MOVLQSX (SI), R9
+	IMULQ   R8, R9
+	ADDQ    DI, R9
+	XORQ    R10, R10
+	MOVQ    $+2, R11
+	CMPQ    BX, $+2
+	CMOVQLE R10, R11
+	MOVLQSX (SI)(R11*4), R10
+	IMULQ   R8, R10
+	ADDQ    DI, R10
+	XORQ    R11, R11
+
+four1:
+	LEAQ       12(R11), R12
 	CMPQ       R12, DX
 	JGT        single2
 	PREFETCHT0 (R10)(R11*1)
-	VPMOVZXBD  (R9)(R11*1), Z0
-	VPSRLD     $0x07, Z0, Z0
-	VCVTDQ2PS  Z0, Z0
-	VMOVUPS    Z0, (AX)(R11*4)
-	VPMOVZXBD  16(R9)(R11*1), Z0
-	VPSRLD     $0x07, Z0, Z0
-	VCVTDQ2PS  Z0, Z0
-	VMOVUPS    Z0, 64(AX)(R11*4)
-	VPMOVZXBD  32(R9)(R11*1), Z0
-	VPSRLD     $0x07, Z0, Z0
-	VCVTDQ2PS  Z0, Z0
-	VMOVUPS    Z0, 128(AX)(R11*4)
-	VPMOVZXBD  48(R9)(R11*1), Z0
-	VPSRLD     $0x07, Z0, Z0
-	VCVTDQ2PS  Z0, Z0
-	VMOVUPS    Z0, 192(AX)(R11*4)
-	ADDQ       $0x40, R11
+	VPMOVZXBD  (R9)(R11*1), X0
+	VCVTDQ2PD  X0, Y0
+	VMOVUPS    Y0, (AX)(R11*8)
+	VPMOVZXBD  4(R9)(R11*1), X0
+	VCVTDQ2PD  X0, Y0
+	VMOVUPS    Y0, 32(AX)(R11*8)
+	VPMOVZXBD  8(R9)(R11*1), X0
+	VCVTDQ2PD  X0, Y0
+	VMOVUPS    Y0, 64(AX)(R11*8)
+	VPMOVZXBD  12(R9)(R11*1), X0
+	VCVTDQ2PD  X0, Y0
+	VMOVUPS    Y0, 96(AX)(R11*8)
+	ADDQ       $0x10, R11
 	JMP        four1
 
 single2:
 	CMPQ      R11, DX
 	JGT       rest3
-	VPMOVZXBD (R9)(R11*1), Z0
-	VPSRLD    $0x07, Z0, Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   Z0, (AX)(R11*4)
-	ADDQ      $0x10, R11
+	VPMOVZXBD (R9)(R11*1), X0
+	VCVTDQ2PD X0, Y0
+	VMOVUPS   Y0, (AX)(R11*8)
+	ADDQ      $0x04, R11
+	JMP       single2
+
+rest3:
+	CMPQ      R11, CX
+	JGE       done4
+	MOVQ      DX, R11
+	VPMOVZXBD (R9)(R11*1), X0
+	VCVTDQ2PD X0, Y0
+	VMOVUPS   Y0, (AX)(R11*8)
+
+done4:
+	ADDQ ldd+48(FP), AX
+	ADDQ $0x04, SI
+	DECQ BX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func unitF64AVX2(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·unitF64AVX2(SB), NOSPLIT, $0-56
+	MOVQ dst+40(FP), AX
+	MOVQ cols+32(FP), CX
+	LEAQ -4(CX), DX
+	MOVQ rows+0(FP), BX
+	MOVQ idx+8(FP), SI
+	MOVQ data+16(FP), DI
+	MOVQ stride+24(FP), R8
+
+row:
+	MOVLQSX (SI), R9
+	IMULQ   R8, R9
+	ADDQ    DI, R9
+	XORQ    R10, R10
+	MOVQ    $+2, R11
+	CMPQ    BX, $+2
+	CMOVQLE R10, R11
+	MOVLQSX (SI)(R11*4), R10
+	IMULQ   R8, R10
+	ADDQ    DI, R10
+	XORQ    R11, R11
+
+four1:
+	LEAQ        12(R11), R12
+	CMPQ        R12, DX
+	JGT         single2
+	PREFETCHT0  (R10)(R11*1)
+	VPMOVZXBD   (R9)(R11*1), X0
+	VCVTDQ2PD   X0, Y0
+	VMULPD      inverseLow64<>+0(SB), Y0, Y1
+	VMOVAPS     Y1, Y1
+	VFMADD231PD inverse64<>+0(SB), Y0, Y1
+	VMOVUPS     Y1, (AX)(R11*8)
+	VPMOVZXBD   4(R9)(R11*1), X0
+	VCVTDQ2PD   X0, Y0
+	VMULPD      inverseLow64<>+0(SB), Y0, Y1
+	VMOVAPS     Y1, Y1
+	VFMADD231PD inverse64<>+0(SB), Y0, Y1
+	VMOVUPS     Y1, 32(AX)(R11*8)
+	VPMOVZXBD   8(R9)(R11*1), X0
+	VCVTDQ2PD   X0, Y0
+	VMULPD      inverseLow64<>+0(SB), Y0, Y1
+	VMOVAPS     Y1, Y1
+	VFMADD231PD inverse64<>+0(SB), Y0, Y1
+	VMOVUPS     Y1, 64(AX)(R11*8)
+	VPMOVZXBD   12(R9)(R11*1), X0
+	VCVTDQ2PD   X0, Y0
+	VMULPD      inverseLow64<>+0(SB), Y0, Y1
+	VMOVAPS     Y1, Y1
+	VFMADD231PD inverse64<>+0(SB), Y0, Y1
+	VMOVUPS     Y1, 96(AX)(R11*8)
+	ADDQ        $0x10, R11
+	JMP         four1
+
+single2:
+	CMPQ        R11, DX
+	JGT         rest3
+	VPMOVZXBD   (R9)(R11*1), X0
+	VCVTDQ2PD   X0, Y0
+	VMULPD      inverseLow64<>+0(SB), Y0, Y1
+	VMOVAPS     Y1, Y1
+	VFMADD231PD inverse64<>+0(SB), Y0, Y1
+	VMOVUPS     Y1, (AX)(R11*8)
+	ADDQ        $0x04, R11
+	JMP         single2
+
+rest3:
+	CMPQ        R11, CX
+	JGE         done4
+	MOVQ        DX, R11
+	VPMOVZXBD   (R9)(R11*1), X0
+	VCVTDQ2PD   X0, Y0
+	VMULPD      inverseLow64<>+0(SB), Y0, Y1
+	VMOVAPS     Y1, Y1
+	VFMADD231PD inverse64<>+0(SB), Y0, Y1
+	VMOVUPS     Y1, (AX)(R11*8)
+
+done4:
+	ADDQ ldd+48(FP), AX
+	ADDQ $0x04, SI
+	DECQ BX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA inverse64<>+0(SB)/8, $0x3f70101010101010
+DATA inverse64<>+8(SB)/8, $0x3f70101010101010
+DATA inverse64<>+16(SB)/8, $0x3f70101010101010
+DATA inverse64<>+24(SB)/8, $0x3f70101010101010
+GLOBL inverse64<>(SB), RODATA|NOPTR, $32
+
+DATA inverseLow64<>+0(SB)/8, $0x3bf0101010101010
+DATA inverseLow64<>+8(SB)/8, $0x3bf0101010101010
+DATA inverseLow64<>+16(SB)/8, $0x3bf0101010101010
+DATA inverseLow64<>+24(SB)/8, $0x3bf0101010101010
+GLOBL inverseLow64<>(SB), RODATA|NOPTR, $32
+
+// func binaryF64AVX2(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·binaryF64AVX2(SB), NOSPLIT, $0-56
+	MOVQ dst+40(FP), AX
+	MOVQ cols+32(FP), CX
+	LEAQ -4(CX), DX
+	MOVQ rows+0(FP), BX
+	MOVQ idx+8(FP), SI
+	MOVQ data+16(FP), DI
+	MOVQ stride+24(FP), R8
+
+row:
+	MOVLQSX (SI), R9
+	IMULQ   R8, R9
+	ADDQ    DI, R9
+	XORQ    R10, R10
+	MOVQ    $+2, R11
+	CMPQ    BX, $+2
+	CMOVQLE R10, R11
+	MOVLQSX (SI)(R11*4), R10
+	IMULQ   R8, R10
+	ADDQ    DI, R10
+	XORQ    R11, R11
+
+four1:
+	LEAQ       12(R11), R12
+	CMPQ       R12, DX
+	JGT        single2
+	PREFETCHT0 (R10)(R11*1)
+	VPMOVZXBD  (R9)(R11*1), X0
+	VCVTDQ2PD  X0, Y0
+	VCMPPD     $0x0e, dark64<>+0(SB), Y0, Y0
+	VMOVUPS    one64<>+0(SB), Y1
+	VANDPD     Y0, Y1, Y0
+	VMOVUPS    Y0, (AX)(R11*8)
+	VPMOVZXBD  4(R9)(R11*1), X0
+	VCVTDQ2PD  X0, Y0
+	VCMPPD     $0x0e, dark64<>+0(SB), Y0, Y0
+	VMOVUPS    one64<>+0(SB), Y1
+	VANDPD     Y0, Y1, Y0
+	VMOVUPS    Y0, 32(AX)(R11*8)
+	VPMOVZXBD  8(R9)(R11*1), X0
+	VCVTDQ2PD  X0, Y0
+	VCMPPD     $0x0e, dark64<>+0(SB), Y0, Y0
+	VMOVUPS    one64<>+0(SB), Y1
+	VANDPD     Y0, Y1, Y0
+	VMOVUPS    Y0, 64(AX)(R11*8)
+	VPMOVZXBD  12(R9)(R11*1), X0
+	VCVTDQ2PD  X0, Y0
+	VCMPPD     $0x0e, dark64<>+0(SB), Y0, Y0
+	VMOVUPS    one64<>+0(SB), Y1
+	VANDPD     Y0, Y1, Y0
+	VMOVUPS    Y0, 96(AX)(R11*8)
+	ADDQ       $0x10, R11
+	JMP        four1
+
+single2:
+	CMPQ      R11, DX
+	JGT       rest3
+	VPMOVZXBD (R9)(R11*1), X0
+	VCVTDQ2PD X0, Y0
+	VCMPPD    $0x0e, dark64<>+0(SB), Y0, Y0
+	VMOVUPS   one64<>+0(SB), Y1
+	VANDPD    Y0, Y1, Y0
+	VMOVUPS   Y0, (AX)(R11*8)
+	ADDQ      $0x04, R11
+	JMP       single2
+
+rest3:
+	CMPQ      R11, CX
+	JGE       done4
+	MOVQ      DX, R11
+	VPMOVZXBD (R9)(R11*1), X0
+	VCVTDQ2PD X0, Y0
+	VCMPPD    $0x0e, dark64<>+0(SB), Y0, Y0
+	VMOVUPS   one64<>+0(SB), Y1
+	VANDPD    Y0, Y1, Y0
+	VMOVUPS   Y0, (AX)(R11*8)
+
+done4:
+	ADDQ ldd+48(FP), AX
+	ADDQ $0x04, SI
+	DECQ BX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+DATA dark64<>+0(SB)/8, $0x405fc00000000000
+DATA dark64<>+8(SB)/8, $0x405fc00000000000
+DATA dark64<>+16(SB)/8, $0x405fc00000000000
+DATA dark64<>+24(SB)/8, $0x405fc00000000000
+GLOBL dark64<>(SB), RODATA|NOPTR, $32
+
+DATA one64<>+0(SB)/8, $0x3ff0000000000000
+DATA one64<>+8(SB)/8, $0x3ff0000000000000
+DATA one64<>+16(SB)/8, $0x3ff0000000000000
+DATA one64<>+24(SB)/8, $0x3ff0000000000000
+GLOBL one64<>(SB), RODATA|NOPTR, $32
+
+// func rawF64AVX512(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·rawF64AVX512(SB), NOSPLIT, $0-56
+	MOVQ  dst+40(FP), AX
+	MOVQ  cols+32(FP), CX
+	LEAQ  -8(CX), DX
+	MOVQ  CX, BX
+	ANDQ  $+7, BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
+	MOVQ  rows+0(FP), BX
+	MOVQ  idx+8(FP), SI
+	MOVQ  data+16(FP), DI
+	MOVQ  stride+24(FP), R8
+
+row:
+	MOVLQSX (SI), R9
+	IMULQ   R8, R9
+	ADDQ    DI, R9
+	XORQ    R10, R10
+	MOVQ    $+2, R11
+	CMPQ    BX, $+2
+	CMOVQLE R10, R11
+	MOVLQSX (SI)(R11*4), R10
+	IMULQ   R8, R10
+	ADDQ    DI, R10
+	XORQ    R11, R11
+
+four1:
+	LEAQ       24(R11), R12
+	CMPQ       R12, DX
+	JGT        single2
+	PREFETCHT0 (R10)(R11*1)
+	VPMOVZXBD  (R9)(R11*1), Y0
+	VCVTDQ2PD  Y0, Z0
+	VMOVUPS    Z0, (AX)(R11*8)
+	VPMOVZXBD  8(R9)(R11*1), Y0
+	VCVTDQ2PD  Y0, Z0
+	VMOVUPS    Z0, 64(AX)(R11*8)
+	VPMOVZXBD  16(R9)(R11*1), Y0
+	VCVTDQ2PD  Y0, Z0
+	VMOVUPS    Z0, 128(AX)(R11*8)
+	VPMOVZXBD  24(R9)(R11*1), Y0
+	VCVTDQ2PD  Y0, Z0
+	VMOVUPS    Z0, 192(AX)(R11*8)
+	ADDQ       $0x20, R11
+	JMP        four1
+
+single2:
+	CMPQ      R11, DX
+	JGT       rest3
+	VPMOVZXBD (R9)(R11*1), Y0
+	VCVTDQ2PD Y0, Z0
+	VMOVUPS   Z0, (AX)(R11*8)
+	ADDQ      $0x08, R11
 	JMP       single2
 
 rest3:
 	CMPQ        R11, CX
 	JGE         done4
-	VPMOVZXBD.Z (R9)(R11*1), K1, Z0
-	VPSRLD      $0x07, Z0, Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     Z0, K1, (AX)(R11*4)
+	VPMOVZXBD.Z (R9)(R11*1), K1, Y0
+	VCVTDQ2PD   Y0, Z0
+	VMOVUPD     Z0, K1, (AX)(R11*8)
 
 done4:
 	ADDQ ldd+48(FP), AX
+	ADDQ $0x04, SI
+	DECQ BX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func unitF64AVX512(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·unitF64AVX512(SB), NOSPLIT, $0-56
+	MOVQ  dst+40(FP), AX
+	MOVQ  cols+32(FP), CX
+	LEAQ  -8(CX), DX
+	MOVQ  CX, BX
+	ANDQ  $+7, BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
+	MOVQ  rows+0(FP), BX
+	MOVQ  idx+8(FP), SI
+	MOVQ  data+16(FP), DI
+	MOVQ  stride+24(FP), R8
+
+row:
+	MOVLQSX (SI), R9
+	IMULQ   R8, R9
+	ADDQ    DI, R9
+	XORQ    R10, R10
+	MOVQ    $+2, R11
+	CMPQ    BX, $+2
+	CMOVQLE R10, R11
+	MOVLQSX (SI)(R11*4), R10
+	IMULQ   R8, R10
+	ADDQ    DI, R10
+	XORQ    R11, R11
+
+four1:
+	LEAQ             24(R11), R12
+	CMPQ             R12, DX
+	JGT              single2
+	PREFETCHT0       (R10)(R11*1)
+	VPMOVZXBD        (R9)(R11*1), Y0
+	VCVTDQ2PD        Y0, Z0
+	VMULPD.BCST      inverseLow64<>+0(SB), Z0, Z1
+	VMOVAPS          Z1, Z1
+	VFMADD231PD.BCST inverse64<>+0(SB), Z0, Z1
+	VMOVUPS          Z1, (AX)(R11*8)
+	VPMOVZXBD        8(R9)(R11*1), Y0
+	VCVTDQ2PD        Y0, Z0
+	VMULPD.BCST      inverseLow64<>+0(SB), Z0, Z1
+	VMOVAPS          Z1, Z1
+	VFMADD231PD.BCST inverse64<>+0(SB), Z0, Z1
+	VMOVUPS          Z1, 64(AX)(R11*8)
+	VPMOVZXBD        16(R9)(R11*1), Y0
+	VCVTDQ2PD        Y0, Z0
+	VMULPD.BCST      inverseLow64<>+0(SB), Z0, Z1
+	VMOVAPS          Z1, Z1
+	VFMADD231PD.BCST inverse64<>+0(SB), Z0, Z1
+	VMOVUPS          Z1, 128(AX)(R11*8)
+	VPMOVZXBD        24(R9)(R11*1), Y0
+	VCVTDQ2PD        Y0, Z0
+	VMULPD.BCST      inverseLow64<>+0(SB), Z0, Z1
+	VMOVAPS          Z1, Z1
+	VFMADD231PD.BCST inverse64<>+0(SB), Z0, Z1
+	VMOVUPS          Z1, 192(AX)(R11*8)
+	ADDQ             $0x20, R11
+	JMP              four1
+
+single2:
+	CMPQ             R11, DX
+	JGT              rest3
+	VPMOVZXBD        (R9)(R11*1), Y0
+	VCVTDQ2PD        Y0, Z0
+	VMULPD.BCST      inverseLow64<>+0(SB), Z0, Z1
+	VMOVAPS          Z1, Z1
+	VFMADD231PD.BCST inverse64<>+0(SB), Z0, Z1
+	VMOVUPS          Z1, (AX)(R11*8)
+	ADDQ             $0x08, R11
+	JMP              single2
+
+rest3:
+	CMPQ             R11, CX
+	JGE              done4
+	VPMOVZXBD.Z      (R9)(R11*1), K1, Y0
+	VCVTDQ2PD        Y0, Z0
+	VMULPD.BCST      inverseLow64<>+0(SB), Z0, Z1
+	VMOVAPS          Z1, Z1
+	VFMADD231PD.BCST inverse64<>+0(SB), Z0, Z1
+	VMOVUPD          Z1, K1, (AX)(R11*8)
+
+done4:
+	ADDQ ldd+48(FP), AX
+	ADDQ $0x04, SI
+	DECQ BX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func binaryF64AVX512(rows int, idx *int32, data *uint8, stride int, cols int, dst *float64, ldd int)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·binaryF64AVX512(SB), NOSPLIT, $0-56
+	MOVQ  dst+40(FP), AX
+	MOVQ  cols+32(FP), CX
+	LEAQ  -8(CX), DX
+	MOVQ  CX, BX
+	ANDQ  $+7, BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
+	MOVQ  rows+0(FP), BX
+	MOVQ  idx+8(FP), SI
+	MOVQ  data+16(FP), DI
+	MOVQ  stride+24(FP), R8
+
+row:
+	MOVLQSX (SI), R9
+	IMULQ   R8, R9
+	ADDQ    DI, R9
+	XORQ    R10, R10
+	MOVQ    $+2, R11
+	CMPQ    BX, $+2
+	CMOVQLE R10, R11
+	MOVLQSX (SI)(R11*4), R10
+	IMULQ   R8, R10
+	ADDQ    DI, R10
+	XORQ    R11, R11
+
+four1:
+	LEAQ         24(R11), R12
+	CMPQ         R12, DX
+	JGT          single2
+	PREFETCHT0   (R10)(R11*1)
+	VPMOVZXBD    (R9)(R11*1), Y0
+	VCVTDQ2PD    Y0, Z0
+	VCMPPD.BCST  $0x0e, dark64<>+0(SB), Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPS      Z0, (AX)(R11*8)
+	VPMOVZXBD    8(R9)(R11*1), Y0
+	VCVTDQ2PD    Y0, Z0
+	VCMPPD.BCST  $0x0e, dark64<>+0(SB), Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPS      Z0, 64(AX)(R11*8)
+	VPMOVZXBD    16(R9)(R11*1), Y0
+	VCVTDQ2PD    Y0, Z0
+	VCMPPD.BCST  $0x0e, dark64<>+0(SB), Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPS      Z0, 128(AX)(R11*8)
+	VPMOVZXBD    24(R9)(R11*1), Y0
+	VCVTDQ2PD    Y0, Z0
+	VCMPPD.BCST  $0x0e, dark64<>+0(SB), Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPS      Z0, 192(AX)(R11*8)
+	ADDQ         $0x20, R11
+	JMP          four1
+
+single2:
+	CMPQ         R11, DX
+	JGT          rest3
+	VPMOVZXBD    (R9)(R11*1), Y0
+	VCVTDQ2PD    Y0, Z0
+	VCMPPD.BCST  $0x0e, dark64<>+0(SB), Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPS      Z0, (AX)(R11*8)
+	ADDQ         $0x08, R11
+	JMP          single2
+
+rest3:
+	CMPQ         R11, CX
+	JGE          done4
+	VPMOVZXBD.Z  (R9)(R11*1), K1, Y0
+	VCVTDQ2PD    Y0, Z0
+	VCMPPD.BCST  $0x0e, dark64<>+0(SB), Z0, K2
+	VBROADCASTSD one64<>+0(SB), Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VMOVUPD      Z0, K1, (AX)(R11*8)
+
+done4:
+	ADDQ ldd+48(FP), AX
+	ADDQ $0x04, SI
+	DECQ BX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func signsAVX2(rows int, idx *int32, data *uint8, stride int, cols int, mask *uint64, ldm int)
+// Requires: AVX, AVX2, BMI2, CMOV, MMX+
+TEXT ·signsAVX2(SB), NOSPLIT, $0-56
+	MOVQ   mask+40(FP), AX
+	MOVQ   cols+32(FP), CX
+	MOVQ   CX, DX
+	ANDQ   $+63, DX
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+0(FP), BX
+	MOVQ   idx+8(FP), SI
+	MOVQ   data+16(FP), DI
+	MOVQ   stride+24(FP), R8
+
+row:
+	MOVLQSX (SI), R9
+	IMULQ   R8, R9
+	ADDQ    DI, R9
+	XORQ    R10, R10
+	MOVQ    $+2, R11
+	CMPQ    BX, $+2
+	CMOVQLE R10, R11
+	MOVLQSX (SI)(R11*4), R10
+	IMULQ   R8, R10
+	ADDQ    DI, R10
+	XORQ    R11, R11
+	MOVQ    AX, R12
+
+word1:
+	LEAQ       64(R11), R14
+	CMPQ       R14, CX
+	JGT        rest2
+	PREFETCHT0 (R10)(R11*1)
+	VMOVDQU    (R9)(R11*1), Y0
+	VPMOVMSKB  Y0, R13
+	VMOVDQU    32(R9)(R11*1), Y0
+	VPMOVMSKB  Y0, R11
+	SHLQ       $0x20, R11
+	ORQ        R11, R13
+	MOVQ       R13, (R12)
+	ADDQ       ldm+48(FP), R12
+	MOVQ       R14, R11
+	JMP        word1
+
+rest2:
+	TESTQ     DX, DX
+	JZ        done3
+	VMOVDQU   -64(R9)(CX*1), Y0
+	VPMOVMSKB Y0, R13
+	VMOVDQU   -32(R9)(CX*1), Y0
+	VPMOVMSKB Y0, R9
+	SHLQ      $0x20, R9
+	ORQ       R9, R13
+	MOVQ      DX, R9
+	NEGQ      R9
+	SHRXQ     R9, R13, R13
+	MOVQ      R13, (R12)
+
+done3:
+	ADDQ $0x08, AX
+	ADDQ $0x04, SI
+	DECQ BX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func nonzerosAVX2(rows int, idx *int32, data *uint8, stride int, cols int, mask *uint64, ldm int)
+// Requires: AVX, AVX2, BMI2, CMOV, MMX+
+TEXT ·nonzerosAVX2(SB), NOSPLIT, $0-56
+	MOVQ   mask+40(FP), AX
+	MOVQ   cols+32(FP), CX
+	MOVQ   CX, DX
+	ANDQ   $+63, DX
+	VXORPS Y0, Y0, Y0
+	MOVQ   rows+0(FP), BX
+	MOVQ   idx+8(FP), SI
+	MOVQ   data+16(FP), DI
+	MOVQ   stride+24(FP), R8
+
+row:
+	MOVLQSX (SI), R9
+	IMULQ   R8, R9
+	ADDQ    DI, R9
+	XORQ    R10, R10
+	MOVQ    $+2, R11
+	CMPQ    BX, $+2
+	CMOVQLE R10, R11
+	MOVLQSX (SI)(R11*4), R10
+	IMULQ   R8, R10
+	ADDQ    DI, R10
+	XORQ    R11, R11
+	MOVQ    AX, R12
+
+word1:
+	LEAQ       64(R11), R14
+	CMPQ       R14, CX
+	JGT        rest2
+	PREFETCHT0 (R10)(R11*1)
+	VPCMPEQB   (R9)(R11*1), Y0, Y1
+	VPMOVMSKB  Y1, R13
+	VPCMPEQB   32(R9)(R11*1), Y0, Y1
+	VPMOVMSKB  Y1, R11
+	SHLQ       $0x20, R11
+	ORQ        R11, R13
+	NOTQ       R13
+	MOVQ       R13, (R12)
+	ADDQ       ldm+48(FP), R12
+	MOVQ       R14, R11
+	JMP        word1
+
+rest2:
+	TESTQ     DX, DX
+	JZ        done3
+	VPCMPEQB  -64(R9)(CX*1), Y0, Y1
+	VPMOVMSKB Y1, R13
+	VPCMPEQB  -32(R9)(CX*1), Y0, Y1
+	VPMOVMSKB Y1, R9
+	SHLQ      $0x20, R9
+	ORQ       R9, R13
+	NOTQ      R13
+	MOVQ      DX, R9
+	NEGQ      R9
+	SHRXQ     R9, R13, R13
+	MOVQ      R13, (R12)
+
+done3:
+	ADDQ $0x08, AX
 	ADDQ $0x04, SI
 	DECQ BX
 	JNZ  row

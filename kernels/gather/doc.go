@@ -17,7 +17,7 @@
 // # Implementations
 //
 // gather.go and mask.go are the specification: many bytes go through a table of
-// 256 values. On amd64 BytesRows to float32 and BytesMask have kernels for AVX2
+// 256 values. On amd64 BytesRows and BytesMask have kernels for AVX2
 // (from 8 and 64 columns on) and AVX-512 (vector_amd64.go, written by internal/gen;
 // the build tag noasm leaves them out). They prefetch the rows to come, and take
 // x/255 as x times 1/255 in two floats, which is the quotient for all 256 bytes.

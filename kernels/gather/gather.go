@@ -52,7 +52,7 @@ func BytesRows[T kernels.Float](idx []int32, data []uint8, cols int, mp Map, dst
 		return
 	}
 	checkRows(idx, len(data), cols)
-	if kernels.IsFloat32[T]() && bytesRows(idx, data, cols, mp, kernels.AsFloat32(dst), ldd) {
+	if bytesRows(idx, data, cols, mp, dst, ldd) {
 		return
 	}
 	var table [256]T

@@ -85,25 +85,35 @@ func TestBytesRows(t *testing.T) {
 	t.Run("float64", testBytes[float64])
 }
 
-// TestEveryByte compares all 256 values of each map with their definition.
-func TestEveryByte(t *testing.T) {
+// testEveryByte compares all 256 values of each map with their definition, under each
+// instruction set.
+func testEveryByte[T kernels.Float](t *testing.T) {
 	data := make([]uint8, 256)
 	for i := range data {
 		data[i] = uint8(i)
 	}
-	got := make([]float32, 256)
-	for _, mp := range []Map{Raw, Unit, Binary} {
-		BytesRows([]int32{0}, data, 256, mp, got, 256)
-		for x, v := range got {
-			want := map[Map]float32{Raw: float32(x), Unit: float32(x) / 255, Binary: 0}[mp]
-			if mp == Binary && x > 127 {
-				want = 1
-			}
-			if v != want {
-				t.Errorf("%v(%d) is %v, want %v", mp, x, v, want)
+	got := make([]T, 256)
+	for _, isa := range kernels.ISAs() {
+		restore := kernels.UseISA(isa)
+		for _, mp := range []Map{Raw, Unit, Binary} {
+			BytesRows([]int32{0}, data, 256, mp, got, 256)
+			for x, v := range got {
+				want := map[Map]T{Raw: T(x), Unit: T(x) / 255, Binary: 0}[mp]
+				if mp == Binary && x > 127 {
+					want = 1
+				}
+				if v != want {
+					t.Errorf("%v: %v(%d) is %v, want %v", isa, mp, x, v, want)
+				}
 			}
 		}
+		restore()
 	}
+}
+
+func TestEveryByte(t *testing.T) {
+	t.Run("float32", testEveryByte[float32])
+	t.Run("float64", testEveryByte[float64])
 }
 
 func testRows[T, S kernels.Float](t *testing.T) {

@@ -21,9 +21,9 @@ func leastCols(vector int) int {
 	return int(^uint(0) >> 1) // none
 }
 
-// bytesRows is BytesRows to float32, once the rows are checked, with vectors; it
-// reports whether it could.
-func bytesRows(idx []int32, data []uint8, cols int, mp Map, dst []float32, ldd int) bool {
+// bytesRows is BytesRows, once the rows are checked, with vectors; it reports whether it
+// could.
+func bytesRows[T kernels.Float](idx []int32, data []uint8, cols int, mp Map, dst []T, ldd int) bool {
 	if len(idx) == 0 || cols < leastCols(8) {
 		return false
 	}
@@ -37,7 +37,11 @@ func bytesRows(idx []int32, data []uint8, cols int, mp Map, dst []float32, ldd i
 		}
 		rows := max(1, blockSize/width)
 		for i := 0; i < len(idx); i += rows {
-			bytesBlock(idx[i:min(i+rows, len(idx))], data[j:], cols, width, mp, dst[i*ldd+j:], ldd)
+			if some, to := idx[i:min(i+rows, len(idx))], dst[i*ldd+j:]; kernels.IsFloat32[T]() {
+				bytesBlock32(some, data[j:], cols, width, mp, kernels.AsFloat32(to), ldd)
+			} else {
+				bytesBlock64(some, data[j:], cols, width, mp, kernels.AsFloat64(to), ldd)
+			}
 		}
 	}
 	return true
@@ -60,7 +64,7 @@ func bytesMask(idx []int32, data []uint8, cols int, mp Map, mask []uint64, ldm i
 // be preempted.
 
 //go:noinline
-func bytesBlock(idx []int32, data []uint8, stride, cols int, mp Map, dst []float32, ldd int) {
+func bytesBlock32(idx []int32, data []uint8, stride, cols int, mp Map, dst []float32, ldd int) {
 	rows, wide := len(idx), kernels.CurrentISA() >= kernels.AVX512
 	switch {
 	case mp == Raw && wide:
@@ -75,6 +79,25 @@ func bytesBlock(idx []int32, data []uint8, stride, cols int, mp Map, dst []float
 		binaryAVX512(rows, &idx[0], &data[0], stride, cols, &dst[0], 4*ldd)
 	default:
 		binaryAVX2(rows, &idx[0], &data[0], stride, cols, &dst[0], 4*ldd)
+	}
+}
+
+//go:noinline
+func bytesBlock64(idx []int32, data []uint8, stride, cols int, mp Map, dst []float64, ldd int) {
+	rows, wide := len(idx), kernels.CurrentISA() >= kernels.AVX512
+	switch {
+	case mp == Raw && wide:
+		rawF64AVX512(rows, &idx[0], &data[0], stride, cols, &dst[0], 8*ldd)
+	case mp == Raw:
+		rawF64AVX2(rows, &idx[0], &data[0], stride, cols, &dst[0], 8*ldd)
+	case mp == Unit && wide:
+		unitF64AVX512(rows, &idx[0], &data[0], stride, cols, &dst[0], 8*ldd)
+	case mp == Unit:
+		unitF64AVX2(rows, &idx[0], &data[0], stride, cols, &dst[0], 8*ldd)
+	case wide:
+		binaryF64AVX512(rows, &idx[0], &data[0], stride, cols, &dst[0], 8*ldd)
+	default:
+		binaryF64AVX2(rows, &idx[0], &data[0], stride, cols, &dst[0], 8*ldd)
 	}
 }
 

@@ -2,7 +2,9 @@
 
 package gather
 
-func bytesRows(_ []int32, _ []uint8, _ int, _ Map, _ []float32, _ int) bool { return false }
+import "driftless/kernels"
+
+func bytesRows[T kernels.Float](_ []int32, _ []uint8, _ int, _ Map, _ []T, _ int) bool { return false }
 
 func bytesMask(_ []int32, _ []uint8, _ int, _ Map, _ []uint64, _ int) bool { return false }
 

@@ -303,16 +303,36 @@ func (v V) round(a Op, mode uint64) Reg {
 
 func (v V) Truncate(a Op) Reg { return v.round(a, towardZero) }
 
-// Float converts lanes of int32 to float32, rounded.
-func (v V) Float(a Op) Reg { return v.op1(VCVTDQ2PS, a) }
-
-// LoadBytes loads Lanes bytes as integers, LoadBytesMasked those of lanes that are
-// on (AVX-512 only).
-func (v V) LoadBytes(from Mem) Reg { x := v.New(); VPMOVZXBD(from, x); return x }
+// LoadBytes loads Lanes bytes as numbers, LoadBytesMasked those of lanes that are on
+// (AVX-512 only).
+func (v V) LoadBytes(from Mem) Reg {
+	x := v.New()
+	VPMOVZXBD(from, v.integers(x))
+	return v.fromBytes(x)
+}
 func (v V) LoadBytesMasked(m Mask, from Mem) Reg {
 	x := v.New()
-	VPMOVZXBD_Z(from, m.r, x)
+	VPMOVZXBD_Z(from, m.r, v.integers(x))
+	return v.fromBytes(x)
+}
+
+// integers is the part of a register that holds an integer of 32 bits for each lane.
+func (v V) integers(x Reg) Op {
+	if v.Double() {
+		return v.half(x)
+	}
 	return x
+}
+
+// fromBytes converts such integers.
+func (v V) fromBytes(x Reg) Reg {
+	y := v.New()
+	if v.Double() {
+		VCVTDQ2PD(v.half(x), y)
+	} else {
+		VCVTDQ2PS(x, y)
+	}
+	return y
 }
 
 // Widen converts a vector of float32 to two of float64, and Narrow back, rounded.

@@ -2,6 +2,8 @@
 package main
 
 import (
+	"math"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 
@@ -10,10 +12,14 @@ import (
 
 func main() {
 	ConstraintExpr("!noasm")
-	vec.Both(func(v vec.V) {
-		values(v, "raw", "x", func(x vec.Reg) vec.Reg { return v.Float(x) })
+	vec.All(func(v vec.V) {
+		values(v, "raw", "x", func(x vec.Reg) vec.Reg { return x })
 		values(v, "unit", "x/255", func(x vec.Reg) vec.Reg { return unit(v, x) })
-		values(v, "binary", "1 where x > 127, else 0,", func(x vec.Reg) vec.Reg { return v.Float(v.ShiftRight(x, 7)) })
+		values(v, "binary", "1 where x > 127, else 0,", func(x vec.Reg) vec.Reg {
+			return v.Keep(v.Compare(vec.GT, x, v.Const("dark", 127)), v.Copy(v.One()))
+		})
+	})
+	vec.Both(func(v vec.V) {
 		masks(v, "signs", "its byte is beyond 127")
 		masks(v, "nonzeros", "its byte is not 0")
 	})
@@ -36,11 +42,12 @@ func prefetch() {
 // unit divides bytes by 255: 1/255 in two floats, the second for what the first
 // lacks. A test compares all 256 quotients.
 func unit(v vec.V, x vec.Reg) vec.Reg {
-	const exact = 1.0 / 255
-	hi := float32(exact)
-	lo := float32(exact - float64(hi))
-	x = v.Float(x)
-	return v.FMA(x, vec.Float32("inverse", hi), v.Mul(x, vec.Float32("inverseLow", lo)))
+	hi := 1.0 / 255
+	if !v.Double() {
+		hi = float64(float32(hi))
+	}
+	lo := math.FMA(-hi, 255, 1) / 255
+	return v.FMA(x, v.Const("inverse", hi), v.Mul(x, v.Const("inverseLow", lo)))
 }
 
 // ahead is the number of rows that a row is prefetched ahead.
@@ -69,14 +76,14 @@ func rows(body func(data, soon vec.GP), step func()) {
 	JNZ(LabelRef("row"))
 }
 
-// values writes the kernel of a map to float32.
+// values writes the kernel of a map to numbers.
 func values(v vec.V, name, formula string, f func(x vec.Reg) vec.Reg) {
 	doc := name + v.Name + " sets row i of dst to " + formula + " for the bytes x of row idx[i] of data."
 	if v.Wide() {
-		vec.Text(name+v.Name, "func(rows int, idx *int32, data *uint8, stride, cols int, dst *float32, ldd int)",
+		vec.Text(name+v.Name, v.Signature("func(rows int, idx *int32, data *uint8, stride, cols int, dst *T, ldd int)"),
 			doc, "rows and cols are at least 1; ldd is in bytes.")
 	} else {
-		vec.Text(name+v.Name, "func(rows int, idx *int32, data *uint8, stride, cols int, dst *float32, ldd int)",
+		vec.Text(name+v.Name, v.Signature("func(rows int, idx *int32, data *uint8, stride, cols int, dst *T, ldd int)"),
 			doc, "rows is at least 1, cols 8; ldd is in bytes.")
 	}
 	dst, d := vec.Arg("dst"), vec.Arg("cols")
@@ -94,7 +101,7 @@ func values(v vec.V, name, formula string, f func(x vec.Reg) vec.Reg) {
 		XORQ(at, at)
 		put := func(ahead int) {
 			x := v.LoadBytes(Mem{Base: data, Index: at, Scale: 1, Disp: ahead * v.Lanes()})
-			v.Store(f(x), Mem{Base: dst, Index: at, Scale: 4, Disp: ahead * v.Bytes})
+			v.Store(f(x), Mem{Base: dst, Index: at, Scale: uint8(v.Size), Disp: ahead * v.Bytes})
 		}
 		const unroll = 4
 		four, single, rest, done := vec.NewLabel("four"), vec.NewLabel("single"), vec.NewLabel("rest"), vec.NewLabel("done")
@@ -120,7 +127,7 @@ func values(v vec.V, name, formula string, f func(x vec.Reg) vec.Reg) {
 		JGE(LabelRef(done))
 		if v.Wide() {
 			x := v.LoadBytesMasked(tail, Mem{Base: data, Index: at, Scale: 1})
-			v.StoreMasked(f(x), tail, Mem{Base: dst, Index: at, Scale: 4})
+			v.StoreMasked(f(x), tail, Mem{Base: dst, Index: at, Scale: uint8(v.Size)})
 		} else { // the last vector again, ending at the last column
 			MOVQ(last, at)
 			put(0)
