@@ -89,6 +89,11 @@ func inverseSqrtAVX2(n int, x *float32, out *float32)
 //go:noescape
 func cubeAVX2(n int, x *float32, out *float32)
 
+// logAVX2 sets out to ln x, of package scalar.
+//
+//go:noescape
+func logAVX2(n int, x *float32, out *float32)
+
 // subOuterAVX2 sets each row of y to that of x − rows[i]·cols, rounded once, m ≥ 1; ldx and ldy are in bytes.
 //
 //go:noescape
@@ -183,6 +188,11 @@ func inverseSqrtAVX512(n int, x *float32, out *float32)
 //
 //go:noescape
 func cubeAVX512(n int, x *float32, out *float32)
+
+// logAVX512 sets out to ln x, of package scalar.
+//
+//go:noescape
+func logAVX512(n int, x *float32, out *float32)
 
 // subOuterAVX512 sets each row of y to that of x − rows[i]·cols, rounded once, m ≥ 1; ldx and ldy are in bytes.
 //
@@ -279,6 +289,11 @@ func inverseSqrtF64AVX2(n int, x *float64, out *float64)
 //go:noescape
 func cubeF64AVX2(n int, x *float64, out *float64)
 
+// logF64AVX2 sets out to ln x, of package scalar.
+//
+//go:noescape
+func logF64AVX2(n int, x *float64, out *float64)
+
 // subOuterF64AVX2 sets each row of y to that of x − rows[i]·cols, rounded once, m ≥ 1; ldx and ldy are in bytes.
 //
 //go:noescape
@@ -373,6 +388,11 @@ func inverseSqrtF64AVX512(n int, x *float64, out *float64)
 //
 //go:noescape
 func cubeF64AVX512(n int, x *float64, out *float64)
+
+// logF64AVX512 sets out to ln x, of package scalar.
+//
+//go:noescape
+func logF64AVX512(n int, x *float64, out *float64)
 
 // subOuterF64AVX512 sets each row of y to that of x − rows[i]·cols, rounded once, m ≥ 1; ldx and ldy are in bytes.
 //

@@ -877,6 +877,399 @@ done3:
 	VZEROUPPER
 	RET
 
+// func logAVX2(n int, x *float32, out *float32)
+// Requires: AVX, AVX2
+TEXT ·logAVX2(SB), NOSPLIT, $0-24
+	MOVQ    x+8(FP), AX
+	MOVQ    out+16(FP), CX
+	MOVQ    n+0(FP), DX
+	MOVQ    DX, BX
+	ANDQ    $-8, BX
+	MOVQ    DX, SI
+	SUBQ    BX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGE     rest2
+
+vector1:
+	VMOVUPS      (AX)(SI*4), Y1
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VXORPS       Y3, Y3, Y3
+	VCMPPD       $0x01, leastNormal64<>+0(SB), Y2, Y4
+	VMULPD       two54<>+0(SB), Y2, Y5
+	VBLENDVPD    Y4, Y5, Y2, Y5
+	VMOVUPS      fiftyFour64<>+0(SB), Y6
+	VANDPD       Y4, Y6, Y4
+	VADDPD       two52bias<>+0(SB), Y4, Y4
+	VANDPD       mantissa64<>+0(SB), Y5, Y6
+	VORPD        half64<>+0(SB), Y6, Y6
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        two52<>+0(SB), Y5, Y5
+	VSUBPD       Y4, Y5, Y4
+	VCMPPD       $0x01, sqrtHalf<>+0(SB), Y6, Y5
+	VADDPD       Y6, Y6, Y7
+	VBLENDVPD    Y5, Y7, Y6, Y6
+	VMOVUPS      one64<>+0(SB), Y7
+	VANDPD       Y5, Y7, Y5
+	VSUBPD       Y5, Y4, Y4
+	VSUBPD       one64<>+0(SB), Y6, Y5
+	VADDPD       two64<>+0(SB), Y5, Y6
+	VDIVPD       Y6, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMULPD       log6<>+0(SB), Y8, Y9
+	VADDPD       log4<>+0(SB), Y9, Y9
+	VMULPD       Y9, Y8, Y9
+	VADDPD       log2<>+0(SB), Y9, Y9
+	VMULPD       Y9, Y8, Y9
+	VADDPD       log0<>+0(SB), Y9, Y9
+	VMULPD       log5<>+0(SB), Y8, Y10
+	VADDPD       log3<>+0(SB), Y10, Y10
+	VMULPD       Y10, Y8, Y10
+	VADDPD       log1<>+0(SB), Y10, Y10
+	VMULPD       Y9, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       Y8, Y7, Y7
+	VMULPD       Y5, Y5, Y8
+	VMULPD       half64<>+0(SB), Y8, Y8
+	VADDPD       Y7, Y8, Y7
+	VMULPD       Y7, Y6, Y6
+	VMULPD       ln2Lo64<>+0(SB), Y4, Y7
+	VADDPD       Y7, Y6, Y6
+	VMULPD       ln2Hi64<>+0(SB), Y4, Y4
+	VSUBPD       Y6, Y8, Y6
+	VSUBPD       Y5, Y6, Y5
+	VSUBPD       Y5, Y4, Y4
+	VCMPPD       $0x00, infinity64<>+0(SB), Y2, Y5
+	VBLENDVPD    Y5, Y2, Y4, Y4
+	VCMPPD       $0x00, Y3, Y2, Y5
+	VBLENDVPD    Y5, minusInfinity64<>+0(SB), Y4, Y4
+	VCMPPD       $0x01, Y3, Y2, Y3
+	VCMPPD       $0x03, Y2, Y2, Y2
+	VORPS        Y2, Y3, Y2
+	VORPS        Y2, Y4, Y2
+	VXORPS       Y3, Y3, Y3
+	VCMPPD       $0x01, leastNormal64<>+0(SB), Y1, Y4
+	VMULPD       two54<>+0(SB), Y1, Y5
+	VBLENDVPD    Y4, Y5, Y1, Y5
+	VMOVUPS      fiftyFour64<>+0(SB), Y6
+	VANDPD       Y4, Y6, Y4
+	VADDPD       two52bias<>+0(SB), Y4, Y4
+	VANDPD       mantissa64<>+0(SB), Y5, Y6
+	VORPD        half64<>+0(SB), Y6, Y6
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        two52<>+0(SB), Y5, Y5
+	VSUBPD       Y4, Y5, Y4
+	VCMPPD       $0x01, sqrtHalf<>+0(SB), Y6, Y5
+	VADDPD       Y6, Y6, Y7
+	VBLENDVPD    Y5, Y7, Y6, Y6
+	VMOVUPS      one64<>+0(SB), Y7
+	VANDPD       Y5, Y7, Y5
+	VSUBPD       Y5, Y4, Y4
+	VSUBPD       one64<>+0(SB), Y6, Y5
+	VADDPD       two64<>+0(SB), Y5, Y6
+	VDIVPD       Y6, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMULPD       log6<>+0(SB), Y8, Y9
+	VADDPD       log4<>+0(SB), Y9, Y9
+	VMULPD       Y9, Y8, Y9
+	VADDPD       log2<>+0(SB), Y9, Y9
+	VMULPD       Y9, Y8, Y9
+	VADDPD       log0<>+0(SB), Y9, Y9
+	VMULPD       log5<>+0(SB), Y8, Y10
+	VADDPD       log3<>+0(SB), Y10, Y10
+	VMULPD       Y10, Y8, Y10
+	VADDPD       log1<>+0(SB), Y10, Y10
+	VMULPD       Y9, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       Y8, Y7, Y7
+	VMULPD       Y5, Y5, Y8
+	VMULPD       half64<>+0(SB), Y8, Y8
+	VADDPD       Y7, Y8, Y7
+	VMULPD       Y7, Y6, Y6
+	VMULPD       ln2Lo64<>+0(SB), Y4, Y7
+	VADDPD       Y7, Y6, Y6
+	VMULPD       ln2Hi64<>+0(SB), Y4, Y4
+	VSUBPD       Y6, Y8, Y6
+	VSUBPD       Y5, Y6, Y5
+	VSUBPD       Y5, Y4, Y4
+	VCMPPD       $0x00, infinity64<>+0(SB), Y1, Y5
+	VBLENDVPD    Y5, Y1, Y4, Y4
+	VCMPPD       $0x00, Y3, Y1, Y5
+	VBLENDVPD    Y5, minusInfinity64<>+0(SB), Y4, Y4
+	VCMPPD       $0x01, Y3, Y1, Y3
+	VCMPPD       $0x03, Y1, Y1, Y1
+	VORPS        Y1, Y3, Y1
+	VORPS        Y1, Y4, Y1
+	VXORPS       Y3, Y3, Y3
+	VCVTPD2PSY   Y2, X3
+	VCVTPD2PSY   Y1, X1
+	VINSERTF128  $0x01, X1, Y3, Y3
+	VMOVUPS      Y3, (CX)(SI*4)
+	ADDQ         $0x08, SI
+	CMPQ         SI, BX
+	JLT          vector1
+
+rest2:
+	CMPQ         SI, DX
+	JGE          done3
+	VMASKMOVPS   (AX)(SI*4), Y0, Y1
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VXORPS       Y3, Y3, Y3
+	VCMPPD       $0x01, leastNormal64<>+0(SB), Y2, Y4
+	VMULPD       two54<>+0(SB), Y2, Y5
+	VBLENDVPD    Y4, Y5, Y2, Y5
+	VMOVUPS      fiftyFour64<>+0(SB), Y6
+	VANDPD       Y4, Y6, Y4
+	VADDPD       two52bias<>+0(SB), Y4, Y4
+	VANDPD       mantissa64<>+0(SB), Y5, Y6
+	VORPD        half64<>+0(SB), Y6, Y6
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        two52<>+0(SB), Y5, Y5
+	VSUBPD       Y4, Y5, Y4
+	VCMPPD       $0x01, sqrtHalf<>+0(SB), Y6, Y5
+	VADDPD       Y6, Y6, Y7
+	VBLENDVPD    Y5, Y7, Y6, Y6
+	VMOVUPS      one64<>+0(SB), Y7
+	VANDPD       Y5, Y7, Y5
+	VSUBPD       Y5, Y4, Y4
+	VSUBPD       one64<>+0(SB), Y6, Y5
+	VADDPD       two64<>+0(SB), Y5, Y6
+	VDIVPD       Y6, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMULPD       log6<>+0(SB), Y8, Y9
+	VADDPD       log4<>+0(SB), Y9, Y9
+	VMULPD       Y9, Y8, Y9
+	VADDPD       log2<>+0(SB), Y9, Y9
+	VMULPD       Y9, Y8, Y9
+	VADDPD       log0<>+0(SB), Y9, Y9
+	VMULPD       log5<>+0(SB), Y8, Y10
+	VADDPD       log3<>+0(SB), Y10, Y10
+	VMULPD       Y10, Y8, Y10
+	VADDPD       log1<>+0(SB), Y10, Y10
+	VMULPD       Y9, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       Y8, Y7, Y7
+	VMULPD       Y5, Y5, Y8
+	VMULPD       half64<>+0(SB), Y8, Y8
+	VADDPD       Y7, Y8, Y7
+	VMULPD       Y7, Y6, Y6
+	VMULPD       ln2Lo64<>+0(SB), Y4, Y7
+	VADDPD       Y7, Y6, Y6
+	VMULPD       ln2Hi64<>+0(SB), Y4, Y4
+	VSUBPD       Y6, Y8, Y6
+	VSUBPD       Y5, Y6, Y5
+	VSUBPD       Y5, Y4, Y4
+	VCMPPD       $0x00, infinity64<>+0(SB), Y2, Y5
+	VBLENDVPD    Y5, Y2, Y4, Y4
+	VCMPPD       $0x00, Y3, Y2, Y5
+	VBLENDVPD    Y5, minusInfinity64<>+0(SB), Y4, Y4
+	VCMPPD       $0x01, Y3, Y2, Y3
+	VCMPPD       $0x03, Y2, Y2, Y2
+	VORPS        Y2, Y3, Y2
+	VORPS        Y2, Y4, Y2
+	VXORPS       Y3, Y3, Y3
+	VCMPPD       $0x01, leastNormal64<>+0(SB), Y1, Y4
+	VMULPD       two54<>+0(SB), Y1, Y5
+	VBLENDVPD    Y4, Y5, Y1, Y5
+	VMOVUPS      fiftyFour64<>+0(SB), Y6
+	VANDPD       Y4, Y6, Y4
+	VADDPD       two52bias<>+0(SB), Y4, Y4
+	VANDPD       mantissa64<>+0(SB), Y5, Y6
+	VORPD        half64<>+0(SB), Y6, Y6
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        two52<>+0(SB), Y5, Y5
+	VSUBPD       Y4, Y5, Y4
+	VCMPPD       $0x01, sqrtHalf<>+0(SB), Y6, Y5
+	VADDPD       Y6, Y6, Y7
+	VBLENDVPD    Y5, Y7, Y6, Y6
+	VMOVUPS      one64<>+0(SB), Y7
+	VANDPD       Y5, Y7, Y5
+	VSUBPD       Y5, Y4, Y4
+	VSUBPD       one64<>+0(SB), Y6, Y5
+	VADDPD       two64<>+0(SB), Y5, Y6
+	VDIVPD       Y6, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMULPD       log6<>+0(SB), Y8, Y9
+	VADDPD       log4<>+0(SB), Y9, Y9
+	VMULPD       Y9, Y8, Y9
+	VADDPD       log2<>+0(SB), Y9, Y9
+	VMULPD       Y9, Y8, Y9
+	VADDPD       log0<>+0(SB), Y9, Y9
+	VMULPD       log5<>+0(SB), Y8, Y10
+	VADDPD       log3<>+0(SB), Y10, Y10
+	VMULPD       Y10, Y8, Y10
+	VADDPD       log1<>+0(SB), Y10, Y10
+	VMULPD       Y9, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       Y8, Y7, Y7
+	VMULPD       Y5, Y5, Y8
+	VMULPD       half64<>+0(SB), Y8, Y8
+	VADDPD       Y7, Y8, Y7
+	VMULPD       Y7, Y6, Y6
+	VMULPD       ln2Lo64<>+0(SB), Y4, Y7
+	VADDPD       Y7, Y6, Y6
+	VMULPD       ln2Hi64<>+0(SB), Y4, Y4
+	VSUBPD       Y6, Y8, Y6
+	VSUBPD       Y5, Y6, Y5
+	VSUBPD       Y5, Y4, Y4
+	VCMPPD       $0x00, infinity64<>+0(SB), Y1, Y5
+	VBLENDVPD    Y5, Y1, Y4, Y4
+	VCMPPD       $0x00, Y3, Y1, Y5
+	VBLENDVPD    Y5, minusInfinity64<>+0(SB), Y4, Y4
+	VCMPPD       $0x01, Y3, Y1, Y3
+	VCMPPD       $0x03, Y1, Y1, Y1
+	VORPS        Y1, Y3, Y1
+	VORPS        Y1, Y4, Y1
+	VXORPS       Y3, Y3, Y3
+	VCVTPD2PSY   Y2, X3
+	VCVTPD2PSY   Y1, X1
+	VINSERTF128  $0x01, X1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (CX)(SI*4)
+
+done3:
+	VZEROUPPER
+	RET
+
+DATA leastNormal64<>+0(SB)/8, $0x0010000000000000
+DATA leastNormal64<>+8(SB)/8, $0x0010000000000000
+DATA leastNormal64<>+16(SB)/8, $0x0010000000000000
+DATA leastNormal64<>+24(SB)/8, $0x0010000000000000
+GLOBL leastNormal64<>(SB), RODATA|NOPTR, $32
+
+DATA two54<>+0(SB)/8, $0x4350000000000000
+DATA two54<>+8(SB)/8, $0x4350000000000000
+DATA two54<>+16(SB)/8, $0x4350000000000000
+DATA two54<>+24(SB)/8, $0x4350000000000000
+GLOBL two54<>(SB), RODATA|NOPTR, $32
+
+DATA fiftyFour64<>+0(SB)/8, $0x404b000000000000
+DATA fiftyFour64<>+8(SB)/8, $0x404b000000000000
+DATA fiftyFour64<>+16(SB)/8, $0x404b000000000000
+DATA fiftyFour64<>+24(SB)/8, $0x404b000000000000
+GLOBL fiftyFour64<>(SB), RODATA|NOPTR, $32
+
+DATA two52bias<>+0(SB)/8, $0x43300000000003fe
+DATA two52bias<>+8(SB)/8, $0x43300000000003fe
+DATA two52bias<>+16(SB)/8, $0x43300000000003fe
+DATA two52bias<>+24(SB)/8, $0x43300000000003fe
+GLOBL two52bias<>(SB), RODATA|NOPTR, $32
+
+DATA mantissa64<>+0(SB)/8, $0x000fffffffffffff
+DATA mantissa64<>+8(SB)/8, $0x000fffffffffffff
+DATA mantissa64<>+16(SB)/8, $0x000fffffffffffff
+DATA mantissa64<>+24(SB)/8, $0x000fffffffffffff
+GLOBL mantissa64<>(SB), RODATA|NOPTR, $32
+
+DATA half64<>+0(SB)/8, $0x3fe0000000000000
+DATA half64<>+8(SB)/8, $0x3fe0000000000000
+DATA half64<>+16(SB)/8, $0x3fe0000000000000
+DATA half64<>+24(SB)/8, $0x3fe0000000000000
+GLOBL half64<>(SB), RODATA|NOPTR, $32
+
+DATA two52<>+0(SB)/8, $0x4330000000000000
+DATA two52<>+8(SB)/8, $0x4330000000000000
+DATA two52<>+16(SB)/8, $0x4330000000000000
+DATA two52<>+24(SB)/8, $0x4330000000000000
+GLOBL two52<>(SB), RODATA|NOPTR, $32
+
+DATA sqrtHalf<>+0(SB)/8, $0x3fe6a09e667f3bcd
+DATA sqrtHalf<>+8(SB)/8, $0x3fe6a09e667f3bcd
+DATA sqrtHalf<>+16(SB)/8, $0x3fe6a09e667f3bcd
+DATA sqrtHalf<>+24(SB)/8, $0x3fe6a09e667f3bcd
+GLOBL sqrtHalf<>(SB), RODATA|NOPTR, $32
+
+DATA one64<>+0(SB)/8, $0x3ff0000000000000
+DATA one64<>+8(SB)/8, $0x3ff0000000000000
+DATA one64<>+16(SB)/8, $0x3ff0000000000000
+DATA one64<>+24(SB)/8, $0x3ff0000000000000
+GLOBL one64<>(SB), RODATA|NOPTR, $32
+
+DATA two64<>+0(SB)/8, $0x4000000000000000
+DATA two64<>+8(SB)/8, $0x4000000000000000
+DATA two64<>+16(SB)/8, $0x4000000000000000
+DATA two64<>+24(SB)/8, $0x4000000000000000
+GLOBL two64<>(SB), RODATA|NOPTR, $32
+
+DATA log6<>+0(SB)/8, $0x3fc2f112df3e5244
+DATA log6<>+8(SB)/8, $0x3fc2f112df3e5244
+DATA log6<>+16(SB)/8, $0x3fc2f112df3e5244
+DATA log6<>+24(SB)/8, $0x3fc2f112df3e5244
+GLOBL log6<>(SB), RODATA|NOPTR, $32
+
+DATA log4<>+0(SB)/8, $0x3fc7466496cb03de
+DATA log4<>+8(SB)/8, $0x3fc7466496cb03de
+DATA log4<>+16(SB)/8, $0x3fc7466496cb03de
+DATA log4<>+24(SB)/8, $0x3fc7466496cb03de
+GLOBL log4<>(SB), RODATA|NOPTR, $32
+
+DATA log2<>+0(SB)/8, $0x3fd2492494229359
+DATA log2<>+8(SB)/8, $0x3fd2492494229359
+DATA log2<>+16(SB)/8, $0x3fd2492494229359
+DATA log2<>+24(SB)/8, $0x3fd2492494229359
+GLOBL log2<>(SB), RODATA|NOPTR, $32
+
+DATA log0<>+0(SB)/8, $0x3fe5555555555593
+DATA log0<>+8(SB)/8, $0x3fe5555555555593
+DATA log0<>+16(SB)/8, $0x3fe5555555555593
+DATA log0<>+24(SB)/8, $0x3fe5555555555593
+GLOBL log0<>(SB), RODATA|NOPTR, $32
+
+DATA log5<>+0(SB)/8, $0x3fc39a09d078c69f
+DATA log5<>+8(SB)/8, $0x3fc39a09d078c69f
+DATA log5<>+16(SB)/8, $0x3fc39a09d078c69f
+DATA log5<>+24(SB)/8, $0x3fc39a09d078c69f
+GLOBL log5<>(SB), RODATA|NOPTR, $32
+
+DATA log3<>+0(SB)/8, $0x3fcc71c51d8e78af
+DATA log3<>+8(SB)/8, $0x3fcc71c51d8e78af
+DATA log3<>+16(SB)/8, $0x3fcc71c51d8e78af
+DATA log3<>+24(SB)/8, $0x3fcc71c51d8e78af
+GLOBL log3<>(SB), RODATA|NOPTR, $32
+
+DATA log1<>+0(SB)/8, $0x3fd999999997fa04
+DATA log1<>+8(SB)/8, $0x3fd999999997fa04
+DATA log1<>+16(SB)/8, $0x3fd999999997fa04
+DATA log1<>+24(SB)/8, $0x3fd999999997fa04
+GLOBL log1<>(SB), RODATA|NOPTR, $32
+
+DATA ln2Lo64<>+0(SB)/8, $0x3dea39ef35793c76
+DATA ln2Lo64<>+8(SB)/8, $0x3dea39ef35793c76
+DATA ln2Lo64<>+16(SB)/8, $0x3dea39ef35793c76
+DATA ln2Lo64<>+24(SB)/8, $0x3dea39ef35793c76
+GLOBL ln2Lo64<>(SB), RODATA|NOPTR, $32
+
+DATA ln2Hi64<>+0(SB)/8, $0x3fe62e42fee00000
+DATA ln2Hi64<>+8(SB)/8, $0x3fe62e42fee00000
+DATA ln2Hi64<>+16(SB)/8, $0x3fe62e42fee00000
+DATA ln2Hi64<>+24(SB)/8, $0x3fe62e42fee00000
+GLOBL ln2Hi64<>(SB), RODATA|NOPTR, $32
+
+DATA infinity64<>+0(SB)/8, $0x7ff0000000000000
+DATA infinity64<>+8(SB)/8, $0x7ff0000000000000
+DATA infinity64<>+16(SB)/8, $0x7ff0000000000000
+DATA infinity64<>+24(SB)/8, $0x7ff0000000000000
+GLOBL infinity64<>(SB), RODATA|NOPTR, $32
+
+DATA minusInfinity64<>+0(SB)/8, $0xfff0000000000000
+DATA minusInfinity64<>+8(SB)/8, $0xfff0000000000000
+DATA minusInfinity64<>+16(SB)/8, $0xfff0000000000000
+DATA minusInfinity64<>+24(SB)/8, $0xfff0000000000000
+GLOBL minusInfinity64<>(SB), RODATA|NOPTR, $32
+
 // func subOuterAVX2(m int, d int, x *float32, ldx int, rows *float32, cols *float32, y *float32, ldy int)
 // Requires: AVX, FMA3
 TEXT ·subOuterAVX2(SB), NOSPLIT, $0-64
@@ -1854,6 +2247,276 @@ done3:
 	VZEROUPPER
 	RET
 
+// func logAVX512(n int, x *float32, out *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·logAVX512(SB), NOSPLIT, $0-24
+	MOVQ  x+8(FP), AX
+	MOVQ  out+16(FP), CX
+	MOVQ  n+0(FP), DX
+	MOVQ  DX, BX
+	ANDQ  $-16, BX
+	MOVQ  DX, SI
+	SUBQ  BX, SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+	XORQ  SI, SI
+	CMPQ  SI, BX
+	JGE   rest2
+
+vector1:
+	VMOVUPS        (AX)(SI*4), Z0
+	VCVTPS2PD      Y0, Z1
+	VEXTRACTF64X4  $0x01, Z0, Y0
+	VCVTPS2PD      Y0, Z0
+	VXORPS         Z22, Z22, Z22
+	VCMPPD.BCST    $0x01, leastNormal64<>+0(SB), Z1, K2
+	VMULPD.BCST    two54<>+0(SB), Z1, Z23
+	VBLENDMPD      Z23, Z1, K2, Z2
+	VBROADCASTSD   fiftyFour64<>+0(SB), Z23
+	VMOVAPD.Z      Z23, K2, Z23
+	VADDPD.BCST    two52bias<>+0(SB), Z23, Z23
+	VANDPD.BCST    mantissa64<>+0(SB), Z2, Z24
+	VORPD.BCST     half64<>+0(SB), Z24, Z24
+	VPSRLQ         $0x34, Z2, Z25
+	VORPD.BCST     two52<>+0(SB), Z25, Z25
+	VSUBPD         Z23, Z25, Z23
+	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z24, K2
+	VADDPD         Z24, Z24, Z25
+	VBLENDMPD      Z25, Z24, K2, Z3
+	VBROADCASTSD   one64<>+0(SB), Z24
+	VMOVAPD.Z      Z24, K2, Z24
+	VSUBPD         Z24, Z23, Z23
+	VSUBPD.BCST    one64<>+0(SB), Z3, Z24
+	VADDPD.BCST    two64<>+0(SB), Z24, Z25
+	VDIVPD         Z25, Z24, Z25
+	VMULPD         Z25, Z25, Z26
+	VMULPD         Z26, Z26, Z27
+	VMULPD.BCST    log6<>+0(SB), Z27, Z28
+	VADDPD.BCST    log4<>+0(SB), Z28, Z28
+	VMULPD         Z28, Z27, Z28
+	VADDPD.BCST    log2<>+0(SB), Z28, Z28
+	VMULPD         Z28, Z27, Z28
+	VADDPD.BCST    log0<>+0(SB), Z28, Z28
+	VMULPD.BCST    log5<>+0(SB), Z27, Z29
+	VADDPD.BCST    log3<>+0(SB), Z29, Z29
+	VMULPD         Z29, Z27, Z29
+	VADDPD.BCST    log1<>+0(SB), Z29, Z29
+	VMULPD         Z28, Z26, Z26
+	VMULPD         Z29, Z27, Z27
+	VADDPD         Z27, Z26, Z26
+	VMULPD         Z24, Z24, Z27
+	VMULPD.BCST    half64<>+0(SB), Z27, Z27
+	VADDPD         Z26, Z27, Z26
+	VMULPD         Z26, Z25, Z25
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z23, Z26
+	VADDPD         Z26, Z25, Z25
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z23, Z23
+	VSUBPD         Z25, Z27, Z25
+	VSUBPD         Z24, Z25, Z24
+	VSUBPD         Z24, Z23, Z23
+	VCMPPD.BCST    $0x00, infinity64<>+0(SB), Z1, K2
+	VBLENDMPD      Z1, Z23, K2, Z4
+	VCMPPD         $0x00, Z22, Z1, K2
+	VBLENDMPD.BCST minusInfinity64<>+0(SB), Z4, K2, Z5
+	VCMPPD         $0x01, Z22, Z1, K2
+	VCMPPD         $0x03, Z1, Z1, K3
+	KORW           K3, K2, K2
+	VBLENDMPD.BCST nan64<>+0(SB), Z5, K2, Z6
+	VXORPS         Z1, Z1, Z1
+	VCMPPD.BCST    $0x01, leastNormal64<>+0(SB), Z0, K2
+	VMULPD.BCST    two54<>+0(SB), Z0, Z22
+	VBLENDMPD      Z22, Z0, K2, Z7
+	VBROADCASTSD   fiftyFour64<>+0(SB), Z22
+	VMOVAPD.Z      Z22, K2, Z22
+	VADDPD.BCST    two52bias<>+0(SB), Z22, Z22
+	VANDPD.BCST    mantissa64<>+0(SB), Z7, Z23
+	VORPD.BCST     half64<>+0(SB), Z23, Z23
+	VPSRLQ         $0x34, Z7, Z24
+	VORPD.BCST     two52<>+0(SB), Z24, Z24
+	VSUBPD         Z22, Z24, Z22
+	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z23, K2
+	VADDPD         Z23, Z23, Z24
+	VBLENDMPD      Z24, Z23, K2, Z8
+	VBROADCASTSD   one64<>+0(SB), Z23
+	VMOVAPD.Z      Z23, K2, Z23
+	VSUBPD         Z23, Z22, Z22
+	VSUBPD.BCST    one64<>+0(SB), Z8, Z23
+	VADDPD.BCST    two64<>+0(SB), Z23, Z24
+	VDIVPD         Z24, Z23, Z24
+	VMULPD         Z24, Z24, Z25
+	VMULPD         Z25, Z25, Z26
+	VMULPD.BCST    log6<>+0(SB), Z26, Z27
+	VADDPD.BCST    log4<>+0(SB), Z27, Z27
+	VMULPD         Z27, Z26, Z27
+	VADDPD.BCST    log2<>+0(SB), Z27, Z27
+	VMULPD         Z27, Z26, Z27
+	VADDPD.BCST    log0<>+0(SB), Z27, Z27
+	VMULPD.BCST    log5<>+0(SB), Z26, Z28
+	VADDPD.BCST    log3<>+0(SB), Z28, Z28
+	VMULPD         Z28, Z26, Z28
+	VADDPD.BCST    log1<>+0(SB), Z28, Z28
+	VMULPD         Z27, Z25, Z25
+	VMULPD         Z28, Z26, Z26
+	VADDPD         Z26, Z25, Z25
+	VMULPD         Z23, Z23, Z26
+	VMULPD.BCST    half64<>+0(SB), Z26, Z26
+	VADDPD         Z25, Z26, Z25
+	VMULPD         Z25, Z24, Z24
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z22, Z25
+	VADDPD         Z25, Z24, Z24
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z22, Z22
+	VSUBPD         Z24, Z26, Z24
+	VSUBPD         Z23, Z24, Z23
+	VSUBPD         Z23, Z22, Z22
+	VCMPPD.BCST    $0x00, infinity64<>+0(SB), Z0, K2
+	VBLENDMPD      Z0, Z22, K2, Z9
+	VCMPPD         $0x00, Z1, Z0, K2
+	VBLENDMPD.BCST minusInfinity64<>+0(SB), Z9, K2, Z10
+	VCMPPD         $0x01, Z1, Z0, K2
+	VCMPPD         $0x03, Z0, Z0, K3
+	KORW           K3, K2, K2
+	VBLENDMPD.BCST nan64<>+0(SB), Z10, K2, Z11
+	VXORPS         Z0, Z0, Z0
+	VCVTPD2PS      Z6, Y0
+	VCVTPD2PS      Z11, Y1
+	VINSERTF64X4   $0x01, Y1, Z0, Z0
+	VMOVUPS        Z0, (CX)(SI*4)
+	ADDQ           $0x10, SI
+	CMPQ           SI, BX
+	JLT            vector1
+
+rest2:
+	CMPQ           SI, DX
+	JGE            done3
+	VMOVUPS.Z      (AX)(SI*4), K1, Z0
+	VCVTPS2PD      Y0, Z1
+	VEXTRACTF64X4  $0x01, Z0, Y0
+	VCVTPS2PD      Y0, Z0
+	VXORPS         Z2, Z2, Z2
+	VCMPPD.BCST    $0x01, leastNormal64<>+0(SB), Z1, K2
+	VMULPD.BCST    two54<>+0(SB), Z1, Z3
+	VBLENDMPD      Z3, Z1, K2, Z12
+	VBROADCASTSD   fiftyFour64<>+0(SB), Z3
+	VMOVAPD.Z      Z3, K2, Z3
+	VADDPD.BCST    two52bias<>+0(SB), Z3, Z3
+	VANDPD.BCST    mantissa64<>+0(SB), Z12, Z4
+	VORPD.BCST     half64<>+0(SB), Z4, Z4
+	VPSRLQ         $0x34, Z12, Z5
+	VORPD.BCST     two52<>+0(SB), Z5, Z5
+	VSUBPD         Z3, Z5, Z3
+	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z4, K2
+	VADDPD         Z4, Z4, Z5
+	VBLENDMPD      Z5, Z4, K2, Z13
+	VBROADCASTSD   one64<>+0(SB), Z4
+	VMOVAPD.Z      Z4, K2, Z4
+	VSUBPD         Z4, Z3, Z3
+	VSUBPD.BCST    one64<>+0(SB), Z13, Z4
+	VADDPD.BCST    two64<>+0(SB), Z4, Z5
+	VDIVPD         Z5, Z4, Z5
+	VMULPD         Z5, Z5, Z6
+	VMULPD         Z6, Z6, Z7
+	VMULPD.BCST    log6<>+0(SB), Z7, Z8
+	VADDPD.BCST    log4<>+0(SB), Z8, Z8
+	VMULPD         Z8, Z7, Z8
+	VADDPD.BCST    log2<>+0(SB), Z8, Z8
+	VMULPD         Z8, Z7, Z8
+	VADDPD.BCST    log0<>+0(SB), Z8, Z8
+	VMULPD.BCST    log5<>+0(SB), Z7, Z9
+	VADDPD.BCST    log3<>+0(SB), Z9, Z9
+	VMULPD         Z9, Z7, Z9
+	VADDPD.BCST    log1<>+0(SB), Z9, Z9
+	VMULPD         Z8, Z6, Z6
+	VMULPD         Z9, Z7, Z7
+	VADDPD         Z7, Z6, Z6
+	VMULPD         Z4, Z4, Z7
+	VMULPD.BCST    half64<>+0(SB), Z7, Z7
+	VADDPD         Z6, Z7, Z6
+	VMULPD         Z6, Z5, Z5
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z3, Z6
+	VADDPD         Z6, Z5, Z5
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z3, Z3
+	VSUBPD         Z5, Z7, Z5
+	VSUBPD         Z4, Z5, Z4
+	VSUBPD         Z4, Z3, Z3
+	VCMPPD.BCST    $0x00, infinity64<>+0(SB), Z1, K2
+	VBLENDMPD      Z1, Z3, K2, Z14
+	VCMPPD         $0x00, Z2, Z1, K2
+	VBLENDMPD.BCST minusInfinity64<>+0(SB), Z14, K2, Z15
+	VCMPPD         $0x01, Z2, Z1, K2
+	VCMPPD         $0x03, Z1, Z1, K3
+	KORW           K3, K2, K2
+	VBLENDMPD.BCST nan64<>+0(SB), Z15, K2, Z16
+	VXORPS         Z1, Z1, Z1
+	VCMPPD.BCST    $0x01, leastNormal64<>+0(SB), Z0, K2
+	VMULPD.BCST    two54<>+0(SB), Z0, Z2
+	VBLENDMPD      Z2, Z0, K2, Z17
+	VBROADCASTSD   fiftyFour64<>+0(SB), Z2
+	VMOVAPD.Z      Z2, K2, Z2
+	VADDPD.BCST    two52bias<>+0(SB), Z2, Z2
+	VANDPD.BCST    mantissa64<>+0(SB), Z17, Z3
+	VORPD.BCST     half64<>+0(SB), Z3, Z3
+	VPSRLQ         $0x34, Z17, Z4
+	VORPD.BCST     two52<>+0(SB), Z4, Z4
+	VSUBPD         Z2, Z4, Z2
+	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z3, K2
+	VADDPD         Z3, Z3, Z4
+	VBLENDMPD      Z4, Z3, K2, Z18
+	VBROADCASTSD   one64<>+0(SB), Z3
+	VMOVAPD.Z      Z3, K2, Z3
+	VSUBPD         Z3, Z2, Z2
+	VSUBPD.BCST    one64<>+0(SB), Z18, Z3
+	VADDPD.BCST    two64<>+0(SB), Z3, Z4
+	VDIVPD         Z4, Z3, Z4
+	VMULPD         Z4, Z4, Z5
+	VMULPD         Z5, Z5, Z6
+	VMULPD.BCST    log6<>+0(SB), Z6, Z7
+	VADDPD.BCST    log4<>+0(SB), Z7, Z7
+	VMULPD         Z7, Z6, Z7
+	VADDPD.BCST    log2<>+0(SB), Z7, Z7
+	VMULPD         Z7, Z6, Z7
+	VADDPD.BCST    log0<>+0(SB), Z7, Z7
+	VMULPD.BCST    log5<>+0(SB), Z6, Z8
+	VADDPD.BCST    log3<>+0(SB), Z8, Z8
+	VMULPD         Z8, Z6, Z8
+	VADDPD.BCST    log1<>+0(SB), Z8, Z8
+	VMULPD         Z7, Z5, Z5
+	VMULPD         Z8, Z6, Z6
+	VADDPD         Z6, Z5, Z5
+	VMULPD         Z3, Z3, Z6
+	VMULPD.BCST    half64<>+0(SB), Z6, Z6
+	VADDPD         Z5, Z6, Z5
+	VMULPD         Z5, Z4, Z4
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z2, Z5
+	VADDPD         Z5, Z4, Z4
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z2, Z2
+	VSUBPD         Z4, Z6, Z4
+	VSUBPD         Z3, Z4, Z3
+	VSUBPD         Z3, Z2, Z2
+	VCMPPD.BCST    $0x00, infinity64<>+0(SB), Z0, K2
+	VBLENDMPD      Z0, Z2, K2, Z19
+	VCMPPD         $0x00, Z1, Z0, K2
+	VBLENDMPD.BCST minusInfinity64<>+0(SB), Z19, K2, Z20
+	VCMPPD         $0x01, Z1, Z0, K2
+	VCMPPD         $0x03, Z0, Z0, K3
+	KORW           K3, K2, K2
+	VBLENDMPD.BCST nan64<>+0(SB), Z20, K2, Z21
+	VXORPS         Z0, Z0, Z0
+	VCVTPD2PS      Z16, Y0
+	VCVTPD2PS      Z21, Y1
+	VINSERTF64X4   $0x01, Y1, Z0, Z0
+	VMOVUPS        Z0, K1, (CX)(SI*4)
+
+done3:
+	VZEROUPPER
+	RET
+
+DATA nan64<>+0(SB)/8, $0x7ff8000000000001
+DATA nan64<>+8(SB)/8, $0x7ff8000000000001
+DATA nan64<>+16(SB)/8, $0x7ff8000000000001
+DATA nan64<>+24(SB)/8, $0x7ff8000000000001
+GLOBL nan64<>(SB), RODATA|NOPTR, $32
+
 // func subOuterAVX512(m int, d int, x *float32, ldx int, rows *float32, cols *float32, y *float32, ldy int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·subOuterAVX512(SB), NOSPLIT, $0-64
@@ -2359,12 +3022,6 @@ rest:
 end:
 	VZEROUPPER
 	RET
-
-DATA one64<>+0(SB)/8, $0x3ff0000000000000
-DATA one64<>+8(SB)/8, $0x3ff0000000000000
-DATA one64<>+16(SB)/8, $0x3ff0000000000000
-DATA one64<>+24(SB)/8, $0x3ff0000000000000
-GLOBL one64<>(SB), RODATA|NOPTR, $32
 
 // func gteF64AVX2(n int, a *float64, b *float64, x float64, y float64, out *float64)
 // Requires: AVX
@@ -2991,6 +3648,155 @@ rest2:
 	VMASKMOVPD (AX)(SI*8), Y0, Y1
 	VMULPD     Y1, Y1, Y2
 	VMULPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func logF64AVX2(n int, x *float64, out *float64)
+// Requires: AVX, AVX2
+TEXT ·logF64AVX2(SB), NOSPLIT, $0-24
+	MOVQ    x+8(FP), AX
+	MOVQ    out+16(FP), CX
+	MOVQ    n+0(FP), DX
+	MOVQ    DX, BX
+	ANDQ    $-4, BX
+	MOVQ    DX, SI
+	SUBQ    BX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	SUBQ    SI, DI
+	VMOVUPS 32(DI), Y0
+	XORQ    SI, SI
+	CMPQ    SI, BX
+	JGE     rest2
+
+vector1:
+	VMOVUPS   (AX)(SI*8), Y1
+	VXORPS    Y2, Y2, Y2
+	VCMPPD    $0x01, leastNormal64<>+0(SB), Y1, Y3
+	VMULPD    two54<>+0(SB), Y1, Y4
+	VBLENDVPD Y3, Y4, Y1, Y4
+	VMOVUPS   fiftyFour64<>+0(SB), Y5
+	VANDPD    Y3, Y5, Y3
+	VADDPD    two52bias<>+0(SB), Y3, Y3
+	VANDPD    mantissa64<>+0(SB), Y4, Y5
+	VORPD     half64<>+0(SB), Y5, Y5
+	VPSRLQ    $0x34, Y4, Y4
+	VORPD     two52<>+0(SB), Y4, Y4
+	VSUBPD    Y3, Y4, Y3
+	VCMPPD    $0x01, sqrtHalf<>+0(SB), Y5, Y4
+	VADDPD    Y5, Y5, Y6
+	VBLENDVPD Y4, Y6, Y5, Y5
+	VMOVUPS   one64<>+0(SB), Y6
+	VANDPD    Y4, Y6, Y4
+	VSUBPD    Y4, Y3, Y3
+	VSUBPD    one64<>+0(SB), Y5, Y4
+	VADDPD    two64<>+0(SB), Y4, Y5
+	VDIVPD    Y5, Y4, Y5
+	VMULPD    Y5, Y5, Y6
+	VMULPD    Y6, Y6, Y7
+	VMULPD    log6<>+0(SB), Y7, Y8
+	VADDPD    log4<>+0(SB), Y8, Y8
+	VMULPD    Y8, Y7, Y8
+	VADDPD    log2<>+0(SB), Y8, Y8
+	VMULPD    Y8, Y7, Y8
+	VADDPD    log0<>+0(SB), Y8, Y8
+	VMULPD    log5<>+0(SB), Y7, Y9
+	VADDPD    log3<>+0(SB), Y9, Y9
+	VMULPD    Y9, Y7, Y9
+	VADDPD    log1<>+0(SB), Y9, Y9
+	VMULPD    Y8, Y6, Y6
+	VMULPD    Y9, Y7, Y7
+	VADDPD    Y7, Y6, Y6
+	VMULPD    Y4, Y4, Y7
+	VMULPD    half64<>+0(SB), Y7, Y7
+	VADDPD    Y6, Y7, Y6
+	VMULPD    Y6, Y5, Y5
+	VMULPD    ln2Lo64<>+0(SB), Y3, Y6
+	VADDPD    Y6, Y5, Y5
+	VMULPD    ln2Hi64<>+0(SB), Y3, Y3
+	VSUBPD    Y5, Y7, Y5
+	VSUBPD    Y4, Y5, Y4
+	VSUBPD    Y4, Y3, Y3
+	VCMPPD    $0x00, infinity64<>+0(SB), Y1, Y4
+	VBLENDVPD Y4, Y1, Y3, Y3
+	VCMPPD    $0x00, Y2, Y1, Y4
+	VBLENDVPD Y4, minusInfinity64<>+0(SB), Y3, Y3
+	VCMPPD    $0x01, Y2, Y1, Y2
+	VCMPPD    $0x03, Y1, Y1, Y1
+	VORPS     Y1, Y2, Y1
+	VORPS     Y1, Y3, Y1
+	VMOVUPS   Y1, (CX)(SI*8)
+	ADDQ      $0x04, SI
+	CMPQ      SI, BX
+	JLT       vector1
+
+rest2:
+	CMPQ       SI, DX
+	JGE        done3
+	VMASKMOVPD (AX)(SI*8), Y0, Y1
+	VXORPS     Y2, Y2, Y2
+	VCMPPD     $0x01, leastNormal64<>+0(SB), Y1, Y3
+	VMULPD     two54<>+0(SB), Y1, Y4
+	VBLENDVPD  Y3, Y4, Y1, Y4
+	VMOVUPS    fiftyFour64<>+0(SB), Y5
+	VANDPD     Y3, Y5, Y3
+	VADDPD     two52bias<>+0(SB), Y3, Y3
+	VANDPD     mantissa64<>+0(SB), Y4, Y5
+	VORPD      half64<>+0(SB), Y5, Y5
+	VPSRLQ     $0x34, Y4, Y4
+	VORPD      two52<>+0(SB), Y4, Y4
+	VSUBPD     Y3, Y4, Y3
+	VCMPPD     $0x01, sqrtHalf<>+0(SB), Y5, Y4
+	VADDPD     Y5, Y5, Y6
+	VBLENDVPD  Y4, Y6, Y5, Y5
+	VMOVUPS    one64<>+0(SB), Y6
+	VANDPD     Y4, Y6, Y4
+	VSUBPD     Y4, Y3, Y3
+	VSUBPD     one64<>+0(SB), Y5, Y4
+	VADDPD     two64<>+0(SB), Y4, Y5
+	VDIVPD     Y5, Y4, Y5
+	VMULPD     Y5, Y5, Y6
+	VMULPD     Y6, Y6, Y7
+	VMULPD     log6<>+0(SB), Y7, Y8
+	VADDPD     log4<>+0(SB), Y8, Y8
+	VMULPD     Y8, Y7, Y8
+	VADDPD     log2<>+0(SB), Y8, Y8
+	VMULPD     Y8, Y7, Y8
+	VADDPD     log0<>+0(SB), Y8, Y8
+	VMULPD     log5<>+0(SB), Y7, Y9
+	VADDPD     log3<>+0(SB), Y9, Y9
+	VMULPD     Y9, Y7, Y9
+	VADDPD     log1<>+0(SB), Y9, Y9
+	VMULPD     Y8, Y6, Y6
+	VMULPD     Y9, Y7, Y7
+	VADDPD     Y7, Y6, Y6
+	VMULPD     Y4, Y4, Y7
+	VMULPD     half64<>+0(SB), Y7, Y7
+	VADDPD     Y6, Y7, Y6
+	VMULPD     Y6, Y5, Y5
+	VMULPD     ln2Lo64<>+0(SB), Y3, Y6
+	VADDPD     Y6, Y5, Y5
+	VMULPD     ln2Hi64<>+0(SB), Y3, Y3
+	VSUBPD     Y5, Y7, Y5
+	VSUBPD     Y4, Y5, Y4
+	VSUBPD     Y4, Y3, Y3
+	VCMPPD     $0x00, infinity64<>+0(SB), Y1, Y4
+	VBLENDVPD  Y4, Y1, Y3, Y3
+	VCMPPD     $0x00, Y2, Y1, Y4
+	VBLENDVPD  Y4, minusInfinity64<>+0(SB), Y3, Y3
+	VCMPPD     $0x01, Y2, Y1, Y2
+	VCMPPD     $0x03, Y1, Y1, Y1
+	VORPS      Y1, Y2, Y1
+	VORPS      Y1, Y3, Y1
 	VMASKMOVPD Y1, Y0, (CX)(SI*8)
 
 done3:
@@ -3945,6 +4751,148 @@ rest2:
 	VMULPD    Z0, Z0, Z1
 	VMULPD    Z0, Z1, Z0
 	VMOVUPD   Z0, K1, (CX)(SI*8)
+
+done3:
+	VZEROUPPER
+	RET
+
+// func logF64AVX512(n int, x *float64, out *float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·logF64AVX512(SB), NOSPLIT, $0-24
+	MOVQ  x+8(FP), AX
+	MOVQ  out+16(FP), CX
+	MOVQ  n+0(FP), DX
+	MOVQ  DX, BX
+	ANDQ  $-8, BX
+	MOVQ  DX, SI
+	SUBQ  BX, SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
+	XORQ  SI, SI
+	CMPQ  SI, BX
+	JGE   rest2
+
+vector1:
+	VMOVUPS        (AX)(SI*8), Z0
+	VXORPS         Z1, Z1, Z1
+	VCMPPD.BCST    $0x01, leastNormal64<>+0(SB), Z0, K2
+	VMULPD.BCST    two54<>+0(SB), Z0, Z2
+	VBLENDMPD      Z2, Z0, K2, Z3
+	VBROADCASTSD   fiftyFour64<>+0(SB), Z2
+	VMOVAPD.Z      Z2, K2, Z2
+	VADDPD.BCST    two52bias<>+0(SB), Z2, Z2
+	VANDPD.BCST    mantissa64<>+0(SB), Z3, Z13
+	VORPD.BCST     half64<>+0(SB), Z13, Z13
+	VPSRLQ         $0x34, Z3, Z14
+	VORPD.BCST     two52<>+0(SB), Z14, Z14
+	VSUBPD         Z2, Z14, Z2
+	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z13, K2
+	VADDPD         Z13, Z13, Z14
+	VBLENDMPD      Z14, Z13, K2, Z4
+	VBROADCASTSD   one64<>+0(SB), Z13
+	VMOVAPD.Z      Z13, K2, Z13
+	VSUBPD         Z13, Z2, Z2
+	VSUBPD.BCST    one64<>+0(SB), Z4, Z13
+	VADDPD.BCST    two64<>+0(SB), Z13, Z14
+	VDIVPD         Z14, Z13, Z14
+	VMULPD         Z14, Z14, Z15
+	VMULPD         Z15, Z15, Z16
+	VMULPD.BCST    log6<>+0(SB), Z16, Z17
+	VADDPD.BCST    log4<>+0(SB), Z17, Z17
+	VMULPD         Z17, Z16, Z17
+	VADDPD.BCST    log2<>+0(SB), Z17, Z17
+	VMULPD         Z17, Z16, Z17
+	VADDPD.BCST    log0<>+0(SB), Z17, Z17
+	VMULPD.BCST    log5<>+0(SB), Z16, Z18
+	VADDPD.BCST    log3<>+0(SB), Z18, Z18
+	VMULPD         Z18, Z16, Z18
+	VADDPD.BCST    log1<>+0(SB), Z18, Z18
+	VMULPD         Z17, Z15, Z15
+	VMULPD         Z18, Z16, Z16
+	VADDPD         Z16, Z15, Z15
+	VMULPD         Z13, Z13, Z16
+	VMULPD.BCST    half64<>+0(SB), Z16, Z16
+	VADDPD         Z15, Z16, Z15
+	VMULPD         Z15, Z14, Z14
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z2, Z15
+	VADDPD         Z15, Z14, Z14
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z2, Z2
+	VSUBPD         Z14, Z16, Z14
+	VSUBPD         Z13, Z14, Z13
+	VSUBPD         Z13, Z2, Z2
+	VCMPPD.BCST    $0x00, infinity64<>+0(SB), Z0, K2
+	VBLENDMPD      Z0, Z2, K2, Z5
+	VCMPPD         $0x00, Z1, Z0, K2
+	VBLENDMPD.BCST minusInfinity64<>+0(SB), Z5, K2, Z6
+	VCMPPD         $0x01, Z1, Z0, K2
+	VCMPPD         $0x03, Z0, Z0, K3
+	KORW           K3, K2, K2
+	VBLENDMPD.BCST nan64<>+0(SB), Z6, K2, Z7
+	VMOVUPS        Z7, (CX)(SI*8)
+	ADDQ           $0x08, SI
+	CMPQ           SI, BX
+	JLT            vector1
+
+rest2:
+	CMPQ           SI, DX
+	JGE            done3
+	VMOVUPD.Z      (AX)(SI*8), K1, Z0
+	VXORPS         Z1, Z1, Z1
+	VCMPPD.BCST    $0x01, leastNormal64<>+0(SB), Z0, K2
+	VMULPD.BCST    two54<>+0(SB), Z0, Z2
+	VBLENDMPD      Z2, Z0, K2, Z8
+	VBROADCASTSD   fiftyFour64<>+0(SB), Z2
+	VMOVAPD.Z      Z2, K2, Z2
+	VADDPD.BCST    two52bias<>+0(SB), Z2, Z2
+	VANDPD.BCST    mantissa64<>+0(SB), Z8, Z3
+	VORPD.BCST     half64<>+0(SB), Z3, Z3
+	VPSRLQ         $0x34, Z8, Z4
+	VORPD.BCST     two52<>+0(SB), Z4, Z4
+	VSUBPD         Z2, Z4, Z2
+	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z3, K2
+	VADDPD         Z3, Z3, Z4
+	VBLENDMPD      Z4, Z3, K2, Z9
+	VBROADCASTSD   one64<>+0(SB), Z3
+	VMOVAPD.Z      Z3, K2, Z3
+	VSUBPD         Z3, Z2, Z2
+	VSUBPD.BCST    one64<>+0(SB), Z9, Z3
+	VADDPD.BCST    two64<>+0(SB), Z3, Z4
+	VDIVPD         Z4, Z3, Z4
+	VMULPD         Z4, Z4, Z5
+	VMULPD         Z5, Z5, Z6
+	VMULPD.BCST    log6<>+0(SB), Z6, Z7
+	VADDPD.BCST    log4<>+0(SB), Z7, Z7
+	VMULPD         Z7, Z6, Z7
+	VADDPD.BCST    log2<>+0(SB), Z7, Z7
+	VMULPD         Z7, Z6, Z7
+	VADDPD.BCST    log0<>+0(SB), Z7, Z7
+	VMULPD.BCST    log5<>+0(SB), Z6, Z8
+	VADDPD.BCST    log3<>+0(SB), Z8, Z8
+	VMULPD         Z8, Z6, Z8
+	VADDPD.BCST    log1<>+0(SB), Z8, Z8
+	VMULPD         Z7, Z5, Z5
+	VMULPD         Z8, Z6, Z6
+	VADDPD         Z6, Z5, Z5
+	VMULPD         Z3, Z3, Z6
+	VMULPD.BCST    half64<>+0(SB), Z6, Z6
+	VADDPD         Z5, Z6, Z5
+	VMULPD         Z5, Z4, Z4
+	VMULPD.BCST    ln2Lo64<>+0(SB), Z2, Z5
+	VADDPD         Z5, Z4, Z4
+	VMULPD.BCST    ln2Hi64<>+0(SB), Z2, Z2
+	VSUBPD         Z4, Z6, Z4
+	VSUBPD         Z3, Z4, Z3
+	VSUBPD         Z3, Z2, Z2
+	VCMPPD.BCST    $0x00, infinity64<>+0(SB), Z0, K2
+	VBLENDMPD      Z0, Z2, K2, Z10
+	VCMPPD         $0x00, Z1, Z0, K2
+	VBLENDMPD.BCST minusInfinity64<>+0(SB), Z10, K2, Z11
+	VCMPPD         $0x01, Z1, Z0, K2
+	VCMPPD         $0x03, Z0, Z0, K3
+	KORW           K3, K2, K2
+	VBLENDMPD.BCST nan64<>+0(SB), Z11, K2, Z12
+	VMOVUPD        Z12, K1, (CX)(SI*8)
 
 done3:
 	VZEROUPPER

@@ -20,7 +20,7 @@
 // # Implementations
 //
 // The plain Go is the specification. On amd64 internal/gen writes [Apply], the arithmetic
-// functions of [Map] (Neg, Square, Sqrt, Abs, Inverse, InverseSqrt and Cube), AddRow, SubOuter
+// functions of [Map] (Neg, Square, Sqrt, Abs, Inverse, InverseSqrt, Cube) and Log, AddRow, SubOuter
 // and Transpose for AVX2 and AVX-512, in either type; Exp, Sigmoid and Tanh have package
 // scalar's vectors. Sums are chains by contract, which vectors cannot shorten.
 package elem

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"driftless/kernels"
+	"driftless/kernels/scalar"
 )
 
 var inf, nan, negZero = math.Inf(1), math.NaN(), math.Copysign(0, -1)
@@ -217,13 +218,13 @@ func testInParts[T kernels.Float](t *testing.T) {
 			}
 		}
 	}
-	for op := Add; op <= Ne; op++ {
+	for op := Add; int(op) < len(binaryNames); op++ {
 		check(op.String(), func(out []T) { Apply(op, a, b, out) })
 		check(op.String()+" of a scalar", func(out []T) { Apply(op, a[:1], b, out) })
 		check(op.String()+" with a scalar", func(out []T) { Apply(op, a, b[:1], out) })
 		check(op.String()+" of scalars", func(out []T) { Apply(op, a[:1], b[:1], out) })
 	}
-	for op := Neg; op <= Tanh; op++ {
+	for op := Neg; int(op) < len(unaryNames); op++ {
 		check(op.String(), func(out []T) { Map(op, a, out) })
 	}
 	check("SubOuter", func(out []T) { SubOuter(n/1000, 1000, a, 1000, b, a, out, 1000) })
@@ -233,4 +234,34 @@ func testInParts[T kernels.Float](t *testing.T) {
 func TestInParts(t *testing.T) {
 	t.Run("float32", testInParts[float32])
 	t.Run("float64", testInParts[float64])
+}
+
+// testLog: vectors have the bits of package scalar at the edges of the domain, and wherever else.
+func testLog[T kernels.Float](t *testing.T, least, normal, most T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	x := []T{0, T(negZero), 1, -1, T(nan), T(inf), T(-inf), least, -least, 3 * least, normal, -normal, most, -most, normal - least, math.Sqrt2, math.Sqrt2 / 2}
+	for range 5000 {
+		v := T(math.Exp(20 * r.NormFloat64()))
+		x = append(x, v, 1+v/1e9, v*normal, least*T(r.IntN(1<<22)), T(r.NormFloat64()))
+	}
+	for _, isa := range kernels.ISAs() {
+		restore := kernels.UseISA(isa)
+		out := make([]T, len(x))
+		Map(Log, x, out)
+		restore()
+		for i, v := range x {
+			if want := scalar.Log(v); !same(float64(out[i]), float64(want)) {
+				t.Fatalf("%v: ln %v is %v, want %v", isa, v, out[i], want)
+			}
+		}
+	}
+}
+
+func TestLog(t *testing.T) {
+	t.Run("float32", func(t *testing.T) {
+		testLog[float32](t, math.SmallestNonzeroFloat32, 0x1p-126, math.MaxFloat32)
+	})
+	t.Run("float64", func(t *testing.T) {
+		testLog(t, math.SmallestNonzeroFloat64, 0x1p-1022, math.MaxFloat64)
+	})
 }

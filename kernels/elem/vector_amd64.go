@@ -29,28 +29,28 @@ var (
 		[Ne + 1]binaryFunc[float32]{Add: addAVX2, Sub: subAVX2, Mul: mulAVX2, Div: divAVX2, Gt: gtAVX2,
 			Gte: gteAVX2, Lt: ltAVX2, Lte: lteAVX2, Eq: eqAVX2, Ne: neAVX2},
 		[Cube + 1]unaryFunc[float32]{Neg: negAVX2, Square: squareAVX2, Sqrt: sqrtAVX2, Abs: absAVX2,
-			Inverse: inverseAVX2, InverseSqrt: inverseSqrtAVX2, Cube: cubeAVX2},
+			Inverse: inverseAVX2, InverseSqrt: inverseSqrtAVX2, Cube: cubeAVX2, Log: logAVX2},
 		subOuterAVX2, transposeAVX2,
 	}
 	avx512 = table[float32]{
 		[Ne + 1]binaryFunc[float32]{Add: addAVX512, Sub: subAVX512, Mul: mulAVX512, Div: divAVX512, Gt: gtAVX512,
 			Gte: gteAVX512, Lt: ltAVX512, Lte: lteAVX512, Eq: eqAVX512, Ne: neAVX512},
 		[Cube + 1]unaryFunc[float32]{Neg: negAVX512, Square: squareAVX512, Sqrt: sqrtAVX512, Abs: absAVX512,
-			Inverse: inverseAVX512, InverseSqrt: inverseSqrtAVX512, Cube: cubeAVX512},
+			Inverse: inverseAVX512, InverseSqrt: inverseSqrtAVX512, Cube: cubeAVX512, Log: logAVX512},
 		subOuterAVX512, transposeAVX512,
 	}
 	avx2F64 = table[float64]{
 		[Ne + 1]binaryFunc[float64]{Add: addF64AVX2, Sub: subF64AVX2, Mul: mulF64AVX2, Div: divF64AVX2, Gt: gtF64AVX2,
 			Gte: gteF64AVX2, Lt: ltF64AVX2, Lte: lteF64AVX2, Eq: eqF64AVX2, Ne: neF64AVX2},
 		[Cube + 1]unaryFunc[float64]{Neg: negF64AVX2, Square: squareF64AVX2, Sqrt: sqrtF64AVX2, Abs: absF64AVX2,
-			Inverse: inverseF64AVX2, InverseSqrt: inverseSqrtF64AVX2, Cube: cubeF64AVX2},
+			Inverse: inverseF64AVX2, InverseSqrt: inverseSqrtF64AVX2, Cube: cubeF64AVX2, Log: logF64AVX2},
 		subOuterF64AVX2, transposeF64AVX2,
 	}
 	avx512F64 = table[float64]{
 		[Ne + 1]binaryFunc[float64]{Add: addF64AVX512, Sub: subF64AVX512, Mul: mulF64AVX512, Div: divF64AVX512, Gt: gtF64AVX512,
 			Gte: gteF64AVX512, Lt: ltF64AVX512, Lte: lteF64AVX512, Eq: eqF64AVX512, Ne: neF64AVX512},
 		[Cube + 1]unaryFunc[float64]{Neg: negF64AVX512, Square: squareF64AVX512, Sqrt: sqrtF64AVX512, Abs: absF64AVX512,
-			Inverse: inverseF64AVX512, InverseSqrt: inverseSqrtF64AVX512, Cube: cubeF64AVX512},
+			Inverse: inverseF64AVX512, InverseSqrt: inverseSqrtF64AVX512, Cube: cubeF64AVX512, Log: logF64AVX512},
 		subOuterF64AVX512, transposeF64AVX512,
 	}
 )

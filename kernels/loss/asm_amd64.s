@@ -409,20 +409,21 @@ normal17:
 	VSUBPD       Y5, Y3, Y3
 	VSUBPD       Y2, Y4, Y2
 	VMOVUPS      2144(AX), Y4
-	VANDPD       mantissa64<>+0(SB), Y4, Y5
-	VORPD        half64<>+0(SB), Y5, Y5
-	VPSRLQ       $0x34, Y4, Y6
-	VORPD        two52<>+0(SB), Y6, Y6
-	VSUBPD       two52bias<>+0(SB), Y6, Y6
-	VCMPPD       $0x01, sqrtHalf<>+0(SB), Y5, Y7
-	VADDPD       Y5, Y5, Y8
-	VBLENDVPD    Y7, Y8, Y5, Y5
+	VMOVUPS      two52bias<>+0(SB), Y5
+	VANDPD       mantissa64<>+0(SB), Y4, Y6
+	VORPD        half64<>+0(SB), Y6, Y6
+	VPSRLQ       $0x34, Y4, Y7
+	VORPD        two52<>+0(SB), Y7, Y7
+	VSUBPD       Y5, Y7, Y5
+	VCMPPD       $0x01, sqrtHalf<>+0(SB), Y6, Y7
+	VADDPD       Y6, Y6, Y8
+	VBLENDVPD    Y7, Y8, Y6, Y6
 	VMOVUPS      one64<>+0(SB), Y8
 	VANDPD       Y7, Y8, Y7
-	VSUBPD       Y7, Y6, Y6
-	VSUBPD       one64<>+0(SB), Y5, Y5
-	VADDPD       two64<>+0(SB), Y5, Y7
-	VDIVPD       Y7, Y5, Y7
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       one64<>+0(SB), Y6, Y6
+	VADDPD       two64<>+0(SB), Y6, Y7
+	VDIVPD       Y7, Y6, Y7
 	VMULPD       Y7, Y7, Y8
 	VMULPD       Y8, Y8, Y9
 	VMULPD       log6<>+0(SB), Y9, Y10
@@ -438,34 +439,35 @@ normal17:
 	VMULPD       Y10, Y8, Y8
 	VMULPD       Y11, Y9, Y9
 	VADDPD       Y9, Y8, Y8
-	VMULPD       Y5, Y5, Y9
+	VMULPD       Y6, Y6, Y9
 	VMULPD       half64<>+0(SB), Y9, Y9
 	VADDPD       Y8, Y9, Y8
 	VMULPD       Y8, Y7, Y7
-	VMULPD       ln2Lo64<>+0(SB), Y6, Y8
+	VMULPD       ln2Lo64<>+0(SB), Y5, Y8
 	VADDPD       Y8, Y7, Y7
-	VMULPD       ln2Hi64<>+0(SB), Y6, Y6
+	VMULPD       ln2Hi64<>+0(SB), Y5, Y5
 	VSUBPD       Y7, Y9, Y7
-	VSUBPD       Y5, Y7, Y5
-	VSUBPD       Y5, Y6, Y5
+	VSUBPD       Y6, Y7, Y6
+	VSUBPD       Y6, Y5, Y5
 	VCMPPD       $0x03, Y4, Y4, Y4
 	VORPS        Y4, Y5, Y4
 	VADDPD       Y3, Y4, Y3
 	VMOVUPS      2176(AX), Y4
-	VANDPD       mantissa64<>+0(SB), Y4, Y5
-	VORPD        half64<>+0(SB), Y5, Y5
-	VPSRLQ       $0x34, Y4, Y6
-	VORPD        two52<>+0(SB), Y6, Y6
-	VSUBPD       two52bias<>+0(SB), Y6, Y6
-	VCMPPD       $0x01, sqrtHalf<>+0(SB), Y5, Y7
-	VADDPD       Y5, Y5, Y8
-	VBLENDVPD    Y7, Y8, Y5, Y5
+	VMOVUPS      two52bias<>+0(SB), Y5
+	VANDPD       mantissa64<>+0(SB), Y4, Y6
+	VORPD        half64<>+0(SB), Y6, Y6
+	VPSRLQ       $0x34, Y4, Y7
+	VORPD        two52<>+0(SB), Y7, Y7
+	VSUBPD       Y5, Y7, Y5
+	VCMPPD       $0x01, sqrtHalf<>+0(SB), Y6, Y7
+	VADDPD       Y6, Y6, Y8
+	VBLENDVPD    Y7, Y8, Y6, Y6
 	VMOVUPS      one64<>+0(SB), Y8
 	VANDPD       Y7, Y8, Y7
-	VSUBPD       Y7, Y6, Y6
-	VSUBPD       one64<>+0(SB), Y5, Y5
-	VADDPD       two64<>+0(SB), Y5, Y7
-	VDIVPD       Y7, Y5, Y7
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       one64<>+0(SB), Y6, Y6
+	VADDPD       two64<>+0(SB), Y6, Y7
+	VDIVPD       Y7, Y6, Y7
 	VMULPD       Y7, Y7, Y8
 	VMULPD       Y8, Y8, Y9
 	VMULPD       log6<>+0(SB), Y9, Y10
@@ -481,16 +483,16 @@ normal17:
 	VMULPD       Y10, Y8, Y8
 	VMULPD       Y11, Y9, Y9
 	VADDPD       Y9, Y8, Y8
-	VMULPD       Y5, Y5, Y9
+	VMULPD       Y6, Y6, Y9
 	VMULPD       half64<>+0(SB), Y9, Y9
 	VADDPD       Y8, Y9, Y8
 	VMULPD       Y8, Y7, Y7
-	VMULPD       ln2Lo64<>+0(SB), Y6, Y8
+	VMULPD       ln2Lo64<>+0(SB), Y5, Y8
 	VADDPD       Y8, Y7, Y7
-	VMULPD       ln2Hi64<>+0(SB), Y6, Y6
+	VMULPD       ln2Hi64<>+0(SB), Y5, Y5
 	VSUBPD       Y7, Y9, Y7
-	VSUBPD       Y5, Y7, Y5
-	VSUBPD       Y5, Y6, Y5
+	VSUBPD       Y6, Y7, Y6
+	VSUBPD       Y6, Y5, Y5
 	VCMPPD       $0x03, Y4, Y4, Y4
 	VORPS        Y4, Y5, Y4
 	VADDPD       Y2, Y4, Y2
@@ -1025,6 +1027,12 @@ DATA bias<>+16(SB)/8, $0x0000007f0000007f
 DATA bias<>+24(SB)/8, $0x0000007f0000007f
 GLOBL bias<>(SB), RODATA|NOPTR, $32
 
+DATA two52bias<>+0(SB)/8, $0x43300000000003fe
+DATA two52bias<>+8(SB)/8, $0x43300000000003fe
+DATA two52bias<>+16(SB)/8, $0x43300000000003fe
+DATA two52bias<>+24(SB)/8, $0x43300000000003fe
+GLOBL two52bias<>(SB), RODATA|NOPTR, $32
+
 DATA mantissa64<>+0(SB)/8, $0x000fffffffffffff
 DATA mantissa64<>+8(SB)/8, $0x000fffffffffffff
 DATA mantissa64<>+16(SB)/8, $0x000fffffffffffff
@@ -1042,12 +1050,6 @@ DATA two52<>+8(SB)/8, $0x4330000000000000
 DATA two52<>+16(SB)/8, $0x4330000000000000
 DATA two52<>+24(SB)/8, $0x4330000000000000
 GLOBL two52<>(SB), RODATA|NOPTR, $32
-
-DATA two52bias<>+0(SB)/8, $0x43300000000003fe
-DATA two52bias<>+8(SB)/8, $0x43300000000003fe
-DATA two52bias<>+16(SB)/8, $0x43300000000003fe
-DATA two52bias<>+24(SB)/8, $0x43300000000003fe
-GLOBL two52bias<>(SB), RODATA|NOPTR, $32
 
 DATA sqrtHalf<>+0(SB)/8, $0x3fe6a09e667f3bcd
 DATA sqrtHalf<>+8(SB)/8, $0x3fe6a09e667f3bcd
@@ -1888,17 +1890,18 @@ exp60:
 	VSUBPD         Z12, Z10, Z10
 	VSUBPD         Z1, Z11, Z1
 	VMOVUPS        4288(AX), Z11
-	VANDPD.BCST    mantissa64<>+0(SB), Z11, Z12
-	VORPD.BCST     half64<>+0(SB), Z12, Z12
-	VPSRLQ         $0x34, Z11, Z13
-	VORPD.BCST     two52<>+0(SB), Z13, Z13
-	VSUBPD.BCST    two52bias<>+0(SB), Z13, Z13
-	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z12, K1
-	VADDPD         Z12, Z12, Z14
-	VBLENDMPD      Z14, Z12, K1, Z4
-	VBROADCASTSD   one64<>+0(SB), Z12
-	VMOVAPD.Z      Z12, K1, Z12
-	VSUBPD         Z12, Z13, Z12
+	VBROADCASTSD   two52bias<>+0(SB), Z12
+	VANDPD.BCST    mantissa64<>+0(SB), Z11, Z13
+	VORPD.BCST     half64<>+0(SB), Z13, Z13
+	VPSRLQ         $0x34, Z11, Z14
+	VORPD.BCST     two52<>+0(SB), Z14, Z14
+	VSUBPD         Z12, Z14, Z12
+	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z13, K1
+	VADDPD         Z13, Z13, Z14
+	VBLENDMPD      Z14, Z13, K1, Z4
+	VBROADCASTSD   one64<>+0(SB), Z13
+	VMOVAPD.Z      Z13, K1, Z13
+	VSUBPD         Z13, Z12, Z12
 	VSUBPD.BCST    one64<>+0(SB), Z4, Z13
 	VADDPD.BCST    two64<>+0(SB), Z13, Z14
 	VDIVPD         Z14, Z13, Z14
@@ -1931,17 +1934,18 @@ exp60:
 	VBLENDMPD.BCST nan64<>+0(SB), Z12, K1, Z5
 	VADDPD         Z10, Z5, Z10
 	VMOVUPS        4352(AX), Z11
-	VANDPD.BCST    mantissa64<>+0(SB), Z11, Z12
-	VORPD.BCST     half64<>+0(SB), Z12, Z12
-	VPSRLQ         $0x34, Z11, Z13
-	VORPD.BCST     two52<>+0(SB), Z13, Z13
-	VSUBPD.BCST    two52bias<>+0(SB), Z13, Z13
-	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z12, K1
-	VADDPD         Z12, Z12, Z14
-	VBLENDMPD      Z14, Z12, K1, Z6
-	VBROADCASTSD   one64<>+0(SB), Z12
-	VMOVAPD.Z      Z12, K1, Z12
-	VSUBPD         Z12, Z13, Z12
+	VBROADCASTSD   two52bias<>+0(SB), Z12
+	VANDPD.BCST    mantissa64<>+0(SB), Z11, Z13
+	VORPD.BCST     half64<>+0(SB), Z13, Z13
+	VPSRLQ         $0x34, Z11, Z14
+	VORPD.BCST     two52<>+0(SB), Z14, Z14
+	VSUBPD         Z12, Z14, Z12
+	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z13, K1
+	VADDPD         Z13, Z13, Z14
+	VBLENDMPD      Z14, Z13, K1, Z6
+	VBROADCASTSD   one64<>+0(SB), Z13
+	VMOVAPD.Z      Z13, K1, Z13
+	VSUBPD         Z13, Z12, Z12
 	VSUBPD.BCST    one64<>+0(SB), Z6, Z13
 	VADDPD.BCST    two64<>+0(SB), Z13, Z14
 	VDIVPD         Z14, Z13, Z14
@@ -3133,20 +3137,21 @@ normal103:
 	JZ         norowLoss104
 	VSUBPD     Y2, Y1, Y2
 	VMOVUPS    2144(AX), Y3
-	VANDPD     mantissa64<>+0(SB), Y3, Y4
-	VORPD      half64<>+0(SB), Y4, Y4
-	VPSRLQ     $0x34, Y3, Y5
-	VORPD      two52<>+0(SB), Y5, Y5
-	VSUBPD     two52bias<>+0(SB), Y5, Y5
-	VCMPPD     $0x01, sqrtHalf<>+0(SB), Y4, Y6
-	VADDPD     Y4, Y4, Y7
-	VBLENDVPD  Y6, Y7, Y4, Y4
+	VMOVUPS    two52bias<>+0(SB), Y4
+	VANDPD     mantissa64<>+0(SB), Y3, Y5
+	VORPD      half64<>+0(SB), Y5, Y5
+	VPSRLQ     $0x34, Y3, Y6
+	VORPD      two52<>+0(SB), Y6, Y6
+	VSUBPD     Y4, Y6, Y4
+	VCMPPD     $0x01, sqrtHalf<>+0(SB), Y5, Y6
+	VADDPD     Y5, Y5, Y7
+	VBLENDVPD  Y6, Y7, Y5, Y5
 	VMOVUPS    one64<>+0(SB), Y7
 	VANDPD     Y6, Y7, Y6
-	VSUBPD     Y6, Y5, Y5
-	VSUBPD     one64<>+0(SB), Y4, Y4
-	VADDPD     two64<>+0(SB), Y4, Y6
-	VDIVPD     Y6, Y4, Y6
+	VSUBPD     Y6, Y4, Y4
+	VSUBPD     one64<>+0(SB), Y5, Y5
+	VADDPD     two64<>+0(SB), Y5, Y6
+	VDIVPD     Y6, Y5, Y6
 	VMULPD     Y6, Y6, Y7
 	VMULPD     Y7, Y7, Y8
 	VMULPD     log6<>+0(SB), Y8, Y9
@@ -3162,16 +3167,16 @@ normal103:
 	VMULPD     Y9, Y7, Y7
 	VMULPD     Y10, Y8, Y8
 	VADDPD     Y8, Y7, Y7
-	VMULPD     Y4, Y4, Y8
+	VMULPD     Y5, Y5, Y8
 	VMULPD     half64<>+0(SB), Y8, Y8
 	VADDPD     Y7, Y8, Y7
 	VMULPD     Y7, Y6, Y6
-	VMULPD     ln2Lo64<>+0(SB), Y5, Y7
+	VMULPD     ln2Lo64<>+0(SB), Y4, Y7
 	VADDPD     Y7, Y6, Y6
-	VMULPD     ln2Hi64<>+0(SB), Y5, Y5
+	VMULPD     ln2Hi64<>+0(SB), Y4, Y4
 	VSUBPD     Y6, Y8, Y6
-	VSUBPD     Y4, Y6, Y4
-	VSUBPD     Y4, Y5, Y4
+	VSUBPD     Y5, Y6, Y5
+	VSUBPD     Y5, Y4, Y4
 	VCMPPD     $0x03, Y3, Y3, Y3
 	VORPS      Y3, Y4, Y3
 	VADDPD     Y2, Y3, Y2
@@ -4079,17 +4084,18 @@ exp146:
 	JZ             norowLoss147
 	VSUBPD         Z1, Z0, Z1
 	VMOVUPS        4288(AX), Z8
-	VANDPD.BCST    mantissa64<>+0(SB), Z8, Z9
-	VORPD.BCST     half64<>+0(SB), Z9, Z9
-	VPSRLQ         $0x34, Z8, Z10
-	VORPD.BCST     two52<>+0(SB), Z10, Z10
-	VSUBPD.BCST    two52bias<>+0(SB), Z10, Z10
-	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z9, K1
-	VADDPD         Z9, Z9, Z11
-	VBLENDMPD      Z11, Z9, K1, Z4
-	VBROADCASTSD   one64<>+0(SB), Z9
-	VMOVAPD.Z      Z9, K1, Z9
-	VSUBPD         Z9, Z10, Z9
+	VBROADCASTSD   two52bias<>+0(SB), Z9
+	VANDPD.BCST    mantissa64<>+0(SB), Z8, Z10
+	VORPD.BCST     half64<>+0(SB), Z10, Z10
+	VPSRLQ         $0x34, Z8, Z11
+	VORPD.BCST     two52<>+0(SB), Z11, Z11
+	VSUBPD         Z9, Z11, Z9
+	VCMPPD.BCST    $0x01, sqrtHalf<>+0(SB), Z10, K1
+	VADDPD         Z10, Z10, Z11
+	VBLENDMPD      Z11, Z10, K1, Z4
+	VBROADCASTSD   one64<>+0(SB), Z10
+	VMOVAPD.Z      Z10, K1, Z10
+	VSUBPD         Z10, Z9, Z9
 	VSUBPD.BCST    one64<>+0(SB), Z4, Z10
 	VADDPD.BCST    two64<>+0(SB), Z10, Z11
 	VDIVPD         Z11, Z10, Z11

@@ -31,6 +31,9 @@ func testParted(t *testing.T, dt program.DType) {
 	if count != 4 {
 		t.Errorf("%d instructions are done in parts, want 4: those of two layers, forward and back", count)
 	}
+	if n := newDevice(2, leastWork).share(b, 1); n != 2 {
+		t.Errorf("a step is worth %d workers, want 2", n)
+	}
 	want := w.states(t, newDevice(1, 0), 3)
 	for _, isa := range kernels.ISAs() {
 		if isa == kernels.Go && testing.Short() {

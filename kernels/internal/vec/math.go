@@ -136,11 +136,33 @@ func (v V) Tanh(x Reg) Reg {
 // Log64 returns scalar.Log(x) of float64 lanes that are finite and at least 1, or
 // NaN.
 func (v V) Log64(x Reg) Reg {
+	y := v.log64(x, v.Copy(Float64("two52bias", 1<<52+1022)))
+	return v.SpoilWhere64(v.Compare64(Unordered, x, x), y)
+}
+
+// Log returns scalar.Log of the lanes of x.
+func (v V) Log(x Reg) Reg {
+	if !v.Double() {
+		lo, hi := v.Widen(x)
+		return v.Narrow(v.Float64().Log(lo), v.Float64().Log(hi))
+	}
+	zero := v.Zero()
+	small := v.Compare(LT, x, Float64("leastNormal64", 0x1p-1022))
+	y := v.log64(v.Select(small, v.Mul(x, Float64("two54", 1<<54)), x),
+		v.Add(v.Keep(small, v.Copy(Float64("fiftyFour64", 54))), Float64("two52bias", 1<<52+1022)))
+	y = v.Select(v.Compare(EQ, x, Float64("infinity64", math.Inf(1))), x, y)
+	y = v.Select(v.Compare(EQ, x, zero), Float64("minusInfinity64", math.Inf(-1)), y)
+	return v.SpoilWhere(v.OrMask(v.Compare(LT, x, zero), v.Compare(Unordered, x, x)), y)
+}
+
+// log64 emits log64 for lanes that are normal numbers; bias is 2^52 and what is to be taken
+// from the exponent, 1022 and what x was multiplied by before.
+func (v V) log64(x, bias Reg) Reg {
 	// f in [½, 1) and k with x = 2^k·f; then f in [√½, √2), less 1. k comes from the
 	// low bits of 2^52 + k.
 	f := v.Or(v.And(x, Uint64("mantissa64", 1<<52-1)), Float64("half64", 0.5))
 	k := v.Or(v.ShiftRight64(x, 52), Float64("two52", 1<<52))
-	k = v.Sub64(k, Float64("two52bias", 1<<52+1022))
+	k = v.Sub64(k, bias)
 	low := v.Compare64(LT, f, Float64("sqrtHalf", math.Sqrt2/2))
 	f = v.Select64(low, v.Add64(f, f), f)
 	k = v.Sub64(k, v.Keep64(low, v.Copy(Float64("one64", 1))))
@@ -157,8 +179,7 @@ func (v V) Log64(x Reg) Reg {
 	r := v.Add64(v.Mul64(s2, a), v.Mul64(s4, b))
 	half := v.Mul64(v.Mul64(f, f), Float64("half64", 0.5))
 	r = v.Add64(v.Mul64(s, v.Add64(half, r)), v.Mul64(k, Float64("ln2Lo64", 1.90821492927058770002e-10)))
-	y := v.Sub64(v.Mul64(k, Float64("ln2Hi64", 6.93147180369123816490e-01)), v.Sub64(v.Sub64(half, r), f))
-	return v.SpoilWhere64(v.Compare64(Unordered, x, x), y)
+	return v.Sub64(v.Mul64(k, Float64("ln2Hi64", 6.93147180369123816490e-01)), v.Sub64(v.Sub64(half, r), f))
 }
 
 // Quotient64 returns a/b of float64 lanes, correctly rounded, where y is 1/b

@@ -35,6 +35,8 @@ func main() {
 		unary(v, "inverseSqrt", "1/√x, rounded twice", func(x vec.Reg) vec.Reg { return v.Div(v.One(), v.Sqrt(x)) })
 		unary(v, "cube", "(x·x)·x, rounded twice", func(x vec.Reg) vec.Reg { return v.Mul(v.Mul(x, x), x) })
 
+		unary(v, "log", "ln x, of package scalar", v.Log)
+
 		subOuter(v)
 		transpose(v)
 	})
