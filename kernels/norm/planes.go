@@ -1,0 +1,117 @@
+package norm
+
+import "driftless/kernels"
+
+// The kernels of this file are of x [n, c, s]: channels c, each of which has s elements in each of n
+// images. They do channels first to first+m, whose numbers are elements 0 to m of vectors. Sums over a channel's elements
+// have four accumulators in float64: element k of an image's goes to number k mod 4, and the sum is
+// (0 + 1) + (2 + 3).
+
+// PlaneStats sets mean and variance of each channel, both of n·s elements:
+//
+//	mean64 = Σ float64(x) / (n·s); mean = T(mean64)
+//	variance = T(Σ (float64(x) - mean64)² / (n·s))
+func PlaneStats[T kernels.Float](n, c, s, first, m int, x, mean, variance []T) {
+	checkPlanes(n, c, s, len(x))
+	kernels.CheckVector(m, min(len(mean), len(variance)), "norm: mean or variance is shorter than the number of channels")
+	for j := range m {
+		var sum, sq [4]float64
+		for i := range n {
+			plane := x[(i*c+first+j)*s:][:s]
+			for len(plane) >= 4 {
+				sum[0] += float64(plane[0])
+				sum[1] += float64(plane[1])
+				sum[2] += float64(plane[2])
+				sum[3] += float64(plane[3])
+				plane = plane[4:]
+			}
+			for k, v := range plane {
+				sum[k&3] += float64(v)
+			}
+		}
+		center := total(sum) / float64(n*s)
+		for i := range n {
+			plane := x[(i*c+first+j)*s:][:s]
+			for len(plane) >= 4 {
+				d0, d1, d2, d3 := float64(plane[0])-center, float64(plane[1])-center, float64(plane[2])-center, float64(plane[3])-center
+				sq[0] += float64(d0 * d0)
+				sq[1] += float64(d1 * d1)
+				sq[2] += float64(d2 * d2)
+				sq[3] += float64(d3 * d3)
+				plane = plane[4:]
+			}
+			for k, v := range plane {
+				d := float64(v) - center
+				sq[k&3] += float64(d * d)
+			}
+		}
+		mean[j], variance[j] = T(center), T(total(sq)/float64(n*s))
+	}
+}
+
+func total(sum [4]float64) float64 { return (sum[0] + sum[1]) + (sum[2] + sum[3]) }
+
+
+// PlaneStandardize computes y = (x - mean)·invStd.
+func PlaneStandardize[T kernels.Float](n, c, s, first, m int, x, mean, invStd, y []T) {
+	checkPlanes(n, c, s, min(len(x), len(y)))
+	kernels.CheckVector(m, min(len(mean), len(invStd)), "norm: mean or invStd is shorter than the number of channels")
+	for i := range n {
+		for j := range m {
+			at := (i*c + first + j) * s
+			from, to, center, scale := x[at:][:s], y[at:][:s], mean[j], invStd[j]
+			for k, v := range from {
+				to[k] = (v - center) * scale
+			}
+		}
+	}
+}
+
+// PlaneStandardizeGrad computes the gradient in x of PlaneStandardize's result given that of the result,
+// where mean and invStd are those of x and weight is 1, or constants and weight is 0:
+//
+//	xhat = (x - mean)·invStd
+//	a = T(weight·Σ float64(g) / (n·s)), b = T(weight·Σ float64(g)·float64(xhat) / (n·s))
+//	dx = ((g - a) - xhat·b)·invStd
+func PlaneStandardizeGrad[T kernels.Float](n, c, s, first, m int, x, mean, invStd []T, weight T, g, dx []T) {
+	checkPlanes(n, c, s, min(len(x), len(g), len(dx)))
+	kernels.CheckVector(m, min(len(mean), len(invStd)), "norm: mean or invStd is shorter than the number of channels")
+	for j := range m {
+		center, scale := mean[j], invStd[j]
+		var sum, dot [4]float64
+		for i := range n {
+			at := (i*c + first + j) * s
+			plane, grads := x[at:][:s], g[at:][:s]
+			for len(plane) >= 4 && len(grads) >= 4 {
+				g0, g1, g2, g3 := float64(grads[0]), float64(grads[1]), float64(grads[2]), float64(grads[3])
+				sum[0] += g0
+				sum[1] += g1
+				sum[2] += g2
+				sum[3] += g3
+				dot[0] += float64(g0 * float64((plane[0]-center)*scale))
+				dot[1] += float64(g1 * float64((plane[1]-center)*scale))
+				dot[2] += float64(g2 * float64((plane[2]-center)*scale))
+				dot[3] += float64(g3 * float64((plane[3]-center)*scale))
+				plane, grads = plane[4:], grads[4:]
+			}
+			for k, v := range plane {
+				sum[k&3] += float64(grads[k])
+				dot[k&3] += float64(float64(grads[k]) * float64((v-center)*scale))
+			}
+		}
+		w := float64(weight) / float64(n*s)
+		a, b := T(w*total(sum)), T(w*total(dot))
+		for i := range n {
+			at := (i*c + first + j) * s
+			plane, grads, to := x[at:][:s], g[at:][:s], dx[at:][:s]
+			for k, v := range plane {
+				xhat := (v - center) * scale
+				to[k] = ((grads[k] - a) - T(xhat*b)) * scale
+			}
+		}
+	}
+}
+
+func checkPlanes(n, c, s, length int) {
+	kernels.CheckVector(n*c*s, length, "norm: a tensor is too short for its channels")
+}
