@@ -295,7 +295,7 @@ func (t *table) layers() {
 	t.add("GroupNorm", groupNorm, normal(2, 4, 3, 3), above0(1, 4, 1, 1), normal(1, 4, 1, 1))
 	t.add("GroupNorm", groupNorm, normal(1, 4, 8, 16), above0(1, 4, 1, 1), normal(1, 4, 1, 1)) // 256 a group
 	t.add("GroupNorm", groupNorm, normal(3, 4), above0(1, 4), normal(1, 4))
-	t.refuse("of more than 256 elements", "GroupNorm", groupNorm, normal(1, 4, 11, 12), above0(1, 4, 1, 1), normal(1, 4, 1, 1))
+	t.add("GroupNorm", groupNorm, normal(1, 4, 11, 12), above0(1, 4, 1, 1), normal(1, 4, 1, 1)) // more, which Gorgonia adds up wrongly
 	t.add("Dropout 0", func(n nodes) (*G.Node, error) { return G.Dropout(n[0], 0) }, normal(3, 2))
 	t.add("Dropout 0", func(n nodes) (*G.Node, error) { return G.Dropout(n[0], 0) }, normal())
 	for _, c := range []struct {

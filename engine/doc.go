@@ -123,6 +123,7 @@
 //	ByIndices                  along a middle axis, or of an axis of one element
 //	Tensordot                  of an axis of one element
 //	Dropout                    of a scalar
+//	GroupNorm                  of more than 256 elements a group
 //
 // These derivatives are replaced, also in graphs that gorgonia.Grad has differentiated already:
 //
@@ -141,7 +142,6 @@
 //
 //	AveragePool2D              divides by the width of the image
 //	MaxPool2D                  with a padding that differs from side to side
-//	GroupNorm                  of more than 256 elements a group
 //	Sparsemax                  along an axis other than the last
 //
 // GlobalAveragePool2D, At and DiagFlat have no derivative: an error says so. AveragePool1D

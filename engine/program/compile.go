@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"driftless/engine/ops"
+	"driftless/kernels/axes"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -36,6 +37,7 @@ type value struct {
 	t     *Tensor // nil: the constant c
 	c     float64
 	bcast broadcast
+	view  axes.View
 	shape tensor.Shape
 }
 
@@ -46,6 +48,7 @@ const (
 	byRow                // t is a row, repeated for every row
 	byColumn             // t is a column, repeated for every column
 	byConstant           // t is a scalar, repeated everywhere
+	byView               // t is seen through a view
 )
 
 type compiler struct {
@@ -65,6 +68,7 @@ type compiler struct {
 	wrong        map[*G.Node][]derivative // what nodes of Gorgonia's derivatives should hold
 	given        map[*G.Node]*G.Node      // an operation whose derivative is wrong → that derivative
 	kept         map[*G.Node]*Tensor      // Dropout → its mask
+	channels     map[*G.Node]*channels    // BatchNorm, GroupNorm → what their gradients take
 }
 
 // stats are the by-products of a normalization's forward pass.
@@ -74,7 +78,7 @@ func newCompiler(l *Layout, s Spec) *compiler {
 	return &compiler{l: l, spec: s, stock: stock(), b: &Block{Name: s.Name, Rounds: max(1, s.Rounds)},
 		vals: map[*G.Node]value{}, early: map[*G.Node]*G.Node{}, consts: map[float64]*Tensor{},
 		standardized: map[*G.Node]*G.Node{}, stats: map[*G.Node]*stats{}, feeds: map[*G.Node]Feed{},
-		wrong: map[*G.Node][]derivative{}, given: map[*G.Node]*G.Node{}, kept: map[*G.Node]*Tensor{}}
+		wrong: map[*G.Node][]derivative{}, given: map[*G.Node]*G.Node{}, kept: map[*G.Node]*Tensor{}, channels: map[*G.Node]*channels{}}
 }
 
 // compile lowers the graph and puts the block through passes.
@@ -279,6 +283,9 @@ func (c *compiler) tensor(n *G.Node) (*Tensor, error) {
 func (c *compiler) dense(v value, name string) *Tensor {
 	if v.t != nil && v.bcast == dense {
 		return v.t
+	}
+	if v.bcast == byView {
+		return c.move(v.t, v.view, v.shape, name)
 	}
 	out := c.scratch(v.shape, name)
 	in := &Instr{Op: OpFill, Out: []*Tensor{out}, Scale: v.c, Nodes: []string{name}}

@@ -4,6 +4,7 @@ import (
 	"driftless/engine/ops"
 	"driftless/engine/optim"
 	"driftless/kernels/activation"
+	"driftless/kernels/axes"
 	"driftless/kernels/conv"
 	"driftless/kernels/elem"
 	"driftless/kernels/gather"
@@ -90,7 +91,12 @@ type Instr struct {
 	Factor         ngsgd.Rule
 	Dim            int // of the rows that a gram matrix is of
 	Window         conv.Window
-	Positions      int // rows of what is added up for each row of the batch; 0: 1
+	Planes         conv.Planes
+	Views          []axes.View // of the operands
+	Reduce         axes.Reduction
+	Part           [3]int // of what is embedded: the elements of one, the number of the first, from one to the next
+	Log            bool   // of a softmax: it is the logarithm
+	Positions      int    // rows of what is added up for each row of the batch; 0: 1
 	Host           Host
 	Serial         bool     // Host may keep state between calls: replicas take turns
 	Hidden         bool     // Host keeps state from step to step, or draws random numbers: no state of the Layout holds what comes next

@@ -95,9 +95,33 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		v, err := c.lowerDropout(n)
 		return v, true, err
 	case is(n, s.repeat):
-		return c.lowerRepeat(n)
+		if v, ok, err := c.lowerRepeat(n); ok || err != nil {
+			return v, ok, err
+		}
+		return c.lowerRepeatAxis(n)
 	case is(n, s.transpose):
-		return c.lowerTranspose(n)
+		if v, ok, err := c.lowerTranspose(n); ok || err != nil {
+			return v, ok, err
+		}
+		return c.lowerTransposeAxes(n)
+	case is(n, s.slice):
+		return c.lowerSlice(n)
+	case is(n, s.sliceGrad):
+		return c.lowerSliceGrad(n)
+	case is(n, s.concat):
+		return c.lowerConcat(n)
+	case is(n, s.softmax):
+		return c.lowerSoftmax(n)
+	case is(n, s.softmaxGrad):
+		return c.lowerSoftmaxGrad(n)
+	case is(n, s.patches):
+		return c.lowerPlanePatches(n)
+	case is(n, s.patchesGrad):
+		return c.lowerPlanePatchesGrad(n)
+	case is(n, s.maxPool), is(n, s.maxPoolGrad):
+		return c.lowerPlanePool(n)
+	case is(n, s.batchNorm), is(n, s.batchNormGrad), is(n, s.groupNorm), is(n, s.groupNormGrad):
+		return c.lowerChannelNorm(n)
 	case is(n, s.linAlg):
 		return c.lowerMatMul(n)
 	case is(n, s.sum), is(n, s.max):
@@ -219,6 +243,9 @@ func (c *compiler) binary(op elem.Binary, a, b value, shape tensor.Shape, name s
 		c.emit(&Instr{Op: OpAddRow, In: []*Tensor{a.t, b.t}, Out: []*Tensor{out}, Nodes: []string{name}})
 		return value{t: out}
 	}
+	if a.bcast == byView || b.bcast == byView || c.l.Plain && (a.repeated() || b.repeated()) {
+		return c.views(op, a, b, shape, name)
+	}
 	in := []*Tensor{c.like(c.operand(a, name), out), c.like(c.operand(b, name), out)}
 	if in[0].Len() != out.Len() && in[1].Len() != out.Len() { // both scalars
 		in[0] = c.dense(value{t: a.t, c: a.c, bcast: byConstant, shape: shape}, name)
@@ -237,6 +264,9 @@ func (c *compiler) like(t, other *Tensor) *Tensor {
 	v.Shape = other.Shape
 	return v
 }
+
+// repeated reports whether a value stands for the repetition of a row or a column.
+func (v value) repeated() bool { return v.bcast == byRow || v.bcast == byColumn }
 
 // operand is a dense buffer or a scalar.
 func (c *compiler) operand(v value, name string) *Tensor {
@@ -272,9 +302,9 @@ func (c *compiler) lowerUnary(n *G.Node) (value, bool, error) {
 	}
 	in := &Instr{Op: OpUnary, Un: op}
 	switch {
-	case op == elem.Sigmoid && n.Dims() == 2:
+	case op == elem.Sigmoid && (n.Dims() == 2 || c.l.Plain):
 		in = &Instr{Op: OpActivate, Act: activation.Sigmoid}
-	case op == elem.Tanh && n.Dims() == 2:
+	case op == elem.Tanh && (n.Dims() == 2 || c.l.Plain):
 		in = &Instr{Op: OpActivate, Act: activation.Tanh}
 	}
 	v, err := c.emitSimple(n, in)

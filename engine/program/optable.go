@@ -31,6 +31,20 @@ const (
 	OpMaxPoolGrad
 	OpAveragePool
 	OpAveragePoolGrad
+	OpMove
+	OpApply
+	OpEmbed
+	OpConcat
+	OpReduce
+	OpSoftmax
+	OpSoftmaxGrad
+	OpPlanePatches
+	OpPlanePatchesGrad
+	OpPlaneMaxPool
+	OpPlaneMaxPoolGrad
+	OpChannelStats
+	OpChannelsBy
+	OpChannelsGrad
 	OpAddRow
 	OpSubOuter
 	OpRepeatRows
@@ -136,6 +150,26 @@ var table = [opEnd]row{
 	OpMaxPoolGrad:     {name: "max pool grad", sig: "x[m,d] y g → dx[m,d]", share: byRows, flops: windowFlops, detail: windowDetail, check: checkWindow},
 	OpAveragePool:     {name: "average pool", sig: "x → y[m,d]", share: byRows, flops: windowFlops, detail: windowDetail, check: checkWindow},
 	OpAveragePoolGrad: {name: "average pool grad", sig: "g → dx[m,d]", share: byRows, flops: windowFlops, detail: windowDetail, check: checkWindow},
+
+	// Of any number of axes: the elements that a view picks; an operation on those of two; zeros with
+	// x as a part; operands side by side; the middle of three axes taken out.
+	OpMove:        {name: "move", sig: "x → y[m,d]", share: byRows, check: checkViews},
+	OpApply:       {name: "apply", sig: "a b → y[m,d]", share: byRows, flops: each(1), detail: binaryDetail, check: checkViews},
+	OpEmbed:       {name: "embed", sig: "x[m] → y[m,d]", share: byRows, check: checkEmbed},
+	OpConcat:      {name: "concat", sig: "x…[m] → y[m,d]", share: byRows, check: checkConcat},
+	OpReduce:      {name: "reduce", sig: "x → y[m,d]", share: elementwise, flops: each(1), detail: func(in *Instr) string { return in.Reduce.String() }, check: checkReduce},
+	OpSoftmax:     {name: "softmax", sig: "x[m,d] → y[m,d]", share: byRows, flops: each(25), detail: logDetail},
+	OpSoftmaxGrad: {name: "softmax grad", sig: "y[m,d] g[m,d] → dx[m,d]", share: byRows, flops: each(4), detail: logDetail},
+
+	// Of images whose channels lie one after another, as Gorgonia's do; pooling has a row for each channel of each
+	// image, and so have channels that are standardized.
+	OpPlanePatches:     {name: "plane patches", sig: "x → y[m,d]", share: byRows, check: checkPlanes},
+	OpPlanePatchesGrad: {name: "plane patches grad", sig: "g → dx[m,d]", share: byRows, flops: each(1), check: checkPlanes},
+	OpPlaneMaxPool:     {name: "plane max pool", sig: "x[m] → y[m,d]", share: byRows, flops: each(1), check: checkPlanes},
+	OpPlaneMaxPoolGrad: {name: "plane max pool grad", sig: "x[m] g[m] → dx[m,d]", share: byRows, flops: each(1), check: checkPlanes},
+	OpChannelStats:     {name: "channel statistics", sig: "x → mean[m] variance[m]", share: byRows, flops: each(4), check: checkChannels},
+	OpChannelsBy:       {name: "channels by", sig: "x[m] center invStd → y[m,d]", share: byRows, flops: each(2), check: checkChannels},
+	OpChannelsGrad:     {name: "channels grad", sig: "x g center[m] invStd[m] weight → dx", share: byRows, flops: each(8), check: checkChannels},
 
 	OpAddRow:       {name: "add row", sig: "x[m,d] row[d] → y[m,d]", share: elementwise, flops: each(1)},
 	OpSubOuter:     {name: "sub outer", sig: "x[m,d] rows[m] cols[d] → y[m,d]", share: elementwise, flops: each(2)},
@@ -383,6 +417,12 @@ func hostDetail(in *Instr) string {
 	return ""
 }
 
+func logDetail(in *Instr) string {
+	if in.Log {
+		return "log"
+	}
+	return ""
+}
 func binaryDetail(in *Instr) string { return in.Bin.String() }
 func unaryDetail(in *Instr) string  { return in.Un.String() }
 func actDetail(in *Instr) string    { return in.Act.String() }

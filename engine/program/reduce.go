@@ -3,6 +3,8 @@ package program
 import (
 	"slices"
 
+	"driftless/kernels/axes"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -67,46 +69,15 @@ func (c *compiler) reduce(t *Tensor, outer, size, inner int, sum bool, name stri
 		return out
 	}
 	switch {
-	case !sum:
-		h := maximum{outer, size, inner}
-		c.emit(&Instr{Op: OpHost, In: []*Tensor{as(outer*size, inner)}, Out: []*Tensor{out}, Host: h, Nodes: []string{name}})
-		return out
-	case outer == 1:
+	case sum && outer == 1:
 		return emit(OpColumnSum, as(size, inner))
-	case inner > 1: // last among the axes
-		x := c.scratch(tensor.Shape{outer * inner, size}, name)
-		x.LD = x.Cols
-		c.emit(&Instr{Op: OpTranspose, In: []*Tensor{as(outer*size, inner)}, Out: []*Tensor{x}, Nodes: []string{name}})
-		return emit(OpRowSum, x)
+	case sum && inner == 1:
+		return emit(OpRowSum, as(outer, size))
 	}
-	return emit(OpRowSum, as(outer, size))
-}
-
-// maximum takes the middle one of three axes out.
-type maximum struct{ outer, size, inner int }
-
-// Call implements Host.
-func (m maximum) Call(in, out []any) error {
-	switch x := in[0].(type) {
-	case []float32:
-		maxima(m, x, out[0].([]float32))
-	case []float64:
-		maxima(m, x, out[0].([]float64))
+	how := axes.Max
+	if sum {
+		how = axes.Sum
 	}
-	return nil
-}
-
-func maxima[T float32 | float64](m maximum, x, out []T) {
-	for i := range m.outer {
-		to := out[i*m.inner:][:m.inner]
-		x := x[i*m.size*m.inner:][:m.size*m.inner]
-		copy(to, x)
-		for k := 1; k < m.size; k++ {
-			for j, v := range x[k*m.inner:][:m.inner] {
-				if v > to[j] {
-					to[j] = v
-				}
-			}
-		}
-	}
+	c.emit(&Instr{Op: OpReduce, Reduce: how, In: []*Tensor{c.contiguous(as(outer*size, inner))}, Out: []*Tensor{View(out, outer, inner)}, Nodes: []string{name}})
+	return out
 }

@@ -19,6 +19,8 @@ import (
 type stockOps struct {
 	linAlg, binary, unary, sum, max, repeat, reshape, transpose, size, scalar, read, let reflect.Type // keep nothing between calls
 	softmax, sparsemax, byIndices, dropout, ctcLoss, averagePool, maxPool                reflect.Type
+	slice, sliceGrad, concat, softmaxGrad, patches, patchesGrad, maxPoolGrad             reflect.Type
+	batchNorm, batchNormGrad, groupNorm, groupNormGrad                                   reflect.Type
 	random, tensordot                                                                    reflect.Type
 	minimum, maximum                                                                     reflect.Type // of two operands
 	log2, outer                                                                          string       // a unary operation, one of linear algebra
@@ -112,7 +114,30 @@ var stock = sync.OnceValue(func() *stockOps {
 	s.ctcLoss = kind(G.Must(G.CTCLoss(logp, ints("targets", 1, 1), ints("lengths", 1), ints("targetLengths", 1), G.ReductionMean)))
 	image := G.NewTensor(g, tensor.Float64, 4, G.WithShape(1, 1, 2, 2), G.WithName("image"))
 	s.averagePool = kind(G.Must(G.AveragePool2D(image, tensor.Shape{1, 1}, []int{0, 0}, []int{1, 1})))
-	s.maxPool = kind(G.Must(G.MaxPool2D(image, tensor.Shape{1, 1}, []int{0, 0}, []int{1, 1})))
+	grad := func(n *G.Node) reflect.Type { // of the operation that computes a derivative
+		if op, ok := n.Op().(G.SDOp); ok {
+			if d, err := op.SymDiff(Children(n), n, n); err == nil {
+				return kind(d[0])
+			}
+		}
+		return nil
+	}
+	part, soft := G.Must(G.Slice(a, G.S(0, 1))), G.Must(G.SoftMax(b))
+	s.slice, s.sliceGrad, s.concat, s.softmaxGrad = kind(part), grad(part), kind(G.Must(G.Concat(0, a, b))), grad(soft)
+	one := tensor.Shape{1, 1}
+	patches, pool := G.Must(G.Im2Col(image, one, tensor.Shape{0, 0}, one, one)), G.Must(G.MaxPool2D(image, one, []int{0, 0}, []int{1, 1}))
+	s.patches, s.patchesGrad, s.maxPool, s.maxPoolGrad = kind(patches), grad(patches), kind(pool), grad(pool)
+	gamma, beta := G.NewTensor(g, tensor.Float64, 4, G.WithShape(1, 1, 1, 1), G.WithName("gamma")), G.NewTensor(g, tensor.Float64, 4, G.WithShape(1, 1, 1, 1), G.WithName("beta"))
+	_, _ = G.GroupNorm(image, gamma, beta, 1, 1, 1e-5) // what is missing is not recognised
+	_, _, _, _, _ = G.BatchNorm(image, gamma, beta, 0.1, 1e-5)
+	for _, n := range g.AllNodes() {
+		switch n.Op().(type) {
+		case *G.BatchNormOp:
+			s.batchNorm, s.batchNormGrad = kind(n), grad(n)
+		case *G.GroupNormOp:
+			s.groupNorm, s.groupNormGrad = kind(n), grad(n)
+		}
+	}
 	return s
 })
 
@@ -132,7 +157,8 @@ func (s *stockOps) foreign(n *G.Node) bool {
 		return false
 	}
 	switch reflect.TypeOf(n.Op()) {
-	case s.linAlg, s.binary, s.minimum, s.maximum, s.unary, s.sum, s.max, s.repeat, s.reshape, s.transpose, s.size, s.scalar, s.read, s.let:
+	case s.linAlg, s.binary, s.minimum, s.maximum, s.unary, s.sum, s.max, s.repeat, s.reshape, s.transpose, s.size, s.scalar, s.read, s.let,
+		s.slice, s.sliceGrad, s.concat, s.softmax, s.softmaxGrad, s.patches, s.patchesGrad:
 		return false
 	}
 	return true

@@ -151,24 +151,6 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 			return d, nil
 		})
 	}
-	if op, ok := n.Op().(*G.BatchNormOp); ok && n.Dims() == 4 { // in evaluation takes the variance of a batch that it has not seen
-		eps, shape := field(n, "epsilon").Float(), n.Shape()
-		return withGiven(func(_ *G.Node, in [][]float64) ([]float64, error) {
-			if field(n, "training").Bool() {
-				return in[3], nil
-			}
-			_, v := op.Stats()
-			variance, err := widen(v.Data())
-			if err != nil {
-				return nil, err
-			}
-			d, inner := in[2], shape[2]*shape[3]
-			for i := range d {
-				d[i] /= math.Sqrt(variance[i/inner%shape[1]] + eps)
-			}
-			return d, nil
-		})
-	}
 	return nil
 }
 
@@ -429,12 +411,6 @@ func (s *stockOps) refuse(n *G.Node) error {
 		why = "confuses the sides of a padding that differs from side to side: pad before it, or alike"
 	case is(n, s.sparsemax) && intOf(n, "axis") >= 0 && intOf(n, "axis") != n.Dims()-1:
 		why = "along an axis other than the last leaves its result transposed: use Transpose around it"
-	}
-	if _, ok := n.Op().(*G.GroupNormOp); ok {
-		x, groups := n.Shape(), intOf(n, "numGroups")
-		if groups > 0 && x.TotalSize()/(x[0]*groups)/8 > 32 {
-			why = "of more than 256 elements a group adds its statistics up wrongly: use more groups"
-		}
 	}
 	if why == "" {
 		return nil

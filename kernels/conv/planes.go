@@ -121,53 +121,94 @@ func PlanePatchesGrad[T kernels.Float](p Planes, first, m int, g []T, ldg int, d
 	}
 }
 
-// PlaneMaxPool sets m planes of y, from plane first of all images on, to the largest element of each window. Of several the
-// first counts; a NaN, only where it is the first of its window.
+// PlaneMaxPool sets m planes of y, from plane first of all images on, to the largest element of each window, which has no
+// dilation. Of several the first counts; a NaN, only where it is the first of its window.
 func PlaneMaxPool[T kernels.Float](p Planes, first, m int, x, y []T) {
-	p.pool(first, m, len(x), len(y))
+	p.checkPool(first, m, len(x), len(y))
 	size, plane := p.Windows(), p.Height*p.Width
 	for r := range m {
-		from := x[(first+r)*plane:][:plane]
-		p.windows(func(k, y0, y1, x0, x1 int) {
-			y[r*size+k] = from[largest(p, from, y0, y1, x0, x1)]
-		})
+		from, to := x[(first+r)*plane:][:plane], y[r*size:][:size]
+		if p.pairs() {
+			half := p.Width / 2
+			for i := range p.Height / 2 {
+				above, below, line := from[2*i*p.Width:][:2*half], from[(2*i+1)*p.Width:][:2*half], to[i*half:][:half]
+				for j := range line {
+					top := above[2*j]
+					if v := above[2*j+1]; v > top {
+						top = v
+					}
+					if v := below[2*j]; v > top {
+						top = v
+					}
+					if v := below[2*j+1]; v > top {
+						top = v
+					}
+					line[j] = top
+				}
+			}
+			continue
+		}
+		for k := range to {
+			to[k] = from[largest(p, from, k)]
+		}
 	}
 }
 
 // PlaneMaxPoolGrad sets m planes of dx, from plane first on, to zeros, and then adds the elements of g, window by window,
 // where PlaneMaxPool found the largest.
 func PlaneMaxPoolGrad[T kernels.Float](p Planes, first, m int, x, g, dx []T) {
-	p.pool(first, m, len(x), len(g)-first*p.Windows())
+	p.checkPool(first, m, len(x), len(g)-first*p.Windows())
 	size, plane := p.Windows(), p.Height*p.Width
 	for r := range m {
 		from, grads, to := x[(first+r)*plane:][:plane], g[(first+r)*size:][:size], dx[r*plane:][:plane]
 		clear(to)
-		p.windows(func(k, y0, y1, x0, x1 int) {
-			to[largest(p, from, y0, y1, x0, x1)] += grads[k]
-		})
-	}
-}
-
-func (p Planes) pool(first, m, x, y int) {
-	kernels.CheckVector((first+m)*p.Height*p.Width, x, "conv: x is too short for its shape")
-	kernels.CheckVector(m*p.Windows(), y, "conv: y is too short for its shape")
-}
-
-// windows calls f with the number of each window and the part of the plane that it sees.
-func (p Planes) windows(f func(k, y0, y1, x0, x1 int)) {
-	down, across := p.Out()
-	for oy := range down {
-		y0 := oy*p.Stride[0] - p.Pad[0]
-		y1 := min(y0+p.Kernel[0], p.Height)
-		for ox := range across {
-			x0 := ox*p.Stride[1] - p.Pad[1]
-			f(oy*across+ox, max(0, y0), y1, max(0, x0), min(x0+p.Kernel[1], p.Width))
+		if p.pairs() {
+			half := p.Width / 2
+			for i := range p.Height / 2 {
+				at := 2 * i * p.Width
+				above, below, line := from[at:][:2*half], from[at+p.Width:][:2*half], grads[i*half:][:half]
+				for j, d := range line {
+					k, top := 2*j, above[2*j]
+					if v := above[2*j+1]; v > top {
+						k, top = 2*j+1, v
+					}
+					if v := below[2*j]; v > top {
+						k, top = 2*j+p.Width, v
+					}
+					if v := below[2*j+1]; v > top {
+						k = 2*j + 1 + p.Width
+					}
+					to[at+k] += d
+				}
+			}
+			continue
+		}
+		for k, d := range grads {
+			to[largest(p, from, k)] += d
 		}
 	}
 }
 
-// largest is the position of the largest element of a part of a plane.
-func largest[T kernels.Float](p Planes, x []T, y0, y1, x0, x1 int) int {
+// pairs reports whether windows are of 2×2, one beside the other.
+func (p Planes) pairs() bool {
+	two := [2]int{2, 2}
+	return p.Kernel == two && p.Stride == two && p.Pad == [2]int{}
+}
+
+func (p Planes) checkPool(first, m, x, y int) {
+	if p.Dilation != [2]int{1, 1} {
+		panic("conv: pooling has no dilation")
+	}
+	kernels.CheckVector((first+m)*p.Height*p.Width, x, "conv: x is too short for its shape")
+	kernels.CheckVector(m*p.Windows(), y, "conv: y is too short for its shape")
+}
+
+// largest is the position of the largest element that a window of a plane sees.
+func largest[T kernels.Float](p Planes, x []T, window int) int {
+	_, across := p.Out()
+	y0, x0 := window/across*p.Stride[0]-p.Pad[0], window%across*p.Stride[1]-p.Pad[1]
+	y1, x1 := min(y0+p.Kernel[0], p.Height), min(x0+p.Kernel[1], p.Width)
+	y0, x0 = max(0, y0), max(0, x0)
 	at := y0*p.Width + x0
 	top := x[at]
 	for y := y0; y < y1; y++ {

@@ -14,5 +14,6 @@ func table[T kernels.Float]() []kernel[T] {
 	rows = append(rows, products[T]()...)
 	rows = append(rows, gathers[T]()...)
 	rows = append(rows, convolutions[T]()...)
+	rows = append(rows, tensors[T]()...)
 	return rows
 }

@@ -51,23 +51,21 @@ func PlaneStats[T kernels.Float](n, c, s, first, m int, x, mean, variance []T) {
 
 func total(sum [4]float64) float64 { return (sum[0] + sum[1]) + (sum[2] + sum[3]) }
 
-
-// PlaneStandardize computes y = (x - mean)·invStd.
-func PlaneStandardize[T kernels.Float](n, c, s, first, m int, x, mean, invStd, y []T) {
-	checkPlanes(n, c, s, min(len(x), len(y)))
-	kernels.CheckVector(m, min(len(mean), len(invStd)), "norm: mean or invStd is shorter than the number of channels")
-	for i := range n {
-		for j := range m {
-			at := (i*c + first + j) * s
-			from, to, center, scale := x[at:][:s], y[at:][:s], mean[j], invStd[j]
-			for k, v := range from {
-				to[k] = (v - center) * scale
-			}
+// RowsBy computes y = (x - mean)·invStd for m rows of s elements from row first on, of channels that follow
+// one another c at a time: row i has channel i mod c. x and y have no gaps.
+func RowsBy[T kernels.Float](c, first, m, s int, x, mean, invStd, y []T) {
+	kernels.CheckVector(m*s, min(len(x), len(y)), "norm: x or y is too short for its shape")
+	kernels.CheckVector(c, min(len(mean), len(invStd)), "norm: mean or invStd is shorter than the number of channels")
+	for i := range m {
+		from, to, k := x[i*s:][:s], y[i*s:][:s], (first+i)%c
+		center, scale := mean[k], invStd[k]
+		for j, v := range from {
+			to[j] = (v - center) * scale
 		}
 	}
 }
 
-// PlaneStandardizeGrad computes the gradient in x of PlaneStandardize's result given that of the result,
+// PlaneStandardizeGrad computes the gradient in x of RowsBy's result given that of the result,
 // where mean and invStd are those of x and weight is 1, or constants and weight is 0:
 //
 //	xhat = (x - mean)·invStd

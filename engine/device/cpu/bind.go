@@ -48,6 +48,9 @@ func bindAs[T kernel](p *program.Program) (*bound, error) {
 				it.strip = strip[T](in)
 			}
 			k.items = append(k.items, it)
+			if it.Wait {
+				b.meets += float64(k.rounds) / float64(max(1, k.every)*max(1, it.every))
+			}
 		}
 		if k.feeds = feeds(blk); len(k.feeds) > 0 {
 			b.ahead = max(b.ahead, blk.Batch)

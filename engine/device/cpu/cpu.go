@@ -27,7 +27,8 @@ type Device struct {
 	least   float64       // floating-point operations of a step that make a worker of a team worth it; 0: always a team
 }
 
-// leastWork is some ten microseconds, in which workers can meet a hundred times.
+// leastWork is some ten microseconds, in which workers can meet a hundred times. A team that has less than a fifth of that
+// to do between two meetings waits more than it works as soon as a member is held up.
 const leastWork = 5e5
 
 // New returns the CPU with as many workers as runtime.GOMAXPROCS says now, but
@@ -225,6 +226,9 @@ func (d *Device) share(b *bound, replicas int) int {
 	n := max(1, cap(d.slots)/max(1, replicas))
 	if d.least > 0 {
 		n = min(n, max(1, int(b.flops/d.least)))
+		if b.flops < d.least/5*b.meets {
+			n = 1
+		}
 	}
 	return n
 }

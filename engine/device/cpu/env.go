@@ -76,6 +76,7 @@ type bound struct {
 	serial  bool    // holds an operation that may keep state of its own between calls
 	counts  bool    // counts steps: such a Program ends between steps only
 	flops   float64 // of a step, as if of float32
+	meets   float64 // meetings of a team in a step
 	blocks  []boundBlock
 
 	squads []*squad // free ones

@@ -5,6 +5,7 @@ import (
 
 	"driftless/engine/program"
 	"driftless/kernels/activation"
+	"driftless/kernels/axes"
 	"driftless/kernels/conv"
 	"driftless/kernels/elem"
 	"driftless/kernels/gemm"
@@ -53,6 +54,53 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpAveragePoolGrad: part(func(a *args[T], e *env, q rect) {
 			conv.AveragePoolGrad(a.Window, q.i, q.m, a.x[0].of(e), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
 		}),
+
+		program.OpMove: part(func(a *args[T], e *env, q rect) {
+			axes.Move(a.Views[0], q.i, q.m, a.x[0].of(e), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpApply: part(func(a *args[T], e *env, q rect) {
+			axes.Apply(a.Bin, a.Views[0], a.Views[1], q.i, q.m, a.x[0].of(e), a.x[1].of(e), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpEmbed: part(func(a *args[T], e *env, q rect) {
+			inner, x, y := a.Part[0], a.x[0], a.y[0]
+			axes.Embed(y.cols/inner, inner, x.cols/inner, a.Part[1], a.Part[2], q.i, q.m, x.of(e), y.in(e, q), y.ld)
+		}),
+		program.OpConcat: part(func(a *args[T], e *env, q rect) {
+			for i := range q.m {
+				to := a.y[0].run(e, q, i, q.d)
+				for _, x := range a.x {
+					to = to[copy(to, x.of(e)[(q.i+i)*x.ld:][:x.cols]):]
+				}
+			}
+		}),
+		program.OpReduce: part(func(a *args[T], e *env, q rect) {
+			x, y := a.x[0], a.y[0]
+			axes.Reduce(a.Reduce, x.rows/y.rows, y.cols, q.i, q.j, q.m, q.d, x.of(e), y.in(e, q), y.ld)
+		}),
+		program.OpSoftmax: part(func(a *args[T], e *env, q rect) {
+			axes.Softmax(a.Log, q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpSoftmaxGrad: part(func(a *args[T], e *env, q rect) {
+			axes.SoftmaxGrad(a.Log, q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].in(e, q), a.x[1].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
+
+		program.OpPlanePatches: part(func(a *args[T], e *env, q rect) {
+			conv.PlanePatches(a.Planes, q.i, q.m, a.x[0].of(e), a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpPlanePatchesGrad: part(func(a *args[T], e *env, q rect) {
+			conv.PlanePatchesGrad(a.Planes, q.i, q.m, a.x[0].of(e), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpPlaneMaxPool: part(func(a *args[T], e *env, q rect) {
+			conv.PlaneMaxPool(a.Planes, q.i, q.m, a.x[0].of(e), a.y[0].in(e, q))
+		}),
+		program.OpPlaneMaxPoolGrad: part(func(a *args[T], e *env, q rect) {
+			conv.PlaneMaxPoolGrad(a.Planes, q.i, q.m, a.x[0].of(e), a.x[1].of(e), a.y[0].in(e, q))
+		}),
+		program.OpChannelStats: (*binder[T]).channelStats,
+		program.OpChannelsBy: part(func(a *args[T], e *env, q rect) {
+			norm.RowsBy(a.x[1].cols, q.i, q.m, q.d, a.x[0].in(e, q), a.x[1].of(e), a.x[2].of(e), a.y[0].in(e, q))
+		}),
+		program.OpChannelsGrad: (*binder[T]).channelsGrad,
 
 		program.OpAddRow: part(func(a *args[T], e *env, q rect) {
 			elem.AddRow(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].cols1(e, q), a.y[0].in(e, q), a.y[0].ld)

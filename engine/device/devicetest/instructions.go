@@ -32,7 +32,7 @@ type Example struct {
 func Examples(t *testing.T, dt program.DType) (all []Example) {
 	t.Helper()
 	for op := range program.Ops() {
-		builds := slices.Concat(examples[op], convolutions[op])
+		builds := slices.Concat(examples[op], convolutions[op], tensors[op])
 		if builds == nil {
 			builds = simple(op)
 		}

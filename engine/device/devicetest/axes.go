@@ -1,0 +1,76 @@
+package devicetest
+
+import (
+	"driftless/engine/program"
+	"driftless/kernels/axes"
+	"driftless/kernels/conv"
+	"driftless/kernels/elem"
+)
+
+// plain is a matrix without gaps, with values.
+func (w *workbench) plain(rows, cols int) *program.Tensor {
+	return w.do(program.Instr{Op: program.OpCopy, In: list{w.of(rows, cols)}, Out: list{w.scratch(w.layout.DType, rows, cols)}})[0]
+}
+
+// kept adds an instruction whose results have no gaps, and copies those to states.
+func (w *workbench) kept(in program.Instr) {
+	for _, t := range w.do(in) {
+		w.do(program.Instr{Op: program.OpCopy, In: list{t}, Out: list{w.of(t.Rows, t.Cols)}})
+	}
+}
+
+// room is a result without gaps.
+func (w *workbench) room(rows, cols int) *program.Tensor {
+	return w.scratch(w.layout.DType, rows, cols)
+}
+
+// tensors are examples of instructions on tensors of any number of axes, and on images by planes.
+var tensors = map[program.Op][]build{
+	program.OpMove: {func(w *workbench) {
+		v := axes.View{Shape: []int{2, 3, m, d}, Strides: []int{0, d, 3 * d, 1}}
+		w.kept(program.Instr{Op: program.OpMove, Views: []axes.View{v}, In: list{w.plain(3*m, d)}, Out: list{w.room(6*m, d)}})
+	}},
+	program.OpApply: {func(w *workbench) {
+		vs := []axes.View{axes.Dense([]int{3, m, d}), {Shape: []int{3, m, d}, Strides: []int{0, 1, 0}}}
+		w.kept(program.Instr{Op: program.OpApply, Bin: elem.Sub, Views: vs, In: list{w.plain(3*m, d), w.of(1, m)}, Out: list{w.room(3*m, d)}})
+	}},
+	program.OpEmbed: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpEmbed, Part: [3]int{2, 1, 3}, In: list{w.plain(m, 2*k)}, Out: list{w.room(m, 2*(3*k))}})
+	}},
+	program.OpConcat: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpConcat, In: list{w.of(m, d), w.of(m, 1), w.of(m, k)}, Out: list{w.room(m, d+1+k)}})
+	}},
+	program.OpReduce: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpReduce, In: list{w.plain(k*m, d)}, Out: list{w.room(m, d)}})
+	}, func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpReduce, Reduce: axes.Max, In: list{w.plain(k*m, 1)}, Out: list{w.room(m, 1)}})
+	}},
+	program.OpSoftmax:     simple(program.OpSoftmax, program.Instr{}, program.Instr{Log: true}),
+	program.OpSoftmaxGrad: simple(program.OpSoftmaxGrad, program.Instr{}, program.Instr{Log: true}),
+	program.OpPlanePatches: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpPlanePatches, Planes: planes, In: list{w.plain(2*3*7, 6)}, Out: list{w.room(2*planes.Windows(), planes.Patch())}})
+	}},
+	program.OpPlanePatchesGrad: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpPlanePatchesGrad, Planes: planes, In: list{w.plain(2*planes.Windows(), planes.Patch())}, Out: list{w.room(2*3*7, 6)}})
+	}},
+	program.OpPlaneMaxPool: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpPlaneMaxPool, Planes: pools, In: list{w.plain(2*3, 42)}, Out: list{w.room(2*3, pools.Windows())}})
+	}},
+	program.OpPlaneMaxPoolGrad: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpPlaneMaxPoolGrad, Planes: pools, In: list{w.plain(2*3, 42), w.plain(2*3, pools.Windows())}, Out: list{w.room(2*3, 42)}})
+	}},
+	program.OpChannelStats: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpChannelStats, In: list{w.plain(3*m, d)}, Out: list{w.room(1, m), w.room(1, m)}})
+	}},
+	program.OpChannelsBy: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpChannelsBy, In: list{w.plain(3*m, d), w.of(1, m), w.positive(1, m)}, Out: list{w.room(3*m, d)}})
+	}},
+	program.OpChannelsGrad: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpChannelsGrad, In: list{w.plain(3*m, d), w.plain(3*m, d), w.of(1, m), w.positive(1, m), w.positive(1, 1)}, Out: list{w.room(3*m, d)}})
+	}},
+}
+
+// planes are of three channels of 7×6, with padding.
+var planes = conv.Planes{Channels: 3, Height: 7, Width: 6, Kernel: [2]int{3, 2}, Pad: [2]int{1, 1}, Stride: [2]int{2, 1}, Dilation: [2]int{1, 2}}
+
+var pools = conv.Planes{Channels: 3, Height: 7, Width: 6, Kernel: [2]int{3, 2}, Pad: [2]int{1, 1}, Stride: [2]int{2, 1}, Dilation: [2]int{1, 1}}

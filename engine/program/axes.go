@@ -1,0 +1,360 @@
+package program
+
+import (
+	"fmt"
+	"slices"
+
+	"driftless/kernels/axes"
+	"driftless/kernels/elem"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// This file lowers Gorgonia's operations that pick elements along axes: repetitions, transposes,
+// slices and concatenations of tensors of any number of axes. Repetitions of single elements are views, which
+// elementwise operations read in place.
+
+// whole returns a tensor without gaps of a node's elements.
+func (c *compiler) whole(n *G.Node) (*Tensor, error) {
+	t, err := c.tensor(n)
+	if err != nil {
+		return nil, err
+	}
+	return c.contiguous(t), nil
+}
+
+// flat makes a temporary buffer of a shape, without gaps.
+func (c *compiler) flat(shape tensor.Shape, name string) *Tensor {
+	t := c.scratch(shape, name)
+	t.LD = t.Cols
+	return t
+}
+
+// move emits what picks the elements of a view of x, for a tensor of a shape.
+func (c *compiler) move(x *Tensor, v axes.View, shape tensor.Shape, name string) *Tensor {
+	out := c.flat(shape, name)
+	v = axes.Join(v)[0]
+	if rows, cols, ok := swapped(v, x.Len()); ok {
+		c.emit(&Instr{Op: OpTranspose, In: []*Tensor{View(x, out.Len()/rows, rows)}, Out: []*Tensor{View(out, out.Len()/cols, cols)}, Nodes: []string{name}})
+		return out
+	}
+	c.emit(&Instr{Op: OpMove, Views: []axes.View{v}, In: []*Tensor{x}, Out: []*Tensor{View(out, v.Rows(), v.Cols())}, Nodes: []string{name}})
+	return out
+}
+
+// swapped reports whether a view is the transposes of blocks of n elements, below one another, and of how many
+// rows and columns those are.
+func swapped(v axes.View, n int) (rows, cols int, ok bool) {
+	k := len(v.Shape)
+	if v.Offset != 0 || k < 2 || k > 3 {
+		return 0, 0, false
+	}
+	rows, cols = v.Shape[k-2], v.Shape[k-1]
+	ok = v.Strides[k-2] == 1 && v.Strides[k-1] == rows && (k == 2 || v.Strides[0] == rows*cols)
+	return rows, cols, ok && v.Rows()*cols == n
+}
+
+// lowerRepeatAxis recognises a repetition of each element along an axis.
+func (c *compiler) lowerRepeatAxis(n *G.Node) (value, bool, error) {
+	x, out := Children(n)[0], n.Shape()
+	along, ok := ints(field(n, "along"))
+	in := slices.Clone(x.Shape())
+	for len(in) < len(out) { // a vector [m] is a column [m, 1] here
+		in = append(in, 1)
+	}
+	if !ok || len(in) != len(out) || along[0] >= len(out) || len(out) > axes.MaxAxes-1 || out[along[0]]%max(1, in[along[0]]) != 0 {
+		return value{}, false, nil
+	}
+	axis := along[0]
+	for k := range out {
+		if k != axis && in[k] != out[k] {
+			return value{}, false, nil
+		}
+	}
+	v, err := c.lower(x)
+	switch {
+	case err != nil || v.t == nil || v.bcast == byConstant:
+		return v, true, err
+	case in.TotalSize() == 1 && v.bcast == dense:
+		v.bcast = byConstant
+		return v, true, nil
+	}
+	view := c.seen(&v, in, Label(x))
+	if in[axis] == 1 {
+		view.Shape, view.Strides[axis] = out.Clone(), 0
+		v.bcast, v.view = byView, view
+		return v, true, nil
+	}
+	times := out[axis] / in[axis]
+	view.Shape, view.Strides = slices.Insert(view.Shape, axis+1, times), slices.Insert(view.Strides, axis+1, 0)
+	return value{t: c.move(v.t, view, out, Label(n))}, true, nil
+}
+
+// seen is how a value that is no constant lies in memory, as a tensor of a shape. A value whose rows have gaps is laid out anew.
+func (c *compiler) seen(v *value, shape tensor.Shape, name string) axes.View {
+	shape = shape.Clone()
+	view := axes.View{Shape: shape, Strides: make([]int, len(shape))}
+	switch last := len(shape) - 1; v.bcast {
+	case byView:
+		if slices.Equal(v.view.Shape, shape) {
+			view.Strides = slices.Clone(v.view.Strides)
+			return view
+		}
+	case byRow:
+		if last == 1 {
+			view.Strides[last] = 1
+			return view
+		}
+	case byColumn:
+		if last == 1 && (v.t.LD == 1 || v.t.Rows == 1) {
+			view.Strides[0] = 1
+			return view
+		}
+	case byConstant:
+		return view
+	}
+	v.t = c.contiguous(c.dense(*v, name))
+	v.bcast = dense
+	return axes.Dense(shape)
+}
+
+// views emits an elementwise operation on operands of which one is a view.
+func (c *compiler) views(op elem.Binary, a, b value, shape tensor.Shape, name string) value {
+	out := c.flat(shape, name)
+	in := make([]*Tensor, 2)
+	vs := make([]axes.View, 2)
+	for i, v := range []value{a, b} {
+		if v.t == nil {
+			v = value{t: c.constant(v.c), bcast: byConstant}
+		} else if v.t.Len() == 1 {
+			v.bcast = byConstant
+		}
+		vs[i] = c.seen(&v, shape, name)
+		in[i] = v.t
+	}
+	vs = axes.Join(vs...)
+	c.emit(&Instr{Op: OpApply, Bin: op, Views: vs, In: in, Out: []*Tensor{View(out, vs[0].Rows(), vs[0].Cols())}, Nodes: []string{name}})
+	return value{t: out}
+}
+
+// lowerTransposeAxes recognises a permutation of axes.
+func (c *compiler) lowerTransposeAxes(n *G.Node) (value, bool, error) {
+	x := Children(n)[0]
+	p, ok := ints(field(n, "pattern"))
+	shape := x.Shape()
+	if !ok || len(p) != len(shape) || len(p) < 2 || len(p) > axes.MaxAxes {
+		return value{}, false, nil
+	}
+	from := axes.Dense(shape)
+	v := axes.View{Shape: n.Shape(), Strides: make([]int, len(p))}
+	for k, axis := range p {
+		if axis < 0 || axis >= len(p) || n.Shape()[k] != shape[axis] {
+			return value{}, false, nil
+		}
+		v.Strides[k] = from.Strides[axis]
+	}
+	t, err := c.whole(x)
+	if err != nil {
+		return value{}, true, err
+	}
+	return value{t: c.move(t, v, n.Shape(), Label(n))}, true, nil
+}
+
+// part is a slice along an axis: of each [size, inner], numbers at, at+step, … of the size.
+type part struct{ outer, size, inner, at, step, count int }
+
+// partOf recognises a slice of a shape that has so many elements.
+func partOf(n *G.Node, shape tensor.Shape, elements int) (p part, ok bool) {
+	op, is := n.Op().(interface{ IsSlice() tensor.Slice })
+	along, found := ints(field(n, "along"))
+	if !is || !found || along[0] >= len(shape) {
+		return p, false
+	}
+	axis := along[0]
+	p = part{outer: shape[:axis].TotalSize(), size: shape[axis], inner: shape[axis+1:].TotalSize(), step: 1, count: shape[axis]}
+	if s := op.IsSlice(); s != nil && s.End() > s.Start() {
+		p.at, p.step = s.Start(), max(1, s.Step())
+		p.count = (min(s.End(), p.size) - p.at + p.step - 1) / p.step
+	}
+	return p, p.at >= 0 && p.count > 0 && p.at+(p.count-1)*p.step < p.size && p.outer*p.count*p.inner == elements
+}
+
+func (c *compiler) lowerSlice(n *G.Node) (value, bool, error) {
+	x := Children(n)[0]
+	p, ok := partOf(n, x.Shape(), n.Shape().TotalSize())
+	if !ok {
+		return value{}, false, nil
+	}
+	t, err := c.whole(x)
+	if err != nil {
+		return value{}, true, err
+	}
+	if p.outer == 1 && p.step == 1 && t.Space == SpaceScratch { // it lies in one piece
+		rows, cols := dims(n.Shape())
+		v := View(t, rows, cols)
+		v.skip += p.at * p.inner * t.DType.Size()
+		v.Shape = n.Shape().Clone()
+		return value{t: v}, true, nil
+	}
+	v := axes.View{Shape: []int{p.outer, p.count, p.inner}, Strides: []int{p.size * p.inner, p.step * p.inner, 1}, Offset: p.at * p.inner}
+	return value{t: c.move(t, v, n.Shape(), Label(n))}, true, nil
+}
+
+// lowerSliceGrad lowers the gradient of a slice: zeros, and that of the slice in its place.
+func (c *compiler) lowerSliceGrad(n *G.Node) (value, bool, error) {
+	g := Children(n)[1]
+	p, ok := partOf(n, n.Shape(), g.Shape().TotalSize())
+	if !ok {
+		return value{}, false, nil
+	}
+	t, err := c.whole(g)
+	if err != nil {
+		return value{}, true, err
+	}
+	out := c.flat(n.Shape(), Label(n))
+	c.emit(&Instr{Op: OpEmbed, Part: [3]int{p.inner, p.at, p.step}, In: []*Tensor{View(t, p.outer, p.count*p.inner)},
+		Out: []*Tensor{View(out, p.outer, p.size*p.inner)}, Nodes: []string{Label(n)}})
+	return value{t: out}, true, nil
+}
+
+func (c *compiler) lowerConcat(n *G.Node) (value, bool, error) {
+	ch, axis := Children(n), intOf(n, "axis")
+	if axis < 0 || axis >= n.Dims() || n.Dims() == 0 {
+		return value{}, false, nil
+	}
+	shape := n.Shape()
+	outer, total := shape[:axis].TotalSize(), 0
+	in := make([]*Tensor, len(ch))
+	for i, x := range ch {
+		if x.Dims() != len(shape) || x.Shape()[:axis].TotalSize() != outer || x.Dtype() != n.Dtype() {
+			return value{}, false, nil
+		}
+		t, err := c.whole(x)
+		if err != nil {
+			return value{}, true, err
+		}
+		in[i] = View(t, outer, t.Len()/outer)
+		total += t.Len()
+	}
+	if total != shape.TotalSize() {
+		return value{}, false, nil
+	}
+	out := c.flat(shape, Label(n))
+	c.emit(&Instr{Op: OpConcat, In: in, Out: []*Tensor{View(out, outer, total/outer)}, Nodes: []string{Label(n)}})
+	return value{t: out}, true, nil
+}
+
+// lowerSoftmax lowers softmax or its logarithm; lowerSoftmaxGrad its gradient. Along another axis than
+// the last, that becomes the last before, and is moved back.
+func (c *compiler) lowerSoftmax(n *G.Node) (value, bool, error) {
+	return c.alongAxis(n, 0, func(in []*Tensor, out *Tensor) *Instr {
+		return &Instr{Op: OpSoftmax, Log: field(n, "isLog").Bool(), In: in, Out: []*Tensor{out}}
+	})
+}
+
+func (c *compiler) lowerSoftmaxGrad(n *G.Node) (value, bool, error) {
+	return c.alongAxis(n, 1, func(in []*Tensor, out *Tensor) *Instr {
+		return &Instr{Op: OpSoftmaxGrad, Log: field(n, "isLog").Bool(), In: in, Out: []*Tensor{out}}
+	})
+}
+
+// alongAxis lowers an operation on the operands from number first on, along the axis that a node names, as one on rows.
+func (c *compiler) alongAxis(n *G.Node, first int, do func(in []*Tensor, out *Tensor) *Instr) (value, bool, error) {
+	shape, axis := n.Shape(), intOf(n, "axis")
+	if axis == -1 {
+		axis = len(shape) - 1
+		if first == 0 && shape.IsColVec() {
+			axis = 0
+		}
+	}
+	if axis < 0 || axis >= len(shape) || !field(n, "isLog").IsValid() {
+		return value{}, false, nil
+	}
+	size, inner := shape[axis], shape[axis+1:].TotalSize()
+	outer := shape.TotalSize() / max(1, size*inner)
+	swap := func(size, inner int) axes.View {
+		return axes.View{Shape: []int{outer, inner, size}, Strides: []int{size * inner, 1, inner}}
+	}
+	name := Label(n)
+	var in []*Tensor
+	for _, k := range Children(n)[first:] {
+		if !k.Shape().Eq(shape) {
+			return value{}, false, nil
+		}
+		t, err := c.tensor(k)
+		if err != nil {
+			return value{}, true, err
+		}
+		switch {
+		case inner > 1:
+			t = View(c.move(c.contiguous(t), swap(size, inner), shape, name), outer*inner, size)
+		case t.Cols != size:
+			t = View(c.contiguous(t), outer, size)
+		}
+		in = append(in, t)
+	}
+	if inner == 1 {
+		out := c.scratch(shape, name)
+		to := out
+		if out.Cols != size {
+			to = View(c.contiguous(out), outer, size)
+		}
+		i := do(in, to)
+		i.Nodes = []string{name}
+		c.emit(i)
+		return value{t: out}, true, nil
+	}
+	rows := c.flat(tensor.Shape{outer * inner, size}, name)
+	i := do(in, rows)
+	i.Nodes = []string{name}
+	c.emit(i)
+	return value{t: c.move(rows, swap(inner, size), shape, name)}, true, nil
+}
+
+func checkViews(in *Instr) error {
+	for k, v := range in.Views {
+		if err := v.Check(in.In[k].Len()); err != nil {
+			return err
+		}
+		if in.In[k].Rows > 1 && in.In[k].LD != in.In[k].Cols {
+			return fmt.Errorf("operand %q has gaps, and views see none", in.In[k].Name)
+		}
+		if y := in.Out[0]; y.Rows != v.Rows() || y.Cols != v.Cols() {
+			return fmt.Errorf("a view of shape %v does not make %d×%d", v.Shape, y.Rows, y.Cols)
+		}
+	}
+	if len(in.Views) != len(in.In) {
+		return fmt.Errorf("%d views of %d operands", len(in.Views), len(in.In))
+	}
+	return nil
+}
+
+func checkReduce(in *Instr) error {
+	x, y := in.In[0], in.Out[0]
+	if x.Rows == 0 || y.Rows == 0 || x.Cols != y.Cols || x.Rows%y.Rows != 0 {
+		return fmt.Errorf("%d×%d cannot be reduced to %d×%d", x.Rows, x.Cols, y.Rows, y.Cols)
+	}
+	return checkWhole(in)
+}
+
+func checkEmbed(in *Instr) error {
+	x, y, inner, at, step := in.In[0], in.Out[0], in.Part[0], in.Part[1], in.Part[2]
+	if inner < 1 || at < 0 || step < 1 || x.Rows != y.Rows || x.Cols%inner != 0 || y.Cols%inner != 0 || at+(x.Cols/inner-1)*step >= y.Cols/inner {
+		return fmt.Errorf("%d×%d is no part %v of %d×%d", x.Rows, x.Cols, in.Part, y.Rows, y.Cols)
+	}
+	return checkWhole(in)
+}
+
+func checkConcat(in *Instr) error {
+	y, cols := in.Out[0], 0
+	for _, x := range in.In {
+		if cols += x.Cols; x.Rows != y.Rows || x.DType != y.DType {
+			return fmt.Errorf("%d×%d is no part of %d×%d", x.Rows, x.Cols, y.Rows, y.Cols)
+		}
+	}
+	if cols != y.Cols {
+		return fmt.Errorf("%d columns do not make %d", cols, y.Cols)
+	}
+	return nil
+}

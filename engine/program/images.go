@@ -1,0 +1,310 @@
+package program
+
+import (
+	"fmt"
+	"reflect"
+
+	"driftless/kernels/conv"
+	"driftless/kernels/norm"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// This file lowers Gorgonia's operations on images [batch, channels, height, width]: what its
+// convolutions and pooling are made of, and its normalizations, which are of channels, too.
+
+// planes reads how an operation's window goes over images of a shape; down and across are the names of its
+// paddings.
+func planes(n *G.Node, shape tensor.Shape, down, across string) (p conv.Planes, ok bool) {
+	if len(shape) != 4 {
+		return p, false
+	}
+	p = conv.Planes{Channels: shape[1], Height: shape[2], Width: shape[3], Kernel: [2]int{intOf(n, "h"), intOf(n, "w")},
+		Pad: [2]int{intOf(n, down), intOf(n, across)}, Stride: [2]int{intOf(n, "strideH"), intOf(n, "strideW")}, Dilation: [2]int{1, 1}}
+	if field(n, "dilationH").IsValid() {
+		p.Dilation = [2]int{intOf(n, "dilationH"), intOf(n, "dilationW")}
+	}
+	return p, p.Check() == nil
+}
+
+// lowerPlanePatches lowers Im2Col, which Conv2d multiplies by its filters.
+func (c *compiler) lowerPlanePatches(n *G.Node) (value, bool, error) {
+	x := Children(n)[0]
+	p, ok := planes(n, x.Shape(), "padH", "padW")
+	rows, cols := dims(n.Shape())
+	if !ok || rows != x.Shape()[0]*p.Windows() || cols != p.Patch() {
+		return value{}, false, nil
+	}
+	t, err := c.whole(x)
+	if err != nil {
+		return value{}, true, err
+	}
+	out := c.flat(n.Shape(), Label(n))
+	c.emit(&Instr{Op: OpPlanePatches, Planes: p, In: []*Tensor{t}, Out: []*Tensor{out}, Nodes: []string{Label(n)}})
+	return value{t: out}, true, nil
+}
+
+func (c *compiler) lowerPlanePatchesGrad(n *G.Node) (value, bool, error) {
+	g := Children(n)[0]
+	p, ok := planes(n, n.Shape(), "padH", "padW")
+	rows, cols := dims(g.Shape())
+	if !ok || rows != n.Shape()[0]*p.Windows() || cols != p.Patch() {
+		return value{}, false, nil
+	}
+	t, err := c.whole(g)
+	if err != nil {
+		return value{}, true, err
+	}
+	out := c.flat(n.Shape(), Label(n))
+	c.emit(&Instr{Op: OpPlanePatchesGrad, Planes: p, In: []*Tensor{t}, Out: []*Tensor{out}, Nodes: []string{Label(n)}})
+	return value{t: out}, true, nil
+}
+
+// lowerPlanePool lowers MaxPool2D and its gradient, which finds the largest again.
+func (c *compiler) lowerPlanePool(n *G.Node) (value, bool, error) {
+	ch := Children(n)
+	x, grad := ch[0], len(ch) == 3
+	p, ok := planes(n, x.Shape(), "padNorth", "padWest")
+	small := n // has an element for each window
+	if grad {
+		small = ch[2]
+	}
+	if !ok || small.Shape().TotalSize() != x.Shape()[0]*p.Channels*p.Windows() {
+		return value{}, false, nil
+	}
+	count := x.Shape()[0] * p.Channels
+	out := c.flat(n.Shape(), Label(n))
+	t, err := c.whole(x)
+	if err != nil {
+		return value{}, true, err
+	}
+	in := &Instr{Op: OpPlaneMaxPool, Planes: p, In: []*Tensor{View(t, count, p.Height*p.Width)}, Out: []*Tensor{View(out, count, out.Len()/count)}, Nodes: []string{Label(n)}}
+	if grad {
+		g, err := c.whole(small)
+		if err != nil {
+			return value{}, true, err
+		}
+		in.Op, in.In = OpPlaneMaxPoolGrad, append(in.In, View(g, count, p.Windows()))
+	}
+	c.emit(in)
+	return value{t: out}, true, nil
+}
+
+// channels are what a normalization standardizes: so many channels of each of some images, of so many
+// elements. A batch normalization updates running statistics, or in evaluation takes those.
+type channels struct {
+	images, channels, size int
+	eps                    float64
+	batch                  *G.BatchNormOp
+	center, invStd, weight *Tensor
+}
+
+// channelsOf recognises a batch or group normalization, or the operation of its gradient, which
+// holds a pointer to it.
+func (c *compiler) channelsOf(n *G.Node) (ch *channels, forward *G.Node) {
+	op := n.Op()
+	v := reflect.ValueOf(op)
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
+		return nil, nil
+	}
+	for _, name := range []string{"BatchNormOp", "GroupNormOp"} {
+		if f := v.Elem().FieldByName(name); f.IsValid() && f.CanInterface() && v.Elem().NumField() == 1 {
+			op, _ = f.Interface().(G.Op)
+		}
+	}
+	if op == nil {
+		return nil, nil
+	}
+	if op == n.Op() {
+		forward = n
+	} else {
+		for _, m := range c.spec.nodes() {
+			if m.Op() == op {
+				forward = m
+			}
+		}
+	}
+	if forward == nil {
+		return nil, nil
+	}
+	x := Children(forward)[0]
+	if dt, _ := dtypeOf(x.Dtype()); dt != c.l.DType || x.Dims() < 2 || !field(forward, "epsilon").IsValid() {
+		return nil, nil
+	}
+	shape := x.Shape()
+	ch = &channels{images: shape[0], channels: shape[1], size: shape[2:].TotalSize(), eps: field(forward, "epsilon").Float()}
+	switch op := op.(type) {
+	case *G.BatchNormOp:
+		ch.batch = op
+	case *G.GroupNormOp:
+		groups := intOf(forward, "numGroups")
+		if groups < 1 || shape[1]%groups != 0 {
+			return nil, nil
+		}
+		ch.images, ch.channels, ch.size = 1, shape[0]*groups, shape.TotalSize()/(shape[0]*groups)
+	default:
+		return nil, nil
+	}
+	if ch.size < 1 || ch.channels < 1 || ch.images < 1 {
+		return nil, nil
+	}
+	return ch, forward
+}
+
+// lowerChannelNorm lowers a normalization, or its gradient.
+func (c *compiler) lowerChannelNorm(n *G.Node) (value, bool, error) {
+	ch, forward := c.channelsOf(n)
+	if ch == nil {
+		return value{}, false, nil
+	}
+	if forward != n {
+		if _, err := c.lower(forward); err != nil {
+			return value{}, true, err
+		}
+		ch = c.channels[forward]
+		in := make([]*Tensor, 2)
+		for i, k := range Children(n) {
+			if !k.Shape().Eq(n.Shape()) || i > 1 {
+				return value{}, true, fmt.Errorf("gradient of node %q has other operands than this version of gorgonia's", Label(forward))
+			}
+			t, err := c.whole(k)
+			if err != nil {
+				return value{}, true, err
+			}
+			in[i] = ch.rows(t)
+		}
+		out := c.flat(n.Shape(), Label(n))
+		c.emit(&Instr{Op: OpChannelsGrad, In: []*Tensor{in[0], in[1], ch.center, ch.invStd, ch.weight}, Out: []*Tensor{ch.rows(out)}, Nodes: []string{Label(n)}})
+		return value{t: out}, true, nil
+	}
+	t, err := c.whole(Children(n)[0])
+	if err != nil {
+		return value{}, true, err
+	}
+	name, x := Label(n), ch.rows(t)
+	mean, variance := c.vector(ch.channels, "mean"), c.vector(ch.channels, "variance")
+	c.emit(&Instr{Op: OpChannelStats, In: []*Tensor{x}, Out: []*Tensor{mean, variance}, Nodes: []string{name}})
+	ch.center, ch.invStd, ch.weight = c.vector(ch.channels, "center"), c.vector(ch.channels, "invStd"), c.vector(1, "weight")
+	c.emit(&Instr{Op: OpHost, Host: channelNorm{ch.batch, ch.eps, ch.images * ch.size}, In: []*Tensor{mean, variance}, Out: []*Tensor{ch.center, ch.invStd, ch.weight},
+		Serial: ch.batch != nil, Hidden: ch.batch != nil, Nodes: []string{name}})
+	out := c.flat(n.Shape(), name)
+	c.emit(&Instr{Op: OpChannelsBy, In: []*Tensor{x, ch.center, ch.invStd}, Out: []*Tensor{ch.rows(out)}, Nodes: []string{name}})
+	c.channels[n] = ch
+	return value{t: out}, true, nil
+}
+
+// rows views a tensor as a row for each channel of each image.
+func (ch *channels) rows(t *Tensor) *Tensor { return View(t, ch.images*ch.channels, ch.size) }
+
+// channelNorm decides what channels are standardized by: their own statistics, which in training a batch normalization
+// adds to its running ones, or in evaluation those.
+type channelNorm struct {
+	batch *G.BatchNormOp
+	eps   float64
+	count int // elements of a channel
+}
+
+// Call implements Host.
+func (h channelNorm) Call(in, out []any) error {
+	if h.batch == nil {
+		return standardizeBy(in[0], in[1], out, h.eps, 1)
+	}
+	op := reflect.ValueOf(h.batch).Elem()
+	mean, variance := h.batch.Stats()
+	if !op.FieldByName("training").Bool() {
+		return standardizeBy(mean.Data(), variance.Data(), out, h.eps, 0)
+	}
+	momentum := op.FieldByName("momentum").Float()
+	switch m := in[0].(type) {
+	case []float32:
+		running(m, in[1].([]float32), mean.Data(), variance.Data(), float32(momentum), h.count)
+	case []float64:
+		running(m, in[1].([]float64), mean.Data(), variance.Data(), momentum, h.count)
+	}
+	return standardizeBy(in[0], in[1], out, h.eps, 1)
+}
+
+// running moves running statistics, of which that of the variance is of the unbiased one.
+func running[T float32 | float64](mean, variance []T, into, varInto any, momentum T, count int) {
+	m, ok := into.([]T)
+	v, also := varInto.([]T)
+	if !ok || !also {
+		return
+	}
+	for i := range mean {
+		m[i] = T(momentum*mean[i]) + T((1-momentum)*m[i])
+		unbiased := variance[i] * T(count) / T(count-1)
+		v[i] = T(momentum*unbiased) + T((1-momentum)*v[i])
+	}
+}
+
+func standardizeBy(mean, variance any, out []any, eps float64, weight int) error {
+	if !CopySlice(out[0], mean) {
+		return fmt.Errorf("statistics of another type or number than the channels")
+	}
+	switch v := variance.(type) {
+	case []float32:
+		norm.InvStd(len(v), v, eps, out[1].([]float32))
+		out[2].([]float32)[0] = float32(weight)
+	case []float64:
+		norm.InvStd(len(v), v, eps, out[1].([]float64))
+		out[2].([]float64)[0] = float64(weight)
+	}
+	return nil
+}
+
+func checkPlanes(in *Instr) error {
+	p := in.Planes
+	err := p.Check()
+	if pool := in.Op == OpPlaneMaxPool || in.Op == OpPlaneMaxPoolGrad; err == nil && pool && p.Dilation != [2]int{1, 1} {
+		err = fmt.Errorf("pooling has no dilation")
+	}
+	if err != nil {
+		return err
+	}
+	x, y := in.In[0], in.Out[0]
+	cols := p.Patch()
+	if in.Op == OpPlanePatchesGrad {
+		x, y = y, x
+	}
+	images := x.Len() / (p.Channels * p.Height * p.Width)
+	rows := images * p.Windows()
+	switch in.Op {
+	case OpPlaneMaxPoolGrad:
+		y = in.In[1]
+		fallthrough
+	case OpPlaneMaxPool:
+		rows, cols = images*p.Channels, p.Windows()
+	}
+	if x.Len() != images*p.Channels*p.Height*p.Width || y.Rows != rows || y.Cols != cols {
+		return fmt.Errorf("%d×%d are no images, or %d×%d not their windows, of %+v", x.Rows, x.Cols, y.Rows, y.Cols, p)
+	}
+	return checkPlain(in)
+}
+
+// checkPlain demands that no operand or result has gaps between its rows.
+func checkPlain(in *Instr) error {
+	for _, ts := range [][]*Tensor{in.In, in.Out} {
+		for _, t := range ts {
+			if t.Rows > 1 && t.LD != t.Cols {
+				return fmt.Errorf("the rows of %q lie %d elements apart and have %d: lay them out without gaps", t.Name, t.LD, t.Cols)
+			}
+		}
+	}
+	return nil
+}
+
+// checkChannels demands rows for the channels of whole images.
+func checkChannels(in *Instr) error {
+	channels := in.Out[0]
+	if in.Op != OpChannelStats {
+		if channels = in.In[len(in.In)-1]; in.Op == OpChannelsGrad {
+			channels = in.In[2]
+		}
+	}
+	if x := in.In[0]; channels.Len() == 0 || x.Rows%channels.Len() != 0 {
+		return fmt.Errorf("%d rows are no images of %d channels", x.Rows, channels.Len())
+	}
+	return checkPlain(in)
+}
