@@ -103,7 +103,7 @@ func TestRefuses(t *testing.T) {
 	}
 	g := G.NewGraph()
 	x := G.NewMatrix(g, G.Float32, G.WithShape(2, 3), G.WithName("x"))
-	y := G.Must(G.Sin(x))
+	y := G.Must(G.Sparsemax(x))
 	p, err := program.Compile(l, program.Spec{Name: "forward", Graph: g, Outputs: []program.Output{{Node: y, Name: "y"}}})
 	if err != nil {
 		t.Fatal(err)

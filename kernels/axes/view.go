@@ -162,27 +162,16 @@ func Apply[T kernels.Float](op elem.Binary, a, b View, first, m int, x, z, y []T
 	kernels.CheckMatrix(m, n, len(y), ldy, "axes: y is too short for its shape")
 	sa, sb := a.Strides[len(a.Strides)-1], b.Strides[len(b.Strides)-1]
 	ca, cb := a.row(first), b.row(first)
-	var bufA, bufB [64]T
 	for i := range m {
 		to := y[i*ldy:][:n]
 		if uint(sa) <= 1 && uint(sb) <= 1 {
 			elem.Apply(op, x[ca.at:][:1+(n-1)*sa], z[cb.at:][:1+(n-1)*sb], to)
 		} else {
-			for j := 0; j < n; j += len(bufA) {
-				part := to[j:min(j+len(bufA), n)]
-				elem.Apply(op, some(x, ca.at+j*sa, sa, bufA[:len(part)]), some(z, cb.at+j*sb, sb, bufB[:len(part)]), part)
+			for j := range to {
+				elem.Apply(op, x[ca.at+j*sa:][:1], z[cb.at+j*sb:][:1], to[j:][:1])
 			}
 		}
 		a.next(&ca)
 		b.next(&cb)
 	}
-}
-
-// some copies elements that lie a stride apart.
-func some[T kernels.Float](x []T, at, stride int, to []T) []T {
-	for j := range to {
-		to[j] = x[at]
-		at += stride
-	}
-	return to
 }
