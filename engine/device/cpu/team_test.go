@@ -114,7 +114,11 @@ func TestDoubleTeams(t *testing.T) {
 		case 2:
 			act = "relu"
 		}
-		of(BuildDouble(t, n, o, act, share, mp)).sameBits(t, fmt.Sprintf("%s, %s, %v", norm.String(n), act, o.Kind), 1, 2, 3, 8)
+		workers := []int{1, 3}
+		if i%3 == 0 {
+			workers = []int{1, 2, 3, 8}
+		}
+		of(BuildDouble(t, n, o, act, share, mp)).sameBits(t, fmt.Sprintf("%s, %s, %v", norm.String(n), act, o.Kind), workers...)
 	}
 }
 
