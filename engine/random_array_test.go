@@ -15,11 +15,19 @@ func newArray(s ...int) array {
 	return array{slices.Clone(shape(s)), make([]float64, shape(s).TotalSize())}
 }
 
-// kinks notes how close a reference came to where a function has no derivative, or jumps.
-type kinks struct{ nearest float64 }
+// kinks notes how close a reference came to where a function has no derivative, or jumps, and
+// whether it met such a place.
+type kinks struct {
+	nearest float64
+	tied    bool
+}
 
 func (k *kinks) at(distance float64) {
-	k.nearest = min(k.nearest, math.Abs(distance))
+	if distance == 0 {
+		k.tied = true
+	} else {
+		k.nearest = min(k.nearest, math.Abs(distance))
+	}
 }
 
 func (a array) all(f func(x float64) bool) bool {
@@ -338,5 +346,37 @@ func (a array) standardized(eps float64, groups int, group func(index []int) int
 		g := group(index)
 		out.v[at] = (a.v[at] - mean[g]) / math.Sqrt(variance[g]+eps)
 	})
+	return out
+}
+
+// ctc is the connectionist temporal classification loss of each sequence (Graves et al. 2006), with
+// blank 0, from logarithms of probabilities [time, sequence, class].
+func (a array) ctc(targets, times, lengths []int) []float64 {
+	batch := a.shape[1]
+	out := make([]float64, batch)
+	width := len(targets) / batch
+	for b := range batch {
+		labels := []int{0}
+		for _, l := range targets[b*width:][:lengths[b]] {
+			labels = append(labels, l, 0)
+		}
+		alpha := make([]float64, len(labels)) // probabilities
+		alpha[0] = 1
+		for t := range times[b] {
+			next := make([]float64, len(labels))
+			for s, l := range labels {
+				p := alpha[s]
+				if s > 0 && (t > 0 || s == 1) {
+					p += alpha[s-1]
+				}
+				if t > 0 && s > 1 && l != 0 && l != labels[s-2] {
+					p += alpha[s-2]
+				}
+				next[s] = p * math.Exp(a.get(t, b, l))
+			}
+			alpha = next
+		}
+		out[b] = -math.Log(alpha[len(alpha)-1] + alpha[max(0, len(alpha)-2)])
+	}
 	return out
 }

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -14,10 +15,14 @@ import (
 
 // A randomGraph is a list of steps, each an input or a constructor of Gorgonia on earlier steps.
 type randomGraph struct {
-	dt    tensor.Dtype
+	dt    tensor.Dtype // of the loss
 	steps []step
 	loss  int // the step that is differentiated, -1: none
 	seed  uint64
+	mode  string // evaluation: in evaluation mode
+
+	tied        bool          // elements are equal where a function has no derivative then
+	seen, drawn map[int]array // results of steps that draw at random, as a run gave them, and what was drawn
 }
 
 // step is an input, or one call.
@@ -32,18 +37,23 @@ type step struct {
 
 	value array // of an input
 	ints  bool  // an input of indices
+	dt    tensor.Dtype
+
+	keeps float64 // a Dropout that keeps so much
+	draws bool    // it is drawn at random, and its operand does not matter
 }
 
 // built is a randomGraph as a Gorgonia graph.
 type built struct {
 	g      *G.ExprGraph
 	nodes  nodes
-	params []int // steps that the loss is differentiated by
+	params []int // steps that the loss is differentiated by: inputs first
+	inputs int   // of those
 	grads  nodes
 }
 
-func (r *randomGraph) round(x float64) float64 {
-	if r.dt == tensor.Float32 {
+func roundTo(dt tensor.Dtype, x float64) float64 {
+	if dt == tensor.Float32 {
 		return float64(float32(x))
 	}
 	return x
@@ -58,7 +68,7 @@ func (r *randomGraph) valueOf(s step, a array) G.Value {
 			w[i] = int(x)
 		}
 		return program.NewValue(a.shape, w)
-	case r.dt == tensor.Float32:
+	case s.dt == tensor.Float32:
 		w := make([]float32, len(a.v))
 		for i, x := range a.v {
 			w[i] = float32(x)
@@ -70,7 +80,7 @@ func (r *randomGraph) valueOf(s step, a array) G.Value {
 
 func (r *randomGraph) input(g *G.ExprGraph, i int) *G.Node {
 	s := r.steps[i]
-	dt := r.dt
+	dt := s.dt
 	if s.ints {
 		dt = tensor.Int
 	}
@@ -114,6 +124,14 @@ func (r *randomGraph) build() (b *built, err error) {
 	if len(b.params) == 0 {
 		return b, nil
 	}
+	b.inputs = len(b.params)
+	rnd := rand.New(rand.NewPCG(r.seed, 5))
+	for i, needed := range r.differentiated() {
+		s := r.steps[i]
+		if needed && s.build != nil && i != r.loss && rnd.IntN(8) == 0 && !bypassed(s.name) && slices.Index(b.nodes, b.nodes[i]) == i {
+			b.params = append(b.params, i)
+		}
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("gorgonia.Grad panics: %v", p)
@@ -125,6 +143,11 @@ func (r *randomGraph) build() (b *built, err error) {
 	}
 	b.grads, err = G.Grad(b.nodes[r.loss], wrt...)
 	return b, err
+}
+
+// bypassed reports whether Gorgonia may compute something from a step's operand instead of the step.
+func bypassed(name string) bool {
+	return slices.ContainsFunc([]string{"Sigmoid", "Exp", "Neg", "SoftMax"}, func(s string) bool { return strings.Contains(name, s) })
 }
 
 // differentiated tells the steps that the loss has a gradient in.
@@ -144,9 +167,56 @@ func (r *randomGraph) differentiated() []bool {
 	return out
 }
 
+// random reports whether steps draw at random.
+func (r *randomGraph) random() bool {
+	return slices.ContainsFunc(r.steps, r.drawsAt)
+}
+
+func (r *randomGraph) drawsAt(s step) bool { return s.draws || s.keeps > 0 && r.mode == "" }
+
+// compute is the reference of a step.
+func (r *randomGraph) compute(k *kinks, i int, in []array) array {
+	d, ok := r.drawn[i]
+	switch s := r.steps[i]; {
+	case !ok:
+		return s.ref(k, in)
+	case s.draws:
+		return d
+	}
+	return zip(in[0], d, func(x, y float64) float64 { return x * y })
+}
+
+// note finds out what a step drew, given its operand, if a run has shown its result.
+func (r *randomGraph) note(i int, in []array) {
+	s, seen := r.steps[i], r.seen[i]
+	switch {
+	case seen.v == nil:
+	case s.draws:
+		r.drawn[i] = seen
+	default: // what is neither nothing nor the operand scaled is found to be wrong
+		n := kept[s.keeps]
+		for k, x := range seen.v {
+			if in[0].v[k] != 0 {
+				n[truthOf(x == 0)]++
+			}
+		}
+		kept[s.keeps] = n
+		r.drawn[i] = seen.apply(func(x float64) float64 { return truth(x != 0) / s.keeps })
+	}
+}
+
+func operands(s step, vals []array) []array {
+	in := make([]array, len(s.in))
+	for j, o := range s.in {
+		in[j] = vals[o]
+	}
+	return in
+}
+
 // eval computes the reference of all steps with these inputs.
 func (r *randomGraph) eval(inputs map[int]array) (vals []array, nearest float64) {
 	k := &kinks{nearest: 1}
+	r.drawn = map[int]array{}
 	for i, s := range r.steps {
 		if s.build == nil {
 			a, ok := inputs[i]
@@ -156,12 +226,11 @@ func (r *randomGraph) eval(inputs map[int]array) (vals []array, nearest float64)
 			vals = append(vals, a)
 			continue
 		}
-		in := make([]array, len(s.in))
-		for j, o := range s.in {
-			in[j] = vals[o]
-		}
-		vals = append(vals, s.ref(k, in))
+		in := operands(s, vals)
+		r.note(i, in)
+		vals = append(vals, r.compute(k, i, in))
 	}
+	r.tied = k.tied
 	return vals, k.nearest
 }
 
@@ -185,7 +254,7 @@ func (r *randomGraph) results() []int {
 // String is the graph as Go.
 func (r *randomGraph) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v\n", r.dt)
+	fmt.Fprintf(&b, "%v %s\n", r.dt, r.mode)
 	for i, s := range r.steps {
 		fmt.Fprintf(&b, "x%d := ", i)
 		if s.build == nil {
@@ -193,7 +262,7 @@ func (r *randomGraph) String() string {
 			if len(v) > 12 {
 				v, more = v[:12], " …"
 			}
-			fmt.Fprintf(&b, "input(%v, %.4g%s)", s.value.shape, v, more)
+			fmt.Fprintf(&b, "input(%v, %v, %.4g%s)", s.dt, s.value.shape, v, more)
 		} else {
 			names := make([]any, len(s.in))
 			for j, k := range s.in {
@@ -209,14 +278,19 @@ func (r *randomGraph) String() string {
 	return b.String()
 }
 
+// with has other steps, and another loss.
+func (r *randomGraph) with(steps []step, loss int) *randomGraph {
+	return &randomGraph{dt: r.dt, seed: r.seed, mode: r.mode, steps: steps, loss: loss}
+}
+
 // without returns the graph with the uses of a step replaced by another step, or by an input of
 // its value, and with what nobody reads any more left out.
 func (r *randomGraph) without(i, by int) *randomGraph {
-	out := &randomGraph{dt: r.dt, seed: r.seed, loss: r.loss, steps: slices.Clone(r.steps)}
+	out := r.with(slices.Clone(r.steps), r.loss)
 	if by < 0 {
 		vals, _ := r.eval(nil)
-		v := vals[i].apply(r.round)
-		out.steps[i] = step{value: v}
+		dt := r.steps[i].dt
+		out.steps[i] = step{dt: dt, value: vals[i].apply(func(x float64) float64 { return roundTo(dt, x) })}
 	} else {
 		for j, s := range out.steps {
 			in := slices.Clone(s.in)
@@ -242,7 +316,7 @@ func (r *randomGraph) pruned(drop int, dropIt bool) *randomGraph {
 			read[k] = true
 		}
 	}
-	out, number := &randomGraph{dt: r.dt, seed: r.seed, loss: -1}, make([]int, len(r.steps))
+	out, number := r.with(nil, -1), make([]int, len(r.steps))
 	for i, s := range r.steps {
 		if number[i] = -1; i == drop && dropIt && !read[i] || s.build == nil && !read[i] && i != r.loss {
 			continue
@@ -265,7 +339,7 @@ func (r *randomGraph) pruned(drop int, dropIt bool) *randomGraph {
 func (r *randomGraph) smaller() (out []*randomGraph) {
 	vals, _ := r.eval(nil)
 	if r.loss >= 0 { // without the gradient
-		out = append(out, &randomGraph{dt: r.dt, seed: r.seed, loss: -1, steps: r.steps})
+		out = append(out, r.with(r.steps, -1))
 	}
 	for i := len(r.steps) - 1; i >= 0; i-- {
 		s := r.steps[i]
@@ -276,7 +350,7 @@ func (r *randomGraph) smaller() (out []*randomGraph) {
 			out = append(out, r.pruned(i, true))
 		}
 		for _, k := range s.in {
-			if slices.Equal(vals[k].shape, vals[i].shape) && !r.steps[k].ints {
+			if slices.Equal(vals[k].shape, vals[i].shape) && r.steps[k].dt == r.steps[i].dt && !r.steps[k].ints {
 				out = append(out, r.without(i, k))
 			}
 		}
@@ -325,32 +399,51 @@ type builder struct {
 	vals  []array
 	trial *built
 	taint []bool // has no derivative
+	exact []bool // of small integers
 	gone  []bool // must not be used again
 	once  map[string]bool
 	sizes []int
+	limit int // of elements
+	dt    tensor.Dtype
 }
 
 // randomGraphOf makes the graph of a seed.
 func randomGraphOf(seed uint64) *randomGraph {
-	b := &builder{Rand: rand.New(rand.NewPCG(seed, 1)), r: &randomGraph{dt: tensor.Float64, seed: seed, loss: -1}, trial: &built{g: G.NewGraph()}, once: map[string]bool{}}
-	if b.IntN(2) == 0 {
-		b.r.dt = tensor.Float32
+	b := &builder{Rand: rand.New(rand.NewPCG(seed, 1)), r: &randomGraph{seed: seed, loss: -1}, trial: &built{g: G.NewGraph()}, once: map[string]bool{}, limit: 300}
+	types := []tensor.Dtype{tensor.Float64, tensor.Float32}
+	b.dt = types[b.IntN(2)]
+	b.r.dt = b.dt
+	if b.IntN(8) == 0 {
+		b.r.mode = "evaluation"
+	}
+	sizes, calls := []int{1, 2, 3, 3, 4, 4, 5, 6, 17, 33}, 2+b.IntN(14)
+	if b.IntN(20) == 0 { // some are large enough to be shared by workers
+		sizes, calls, b.limit = []int{1, 2, 3, 16, 31, 64, 100, 257}, 2+b.IntN(5), 30000
 	}
 	for range 3 {
-		b.sizes = append(b.sizes, []int{1, 2, 3, 3, 4, 4, 5, 6, 17, 33}[b.IntN(10)])
+		b.sizes = append(b.sizes, sizes[b.IntN(len(sizes))])
 	}
-	calls := 2 + b.IntN(14)
-	for range 200 {
-		if calls == 0 {
-			break
-		}
-		m := makers[b.IntN(len(makers))]
-		if m.make(b, m.name) {
-			calls--
-		}
-	}
+	b.calls(calls)
 	b.lossOfResults()
+	if b.IntN(8) == 0 { // beside it, in the other type
+		b.dt = types[truthOf(b.dt == tensor.Float64)]
+		b.calls(1 + b.IntN(4))
+	}
 	return b.r.pruned(-1, false)
+}
+
+func truthOf(b bool) int { return int(truth(b)) }
+
+// calls adds that many calls.
+func (b *builder) calls(n int) {
+	for range 200 {
+		if n == 0 {
+			return
+		}
+		if m := makers[b.IntN(len(makers))]; m.make(b, m.name) {
+			n--
+		}
+	}
 }
 
 func (b *builder) first(key ...any) bool {
@@ -362,18 +455,22 @@ func (b *builder) first(key ...any) bool {
 
 // input adds an input; fill makes its elements.
 func (b *builder) input(s shape, fill func(r *rand.Rand) float64) int {
-	a := newArray(s...)
+	a, whole := newArray(s...), b.IntN(8) == 0
 	for i := range a.v {
-		a.v[i] = b.r.round(fill(b.Rand))
+		if a.v[i] = roundTo(b.dt, fill(b.Rand)); whole {
+			a.v[i] = math.Ceil(a.v[i])
+		}
 	}
 	return b.leaf(step{value: a})
 }
 
 func (b *builder) leaf(s step) int {
+	s.dt = b.dt
 	b.r.steps = append(b.r.steps, s)
 	i := len(b.r.steps) - 1
 	b.vals = append(b.vals, s.value)
 	b.taint, b.gone = append(b.taint, false), append(b.gone, s.ints)
+	b.exact = append(b.exact, s.value.all(func(x float64) bool { return x == math.Trunc(x) }))
 	b.trial.nodes = append(b.trial.nodes, b.r.input(b.trial.g, i))
 	return i
 }
@@ -394,7 +491,7 @@ func ofShare(r *rand.Rand) float64    { return 0.1 + 0.8*r.Float64() }
 func (b *builder) pick(ok func(a array) bool) int {
 	var all []int
 	for i, a := range b.vals {
-		if !b.gone[i] && ok(a) {
+		if !b.gone[i] && b.r.steps[i].dt == b.dt && ok(a) {
 			all = append(all, i)
 		}
 	}
@@ -440,7 +537,7 @@ func (b *builder) shape(rank int) shape {
 				s[k] = 1 + b.IntN(4)
 			}
 		}
-		if s.TotalSize() <= 300 {
+		if s.TotalSize() <= b.limit {
 			return s
 		}
 	}
@@ -460,17 +557,28 @@ func (b *builder) add(s step) bool {
 	for _, k := range s.in {
 		taken = taken || b.taint[k]
 	}
+	if b.dt != b.r.dt { // Gorgonia takes constants of both types for one
+		for _, with := range []string{"Constant", "BinaryXent", "Relu", "Rectify", "Norm", "Mish"} {
+			taken = taken || strings.Contains(s.call, with)
+		}
+		if taken {
+			return false
+		}
+	}
 	key := fmt.Sprint(s.call, s.in)
 	if b.once[key] || s.none && taken {
 		return false
 	}
 	k := &kinks{nearest: 1}
-	in := make([]array, len(s.in))
-	for j, o := range s.in {
-		in[j] = b.vals[o]
+	v := s.ref(k, operands(s, b.vals))
+	exact := true
+	for _, o := range s.in {
+		exact = exact && b.exact[o]
 	}
-	v := s.ref(k, in)
-	if !v.finite() || v.most() > mostly || k.nearest < nearKink || len(v.v) > 600 || len(v.v) == 0 {
+	if k.tied && !exact {
+		return false
+	}
+	if !v.finite() || v.most() > mostly || k.nearest < nearKink || len(v.v) > 2*b.limit || len(v.v) == 0 {
 		return false
 	}
 	n, err := s.apply(b.trial.nodes)
@@ -484,10 +592,13 @@ func (b *builder) add(s step) bool {
 		}
 	}
 	b.once[key] = true
+	s.dt = b.dt
 	b.r.steps = append(b.r.steps, s)
 	b.vals = append(b.vals, v)
 	b.trial.nodes = append(b.trial.nodes, n)
 	b.taint, b.gone = append(b.taint, taken || s.none), append(b.gone, s.none)
+	b.exact = append(b.exact, exact && slices.Contains([]string{"Add", "Sub", "HadamardProd", "Abs", "Neg", "Square", "Cube", "Rectify", "Sign", "Floor", "Ceil", "Lt", "Gt", "Lte", "Gte", "Eq", "Ne",
+		"MinBetween", "MaxBetween", "Sum", "Max", "Reshape", "Ravel", "Transpose", "Slice", "Concat", "ByIndices", "Mul", "BroadcastAdd", "MaxPool2D", "Upsample2D"}, s.name) && !strings.Contains(s.call, "Constant"))
 	return true
 }
 
@@ -506,7 +617,7 @@ func names(in []int) []any {
 func (b *builder) lossOfResults() {
 	var terms []int
 	for _, i := range b.r.results() {
-		if b.taint[i] || b.gone[i] {
+		if b.taint[i] || b.gone[i] || b.r.steps[i].dt != b.dt {
 			continue
 		}
 		if t := b.term(i); t >= 0 {

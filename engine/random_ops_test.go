@@ -80,7 +80,12 @@ func unaryMakers() (out []maker) {
 	add("Softplus", G.Softplus, softplus, -inf, inf, nil, false)
 	add("Mish", G.Mish, func(x float64) float64 { return x * math.Tanh(softplus(x)) }, -inf, inf, nil, false)
 	add("Rectify", G.Rectify, func(x float64) float64 { return max(x, 0) }, -inf, inf, zero, false)
-	add("Sign", G.Sign, func(x float64) float64 { return math.Copysign(1, x) }, -inf, inf, zero, true)
+	add("Sign", G.Sign, func(x float64) float64 {
+		if x == 0 {
+			return 0
+		}
+		return math.Copysign(1, x)
+	}, -inf, inf, zero, true)
 	add("Floor", G.Floor, math.Floor, -inf, inf, whole, true)
 	add("Ceil", G.Ceil, math.Ceil, -inf, inf, whole, true)
 	add("Sqrt", G.Sqrt, math.Sqrt, 0.05, inf, nil, false)
@@ -90,12 +95,12 @@ func unaryMakers() (out []maker) {
 	add("Inverse", G.Inverse, func(x float64) float64 { return 1 / x }, 0.1, inf, nil, false)
 	add("InverseSqrt", G.InverseSqrt, func(x float64) float64 { return 1 / math.Sqrt(x) }, 0.1, inf, nil, false)
 	out = append(out, maker{"LeakyRelu", func(b *builder, name string) bool {
-		alpha := float64(b.IntN(9)) / 10
+		alpha, dt := float64(b.IntN(9))/10, b.dt
 		return b.add(of1step(name, fmt.Sprintf("G.LeakyRelu(%%s, %v)", alpha), b.operand(-1, nil, ofNormal),
 			func(n *G.Node) (*G.Node, error) { return G.LeakyRelu(n, alpha) }, func(k *kinks, a array) array {
 				return a.apply(func(x float64) float64 {
 					if k.at(x); x < 0 {
-						return b.r.round(alpha) * x
+						return roundTo(dt, alpha) * x
 					}
 					return x
 				})
@@ -119,7 +124,7 @@ func (b *builder) number(lo, hi float64) (*G.Node, float64, string) {
 	if x == 0 || x == 1 {
 		x = 1.25
 	}
-	if b.r.dt == tensor.Float32 {
+	if b.dt == tensor.Float32 {
 		return G.NewConstant(float32(x)), float64(float32(x)), fmt.Sprintf("G.NewConstant(float32(%v))", x)
 	}
 	return G.NewConstant(x), x, fmt.Sprintf("G.NewConstant(%v)", x)
@@ -314,7 +319,7 @@ func stableMakers() (out []maker) {
 	add := func(name, call string, lo, hi float64, build func(one, n *G.Node) (*G.Node, error), f func(x float64) float64, key string) {
 		out = append(out, maker{name, func(b *builder, name string) bool {
 			one1, text := G.NewConstant(1.0), "G.NewConstant(1.0)"
-			if b.r.dt == tensor.Float32 {
+			if b.dt == tensor.Float32 {
 				one1, text = G.NewConstant(float32(1)), "G.NewConstant(float32(1))"
 			}
 			fill := ofNormal

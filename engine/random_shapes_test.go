@@ -2,7 +2,7 @@ package engine_test
 
 import (
 	"fmt"
-	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -67,7 +67,7 @@ func shapeMakers() []maker {
 						text = append(text, "nil")
 						break
 					}
-					to := from + (n-from)/by*by
+					to := from + (n-from)/by*by + b.IntN((n-from)%by+1) // an incomplete step is left out
 					at[k], spans[k] = G.S(from, to, by), &span{from, to, by}
 					text = append(text, fmt.Sprintf("G.S(%d, %d, %d)", from, to, by))
 				}
@@ -77,7 +77,8 @@ func shapeMakers() []maker {
 					var s shape
 					for k, n := range a.shape {
 						if k < len(spans) && spans[k] != nil {
-							a = a.taken(k, spans[k].from, spans[k].to, spans[k].by)
+							sp := spans[k]
+							a = a.taken(k, sp.from, sp.from+(sp.to-sp.from)/sp.by*sp.by, sp.by)
 							if n = a.shape[k]; n == 1 {
 								continue
 							}
@@ -380,13 +381,16 @@ func layerMakers() []maker {
 			if len(b.vals[i].v)/s[1] < 3 || !b.first("batchnorm", i) { // Gorgonia tells them apart by one digit
 				return false
 			}
-			in := []int{i, b.like(ofChannels(s), nil, ofPositive), b.like(ofChannels(s), nil, ofNormal)}
+			in, mode := []int{i, b.like(ofChannels(s), nil, ofPositive), b.like(ofChannels(s), nil, ofNormal)}, b.r.mode
 			return b.add(step{name: name, call: "G.BatchNorm(%s, %s, %s, 0.1, 0.01)", in: in,
 				build: func(n nodes) (*G.Node, error) {
 					y, _, _, _, err := G.BatchNorm(n[0], n[1], n[2], 0.1, 0.01)
 					return y, err
 				},
 				ref: func(_ *kinks, in []array) array {
+					if mode != "" { // its running variance is 0 yet
+						return affine(in, in[0].apply(func(x float64) float64 { return x / 0.1 }))
+					}
 					return affine(in, in[0].standardized(0.01, s[1], func(index []int) int { return index[1] }))
 				}})
 		}},
@@ -407,11 +411,90 @@ func layerMakers() []maker {
 					return affine(in, in[0].standardized(0.01, s[0]*groups, func(index []int) int { return index[0]*groups + index[1]/(s[1]/groups) }))
 				}})
 		}},
-		{"Dropout", func(b *builder, name string) bool { // with nothing to drop
-			return b.add(of1step(name, "G.Dropout(%s, 0)", b.operand(-1, nil, ofNormal), func(n *G.Node) (*G.Node, error) { return G.Dropout(n, 0) },
-				func(_ *kinks, a array) array { return a.apply(func(x float64) float64 { return x }) }))
+		{"Dropout", func(b *builder, name string) bool {
+			p, mode := []float64{0, 0.25, 0.5, 0.75}[b.IntN(4)], b.r.mode
+			st := of1step(name, fmt.Sprintf("G.Dropout(%%s, %v)", p), b.operand(-1, nil, ofNormal), func(n *G.Node) (*G.Node, error) { return G.Dropout(n, p) },
+				func(_ *kinks, a array) array {
+					return a.apply(func(x float64) float64 {
+						if mode != "" {
+							return x
+						}
+						return x / (1 - p)
+					})
+				})
+			if len(b.vals[st.in[0]].shape) == 0 && b.dt != b.r.dt { // Gorgonia takes no scalar
+				return false
+			}
+			if p > 0 {
+				st.keeps = 1 - p
+			}
+			return b.add(st)
+		}},
+		{"CTCLoss", func(b *builder, name string) bool {
+			i := b.operand(3, within(-6, 6), ofNormal)
+			s := b.vals[i].shape
+			width := 1 + b.IntN(3)
+			if s[2] < 2 || s[0] < 2*width || !b.first("ctc", i) {
+				return false
+			}
+			ints := func(s shape, from, to int) (int, []int) {
+				a, v := newArray(s...), []int{}
+				for k := range a.v {
+					x := from + b.IntN(to-from+1)
+					a.v[k] = float64(x)
+					v = append(v, x)
+				}
+				return b.leaf(step{value: a, ints: true}), v
+			}
+			t, targets := ints(shape{s[1], width}, 1, s[2]-1)
+			n, times := ints(shape{s[1]}, 2*width, s[0])
+			l, lengths := ints(shape{s[1]}, 1, width)
+			how, text := G.ReductionMean, "G.ReductionMean"
+			if b.IntN(2) == 0 {
+				how, text = G.ReductionSum, "G.ReductionSum"
+			}
+			return b.add(step{name: name, call: "G.CTCLoss(%s, %s, %s, %s, " + text + ")", in: []int{i, t, n, l},
+				build: func(n nodes) (*G.Node, error) { return G.CTCLoss(n[0], n[1], n[2], n[3], how) },
+				ref: func(_ *kinks, in []array) array {
+					sum := 0.0
+					for k, x := range in[0].ctc(targets, times, lengths) {
+						if how == G.ReductionMean {
+							x /= float64(lengths[k] * s[1])
+						}
+						sum += x
+					}
+					return array{v: []float64{sum}}
+				}})
+		}},
+		{"UniformRandomNode", func(b *builder, name string) bool {
+			return b.draw(name, "0.3, 1.3", func(g *G.ExprGraph, dt tensor.Dtype, s shape) *G.Node {
+				return G.UniformRandomNode(g, dt, 0.3, 1.3, s...)
+			}, ofPositive)
+		}},
+		{"GaussianRandomNode", func(b *builder, name string) bool {
+			return b.draw(name, "0, 1", func(g *G.ExprGraph, dt tensor.Dtype, s shape) *G.Node { return G.GaussianRandomNode(g, dt, 0, 1, s...) }, ofNormal)
+		}},
+		{"BinomialRandomNode", func(b *builder, name string) bool {
+			return b.draw(name, "5, 0.5", func(g *G.ExprGraph, dt tensor.Dtype, s shape) *G.Node {
+				return G.BinomialRandomNode(g, dt, 5, 0.5, s...)
+			},
+				func(r *rand.Rand) float64 { return float64(r.IntN(6)) })
 		}},
 	}
 }
 
-var _ = math.Pi
+// draw adds a node of random numbers. It names a step for its graph alone.
+func (b *builder) draw(name, args string, build func(g *G.ExprGraph, dt tensor.Dtype, s shape) *G.Node, fill func(r *rand.Rand) float64) bool {
+	if b.IntN(3) > 0 { // what is random hides what is wrong elsewhere
+		return false
+	}
+	i := b.operand(-1, nil, ofNormal)
+	s, dt := b.shape(b.IntN(4)), b.dt
+	now := newArray(s...)
+	for k := range now.v {
+		now.v[k] = fill(b.Rand)
+	}
+	return b.add(step{name: name, call: fmt.Sprintf("G.%s(%%s.Graph(), tensor.F%s, %s%s)", name, dt.String()[1:], args, strings.TrimSuffix(", "+goInts(s), ", ")), in: []int{i},
+		build: of1(func(n *G.Node) (*G.Node, error) { return build(n.Graph(), dt, s), nil }), draws: true, flat: true,
+		ref: func(*kinks, []array) array { return now }})
+}

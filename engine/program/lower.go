@@ -67,7 +67,7 @@ func (c *compiler) emitSimple(n *G.Node, in *Instr) (value, error) {
 func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 	s := c.stock
 	if dt, ok := dtypeOf(n.Dtype()); !ok || dt != c.l.DType {
-		return value{}, false, nil
+		return c.lowerOther(n)
 	}
 	if v, ok := s.scalarConst(n); ok {
 		return value{c: v}, true, nil
@@ -124,16 +124,26 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		return c.lowerChannelNorm(n)
 	case is(n, s.linAlg):
 		return c.lowerMatMul(n)
+	case is(n, s.sum), is(n, s.max), is(n, s.tensordot), is(n, s.byIndices):
+		return c.lowerOther(n)
+	case is(n, s.binary), is(n, s.minimum), is(n, s.maximum):
+		return c.lowerBinary(n)
+	case is(n, s.unary):
+		return c.lowerUnary(n)
+	}
+	return value{}, false, nil
+}
+
+// lowerOther recognises operations of either float type that Gorgonia's own code gets wrong.
+func (c *compiler) lowerOther(n *G.Node) (value, bool, error) {
+	switch s := c.stock; {
+	case c.spec.Stock:
 	case is(n, s.sum), is(n, s.max):
 		return c.lowerReduction(n)
 	case is(n, s.tensordot):
 		return c.lowerTensordot(n)
 	case is(n, s.byIndices):
 		return c.lowerByIndices(n)
-	case is(n, s.binary), is(n, s.minimum), is(n, s.maximum):
-		return c.lowerBinary(n)
-	case is(n, s.unary):
-		return c.lowerUnary(n)
 	}
 	return value{}, false, nil
 }
@@ -240,7 +250,7 @@ func (c *compiler) binary(op elem.Binary, a, b value, shape tensor.Shape, name s
 	}
 	out := c.scratch(shape, name)
 	if op == elem.Add && a.t != nil && a.bcast == dense && a.t.Len() == out.Len() && b.t != nil && b.bcast == byRow {
-		c.emit(&Instr{Op: OpAddRow, In: []*Tensor{a.t, b.t}, Out: []*Tensor{out}, Nodes: []string{name}})
+		c.emit(&Instr{Op: OpAddRow, In: []*Tensor{c.like(a.t, out), b.t}, Out: []*Tensor{out}, Nodes: []string{name}})
 		return value{t: out}
 	}
 	if a.bcast == byView || b.bcast == byView || c.l.Plain && (a.repeated() || b.repeated()) {

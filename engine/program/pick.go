@@ -13,11 +13,12 @@ func (c *compiler) lowerByIndices(n *G.Node) (value, bool, error) {
 	if err != nil {
 		return value{}, true, err
 	}
-	if in[0].DType != c.l.DType || in[1].DType != Int {
+	if in[0].DType != Float32 && in[0].DType != Float64 || in[1].DType != Int {
 		return value{}, false, nil
 	}
 	s, axis := Children(n)[0].Shape(), intOf(n, "axis")
 	out := c.scratch(n.Shape(), Label(n))
+	out.DType = in[0].DType
 	p := picking{outer: s[:axis].TotalSize(), size: s[axis], inner: s[axis+1:].TotalSize(), name: Label(n)}
 	c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: p, Nodes: []string{p.name}})
 	return value{t: out}, true, nil

@@ -18,7 +18,7 @@ func (c *compiler) lowerReduction(n *G.Node) (value, bool, error) {
 	for _, axis := range along {
 		ok = ok && axis < len(shape)
 	}
-	if dt, _ := dtypeOf(x.Dtype()); !ok || dt != c.l.DType {
+	if !ok {
 		return value{}, false, nil
 	}
 	along = slices.Clone(along)
@@ -29,6 +29,9 @@ func (c *compiler) lowerReduction(n *G.Node) (value, bool, error) {
 		return value{}, true, err
 	}
 	name, sum := Label(n), is(n, c.stock.sum)
+	if t.DType != c.l.DType {
+		return c.reduceOther(n, t, along, sum)
+	}
 	if sum && len(along) == len(shape) {
 		out := c.scratch(n.Shape(), name)
 		c.emit(&Instr{Op: OpSum, In: []*Tensor{c.contiguous(t)}, Out: []*Tensor{out}, Nodes: []string{name}}) // one chain over all elements
@@ -80,4 +83,42 @@ func (c *compiler) reduce(t *Tensor, outer, size, inner int, sum bool, name stri
 	}
 	c.emit(&Instr{Op: OpReduce, Reduce: how, In: []*Tensor{c.contiguous(as(outer*size, inner))}, Out: []*Tensor{View(out, outer, inner)}, Nodes: []string{name}})
 	return out
+}
+
+// reduceOther reduces what has the float type that the Program does not compute in, axis by axis.
+func (c *compiler) reduceOther(n *G.Node, t *Tensor, along []int, sum bool) (value, bool, error) {
+	if t.DType != Float32 && t.DType != Float64 {
+		return value{}, false, nil
+	}
+	shape := Children(n)[0].Shape().Clone()
+	for i := len(along) - 1; i >= 0; i-- {
+		axis := along[i]
+		h := reducing{axes.Max, shape[:axis].TotalSize(), shape[axis], shape[axis+1:].TotalSize()}
+		if sum {
+			h.how = axes.Sum
+		}
+		shape = append(shape[:axis:axis], shape[axis+1:]...)
+		out := c.scratch(shape, Label(n))
+		out.DType = t.DType
+		c.emit(&Instr{Op: OpHost, In: []*Tensor{t}, Out: []*Tensor{out}, Host: h, Nodes: []string{Label(n)}})
+		t = out
+	}
+	return value{t: t}, true, nil
+}
+
+// reducing takes the middle one of three axes out.
+type reducing struct {
+	how                axes.Reduction
+	outer, size, inner int
+}
+
+// Call implements Host.
+func (r reducing) Call(in, out []any) error {
+	switch x := in[0].(type) {
+	case []float32:
+		axes.Reduce(r.how, r.size, r.inner, 0, 0, r.outer, r.inner, x, out[0].([]float32), r.inner)
+	case []float64:
+		axes.Reduce(r.how, r.size, r.inner, 0, 0, r.outer, r.inner, x, out[0].([]float64), r.inner)
+	}
+	return nil
 }

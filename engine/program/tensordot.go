@@ -46,14 +46,28 @@ func split(s tensor.Shape, axes []int) (rest []int, stay, sum int) {
 	return rest, stay, sum
 }
 
+// contract sums products, in plain loops.
+func (k contraction) contract(a, b []float64) []float64 {
+	aRest, rows, sum := split(k.a, k.aAxes)
+	bRest, cols, _ := split(k.b, k.bAxes)
+	p, q := permutationOf(k.a, append(aRest, k.aAxes...)), permutationOf(k.b, append(bRest, k.bAxes...))
+	x, y, out := make([]float64, len(a)), make([]float64, len(b)), make([]float64, rows*cols)
+	permute(p, a, x)
+	permute(q, b, y)
+	for i := range rows {
+		for j := range cols {
+			for l := range sum {
+				out[i*cols+j] += x[i*sum+l] * y[j*sum+l]
+			}
+		}
+	}
+	return out
+}
+
 // lowerTensordot makes a product of it. Gorgonia's own derivative of it is another Tensordot, which
 // fails for many axes.
 func (c *compiler) lowerTensordot(n *G.Node) (value, bool, error) {
 	k, ok := contractionOf(n)
-	for _, x := range Children(n) {
-		dt, _ := dtypeOf(x.Dtype())
-		ok = ok && dt == c.l.DType
-	}
 	if !ok {
 		return value{}, false, nil
 	}
@@ -62,6 +76,13 @@ func (c *compiler) lowerTensordot(n *G.Node) (value, bool, error) {
 		return value{}, true, err
 	}
 	name := Label(n)
+	if in[0].DType != c.l.DType { // a loop
+		h := hostFunc(func(in [][]float64) ([]float64, error) { return k.contract(in[0], in[1]), nil })
+		out := c.scratch(n.Shape(), name)
+		out.DType = in[0].DType
+		c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Nodes: []string{name}})
+		return value{t: out}, true, nil
+	}
 	a, b := c.matrix(in[0], k.a, k.aAxes, name), c.matrix(in[1], k.b, k.bAxes, name)
 	out := c.scratch(n.Shape(), name)
 	to := c.shaped(out, a.Rows, b.Rows)
@@ -121,10 +142,7 @@ func (c *compiler) permuted(t *Tensor, s tensor.Shape, order []int, name string)
 		rows, cols := dims(s)
 		return c.shaped(t, rows, cols)
 	}
-	p := permutation{from: s.Clone(), order: order}
-	for _, axis := range order {
-		p.to = append(p.to, s[axis])
-	}
+	p := permutationOf(s, order)
 	out := c.scratch(p.to, name)
 	out.LD = out.Cols
 	c.emit(&Instr{Op: OpHost, In: []*Tensor{t}, Out: []*Tensor{out}, Host: p, Nodes: []string{name}})
@@ -135,6 +153,14 @@ func (c *compiler) permuted(t *Tensor, s tensor.Shape, order []int, name string)
 type permutation struct {
 	from, to tensor.Shape
 	order    []int
+}
+
+func permutationOf(s tensor.Shape, order []int) permutation {
+	p := permutation{from: s.Clone(), order: order}
+	for _, axis := range order {
+		p.to = append(p.to, s[axis])
+	}
+	return p
 }
 
 // Call implements Host.

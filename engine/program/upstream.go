@@ -332,7 +332,12 @@ func withGiven(f func(n *G.Node, in [][]float64) ([]float64, error)) rule {
 type hostFunc func(in [][]float64) ([]float64, error)
 
 // Call implements Host.
-func (f hostFunc) Call(in, out []any) error {
+func (f hostFunc) Call(in, out []any) (err error) {
+	defer func() { // Gorgonia's code may panic
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
 	wide := make([][]float64, len(in))
 	for i, x := range in {
 		var err error
@@ -382,11 +387,11 @@ func (c *compiler) lowerDropout(n *G.Node) (value, error) {
 	m := c.scratch(n.Shape(), Label(n))
 	op, shape := n.Op(), n.Shape()
 	h := hostFunc(func([][]float64) ([]float64, error) {
-		ones := make([]float64, shape.TotalSize())
+		ones := make([]float64, shape.TotalSize()) // of an axis, since the operation takes no scalars
 		for i := range ones {
 			ones[i] = 1
 		}
-		v, err := op.Do(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(ones)))
+		v, err := op.Do(tensor.New(tensor.WithShape(len(ones)), tensor.WithBacking(ones)))
 		if err != nil {
 			return nil, err
 		}
