@@ -21,7 +21,7 @@ type randomGraph struct {
 	seed  uint64
 	mode  string // evaluation: in evaluation mode
 
-	tied        bool          // elements are equal where a function has no derivative then
+	tied        bool          // no gradient can be compared: elements are equal where a function has no derivative then
 	seen, drawn map[int]array // results of steps that draw at random, as a run gave them, and what was drawn
 }
 
@@ -196,7 +196,9 @@ func (r *randomGraph) note(i int, in []array) {
 	default: // what is neither nothing nor the operand scaled is found to be wrong
 		n := kept[s.keeps]
 		for k, x := range seen.v {
-			if in[0].v[k] != 0 {
+			if in[0].v[k] == 0 {
+				r.tied = true // nobody sees whether it was kept
+			} else {
 				n[truthOf(x == 0)]++
 			}
 		}
@@ -216,7 +218,7 @@ func operands(s step, vals []array) []array {
 // eval computes the reference of all steps with these inputs.
 func (r *randomGraph) eval(inputs map[int]array) (vals []array, nearest float64) {
 	k := &kinks{nearest: 1}
-	r.drawn = map[int]array{}
+	r.drawn, r.tied = map[int]array{}, false
 	for i, s := range r.steps {
 		if s.build == nil {
 			a, ok := inputs[i]
@@ -230,7 +232,7 @@ func (r *randomGraph) eval(inputs map[int]array) (vals []array, nearest float64)
 		r.note(i, in)
 		vals = append(vals, r.compute(k, i, in))
 	}
-	r.tied = k.tied
+	r.tied = r.tied || k.tied
 	return vals, k.nearest
 }
 
@@ -584,6 +586,10 @@ func (b *builder) add(s step) bool {
 	n, err := s.apply(b.trial.nodes)
 	if err != nil {
 		refusedBy[s.name] = fmt.Sprintf(s.call, names(s.in)...) + ": " + err.Error()
+		return false
+	}
+	if !slices.Equal(n.Shape(), v.shape) { // KeepDims takes (4) for (1, 4)
+		refusedBy[s.name] = fmt.Sprintf(s.call, names(s.in)...) + fmt.Sprintf(": has shape %v instead of %v", n.Shape(), v.shape)
 		return false
 	}
 	for j, old := range b.trial.nodes { // Gorgonia merges nodes, not always equal ones

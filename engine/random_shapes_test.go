@@ -67,7 +67,10 @@ func shapeMakers() []maker {
 						text = append(text, "nil")
 						break
 					}
-					to := from + (n-from)/by*by + b.IntN((n-from)%by+1) // an incomplete step is left out
+					to := from + (n-from)/by*by
+					if b.dt == b.r.dt { // an incomplete step is left out; Gorgonia's own code then has more than its shape says
+						to += b.IntN((n-from)%by + 1)
+					}
 					at[k], spans[k] = G.S(from, to, by), &span{from, to, by}
 					text = append(text, fmt.Sprintf("G.S(%d, %d, %d)", from, to, by))
 				}

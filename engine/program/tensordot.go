@@ -3,6 +3,8 @@ package program
 import (
 	"slices"
 
+	"driftless/kernels/axes"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -19,7 +21,7 @@ func contractionOf(n *G.Node) (k contraction, ok bool) {
 	k.a, k.b = ch[0].Shape(), ch[1].Shape()
 	aAxes, okA := ints(field(n, "aAxes"))
 	bAxes, okB := ints(field(n, "bAxes"))
-	if !okA || !okB || len(aAxes) != len(bAxes) {
+	if !okA || !okB || len(aAxes) != len(bAxes) || max(len(k.a), len(k.b)) > axes.MaxAxes {
 		return k, false
 	}
 	pairs := make([][2]int, len(aAxes))
@@ -34,10 +36,10 @@ func contractionOf(n *G.Node) (k contraction, ok bool) {
 }
 
 // split returns the axes that stay, and the numbers of elements along those and along the others.
-func split(s tensor.Shape, axes []int) (rest []int, stay, sum int) {
+func split(s tensor.Shape, along []int) (rest []int, stay, sum int) {
 	stay, sum = 1, 1
 	for k, n := range s {
-		if slices.Contains(axes, k) {
+		if slices.Contains(along, k) {
 			sum *= n
 		} else {
 			rest, stay = append(rest, k), stay*n
@@ -50,10 +52,10 @@ func split(s tensor.Shape, axes []int) (rest []int, stay, sum int) {
 func (k contraction) contract(a, b []float64) []float64 {
 	aRest, rows, sum := split(k.a, k.aAxes)
 	bRest, cols, _ := split(k.b, k.bAxes)
-	p, q := permutationOf(k.a, append(aRest, k.aAxes...)), permutationOf(k.b, append(bRest, k.bAxes...))
 	x, y, out := make([]float64, len(a)), make([]float64, len(b)), make([]float64, rows*cols)
-	permute(p, a, x)
-	permute(q, b, y)
+	p, q := permutation(k.a, append(aRest, k.aAxes...)), permutation(k.b, append(bRest, k.bAxes...))
+	axes.Move(p, 0, p.Rows(), a, x, p.Cols())
+	axes.Move(q, 0, q.Rows(), b, y, q.Cols())
 	for i := range rows {
 		for j := range cols {
 			for l := range sum {
@@ -100,18 +102,18 @@ func tensordotGrad(c *compiler, n *G.Node, operand int, g value) (value, error) 
 	name := Label(n)
 	_, rows, _ := split(k.a, k.aAxes)
 	_, cols, _ := split(k.b, k.bAxes)
-	of, axes, other := k.a, k.aAxes, c.matrix(in[1], k.b, k.bAxes, name)
+	of, along, other := k.a, k.aAxes, c.matrix(in[1], k.b, k.bAxes, name)
 	grad := &Instr{Op: OpGEMM, In: []*Tensor{c.shaped(c.dense(g, name), rows, cols), other}, Nodes: []string{name}}
 	if operand == 1 {
-		of, axes = k.b, k.bAxes
+		of, along = k.b, k.bAxes
 		grad.TransA, grad.In[1] = true, c.matrix(in[0], k.a, k.aAxes, name)
 	}
-	rest, stay, sum := split(of, axes)
+	rest, stay, sum := split(of, along)
 	flat := c.scratch(tensor.Shape{stay, sum}, name)
 	flat.LD = flat.Cols
 	grad.Out = []*Tensor{flat}
 	c.emit(grad)
-	order := append(rest, axes...) // of what flat has, each axis' place in the operand
+	order := append(rest, along...) // of what flat has, each axis' place in the operand
 	back := make([]int, len(order))
 	shape := make(tensor.Shape, len(order))
 	for i, axis := range order {
@@ -131,9 +133,9 @@ func (c *compiler) shaped(t *Tensor, rows, cols int) *Tensor {
 }
 
 // matrix has a row for each index of the axes that stay, and a column for each of the others.
-func (c *compiler) matrix(t *Tensor, s tensor.Shape, axes []int, name string) *Tensor {
-	rest, stay, sum := split(s, axes)
-	return c.shaped(c.permuted(t, s, append(rest, axes...), name), stay, sum)
+func (c *compiler) matrix(t *Tensor, s tensor.Shape, along []int, name string) *Tensor {
+	rest, stay, sum := split(s, along)
+	return c.shaped(c.permuted(t, s, append(rest, along...), name), stay, sum)
 }
 
 // permuted has the axes of a tensor of shape s in another order.
@@ -142,53 +144,15 @@ func (c *compiler) permuted(t *Tensor, s tensor.Shape, order []int, name string)
 		rows, cols := dims(s)
 		return c.shaped(t, rows, cols)
 	}
-	p := permutationOf(s, order)
-	out := c.scratch(p.to, name)
-	out.LD = out.Cols
-	c.emit(&Instr{Op: OpHost, In: []*Tensor{t}, Out: []*Tensor{out}, Host: p, Nodes: []string{name}})
-	return out
+	v := permutation(s, order)
+	return c.move(c.contiguous(t), v, v.Shape, name)
 }
 
-// permutation puts axes in another order.
-type permutation struct {
-	from, to tensor.Shape
-	order    []int
-}
-
-func permutationOf(s tensor.Shape, order []int) permutation {
-	p := permutation{from: s.Clone(), order: order}
+// permutation is the view of a tensor of shape s that has its axes in another order.
+func permutation(s tensor.Shape, order []int) axes.View {
+	from, v := axes.Dense(s), axes.View{}
 	for _, axis := range order {
-		p.to = append(p.to, s[axis])
+		v.Shape, v.Strides = append(v.Shape, s[axis]), append(v.Strides, from.Strides[axis])
 	}
-	return p
-}
-
-// Call implements Host.
-func (p permutation) Call(in, out []any) error {
-	switch x := in[0].(type) {
-	case []float32:
-		permute(p, x, out[0].([]float32))
-	case []float64:
-		permute(p, x, out[0].([]float64))
-	}
-	return nil
-}
-
-func permute[T any](p permutation, x, out []T) {
-	strides := make([]int, len(p.order)) // in x, of the axes of out
-	for i, axis := range p.order {
-		strides[i] = p.from[axis+1:].TotalSize()
-	}
-	index, at := make([]int, len(p.order)), 0
-	for i := range out {
-		out[i] = x[at]
-		for k := len(index) - 1; k >= 0; k-- {
-			index[k]++
-			if at += strides[k]; index[k] < p.to[k] {
-				break
-			}
-			at -= index[k] * strides[k]
-			index[k] = 0
-		}
-	}
+	return v
 }

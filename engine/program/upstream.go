@@ -124,7 +124,9 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 			return d, nil
 		})
 	case is(n, s.tensordot): // is a Tensordot that fails for many axes
-		return tensordotGrad
+		if _, ok := contractionOf(n); ok {
+			return tensordotGrad
+		}
 	case is(n, s.dropout): // divides by the probability to drop, not to keep, also in evaluation
 		return func(c *compiler, n *G.Node, _ int, g value) (value, error) {
 			if _, err := c.lower(n); err != nil {
