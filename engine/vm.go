@@ -252,7 +252,7 @@ func (m *VM) compile() error {
 		}
 	}
 	labels := program.Labels(m.nodes)
-	last := lastDifferentiated(m.nodes)
+	last, inner := lastDifferentiated(m.nodes), program.Inner(m.nodes)
 	var spares []program.Output
 	var rest []*G.Node
 	for _, n := range m.nodes {
@@ -285,10 +285,10 @@ func (m *VM) compile() error {
 		}
 		switch o := m.options; {
 		case own || derivatives[n] > 0:
-		case n.Deriv() != nil && n.Shape().IsScalar() || !read[n] || m.reads[n] != nil || o.nan || o.inf || binds || set[n] || o.traces(n) || o.watches(n) || m.kept.asked[n] || !again[n] && n.ID() <= last:
+		case n.Deriv() != nil && n.Shape().IsScalar() || !read[n] || m.reads[n] != nil || o.nan || o.inf || binds || set[n] || o.traces(n) || o.watches(n) || m.kept.asked[n] || !inner[n] && !again[n] && n.ID() <= last:
 			m.outputs = append(m.outputs, output{program.Output{Node: n, Name: fmt.Sprintf("value.%d", n.ID())}, program.ValueShape(n), o.traces(n)})
 		case m.options.resultsOnly:
-		case n.ID() <= last:
+		case n.ID() <= last && !inner[n]:
 			spares = append(spares, program.Output{Node: n, Name: fmt.Sprintf("value.%d", n.ID())})
 		default:
 			rest = append(rest, n)

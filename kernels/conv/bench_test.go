@@ -59,3 +59,32 @@ func benchmarkConv[T kernels.Float](b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPlanes measures what Gorgonia's convolutions and pooling are made of, for 20 images of 8 channels of 28×28.
+func BenchmarkPlanes(b *testing.B) {
+	p := Planes{Channels: 8, Height: 28, Width: 28, Kernel: [2]int{3, 3}, Pad: [2]int{1, 1}, Stride: [2]int{1, 1}, Dilation: [2]int{1, 1}}
+	q := Planes{Channels: 8, Height: 28, Width: 28, Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}, Dilation: [2]int{1, 1}}
+	const images = 20
+	x := make([]float32, images*8*28*28)
+	for i := range x {
+		x[i] = float32(i * 7919 % 1000)
+	}
+	rows := images * p.Windows()
+	patches, small, dx := make([]float32, rows*p.Patch()), make([]float32, images*8*q.Windows()), make([]float32, len(x))
+	for _, c := range []struct {
+		name string
+		run  func()
+	}{
+		{"PlanePatches", func() { PlanePatches(p, 0, rows, x, patches, p.Patch()) }},
+		{"PlanePatchesGrad", func() { PlanePatchesGrad(p, 0, images*8*28, patches, p.Patch(), dx, 28) }},
+		{"PlaneMaxPool", func() { PlaneMaxPool(q, 0, images*8, x, small) }},
+		{"PlaneMaxPoolGrad", func() { PlaneMaxPoolGrad(q, 0, images*8, x, small, dx) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(int64(4 * len(x)))
+			for b.Loop() {
+				c.run()
+			}
+		})
+	}
+}

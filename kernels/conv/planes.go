@@ -61,15 +61,25 @@ func PlanePatches[T kernels.Float](p Planes, first, m int, x, y []T, ldy int) {
 		if lo > 0 || hi < kw || top > 0 || end < p.Kernel[0] {
 			clear(to)
 		}
+		if p.nine() && hi-lo == 3 && end-top == 3 {
+			from := x[image*p.Channels*plane+y0*p.Width+x0:]
+			for len(to) >= 9 {
+				t, a, b, c := to[:9], from[:3], from[p.Width:][:3], from[2*p.Width:][:3]
+				t[0], t[1], t[2] = a[0], a[1], a[2]
+				t[3], t[4], t[5] = b[0], b[1], b[2]
+				t[6], t[7], t[8] = c[0], c[1], c[2]
+				if to = to[9:]; len(to) > 0 {
+					from = from[plane:]
+				}
+			}
+			continue
+		}
 		for c := range p.Channels {
 			from := x[(image*p.Channels+c)*plane:][:plane]
 			for ky := top; ky < end; ky++ {
 				line := to[(c*p.Kernel[0]+ky)*kw:][:kw]
 				at := (y0+ky*p.Dilation[0])*p.Width + x0
 				switch {
-				case kw == 3 && dw == 1 && lo == 0 && hi == 3:
-					src := from[at:][:3]
-					line[0], line[1], line[2] = src[0], src[1], src[2]
 				case dw == 1:
 					for k, v := range from[at+lo : at+hi] {
 						line[lo+k] = v
@@ -103,15 +113,12 @@ func PlanePatchesGrad[T kernels.Float](p Planes, first, m int, g []T, ldg int, d
 			}
 			ky /= p.Dilation[0]
 			part := g[(image*down+oy)*across*ldg+(c*kh+ky)*kw:]
+			if p.nine() && sw == 1 && across >= 3 {
+				threes(p.Pad[1], across, ldg, part, to)
+				continue
+			}
 			for ox := range across {
 				from, x0 := part[ox*ldg:][:kw], ox*sw-p.Pad[1]
-				if kw == 3 && dw == 1 && x0 >= 0 && x0+3 <= len(to) {
-					t := to[x0:][:3]
-					t[0] += from[0]
-					t[1] += from[1]
-					t[2] += from[2]
-					continue
-				}
 				lo, hi := inside(x0, kw, dw, p.Width)
 				for k := lo; k < hi; k++ {
 					to[x0+k*dw] += from[k]
@@ -121,8 +128,30 @@ func PlanePatchesGrad[T kernels.Float](p Planes, first, m int, g []T, ldg int, d
 	}
 }
 
-// PlaneMaxPool sets m planes of y, from plane first of all images on, to the largest element of each window, which has no
-// dilation. Of several the first counts; a NaN, only where it is the first of its window.
+// nine reports whether a kernel is of 3×3 without dilation.
+func (p Planes) nine() bool {
+	return p.Kernel == [2]int{3, 3} && p.Dilation == [2]int{1, 1}
+}
+
+// threes adds what windows of three elements, one beside the other, have for each of a row of an image.
+func threes[T kernels.Float](pad, across, ldg int, g, dx []T) {
+	for i := range dx {
+		at := (i + pad - 2) * ldg // of the first window that sees it, as its last
+		if first := i + pad - 2; first >= 0 && first+2 < across {
+			three := g[at:][:2*ldg+3]
+			dx[i] = ((dx[i] + three[2]) + three[ldg+1]) + three[2*ldg]
+			continue
+		}
+		for k := 2; k >= 0; k-- {
+			if ox := i + pad - k; ox >= 0 && ox < across {
+				dx[i] += g[ox*ldg+k]
+			}
+		}
+	}
+}
+
+// PlaneMaxPool sets m planes of y, from plane first of all images on, to the largest element of each window, as Go's max
+// has it: NaN if one is, and 0 above -0. Windows have no dilation.
 func PlaneMaxPool[T kernels.Float](p Planes, first, m int, x, y []T) {
 	p.checkPool(first, m, len(x), len(y))
 	size, plane := p.Windows(), p.Height*p.Width
@@ -133,29 +162,19 @@ func PlaneMaxPool[T kernels.Float](p Planes, first, m int, x, y []T) {
 			for i := range p.Height / 2 {
 				above, below, line := from[2*i*p.Width:][:2*half], from[(2*i+1)*p.Width:][:2*half], to[i*half:][:half]
 				for j := range line {
-					top := above[2*j]
-					if v := above[2*j+1]; v > top {
-						top = v
-					}
-					if v := below[2*j]; v > top {
-						top = v
-					}
-					if v := below[2*j+1]; v > top {
-						top = v
-					}
-					line[j] = top
+					line[j] = max(above[2*j], above[2*j+1], below[2*j], below[2*j+1])
 				}
 			}
 			continue
 		}
 		for k := range to {
-			to[k] = from[largest(p, from, k)]
+			_, to[k] = largest(p, from, k)
 		}
 	}
 }
 
 // PlaneMaxPoolGrad sets m planes of dx, from plane first on, to zeros, and then adds the elements of g, window by window,
-// where PlaneMaxPool found the largest.
+// to the first element of the window that equals PlaneMaxPool's, or if none does to the first.
 func PlaneMaxPoolGrad[T kernels.Float](p Planes, first, m int, x, g, dx []T) {
 	p.checkPool(first, m, len(x), len(g)-first*p.Windows())
 	size, plane := p.Windows(), p.Height*p.Width
@@ -168,25 +187,29 @@ func PlaneMaxPoolGrad[T kernels.Float](p Planes, first, m int, x, g, dx []T) {
 				at := 2 * i * p.Width
 				above, below, line := from[at:][:2*half], from[at+p.Width:][:2*half], grads[i*half:][:half]
 				for j, d := range line {
-					k, top := 2*j, above[2*j]
-					if v := above[2*j+1]; v > top {
-						k, top = 2*j+1, v
-					}
-					if v := below[2*j]; v > top {
-						k, top = 2*j+p.Width, v
-					}
-					if v := below[2*j+1]; v > top {
-						k = 2*j + 1 + p.Width
-					}
+					a, b, c, e := above[2*j], above[2*j+1], below[2*j], below[2*j+1]
+					top := max(a, b, c, e)
+					// No branches, which could not be foreseen.
+					isB, isC, isE := one(b == top), one(c == top), one(e == top)
+					not := 1 - one(a == top)
+					k := 2*j + not*(isB+(1-isB)*(isC*p.Width+(1-isC)*isE*(p.Width+1)))
 					to[at+k] += d
 				}
 			}
 			continue
 		}
 		for k, d := range grads {
-			to[largest(p, from, k)] += d
+			at, _ := largest(p, from, k)
+			to[at] += d
 		}
 	}
+}
+
+func one(holds bool) int {
+	if holds {
+		return 1
+	}
+	return 0
 }
 
 // pairs reports whether windows are of 2×2, one beside the other.
@@ -203,20 +226,24 @@ func (p Planes) checkPool(first, m, x, y int) {
 	kernels.CheckVector(m*p.Windows(), y, "conv: y is too short for its shape")
 }
 
-// largest is the position of the largest element that a window of a plane sees.
-func largest[T kernels.Float](p Planes, x []T, window int) int {
+// largest is the largest element that a window of a plane sees, and the position of the first that equals it.
+func largest[T kernels.Float](p Planes, x []T, window int) (at int, top T) {
 	_, across := p.Out()
 	y0, x0 := window/across*p.Stride[0]-p.Pad[0], window%across*p.Stride[1]-p.Pad[1]
 	y1, x1 := min(y0+p.Kernel[0], p.Height), min(x0+p.Kernel[1], p.Width)
 	y0, x0 = max(0, y0), max(0, x0)
-	at := y0*p.Width + x0
-	top := x[at]
+	top = x[y0*p.Width+x0]
+	for y := y0; y < y1; y++ {
+		for _, v := range x[y*p.Width+x0 : y*p.Width+x1] {
+			top = max(top, v)
+		}
+	}
 	for y := y0; y < y1; y++ {
 		for k, v := range x[y*p.Width+x0 : y*p.Width+x1] {
-			if v > top {
-				at, top = y*p.Width+x0+k, v
+			if v == top {
+				return y*p.Width + x0 + k, top
 			}
 		}
 	}
-	return at
+	return y0*p.Width + x0, top
 }

@@ -73,15 +73,21 @@ func see(p conv.Planes, window int, f func(k, at int)) {
 	}
 }
 
-// planeMax is the position of the first of the largest that a window sees.
-func planeMax(p conv.Planes, x *dense, plane, window int) int {
-	best := -1
+// planeMax is the largest that a window sees, NaN if one is, and the position of the first that equals it, or of the first
+// of all.
+func planeMax(p conv.Planes, x *dense, plane, window int) (at int, top float64) {
+	at, top = -1, math.Inf(-1)
+	var all []int
 	see(p, window, func(_, at int) {
-		if at += plane * p.Height * p.Width; best < 0 || x.v[at] > x.v[best] {
-			best = at
-		}
+		all = append(all, at+plane*p.Height*p.Width)
+		top = max(top, x.v[all[len(all)-1]])
 	})
-	return best
+	for _, k := range all {
+		if x.v[k] == top {
+			return k, top
+		}
+	}
+	return all[0], top
 }
 
 // tensors are the kernels of package axes, and those of images by planes. Each is called for the first row alone and
@@ -256,7 +262,10 @@ func tensors[T kernels.Float]() []kernel[T] {
 		},
 		ref: func(s size, a []*dense) {
 			p := poolOf(s)
-			a[1].each(func(_, j int) (v, mag float64) { return a[0].v[planeMax(p, a[0], j/p.Windows(), j%p.Windows())], 0 })
+			a[1].each(func(_, j int) (v, mag float64) {
+				_, top := planeMax(p, a[0], j/p.Windows(), j%p.Windows())
+				return top, 0
+			})
 		},
 	}, {
 		name:     "conv.PlaneMaxPoolGrad",
@@ -271,7 +280,8 @@ func tensors[T kernels.Float]() []kernel[T] {
 			p := poolOf(s)
 			bare(a[2])
 			for j := range a[1].v {
-				add(a[2], planeMax(p, a[0], j/p.Windows(), j%p.Windows()), a[1].v[j])
+				at, _ := planeMax(p, a[0], j/p.Windows(), j%p.Windows())
+				add(a[2], at, a[1].v[j])
 			}
 		},
 		tol: 9,
