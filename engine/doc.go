@@ -81,8 +81,8 @@
 //     constants alone runs.
 //   - Every node has the value of the run that was. Gorgonia's, where one operation writes into
 //     another's memory, leaves later numbers in nodes between the inputs and the results.
-//   - A node between derivatives, one that Conv2d, Rectify, BatchNorm or GroupNorm make on the way
-//     to theirs, or one that was fused away, has a ValueOnDemand, which is
+//   - A node between derivatives, one that Conv2d, Rectify, BatchNorm, GroupNorm or a broadcast makes on
+//     the way to its own, or one that was fused away, has a ValueOnDemand, which is
 //     computed when somebody looks; from then on the node has a tensor or a scalar.
 //     gorgonia.Read, TraceExec and WithWatchlist have it from the start.
 //   - A gradient that several nodes share, or that is a constant or an input, is each node's own.

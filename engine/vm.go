@@ -285,7 +285,7 @@ func (m *VM) compile() error {
 		}
 		switch o := m.options; {
 		case own || derivatives[n] > 0:
-		case n.Deriv() != nil && n.Shape().IsScalar() || !read[n] || m.reads[n] != nil || o.nan || o.inf || binds || set[n] || o.traces(n) || o.watches(n) || m.kept.asked[n] || !inner[n] && !again[n] && n.ID() <= last:
+		case n.Deriv() != nil && n.Shape().IsScalar() || !read[n] && !inner[n] || m.reads[n] != nil || o.nan || o.inf || binds || set[n] || o.traces(n) || o.watches(n) || m.kept.asked[n] || !inner[n] && !again[n] && n.ID() <= last:
 			m.outputs = append(m.outputs, output{program.Output{Node: n, Name: fmt.Sprintf("value.%d", n.ID())}, program.ValueShape(n), o.traces(n)})
 		case m.options.resultsOnly:
 		case n.ID() <= last && !inner[n]:

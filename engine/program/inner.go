@@ -1,6 +1,7 @@
 package program
 
 import (
+	"maps"
 	"slices"
 
 	"driftless/kernels/elem"
@@ -8,9 +9,9 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// Inner returns the nodes among those that Gorgonia's constructors make on the way to the one that they return, and
-// that are as large as that or larger: the patches and products of Conv2d, the comparison of Rectify, what
-// BatchNorm and GroupNorm scale.
+// Inner returns the nodes among those that Gorgonia's constructors make on the way to the one that they return: the
+// patches and products of Conv2d, the comparison of Rectify, what BatchNorm and GroupNorm scale, sizes and
+// the repetitions of a broadcast; and those of their derivatives that nothing reads.
 func Inner(nodes []*G.Node) map[*G.Node]bool {
 	s, inner := stock(), map[*G.Node]bool{}
 	stands := func(n *G.Node) bool { return operandsStand(n) == nil }
@@ -20,7 +21,7 @@ func Inner(nodes []*G.Node) map[*G.Node]bool {
 			continue
 		}
 		switch {
-		case is(n, s.batchNorm), is(n, s.groupNorm):
+		case is(n, s.batchNorm), is(n, s.groupNorm), is(n, s.repeat), is(n, s.size):
 			inner[n] = true
 		case is(n, s.transpose):
 			if p, ok := ints(field(n, "pattern")); !ok || !slices.Equal(p, []int{0, 3, 1, 2}) || !is(ch[0], s.reshape) {
@@ -37,6 +38,18 @@ func Inner(nodes []*G.Node) map[*G.Node]bool {
 			if zero, ok := comparedWith(s, ch[1], ch[0]); ok && zero == 0 {
 				inner[ch[1]] = true
 			}
+		}
+	}
+	read := map[*G.Node]bool{}
+	for _, n := range nodes {
+		for _, k := range Children(n) {
+			read[k] = true
+		}
+	}
+	maps.DeleteFunc(inner, func(n *G.Node, _ bool) bool { return !read[n] })
+	for n := range maps.Clone(inner) {
+		if d := n.Deriv(); d != nil && !read[d] {
+			inner[d] = true
 		}
 	}
 	return inner
