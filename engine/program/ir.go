@@ -75,6 +75,7 @@ type Instr struct {
 	Op             Op
 	In, Out        []*Tensor
 	TransA, TransB bool
+	Sum            int // length of a batched product's sums
 	Act            activation.Kind
 	Bin            elem.Binary
 	Un             elem.Unary

@@ -188,6 +188,9 @@ func (c *compiler) lowerTranspose(n *G.Node) (value, bool, error) {
 
 func (c *compiler) lowerMatMul(n *G.Node) (value, bool, error) {
 	ch := Children(n)
+	if op := binaryOperator(n); op == c.stock.batched && op != "" {
+		return c.lowerBatched(n, ch)
+	}
 	p, ok := c.stock.products[n.Op().String()]
 	if !ok || len(ch) != 2 || p.dims != [2]int{ch[0].Dims(), ch[1].Dims()} {
 		return value{}, false, nil
@@ -201,6 +204,31 @@ func (c *compiler) lowerMatMul(n *G.Node) (value, bool, error) {
 	}
 	out := c.scratch(n.Shape(), Label(n))
 	c.emit(&Instr{Op: OpGEMM, TransA: p.transA, TransB: p.transB, In: in, Out: []*Tensor{out}, Nodes: []string{Label(n)}})
+	return value{t: out}, true, nil
+}
+
+// lowerBatched recognises products of the matrices of two tensors.
+func (c *compiler) lowerBatched(n *G.Node, ch []*G.Node) (value, bool, error) {
+	tA, tB := field(n, "transA"), field(n, "transB")
+	if !tA.IsValid() || tA.Kind() != reflect.Bool || !tB.IsValid() || tB.Kind() != reflect.Bool {
+		return value{}, false, nil
+	}
+	shape := ch[0].Shape()
+	in := &Instr{Op: OpBatchedGEMM, TransA: tA.Bool(), TransB: tB.Bool(), Sum: shape[len(shape)-1], Nodes: []string{Label(n)}}
+	if in.TransA {
+		in.Sum = shape[len(shape)-2]
+	}
+	batch := shape[:len(shape)-2].TotalSize()
+	for _, k := range ch {
+		t, err := c.whole(k)
+		if err != nil {
+			return value{}, true, err
+		}
+		in.In = append(in.In, View(t, batch, t.Len()/batch))
+	}
+	out := c.flat(n.Shape(), Label(n))
+	in.Out = []*Tensor{View(out, batch, out.Len()/batch)}
+	c.emit(in)
 	return value{t: out}, true, nil
 }
 

@@ -23,6 +23,7 @@ const (
 	OpCopy
 	OpGEMM
 	OpMasked
+	OpBatchedGEMM
 	OpConv
 	OpConvGrad
 	OpPatches
@@ -136,6 +137,9 @@ var table = [opEnd]row{
 	OpGEMM: {name: "gemm", sig: "a[m,k] b[k,d] bias?[d] → c[m,d]", share: asGEMM, product: true, flops: gemmFlops, detail: productDetail},
 	OpMasked: {name: "masked gemm", sig: "mask[,m] b[k,d] x?[m,k] bias?[d] → c[m,d]", share: byRows, product: true, flops: maskedFlops,
 		detail: productDetail, check: checkMasked},
+
+	// Products of so many pairs of matrices, each of which is a row; Sum is the length of their sums.
+	OpBatchedGEMM: {name: "batched gemm", sig: "a[m] b[m] → c[m,d]", share: byRows, flops: batchedFlops, detail: productDetail, check: checkBatched},
 
 	// Of images, which have a row a position, and of windows, which have a row each. Conv is a product
 	// of patches, which no one else needs: those of x by b, or with TransA their transpose by b.
@@ -357,6 +361,8 @@ func gemmFlops(in *Instr) float64 {
 	return 2 * float64(in.Out[0].Len()) * float64(sumLength(in))
 }
 
+func batchedFlops(in *Instr) float64 { return 2 * float64(in.Out[0].Len()) * float64(in.Sum) }
+
 func maskedFlops(in *Instr) float64 {
 	return 2 * in.Density * float64(in.In[0].Cols) * float64(in.In[1].Rows) * float64(in.In[1].Cols)
 }
@@ -465,6 +471,14 @@ func checkGather(in *Instr) error {
 	}
 	if in.Values && len(in.Out) < 2 {
 		return fmt.Errorf("values that are not all 1 need a place")
+	}
+	return nil
+}
+
+func checkBatched(in *Instr) error {
+	a, b, c := in.In[0], in.In[1], in.Out[0]
+	if in.Sum < 1 || a.Cols%in.Sum != 0 || b.Cols%in.Sum != 0 || a.Cols/in.Sum*(b.Cols/in.Sum) != c.Cols {
+		return fmt.Errorf("matrices of %d and of %d elements have no product of %d by sums of %d", a.Cols, b.Cols, c.Cols, in.Sum)
 	}
 	return nil
 }

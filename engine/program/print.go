@@ -196,7 +196,7 @@ func si(v float64, unit string) string {
 func (in *Instr) Title() string {
 	s := in.Op.String()
 	if detail := table[in.Op].detail; detail != nil {
-		s += " " + detail(in)
+		s = strings.TrimSpace(s + " " + detail(in))
 	}
 	if in.Every > 1 {
 		s += fmt.Sprintf(" every %d", in.Every)

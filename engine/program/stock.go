@@ -25,6 +25,7 @@ type stockOps struct {
 	minimum, maximum                                                                     reflect.Type // of two operands
 	log2, outer                                                                          string       // a unary operation, one of linear algebra
 
+	batched  string // the operator of batched products
 	binaries map[string]elem.Binary
 	unaries  map[string]elem.Unary
 	products map[string]product
@@ -60,6 +61,8 @@ var stock = sync.OnceValue(func() *stockOps {
 		products(product{transB: true}, grads[0])
 		products(product{transA: true}, grads[1])
 	}
+	stack := G.NewTensor(g, tensor.Float64, 3, G.WithShape(2, 2, 2), G.WithName("stack"))
+	s.batched = binaryOperator(G.Must(G.BatchedMatMul(stack, stack)))
 	outer := G.Must(G.OuterProd(v, v))
 	products(product{swap: true, transB: true}, G.Must(G.Mul(a, v)))
 	products(product{swap: true}, G.Must(G.Mul(v, a)))
@@ -140,6 +143,14 @@ var stock = sync.OnceValue(func() *stockOps {
 	}
 	return s
 })
+
+// binaryOperator is the operator of a node of linear algebra, without its transposes; "" if that cannot be read.
+func binaryOperator(n *G.Node) string {
+	if f := field(n, "āBinaryOperator"); f.IsValid() {
+		return fmt.Sprint(f)
+	}
+	return ""
+}
 
 // symbol is the operator of an elementwise binary node, without its flags.
 func symbol(n *G.Node) string {

@@ -33,6 +33,7 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpCopy:          (*binder[T]).copy,
 		program.OpGEMM:          (*binder[T]).gemm,
 		program.OpMasked:        (*binder[T]).masked,
+		program.OpBatchedGEMM:   (*binder[T]).batched,
 		program.OpConv:          (*binder[T]).conv,
 		program.OpConvGrad:      (*binder[T]).convGrad,
 

@@ -46,6 +46,27 @@ func (b *binder[T]) gemm(in *program.Instr) do {
 	}
 }
 
+// batched binds products of pairs of matrices. A share is some of the pairs.
+func (b *binder[T]) batched(in *program.Instr) do {
+	x := argsOf[T](in)
+	a, m, c := x.x[0], x.x[1], x.y[0]
+	k, tA, tB := in.Sum, in.TransA, in.TransB
+	rows, cols := a.cols/k, m.cols/k
+	lda, ldb := k, cols
+	if tA {
+		lda = rows
+	}
+	if tB {
+		ldb = k
+	}
+	pack := b.pack(gemm.Scratch(tA, tB, rows, cols, k))
+	return func(e *env, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			gemm.Gemm(tA, tB, rows, cols, k, 1, a.of(e)[i*a.ld:], lda, m.of(e)[i*m.ld:], ldb, false, c.of(e)[i*c.ld:], cols, gemm.Epilogue[T]{}, pack(e))
+		}
+	}
+}
+
 // pack asks for a packing buffer of n elements, and returns how to get a worker's.
 func (b *binder[T]) pack(n int) func(e *env) []T {
 	b.packing = max(b.packing, n)

@@ -26,6 +26,7 @@ var bindings = map[program.Op]binding{
 	program.OpCopy:          (*binder).copy,
 	program.OpGEMM:          (*binder).product,
 	program.OpMasked:        (*binder).masked,
+	program.OpBatchedGEMM:   onHost,
 
 	program.OpConv:            (*binder).conv,
 	program.OpConvGrad:        (*binder).convGrad,

@@ -26,6 +26,11 @@ func (w *workbench) room(rows, cols int) *program.Tensor {
 
 // tensors are examples of instructions on tensors of any number of axes, and on images by planes.
 var tensors = map[program.Op][]build{
+	program.OpBatchedGEMM: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpBatchedGEMM, Sum: k, In: list{w.plain(3, m*k), w.plain(3, k*d)}, Out: list{w.room(3, m*d)}})
+	}, func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpBatchedGEMM, Sum: k, TransA: true, TransB: true, In: list{w.plain(2, m*k), w.plain(2, k*d)}, Out: list{w.room(2, m*d)}})
+	}},
 	program.OpMove: {func(w *workbench) {
 		v := axes.View{Shape: []int{2, 3, m, d}, Strides: []int{0, d, 3 * d, 1}}
 		w.kept(program.Instr{Op: program.OpMove, Views: []axes.View{v}, In: list{w.plain(3*m, d)}, Out: list{w.room(6*m, d)}})
