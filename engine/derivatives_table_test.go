@@ -187,7 +187,8 @@ func (t *table) shapes() {
 		at []tensor.Slice
 	}{
 		"1:3": {shape{4}, []tensor.Slice{G.S(1, 3)}}, "2": {shape{4}, []tensor.Slice{G.S(2)}}, "0:5:2": {shape{5}, []tensor.Slice{G.S(0, 5, 2)}},
-		"1:3,": {shape{3, 4}, []tensor.Slice{G.S(1, 3)}}, "1,": {shape{3, 4}, []tensor.Slice{G.S(1)}}, ":,1:3": {shape{3, 4}, []tensor.Slice{nil, G.S(1, 3)}},
+		":,0:7:3": {shape{2, 7}, []tensor.Slice{nil, G.S(0, 7, 3)}},
+		"1:3,":    {shape{3, 4}, []tensor.Slice{G.S(1, 3)}}, "1,": {shape{3, 4}, []tensor.Slice{G.S(1)}}, ":,1:3": {shape{3, 4}, []tensor.Slice{nil, G.S(1, 3)}},
 		":,2": {shape{3, 4}, []tensor.Slice{nil, G.S(2)}}, "1,2": {shape{3, 4}, []tensor.Slice{G.S(1), G.S(2)}}, "1,1:3": {shape{3, 4}, []tensor.Slice{G.S(1), G.S(1, 3)}},
 		"0,": {shape{1, 3}, []tensor.Slice{G.S(0)}}, ":,0": {shape{3, 1}, []tensor.Slice{nil, G.S(0)}}, ":,1,0:2": {shape{2, 3, 4}, []tensor.Slice{nil, G.S(1), G.S(0, 2)}},
 	} {

@@ -460,7 +460,7 @@ func (b *builder) input(s shape, fill func(r *rand.Rand) float64) int {
 	a, whole := newArray(s...), b.IntN(8) == 0
 	for i := range a.v {
 		if a.v[i] = roundTo(b.dt, fill(b.Rand)); whole {
-			a.v[i] = math.Ceil(a.v[i])
+			a.v[i] = math.Ceil(a.v[i]) + 0 // not -0, of which Gorgonia says -1
 		}
 	}
 	return b.leaf(step{value: a})

@@ -247,7 +247,7 @@ func (r *randomGraph) trains(tally map[string]int) *fault {
 		twins = append(twins, &twin{})
 	}
 	run := func(step int) *fault {
-		if err := guarded(vm.RunAll); err != nil && !strings.Contains(err.Error(), "build both in one type") {
+		if err := guarded(vm.RunAll); err != nil {
 			return faultf("error in training", "step %d of training: %v", step, err)
 		}
 		vm.Reset()
@@ -255,6 +255,9 @@ func (r *randomGraph) trains(tally map[string]int) *fault {
 	}
 	for step := range 3 {
 		if f := run(step); f != nil {
+			if strings.Contains(f.text, "build both in one type") {
+				return nil
+			}
 			return f
 		}
 		inputs := map[int]array{}

@@ -176,6 +176,9 @@ func partOf(n *G.Node, shape tensor.Shape, elements int) (p part, ok bool) {
 	if s := op.IsSlice(); s != nil && s.End() > s.Start() {
 		p.at, p.step = s.Start(), max(1, s.Step())
 		p.count = (min(s.End(), p.size) - p.at + p.step - 1) / p.step
+		if n := p.outer * p.inner; n > 0 { // an incomplete step is left out of Gorgonia's shape, not always of its result
+			p.count = min(p.count, elements/n)
+		}
 	}
 	return p, p.at >= 0 && p.count > 0 && p.at+(p.count-1)*p.step < p.size && p.outer*p.count*p.inner == elements
 }
