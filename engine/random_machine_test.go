@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 
 	"driftless/engine"
 	"driftless/engine/device/cpu"
@@ -104,12 +105,49 @@ func (r *randomGraph) runs(b *built, tally map[string]int) *fault {
 	if f := same("with the first inputs", vm); f != nil {
 		return f
 	}
+	if f := r.together(first); f != nil {
+		return f
+	}
 	other := r.machineOf(b, 1)
 	if f := same("on another machine", other); f != nil {
 		return f
 	}
 	defer other.Close()
 	return same("on the first machine after another", vm)
+}
+
+// together runs machines of two more such graphs at the same time.
+func (r *randomGraph) together(first []uint64) *fault {
+	if r.random() || r.seed%4 != 0 {
+		return nil
+	}
+	var runs [2]struct {
+		rd  *reading
+		err error
+	}
+	var all sync.WaitGroup
+	for i := range runs {
+		b, err := r.build()
+		if err != nil {
+			return faultf("error", "%v", err)
+		}
+		runs[i].rd = r.watch(b)
+		vm := engine.NewTapeMachine(b.g, r.options()...)
+		all.Go(func() {
+			runs[i].err = guarded(vm.RunAll)
+			_ = vm.Close()
+		})
+	}
+	all.Wait()
+	for _, run := range runs {
+		if run.err != nil {
+			return faultf("error together", "beside another machine: %v", run.err)
+		}
+		if bits := r.bits(run.rd); !slices.Equal(bits, first) {
+			return faultf("bits together", "beside another machine: other bits\n%x\n%x", bits, first)
+		}
+	}
+	return nil
 }
 
 // otherInputs runs the machine with inputs that have moved a little.

@@ -47,7 +47,7 @@ func unaryMakers() (out []maker) {
 				fill = ofShare
 			}
 			i := b.operand(-1, within(lo, hi), fill)
-			if name == "Log" && b.rewritten(i) {
+			if name == "Log" && b.rewritten(i) || name == "Sign" && b.dt != b.r.dt && len(b.vals[i].shape) == 0 { // whose sign of 0 is Gorgonia's
 				return false
 			}
 			s := of1step(name, "G."+name+"(%s)", i, build, func(k *kinks, a array) array {

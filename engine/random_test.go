@@ -368,7 +368,9 @@ func (r *randomGraph) compareValue(i int, v G.Value, want array, off float64) *f
 func guarded(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v %s", p, debug.Stack())
+			if err = fmt.Errorf("panic: %v", p); testing.Verbose() {
+				err = fmt.Errorf("%w\n%s", err, debug.Stack())
+			}
 		}
 	}()
 	return f()
