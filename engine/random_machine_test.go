@@ -155,7 +155,12 @@ func (r *randomGraph) otherInputs(b *built, rd *reading, vm G.VM) *fault {
 	rnd, inputs := rand.New(rand.NewPCG(r.seed, 4)), map[int]array{}
 	for i, s := range r.steps {
 		if s.build == nil && !s.ints {
-			inputs[i] = s.value.apply(func(x float64) float64 { return roundTo(s.dt, x*(1+0.01*rnd.NormFloat64())) })
+			inputs[i] = s.value.apply(func(x float64) float64 {
+				if x == math.Trunc(x) { // perhaps tied
+					return x
+				}
+				return roundTo(s.dt, x*(1+0.01*rnd.NormFloat64()))
+			})
 		}
 	}
 	if e := r.expected(rd, inputs); !e.tame || !e.smooth {
