@@ -123,14 +123,6 @@ func (r *randomGraph) build() (b *built, err error) {
 	if len(b.params) == 0 {
 		return b, nil
 	}
-	b.inputs = len(b.params)
-	rnd := rand.New(rand.NewPCG(r.seed, 5))
-	for i, needed := range r.differentiated() {
-		s := r.steps[i]
-		if needed && s.build != nil && i != r.loss && rnd.IntN(8) == 0 && !bypassed(s.name) && slices.Index(b.nodes, b.nodes[i]) == i {
-			b.params = append(b.params, i)
-		}
-	}
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("gorgonia.Grad panics: %v", p)
@@ -140,8 +132,18 @@ func (r *randomGraph) build() (b *built, err error) {
 	for _, i := range b.params {
 		wrt = append(wrt, b.nodes[i])
 	}
-	b.grads, err = G.Grad(b.nodes[r.loss], wrt...)
-	return b, err
+	if b.grads, err = G.Grad(b.nodes[r.loss], wrt...); err != nil {
+		return nil, err
+	}
+	b.inputs = len(b.params)
+	rnd := rand.New(rand.NewPCG(r.seed, 5))
+	for i, needed := range r.differentiated() {
+		s, d := r.steps[i], b.nodes[i].Deriv()
+		if needed && s.build != nil && d != nil && i != r.loss && rnd.IntN(8) == 0 && !bypassed(s.name) && slices.Index(b.nodes, b.nodes[i]) == i {
+			b.params, b.grads = append(b.params, i), append(b.grads, d)
+		}
+	}
+	return b, nil
 }
 
 // bypassed reports whether Gorgonia may compute something from a step's operand instead of the step.

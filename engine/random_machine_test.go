@@ -60,6 +60,9 @@ func (r *randomGraph) runs(b *built, tally map[string]int) *fault {
 	if f := r.compareRun(b, rd, e); f != nil {
 		return f
 	}
+	if e.smooth && len(b.params) > 0 {
+		tally["gradients"]++
+	}
 	for i, n := range b.nodes {
 		if k, ok := n.Value().(*engine.ValueOnDemand); ok {
 			if _, err := k.Now(); err != nil && (strings.Contains(err.Error(), "no result of the run needs") || strings.Contains(err.Error(), "depends on random numbers")) {
@@ -375,6 +378,7 @@ func (r *randomGraph) trains(tally map[string]int) *fault {
 			}
 		}
 	}
+	tally["trained"]++
 	_ = vm.Close()
 	return nil
 }

@@ -28,7 +28,9 @@ func faultf(kind, format string, args ...any) *fault {
 
 // TestRandomGraphs makes graphs of all public constructors of Gorgonia at random, and holds every
 // value that our machine gives against a reference, plain loops in float64, and every gradient
-// against central differences of the reference. The environment's DRIFTLESS_GRAPHS is the number of
+// against central differences of the reference; also of further runs, on other machines, and while
+// solvers of Gorgonia train. Where Gorgonia's own machine agrees with the reference is counted, which it
+// often does not: its operations write into one another's memory. The environment's DRIFTLESS_GRAPHS is the number of
 // graphs, and DRIFTLESS_SEED the first seed. A graph that fails is made smaller and printed.
 func TestRandomGraphs(t *testing.T) {
 	log.SetOutput(io.Discard) // gorgonia's GroupNorm prints
@@ -69,8 +71,10 @@ func TestRandomGraphs(t *testing.T) {
 			t.Errorf("no graph has %s; gorgonia says %v", m.name, refusedBy[m.name])
 		}
 	}
-	if agrees := tally["alike"]; count >= 60 && agrees < count/3 {
-		t.Errorf("of %d graphs Gorgonia's machine agrees with the reference for %d: the reference may be wrong", count, agrees)
+	for what, least := range map[string]int{"alike": count / 3, "gradients": count / 2, "trained": count / 2} { // so much was looked at
+		if count >= 60 && tally[what] < least {
+			t.Errorf("of %d graphs %d are in %q, which should be %d at least: %v", count, tally[what], what, least, tally)
+		}
 	}
 	for share, n := range kept {
 		if all := n[0] + n[1]; all > 2000 && math.Abs(float64(n[0])/float64(all)-share) > 0.05 {
@@ -400,7 +404,7 @@ func (r *randomGraph) check(tally map[string]int) *fault {
 		return f
 	}
 	if f := r.stock(); f != nil {
-		tally["another "+f.kind]++
+		tally["Gorgonia's has another "+f.kind]++
 	} else {
 		tally["alike"]++
 	}
