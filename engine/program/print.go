@@ -70,6 +70,9 @@ func (p *Program) Listing(plan Plan) string {
 	} else {
 		w.WriteString("• all workers meet before it   ┌│└ done together, strip of columns by strip\n")
 	}
+	if plan.Note != "" {
+		w.WriteString(plan.Note + "\n")
+	}
 	if plan.Steps > 0 {
 		w.WriteString(p.summary(plan))
 	}

@@ -54,7 +54,7 @@ func (t *team) run(index int) bool {
 			return true
 		case gone != nil:
 			wp := &waits.warps[0]
-			return waits.fail(wp, &waits.k.code[wp.groups[0].pc], wp.live, BarrierDiverged, "the thread waits for its cluster, but block %s has returned", waits.grid.at(gone.blockIndex))
+			return waits.fail(wp, &waits.k.code[wp.groups[0].pc], wp.live, BarrierDiverged, "the thread waits for its cluster, but block %s has returned", gone.position())
 		}
 		for _, w := range t.blocks {
 			if !w.passCluster() {
@@ -180,6 +180,9 @@ func (w *worker) mapa(wp *warp, in *inst, m uint32) bool {
 	return true
 }
 
+// position is where the block lies in the grid.
+func (w *worker) position() Dim { return w.grid.at(w.blockIndex) }
+
 // peers are the blocks of the cluster.
 func (w *worker) peers() []*worker { return w.team.blocks }
 
@@ -262,20 +265,16 @@ func (w *worker) target(wp *warp, in *inst, lane int) (to *worker, addr int, ok 
 		to, at = w.peers()[part-1], at%clusterWindow
 	}
 	n := uint64(in.mem.bytes())
-	whose := ""
-	if to != w {
-		whose = " of block " + w.grid.at(to.blockIndex).String()
-	}
 	switch {
 	case at >= uint64(to.sharedBytes) || n > uint64(to.sharedBytes)-at:
-		return nil, 0, w.fail(wp, in, 1<<lane, OutOfBounds, "%s of %d bytes at %d, beyond %d bytes of shared memory%s", in.op, n, int64(at), to.sharedBytes, whose)
+		return nil, 0, w.fail(wp, in, 1<<lane, OutOfBounds, "%s of %d bytes at %d, beyond %d bytes of shared memory of block %s", in.op, n, int64(at), to.sharedBytes, to.position())
 	case at&(n-1) != 0:
-		return nil, 0, w.fail(wp, in, 1<<lane, Misaligned, "%s of %d bytes at %d in shared memory%s", in.op, n, at, whose)
+		return nil, 0, w.fail(wp, in, 1<<lane, Misaligned, "%s of %d bytes at %d in shared memory of block %s", in.op, n, at, to.position())
 	case to == w:
 	case wp.waited == 0:
-		return nil, 0, w.fail(wp, in, 1<<lane, BlockAbsent, "%s at %d of shared memory%s, which may not have begun: the cluster has passed no barrier", in.op, at, whose)
+		return nil, 0, w.fail(wp, in, 1<<lane, BlockAbsent, "%s at %d of shared memory of block %s, which may not have begun: the cluster has passed no barrier", in.op, at, to.position())
 	case to.over:
-		return nil, 0, w.fail(wp, in, 1<<lane, BlockAbsent, "%s at %d of shared memory%s, which has returned", in.op, at, whose)
+		return nil, 0, w.fail(wp, in, 1<<lane, BlockAbsent, "%s at %d of shared memory of block %s, which has returned", in.op, at, to.position())
 	case wp.arrived+1 >= to.visitor.arrival:
 		to.visitor = visitor{w, wp, in, lane, wp.arrived + 1}
 	}
@@ -287,7 +286,7 @@ func (w *worker) target(wp *warp, in *inst, lane int) (to *worker, addr int, ok 
 func (w *worker) leave() bool {
 	if v := &w.visitor; v.by != nil && v.arrival > w.warps[0].waited {
 		w.fault = nil
-		return v.by.fail(v.wp, v.in, 1<<v.lane, BlockAbsent, "%s in shared memory of block %s, which returns with no barrier of the cluster between", v.in.op, w.grid.at(w.blockIndex))
+		return v.by.fail(v.wp, v.in, 1<<v.lane, BlockAbsent, "%s in shared memory of block %s, which returns with no barrier of the cluster between", v.in.op, w.position())
 	}
 	return true
 }
@@ -329,7 +328,7 @@ func (w *worker) teamMark(wp *warp, in *inst, lane int, to *worker, addr int, c 
 	case c.gap:
 		return w.fail(wp, in, 1<<lane, OutOfBounds, "%s at %d of shared memory, between two variables", in.op, addr)
 	case load && c.write.event == 0:
-		return w.fail(wp, in, 1<<lane, Uninitialised, "%s at %d of shared memory of block %s, which nothing has written", in.op, addr, w.grid.at(to.blockIndex))
+		return w.fail(wp, in, 1<<lane, Uninitialised, "%s at %d of shared memory of block %s, which nothing has written", in.op, addr, to.position())
 	case !w.precedes(&c.write, wp) && !c.write.is(&now):
 		return w.teamRace(wp, in, lane, to, addr, "wrote", &c.write)
 	case load && w.precedes(&c.read, wp):
@@ -347,5 +346,5 @@ func (w *worker) teamMark(wp *warp, in *inst, lane int, to *worker, addr int, c 
 func (w *worker) teamRace(wp *warp, in *inst, lane int, to *worker, addr int, did string, m *mark) bool {
 	other := w.peers()[m.rank]
 	return w.fail(wp, in, 1<<lane, SharedRace, "%s at %d of shared memory of block %s, which thread %s of block %s %s with no barrier between",
-		in.op, addr, w.grid.at(to.blockIndex), w.block.at(int(m.thread)), w.grid.at(other.blockIndex), did)
+		in.op, addr, to.position(), w.block.at(int(m.thread)), other.position(), did)
 }

@@ -28,10 +28,12 @@ found="$("$compiler" --version | sed -n '1s/.*clang version \([0-9][0-9.]*\).*/\
 tmp="$(mktemp -d)"
 trap 'rm -rf "$tmp"' EXIT
 
-# compile SOURCE PTX. PTX 6.3 and sm_75 are what the oldest drivers take; multiply
-# and add are not fused unless the source does it.
+# compile SOURCE PTX. PTX 6.3 and sm_75 are what the oldest drivers take, 7.8 and sm_90 the
+# least that has clusters; multiply and add are not fused unless the source does it.
 compile() {
-  "$compiler" -x cuda --cuda-device-only --cuda-gpu-arch=sm_75 --cuda-feature=+ptx63 -nocudainc -nocudalib \
+  local arch=sm_75 isa=63
+  case "$1" in cuda/cluster/*) arch=sm_90 isa=78 ;; esac
+  "$compiler" -x cuda --cuda-device-only --cuda-gpu-arch="$arch" --cuda-feature=+ptx"$isa" -nocudainc -nocudalib \
     -std=c++17 -O3 -ffp-contract=off -fno-exceptions -fno-ident -Wall -Wextra -Werror -S -o "$2" "$1"
 }
 

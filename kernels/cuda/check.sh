@@ -26,6 +26,7 @@ assemble() {
   local ptxas out="$tmp/log" arch
   ptxas="$(tool "$1" ptxas)"
   for arch in $architectures; do
+    [ "$(target "$kernels/$2")" -le "${arch#sm_}" ] || continue
     "$ptxas" -v -arch="$arch" -o "$tmp/out.cubin" "$kernels/$2" >"$out" 2>&1 ||
       { cat "$out" >&2 && fail "ptxas of $1 does not take kernels/$2 for $arch"; }
     awk -v version="$1" -v arch="$arch" -v file="$2" '
@@ -48,7 +49,12 @@ for ptx in $(ptx_files); do
 done >"$tmp/all"
 
 count="$(cat "$kernels"/*/*.ptx "$kernels"/cuda/*/*.ptx | grep -c '\.entry')"
-want=$((count * 2 * $(wc -w <<<"$architectures")))
+want=0
+for arch in $architectures; do
+  for ptx in $(ptx_files "$arch"); do
+    want=$((want + 2 * $(grep -c '\.entry' "$kernels/$ptx")))
+  done
+done
 [ "$(wc -l <"$tmp/all")" = "$want" ] || fail "ptxas reported $(wc -l <"$tmp/all") kernels, expected $want: its output has changed"
 
 awk '$7 + $8 > 0 { print $4 " of " $3 " for " $2 " (" $1 "): " $7 " bytes of stack, " $8 " of spills" }' "$tmp/all" >"$tmp/bad"
@@ -72,6 +78,7 @@ awk '$7 + $8 > 0 { print $4 " of " $3 " for " $2 " (" $1 "): " $7 " bytes of sta
         line = "| " part[1] " | " part[2] " | " shared[order[i]]
         for (j = 1; j <= n; j++) {
           a = used["cuda12", arch[j], order[i]]; b = used["cuda13", arch[j], order[i]]
+          if (a == "") { a = b = "–" }
           line = line " | " (a == b ? a : a "/" b)
         }
         print line " |"
@@ -83,7 +90,7 @@ agree "$tmp/registers.md" "$kernels/cuda/registers.md" "kernels or tools have ch
 nvcc="$(tool cuda13 nvcc)"
 command -v g++ >/dev/null || fail "g++ is missing; nvcc needs it"
 for source in "$kernels"/*/*.cu "$kernels"/cuda/*/*.cu; do
-  "$nvcc" -std=c++17 -arch=sm_75 -fmad=false -Werror all-warnings -cubin -o "$tmp/out.cubin" "$source" ||
+  "$nvcc" -std=c++17 -arch="sm_$(target "${source%.cu}.ptx")" -fmad=false -Werror all-warnings -cubin -o "$tmp/out.cubin" "$source" ||
     fail "nvcc does not compile ${source#"$root"/}"
 done
 echo "$count kernels assembled for $architectures by ptxas $version12 and $version13, no spills; sources compile with nvcc $version13"

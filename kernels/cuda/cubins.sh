@@ -21,7 +21,7 @@ for arch in $architectures; do
   [ "$arch" != sm_75 ] || continue # whose drivers compile the PTX
   made="$root/build/cubins/$version12/$arch"
   mkdir -p "$made" "$to/$arch"
-  for ptx in $(ptx_files); do
+  for ptx in $(ptx_files "$arch"); do
     hash="$(sha256sum "$kernels/$ptx")"
     name="$(basename "$ptx" .ptx)-${hash:0:16}.cubin.gz"
     if [ ! -f "$made/$name" ]; then

@@ -58,6 +58,7 @@
 //	sass.sh       looks into the machine code of the matrix products; sass.md (--update: write it)
 //	wavefronts.md what accesses to shared memory cost, as TestWavefronts counts (-update: write it)
 //	all/          lists the kernels of all families
+//	cluster/      many steps of a small network in one launch, for sm_90 and later
 //	control/      the kernels that begin and end a step
 //	fused/        several instructions in one launch
 package cuda

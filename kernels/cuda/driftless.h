@@ -125,6 +125,25 @@ INLINE int opaque(int x) {
   return x;
 }
 
+// ---- clusters of blocks, of sm_90 and later ----
+
+// rank is the block's number in its cluster, blocks how many that has.
+INLINE int rank() {
+  int r;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
+  return r;
+}
+INLINE int blocks() {
+  int n;
+  asm("mov.u32 %0, %%cluster_nctarank;" : "=r"(n));
+  return n;
+}
+
+// cluster_barrier is a barrier of all threads of the cluster.
+INLINE void cluster_barrier() {
+  asm volatile("barrier.cluster.arrive.aligned;\n\tbarrier.cluster.wait.aligned;" ::: "memory");
+}
+
 // lesser_of is the smaller of two sizes.
 INLINE int lesser_of(int a, int b) { return a < b ? a : b; }
 
@@ -157,6 +176,23 @@ INLINE Quad quad(int m, int d) {
 // Four holds four elements of a row.
 struct Four {
   float v[4];
+};
+
+// Far is memory that block r of the cluster shares where the block's own has p.
+struct Far {
+  unsigned long long at;
+  METHOD Far(const float *p, int r) {
+    asm("cvta.to.shared.u64 %0, %1;" : "=l"(at) : "l"(p));
+    asm("mapa.shared::cluster.u64 %0, %0, %1;" : "+l"(at) : "r"(r));
+  }
+  METHOD Four four(int i) const { // i is a multiple of 4
+    Four r;
+    asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(r.v[0]), "=f"(r.v[1]), "=f"(r.v[2]), "=f"(r.v[3])
+                 : "l"(at + 4ll * i)
+                 : "memory");
+    return r;
+  }
 };
 
 INLINE bool aligned16(const void *p) { return ((unsigned long long)p & 15) == 0; }

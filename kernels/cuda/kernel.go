@@ -12,6 +12,9 @@ type Module struct {
 	File    string // for messages
 	PTX     string
 	Kernels []Kernel
+	// Capability is the compute capability, times ten, from which on devices take it; 0 is
+	// that of all.
+	Capability int
 }
 
 // Kernel describes a kernel. The lists of its arguments are names with a space

@@ -36,8 +36,17 @@ tool() {
   echo "$path"
 }
 
-# ptx_files lists the committed PTX, from the folder of the kernels.
-ptx_files() { (cd "$kernels" && ls -- */*.ptx cuda/*/*.ptx); }
+# ptx_files lists the committed PTX, from the folder of the kernels; ptx_files ARCH what an
+# architecture takes of it.
+ptx_files() {
+  local arch="${1:-sm_1000}" ptx
+  (cd "$kernels" && ls -- */*.ptx cuda/*/*.ptx) | while read -r ptx; do
+    [ "$(target "$kernels/$ptx")" -gt "${arch#sm_}" ] || echo "$ptx"
+  done
+}
+
+# target prints the number of the architecture that a file is for.
+target() { sed -n 's/^\.target sm_//p;/^\.target/q' "$1"; }
 
 # agree NEW OLD WHAT compares what was found with what is committed, or commits it.
 agree() {

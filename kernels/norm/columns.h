@@ -7,13 +7,20 @@
 #include "elements.h"
 
 #define COLUMNS 16
+#ifndef GROUPS
 #define GROUPS 8
+#endif
 #define COLUMN_THREADS (COLUMNS * GROUPS)
 #define STRIP 64
 
+// FIRST_COLUMN is a block's first.
+#ifndef FIRST_COLUMN
+#define FIRST_COLUMN (blockX() * COLUMNS)
+#endif
+
 INLINE int lane() { return threadX() % COLUMNS; }
 INLINE int group_of_columns() { return threadX() / COLUMNS; }
-INLINE int column() { return blockX() * COLUMNS + lane(); }
+INLINE int column() { return FIRST_COLUMN + lane(); }
 
 // stats_column is the column of a thread that has one to itself.
 #define STATS_THREADS 64

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -23,6 +24,10 @@ type bound struct {
 	graphs map[graphKey]*graph
 	asked  map[graphKey]bool
 	plain  bool // graphs cannot be captured
+
+	cluster  *clustered // nil if the Program does not run in clusters
+	misfit   string     // why not
+	clusters map[view]*clusterTables
 }
 
 // block is a program.Block.
@@ -64,10 +69,11 @@ func (s *session) bind(p *program.Program) (*bound, error) {
 	if s.layout.Bytes() != s.size || len(s.layout.States()) != s.states {
 		return nil, fmt.Errorf("the layout grew after the session was opened: compile every program first")
 	}
-	b := &bound{p: p, plain: s.dev.options.plain, views: map[view]*prepared{}, graphs: map[graphKey]*graph{}, asked: map[graphKey]bool{}}
+	b := &bound{p: p, plain: s.dev.options.plain, views: map[view]*prepared{}, graphs: map[graphKey]*graph{}, asked: map[graphKey]bool{},
+		clusters: map[view]*clusterTables{}}
 	var consts []byte
 	for _, blk := range p.Blocks {
-		k, err := s.bindBlock(blk)
+		k, err := s.bindBlock(b, blk)
 		if err != nil {
 			return nil, fmt.Errorf("block %s: %w", blk.Name, err)
 		}
@@ -138,7 +144,7 @@ func (s *session) reserve(b *bound) error {
 	return nil
 }
 
-func (s *session) bindBlock(blk *program.Block) (block, error) {
+func (s *session) bindBlock(whole *bound, blk *program.Block) (block, error) {
 	k := block{name: blk.Name, every: int64(blk.Every), rounds: blk.Rounds, batch: blk.Batch, total: blk.Total}
 	b := &binder{s: s, masks: map[*program.Tensor]*program.Tensor{}}
 	var err error
@@ -157,6 +163,11 @@ func (s *session) bindBlock(blk *program.Block) (block, error) {
 			actions = append(actions, &a)
 		}
 	}
+	if !s.dev.apart && s.dev.options.clusters {
+		if err := whole.inClusters(b, actions, &k); err != nil {
+			return k, err
+		}
+	}
 	if !s.dev.apart {
 		if actions, err = b.fuse(actions, &k); err != nil {
 			return k, err
@@ -167,6 +178,21 @@ func (s *session) bindBlock(blk *program.Block) (block, error) {
 		k.actions = append(k.actions, *a)
 	}
 	return k, nil
+}
+
+// inClusters has clusters run the Program, if it fits.
+func (whole *bound) inClusters(b *binder, actions []*action, k *block) error {
+	if len(whole.p.Blocks) != 1 {
+		whole.misfit = fmt.Sprintf("it has %d blocks of instructions", len(whole.p.Blocks))
+		return nil
+	}
+	var err error
+	whole.cluster, err = b.cluster(actions, k)
+	var why misfit
+	if errors.As(err, &why) {
+		whole.misfit, err = string(why), nil
+	}
+	return err
 }
 
 // begin copies a replica's words for the instructions of a block.

@@ -101,7 +101,7 @@ func MachineCode(major, minor int) Code {
 	all := archs(c.Folder)
 	for _, a := range all {
 		c.Archs = append(c.Archs, archName(a))
-		for _, file := range files() {
+		for _, file := range files(a) {
 			path := filepath.Join(c.Folder, archName(a), codeName(file.file, file.ptx))
 			if _, err := os.Stat(path); err != nil {
 				c.Missing = append(c.Missing, path)
@@ -114,11 +114,12 @@ func MachineCode(major, minor int) Code {
 	return c
 }
 
-// files lists the catalogue's PTX files, a kernel of each.
-func files() (out []*entry) {
+// files lists the catalogue's PTX files that devices of a compute capability take, a kernel
+// of each.
+func files(capability int) (out []*entry) {
 	seen := map[string]bool{}
 	for _, k := range catalogue {
-		if !seen[k.file] {
+		if !seen[k.file] && k.capability <= capability {
 			seen[k.file] = true
 			out = append(out, k)
 		}

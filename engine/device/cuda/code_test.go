@@ -105,11 +105,11 @@ func TestMachineCode(t *testing.T) {
 	}
 
 	c := MachineCode(7, 5)
-	if len(c.Archs) != 1 || c.Chosen != "sm_75" || len(c.Missing) != len(files()) || c.Folder != folder {
+	if len(c.Archs) != 1 || c.Chosen != "sm_75" || len(c.Missing) != len(files(75)) || c.Folder != folder {
 		t.Errorf("%+v", c)
 	}
 	codeFor(t, folder, step, code)
-	if c := MachineCode(9, 0); c.Chosen != "" || len(c.Missing) != len(files())-1 {
+	if c := MachineCode(9, 0); c.Chosen != "" || len(c.Missing) != len(files(75))-1 {
 		t.Errorf("%+v", c)
 	}
 	t.Setenv(codeVar, "")

@@ -77,6 +77,19 @@
 // are launched one by one; so they are with PlainLaunches, or DRIFTLESS_CUDA_GRAPHS=0 in
 // the environment.
 //
+// # Clusters
+//
+// On devices of compute capability 9.0 and later Clusters, or DRIFTLESS_CUDA_CLUSTERS=1 in
+// the environment, has Programs that train a small network run up to 50 steps in one launch
+// (package driftless/kernels/cuda/cluster), a cluster of 8 or 16 blocks for each replica,
+// whose weights and all that a step computes stay in the blocks' shared memory. A Program
+// fits if it is one block without rounds, begins with the choice of a batch and the gather
+// of its inputs and labels from bytes, if all its instructions are operations of that
+// package, every step, with a learning rate that stays, and if the memory suffices: the
+// paper's network with SGD takes 8 blocks, with momentum or Adam 16. So do all norms whose
+// instructions work column by column. A plan says of a Program that it runs in clusters, or
+// why it does not. It is not the default, since no device has shown yet that it is faster.
+//
 // # Driver
 //
 // The calls of a session come from one goroutine, locked to its thread, that has the
@@ -123,6 +136,7 @@
 //	copy.go     copies, and how rows lie in memory
 //	bind.go     Programs into launches
 //	instr.go    … of instructions, data.go of what brings in the batch and products
+//	cluster.go  all of them into one for many steps, on devices with clusters
 //	fuse.go     several of them into one, fuse_step.go at the ends of a step
 //	launch.go   a kernel's arguments
 //	run.go      what is due, step by step

@@ -44,6 +44,12 @@ func (s *session) forget(b *bound) error {
 			err = driver.Explain("release of a graph", e)
 		}
 	}
+	for _, t := range b.clusters {
+		if e := s.release(t.addr); err == nil {
+			err = e
+		}
+	}
+	clear(b.clusters)
 	clear(b.graphs)
 	clear(b.views)
 	return err
@@ -52,6 +58,9 @@ func (s *session) forget(b *bound) error {
 // alike queues n steps that each do what d says. It uses a graph of so many steps from the
 // second time on that it is asked for that number.
 func (s *session) alike(ctx context.Context, b *bound, r *prepared, d due, n int) error {
+	if b.cluster != nil {
+		return s.inCluster(b, r.view, n)
+	}
 	for i := 0; n > 0; {
 		size := n
 		if d.graph && !b.plain {

@@ -4,14 +4,20 @@ package cuda
 type Option func(*options)
 
 type options struct {
-	plain bool
-	keep  bool
-	warn  func(message string)
+	plain    bool
+	clusters bool
+	keep     bool
+	warn     func(message string)
 }
 
 // PlainLaunches has every kernel launched by itself: no graphs. So has the
 // environment variable DRIFTLESS_CUDA_GRAPHS, if it is 0.
 func PlainLaunches() Option { return func(o *options) { o.plain = true } }
+
+// Clusters has Programs that fit run many steps in one launch, in clusters of blocks, where
+// the device has them: see the package comment. So has the environment variable
+// DRIFTLESS_CUDA_CLUSTERS, if it is 1.
+func Clusters() Option { return func(o *options) { o.clusters = true } }
 
 // Keep keeps the device's context and the kernels loaded when no session is open, for
 // the life of the process and for all Devices of the same device: the next session opens

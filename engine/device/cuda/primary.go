@@ -17,6 +17,7 @@ type primary struct {
 	handle cu.Device
 	major  int // compute capability
 	minor  int
+	shared int // bytes of shared memory that a block may have
 
 	mu        sync.Mutex
 	sessions  int
@@ -36,9 +37,10 @@ func contextOf(handle cu.Device, d driver.DeviceInfo) *primary {
 	defer contextsMu.Unlock()
 	c := contexts[handle]
 	if c == nil {
-		c = &primary{handle: handle, major: d.Major, minor: d.Minor, modules: map[string]cu.Module{}, functions: map[string]cu.Function{}}
+		c = &primary{handle: handle, modules: map[string]cu.Module{}, functions: map[string]cu.Function{}}
 		contexts[handle] = c
 	}
+	c.major, c.minor, c.shared = d.Major, d.Minor, d.SharedPerBlock
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"driftless/engine/program"
 	driver "driftless/internal/cuda"
+	"driftless/kernels/cuda/cluster"
 
 	"gorgonia.org/cu"
 )
@@ -29,7 +30,7 @@ func (s *session) Profile(p *program.Program, n int) (plan program.Plan, err err
 
 // describe lists what the session does for a Program.
 func (s *session) describe(b *bound) program.Plan {
-	plan := program.Plan{Launched: true, Workers: 1, Peak: s.dev.peak}
+	plan := program.Plan{Launched: true, Workers: 1, Peak: s.dev.peak, Note: s.note(b)}
 	for _, k := range b.blocks {
 		plan.Scratch = append(plan.Scratch, k.scratch)
 		var parts []program.Part
@@ -43,6 +44,22 @@ func (s *session) describe(b *bound) program.Plan {
 		plan.Parts = append(plan.Parts, parts)
 	}
 	return plan
+}
+
+// note says whether a Program runs in clusters, and why not; nothing of a device that has
+// none.
+func (s *session) note(b *bound) string {
+	c := b.cluster
+	switch {
+	case c != nil:
+		return fmt.Sprintf("one launch for up to %d steps of all that, in clusters of %d blocks: %d of %d KiB of shared memory a block",
+			graphSteps, c.blocks, (c.bytes+cluster.SharedBytes)>>10, s.dev.context.shared>>10)
+	case s.dev.context.major < clusterMajor:
+		return ""
+	case !s.dev.options.clusters:
+		return "not in clusters: " + notAsked
+	}
+	return "not in clusters: " + b.misfit
 }
 
 // timed fills in the times of n steps. A part's time is that between events before and

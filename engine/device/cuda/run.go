@@ -82,7 +82,7 @@ func (s *session) steps(ctx context.Context, b *bound, g group, n int) (int64, e
 	for n > 0 {
 		d := b.due(now)
 		alike, then := 1, d.next
-		for alike < min(n, graphSteps) && d.graph {
+		for alike < min(n, graphSteps) && (d.graph || b.cluster != nil) {
 			next := b.due(then)
 			if next.key != d.key {
 				break

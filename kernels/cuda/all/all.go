@@ -6,6 +6,7 @@ import (
 
 	"driftless/kernels/activation"
 	"driftless/kernels/conv"
+	"driftless/kernels/cuda/cluster"
 	"driftless/kernels/cuda/control"
 	"driftless/kernels/cuda/fused"
 	"driftless/kernels/elem"
@@ -18,4 +19,4 @@ import (
 )
 
 // Modules are the files of kernels, whose names and kernels' names are unique.
-var Modules = slices.Concat(activation.PTX, conv.PTX, control.PTX, elem.PTX, fused.PTX, gather.PTX, gemm.PTX, loss.PTX, norm.PTX, optim.PTX, order.PTX)
+var Modules = slices.Concat(activation.PTX, conv.PTX, cluster.PTX, control.PTX, elem.PTX, fused.PTX, gather.PTX, gemm.PTX, loss.PTX, norm.PTX, optim.PTX, order.PTX)

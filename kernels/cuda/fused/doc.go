@@ -16,5 +16,6 @@
 // than a line.
 //
 // To add an operation: name its kernel in codes (ops.go) and Code (ops.h), do it in
-// strip.cu, and list its test in TestStrip of package driftless/kernels/cuda.
+// columnwise.h, which clusters share (package driftless/kernels/cuda/cluster), and list its
+// test in TestStrip of package driftless/kernels/cuda.
 package fused

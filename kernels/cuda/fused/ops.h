@@ -48,8 +48,8 @@ struct Op {
 
 // ---- the steps of the optimizers, of what f(update) visits as update(i, j, w) ----
 
-template <class F>
-INLINE void steps(const Op &o, F each_quad) {
+template <class O, class F>
+INLINE void steps(const O &o, F each_quad) {
   const Matrix g = o.matrix(0);
   switch (o.code) {
   case SGD: {
@@ -75,7 +75,7 @@ INLINE void steps(const Op &o, F each_quad) {
   default: { // ADAM
     const Matrix p = o.matrix(2), m = o.matrix(3), v = o.matrix(4);
     Adam rule = {o.single(0), o.single(1), o.single(2), o.single(3), o.single(4), 0, 0, 0};
-    rule.start(o.rate(5), o.get<const double>(1), o.number[6]);
+    rule.start(o.rate(5), o.template get<const double>(1), o.number[6]);
     const float l2 = o.single(5);
     each_quad([=](int i, int j, int w) {
       Four x = p.get(i, j, w), y = m.get(i, j, w), z = v.get(i, j, w);

@@ -1,0 +1,461 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"driftless/engine/program"
+	driver "driftless/internal/cuda"
+	kernels "driftless/kernels/cuda"
+	"driftless/kernels/cuda/cluster"
+	"driftless/kernels/cuda/fused"
+
+	"gorgonia.org/cu"
+)
+
+// On devices whose blocks can form clusters, a Program that trains a small network runs many
+// steps in one launch (package cluster), with all that they compute in the blocks' shared
+// memory.
+
+// clustered is a Program's block as clusters run it.
+type clustered struct {
+	blocks  int // of a cluster
+	staging int // floats of the arena before it
+	room    int // floats of it
+	bytes   int // of the arena
+	begin   *launch
+	fn      cu.Function
+	steps   []clusterStep
+	moves   []clusterMove
+	state   []operand // of the kernel's tensors, from now on
+}
+
+type clusterStep struct {
+	cluster.Step
+	global         [3]*operand
+	writes, brings []*place
+}
+
+type clusterMove struct {
+	cluster.Move
+	from operand
+}
+
+// place is where a tensor lies in the arena.
+type place struct {
+	at, ld     int // in words
+	rows, cols int
+	split      bool // by columns, else in every block
+	words      int  // of an element
+	written    bool
+	tensor     *program.Tensor
+}
+
+// placeKey tells tensors apart: those of the replica, and constants, are made anew for each
+// use.
+type placeKey struct {
+	space program.Space
+	off   int
+	base  *program.Tensor
+}
+
+func keyOf(t *program.Tensor) placeKey {
+	if t.Space == program.SpaceScratch {
+		return placeKey{space: t.Space, base: t.Base()}
+	}
+	return placeKey{space: t.Space, off: t.Off}
+}
+
+// clusterer lays a block out for clusters of so many blocks.
+type clusterer struct {
+	b       *binder
+	blocks  int
+	places  map[placeKey]*place
+	ordered []*place
+	words   int
+	steps   []clusterStep
+	// apart are the tensors whose rows threads of a warp read at a time: they lie at distances
+	// that do not meet the same banks.
+	apart map[placeKey]bool
+}
+
+// misfit says why a Program does not fit.
+type misfit string
+
+func (m misfit) Error() string { return string(m) }
+
+func misfitf(format string, args ...any) error { return misfit(fmt.Sprintf(format, args...)) }
+
+// clusterMajor is the first major compute capability whose devices have clusters.
+const clusterMajor = 9
+
+// notAsked is why a Program that may fit does not run in clusters.
+const notAsked = "they run where they are asked for (DRIFTLESS_CUDA_CLUSTERS=1)"
+
+// clusterSizes are the numbers of blocks that are tried, the second where a kernel allows it.
+var clusterSizes = []int{8, 16}
+
+// cluster returns how clusters do what the actions of a block do, one instruction each. The
+// error is a misfit if they cannot.
+func (b *binder) cluster(all []*action, k *block) (*clustered, error) {
+	c := b.s.dev.context
+	switch {
+	case c.major < clusterMajor:
+		return nil, misfitf("a device of compute capability %d.%d has no clusters", c.major, c.minor)
+	case k.rounds != 1 || k.every > 1:
+		return nil, misfitf("the block has %d rounds, every %d steps", k.rounds, max(1, k.every))
+	}
+	most := c.shared - cluster.SharedBytes
+	var err error
+	for _, n := range clusterSizes {
+		var l *clusterer
+		apart := map[placeKey]bool{}
+		for range 2 { // the second time it is known which rows lie apart
+			l = &clusterer{b: b, blocks: n, places: map[placeKey]*place{}, apart: apart}
+			if err = l.layOut(all); err != nil {
+				return nil, err
+			}
+		}
+		least, want := 0, 0
+		for i := range l.steps {
+			a, b := l.steps[i].Staging(n)
+			least, want = max(least, a), max(want, b)
+		}
+		if size := 4 * (l.words + least); size > most {
+			err = misfitf("a block of a cluster of %d would need %d KiB of shared memory, and has %d", n, size>>10, most>>10)
+			continue
+		}
+		return l.finish(min(want, most/4-l.words))
+	}
+	return nil, err
+}
+
+// finish loads the kernel.
+func (l *clusterer) finish(room int) (*clustered, error) {
+	c := &clustered{blocks: l.blocks, staging: l.words, room: room, bytes: 4 * (l.words + room), steps: l.steps}
+	for _, p := range l.ordered {
+		m := clusterMove{Move: cluster.Move{At: p.at, LD: p.ld, Rows: p.rows, Cols: p.cols * p.words, Split: p.split}}
+		if p.tensor.Space != program.SpaceScratch {
+			m.from = operand{tensor: p.tensor}
+			m.from.settle(nil)
+			m.FromLD, m.Load, m.Store = p.tensor.LD*p.words, true, p.written
+		}
+		c.moves = append(c.moves, m)
+	}
+	c.state = []operand{word(controlNow), l.b.stateOperand(program.StateLosses), l.b.stateOperand(program.StateNonFinite), l.b.stateOperand(program.StateStep)}
+	for i := range c.state {
+		c.state[i].settle(nil)
+	}
+	var err error
+	if c.begin, err = l.b.begin(); err != nil {
+		return nil, err
+	}
+	if c.fn, err = l.b.s.dev.context.function(catalogue["cluster"], l.b.s.dev.options.warn); err != nil {
+		return nil, err
+	}
+	if err = driver.SetAttribute(c.fn, driver.MaxDynamicShared, c.bytes); err == nil && l.blocks > clusterSizes[0] {
+		err = driver.SetAttribute(c.fn, driver.LargeClusters, 1)
+	}
+	return c, err
+}
+
+// layOut makes the table of operations.
+func (l *clusterer) layOut(all []*action) error {
+	batch, err := l.batch(all)
+	if err != nil {
+		return err
+	}
+	ticks := 0
+	for _, a := range all {
+		if slices.Contains(batch, a) {
+			continue
+		}
+		if a.host != nil || len(a.launches) != 1 || a.every > 1 {
+			return misfitf("%v runs on the host, in several launches, or not every step", a.in.Op)
+		}
+		if a.tick {
+			ticks++
+		}
+		if err := l.step(a); err != nil {
+			return err
+		}
+	}
+	if ticks != 1 {
+		return misfitf("the block ends %d steps", ticks)
+	}
+	l.order()
+	return nil
+}
+
+// step adds the operation of an action.
+func (l *clusterer) step(a *action) error {
+	launch := a.launches[0]
+	name := strings.TrimSuffix(strings.TrimSuffix(launch.kernel.Name, "_32"), "_128")
+	if !cluster.Operation(launch.kernel.Name) {
+		return misfitf("%v is no operation of clusters", a.in.Op)
+	}
+	op := fused.Op{Kernel: &launch.kernel.Kernel, Ints: launch.ints}
+	s := clusterStep{Step: cluster.Step{Kernel: name, M: op.Rows(), N: op.Cols(), Numbers: launch.floats, Singles: len(strings.Fields(launch.kernel.Floats))}}
+	for i := range s.At {
+		s.At[i] = cluster.Missing
+	}
+	s.K, s.Act = launch.int("k"), launch.int("act")
+	operands := slices.Clone(launch.operands[1:])
+	switch name {
+	case "gemm_nn", "gemm_nt":
+		if operands[4].tensor != nil {
+			return misfitf("a product %s with a step of SGD is no operation of clusters", name)
+		}
+	case "gemm_tn":
+		if operands[2].tensor != nil || a.in.Act != 0 {
+			return misfitf("a product %s with a bias or an activation is no operation of clusters", name)
+		}
+	}
+	if s.K > 1024 {
+		return misfitf("a product over %d, of more than 1024, has sums of several parts", s.K)
+	}
+	if name == "cross_entropy_both" {
+		s.Ints[0] = launch.int("scales")
+	}
+	if name == "mean" {
+		s.N = s.M * s.N
+	}
+	if name == "tick" {
+		return l.add(s, operands[:1], func(int) bool { return true }, nil)
+	}
+	switch name {
+	case "gemm_nt":
+		l.apart[keyOf(operands[1].tensor)] = true
+		fallthrough
+	case "gemm_nn":
+		l.apart[keyOf(operands[0].tensor)] = true
+	}
+	remote := map[string][]int{"gemm_nn": {0}, "gemm_nt": {0, 1}, "gemm_tn": {0}, "cross_entropy_both": {0}}[name]
+	whole := func(i int) bool {
+		switch name {
+		case "cross_entropy_both":
+			return i >= 1 && i <= 3
+		case "mean", "beta_power":
+			return true
+		case "adam":
+			return i == 1
+		}
+		return false
+	}
+	names := launch.kernel.Tensors()[1:]
+	for i := range operands {
+		if names[i] == "scratch" { // which the kernel does not need
+			operands[i] = operand{}
+		}
+		// The learning rate is read from where it is.
+		if o := &operands[i]; o.tensor != nil && o.tensor.Name == program.StateLR && o.tensor.Space == program.SpaceReplica {
+			if o.write {
+				return misfitf("a learning rate that a step sets is no operation of clusters")
+			}
+			o.settle(nil)
+			s.global[0] = o
+		}
+	}
+	return l.add(s, operands, whole, remote)
+}
+
+// int is an argument of a launch, 0 if there is none of the name.
+func (l *launch) int(name string) int {
+	if i := slices.Index(strings.Fields(l.kernel.Ints), name); i >= 0 {
+		return l.ints[i]
+	}
+	return 0
+}
+
+// add places the operands of an operation.
+func (l *clusterer) add(s clusterStep, operands []operand, whole func(i int) bool, remote []int) error {
+	for i := range operands {
+		o := &operands[i]
+		if o.tensor == nil || o == s.global[0] {
+			continue
+		}
+		p, err := l.place(o.tensor, !whole(i), s.Kernel)
+		if err != nil {
+			return err
+		}
+		s.At[i], s.LD[i] = p.at, p.ld
+		if slices.Contains(remote, i) {
+			s.brings = append(s.brings, p)
+		}
+		if o.write {
+			p.written = true
+			s.writes = append(s.writes, p)
+		}
+	}
+	l.steps = append(l.steps, s)
+	return nil
+}
+
+// order says which operations wait for the cluster: those that bring what a block has
+// written since all waited last, or write what one has brought since. The table is gone
+// through again and again, and so here twice.
+func (l *clusterer) order() {
+	written, brought := map[*place]bool{}, map[*place]bool{}
+	in := func(set map[*place]bool) func(*place) bool { return func(p *place) bool { return set[p] } }
+	for range 2 {
+		for i := range l.steps {
+			s := &l.steps[i]
+			if s.Wait = s.Wait || slices.ContainsFunc(s.brings, in(written)) || slices.ContainsFunc(s.writes, in(brought)); s.Wait {
+				clear(written)
+				clear(brought)
+			}
+			for _, p := range s.writes {
+				written[p] = true
+			}
+			for _, p := range s.brings {
+				brought[p] = true
+			}
+		}
+	}
+}
+
+// place returns where a tensor lies, and gives it a place when it is first met.
+func (l *clusterer) place(t *program.Tensor, split bool, of string) (*place, error) {
+	base, key := t.Base(), keyOf(t)
+	if t.Space == program.SpaceShared || t.Skip() != 0 || base != t && !(base.Rows == t.Rows && base.Cols == t.Cols && base.DType == t.DType) {
+		return nil, misfitf("%s takes a part of a tensor, or another shape of it", of)
+	}
+	p := l.places[key]
+	if p == nil {
+		p = &place{rows: t.Rows, cols: t.Cols, split: split, words: max(1, t.DType.Size()/4), tensor: t}
+		p.ld = t.Cols * p.words
+		if split {
+			p.ld = cluster.Stride(t.Cols, l.blocks, l.apart[key])
+		}
+		p.at = l.words
+		l.words = roundUp(l.words+p.rows*p.ld, 4)
+		l.places[key] = p
+		l.ordered = append(l.ordered, p)
+	}
+	if p.split != split || p.rows != t.Rows || p.cols != t.Cols {
+		return nil, misfitf("%s takes %q, of %d×%d, otherwise than another instruction does", of, t.Name, t.Rows, t.Cols)
+	}
+	if split && (p.words != 1 || t.DType != program.Float32) || t.DType.Size() < 4 {
+		return nil, misfitf("%s takes elements of type %v", of, t.DType)
+	}
+	return p, nil
+}
+
+// batch adds the operation that picks the rows of the batch and brings inputs and labels,
+// and returns the actions that it does.
+func (l *clusterer) batch(all []*action) ([]*action, error) {
+	if len(all) == 0 || all[0].in.Op != program.OpIndex || all[0].in.Order > program.Previous {
+		return nil, misfitf("the block does not begin with the choice of a batch's rows")
+	}
+	index := all[0].in
+	var inputs, labels *action
+	for _, a := range all[1:] {
+		if len(a.launches) != 1 || a.launches[0].kernel.Name != "gather_bytes" || a.in.In[1] != index.Out[0] {
+			continue
+		}
+		switch cols := a.in.In[0].Cols; {
+		case inputs == nil && cols > 1:
+			inputs = a
+		case labels == nil && cols == 1 && gatherLD(a.in) == 1:
+			labels = a
+		default:
+			return nil, misfitf("the block gathers more than inputs and labels")
+		}
+	}
+	if inputs == nil || labels == nil {
+		return nil, misfitf("the block does not gather inputs and labels from bytes")
+	}
+	x, y := inputs.in, labels.in
+	s := clusterStep{Step: cluster.Step{Kernel: "batch", M: index.Out[0].Cols, N: x.In[0].Cols,
+		Ints: [6]int{index.Total, index.All, int(index.Order), int(x.Map), int(y.Map)}}}
+	for i := range s.At {
+		s.At[i] = cluster.Missing
+	}
+	seed := l.b.stateOperand(program.StateSeed)
+	data, classes := operand{tensor: x.In[0]}, operand{tensor: y.In[0]}
+	for _, o := range []*operand{&seed, &data, &classes} {
+		o.settle(nil)
+	}
+	s.global = [3]*operand{&data, &classes, &seed}
+	err := l.add(s, []operand{{tensor: index.Out[0], write: true}, {tensor: x.Out[0], write: true}, {tensor: y.Out[0], write: true}},
+		func(i int) bool { return i != 1 }, nil)
+	return []*action{all[0], inputs, labels}, err
+}
+
+// ---- running ----
+
+// clusterTables are a view's tables on the device.
+type clusterTables struct {
+	addr  uint64
+	begin ready
+	boxes []uint64
+}
+
+// tables returns a view's tables, made once.
+func (s *session) clusterTables(b *bound, v view) (*clusterTables, error) {
+	if t := b.clusters[v]; t != nil {
+		return t, nil
+	}
+	c, consts := b.cluster, b.consts
+	steps := make([]cluster.Step, len(c.steps))
+	for i := range c.steps {
+		steps[i] = c.steps[i].Step
+		for g, o := range c.steps[i].global {
+			if o != nil {
+				steps[i].Global[g] = s.locate(consts, *o, v, 0)
+			}
+		}
+	}
+	moves := make([]cluster.Move, len(c.moves))
+	for i := range c.moves {
+		moves[i] = c.moves[i].Move
+		moves[i].From = s.locate(consts, c.moves[i].from, v, 0) // of scratch memory nowhere
+	}
+	ops, list := cluster.Pack(steps), cluster.PackMoves(moves)
+	t := &clusterTables{begin: c.begin.prepare(s, consts, v, 0)}
+	var err error
+	if t.addr, err = s.allocate(int64(len(ops)+len(list)), "the operations of clusters"); err != nil {
+		return nil, err
+	}
+	if err := s.toDevice(t.addr, append(ops, list...)); err != nil {
+		return nil, errors.Join(err, s.release(t.addr))
+	}
+	tensors := []kernels.Tensor{s.locate(consts, word(controlHalted), v, 0), {Ptr: t.addr}, {Ptr: t.addr + uint64(len(ops))}}
+	for _, o := range c.state {
+		tensors = append(tensors, s.locate(consts, o, v, 0))
+	}
+	for _, x := range tensors {
+		t.boxes = append(t.boxes, x.Ptr, uint64(x.Distance))
+	}
+	t.boxes = append(t.boxes, uint64(len(steps)), uint64(len(moves)), uint64(c.staging), uint64(c.room), 0, program.LossRing)
+	b.clusters[v] = t
+	return t, nil
+}
+
+// inCluster queues n steps.
+func (s *session) inCluster(b *bound, v view, n int) error {
+	t, err := s.clusterTables(b, v)
+	if err != nil {
+		return err
+	}
+	if err := s.launch(&t.begin, 0, 0); err != nil {
+		return err
+	}
+	t.boxes[len(t.boxes)-2] = uint64(n)
+	args := make([]unsafe.Pointer, len(t.boxes))
+	for i := range t.boxes {
+		args[i] = unsafe.Pointer(&t.boxes[i])
+	}
+	blocks := b.cluster.blocks
+	err = driver.LaunchClusters(b.cluster.fn, [3]int{blocks, 1, v.count}, [3]int{cluster.Threads, 1, 1}, [3]int{blocks, 1, 1}, b.cluster.bytes, s.stream, args)
+	if err != nil {
+		return driver.Explain("launch of cluster", err)
+	}
+	s.counters.Launches++
+	return nil
+}

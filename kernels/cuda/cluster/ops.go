@@ -1,0 +1,150 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"strings"
+
+	"driftless/kernels/cuda"
+	"driftless/kernels/cuda/fused"
+)
+
+// codes are the operations that only clusters have, numbered in cluster.cu from firstCode.
+var codes = []string{"batch", "cross_entropy_both", "mean", "tick", "beta_power"}
+
+const firstCode = 64
+
+// code returns the number of a kernel's operation, or -1.
+func code(kernel string) int {
+	name := strings.TrimSuffix(strings.TrimSuffix(kernel, "_32"), "_128")
+	if i := slices.Index(codes, name); i >= 0 {
+		return firstCode + i
+	}
+	return slices.Index(fused.Operations(), name)
+}
+
+// Operation reports whether a kernel is an operation of a table.
+func Operation(kernel string) bool { return code(kernel) >= 0 }
+
+// Missing is the place of a tensor that an operation does not have in the arena.
+const Missing = -1
+
+// Step is an operation of a table: the launch of a kernel, whose name is without the size of
+// tiles.
+type Step struct {
+	Kernel  string
+	M, N, K int
+	Act     int
+	Wait    bool // for the cluster, not for the block alone
+	At, LD  [8]int
+	Numbers []float64
+	Singles int // how many of the numbers come first and are float32
+	Global  [3]cuda.Tensor
+	Ints    [6]int
+}
+
+// StepBytes is the size of a Step in a table.
+const StepBytes = 4*6 + 4*16 + 8*7 + 16*3 + 4*6
+
+// Pack returns the table as the kernel reads it.
+func Pack(steps []Step) []byte {
+	le := binary.LittleEndian
+	b := make([]byte, 0, len(steps)*StepBytes)
+	word := func(v int) { b = le.AppendUint32(b, uint32(int32(v))) }
+	for i := range steps {
+		s := &steps[i]
+		wait := 0
+		if s.Wait {
+			wait = 1
+		}
+		for _, v := range []int{code(s.Kernel), s.M, s.N, s.K, s.Act, wait} {
+			word(v)
+		}
+		for _, v := range append(s.At[:], s.LD[:]...) {
+			word(v)
+		}
+		for i := range 7 {
+			v := 0.0
+			if i < len(s.Numbers) {
+				if v = s.Numbers[i]; i < s.Singles {
+					v = float64(float32(v))
+				}
+			}
+			b = le.AppendUint64(b, math.Float64bits(v))
+		}
+		for _, t := range s.Global {
+			b = le.AppendUint64(b, t.Ptr)
+			b = le.AppendUint64(b, uint64(t.Distance))
+		}
+		for _, v := range s.Ints {
+			word(v)
+		}
+	}
+	return b
+}
+
+// Move is a tensor of the device's memory that the arena holds, by words of 4 bytes.
+type Move struct {
+	From        cuda.Tensor
+	At, LD      int // in the arena
+	Rows, Cols  int
+	FromLD      int
+	Split       bool // by columns
+	Load, Store bool
+}
+
+// MoveBytes is the size of a Move in a table.
+const MoveBytes = 16 + 4*8
+
+// PackMoves is Pack for moves.
+func PackMoves(moves []Move) []byte {
+	le := binary.LittleEndian
+	b := make([]byte, 0, len(moves)*MoveBytes)
+	flag := func(v bool) int {
+		if v {
+			return 1
+		}
+		return 0
+	}
+	for _, m := range moves {
+		b = le.AppendUint64(b, m.From.Ptr)
+		b = le.AppendUint64(b, uint64(m.From.Distance))
+		for _, v := range []int{m.At, m.LD, m.Rows, m.Cols, m.FromLD, flag(m.Split), flag(m.Load), flag(m.Store)} {
+			b = le.AppendUint32(b, uint32(int32(v)))
+		}
+	}
+	return b
+}
+
+// Share is how many of n columns a block of a cluster owns.
+func Share(n, blocks int) int { return (n + blocks - 1) / blocks }
+
+// Stride is how far the rows of a tensor of n columns lie apart in the arena, where that is
+// split by columns: blocks bring each other's rows by 16 bytes. Where threads of a warp read
+// different rows, those that lie 4 apart must not meet the same banks: the stride is an odd
+// number of 16 bytes.
+func Stride(n, blocks int, apart bool) int {
+	stride := (Share(n, blocks) + 3) / 4
+	if apart {
+		stride |= 1
+	}
+	return 4 * stride
+}
+
+// Staging is how many floats of staging a step needs, and how many it makes use of.
+func (s *Step) Staging(blocks int) (least, most int) {
+	part := 0
+	switch s.Kernel {
+	case "gemm_nn":
+		part = s.M * s.LD[0]
+	case "gemm_nt":
+		part = s.M*s.LD[0] + Share(s.N, blocks)*s.LD[1]
+	case "gemm_tn":
+		part = s.K * s.LD[0]
+	case "cross_entropy_both":
+		all := (s.M*s.N+3)/4*4 + blocks*s.M*s.LD[0]
+		return all, all
+	}
+	return part, blocks * part
+}
