@@ -255,6 +255,9 @@ func (r *randomGraph) gradientFault(i int, got []float64, vals []array) *fault {
 			continue
 		}
 		if !(math.Abs(g-s.d) <= s.off+eps*math.Sqrt(dot(got, got)*dot(s.along, s.along))+eps) {
+			if len(got) > 300 {
+				return faultf("gradient", "gradient in x%d is %.6g in one direction, want %.6g", i, g, s.d)
+			}
 			var want []float64
 			for _, s := range r.slopes(i, vals, true) {
 				want = append(want, s.d)
