@@ -339,10 +339,10 @@ func stableMakers() (out []maker) {
 	}
 	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 	add("Log of Sigmoid", "G.Log(G.Sigmoid(%s))", -9, 9, func(_, n *G.Node) (*G.Node, error) { return G.Log(G.Must(G.Sigmoid(n))) }, func(x float64) float64 { return math.Log(sigmoid(x)) }, "")
-	add("1 - Sigmoid", "G.Sub(ONE, G.Sigmoid(%s))", -9, 9, func(one, n *G.Node) (*G.Node, error) { return G.Sub(one, G.Must(G.Sigmoid(n))) }, func(x float64) float64 { return 1 - sigmoid(x) }, "")
+	add("1 - Sigmoid", "G.Sub(ONE, G.Sigmoid(%s))", -9, 9, func(one, n *G.Node) (*G.Node, error) { return G.Sub(one, G.Must(G.Sigmoid(n))) }, func(x float64) float64 { return 1 - sigmoid(x) }, "1-sigmoid")
 	add("Log of 1 - Sigmoid", "G.Log(G.Sub(ONE, G.Sigmoid(%s)))", -9, 2, func(one, n *G.Node) (*G.Node, error) {
 		return G.Log(G.Must(G.Sub(one, G.Must(G.Sigmoid(n)))))
-	}, func(x float64) float64 { return math.Log(1 - sigmoid(x)) }, "")
+	}, func(x float64) float64 { return math.Log(1 - sigmoid(x)) }, "1-sigmoid")
 	add("Log1p of -Sigmoid", "G.Log1p(G.Neg(G.Sigmoid(%s)))", -9, 2, func(_, n *G.Node) (*G.Node, error) {
 		return G.Log1p(G.Must(G.Neg(G.Must(G.Sigmoid(n)))))
 	}, func(x float64) float64 { return math.Log(1 - sigmoid(x)) }, "")
