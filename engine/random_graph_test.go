@@ -149,7 +149,7 @@ func (r *randomGraph) build() (b *built, err error) {
 // alone reports whether Gorgonia makes no node of that kind for another constructor, whose gradient would
 // be this step's as well, and computes nothing from the step's operand instead of the step.
 func alone(name string) bool {
-	return slices.Contains([]string{"Sin", "Cos", "Cube", "Abs", "Inverse", "InverseSqrt", "MinBetween", "MaxBetween", "Mul", "BatchedMatMul", "Tensordot", "Concat", "Slice",
+	return slices.Contains([]string{"Sin", "Cos", "Cube", "Abs", "Inverse", "InverseSqrt", "MinBetween", "MaxBetween", "Mul", "BatchedMatMul", "Tensordot", "Concat",
 		"MaxPool2D", "Upsample2D", "Sparsemax", "Dropout"}, name)
 }
 
