@@ -144,6 +144,7 @@
 //	AveragePool2D              divides by the width of the image
 //	MaxPool2D                  with a padding that differs from side to side
 //	Sparsemax                  along an axis other than the last
+//	OuterProd                  of what sums a tensor along some axes, in the derivative
 //
 // GlobalAveragePool2D, At and DiagFlat have no derivative: an error says so. AveragePool1D
 // takes the maximum, LogSumExp adds the maximum before the logarithm, a Norm of odd order

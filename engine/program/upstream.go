@@ -226,6 +226,9 @@ func MendShapes(nodes []*G.Node) error {
 		if mended[n] || n.Op() == nil || IsStatement(n) || !slices.ContainsFunc(ch, func(k *G.Node) bool { return mended[k] }) {
 			continue
 		}
+		if is(n, s.reshape) && n.Shape().TotalSize() != ch[0].Shape().TotalSize() {
+			return fmt.Errorf("gorgonia gives the derivative of OuterProd the shape of its other operand, on which node %q builds: use Mul of a column and a row", Label(n))
+		}
 		sizes := make([]G.DimSizer, len(ch))
 		for i, k := range ch {
 			if sizes[i] = k.Shape(); is(k, s.size) {
