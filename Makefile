@@ -24,7 +24,7 @@ results: needs-go ## make RESULTS.md and the README's tables anew
 	$(GO) run ./cmd/results
 
 test: needs-go ## all tests that need only Go
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 gorgonia-suite: needs-go ## Gorgonia's own tests, with our machine in its place
 	.ci/gorgonia-suite
@@ -51,7 +51,7 @@ env: needs-go ## what go build -tags gpu needs: eval "$$(make -s env)"
 	@$(GO) run ./internal/cuda/gen -out build/cuda
 
 test-gpu: needs-go ## the tests with CUDA, on a virtual device; needs a C compiler
-	$(CUDA_ENV) && $(GO) vet -tags gpu ./... && $(GO) tool staticcheck -tags gpu ./... && $(GO) test -tags gpu $$($(GO) list ./... | grep -v /kernels)
+	$(CUDA_ENV) && $(GO) vet -tags gpu ./... && $(GO) tool staticcheck -tags gpu ./... && $(GO) test -timeout 30m -tags gpu $$($(GO) list ./... | grep -v /kernels)
 
 # ARGS="-device virtual" does without a device.
 gpu-check: needs-go needs-cc ## check and time this machine's CUDA device: gpu-check.md

@@ -67,7 +67,7 @@
 //	WithWatchlist        keeps the values of these nodes, by node or NodeID; not of registers
 //	WithLogger           logs the values of what is watched, after the run
 //	WithNaNWatch, WithInfWatch  look at all nodes; the error names the first
-//	WithPrecompiled      runs the graph that was compiled
+//	WithPrecompiled      runs what was compiled, the whole graph or a part of it
 //	WithEngine           is the engine of the Values that are handed over; the device computes
 //	EvalMode             as there
 //	WithPointerWatch, UseCudaFor  do nothing: no two nodes share memory
@@ -79,12 +79,13 @@
 //     UntilReset gives that.
 //   - Errors come from RunAll, not as panics from making the machine. A graph of
 //     constants alone runs.
-//   - Every node has the value of the run that was. Gorgonia's, where one operation writes into
-//     another's memory, leaves later numbers in nodes between the inputs and the results.
+//   - A node's Value is what the run computed for it. On Gorgonia's machine, where one operation
+//     writes into another's memory, nodes between the inputs and the results hold later numbers.
 //   - A node between derivatives, one that Conv2d, Rectify, BatchNorm, GroupNorm or a broadcast makes on
-//     the way to its own, or one that was fused away, has a ValueOnDemand, which is
-//     computed when somebody looks; from then on the node has a tensor or a scalar.
-//     gorgonia.Read, TraceExec and WithWatchlist have it from the start.
+//     the way to its own, or one that was fused away, has a ValueOnDemand, which is no tensor.Tensor. It is
+//     computed when somebody looks at it before the next run, where that can be: its Data panics
+//     otherwise, and so does Gorgonia's ToDot. From the next run on the node has a tensor or a
+//     scalar. gorgonia.Read, TraceExec and WithWatchlist have it from the start.
 //   - A gradient that several nodes share, or that is a constant or an input, is each node's own.
 //     A solver clears it, on Gorgonia's machine the others', or a constant of all graphs.
 //   - Inputs may be views. Gorgonia's products read past the gaps of some.
@@ -92,7 +93,11 @@
 //     gorgonia.Set(a, f(a, …)) assigns does, after the run, where Gorgonia has that.
 //   - Machines over one graph after another, and over graphs that share weights at the same time, do
 //     not disturb one another. Gorgonia's transposes weights in place while it multiplies.
-//   - Let and Set refuse nodes of other graphs.
+//   - Let and Set refuse nodes of other graphs, and those added after the machine was made; an
+//     operation of the caller's own whose result is not what it declared is an error.
+//   - A machine is for one goroutine at a time. It has no Prog, LocMap and Run: VM.Program lists
+//     what runs.
+//   - Inputs are copied at every run: reading few rows of a large table is slower than Gorgonia's.
 //   - gorgonia.Use has no effect: products are the device's.
 //   - An index of ByIndices that is outside its axis is an error in the derivative.
 //
@@ -153,6 +158,6 @@
 // written: Log turns the SoftMax that it is given, alone or as a factor, into LogSoftMax for
 // all that reads it, and so does the derivative of Pow; SoftMax and LogSoftMax of one node and
 // axis become one node, as do two BatchNorm of one node whose epsilon and momentum differ
-// little. Two losses cannot be differentiated in one graph,
-// since a node keeps one derivative.
+// little. Two losses that share parameters cannot be differentiated in one
+// graph, since a node keeps one derivative.
 package engine

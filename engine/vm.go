@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"driftless/engine/device"
 	"driftless/engine/ops"
@@ -34,6 +35,7 @@ type VM struct {
 	seen    []*G.Node // inputs and constants that Read statements ask for
 	reads   map[*G.Node][]*G.Node
 	kept    kept
+	running atomic.Bool
 	ran     bool // the last RunAll succeeded
 	idle    bool // RunAll waits for Reset
 }
@@ -110,8 +112,13 @@ func NewVM(g *G.ExprGraph, dev device.Device, opts ...G.VMOpt) *VM {
 	return m
 }
 
-// RunAll runs the graph once with the values that its inputs have now.
+// RunAll runs the graph once with the values that its inputs have now. One goroutine at a time may
+// run a machine.
 func (m *VM) RunAll() error {
+	if !m.running.CompareAndSwap(false, true) {
+		return fmt.Errorf("driftless vm: another goroutine runs this machine: make one for each, of graphs of their own")
+	}
+	defer m.running.Store(false)
 	if m.idle {
 		return nil
 	}
@@ -146,7 +153,7 @@ func (m *VM) ready() error {
 		return m.err
 	}
 	if m.program != nil && m.kept.wanted {
-		if err := m.close(); err != nil {
+		if err := m.Close(); err != nil {
 			return err
 		}
 	}
@@ -160,7 +167,7 @@ func (m *VM) run() error {
 	if err := m.ready(); err != nil {
 		return err
 	}
-	m.kept.clear()
+	m.kept.next()
 	for i := range m.inputs {
 		in := &m.inputs[i]
 		data, err := m.elements(in)
@@ -382,7 +389,7 @@ func floatType(nodes []*G.Node) program.DType {
 // Reset changes nothing, since every RunAll starts afresh, unless UntilReset asks for it.
 func (m *VM) Reset() { m.idle = false }
 
-// Close frees the device's memory. What nodes hold, they keep.
+// Close frees the device's memory. What nodes hold, they keep, and RunAll starts anew.
 func (m *VM) Close() error {
 	if m.session == nil {
 		return nil

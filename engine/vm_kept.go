@@ -14,17 +14,19 @@ import (
 )
 
 // ValueOnDemand is the Value of a node that a run did not keep, since nobody asked for it: not a
-// result, not read by gorgonia.Read, not watched or traced. It is computed when somebody looks at it,
-// from the inputs of the last run, and is then the same as any other; from the next run on the node
-// has a *tensor.Dense or a scalar, as the others. What comes of random numbers, of operations
-// that keep state in training, such as BatchNorm, of operations of other packages, or of inputs
-// that no result needs cannot be computed again: its text says so, and its Data panics with that
+// result, not read by gorgonia.Read, not watched or traced. It is computed when somebody looks at it
+// before the next run, from the inputs of its own, and is then the same as any other; from the next
+// run on the node has a *tensor.Dense or a scalar, as the others. What comes of random numbers, of
+// Dropout, BatchNorm, operations of other packages, or inputs that no result needs cannot be computed again, nor
+// can a value after another run: its text says so, and its Data panics with that
 // sentence. Read, TraceExec and WithWatchlist keep a value from the first run on. Several
 // goroutines may look at values, but not while the machine runs.
 type ValueOnDemand struct {
-	m *VM
-	n *G.Node
-	v G.Value // once it is computed
+	m     *VM
+	n     *G.Node
+	shape tensor.Shape
+	run   int     // of the machine
+	v     G.Value // once it is computed
 }
 
 var (
@@ -40,7 +42,7 @@ func (k *ValueOnDemand) Now() (G.Value, error) {
 	k.m.kept.looking.Lock()
 	defer k.m.kept.looking.Unlock()
 	if k.v == nil {
-		v, err := k.m.resolve(k.n)
+		v, err := k.m.resolve(k)
 		if err != nil {
 			return nil, fmt.Errorf("the value of node %q was not kept: %w", program.Label(k.n), err)
 		}
@@ -62,10 +64,10 @@ func (k *ValueOnDemand) must() G.Value {
 }
 
 // Shape is the node's.
-func (k *ValueOnDemand) Shape() tensor.Shape { return k.n.Shape() }
+func (k *ValueOnDemand) Shape() tensor.Shape { return k.shape }
 
 // Size is the number of elements.
-func (k *ValueOnDemand) Size() int { return k.n.Shape().TotalSize() }
+func (k *ValueOnDemand) Size() int { return k.shape.TotalSize() }
 
 // Dtype is the node's.
 func (k *ValueOnDemand) Dtype() tensor.Dtype { return k.n.Dtype() }
@@ -128,19 +130,24 @@ func (k *ValueOnDemand) ValueEq(other G.Value) bool {
 type kept struct {
 	looking sync.Mutex // held while a value is computed
 
-	values []*ValueOnDemand
+	nodes  []*G.Node        // that have values on demand
+	shapes []tensor.Shape   // of those
 	again  map[*G.Node]bool // these can be computed again
 	asked  map[*G.Node]bool // somebody looked at these
 	wanted bool             // some of them are not handed over yet
+	run    int              // runs so far
 	found  map[*G.Node]G.Value
-	inputs map[string]any  // of the last run, after the session's end
+	inputs map[string]any  // of the last run, after its session's end
 	unused map[string]bool // states of inputs that runs do not take, since no result needs them
 }
 
-// clear forgets what belongs to the last run.
-func (k *kept) clear() { k.found, k.inputs = nil, nil }
+// next forgets what belongs to the last run.
+func (k *kept) next() {
+	k.found, k.inputs = nil, nil
+	k.run++
+}
 
-// repeatable returns the nodes that can be computed again after a run.
+// repeatable returns the nodes that can be computed again after a run, as far as the graph tells.
 func (m *VM) repeatable() map[*G.Node]bool {
 	again := map[*G.Node]bool{}
 	changes := map[*G.Node]bool{}
@@ -153,7 +160,10 @@ func (m *VM) repeatable() map[*G.Node]bool {
 		changes[program.Children(s)[0]] = true
 	}
 	for _, n := range m.nodes { // operands come before what is computed from them
-		again[n] = !changes[n] && program.Repeats(n, !m.options.eval)
+		again[n] = !changes[n] && program.Repeats(n)
+		if program.IsSize(n) {
+			continue
+		}
 		for _, c := range program.Children(n) {
 			again[n] = again[n] && again[c]
 		}
@@ -161,11 +171,11 @@ func (m *VM) repeatable() map[*G.Node]bool {
 	return again
 }
 
-// keep makes values for nodes that the Program does not hand over.
+// keep notes the nodes that the Program does not hand over.
 func (m *VM) keep(nodes []*G.Node, again map[*G.Node]bool) {
-	m.kept.values, m.kept.again, m.kept.wanted = nil, again, false
+	m.kept.nodes, m.kept.shapes, m.kept.again, m.kept.wanted = nodes, nil, again, false
 	for _, n := range nodes {
-		m.kept.values = append(m.kept.values, &ValueOnDemand{m: m, n: n})
+		m.kept.shapes = append(m.kept.shapes, n.Shape())
 	}
 }
 
@@ -188,19 +198,25 @@ func (m *VM) settle() error {
 	return nil
 }
 
-// bindKept gives the nodes their values on demand, where something else has been put there.
+// bindKept gives the nodes values on demand of this run.
 func (m *VM) bindKept() {
-	for _, k := range m.kept.values {
-		if k.n.Value() != G.Value(k) {
-			_ = G.UnsafeLet(k.n, k) // it has the node's shape and type
-		}
+	values := make([]ValueOnDemand, len(m.kept.nodes))
+	for i, n := range m.kept.nodes {
+		values[i] = ValueOnDemand{m: m, n: n, shape: m.kept.shapes[i], run: m.kept.run}
+		_ = G.UnsafeLet(n, &values[i]) // it has the node's shape and type
 	}
 }
 
-var errNotAgain = errors.New("it depends on random numbers, or on what operations keep from run to run; ask for it before the run, with gorgonia.Read, TraceExec or WithWatchlist")
+const askBefore = "; later runs keep it now, as all do with gorgonia.Read, TraceExec or WithWatchlist"
 
-// resolve computes a node's value as it was in the last run, and has later runs keep it.
-func (m *VM) resolve(n *G.Node) (G.Value, error) {
+var (
+	errNotAgain = errors.New("it depends on random numbers, on what operations keep from run to run, or on operations of other packages" + askBefore)
+	errLater    = errors.New("another run has begun since" + askBefore)
+)
+
+// resolve computes a value as it was in the last run, and has later runs keep the node's.
+func (m *VM) resolve(k *ValueOnDemand) (G.Value, error) {
+	n := k.n
 	if m.kept.asked == nil {
 		m.kept.asked = map[*G.Node]bool{}
 	}
@@ -208,6 +224,8 @@ func (m *VM) resolve(n *G.Node) (G.Value, error) {
 		m.kept.asked[n], m.kept.wanted = true, true
 	}
 	switch {
+	case k.run != m.kept.run:
+		return nil, errLater
 	case !m.ran:
 		return nil, errors.New("the last run failed")
 	case !m.kept.again[n]:
@@ -216,9 +234,9 @@ func (m *VM) resolve(n *G.Node) (G.Value, error) {
 		return m.kept.found[n], nil
 	}
 	var all []*G.Node
-	for _, k := range m.kept.values {
-		if m.kept.again[k.n] {
-			all = append(all, k.n)
+	for _, k := range m.kept.nodes {
+		if m.kept.again[k] {
+			all = append(all, k)
 		}
 	}
 	found, err := m.recompute(all)
@@ -228,9 +246,6 @@ func (m *VM) resolve(n *G.Node) (G.Value, error) {
 		}
 	}
 	m.kept.found = found
-	if found[n] == nil { // of a run before the last
-		return nil, errors.New("another run came after it")
-	}
 	return found[n], nil
 }
 
@@ -246,6 +261,9 @@ func (m *VM) recompute(nodes []*G.Node) (map[*G.Node]G.Value, error) {
 	p, err := program.Compile(l, spec)
 	if err != nil {
 		return nil, err
+	}
+	if p.Hidden() != "" {
+		return nil, errNotAgain
 	}
 	s, err := m.dev.Open(l, 1)
 	if err != nil {
@@ -283,10 +301,10 @@ func (m *VM) recompute(nodes []*G.Node) (map[*G.Node]G.Value, error) {
 
 // lastInput returns what an input held in the last run.
 func (m *VM) lastInput(in input) (any, error) {
+	if data := m.kept.inputs[in.state]; data != nil {
+		return data, nil
+	}
 	if m.session == nil {
-		if data := m.kept.inputs[in.state]; data != nil {
-			return data, nil
-		}
 		return nil, errors.New("the machine is closed")
 	}
 	size := in.Shape().TotalSize()
@@ -294,9 +312,9 @@ func (m *VM) lastInput(in input) (any, error) {
 	return buf, m.session.Read(in.state, 0, buf)
 }
 
-// rememberInputs keeps the inputs of the last run, for values that are asked for after Close.
+// rememberInputs keeps the inputs of the last run, for values that are asked for after its session's end.
 func (m *VM) rememberInputs() error {
-	if len(m.kept.values) == 0 {
+	if len(m.kept.nodes) == 0 || !m.ran || m.kept.inputs != nil {
 		return nil
 	}
 	inputs := map[string]any{}

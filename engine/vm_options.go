@@ -142,6 +142,9 @@ func tryOption(m G.VM, opt G.VMOpt) (err error) {
 			err = fmt.Errorf("gorgonia's TapeMachine does not take it: %v", r)
 		}
 	}()
+	if opt == nil {
+		return errors.New("it is nil: leave it out")
+	}
 	before := map[string]string{}
 	look(reflect.ValueOf(m).Elem(), func(field, content string) { before[field] = content })
 	opt(m)

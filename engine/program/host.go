@@ -45,6 +45,9 @@ func (c *compiler) lowerForeign(early, late []*G.Node) error {
 		}
 		needed[n] = true
 		visit(c.early[n])
+		if IsSize(n) {
+			return
+		}
 		for _, k := range Children(n) {
 			visit(k)
 		}

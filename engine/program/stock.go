@@ -382,16 +382,16 @@ func IsSet(n *G.Node) bool { return is(n, stock().let) }
 
 // Repeats reports whether a node's operation gives the same result again for the same operands,
 // and nobody sees that it ran: it is of package ops, or Gorgonia's, and neither draws random
-// numbers nor keeps state, as some do in training.
-func Repeats(n *G.Node, training bool) bool {
+// numbers nor keeps state, as those that have a mode for training do.
+func Repeats(n *G.Node) bool {
 	if n.Op() == nil || Own(n) {
 		return true
 	}
-	if _, trains := n.Op().(G.TrainModeOp); trains && training {
-		return false
-	}
-	return gorgonias(n) && !is(n, stock().random)
+	return gorgonias(n) && !stock().hidden(n)
 }
+
+// IsSize reports whether a node is the length of an axis, which does not depend on the elements.
+func IsSize(n *G.Node) bool { return is(n, stock().size) }
 
 // gorgonias reports whether a node's operation is one of Gorgonia's.
 func gorgonias(n *G.Node) bool {
