@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"io"
 	"log"
 	"math"
@@ -160,4 +161,42 @@ func benchPair(b *testing.B, prog gorgoniaProgram) {
 func median(x []float64) float64 {
 	x = slices.Sorted(slices.Values(x))
 	return x[len(x)/2]
+}
+
+// chain is a graph of some 2,000 nodes, with its gradient: layers of small matrices.
+func chain() (g *G.ExprGraph, params G.Nodes) {
+	g = G.NewGraph()
+	x := G.NewMatrix(g, tensor.Float64, G.WithShape(4, 8), G.WithName("x"), G.WithInit(G.Ones()))
+	h := x
+	for i := len(g.AllNodes()); i < 890; i = len(g.AllNodes()) {
+		w := G.NewMatrix(g, tensor.Float64, G.WithShape(8, 8), G.WithName(fmt.Sprint("w", i)), G.WithInit(G.Uniform(-0.5, 0.5)))
+		params = append(params, w)
+		h = G.Must(G.Tanh(G.Must(G.Add(G.Must(G.Mul(h, w)), x))))
+	}
+	if _, err := G.Grad(G.Must(G.Sum(h)), params...); err != nil {
+		panic(err)
+	}
+	return g, params
+}
+
+// BenchmarkFirst measures what comes before the first result of a graph of some 2,000 nodes: the machine, and a run.
+func BenchmarkFirst(b *testing.B) {
+	for _, m := range machines {
+		b.Run("impl="+m.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				g, params := chain()
+				b.StartTimer()
+				vm := m.make(g, G.BindDualValues(params...))
+				if err := vm.RunAll(); err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				vm.Close()
+				b.ReportMetric(float64(len(g.AllNodes())), "nodes")
+				b.StartTimer()
+			}
+		})
+	}
 }

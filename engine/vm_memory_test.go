@@ -2,8 +2,10 @@ package engine_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"driftless/engine"
 	"driftless/engine/program"
@@ -159,4 +161,78 @@ func countUp[T float32 | float64](x []T) []T {
 		x[i] = T(i+1) / 8
 	}
 	return slices.Clip(x)
+}
+
+// TestRunsKeepNothing: however often a machine runs, the heap stays as it is.
+func TestRunsKeepNothing(t *testing.T) {
+	runs := 5000
+	if testing.Short() {
+		runs = 1000
+	}
+	g := G.NewGraph()
+	x := G.NewMatrix(g, tensor.Float64, G.WithShape(20, 30), G.WithName("x"), G.WithInit(G.Ones()))
+	w := G.NewMatrix(g, tensor.Float64, G.WithShape(30, 10), G.WithName("w"), G.WithInit(G.Ones()))
+	loss := G.Must(G.Mean(G.Must(G.Sin(G.Must(G.SoftMax(G.Must(G.Mul(x, w))))))))
+	if _, err := G.Grad(loss, w); err != nil {
+		t.Fatal(err)
+	}
+	m := engine.NewTapeMachine(g, G.BindDualValues(w))
+	defer m.Close()
+	run := func(n int) {
+		for range n {
+			if err := m.RunAll(); err != nil {
+				t.Fatal(err)
+			}
+			m.Reset()
+		}
+	}
+	run(10)
+	before := heap()
+	run(runs)
+	if grown := heap() - before; grown > 200<<10 {
+		t.Errorf("%d runs leave %d bytes behind", runs, grown)
+	}
+}
+
+// TestMachinesKeepNothing: machines that are closed leave neither goroutines nor memory behind.
+func TestMachinesKeepNothing(t *testing.T) {
+	machines := 2000
+	if testing.Short() {
+		machines = 300
+	}
+	open := func(n int) {
+		for range n {
+			g := G.NewGraph()
+			x := G.NewMatrix(g, tensor.Float32, G.WithShape(20, 30), G.WithName("x"), G.WithInit(G.Ones()))
+			G.Must(G.Sum(G.Must(G.Tanh(x))))
+			m := engine.NewTapeMachine(g)
+			if err := m.RunAll(); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	open(20)
+	before, goroutines := heap(), runtime.NumGoroutine()
+	open(machines)
+	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("%d machines leave %d bytes behind", machines, grown)
+	}
+	for wait := time.Now(); runtime.NumGoroutine() > goroutines && time.Since(wait) < 5*time.Second; {
+		time.Sleep(10 * time.Millisecond) // one may be on its way out
+	}
+	if now := runtime.NumGoroutine(); now > goroutines {
+		t.Errorf("%d machines leave %d goroutines behind", machines, now-goroutines)
+	}
+}
+
+// heap is the number of bytes that are in use.
+func heap() int {
+	runtime.GC()
+	runtime.GC() // what finalizers let go
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }

@@ -28,7 +28,7 @@ type index struct {
 }
 
 func newIndex(b *Block) *index {
-	x := &index{b: b, reads: map[place][]int{}, writes: map[place][]int{}}
+	x := &index{b: b, reads: make(map[place][]int, len(b.Instrs)), writes: make(map[place][]int, len(b.Instrs))}
 	for i, in := range b.Instrs {
 		x.enter(i, in)
 	}
@@ -40,7 +40,9 @@ func (x *index) enter(i int, in *Instr) {
 		for _, t := range ts {
 			p := placeOf(t)
 			at := m[p]
-			if k, there := slices.BinarySearch(at, i); !there {
+			if n := len(at); n == 0 || at[n-1] < i {
+				m[p] = append(at, i)
+			} else if k, there := slices.BinarySearch(at, i); !there {
 				m[p] = slices.Insert(at, k, i)
 			}
 		}
