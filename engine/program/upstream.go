@@ -382,35 +382,6 @@ func convert[T float32 | int](x []T) []float64 {
 	return w
 }
 
-// lowerDropout multiplies by a mask of its own, which the gradient shares: what the
-// operation makes of ones.
-func (c *compiler) lowerDropout(n *G.Node) (value, error) {
-	x, err := c.lower(Children(n)[0])
-	if err != nil {
-		return x, err
-	}
-	m := c.scratch(n.Shape(), Label(n))
-	op, shape := n.Op(), n.Shape()
-	h := hostFunc(func([][]float64) ([]float64, error) {
-		ones := make([]float64, shape.TotalSize()) // of an axis, since the operation takes no scalars
-		for i := range ones {
-			ones[i] = 1
-		}
-		v, err := op.Do(tensor.New(tensor.WithShape(len(ones)), tensor.WithBacking(ones)))
-		if err != nil {
-			return nil, err
-		}
-		data, err := Elements(v)
-		if err != nil {
-			return nil, err
-		}
-		return widen(data)
-	})
-	c.emit(&Instr{Op: OpHost, Out: []*Tensor{m}, Host: h, Serial: true, Hidden: true, Nodes: []string{Label(n)}})
-	c.kept[n] = m
-	return c.binary(elem.Mul, x, value{t: m}, shape, Label(n)), nil
-}
-
 // refuse reports an operation that does not compute what it says.
 func (s *stockOps) refuse(n *G.Node) error {
 	why := ""
