@@ -137,9 +137,13 @@ func (r *randomGraph) build() (b *built, err error) {
 	}
 	b.inputs = len(b.params)
 	rnd := rand.New(rand.NewPCG(r.seed, 5))
+	steps := map[*G.Node]int{} // that are one node: its gradient is the sum of theirs
+	for _, n := range b.nodes {
+		steps[n]++
+	}
 	for i, needed := range r.differentiated() {
 		s, d := r.steps[i], b.nodes[i].Deriv()
-		if needed && s.build != nil && d != nil && i != r.loss && rnd.IntN(3) == 0 && alone(s.name) && slices.Index(b.nodes, b.nodes[i]) == i {
+		if needed && s.build != nil && d != nil && i != r.loss && rnd.IntN(3) == 0 && alone(s.name) && steps[b.nodes[i]] == 1 {
 			b.params, b.grads = append(b.params, i), append(b.grads, d)
 		}
 	}
