@@ -2,15 +2,19 @@ package gemm
 
 import "driftless/kernels"
 
-// Two blocks, in bytes, both stay in a second-level cache of
-// 2 MiB, and just about in one of 1 MiB. Longer rows of B, in blocks for the third
-// level, took 10 to 15 % longer where that level is slow. The large block is one of
-// B, which is packed once, while small ones of A pass; but where A is transposed and
-// to be packed, which costs more, it is one of A.
+// Blocks, in bytes. A small and a large one both stay in a second-level cache of
+// 2 MiB, and just about in one of 1 MiB. The large block is one of B, which is packed
+// once, while small ones of A pass. But where A is transposed and to be packed, which
+// should happen once, the large block is one of A; and a large B is packed into a far
+// block, for the third level, from which tiles fetch panel after panel.
 const (
 	smallBlock = 256 << 10
 	largeBlock = 768 << 10
+	farBlock   = 4 << 20
 )
+
+// blocks is the most bytes of a block of each kind: no more than the constants, for which there is scratch.
+var blocks = struct{ small, large, far int }{smallBlock, largeBlock, farBlock}
 
 // leastSize is the bytes of the smallest element: most of those go into so many bytes.
 const leastSize = 4
@@ -25,24 +29,28 @@ const (
 )
 
 // blockRows returns how many rows of A make a block of at most so many bytes: equal
-// parts of m, of whole tiles.
+// parts of m, of whole tiles, at least one.
 func blockRows[T kernels.Float](m, k, bytes int) int {
-	most := bytes / kernels.SizeOf[T]() / chunk(k) / maxRows * maxRows
+	most := max(1, bytes/kernels.SizeOf[T]()/chunk(k)/maxRows) * maxRows
 	if m <= most {
 		return m
 	}
 	return roundUp(divUp(m, divUp(m, most)), maxRows)
 }
 
-// blockCols returns how many columns of B make a block that is packed.
-func blockCols[T kernels.Float](n, k int) int {
-	return min(n, largeBlock/kernels.SizeOf[T]()/chunk(k)/32*32)
+// blockCols returns how many columns of B make a block of at most so many bytes, or of 32 columns.
+func blockCols[T kernels.Float](n, k, bytes int) int {
+	return min(n, max(1, bytes/kernels.SizeOf[T]()/chunk(k)/32)*32)
 }
 
 // scratchB is room for a block of B, or for the panel that is packed at a time
 // where rows of A make one block. The plain loop needs less.
-func scratchB(n, k int) int {
-	return min(roundUp(max(min(k, maxChunk), 1), maxLanes)*roundUp(n, maxLanes), largeBlock/leastSize)
+func scratchB(transA bool, m, n, k int) int {
+	most := largeBlock
+	if transA && worthPackingA(m, n, k) {
+		most = farBlock
+	}
+	return min(roundUp(max(min(k, maxChunk), 1), maxLanes)*roundUp(n, maxLanes), most/leastSize)
 }
 
 // scratchA is room for a block of A, rounded up to whole vectors both ways.

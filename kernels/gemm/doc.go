@@ -69,8 +69,10 @@
 // A, or 16 from 6 MiB on; or if its rows are at a multiple of 1 KiB and so fall into few
 // sets of the caches. Where a large B is not packed, tiles fetch the next panel. Blocks of
 // A are packed for strides like that, or if transposed and large. Blocks are
-// a chunk deep and made for the second-level cache: 256 KiB of A and 768 KiB of B,
-// or the other way round where blocks of a transposed A are packed.
+// a chunk deep and made for the second-level cache: 256 KiB of A and 768 KiB of B.
+// Where blocks of a transposed A are packed, they have 768 KiB: in panels as high as tiles
+// if B is large, of which then 4 MiB are packed for the third level and fetched panel by panel,
+// else row by row of A, beside B where it is.
 // [ByColumns] says how to share a product among workers.
 //
 // One call of assembly, which Go cannot preempt, takes less than 100 µs, and the

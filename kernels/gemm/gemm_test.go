@@ -209,6 +209,30 @@ func TestTies(t *testing.T) {
 	}
 }
 
+// testBlocks multiplies in many small blocks. Rows of 256 elements have A and B packed.
+func testBlocks[T kernels.Float](t *testing.T) {
+	defer func(old struct{ small, large, far int }) { blocks = old }(blocks)
+	r := rand.New(rand.NewPCG(25, 26))
+	for _, bytes := range []int{0, 40 << 10} {
+		blocks.small, blocks.large, blocks.far = bytes/3, bytes, 4*bytes
+		eachTrans(t, func(t *testing.T, transA, transB bool) {
+			for _, pad := range []int{0, 3, 44, 60, 62} {
+				x := newProblem(transA, transB, 256-pad, 256-2*pad, 33+pad, pad, normal[T](r), normal[T](r))
+				x.add, x.alpha, x.ep = pad%2 == 0, 0.7, Epilogue[T]{bias[T](r, x.n), activation.Tanh}
+				x.check(t)
+			}
+			x := newProblem(transA, transB, 50, 226, 1030, 15, normal[T](r), normal[T](r))
+			x.check(t)
+		})
+	}
+}
+
+// TestBlocks: sizes of blocks do not show in the bits.
+func TestBlocks(t *testing.T) {
+	t.Run("float32", testBlocks[float32])
+	t.Run("float64", testBlocks[float64])
+}
+
 // testSplit: blocks of a product, computed each by itself, are blocks of the whole.
 func testSplit[T kernels.Float](t *testing.T) {
 	eachTrans(t, func(t *testing.T, transA, transB bool) {

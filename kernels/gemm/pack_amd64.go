@@ -20,11 +20,11 @@ func (d *plan[T]) packPanel(x *product[T], q part, j int, s *shape[T], cols int,
 	}
 }
 
-// packBlock copies rows of a chunk of op(A), k contiguous. It returns the copy and
+// packRows copies rows of a chunk of op(A), k contiguous. It returns the copy and
 // its steps.
 //
 //go:noinline
-func (d *plan[T]) packBlock(x *product[T], q part, i, rows int) (a []T, rowStep, kStep int) {
+func (d *plan[T]) packRows(x *product[T], q part, i, rows int) (a []T, rowStep, kStep int) {
 	k, size := q.end-q.p, kernels.SizeOf[T]()
 	ld := k + rowGap
 	if x.kStep == 1 {
@@ -40,3 +40,24 @@ func (d *plan[T]) packBlock(x *product[T], q part, i, rows int) (a []T, rowStep,
 	}
 	return d.block, ld, 1
 }
+
+// packPanels copies rows of a chunk of a transposed A into panels for tiles, each with its rows side by
+// side. It goes through all panels every packDepth rows of A, for long runs of A.
+//
+//go:noinline
+func (d *plan[T]) packPanels(x *product[T], q part, i, rows int) {
+	k, size := q.end-q.p, kernels.SizeOf[T]()
+	for p := 0; p < k; p += packDepth {
+		n, r := min(packDepth, k-p), 0
+		for _, run := range bands(rows, d.panelRows) {
+			h := run.height
+			vectors := divUp(h, d.u.lanes)
+			for range run.panels {
+				d.u.copyRows[vectors](n, &d.block[r*k+p*h], size*h, &x.a[i+r+(q.p+p)*x.kStep], size*x.kStep, h-(vectors-1)*d.u.lanes)
+				r += h
+			}
+		}
+	}
+}
+
+const packDepth = 16

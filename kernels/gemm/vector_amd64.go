@@ -46,28 +46,35 @@ type plan[T kernels.Float] struct {
 	packB bool // copy panels of B
 	// ahead means that the panels of a block of B are packed before they are used,
 	// because several blocks of A meet them, else each just before it is.
-	ahead  bool
-	rows   int // of a block of A
-	cols   int // of a block of B
-	panels []T // scratch for panels of B
-	block  []T // scratch for a block of A
+	ahead bool
+	// panelRows is how many rows the panels have that a block of a transposed A is
+	// packed into, at most, where B is large; 0 if its rows are packed one by one.
+	panelRows int
+	rows      int // of a block of A
+	cols      int // of a block of B
+	panels    []T // scratch for panels of B
+	block     []T // scratch for a block of A
 }
 
 func newPlan[T kernels.Float](x *product[T], u *unit[T], scratch []T) plan[T] {
 	size := kernels.SizeOf[T]()
-	d := plan[T]{u: u, rows: blockRows[T](x.m, x.k, smallBlock), cols: x.n}
+	d := plan[T]{u: u, rows: blockRows[T](x.m, x.k, blocks.small), cols: x.n}
 	d.packB = x.transB || packsB(x.m, x.n, x.k, size) || x.m >= 24 && x.k > 32 && badStride[T](x.ldb)
 	transA := x.kStep != 1
 	if worthPackingA(x.m, x.n, x.k) {
 		d.packA = badStride[T](max(x.rowStep, x.kStep)) || transA && x.m*x.k*size > 512<<10
 	}
-	switch {
-	case d.packA && transA:
-		d.rows = blockRows[T](x.m, x.k, largeBlock)
-	case d.packB && x.m > d.rows:
-		d.ahead, d.cols = true, blockCols[T](x.n, x.k)
+	if d.packA && transA {
+		d.rows = blockRows[T](x.m, x.k, blocks.large)
 	}
-	split := scratchB(x.n, x.k)
+	if d.packB && x.m > d.rows {
+		block := blocks.large
+		if d.packA && transA {
+			d.panelRows, block = len(u.full.tiles)-1, blocks.far
+		}
+		d.ahead, d.cols = true, blockCols[T](x.n, x.k, block)
+	}
+	split := scratchB(transA, x.m, x.n, x.k)
 	d.panels, d.block = scratch[:split], scratch[split:]
 	return d
 }
@@ -80,7 +87,7 @@ func blocked[T kernels.Float](x *product[T], u *unit[T], scratch []T) {
 		for q := range parts(x.k) {
 			if d.ahead {
 				for at := 0; at < cols; {
-					s, w := u.shape(x.m, cols-at)
+					s, w := d.shape(x.m, cols-at)
 					d.packPanel(x, q, j+at, s, w, d.panels[at*d.depth(q):])
 					at += w
 				}
@@ -92,6 +99,19 @@ func blocked[T kernels.Float](x *product[T], u *unit[T], scratch []T) {
 	}
 }
 
+// shape returns the tiles for the next panel of so many columns left, and how many of them
+// they do. Where A is packed into panels, tiles are as high as those.
+func (d *plan[T]) shape(m, left int) (s *shape[T], cols int) {
+	u := d.u
+	switch {
+	case d.panelRows == 0:
+		return u.shape(m, left)
+	case left < u.full.cols:
+		return &u.part[divUp(left, u.lanes)], left
+	}
+	return &u.full, u.full.cols
+}
+
 // depth is the number of rows of a packed panel.
 func (d *plan[T]) depth(q part) int { return roundUp(q.end-q.p, d.u.lanes) }
 
@@ -99,8 +119,12 @@ func (d *plan[T]) depth(q part) int { return roundUp(q.end-q.p, d.u.lanes) }
 func (d *plan[T]) block1(x *product[T], q part, i, rows, j, cols int) {
 	o := &x.out
 	t := task[T]{rows: rows, k: q.end - q.p, a: x.a[i*x.rowStep+q.p*x.kStep:], rowStep: x.rowStep, kStep: x.kStep, ldc: o.ld, alpha: o.alpha}
-	if d.packA {
-		t.a, t.rowStep, t.kStep = d.packBlock(x, q, i, rows)
+	switch {
+	case d.panelRows > 0:
+		d.packPanels(x, q, i, rows)
+		t.a, t.panelRows = d.block, d.panelRows
+	case d.packA:
+		t.a, t.rowStep, t.kStep = d.packRows(x, q, i, rows)
 	}
 	if !o.over(q) {
 		t.flags |= flagAdd
@@ -113,16 +137,20 @@ func (d *plan[T]) block1(x *product[T], q part, i, rows, j, cols int) {
 		t.flags |= flagReLU
 	}
 	for at := 0; at < cols; {
-		s, w := d.u.shape(x.m, cols-at)
+		s, w := d.shape(x.m, cols-at)
+		t.fetch = 0
 		switch {
 		case d.ahead:
 			t.b, t.ldb = d.panels[at*d.depth(q):], s.cols
+			if d.panelRows > 0 && at+w < cols {
+				t.fetch = s.cols * d.depth(q)
+			}
 		case d.packB:
 			d.packPanel(x, q, j+at, s, w, d.panels)
 			t.b, t.ldb = d.panels, s.cols
 		default:
 			t.b, t.ldb = x.b[q.p*x.ldb+j+at:], x.ldb
-			if t.fetch = 0; large(x.n, x.k, kernels.SizeOf[T]()) && at+w < cols {
+			if large(x.n, x.k, kernels.SizeOf[T]()) && at+w < cols {
 				t.fetch = s.cols
 			}
 		}
@@ -145,6 +173,7 @@ type task[T kernels.Float] struct {
 	rows, k        int
 	a              []T
 	rowStep, kStep int
+	panelRows      int // see plan: A is in panels, and has no steps
 	b              []T
 	ldb            int
 	c              []T
@@ -176,23 +205,44 @@ func (t *task[T]) column(u *unit[T], s *shape[T], cols int) {
 // slow core.
 const callWork = 12 << 20
 
+// fetchRows is how many rows of a block of A share the fetching of the next panel of B: fewer would ask
+// for it faster than it comes, more would ask for what has come.
+const fetchRows = 48
+
 // tiles computes rows of a panel from row i on, in tiles of equal height or nearly
 // so, where heights count by so many rows.
 func (t *task[T]) tiles(s *shape[T], by, i, rows, cols int) {
 	units := rows / by
-	panels := divUp(units, len(s.tiles)-1)
-	if panels == 0 {
+	if units == 0 {
 		return
 	}
-	height, more := units/panels, units%panels // so many of the panels have one more
-	for _, run := range [2]struct{ panels, height int }{{more, height + 1}, {panels - more, height}} {
-		most := max(1, callWork/(kernels.SizeOf[T]()*run.height*by*s.cols*t.k))
-		for left := run.panels; left > 0; left -= most {
-			n := min(left, most)
-			t.call(s, n, run.height, by, i, cols)
-			i += n * run.height * by
+	high := len(s.tiles) - 1
+	if t.panelRows > 0 {
+		high = t.panelRows
+	}
+	for _, run := range bands(units, high) {
+		rows := run.height * by
+		most := max(1, callWork/(kernels.SizeOf[T]()*rows*s.cols*t.k))
+		for left := run.panels; left > 0; {
+			n, fetch := min(left, most), 0
+			if t.fetch > 0 && i < fetchRows {
+				n, fetch = min(n, divUp(fetchRows-i, rows)), t.fetch
+			}
+			t.call(s, n, run.height, by, i, cols, fetch)
+			i += n * rows
+			left -= n
 		}
 	}
+}
+
+// band is so many panels of the same height.
+type band struct{ panels, height int }
+
+// bands cuts so many rows, at least one, into panels of at most high rows: of equal height, or nearly so.
+func bands(rows, high int) [2]band {
+	panels := divUp(rows, high)
+	height, more := rows/panels, rows%panels
+	return [2]band{{more, height + 1}, {panels - more, height}}
 }
 
 // call computes panels of so many times by rows, from row i on. It is not inlined,
@@ -200,8 +250,12 @@ func (t *task[T]) tiles(s *shape[T], by, i, rows, cols int) {
 // it hardly ever is.
 //
 //go:noinline
-func (t *task[T]) call(s *shape[T], panels, height, by, i, cols int) {
+func (t *task[T]) call(s *shape[T], panels, height, by, i, cols, fetch int) {
 	size := kernels.SizeOf[T]()
-	s.tiles[height](panels, t.k, &t.a[i*t.rowStep], size*t.rowStep, size*t.kStep, size*t.rowStep*height*by,
-		&t.b[0], size*t.ldb, &t.c[i*t.ldc], size*t.ldc, t.bias, t.alpha, (cols-1)%s.lanes+1, t.flags, size*t.fetch)
+	at, rowStep, kStep, panelStep := i*t.rowStep, t.rowStep, t.kStep, t.rowStep*height*by
+	if t.panelRows > 0 {
+		at, rowStep, kStep, panelStep = i*t.k, 1, height, height*t.k
+	}
+	s.tiles[height](panels, t.k, &t.a[at], size*rowStep, size*kStep, size*panelStep,
+		&t.b[0], size*t.ldb, &t.c[i*t.ldc], size*t.ldc, t.bias, t.alpha, (cols-1)%s.lanes+1, t.flags, size*fetch)
 }
