@@ -126,6 +126,9 @@ func Compile(l *program.Layout, t Training) (*program.Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := program.MendShapes(t.Loss.Graph().AllNodes()); err != nil {
+		return nil, err
+	}
 	spec := program.Spec{Context: t.Context, Name: "train", Graph: t.Loss.Graph(), Feeds: feeds, Loss: t.Loss, Optimizer: t.Optimizer, Outputs: t.Outputs}
 	used := grads
 	if t.Gradient != nil {

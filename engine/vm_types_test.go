@@ -3,9 +3,11 @@ package engine_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"driftless/engine"
+	"driftless/engine/program"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -46,6 +48,65 @@ func TestOtherFloatType(t *testing.T) {
 			}
 			if got := numbers(c.n.Value()); !closeTo(got, c.want.v, func(j int) float64 { return 1e-5 * (1 + math.Abs(c.want.v[j])) }) {
 				t.Errorf("%s in %v beside %v is %v, want %v", name, types[1], types[0], got, c.want.v)
+			}
+		}
+	}
+}
+
+// TestNormsOfOtherFloatType: a normalization in the float type that few operations of a graph have is what it is
+// in a graph of that type, as is its gradient, in training and in evaluation.
+func TestNormsOfOtherFloatType(t *testing.T) {
+	quiet(t)
+	s := tensor.Shape{2, 2, 20, 20} // a group has more than 256 elements
+	run := func(mixed, batch bool, opts ...G.VMOpt) []float64 {
+		g := G.NewGraph()
+		input := func(name string, mul int, s ...int) *G.Node {
+			data := make([]float32, tensor.Shape(s).TotalSize())
+			for i := range data {
+				data[i] = float32(i*mul%17)/4 + 1
+			}
+			return G.NewTensor(g, tensor.Float32, 4, G.WithShape(s...), G.WithName(name), G.WithValue(program.NewValue(s, data)))
+		}
+		x, w := input("x", 7, s...), input("w", 5, s...)
+		var y *G.Node
+		var err error
+		if batch {
+			var op *G.BatchNormOp
+			y, _, _, op, err = G.BatchNorm(x, input("gamma", 3, s...), input("beta", 2, s...), 0.1, 1e-5)
+			op.SetStats(tensor.New(tensor.WithBacking([]float32{1, 2})), tensor.New(tensor.WithBacking([]float32{1, 4})))
+		} else {
+			y, err = G.GroupNorm(x, input("gamma", 3, 1, 2, 1, 1), input("beta", 2, 1, 2, 1, 1), 2, 2, 1e-5)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		grads, err := G.Grad(G.Must(G.Sum(G.Must(G.HadamardProd(y, w)))), x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v, d G.Value
+		G.Read(y, &v)
+		G.Read(grads[0], &d)
+		if mixed {
+			h := G.NewVector(g, tensor.Float64, G.WithShape(3), G.WithName("h"), G.WithInit(G.Ones()))
+			for range 60 {
+				h = G.Must(G.Tanh(h))
+			}
+		}
+		vm := engine.NewTapeMachine(g, opts...)
+		defer vm.Close()
+		if err := vm.RunAll(); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := vm.Program(); err != nil || (p.Layout.DType == program.Float64) != mixed {
+			t.Fatalf("mixed %v: the program computes in %v: %v", mixed, p.Layout.DType, err)
+		}
+		return append(numbers(v), numbers(d)...)
+	}
+	for _, batch := range []bool{false, true} {
+		for _, opts := range [][]G.VMOpt{nil, {G.EvalMode()}} {
+			if got, want := run(true, batch, opts...), run(false, batch, opts...); !slices.Equal(got, want) {
+				t.Errorf("batch %v, %d options: beside another type the result and gradient are %v …, alone %v …", batch, len(opts), got[:4], want[:4])
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"math"
 
 	"driftless/engine/ops"
 	"driftless/kernels/axes"
@@ -61,14 +62,15 @@ type compiler struct {
 
 	standardized map[*G.Node]*G.Node // x → Standardize(x) or Center(x)
 	stats        map[*G.Node]*stats  // Standardize(x) or Center(x) → by-products
-	consts       map[float64]*Tensor
-	rows         *Tensor // row numbers of the batch
-	dataRows     int     // of the data sets that feed it
+	consts       map[uint64]*Tensor  // by their bits: 0 is not -0
+	rows         *Tensor             // row numbers of the batch
+	dataRows     int                 // of the data sets that feed it
 	feeds        map[*G.Node]Feed
 	wrong        map[*G.Node][]derivative // what nodes of Gorgonia's derivatives should hold
 	given        map[*G.Node]*G.Node      // an operation whose derivative is wrong → that derivative
 	kept         map[*G.Node]*Tensor      // Dropout → its mask
-	channels     map[*G.Node]*channels    // BatchNorm, GroupNorm → what their gradients take
+	norms        map[normOf]*G.Node       // BatchNorm, GroupNorm
+	channels     map[*G.Node]*channels    // these → what their gradients take
 }
 
 // stats are the by-products of a normalization's forward pass.
@@ -76,9 +78,9 @@ type stats struct{ mean, variance, invStd, kept *Tensor }
 
 func newCompiler(l *Layout, s Spec) *compiler {
 	return &compiler{l: l, spec: s, stock: stock(), b: &Block{Name: s.Name, Rounds: max(1, s.Rounds)},
-		vals: map[*G.Node]value{}, early: map[*G.Node]*G.Node{}, consts: map[float64]*Tensor{},
+		vals: map[*G.Node]value{}, early: map[*G.Node]*G.Node{}, consts: map[uint64]*Tensor{},
 		standardized: map[*G.Node]*G.Node{}, stats: map[*G.Node]*stats{}, feeds: map[*G.Node]Feed{},
-		wrong: map[*G.Node][]derivative{}, given: map[*G.Node]*G.Node{}, kept: map[*G.Node]*Tensor{}, channels: map[*G.Node]*channels{}}
+		wrong: map[*G.Node][]derivative{}, given: map[*G.Node]*G.Node{}, kept: map[*G.Node]*Tensor{}, norms: map[normOf]*G.Node{}, channels: map[*G.Node]*channels{}}
 }
 
 // compile lowers the graph and puts the block through passes.
@@ -145,6 +147,8 @@ func (c *compiler) lowerAll() error {
 				c.early[state] = n
 				roots = append(roots, state)
 			}
+		case *G.BatchNormOp, *G.GroupNormOp:
+			c.norms[normOf{n.Op(), Children(n)[0]}] = n
 		case ops.StandardizeOp, ops.CenterOp:
 			x := Children(n)[0]
 			if _, other := c.standardized[x]; !other {
@@ -226,12 +230,12 @@ func (c *compiler) scratch(shape tensor.Shape, name string) *Tensor {
 }
 
 // contiguous returns a tensor whose rows follow one another without gaps: t
-// itself, laid out anew, or a copy of state.
+// itself, laid out anew, or a copy of state, or of what is seen in part, which has the gaps too.
 func (c *compiler) contiguous(t *Tensor) *Tensor {
 	if t.LD == t.Cols || t.Rows == 1 {
 		return t
 	}
-	if t.Space == SpaceScratch {
+	if t.Space == SpaceScratch && t.root == nil && !t.parted {
 		t.LD = t.Cols
 		return t
 	}
@@ -262,12 +266,13 @@ func stateTensor(s *State) *Tensor {
 
 // constant returns a scalar of the constant memory.
 func (c *compiler) constant(v float64) *Tensor {
-	if t := c.consts[v]; t != nil {
+	bits := math.Float64bits(v)
+	if t := c.consts[bits]; t != nil {
 		return t
 	}
 	t := &Tensor{Space: SpaceConst, DType: c.l.DType, Off: len(c.b.Consts) * Align, Rows: 1, Cols: 1, LD: 1, Name: fmt.Sprint(v)}
 	c.b.Consts = append(c.b.Consts, v)
-	c.consts[v] = t
+	c.consts[bits] = t
 	return t
 }
 
@@ -415,6 +420,7 @@ func (c *compiler) updates(grads []*Tensor) error {
 
 // rowsOf returns the rows from to to of scratch memory.
 func rowsOf(t *Tensor, from, to int, shape tensor.Shape) *Tensor {
+	t.parted = true
 	v := *t
 	v.Rows, v.root, v.Shape = to-from, t, shape.Clone()
 	v.skip += from * t.LD * t.DType.Size()

@@ -91,9 +91,16 @@ func (c *compiler) lowerPlanePool(n *G.Node) (value, bool, error) {
 	return value{t: out}, true, nil
 }
 
+// normOf names a batch or group normalization: one operation may be applied to several nodes.
+type normOf struct {
+	op G.Op
+	x  *G.Node
+}
+
 // channels are what a normalization standardizes: so many channels of each of some images, of so many
 // elements. A batch normalization updates running statistics, or in evaluation takes those.
 type channels struct {
+	dtype                  DType
 	images, channels, size int
 	eps                    float64
 	batch                  *G.BatchNormOp
@@ -119,21 +126,18 @@ func (c *compiler) channelsOf(n *G.Node) (ch *channels, forward *G.Node) {
 	if op == n.Op() {
 		forward = n
 	} else {
-		for _, m := range c.spec.nodes() {
-			if m.Op() == op {
-				forward = m
-			}
-		}
+		forward = c.norms[normOf{op, Children(n)[0]}]
 	}
 	if forward == nil {
 		return nil, nil
 	}
 	x := Children(forward)[0]
-	if dt, _ := dtypeOf(x.Dtype()); dt != c.l.DType || x.Dims() < 2 || !field(forward, "epsilon").IsValid() {
+	dt, _ := dtypeOf(x.Dtype())
+	if dt != Float32 && dt != Float64 || x.Dims() < 2 || !field(forward, "epsilon").IsValid() {
 		return nil, nil
 	}
 	shape := x.Shape()
-	ch = &channels{images: shape[0], channels: shape[1], size: shape[2:].TotalSize(), eps: field(forward, "epsilon").Float()}
+	ch = &channels{dtype: dt, images: shape[0], channels: shape[1], size: shape[2:].TotalSize(), eps: field(forward, "epsilon").Float()}
 	switch op := op.(type) {
 	case *G.BatchNormOp:
 		ch.batch = op
@@ -175,7 +179,8 @@ func (c *compiler) lowerChannelNorm(n *G.Node) (value, bool, error) {
 			in[i] = ch.rows(t)
 		}
 		out := c.flat(n.Shape(), Label(n))
-		c.emit(&Instr{Op: OpChannelsGrad, In: []*Tensor{in[0], in[1], ch.center, ch.invStd, ch.weight}, Out: []*Tensor{ch.rows(out)}, Nodes: []string{Label(n)}})
+		out.DType = ch.dtype
+		c.channelsDo(ch, OpChannelsGrad, Label(n), []*Tensor{in[0], in[1], ch.center, ch.invStd, ch.weight}, ch.rows(out))
 		return value{t: out}, true, nil
 	}
 	t, err := c.whole(Children(n)[0])
@@ -183,15 +188,67 @@ func (c *compiler) lowerChannelNorm(n *G.Node) (value, bool, error) {
 		return value{}, true, err
 	}
 	name, x := Label(n), ch.rows(t)
-	mean, variance := c.vector(ch.channels, "mean"), c.vector(ch.channels, "variance")
-	c.emit(&Instr{Op: OpChannelStats, In: []*Tensor{x}, Out: []*Tensor{mean, variance}, Nodes: []string{name}})
-	ch.center, ch.invStd, ch.weight = c.vector(ch.channels, "center"), c.vector(ch.channels, "invStd"), c.vector(1, "weight")
+	vector := func(n int, name string) *Tensor {
+		t := c.vector(n, name)
+		t.DType = ch.dtype
+		return t
+	}
+	mean, variance := vector(ch.channels, "mean"), vector(ch.channels, "variance")
+	c.channelsDo(ch, OpChannelStats, name, []*Tensor{x}, mean, variance)
+	ch.center, ch.invStd, ch.weight = vector(ch.channels, "center"), vector(ch.channels, "invStd"), vector(1, "weight")
 	c.emit(&Instr{Op: OpHost, Host: channelNorm{ch.batch, ch.eps, ch.images * ch.size}, In: []*Tensor{mean, variance}, Out: []*Tensor{ch.center, ch.invStd, ch.weight},
 		Serial: ch.batch != nil, Hidden: ch.batch != nil, Nodes: []string{name}})
 	out := c.flat(n.Shape(), name)
-	c.emit(&Instr{Op: OpChannelsBy, In: []*Tensor{x, ch.center, ch.invStd}, Out: []*Tensor{ch.rows(out)}, Nodes: []string{name}})
+	out.DType = ch.dtype
+	c.channelsDo(ch, OpChannelsBy, name, []*Tensor{x, ch.center, ch.invStd}, ch.rows(out))
 	c.channels[n] = ch
 	return value{t: out}, true, nil
+}
+
+// channelsDo emits an instruction on channels. In the float type that the Program does not compute in, the host
+// runs its kernel.
+func (c *compiler) channelsDo(ch *channels, op Op, name string, in []*Tensor, out ...*Tensor) {
+	i := &Instr{Op: op, In: in, Out: out, Nodes: []string{name}}
+	if ch.dtype != c.l.DType {
+		i.Op, i.Host = OpHost, channelsHost{op, ch.images, ch.channels, ch.size}
+	}
+	c.emit(i)
+}
+
+// channelsHost is an instruction on channels that the host runs.
+type channelsHost struct {
+	op                     Op
+	images, channels, size int
+}
+
+// Call implements Host.
+func (h channelsHost) Call(in, out []any) error {
+	switch in[0].(type) {
+	case []float32:
+		channelsOn(h, slicesOf[float32](in), slicesOf[float32](out))
+	case []float64:
+		channelsOn(h, slicesOf[float64](in), slicesOf[float64](out))
+	}
+	return nil
+}
+
+func channelsOn[T float32 | float64](h channelsHost, x, y [][]T) {
+	switch n, c, s := h.images, h.channels, h.size; h.op {
+	case OpChannelStats:
+		norm.PlaneStats(n, c, s, 0, c, x[0], y[0], y[1])
+	case OpChannelsBy:
+		norm.RowsBy(c, 0, n*c, s, x[0], x[1], x[2], y[0])
+	case OpChannelsGrad:
+		norm.PlaneStandardizeGrad(n, c, s, 0, c, x[0], x[2], x[3], x[4][0], x[1], y[0])
+	}
+}
+
+func slicesOf[T any](xs []any) [][]T {
+	out := make([][]T, len(xs))
+	for i, x := range xs {
+		out[i] = x.([]T)
+	}
+	return out
 }
 
 // rows views a tensor as a row for each channel of each image.

@@ -33,8 +33,9 @@ type Tensor struct {
 	Shape      []int
 	Name       string // the state's name, or the node that it holds
 
-	root *Tensor // the buffer that this one is a view of, nil if its own
-	skip int     // bytes of that before the view
+	root   *Tensor // the buffer that this one is a view of, nil if its own
+	skip   int     // bytes of that before the view
+	parted bool    // rows of it are a view, with its LD
 }
 
 // Len returns the number of elements.

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -15,6 +16,9 @@ import (
 // lowerNode recognises one node and emits its instruction. What is not
 // recognised runs by its own Do.
 func (c *compiler) lowerNode(n *G.Node) (value, error) {
+	if n.Shape().TotalSize() == 0 {
+		return value{}, fmt.Errorf("node %q has shape %v, of no elements: leave it out of the graph", Label(n), n.Shape())
+	}
 	if n.IsVar() {
 		return c.input(n)
 	}
@@ -120,21 +124,17 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		return c.lowerPlanePatchesGrad(n)
 	case is(n, s.maxPool), is(n, s.maxPoolGrad):
 		return c.lowerPlanePool(n)
-	case is(n, s.batchNorm), is(n, s.batchNormGrad), is(n, s.groupNorm), is(n, s.groupNormGrad):
-		return c.lowerChannelNorm(n)
 	case is(n, s.linAlg):
 		return c.lowerMatMul(n)
-	case is(n, s.sum), is(n, s.max), is(n, s.tensordot), is(n, s.byIndices):
-		return c.lowerOther(n)
 	case is(n, s.binary), is(n, s.minimum), is(n, s.maximum):
 		return c.lowerBinary(n)
 	case is(n, s.unary):
 		return c.lowerUnary(n)
 	}
-	return value{}, false, nil
+	return c.lowerOther(n)
 }
 
-// lowerOther recognises operations of either float type that Gorgonia's own code gets wrong.
+// lowerOther recognises operations of either float type that Gorgonia's own code gets wrong, also in their gradient.
 func (c *compiler) lowerOther(n *G.Node) (value, bool, error) {
 	switch s := c.stock; {
 	case c.spec.Stock:
@@ -144,6 +144,8 @@ func (c *compiler) lowerOther(n *G.Node) (value, bool, error) {
 		return c.lowerTensordot(n)
 	case is(n, s.byIndices):
 		return c.lowerByIndices(n)
+	case is(n, s.batchNorm), is(n, s.batchNormGrad), is(n, s.groupNorm), is(n, s.groupNormGrad):
+		return c.lowerChannelNorm(n)
 	}
 	return value{}, false, nil
 }

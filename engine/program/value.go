@@ -68,6 +68,8 @@ func Elements(v G.Value) (any, error) {
 		default:
 			return nil, fmt.Errorf("a value of type %T is not supported: use a dense tensor or a scalar", v)
 		}
+	case d.Shape().TotalSize() == 0:
+		return nil, fmt.Errorf("its value of shape %v has no elements", d.Shape())
 	case !d.IsNativelyAccessible():
 		return nil, fmt.Errorf("its elements lie where they cannot be read")
 	case !Plain(d):
