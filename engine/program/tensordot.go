@@ -59,7 +59,7 @@ func (k contraction) contract(a, b []float64) []float64 {
 	for i := range rows {
 		for j := range cols {
 			for l := range sum {
-				out[i*cols+j] += x[i*sum+l] * y[j*sum+l]
+				out[i*cols+j] += float64(x[i*sum+l] * y[j*sum+l])
 			}
 		}
 	}

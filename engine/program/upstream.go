@@ -57,9 +57,9 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 			for i := range x {
 				for j := range y {
 					if k := i*len(y) + j; operand == 0 {
-						d[i] += g[k] * y[j]
+						d[i] += float64(g[k] * y[j])
 					} else {
-						d[j] += g[k] * x[i]
+						d[j] += float64(g[k] * x[i])
 					}
 				}
 			}
@@ -74,12 +74,12 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 				if log {
 					sum += g[i]
 				} else {
-					sum += g[i] * y[i]
+					sum += float64(g[i] * y[i])
 				}
 			}
 			for i := range y {
 				if log {
-					d[i] = g[i] - math.Exp(y[i])*sum
+					d[i] = g[i] - float64(math.Exp(y[i])*sum)
 				} else {
 					d[i] = y[i] * (g[i] - sum)
 				}
@@ -145,9 +145,9 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 				case t >= int(length[b]):
 					d[i] = 0
 				case mean:
-					d[i] = (d[i] - g*math.Exp(logp[i])) / (max(1, targets[b]) * float64(shape[1]))
+					d[i] = (d[i] - float64(g*math.Exp(logp[i]))) / (max(1, targets[b]) * float64(shape[1]))
 				default:
-					d[i] -= g * math.Exp(logp[i])
+					d[i] -= float64(g * math.Exp(logp[i]))
 				}
 			}
 			return d, nil

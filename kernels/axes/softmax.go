@@ -66,14 +66,13 @@ func SoftmaxGrad[T kernels.Float](log bool, m, n int, y []T, ldy int, g []T, ldg
 			}
 			scalar.ExpRows(1, n, ys, n, to, n)
 			for j, e := range to {
-				p := float64(e) * s
+				p := float64(float64(e) * s) // as all such conversions: not to be fused with what follows
 				to[j] = T(float64(gs[j]) - p)
 			}
 			continue
 		}
 		for j, v := range ys {
-			p := float64(v) * float64(gs[j])
-			s += p
+			s += float64(float64(v) * float64(gs[j]))
 		}
 		for j, v := range ys {
 			to[j] = T(float64(v) * (float64(gs[j]) - s))
