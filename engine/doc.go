@@ -99,6 +99,8 @@
 //     what runs.
 //   - Inputs are copied at every run: reading few rows of a large table is slower than Gorgonia's.
 //   - gorgonia.Use has no effect: products are the device's.
+//   - A NaN that is the first of a window of MaxPool2D, or of a row of Max along the last axis, is its
+//     largest. Gorgonia's passes over it.
 //   - An index of ByIndices that is outside its axis is an error in the derivative.
 //
 // OPERATIONS.md beside this file says of every constructor whether the engine's kernels compute it or
@@ -142,6 +144,7 @@
 //	ByIndices                  along the last axis, or with more indices than elements
 //	Dropout                    divides by the probability to drop; wrong in evaluation
 //	BatchNorm                  of images in evaluation: takes a batch's variance
+//	BatchNormOp                of a node, where the operation is applied to another, too
 //	CTCLoss                    takes a mean for a sum; without LogSoftMax before it
 //
 // These operations, whose results are not what they say, are refused with a sentence:

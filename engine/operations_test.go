@@ -33,7 +33,7 @@ const operationsHead = `# Gorgonia's operations on this engine
 What computes each constructor of Gorgonia v0.9.18, in float32 and in float64. ` + "`go test ./engine -run TestConstructors -update`" + `
 writes this file from what the compiler makes of the graphs that TestDerivatives checks.
 
-- **kernel**: instructions of the engine ([optable.go](program/optable.go)), on the CPU those with vectors.
+- **kernel**: instructions of the engine ([optable.go](program/optable.go)), in Go on the CPU, many with vectors.
 - **loop**: a plain loop of the engine, on the host.
 - **op.Do**: Gorgonia's own code, on the host, one instruction for each. What is after it says for which
   operands; for the others there are kernels.
@@ -139,7 +139,7 @@ type operationCase struct {
 func (r *operationRow) add(t *testing.T, d derivative, hosted map[program.Op]bool) {
 	var hows [2][2]string
 	for i, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
-		value, both, err := d.programs(dt)
+		value, both, err := d.programs(dt, false)
 		if err != nil {
 			t.Errorf("%s: %v", d.name, err)
 			return
@@ -269,8 +269,8 @@ func how(p, less *program.Program) string {
 }
 
 // programs compiles the result, and the result with its gradients where it has any. Both are nil
-// where the compiler refuses the result.
-func (d derivative) programs(dt tensor.Dtype) (value, both *program.Program, err error) {
+// where the compiler refuses the result. With stock Gorgonia's own code computes them.
+func (d derivative) programs(dt tensor.Dtype, stock bool) (value, both *program.Program, err error) {
 	p, err := d.result(dt, rand.New(rand.NewPCG(7, 8)))
 	if err != nil {
 		return nil, nil, err
@@ -292,7 +292,7 @@ func (d derivative) programs(dt tensor.Dtype) (value, both *program.Program, err
 	}
 	dtype := map[tensor.Dtype]program.DType{tensor.Float32: program.Float32, tensor.Float64: program.Float64}[dt]
 	compile := func(nodes ...*G.Node) (*program.Program, error) {
-		spec := program.Spec{Name: "graph", Graph: p.g}
+		spec := program.Spec{Name: "graph", Graph: p.g, Stock: stock}
 		for i, n := range nodes {
 			if !n.IsVar() {
 				spec.Outputs = append(spec.Outputs, program.Output{Node: n, Name: fmt.Sprintf("value.%d", i)})

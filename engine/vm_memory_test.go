@@ -108,16 +108,18 @@ func TestDoKeepsOperands(t *testing.T) {
 			continue
 		}
 		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
-			values, both, err := d.programs(dt)
-			if err != nil {
-				t.Fatalf("%s: %v", d.name, err)
-			}
-			if both == nil {
-				both = values
-			}
-			for in := range instrs(both) {
-				if in.ByDo() {
-					keepsOperands(t, fmt.Sprintf("%s in %v", d.name, dt), in)
+			for _, stock := range []bool{false, true} {
+				values, both, err := d.programs(dt, stock)
+				if err != nil {
+					t.Fatalf("%s: %v", d.name, err)
+				}
+				if both == nil {
+					both = values
+				}
+				for in := range instrs(both) {
+					if in.ByDo() {
+						keepsOperands(t, fmt.Sprintf("%s in %v, stock %v", d.name, dt, stock), in)
+					}
 				}
 			}
 		}
