@@ -42,7 +42,7 @@ func audit(cmd *cobra.Command, s *settings, explain bool, t *terminal) error {
 	if explain && s.json {
 		return wrong("--explain prints text: leave out --json")
 	}
-	if err := kernels.CheckISA(); err != nil {
+	if err := kernels.CheckEnv(); err != nil {
 		return wrong("%w", err)
 	}
 	steps := s.Steps

@@ -23,7 +23,7 @@ const anyUsable = -1
 // openDevice returns the device of that name and says which one auto took, and why.
 // The virtual device is taken only by its name.
 func openDevice(name string, t *terminal) (device.Device, error) {
-	if err := kernels.CheckISA(); err != nil {
+	if err := kernels.CheckEnv(); err != nil {
 		return nil, wrong("%w", err)
 	}
 	kind, number, numbered := strings.Cut(name, ":")

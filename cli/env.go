@@ -61,7 +61,7 @@ func newEnv(t *terminal) *cobra.Command {
 	}
 	jsonFlag(cmd.Flags(), &asJSON)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		if err := kernels.CheckISA(); err != nil {
+		if err := kernels.CheckEnv(); err != nil {
 			return wrong("%w", err)
 		}
 		e := findEnvironment()

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -55,9 +56,9 @@ func choose(name string) (ISA, error) {
 // build have, unless EnvISA names a lower one.
 func CurrentISA() ISA { return isa }
 
-// CheckISA returns what is wrong with the value of EnvISA; then the best
-// instruction set is in use.
-func CheckISA() error { return isaErr }
+// CheckEnv returns what is wrong with the values of EnvISA and EnvCache; then the best
+// instruction set is in use, and the caches are the processor's.
+func CheckEnv() error { return cmp.Or(isaErr, cacheErr) }
 
 // ISAs lists those that this machine and build have, the specification first.
 func ISAs() []ISA {

@@ -2,19 +2,30 @@ package gemm
 
 import "driftless/kernels"
 
-// Blocks, in bytes. A small and a large one both stay in a second-level cache of
-// 2 MiB, and just about in one of 1 MiB. The large block is one of B, which is packed
+// Blocks, in bytes. A small and a large one stay in the second-level cache, of which they
+// take five eighths or less. The large block is one of B, which is packed
 // once, while small ones of A pass. But where A is transposed and to be packed, which
 // should happen once, the large block is one of A; and a large B is packed into a far
 // block, for the third level, from which tiles fetch panel after panel.
+//
+// The constants are the most that blocks get, on processors with 2 MiB, and what there is scratch for.
 const (
 	smallBlock = 256 << 10
 	largeBlock = 768 << 10
 	farBlock   = 4 << 20
 )
 
-// blocks is the most bytes of a block of each kind: no more than the constants, for which there is scratch.
-var blocks = struct{ small, large, far int }{smallBlock, largeBlock, farBlock}
+// blockSizes is the most bytes of a block of each kind.
+type blockSizes struct{ small, large, far int }
+
+var blocks = blocksFor(kernels.CurrentCaches())
+
+// blocksFor returns blocks for caches of some size.
+func blocksFor(c kernels.Caches) blockSizes {
+	b := blockSizes{small: min(smallBlock, c.L2/8), large: min(largeBlock, c.L2/2)}
+	b.far = max(b.large, min(farBlock, c.L3/8))
+	return b
+}
 
 // leastSize is the bytes of the smallest element: most of those go into so many bytes.
 const leastSize = 4

@@ -69,7 +69,8 @@
 // A, or 16 from 6 MiB on; or if its rows are at a multiple of 1 KiB and so fall into few
 // sets of the caches. Where a large B is not packed, tiles fetch the next panel. Blocks of
 // A are packed for strides like that, or if transposed and large. Blocks are
-// a chunk deep and made for the second-level cache: 256 KiB of A and 768 KiB of B.
+// a chunk deep and made for the second-level cache ([driftless/kernels.CurrentCaches]): for one of 2 MiB,
+// 256 KiB of A and 768 KiB of B.
 // Where blocks of a transposed A are packed, they have 768 KiB: in panels as high as tiles
 // if B is large, of which then 4 MiB are packed for the third level and fetched panel by panel,
 // else row by row of A, beside B where it is.

@@ -211,10 +211,10 @@ func TestTies(t *testing.T) {
 
 // testBlocks multiplies in many small blocks. Rows of 256 elements have A and B packed.
 func testBlocks[T kernels.Float](t *testing.T) {
-	defer func(old struct{ small, large, far int }) { blocks = old }(blocks)
+	defer func(old blockSizes) { blocks = old }(blocks)
 	r := rand.New(rand.NewPCG(25, 26))
-	for _, bytes := range []int{0, 40 << 10} {
-		blocks.small, blocks.large, blocks.far = bytes/3, bytes, 4*bytes
+	for _, l2 := range []int{0, 80 << 10} {
+		blocks = blocksFor(kernels.Caches{L2: l2, L3: 20 * l2})
 		eachTrans(t, func(t *testing.T, transA, transB bool) {
 			for _, pad := range []int{0, 3, 44, 60, 62} {
 				x := newProblem(transA, transB, 256-pad, 256-2*pad, 33+pad, pad, normal[T](r), normal[T](r))
@@ -224,6 +224,38 @@ func testBlocks[T kernels.Float](t *testing.T) {
 			x := newProblem(transA, transB, 50, 226, 1030, 15, normal[T](r), normal[T](r))
 			x.check(t)
 		})
+	}
+}
+
+// TestBlocksFor: what caches of some sizes hold, in rows and columns of a product that is a chunk deep.
+func TestBlocksFor(t *testing.T) {
+	for _, v := range []struct {
+		l2, l3                 int
+		want                   blockSizes
+		rows, tall, cols, far  int // of float32
+		rows64, tall64, cols64 int
+	}{
+		{512 << 10, 16 << 20, blockSizes{64 << 10, 256 << 10, 2 << 20}, 12, 60, 64, 512, 12, 24, 32},
+		{1 << 20, 32 << 20, blockSizes{128 << 10, 512 << 10, 4 << 20}, 24, 120, 128, 1024, 12, 60, 64},
+		{2 << 20, 260 << 20, blockSizes{256 << 10, 768 << 10, 4 << 20}, 60, 192, 192, 1024, 24, 96, 96},
+		{1 << 20, 0, blockSizes{128 << 10, 512 << 10, 512 << 10}, 24, 120, 128, 128, 12, 60, 64},
+		{64 << 10, 0, blockSizes{8 << 10, 32 << 10, 32 << 10}, 12, 12, 32, 32, 12, 12, 32},
+	} {
+		const m, n, k = 12 * 16 * 100, 1 << 16, 1024
+		b := blocksFor(kernels.Caches{L2: v.l2, L3: v.l3})
+		if b != v.want {
+			t.Errorf("L2 %d, L3 %d: %+v, want %+v", v.l2, v.l3, b, v.want)
+		}
+		for what, x := range map[string][2]int{
+			"rows": {blockRows[float32](m, k, b.small), v.rows}, "rows of a transposed A": {blockRows[float32](m, k, b.large), v.tall},
+			"columns": {blockCols[float32](n, k, b.large), v.cols}, "far columns": {blockCols[float32](n, k, b.far), v.far},
+			"rows, float64": {blockRows[float64](m, k, b.small), v.rows64}, "rows of a transposed A, float64": {blockRows[float64](m, k, b.large), v.tall64},
+			"columns, float64": {blockCols[float64](n, k, b.large), v.cols64},
+		} {
+			if x[0] != x[1] {
+				t.Errorf("L2 %d, L3 %d: %d %s, want %d", v.l2, v.l3, x[0], what, x[1])
+			}
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func (d *Device) InHostMemory() {}
 
 // Open implements device.Device.
 func (d *Device) Open(l *program.Layout, replicas int) (device.Session, error) {
-	if err := kernels.CheckISA(); err != nil {
+	if err := kernels.CheckEnv(); err != nil {
 		return nil, err
 	}
 	if replicas < 1 {
