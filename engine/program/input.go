@@ -45,9 +45,6 @@ func (c *compiler) feed(f Feed) (value, error) {
 		return value{}, fmt.Errorf("input %q is fed from data set %q, which the layout does not hold", f.Node.Name(), f.Data)
 	}
 	shape := f.Node.Shape()
-	if len(shape) > 0 && shape.TotalSize() == 0 {
-		return value{}, fmt.Errorf("input %q has shape %v, which holds nothing", f.Node.Name(), shape)
-	}
 	if len(shape) == 0 {
 		return value{}, fmt.Errorf("input %q is a scalar and cannot be fed from a data set", f.Node.Name())
 	}
