@@ -85,7 +85,7 @@ fuzz: needs-go ## every fuzz target for FUZZTIME (30s), two at a time
 
 race: needs-go ## the tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -short -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v -e /kernels -e /device/cpu)
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -tags noasm ./engine/device/cpu # whose assembly is hidden from the detector
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m -tags noasm ./engine/device/cpu # whose assembly is hidden from the detector
 
 .PHONY: needs-go needs-cc
 needs-cc:
