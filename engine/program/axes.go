@@ -55,8 +55,11 @@ func swapped(v axes.View, n int) (rows, cols int, ok bool) {
 	return rows, cols, ok && v.Rows()*cols == n
 }
 
-// lowerRepeatAxis recognises a repetition of each element along an axis.
-func (c *compiler) lowerRepeatAxis(n *G.Node) (value, bool, error) {
+// lowerRepeat recognises a repetition of each element along an axis.
+func (c *compiler) lowerRepeat(n *G.Node) (value, bool, error) {
+	if v, ok, err := c.repeatMatrix(n); ok || err != nil {
+		return v, ok, err
+	}
 	x, out := Children(n)[0], n.Shape()
 	along, ok := ints(field(n, "along"))
 	in := slices.Clone(x.Shape())
@@ -138,27 +141,37 @@ func (c *compiler) views(op elem.Binary, a, b value, shape tensor.Shape, name st
 	return value{t: out}
 }
 
-// lowerTransposeAxes recognises a permutation of axes.
-func (c *compiler) lowerTransposeAxes(n *G.Node) (value, bool, error) {
+// lowerTranspose recognises a permutation of axes.
+func (c *compiler) lowerTranspose(n *G.Node) (value, bool, error) {
 	x := Children(n)[0]
 	p, ok := ints(field(n, "pattern"))
 	shape := x.Shape()
 	if !ok || len(p) != len(shape) || len(p) < 2 || len(p) > axes.MaxAxes {
 		return value{}, false, nil
 	}
-	from := axes.Dense(shape)
-	v := axes.View{Shape: n.Shape(), Strides: make([]int, len(p))}
+	if slices.Equal(p, []int{1, 0}) {
+		v, err := c.emitSimple(n, &Instr{Op: OpTranspose})
+		return v, true, err
+	}
 	for k, axis := range p {
 		if axis < 0 || axis >= len(p) || n.Shape()[k] != shape[axis] {
 			return value{}, false, nil
 		}
-		v.Strides[k] = from.Strides[axis]
 	}
 	t, err := c.whole(x)
 	if err != nil {
 		return value{}, true, err
 	}
-	return value{t: c.move(t, v, n.Shape(), Label(n))}, true, nil
+	return value{t: c.move(t, permutation(shape, p), n.Shape(), Label(n))}, true, nil
+}
+
+// permutation is the view of a tensor of shape s that has its axes in another order.
+func permutation(s tensor.Shape, order []int) axes.View {
+	from, v := axes.Dense(s), axes.View{}
+	for _, axis := range order {
+		v.Shape, v.Strides = append(v.Shape, s[axis]), append(v.Strides, from.Strides[axis])
+	}
+	return v
 }
 
 // part is a slice along an axis: of each [size, inner], numbers at, at+step, … of the size.
@@ -216,7 +229,7 @@ func (c *compiler) lowerSliceGrad(n *G.Node) (value, bool, error) {
 		return value{}, true, err
 	}
 	out := c.flat(n.Shape(), Label(n))
-	c.emit(&Instr{Op: OpEmbed, Part: [3]int{p.inner, p.at, p.step}, In: []*Tensor{View(t, p.outer, p.count*p.inner)},
+	c.emit(&Instr{Op: OpEmbed, Slice: Slice{p.inner, p.at, p.step}, In: []*Tensor{View(t, p.outer, p.count*p.inner)},
 		Out: []*Tensor{View(out, p.outer, p.size*p.inner)}, Nodes: []string{Label(n)}})
 	return value{t: out}, true, nil
 }
@@ -248,26 +261,13 @@ func (c *compiler) lowerConcat(n *G.Node) (value, bool, error) {
 	return value{t: out}, true, nil
 }
 
-// lowerSoftmax lowers softmax or its logarithm; lowerSoftmaxGrad its gradient. Along another axis than
-// the last, that becomes the last before, and is moved back.
-func (c *compiler) lowerSoftmax(n *G.Node) (value, bool, error) {
-	return c.alongAxis(n, 0, func(in []*Tensor, out *Tensor) *Instr {
-		return &Instr{Op: OpSoftmax, Log: field(n, "isLog").Bool(), In: in, Out: []*Tensor{out}}
-	})
-}
-
-func (c *compiler) lowerSoftmaxGrad(n *G.Node) (value, bool, error) {
-	return c.alongAxis(n, 1, func(in []*Tensor, out *Tensor) *Instr {
-		return &Instr{Op: OpSoftmaxGrad, Log: field(n, "isLog").Bool(), In: in, Out: []*Tensor{out}}
-	})
-}
-
-// alongAxis lowers an operation on the operands from number first on, along the axis that a node names, as one on rows.
-func (c *compiler) alongAxis(n *G.Node, first int, do func(in []*Tensor, out *Tensor) *Instr) (value, bool, error) {
+// lowerSoftmax lowers softmax or its logarithm, or the gradient of those, as an instruction on rows: another
+// axis than the last is made the last before, and moved back after.
+func (c *compiler) lowerSoftmax(n *G.Node, op Op, operands []*G.Node) (value, bool, error) {
 	shape, axis := n.Shape(), intOf(n, "axis")
 	if axis == -1 {
 		axis = len(shape) - 1
-		if first == 0 && shape.IsColVec() {
+		if op == OpSoftmax && shape.IsColVec() {
 			axis = 0
 		}
 	}
@@ -280,8 +280,8 @@ func (c *compiler) alongAxis(n *G.Node, first int, do func(in []*Tensor, out *Te
 		return axes.View{Shape: []int{outer, inner, size}, Strides: []int{size * inner, 1, inner}}
 	}
 	name := Label(n)
-	var in []*Tensor
-	for _, k := range Children(n)[first:] {
+	in := &Instr{Op: op, Log: field(n, "isLog").Bool(), Nodes: []string{name}}
+	for _, k := range operands {
 		if !k.Shape().Eq(shape) {
 			return value{}, false, nil
 		}
@@ -289,29 +289,20 @@ func (c *compiler) alongAxis(n *G.Node, first int, do func(in []*Tensor, out *Te
 		if err != nil {
 			return value{}, true, err
 		}
-		switch {
-		case inner > 1:
-			t = View(c.move(c.contiguous(t), swap(size, inner), shape, name), outer*inner, size)
-		case t.Cols != size:
-			t = View(c.contiguous(t), outer, size)
+		if inner > 1 {
+			t = c.move(c.contiguous(t), swap(size, inner), shape, name)
 		}
-		in = append(in, t)
+		in.In = append(in.In, c.shaped(t, outer*inner, size))
 	}
 	if inner == 1 {
 		out := c.scratch(shape, name)
-		to := out
-		if out.Cols != size {
-			to = View(c.contiguous(out), outer, size)
-		}
-		i := do(in, to)
-		i.Nodes = []string{name}
-		c.emit(i)
+		in.Out = []*Tensor{c.shaped(out, outer, size)}
+		c.emit(in)
 		return value{t: out}, true, nil
 	}
 	rows := c.flat(tensor.Shape{outer * inner, size}, name)
-	i := do(in, rows)
-	i.Nodes = []string{name}
-	c.emit(i)
+	in.Out = []*Tensor{rows}
+	c.emit(in)
 	return value{t: c.move(rows, swap(inner, size), shape, name)}, true, nil
 }
 
@@ -342,9 +333,9 @@ func checkReduce(in *Instr) error {
 }
 
 func checkEmbed(in *Instr) error {
-	x, y, inner, at, step := in.In[0], in.Out[0], in.Part[0], in.Part[1], in.Part[2]
+	x, y, inner, at, step := in.In[0], in.Out[0], in.Slice.Inner, in.Slice.At, in.Slice.Step
 	if inner < 1 || at < 0 || step < 1 || x.Rows != y.Rows || x.Cols%inner != 0 || y.Cols%inner != 0 || at+(x.Cols/inner-1)*step >= y.Cols/inner {
-		return fmt.Errorf("%d×%d is no part %v of %d×%d", x.Rows, x.Cols, in.Part, y.Rows, y.Cols)
+		return fmt.Errorf("%d×%d is no part %+v of %d×%d", x.Rows, x.Cols, in.Slice, y.Rows, y.Cols)
 	}
 	return checkWhole(in)
 }

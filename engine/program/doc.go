@@ -9,11 +9,11 @@
 // layer's input. Every node is recognised by its operation, ours by Go type,
 // Gorgonia's own by types learned from exemplars. What is not recognised runs by
 // the operation's own Do, on the host: correct, slow, and visible in the listing
-// (Program.String) as "host". Such operations allocate. They may keep state of
-// their own between calls, as pooling does, so replicas take turns running a
+// (Program.String) as "host by op.Do". Such operations allocate. They may keep state of
+// their own between calls, as CTCLoss does, so replicas take turns running a
 // Program that holds one, and run in the order in which the graph was written, as
-// Gorgonia runs them; and they do not know the replica's seed, so random operations
-// such as Dropout draw from Gorgonia's source. upstream.go replaces derivatives that
+// Gorgonia runs them; and they do not know the replica's seed: random nodes draw from
+// Gorgonia's source, and Dropout's masks differ from Program to Program. upstream.go replaces derivatives that
 // Gorgonia gets wrong, and refuses operations that do not compute what they say.
 //
 // Sizes, repetitions and constants fold away, and the statistics that a

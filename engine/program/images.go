@@ -28,36 +28,19 @@ func planes(n *G.Node, shape tensor.Shape, down, across string) (p conv.Planes, 
 	return p, p.Check() == nil
 }
 
-// lowerPlanePatches lowers Im2Col, which Conv2d multiplies by its filters.
-func (c *compiler) lowerPlanePatches(n *G.Node) (value, bool, error) {
-	x := Children(n)[0]
-	p, ok := planes(n, x.Shape(), "padH", "padW")
-	rows, cols := dims(n.Shape())
-	if !ok || rows != x.Shape()[0]*p.Windows() || cols != p.Patch() {
+// lowerPlanePatches lowers Im2Col, which Conv2d multiplies by its filters, or its gradient.
+func (c *compiler) lowerPlanePatches(n *G.Node, op Op, images, patches *G.Node) (value, bool, error) {
+	p, ok := planes(n, images.Shape(), "padH", "padW")
+	rows, cols := dims(patches.Shape())
+	if !ok || rows != images.Shape()[0]*p.Windows() || cols != p.Patch() {
 		return value{}, false, nil
 	}
-	t, err := c.whole(x)
+	t, err := c.whole(Children(n)[0])
 	if err != nil {
 		return value{}, true, err
 	}
 	out := c.flat(n.Shape(), Label(n))
-	c.emit(&Instr{Op: OpPlanePatches, Planes: p, In: []*Tensor{t}, Out: []*Tensor{out}, Nodes: []string{Label(n)}})
-	return value{t: out}, true, nil
-}
-
-func (c *compiler) lowerPlanePatchesGrad(n *G.Node) (value, bool, error) {
-	g := Children(n)[0]
-	p, ok := planes(n, n.Shape(), "padH", "padW")
-	rows, cols := dims(g.Shape())
-	if !ok || rows != n.Shape()[0]*p.Windows() || cols != p.Patch() {
-		return value{}, false, nil
-	}
-	t, err := c.whole(g)
-	if err != nil {
-		return value{}, true, err
-	}
-	out := c.flat(n.Shape(), Label(n))
-	c.emit(&Instr{Op: OpPlanePatchesGrad, Planes: p, In: []*Tensor{t}, Out: []*Tensor{out}, Nodes: []string{Label(n)}})
+	c.emit(&Instr{Op: op, Planes: p, In: []*Tensor{t}, Out: []*Tensor{out}, Nodes: []string{Label(n)}})
 	return value{t: out}, true, nil
 }
 
@@ -156,32 +139,15 @@ func (c *compiler) channelsOf(n *G.Node) (ch *channels, forward *G.Node) {
 	return ch, forward
 }
 
-// lowerChannelNorm lowers a normalization, or its gradient.
+// lowerChannelNorm lowers a normalization, or has its gradient lowered.
 func (c *compiler) lowerChannelNorm(n *G.Node) (value, bool, error) {
 	ch, forward := c.channelsOf(n)
 	if ch == nil {
 		return value{}, false, nil
 	}
 	if forward != n {
-		if _, err := c.lower(forward); err != nil {
-			return value{}, true, err
-		}
-		ch = c.channels[forward]
-		in := make([]*Tensor, 2)
-		for i, k := range Children(n) {
-			if !k.Shape().Eq(n.Shape()) || i > 1 {
-				return value{}, true, fmt.Errorf("gradient of node %q has other operands than this version of gorgonia's", Label(forward))
-			}
-			t, err := c.whole(k)
-			if err != nil {
-				return value{}, true, err
-			}
-			in[i] = ch.rows(t)
-		}
-		out := c.flat(n.Shape(), Label(n))
-		out.DType = ch.dtype
-		c.channelsDo(ch, OpChannelsGrad, Label(n), []*Tensor{in[0], in[1], ch.center, ch.invStd, ch.weight}, ch.rows(out))
-		return value{t: out}, true, nil
+		v, err := c.lowerChannelNormGrad(n, forward)
+		return v, true, err
 	}
 	t, err := c.whole(Children(n)[0])
 	if err != nil {
@@ -203,6 +169,29 @@ func (c *compiler) lowerChannelNorm(n *G.Node) (value, bool, error) {
 	c.channelsDo(ch, OpChannelsBy, name, []*Tensor{x, ch.center, ch.invStd}, ch.rows(out))
 	c.channels[n] = ch
 	return value{t: out}, true, nil
+}
+
+// lowerChannelNormGrad lowers the gradient of a normalization.
+func (c *compiler) lowerChannelNormGrad(n, forward *G.Node) (value, error) {
+	if _, err := c.lower(forward); err != nil {
+		return value{}, err
+	}
+	ch := c.channels[forward]
+	in := make([]*Tensor, 2)
+	for i, k := range Children(n) {
+		if !k.Shape().Eq(n.Shape()) || i > 1 {
+			return value{}, fmt.Errorf("gradient of node %q has other operands than this version of gorgonia's", Label(forward))
+		}
+		t, err := c.whole(k)
+		if err != nil {
+			return value{}, err
+		}
+		in[i] = ch.rows(t)
+	}
+	out := c.flat(n.Shape(), Label(n))
+	out.DType = ch.dtype
+	c.channelsDo(ch, OpChannelsGrad, Label(n), []*Tensor{in[0], in[1], ch.center, ch.invStd, ch.weight}, ch.rows(out))
+	return value{t: out}, nil
 }
 
 // channelsDo emits an instruction on channels. In the float type that the Program does not compute in, the host
@@ -272,28 +261,33 @@ func (h channelNorm) Call(in, out []any) error {
 	if !op.FieldByName("training").Bool() {
 		return standardizeBy(mean.Data(), variance.Data(), out, h.eps, 0)
 	}
-	momentum := op.FieldByName("momentum").Float()
+	momentum, ok := op.FieldByName("momentum").Float(), false
 	switch m := in[0].(type) {
 	case []float32:
-		running(m, in[1].([]float32), mean.Data(), variance.Data(), float32(momentum), h.count)
+		ok = running(m, in[1].([]float32), mean.Data(), variance.Data(), float32(momentum), h.count)
 	case []float64:
-		running(m, in[1].([]float64), mean.Data(), variance.Data(), momentum, h.count)
+		ok = running(m, in[1].([]float64), mean.Data(), variance.Data(), momentum, h.count)
+	}
+	if !ok {
+		return fmt.Errorf("running statistics are a %T and a %T, and the channels a %T", mean.Data(), variance.Data(), in[0])
 	}
 	return standardizeBy(in[0], in[1], out, h.eps, 1)
 }
 
-// running moves running statistics, of which that of the variance is of the unbiased one.
-func running[T float32 | float64](mean, variance []T, into, varInto any, momentum T, count int) {
+// running moves running statistics, of which that of the variance is of the unbiased one. It reports whether
+// they are of the type.
+func running[T float32 | float64](mean, variance []T, into, varInto any, momentum T, count int) bool {
 	m, ok := into.([]T)
 	v, also := varInto.([]T)
 	if !ok || !also {
-		return
+		return false
 	}
 	for i := range mean {
 		m[i] = T(momentum*mean[i]) + T((1-momentum)*m[i])
 		unbiased := variance[i] * T(count) / T(count-1)
 		v[i] = T(momentum*unbiased) + T((1-momentum)*v[i])
 	}
+	return true
 }
 
 func standardizeBy(mean, variance any, out []any, eps float64, weight int) error {

@@ -71,6 +71,9 @@ type Host interface {
 	Call(in, out []any) error
 }
 
+// Slice says which of the numbers along an axis are meant: At, At+Step, …, of Inner elements each.
+type Slice struct{ Inner, At, Step int }
+
 // Instr is one instruction. Which attributes matter depends on Op.
 type Instr struct {
 	Op             Op
@@ -96,9 +99,9 @@ type Instr struct {
 	Planes         conv.Planes
 	Views          []axes.View // of the operands
 	Reduce         axes.Reduction
-	Part           [3]int // of what is embedded: the elements of one, the number of the first, from one to the next
-	Log            bool   // of a softmax: it is the logarithm
-	Positions      int    // rows of what is added up for each row of the batch; 0: 1
+	Slice          Slice
+	Log            bool // of a softmax: it is the logarithm
+	Positions      int  // rows of what is added up for each row of the batch; 0: 1
 	Host           Host
 	Serial         bool     // Host may keep state between calls: replicas take turns
 	Hidden         bool     // Host keeps state from step to step, or draws random numbers: no state of the Layout holds what comes next

@@ -3,7 +3,6 @@ package program
 import (
 	"fmt"
 	"reflect"
-	"slices"
 
 	"driftless/engine/ops"
 	"driftless/kernels/activation"
@@ -99,15 +98,9 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		v, err := c.lowerDropout(n)
 		return v, true, err
 	case is(n, s.repeat):
-		if v, ok, err := c.lowerRepeat(n); ok || err != nil {
-			return v, ok, err
-		}
-		return c.lowerRepeatAxis(n)
+		return c.lowerRepeat(n)
 	case is(n, s.transpose):
-		if v, ok, err := c.lowerTranspose(n); ok || err != nil {
-			return v, ok, err
-		}
-		return c.lowerTransposeAxes(n)
+		return c.lowerTranspose(n)
 	case is(n, s.slice):
 		return c.lowerSlice(n)
 	case is(n, s.sliceGrad):
@@ -115,13 +108,13 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 	case is(n, s.concat):
 		return c.lowerConcat(n)
 	case is(n, s.softmax):
-		return c.lowerSoftmax(n)
+		return c.lowerSoftmax(n, OpSoftmax, Children(n))
 	case is(n, s.softmaxGrad):
-		return c.lowerSoftmaxGrad(n)
+		return c.lowerSoftmax(n, OpSoftmaxGrad, Children(n)[1:])
 	case is(n, s.patches):
-		return c.lowerPlanePatches(n)
+		return c.lowerPlanePatches(n, OpPlanePatches, Children(n)[0], n)
 	case is(n, s.patchesGrad):
-		return c.lowerPlanePatchesGrad(n)
+		return c.lowerPlanePatches(n, OpPlanePatchesGrad, n, Children(n)[0])
 	case is(n, s.maxPool), is(n, s.maxPoolGrad):
 		return c.lowerPlanePool(n)
 	case is(n, s.linAlg):
@@ -150,7 +143,8 @@ func (c *compiler) lowerOther(n *G.Node) (value, bool, error) {
 	return value{}, false, nil
 }
 
-func (c *compiler) lowerRepeat(n *G.Node) (value, bool, error) {
+// repeatMatrix recognises a repetition of the row or the column that a matrix has.
+func (c *compiler) repeatMatrix(n *G.Node) (value, bool, error) {
 	x := Children(n)[0]
 	along, ok := ints(field(n, "along"))
 	in, out := x.Shape(), n.Shape()
@@ -177,15 +171,6 @@ func (c *compiler) lowerRepeat(n *G.Node) (value, bool, error) {
 		return value{}, false, nil
 	}
 	return v, true, nil
-}
-
-// lowerTranspose recognises that of a matrix.
-func (c *compiler) lowerTranspose(n *G.Node) (value, bool, error) {
-	if p, ok := ints(field(n, "pattern")); !ok || !slices.Equal(p, []int{1, 0}) {
-		return value{}, false, nil
-	}
-	v, err := c.emitSimple(n, &Instr{Op: OpTranspose})
-	return v, true, err
 }
 
 func (c *compiler) lowerMatMul(n *G.Node) (value, bool, error) {
@@ -300,9 +285,17 @@ func (c *compiler) like(t, other *Tensor) *Tensor {
 	if t.Len() != other.Len() || t.Rows == other.Rows && t.Cols == other.Cols {
 		return t
 	}
-	v := View(c.contiguous(t), other.Rows, other.Cols)
+	v := c.shaped(t, other.Rows, other.Cols)
 	v.Shape = other.Shape
 	return v
+}
+
+// shaped is a tensor with other rows and columns, without gaps.
+func (c *compiler) shaped(t *Tensor, rows, cols int) *Tensor {
+	if t.Rows == rows && t.Cols == cols {
+		return t
+	}
+	return View(c.contiguous(t), rows, cols)
 }
 
 // repeated reports whether a value stands for the repetition of a row or a column.

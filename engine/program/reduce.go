@@ -50,9 +50,7 @@ func (c *compiler) lowerReduction(n *G.Node) (value, bool, error) {
 		shape, along = append(shape[:from:from], shape[to:]...), along[:last]
 	}
 	rows, cols := dims(n.Shape())
-	if t.Rows != rows || t.Cols != cols {
-		t = View(c.contiguous(t), rows, cols)
-	}
+	t = c.shaped(t, rows, cols)
 	t.Shape = n.Shape().Clone()
 	return value{t: t}, true, nil
 }
@@ -60,12 +58,6 @@ func (c *compiler) lowerReduction(n *G.Node) (value, bool, error) {
 // reduce takes the middle one of three axes out. A matrix whose rows lie apart has one outer or one
 // inner element.
 func (c *compiler) reduce(t *Tensor, outer, size, inner int, sum bool, name string) *Tensor {
-	as := func(rows, cols int) *Tensor {
-		if t.Rows == rows && t.Cols == cols {
-			return t
-		}
-		return View(c.contiguous(t), rows, cols)
-	}
 	out := c.scratch(tensor.Shape{outer * inner}, name)
 	emit := func(op Op, x *Tensor) *Tensor {
 		c.emit(&Instr{Op: op, In: []*Tensor{x}, Out: []*Tensor{out}, Nodes: []string{name}})
@@ -73,15 +65,15 @@ func (c *compiler) reduce(t *Tensor, outer, size, inner int, sum bool, name stri
 	}
 	switch {
 	case sum && outer == 1:
-		return emit(OpColumnSum, as(size, inner))
+		return emit(OpColumnSum, c.shaped(t, size, inner))
 	case sum && inner == 1:
-		return emit(OpRowSum, as(outer, size))
+		return emit(OpRowSum, c.shaped(t, outer, size))
 	}
 	how := axes.Max
 	if sum {
 		how = axes.Sum
 	}
-	c.emit(&Instr{Op: OpReduce, Reduce: how, In: []*Tensor{c.contiguous(as(outer*size, inner))}, Out: []*Tensor{View(out, outer, inner)}, Nodes: []string{name}})
+	c.emit(&Instr{Op: OpReduce, Reduce: how, In: []*Tensor{c.contiguous(c.shaped(t, outer*size, inner))}, Out: []*Tensor{View(out, outer, inner)}, Nodes: []string{name}})
 	return out
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"sync"
 
 	"driftless/engine/ops"
 	"driftless/kernels/elem"
@@ -37,112 +36,6 @@ type product struct {
 	dims                 [2]int // of its operands
 	swap, transA, transB bool   // the operands change places, then are transposed
 }
-
-var stock = sync.OnceValue(func() *stockOps {
-	g := G.NewGraph()
-	a := G.NewMatrix(g, tensor.Float64, G.WithShape(2, 2), G.WithName("a"))
-	b := G.NewMatrix(g, tensor.Float64, G.WithShape(2, 2), G.WithName("b"))
-	v := G.NewVector(g, tensor.Float64, G.WithShape(2), G.WithName("v"))
-	kind := func(n *G.Node) reflect.Type { return reflect.TypeOf(n.Op()) }
-	// Parents of a node are found through its children, since To mutates the graph.
-	child := func(n *G.Node, i int) *G.Node { return Children(n)[i] }
-
-	s := &stockOps{binaries: map[string]elem.Binary{}, unaries: map[string]elem.Unary{}, products: map[string]product{}}
-	mul := G.Must(G.Mul(a, b))
-	s.linAlg = kind(mul)
-	products := func(p product, ns ...*G.Node) {
-		for _, n := range ns {
-			p.dims = [2]int{child(n, 0).Dims(), child(n, 1).Dims()}
-			s.products[n.Op().String()] = p
-		}
-	}
-	products(product{}, mul)
-	if grads, err := G.Grad(G.Must(G.Sum(mul)), a, b); err == nil {
-		products(product{transB: true}, grads[0])
-		products(product{transA: true}, grads[1])
-	}
-	stack := G.NewTensor(g, tensor.Float64, 3, G.WithShape(2, 2, 2), G.WithName("stack"))
-	s.batched = binaryOperator(G.Must(G.BatchedMatMul(stack, stack)))
-	outer := G.Must(G.OuterProd(v, v))
-	products(product{swap: true, transB: true}, G.Must(G.Mul(a, v)))
-	products(product{swap: true}, G.Must(G.Mul(v, a)))
-	products(product{transB: true}, G.Must(G.Mul(v, v)))
-	products(product{transA: true}, outer)
-	sum := G.Must(G.Add(a, b))
-	s.binary = kind(sum)
-	for _, e := range []struct {
-		f  func(a, b *G.Node) (*G.Node, error)
-		op elem.Binary
-	}{{G.Add, elem.Add}, {G.Sub, elem.Sub}, {G.HadamardProd, elem.Mul}, {G.HadamardDiv, elem.Div}, {G.Pow, elem.Pow}, {G.MinBetween, elem.Min},
-		{G.MaxBetween, elem.Max}} {
-		s.binaries[symbol(G.Must(e.f(a, b)))] = e.op
-	}
-	s.minimum, s.maximum = kind(G.Must(G.MinBetween(a, b))), kind(G.Must(G.MaxBetween(a, b)))
-	for _, e := range []struct {
-		f  func(a, b *G.Node, same bool) (*G.Node, error)
-		op elem.Binary
-	}{{G.Gt, elem.Gt}, {G.Gte, elem.Gte}, {G.Lt, elem.Lt}, {G.Lte, elem.Lte}, {G.Eq, elem.Eq}, {G.Ne, elem.Ne}} {
-		s.binaries[symbol(G.Must(e.f(a, b, true)))] = e.op
-	}
-	for _, e := range []struct {
-		f  func(a *G.Node) (*G.Node, error)
-		op elem.Unary
-	}{{G.Neg, elem.Neg}, {G.Square, elem.Square}, {G.Sqrt, elem.Sqrt}, {G.Exp, elem.Exp}, {G.Log, elem.Log}, {G.Log1p, elem.Log1p},
-		{G.Abs, elem.Abs}, {G.Sign, elem.Sign}, {G.Inverse, elem.Inverse}, {G.InverseSqrt, elem.InverseSqrt}, {G.Cube, elem.Cube},
-		{G.Expm1, elem.Expm1}, {G.Softplus, elem.Softplus}, {G.Sigmoid, elem.Sigmoid}, {G.Tanh, elem.Tanh}, {G.Sin, elem.Sin}, {G.Cos, elem.Cos}, {G.Log2, elem.Log2},
-		{G.Ceil, elem.Ceil}, {G.Floor, elem.Floor}} {
-		n := G.Must(e.f(a))
-		s.unary = kind(n)
-		s.unaries[n.Op().String()] = e.op
-	}
-	s.sum, s.max = kind(G.Must(G.Sum(a, 0))), kind(G.Must(G.Max(a, 0)))
-	s.transpose = kind(G.Must(G.Transpose(a, 1, 0)))
-	s.reshape = kind(G.Must(G.Reshape(a, tensor.Shape{4})))
-	rep := child(G.Must(G.BroadcastAdd(a, v, nil, []byte{0})), 1)
-	s.repeat = kind(rep)
-	s.size = kind(child(rep, 1))
-	s.scalar = kind(G.NewConstant(1.0))
-	var into G.Value
-	s.read = kind(G.Read(a, &into))
-	s.let = kind(G.Set(a, b))
-	s.log2, s.outer = G.Must(G.Log2(a)).Op().String(), outer.Op().String()
-	s.softmax, s.sparsemax, s.dropout = kind(G.Must(G.SoftMax(a))), kind(G.Must(G.Sparsemax(a))), kind(G.Must(G.Dropout(a, 0.5)))
-	s.tensordot = kind(G.Must(G.Tensordot([]int{0}, []int{0}, v, v)))
-	s.random = kind(G.UniformRandomNode(g, tensor.Float64, 0, 1, 2))
-	ints := func(name string, shape ...int) *G.Node {
-		return G.NewTensor(g, tensor.Int, len(shape), G.WithShape(shape...), G.WithName(name))
-	}
-	s.byIndices = kind(G.Must(G.ByIndices(a, ints("indices", 2), 0)))
-	logp := G.NewTensor(g, tensor.Float64, 3, G.WithShape(1, 1, 2), G.WithName("logp"))
-	s.ctcLoss = kind(G.Must(G.CTCLoss(logp, ints("targets", 1, 1), ints("lengths", 1), ints("targetLengths", 1), G.ReductionMean)))
-	image := G.NewTensor(g, tensor.Float64, 4, G.WithShape(1, 1, 2, 2), G.WithName("image"))
-	s.averagePool = kind(G.Must(G.AveragePool2D(image, tensor.Shape{1, 1}, []int{0, 0}, []int{1, 1})))
-	grad := func(n *G.Node) reflect.Type { // of the operation that computes a derivative
-		if op, ok := n.Op().(G.SDOp); ok {
-			if d, err := op.SymDiff(Children(n), n, n); err == nil {
-				return kind(d[0])
-			}
-		}
-		return nil
-	}
-	part, soft := G.Must(G.Slice(a, G.S(0, 1))), G.Must(G.SoftMax(b))
-	s.slice, s.sliceGrad, s.concat, s.softmaxGrad = kind(part), grad(part), kind(G.Must(G.Concat(0, a, b))), grad(soft)
-	one := tensor.Shape{1, 1}
-	patches, pool := G.Must(G.Im2Col(image, one, tensor.Shape{0, 0}, one, one)), G.Must(G.MaxPool2D(image, one, []int{0, 0}, []int{1, 1}))
-	s.patches, s.patchesGrad, s.maxPool, s.maxPoolGrad = kind(patches), grad(patches), kind(pool), grad(pool)
-	gamma, beta := G.NewTensor(g, tensor.Float64, 4, G.WithShape(1, 1, 1, 1), G.WithName("gamma")), G.NewTensor(g, tensor.Float64, 4, G.WithShape(1, 1, 1, 1), G.WithName("beta"))
-	_, _ = G.GroupNorm(image, gamma, beta, 1, 1, 1e-5) // what is missing is not recognised
-	_, _, _, _, _ = G.BatchNorm(image, gamma, beta, 0.1, 1e-5)
-	for _, n := range g.AllNodes() {
-		switch n.Op().(type) {
-		case *G.BatchNormOp:
-			s.batchNorm, s.batchNormGrad = kind(n), grad(n)
-		case *G.GroupNormOp:
-			s.groupNorm, s.groupNormGrad = kind(n), grad(n)
-		}
-	}
-	return s
-})
 
 // binaryOperator is the operator of a node of linear algebra, without its transposes; "" if that cannot be read.
 func binaryOperator(n *G.Node) string {

@@ -124,14 +124,6 @@ func tensordotGrad(c *compiler, n *G.Node, operand int, g value) (value, error) 
 	return value{t: out}, nil
 }
 
-// shaped is a tensor with other rows and columns, without gaps.
-func (c *compiler) shaped(t *Tensor, rows, cols int) *Tensor {
-	if t.Rows == rows && t.Cols == cols {
-		return t
-	}
-	return View(c.contiguous(t), rows, cols)
-}
-
 // matrix has a row for each index of the axes that stay, and a column for each of the others.
 func (c *compiler) matrix(t *Tensor, s tensor.Shape, along []int, name string) *Tensor {
 	rest, stay, sum := split(s, along)
@@ -146,13 +138,4 @@ func (c *compiler) permuted(t *Tensor, s tensor.Shape, order []int, name string)
 	}
 	v := permutation(s, order)
 	return c.move(c.contiguous(t), v, v.Shape, name)
-}
-
-// permutation is the view of a tensor of shape s that has its axes in another order.
-func permutation(s tensor.Shape, order []int) axes.View {
-	from, v := axes.Dense(s), axes.View{}
-	for _, axis := range order {
-		v.Shape, v.Strides = append(v.Shape, s[axis]), append(v.Strides, from.Strides[axis])
-	}
-	return v
 }

@@ -63,8 +63,8 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 			axes.Apply(a.Bin, a.Views[0], a.Views[1], q.i, q.m, a.x[0].of(e), a.x[1].of(e), a.y[0].in(e, q), a.y[0].ld)
 		}),
 		program.OpEmbed: part(func(a *args[T], e *env, q rect) {
-			inner, x, y := a.Part[0], a.x[0], a.y[0]
-			axes.Embed(y.cols/inner, inner, x.cols/inner, a.Part[1], a.Part[2], q.i, q.m, x.of(e), y.in(e, q), y.ld)
+			s, x, y := a.Slice, a.x[0], a.y[0]
+			axes.Embed(y.cols/s.Inner, s.Inner, x.cols/s.Inner, s.At, s.Step, q.i, q.m, x.of(e), y.in(e, q), y.ld)
 		}),
 		program.OpConcat: part(func(a *args[T], e *env, q rect) {
 			for i := range q.m {

@@ -40,7 +40,7 @@ var tensors = map[program.Op][]build{
 		w.kept(program.Instr{Op: program.OpApply, Bin: elem.Sub, Views: vs, In: list{w.plain(3*m, d), w.of(1, m)}, Out: list{w.room(3*m, d)}})
 	}},
 	program.OpEmbed: {func(w *workbench) {
-		w.kept(program.Instr{Op: program.OpEmbed, Part: [3]int{2, 1, 3}, In: list{w.plain(m, 2*k)}, Out: list{w.room(m, 2*(3*k))}})
+		w.kept(program.Instr{Op: program.OpEmbed, Slice: program.Slice{Inner: 2, At: 1, Step: 3}, In: list{w.plain(m, 2*k)}, Out: list{w.room(m, 2*(3*k))}})
 	}},
 	program.OpConcat: {func(w *workbench) {
 		w.kept(program.Instr{Op: program.OpConcat, In: list{w.of(m, d), w.of(m, 1), w.of(m, k)}, Out: list{w.room(m, d+1+k)}})
