@@ -100,7 +100,7 @@ type Held struct {
 //
 // It fails with one sentence where an input has no value, where the loss is not a scalar or
 // does not depend on a parameter, where a parameter is no input, where gradients are not
-// finite, and where they differ from run to run, as those behind a Dropout do.
+// finite, and where random numbers are drawn, as for a Dropout.
 func Audit(a Auditing, dev device.Device) ([]Finding, error) {
 	fs, err := audit(a, dev)
 	if err != nil {
@@ -131,7 +131,7 @@ func audit(a Auditing, dev device.Device) ([]Finding, error) {
 	}
 	for i := range p {
 		if !slices.Equal(p[i], again[i]) {
-			return nil, fmt.Errorf("the gradient of %q differs from run to run: the graph draws random numbers, as for Dropout; audit it without", u.params[i].Name())
+			return nil, fmt.Errorf("the gradient of %q differs from run to run: the graph draws random numbers; audit it without", u.params[i].Name())
 		}
 	}
 	if !slices.ContainsFunc(u.params, func(p *G.Node) bool { return live[p] }) {

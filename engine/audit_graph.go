@@ -358,6 +358,9 @@ func (r *rewriting) run(outputs []program.Output) ([][]float64, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n := p.Draws(); n != "" {
+		return nil, fmt.Errorf("the loss is random: node %q draws numbers in each run; audit it without", n)
+	}
 	s, err := r.dev.Open(r.layout, 1)
 	if err != nil {
 		return nil, err

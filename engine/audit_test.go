@@ -443,7 +443,7 @@ func TestAuditErrors(t *testing.T) {
 		{"is no Assign node", engine.Auditing{Loss: l.loss, Params: G.Nodes{l.bNode}, Between: [][]*G.Node{{l.x}}}},
 		{"has the label 2", engine.Auditing{Loss: G.Must(ops.CrossEntropy(held, labels)), Params: G.Nodes{l.bNode}}},
 		{"index 0", engine.Auditing{Loss: mean(G.Must(G.Sqrt(G.Must(ops.CenterBy(held, l.meanNode))))), Params: G.Nodes{l.bNode}}},
-		{"run to run", engine.Auditing{Loss: mean(G.Must(G.Square(G.Must(G.Dropout(held, 0.5))))), Params: G.Nodes{l.bNode}}},
+		{"the loss is random", engine.Auditing{Loss: mean(G.Must(G.Square(G.Must(G.Dropout(held, 0.5))))), Params: G.Nodes{l.bNode}}},
 	} {
 		fs, err := engine.Audit(c.a, cpu.New())
 		if err == nil || !strings.HasPrefix(err.Error(), "audit: ") || !strings.Contains(err.Error(), c.want) || strings.ContainsAny(err.Error(), "\n") {

@@ -22,7 +22,7 @@ type Training struct {
 	Gradients []*G.Node // parameters whose gradient, as the loss has it, is kept as state "<name>.grad"
 	Outputs   []program.Output
 	Context   context.Context // ends Compile and Train early; nil: nothing does
-	Seed      int64           // for Train: key of the data order; replica r uses Seed + r
+	Seed      int64           // for Train: key of the data order and of Dropout's masks; replica r uses Seed + r
 	Replicas  int             // for Train: 0 means 1
 }
 

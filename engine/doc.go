@@ -72,6 +72,7 @@
 //	EvalMode             as there
 //	WithPointerWatch, UseCudaFor  do nothing: no two nodes share memory
 //	those of a LispMachine        are refused by RunAll
+//	Seed, On, UntilReset, Stock   are this package's: see there
 //
 // Where it differs on purpose:
 //

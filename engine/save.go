@@ -45,8 +45,9 @@ func (t *Trainer) kept() []*program.State {
 // among them.
 //
 // It fails with one sentence where the file cannot be written, and where the graph has an
-// operation of Gorgonia's that keeps state in itself from step to step or draws random numbers
-// (BatchNorm, Dropout, a random node), which no file could continue.
+// operation of Gorgonia's that keeps state in itself from step to step (BatchNorm) or draws
+// Gorgonia's random numbers (a random node), which no file could continue. Dropout's masks follow
+// from the seed and the step, which are kept.
 func (t *Trainer) Save(path string) error {
 	s, err := t.Snapshot()
 	if err != nil {
@@ -65,7 +66,7 @@ type Snapshot struct {
 // graph's sake.
 func (t *Trainer) Snapshot() (*Snapshot, error) {
 	if node := t.program.Hidden(); node != "" {
-		return nil, fmt.Errorf("node %q is an operation that keeps state in itself or draws random numbers, so that no file could continue the training", node)
+		return nil, fmt.Errorf("node %q is an operation that keeps state in itself or draws random numbers of its own, so that no file could continue the training", node)
 	}
 	out := &Snapshot{step: t.step}
 	for _, s := range t.kept() {

@@ -191,7 +191,6 @@ func TestSaveRefusesHiddenState(t *testing.T) {
 		name string
 		of   func(x *G.Node) *G.Node
 	}{
-		{"dropout", func(x *G.Node) *G.Node { return G.Must(G.Dropout(x, 0.5)) }},
 		{"random", func(x *G.Node) *G.Node {
 			return G.Must(G.Add(x, G.UniformRandomNode(x.Graph(), tensor.Float64, 0, 1, 2, 1)))
 		}},

@@ -10,6 +10,7 @@ import (
 
 	"driftless/engine/device"
 	"driftless/engine/program"
+	"driftless/kernels/random"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -33,6 +34,7 @@ type VM struct {
 	sets    []*G.Node
 	seen    []*G.Node // inputs and constants that Read statements ask for
 	reads   map[*G.Node][]*G.Node
+	seed    any // of the run in progress, in an []int64
 	kept    kept
 	running atomic.Bool
 	ran     bool // the last RunAll succeeded
@@ -177,10 +179,22 @@ func (m *VM) run() error {
 			return err
 		}
 	}
+	if err := m.reseed(); err != nil {
+		return err
+	}
 	if err := runOnce(m.session, m.program); err != nil {
 		return err
 	}
 	return m.hand()
+}
+
+// reseed gives each run a seed of its own, since the Program counts no steps.
+func (m *VM) reseed() error {
+	if m.seed == nil {
+		m.seed = []int64{0}
+	}
+	m.seed.([]int64)[0] = int64(random.Key(uint64(m.options.seed), uint64(m.kept.run), 0, 0))
+	return m.session.Write(program.StateSeed, 0, m.seed)
 }
 
 // elements returns the values that an input has now.

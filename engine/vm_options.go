@@ -26,6 +26,7 @@ type vmOptions struct {
 	untilReset            bool
 	stock                 bool // all by Gorgonia's own code
 	resultsOnly           bool
+	seed                  int64
 	engine                tensor.Engine // of the Values that are handed over
 	logger                *log.Logger
 	format                string // of values in the log

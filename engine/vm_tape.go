@@ -38,6 +38,14 @@ func Stock() G.VMOpt {
 	return ownOption(func(m *VM) { m.options.stock = true })
 }
 
+// Seed is an option that decides the random numbers of Dropout nodes; without it the seed is 0. A
+// machine's n-th run draws the same numbers for the same graph and seed, whatever the device and
+// the number of workers. Two machines that are to draw different ones need different seeds. With Stock,
+// and for nodes of random numbers, Gorgonia draws, which knows no seed.
+func Seed(n int64) G.VMOpt {
+	return ownOption(func(m *VM) { m.options.seed = n })
+}
+
 // resultsOnly has a machine give values to results alone, for whoever looks at nothing else.
 var resultsOnly = ownOption(func(m *VM) { m.options.resultsOnly = true })
 

@@ -100,11 +100,13 @@ type Instr struct {
 	Views          []axes.View // of the operands
 	Reduce         axes.Reduction
 	Slice          Slice
-	Log            bool // of a softmax: it is the logarithm
-	Positions      int  // rows of what is added up for each row of the batch; 0: 1
+	Drop           func() float64 // the share that a dropout drops now
+	Draw           int            // number of a node among those of its graph that draw random numbers
+	Log            bool           // of a softmax: it is the logarithm
+	Positions      int            // rows of what is added up for each row of the batch; 0: 1
 	Host           Host
 	Serial         bool     // Host may keep state between calls: replicas take turns
-	Hidden         bool     // Host keeps state from step to step, or draws random numbers: no state of the Layout holds what comes next
+	Hidden         bool     // Host keeps state from step to step, or draws random numbers of its own: no state of the Layout holds what comes next
 	Update         bool     // of a matrix product: Out[0] is a parameter and takes the step of SGD
 	Values         bool     // of a mask: what is not 0 is not all 1, and x holds it
 	Density        float64  // of a mask: the share that is not 0
@@ -146,12 +148,23 @@ func (p *Program) Counts() bool {
 }
 
 // Hidden returns the name of a node whose operation keeps state in itself from step to step, or
-// draws random numbers, so that the Layout's state alone does not decide what comes next; "" if
-// there is none.
+// draws random numbers that do not follow from the seed, so that the Layout's state alone does not
+// decide what comes next; "" if there is none.
 func (p *Program) Hidden() string {
+	return p.node(func(in *Instr) bool { return in.Hidden })
+}
+
+// Draws returns the name of a node that draws random numbers by StateSeed and StateStep, "" if
+// there is none.
+func (p *Program) Draws() string {
+	return p.node(func(in *Instr) bool { return in.Drop != nil && in.Drop() > 0 })
+}
+
+// node returns the name of what the first such instruction computes, or "".
+func (p *Program) node(is func(in *Instr) bool) string {
 	for _, b := range p.Blocks {
 		for _, in := range b.Instrs {
-			if in.Hidden {
+			if is(in) {
 				return in.Nodes[0]
 			}
 		}

@@ -40,7 +40,7 @@ func (d DType) String() string {
 // between steps is here, on the device, one copy a replica.
 const (
 	StateStep      = "step"      // int64: steps done
-	StateSeed      = "seed"      // int64: key of the data order
+	StateSeed      = "seed"      // int64: key of the data order, and of random numbers
 	StateLR        = "lr"        // float64: learning rate of the last step done, before any that of the first
 	StateLosses    = "losses"    // ring of the last LossRing training losses, step t at t mod LossRing
 	StateNonFinite = "nonfinite" // int64: the first step with a non-finite loss, -1 if none; the replica stops there

@@ -53,6 +53,7 @@ const (
 	OpTranspose
 	OpBinary
 	OpUnary
+	OpDropout
 	OpActivate
 	OpActivateGrad
 	OpSum
@@ -182,6 +183,7 @@ var table = [opEnd]row{
 	OpTranspose:    {name: "transpose", sig: "x → y[m,d]", share: elementwise, check: checkTranspose},                         // of blocks below one another, as many as make x,
 	OpBinary:       {name: "binary", sig: "a[m,d] b[m,d] → y[m,d]", share: elementwise, flops: each(1), detail: binaryDetail}, // a or b may be a scalar
 	OpUnary:        {name: "unary", sig: "x[m,d] → y[m,d]", share: elementwise, flops: each(1), detail: unaryDetail},
+	OpDropout:      {name: "dropout", sig: "x[m,d] → y[m,d] mask[m,d]", share: elementwise, flops: each(8), state: []string{StateSeed, StateStep}, check: checkDropout},
 	OpActivate:     {name: "activate", sig: "x[m,d] → y[m,d]", share: elementwise, flops: activateFlops, detail: actDetail},
 	OpActivateGrad: {name: "activate grad", sig: "y[m,d] g[m,d] → dx[m,d]", share: elementwise, flops: each(3), detail: actDetail},
 

@@ -15,5 +15,6 @@ func table[T kernels.Float]() []kernel[T] {
 	rows = append(rows, gathers[T]()...)
 	rows = append(rows, convolutions[T]()...)
 	rows = append(rows, tensors[T]()...)
+	rows = append(rows, draws[T]()...)
 	return rows
 }

@@ -1,6 +1,10 @@
 package order
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"driftless/kernels/internal/hash"
+)
 
 // Index returns the row at position i of the order of n rows that belongs to
 // seed and epoch. For fixed seed, epoch and n it is a permutation of 0 … n-1.
@@ -49,10 +53,10 @@ type permutation struct {
 func newPermutation(seed, epoch uint64, n uint32) permutation {
 	width := max(minWidth, uint(bits.Len32(max(n, 1)-1)))
 	p := permutation{n: n, low: width - width/2, high: width / 2}
-	s := mix64(mix64(seed) ^ epoch)
+	s := hash.Mix64(hash.Mix64(seed) ^ epoch)
 	for r := 0; r < rounds; r += 2 {
-		s += 0x9e3779b97f4a7c15
-		k := mix64(s)
+		s += hash.Step
+		k := hash.Mix64(s)
 		p.key[r], p.key[r+1] = uint32(k), uint32(k>>32)
 	}
 	return p
@@ -76,10 +80,4 @@ func mix32(x uint32) uint32 {
 	x = (x ^ x>>16) * 0x7feb352d
 	x = (x ^ x>>15) * 0x846ca68b
 	return x ^ x>>16
-}
-
-func mix64(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

@@ -43,6 +43,7 @@
 //	conv.go     … of convolutions
 //	parted.go   … of normalizations whose columns are too few to share
 //	data.go     … of what brings in the batch
+//	random.go   … of what draws random numbers
 //	effect.go   … of what writes state, and of operations of the host
 //	solo.go     one instruction by itself, for a device that has no kernel for it
 package cpu

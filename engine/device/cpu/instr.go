@@ -118,6 +118,7 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpTranspose: part(transpose[T]),
 		program.OpBinary:    (*binder[T]).binary,
 		program.OpUnary:     (*binder[T]).unary,
+		program.OpDropout:   part(dropout[T]),
 		program.OpActivate: part(func(a *args[T], e *env, q rect) {
 			activation.Forward(a.Act, q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
 		}),

@@ -351,7 +351,8 @@ var examples = map[program.Op][]build{
 	program.OpMean: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpMean, In: list{w.of(1, d)}, Out: list{w.of(1, 1)}})
 	}},
-	program.OpUnary: simple(program.OpUnary, program.Instr{Un: elem.Exp}, program.Instr{Un: elem.Softplus}),
+	program.OpDropout: simple(program.OpDropout, program.Instr{Drop: func() float64 { return 0.25 }, Draw: 3}),
+	program.OpUnary:   simple(program.OpUnary, program.Instr{Un: elem.Exp}, program.Instr{Un: elem.Softplus}),
 	program.OpActivate: simple(program.OpActivate, program.Instr{Act: activation.Sigmoid}, program.Instr{Act: activation.Tanh},
 		program.Instr{Act: activation.ReLU}),
 	program.OpActivateGrad:      simple(program.OpActivateGrad, program.Instr{Act: activation.Tanh}),
