@@ -11,7 +11,7 @@ import (
 
 func TestBinary(t *testing.T) {
 	sweep(t, func(t *testing.T, s shape, v mode) {
-		for op := elem.Add; op <= elem.Ne; op++ {
+		for op := elem.Add; op <= elem.Max; op++ {
 			for scalars := range 4 {
 				l := newLaunch(t, "binary")
 				side := func(scalar bool, gap int) *tensor[float32] {

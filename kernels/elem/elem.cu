@@ -1,12 +1,8 @@
 // elem.cu is package elem in CUDA, with the moves of a program: fills and copies.
 // Matrices go four columns a thread. An output may be an input of its shape.
 #include "../cuda/scalar.h"
+#include "ops.h"
 #include "sum.h"
-
-// Numbered as elem.Binary.
-enum Binary { ADD, SUB, MUL, DIV, GT, GTE, LT, LTE, EQ, NE };
-
-INLINE float indicator(bool holds) { return holds ? 1.0f : 0.0f; }
 
 // operand reads a thread's share of a matrix or, of a scalar, its only element.
 INLINE Four operand(const float *x, int ld, int is_scalar, const Quad &q) {
@@ -17,9 +13,8 @@ INLINE Four operand(const float *x, int ld, int is_scalar, const Quad &q) {
   return load4(at(x, ld, q.i, q.j), q.n);
 }
 
-// binary: y = a op b, one IEEE operation an element, or 1 and 0 for a comparison.
-// scalars has 1 set if a is a scalar, 2 if b is: then y must not be that scalar
-// unless it has one element.
+// binary: y = a op b. scalars has 1 set if a is a scalar, 2 if b is: then y must not be that
+// scalar unless it has one element.
 KERNEL(QUAD_THREADS)
 binary(CONTROL, TENSOR(const float, a), TENSOR(const float, b), TENSOR(float, y), int m, int d, int lda, int ldb,
        int ldy, int op, int scalars) {
@@ -28,20 +23,8 @@ binary(CONTROL, TENSOR(const float, a), TENSOR(const float, b), TENSOR(float, y)
   if (q.n == 0) {
     return;
   }
-  Four u = operand(REPLICA(a), lda, scalars & 1, q), v = operand(REPLICA(b), ldb, scalars & 2, q), r;
-  switch (op) {
-  case ADD: r = each(u, v, [](float s, float t) { return s + t; }); break;
-  case SUB: r = each(u, v, [](float s, float t) { return s - t; }); break;
-  case MUL: r = each(u, v, [](float s, float t) { return s * t; }); break;
-  case DIV: r = each(u, v, [](float s, float t) { return s / t; }); break;
-  case GT: r = each(u, v, [](float s, float t) { return indicator(s > t); }); break;
-  case GTE: r = each(u, v, [](float s, float t) { return indicator(s >= t); }); break;
-  case LT: r = each(u, v, [](float s, float t) { return indicator(s < t); }); break;
-  case LTE: r = each(u, v, [](float s, float t) { return indicator(s <= t); }); break;
-  case EQ: r = each(u, v, [](float s, float t) { return indicator(s == t); }); break;
-  default: r = each(u, v, [](float s, float t) { return indicator(s != t); }); break;
-  }
-  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, r);
+  Four u = operand(REPLICA(a), lda, scalars & 1, q), v = operand(REPLICA(b), ldb, scalars & 2, q);
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, binary_of(op, u, v));
 }
 
 // Numbered as elem.Unary. Those through package math have no kernel.

@@ -45,4 +45,4 @@ func (op Unary) HasPTX() bool {
 }
 
 // HasPTX says whether binary can compute the operation.
-func (op Binary) HasPTX() bool { return op <= Ne }
+func (op Binary) HasPTX() bool { return op <= Max }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"driftless/kernels/activation"
+	"driftless/kernels/axes"
 	"driftless/kernels/conv"
 	"driftless/kernels/cuda/cluster"
 	"driftless/kernels/cuda/control"
@@ -19,4 +20,4 @@ import (
 )
 
 // Modules are the files of kernels, whose names and kernels' names are unique.
-var Modules = slices.Concat(activation.PTX, conv.PTX, cluster.PTX, control.PTX, elem.PTX, fused.PTX, gather.PTX, gemm.PTX, loss.PTX, norm.PTX, optim.PTX, order.PTX)
+var Modules = slices.Concat(activation.PTX, axes.PTX, conv.PTX, cluster.PTX, control.PTX, elem.PTX, fused.PTX, gather.PTX, gemm.PTX, loss.PTX, norm.PTX, optim.PTX, order.PTX)

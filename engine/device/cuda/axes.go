@@ -1,0 +1,59 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"driftless/engine/program"
+	"driftless/kernels/axes"
+)
+
+// move binds the elements that a view sees.
+func (b *binder) move(in *program.Instr) (action, error) {
+	return b.one(in, shape{kernel: "move", over: in.Out[0], in: in.In, out: in.Out, ints: axes.PTXInts(in.Views...)})
+}
+
+// apply binds an operation on two views.
+func (b *binder) apply(in *program.Instr) (action, error) {
+	if !in.Bin.HasPTX() {
+		return onHost(b, in)
+	}
+	ints := axes.PTXInts(in.Views...)
+	ints["op"] = int(in.Bin)
+	return b.one(in, shape{kernel: "apply", over: in.Out[0], in: in.In, out: in.Out, ints: ints})
+}
+
+func (b *binder) embed(in *program.Instr) (action, error) {
+	s := in.Slice
+	return b.one(in, shape{kernel: "embed", over: in.Out[0], in: in.In, out: in.Out,
+		ints: map[string]int{"inner": s.Inner, "first": s.At, "step": s.Step, "count": in.In[0].Cols / s.Inner}})
+}
+
+// concat binds a launch for each operand.
+func (b *binder) concat(in *program.Instr) (action, error) {
+	a, first := action{in: in}, 0
+	for _, x := range in.In {
+		l, err := b.launch(shape{kernel: "concat", over: x, in: []*program.Tensor{x}, out: in.Out, ints: map[string]int{"first": first}})
+		if err != nil {
+			return a, err
+		}
+		a.launches = append(a.launches, l)
+		first += x.Cols
+	}
+	return a, nil
+}
+
+func (b *binder) reduce(in *program.Instr) (action, error) {
+	return b.one(in, shape{kernel: "reduce", over: in.Out[0], in: in.In, out: in.Out,
+		ints: map[string]int{"size": in.In[0].Rows / in.Out[0].Rows, "how": int(in.Reduce)}})
+}
+
+// softmax binds the kernel of that name, of softmax or its gradient.
+func softmax(name string) binding {
+	return func(b *binder, in *program.Instr) (action, error) {
+		log := 0
+		if in.Log {
+			log = 1
+		}
+		return b.one(in, shape{kernel: name, over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"log": log}})
+	}
+}
