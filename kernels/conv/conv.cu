@@ -1,6 +1,6 @@
 // conv.cu is package conv in CUDA: four columns a thread. Images have a row a position, h×w
 // of them an image, and windows a row each, oh×ow of them an image; kh×kw is a window's size.
-#include "../cuda/driftless.h"
+#include "../cuda/scalar.h"
 
 // Place is a row of a matrix in its image: which image, and the row and column there.
 struct Place {
@@ -68,9 +68,6 @@ patches_grad(CONTROL, TENSOR(const float, g), TENSOR(float, dx), int m, int d, i
   }
   store4(at(REPLICA(dx), lddx, q.i, q.j), q.n, sum);
 }
-
-// max32 is Go's max: NaN if either is, and +0 is larger than -0.
-INLINE float max32(float a, float b) { return b > a || b != b || (b == a && bits32(a) < 0) ? b : a; }
 
 // max_pool: the largest number of a window.
 KERNEL(QUAD_THREADS)

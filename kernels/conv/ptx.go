@@ -9,7 +9,12 @@ import (
 //go:embed conv.ptx
 var convPTX string
 
-// PTX holds the CUDA kernels. Their ints are those of [Window.PTXInts].
+//go:embed planes.ptx
+var planesPTX string
+
+const windows = "h w kh kw stride_h stride_w pad_h pad_w oh ow"
+
+// PTX holds the CUDA kernels. Their ints are those of [Window.PTXInts], of planes those of [Planes.PTXInts].
 var PTX = []cuda.Module{{File: "conv.ptx", PTX: convPTX, Kernels: []cuda.Kernel{
 	{Name: "patches", In: "x", Out: "y", Ints: "m d ldx ldy h w c kw stride pad oh ow"},
 	{Name: "patches_grad", In: "g", Out: "dx", Ints: "m d ldg lddx h w kh kw stride pad oh ow"},
@@ -17,6 +22,9 @@ var PTX = []cuda.Module{{File: "conv.ptx", PTX: convPTX, Kernels: []cuda.Kernel{
 	{Name: "max_pool_grad", In: "x y g", Out: "dx", Ints: "m d ldx ldy ldg lddx h w kh kw stride oh ow"},
 	{Name: "average_pool", In: "x", Out: "y", Ints: "m d ldx ldy h w kh kw stride oh ow"},
 	{Name: "average_pool_grad", In: "g", Out: "dx", Ints: "m d ldg lddx h w kh kw stride oh ow"},
+}}, {File: "planes.ptx", PTX: planesPTX, Kernels: []cuda.Kernel{
+	{Name: "plane_max_pool", In: "x", Out: "y", Ints: "m d " + windows, Over: cuda.Element},
+	{Name: "plane_max_pool_grad", In: "x g", Out: "dx", Ints: "m d " + windows, Over: cuda.Element},
 }}}
 
 // PTXInts are a window's numbers by the names that kernels have for them.
@@ -24,4 +32,12 @@ func (w Window) PTXInts() map[string]int {
 	oh, ow := w.Out()
 	return map[string]int{"h": w.Height, "w": w.Width, "c": w.Channels, "kh": w.KernelHeight, "kw": w.KernelWidth,
 		"stride": w.Stride, "pad": w.Padding, "oh": oh, "ow": ow}
+}
+
+// PTXInts are a kernel's numbers by the names that CUDA kernels have for them.
+func (p Planes) PTXInts() map[string]int {
+	oh, ow := p.Out()
+	return map[string]int{"c": p.Channels, "h": p.Height, "w": p.Width, "kh": p.Kernel[0], "kw": p.Kernel[1],
+		"stride_h": p.Stride[0], "stride_w": p.Stride[1], "pad_h": p.Pad[0], "pad_w": p.Pad[1],
+		"dilation_h": p.Dilation[0], "dilation_w": p.Dilation[1], "oh": oh, "ow": ow}
 }

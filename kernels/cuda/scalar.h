@@ -99,6 +99,9 @@ INLINE float tanh32(float x) {
   return of_bits32(bits32(y) | sign);
 }
 
+// max32 is Go's max: NaN if either is, and +0 is larger than -0.
+INLINE float max32(float a, float b) { return b > a || b != b || (b == a && bits32(a) < 0) ? b : a; }
+
 // The activations, numbered as activation.Kind.
 enum Activation { IDENTITY = 0, SIGMOID = 1, TANH = 2, RELU = 3 };
 

@@ -15,6 +15,9 @@ var transformPTX string
 //go:embed grad.ptx
 var gradPTX string
 
+//go:embed channels.ptx
+var channelsPTX string
+
 // PTX holds the CUDA kernels. accumulate takes as m the rows that count, and the
 // sum of outer products is gemm_tn of x with itself, then accumulate_matrix.
 var PTX = []cuda.Module{{File: "stats.ptx", PTX: statsPTX, Kernels: []cuda.Kernel{
@@ -46,4 +49,8 @@ var PTX = []cuda.Module{{File: "stats.ptx", PTX: statsPTX, Kernels: []cuda.Kerne
 	{Name: "standardize_grad", In: "xhat g invstd", Out: "dx scratch", Ints: "m d ldxhat ldg lddx", Over: cuda.Columns},
 	{Name: "rescale_grad", In: "y g inv", Out: "dx", Ints: "m d ldy ldg lddx", Over: cuda.Column},
 	{Name: "affine_grad", In: "xhat g gamma invstd", Out: "dx dgamma dbeta scratch", Ints: "m d ldxhat ldg lddx", Over: cuda.Columns},
+}}, {File: "channels.ptx", PTX: channelsPTX, Kernels: []cuda.Kernel{
+	{Name: "channel_stats", In: "x", Out: "mean variance", Ints: "n c s", Over: cuda.Tiles, TileRows: 1, TileCols: 1, TileThreads: 256},
+	{Name: "channels_by", In: "x center invstd", Out: "y", Ints: "m d c"},
+	{Name: "channels_grad", In: "x g center invstd weight", Out: "dx", Ints: "n c s", Over: cuda.Tiles, TileRows: 1, TileCols: 1, TileThreads: 256},
 }}}

@@ -1,0 +1,165 @@
+package cuda_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"driftless/kernels/conv"
+	"driftless/kernels/cuda"
+	"driftless/kernels/gemm"
+	"driftless/kernels/norm"
+)
+
+// intsOf returns the ints of a kernel, by their names.
+func intsOf(k cuda.Kernel, by map[string]int) (ints []int) {
+	for _, name := range strings.Fields(k.Ints) {
+		v, ok := by[name]
+		if !ok {
+			panic("no int " + name)
+		}
+		ints = append(ints, v)
+	}
+	return ints
+}
+
+// TestChannels holds the kernels of channels of images to package norm.
+func TestChannels(t *testing.T) {
+	for _, c := range []struct{ n, c, s int }{{1, 1, 1}, {2, 3, 4}, {5, 2, 7}, {300, 2, 1}, {3, 2, 700}, {1, 2, 2051}} {
+		for _, v := range modes {
+			t.Run(fmt.Sprintf("%d×%d×%d/%s", c.n, c.c, c.s, v.name), func(t *testing.T) {
+				rows := c.n * c.c
+				ints := []int{c.n, c.c, c.s}
+
+				l := newLaunch(t, "channel_stats")
+				x := in(l, rows, c.s, c.s, v.draw)
+				mean, variance := out[float32](l, 1, c.c, c.c), out[float32](l, 1, c.c, c.c)
+				l.run(1, c.c, ints)
+				mean.check("mean", func(r int, y []float32) { norm.PlaneStats(c.n, c.c, c.s, 0, c.c, x.x[r], y, make([]float32, c.c)) })
+				variance.check("variance", func(r int, y []float32) { norm.PlaneStats(c.n, c.c, c.s, 0, c.c, x.x[r], make([]float32, c.c), y) })
+
+				l = newLaunch(t, "channels_by")
+				x, center, inv := in(l, rows, c.s, c.s, v.draw), in(l, 1, c.c, c.c, v.draw), in(l, 1, c.c, c.c, v.draw)
+				y := out[float32](l, rows, c.s, c.s)
+				l.run(rows, c.s, []int{rows, c.s, c.c})
+				y.check("y", func(r int, y []float32) { norm.RowsBy(c.c, 0, rows, c.s, x.x[r], center.x[r], inv.x[r], y) })
+
+				for _, weight := range []float32{0, 1} {
+					l = newLaunch(t, "channels_grad")
+					x, g := in(l, rows, c.s, c.s, v.draw), in(l, rows, c.s, c.s, v.draw)
+					center, inv := in(l, 1, c.c, c.c, v.draw), in(l, 1, c.c, c.c, v.draw)
+					in(l, 1, 1, 1, constant(weight))
+					dx := out[float32](l, rows, c.s, c.s)
+					l.run(1, c.c, ints)
+					dx.check("dx", func(r int, dx []float32) {
+						norm.PlaneStandardizeGrad(c.n, c.c, c.s, 0, c.c, x.x[r], center.x[r], inv.x[r], weight, g.x[r], dx)
+					})
+				}
+			})
+		}
+	}
+}
+
+// images are windows that overlap, with padding, that leave elements out, and of a whole plane.
+var images = []conv.Planes{
+	{Channels: 2, Height: 5, Width: 6, Kernel: [2]int{3, 3}, Pad: [2]int{1, 1}, Stride: [2]int{1, 1}, Dilation: [2]int{1, 1}},
+	{Channels: 3, Height: 6, Width: 9, Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}, Dilation: [2]int{1, 1}},
+	{Channels: 1, Height: 7, Width: 5, Kernel: [2]int{2, 3}, Pad: [2]int{0, 2}, Stride: [2]int{3, 1}, Dilation: [2]int{1, 1}},
+	{Channels: 4, Height: 3, Width: 4, Kernel: [2]int{3, 4}, Stride: [2]int{1, 2}, Dilation: [2]int{1, 1}},
+}
+
+// few are numbers many of which are the same.
+var few = mode{"few", func(r *rand.Rand) float32 { return float32(r.IntN(3) - 1) }}
+
+// TestPlanePools holds pooling of planes to package conv.
+func TestPlanePools(t *testing.T) {
+	const n = 3
+	for _, p := range images {
+		for _, v := range append(slices.Clone(modes), few) {
+			t.Run(fmt.Sprintf("%+v/%s", p, v.name), func(t *testing.T) {
+				planes, size, windows := n*p.Channels, p.Height*p.Width, p.Windows()
+				ints := func(l *launch, m, d int) []int {
+					by := p.PTXInts()
+					by["m"], by["d"] = m, d
+					return intsOf(l.k.Kernel, by)
+				}
+				l := newLaunch(t, "plane_max_pool")
+				x, y := in(l, planes, size, size, v.draw), out[float32](l, planes, windows, windows)
+				l.run(planes, windows, ints(l, planes, windows))
+				y.check("y", func(r int, y []float32) { conv.PlaneMaxPool(p, 0, planes, x.x[r], y) })
+
+				l = newLaunch(t, "plane_max_pool_grad")
+				x, g := in(l, planes, size, size, v.draw), in(l, planes, windows, windows, v.draw)
+				dx := out[float32](l, planes, size, size)
+				l.run(planes, size, ints(l, planes, size))
+				dx.check("dx", func(r int, dx []float32) { conv.PlaneMaxPoolGrad(p, 0, planes, x.x[r], g.x[r], dx) })
+			})
+		}
+	}
+}
+
+// TestBatched holds products of pairs of matrices to package gemm.
+func TestBatched(t *testing.T) {
+	small := []product{{1, 1, 1, 0}, {3, 5, 7, 1}, {33, 36, 64, 4}, {40, 12, 1030, 0}}
+	large := []product{{130, 132, 40, 0}, {9, 140, 1056, 3}}
+	const pairs = 3
+	for _, v := range []struct {
+		suffix string
+		cases  []product
+	}{{"32", small}, {"128", large}} {
+		for _, trans := range []string{"nn", "tn", "nt", "tt"} {
+			name := "batched_" + trans + "_" + v.suffix
+			if name == "batched_tt_128" {
+				continue
+			}
+			for _, c := range v.cases {
+				for _, m := range []mode{ordinary, special, faint} {
+					t.Run(fmt.Sprintf("%s/%d×%d×%d+%d/%s", name, c.m, c.n, c.k, c.gap, m.name), func(t *testing.T) {
+						transA, transB := trans[0] == 't', trans[1] == 't'
+						l := newLaunch(t, name)
+						a := in(l, pairs, c.m*c.k, c.m*c.k+c.gap, m.draw)
+						b := in(l, pairs, c.k*c.n, c.k*c.n+c.gap, m.draw)
+						to := out[float32](l, pairs, c.m*c.n, c.m*c.n+c.gap)
+						whole := (c.n + l.k.TileCols - 1) / l.k.TileCols * l.k.TileCols
+						l.run(c.m, pairs*whole, []int{c.m, c.n, c.k, a.ld, b.ld, to.ld})
+						lda, ldb := c.k, c.n
+						if transA {
+							lda = c.m
+						}
+						if transB {
+							ldb = c.k
+						}
+						scratch := make([]float32, gemm.Scratch(transA, transB, c.m, c.n, c.k))
+						to.check("c", func(r int, x []float32) {
+							for i := range pairs {
+								gemm.Gemm(transA, transB, c.m, c.n, c.k, 1, a.x[r][i*a.ld:], lda, b.x[r][i*b.ld:], ldb, false, x[i*to.ld:], c.n,
+									gemm.Epilogue[float32]{}, scratch)
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+func TestBatchedChoice(t *testing.T) {
+	for _, c := range []struct {
+		a, b                  bool
+		pairs, m, n, replicas int
+		want                  string
+		cols                  int
+	}{
+		{false, false, 8, 100, 33, 1, "batched_nn_32", 8 * 64},
+		{true, false, 100, 40, 40, 1, "batched_tn_32", 100 * 64},
+		{false, true, 16, 256, 250, 1, "batched_nt_128", 16 * 256},
+		{false, true, 8, 256, 250, 2, "batched_nt_128", 8 * 256},
+		{true, true, 1000, 128, 128, 1, "batched_tt_32", 1000 * 128},
+	} {
+		if got, cols := gemm.PTXBatchedKernel(c.a, c.b, c.pairs, c.m, c.n, c.replicas); got != c.want || cols != c.cols {
+			t.Errorf("%+v: got %q over %d columns", c, got, cols)
+		}
+	}
+}
