@@ -42,17 +42,21 @@ struct Windows {
     return best;
   }
 
-  // first is the position of the first element that equals the largest, or if none does of the first.
+  // first is the position of the first element that equals the largest, or if that is NaN of the first.
   METHOD int first(const float *plane, const Part &p) const {
-    const float best = largest(plane, p);
+    const int begin = p.top * w + p.left;
+    float best = plane[begin];
+    int found = begin;
+    bool none = false;
     for (int y = p.top; y < p.bottom; y++) {
       for (int x = p.left; x < p.right; x++) {
-        if (plane[y * w + x] == best) {
-          return y * w + x;
-        }
+        const float v = plane[y * w + x];
+        none |= v != v;
+        found = v > best ? y * w + x : found;
+        best = v > best ? v : best;
       }
     }
-    return p.top * w + p.left;
+    return none ? begin : found;
   }
 };
 
