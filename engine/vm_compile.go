@@ -12,6 +12,10 @@ import (
 	"gorgonia.org/tensor"
 )
 
+// mostSpared is how many elements a node has at most whose value is handed over though nobody asked for it. What is
+// larger costs a run more than a copy: new memory, which no cache holds.
+const mostSpared = 16 << 10
+
 // survey is what there is to know of a graph before it is decided what a run hands over.
 type survey struct {
 	mine        map[*G.Node]bool // nodes of the machine
@@ -95,7 +99,7 @@ func (m *VM) compile() error {
 		case bound || m.asked(n, &s):
 			m.outputs = append(m.outputs, output{value, program.ValueShape(n), m.options.traces(n)})
 		case m.options.resultsOnly:
-		case n.ID() <= s.last && !s.inner[n]:
+		case n.ID() <= s.last && !s.inner[n] && n.Shape().TotalSize() <= mostSpared:
 			spares = append(spares, value)
 		default:
 			rest = append(rest, n)

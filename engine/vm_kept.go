@@ -17,7 +17,7 @@ import (
 // result, not read by gorgonia.Read, not watched or traced. It is computed when somebody looks at it
 // before the next run, from the inputs of its own, and is then the same as any other; from the next
 // run on the node has a *tensor.Dense or a scalar, as the others. What comes of random numbers, of
-// Dropout, BatchNorm, operations of other packages, or inputs that no result needs cannot be computed again, nor
+// Dropout, BatchNorm in evaluation, operations of other packages, or inputs that no result needs cannot be computed again, nor
 // can a value after another run: its text says so, and its Data panics with that
 // sentence. Read, TraceExec and WithWatchlist keep a value from the first run on. Several
 // goroutines may look at values, but not while the machine runs.

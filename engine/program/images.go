@@ -162,8 +162,9 @@ func (c *compiler) lowerChannelNorm(n *G.Node) (value, bool, error) {
 	mean, variance := vector(ch.channels, "mean"), vector(ch.channels, "variance")
 	c.channelsDo(ch, OpChannelStats, name, []*Tensor{x}, mean, variance)
 	ch.center, ch.invStd, ch.weight = vector(ch.channels, "center"), vector(ch.channels, "invStd"), vector(1, "weight")
-	c.emit(&Instr{Op: OpHost, Host: channelNorm{ch.batch, ch.eps, ch.images * ch.size}, In: []*Tensor{mean, variance}, Out: []*Tensor{ch.center, ch.invStd, ch.weight},
-		Serial: ch.batch != nil, Hidden: ch.batch != nil, Nodes: []string{name}})
+	moves := ch.batch != nil && !(c.spec.Held && trainsBatchNorm(forward))
+	c.emit(&Instr{Op: OpHost, Host: channelNorm{ch.batch, ch.eps, ch.images * ch.size, moves}, In: []*Tensor{mean, variance}, Out: []*Tensor{ch.center, ch.invStd, ch.weight},
+		Serial: moves, Hidden: moves, Nodes: []string{name}})
 	out := c.flat(n.Shape(), name)
 	out.DType = ch.dtype
 	c.channelsDo(ch, OpChannelsBy, name, []*Tensor{x, ch.center, ch.invStd}, ch.rows(out))
@@ -248,7 +249,8 @@ func (ch *channels) rows(t *Tensor) *Tensor { return View(t, ch.images*ch.channe
 type channelNorm struct {
 	batch *G.BatchNormOp
 	eps   float64
-	count int // elements of a channel
+	count int  // elements of a channel
+	moves bool // the running ones
 }
 
 // Call implements Host.
@@ -258,7 +260,10 @@ func (h channelNorm) Call(in, out []any) error {
 	}
 	op := reflect.ValueOf(h.batch).Elem()
 	mean, variance := h.batch.Stats()
-	if !op.FieldByName("training").Bool() {
+	switch training := op.FieldByName("training").Bool(); {
+	case training && !h.moves:
+		return standardizeBy(in[0], in[1], out, h.eps, 1)
+	case !training:
 		return standardizeBy(mean.Data(), variance.Data(), out, h.eps, 0)
 	}
 	momentum, ok := op.FieldByName("momentum").Float(), false

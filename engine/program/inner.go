@@ -2,6 +2,7 @@ package program
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 
 	"driftless/kernels/elem"
@@ -11,7 +12,8 @@ import (
 
 // Inner returns the nodes among those that Gorgonia's constructors make on the way to the one that they return: the
 // patches and products of Conv2d, the comparison of Rectify, what BatchNorm and GroupNorm scale, sizes and
-// the repetitions of a broadcast; and those of their derivatives that nothing reads.
+// the repetitions of a broadcast; and derivatives that nothing reads and no node has for its own: those of
+// these, of inputs for which nobody asked, and of what has none.
 func Inner(nodes []*G.Node) map[*G.Node]bool {
 	s, inner := stock(), map[*G.Node]bool{}
 	stands := func(n *G.Node) bool { return operandsStand(n) == nil }
@@ -52,7 +54,20 @@ func Inner(nodes []*G.Node) map[*G.Node]bool {
 			inner[d] = true
 		}
 	}
+	for _, n := range nodes {
+		if !read[n] && len(n.DerivOf()) == 0 && slices.Contains(s.clusters, clusterOf(n)) {
+			inner[n] = true
+		}
+	}
 	return inner
+}
+
+// clusterOf is the name of the group that a node is drawn in; Gorgonia has some for what Grad makes.
+func clusterOf(n *G.Node) string {
+	if f := reflect.ValueOf(n).Elem().FieldByName("group"); f.IsValid() && f.Kind() == reflect.String {
+		return f.String()
+	}
+	return ""
 }
 
 // comparedWith reports whether a node is x ≥ a constant.

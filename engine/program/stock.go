@@ -21,6 +21,7 @@ type stockOps struct {
 	slice, sliceGrad, concat, softmaxGrad, patches, patchesGrad, maxPoolGrad             reflect.Type
 	batchNorm, batchNormGrad, groupNorm, groupNormGrad                                   reflect.Type
 	random, tensordot                                                                    reflect.Type
+	clusters                                                                             []string     // the groups of what Grad makes
 	minimum, maximum                                                                     reflect.Type // of two operands
 	log2, outer                                                                          string       // a unary operation, one of linear algebra
 
@@ -275,12 +276,28 @@ func IsSet(n *G.Node) bool { return is(n, stock().let) }
 
 // Repeats reports whether a node's operation gives the same result again for the same operands,
 // and nobody sees that it ran: it is of package ops, or Gorgonia's, and neither draws random
-// numbers nor keeps state, as those that have a mode for training do.
+// numbers nor keeps state. BatchNorm in training takes none, and does not move it in a Program that
+// holds it (Spec.Held).
 func Repeats(n *G.Node) bool {
 	if n.Op() == nil || Own(n) {
 		return true
 	}
-	return gorgonias(n) && !stock().hidden(n)
+	return gorgonias(n) && (!stock().hidden(n) || trainsBatchNorm(n))
+}
+
+// trainsBatchNorm reports whether a node is BatchNorm in training, or its derivative.
+func trainsBatchNorm(n *G.Node) bool {
+	s, op := stock(), reflect.ValueOf(n.Op())
+	switch {
+	case is(n, s.batchNormGrad):
+		if op = op.Elem().FieldByName("BatchNormOp"); !op.IsValid() {
+			return false
+		}
+	case !is(n, s.batchNorm):
+		return false
+	}
+	training := op.Elem().FieldByName("training")
+	return training.IsValid() && training.Bool()
 }
 
 // IsSize reports whether a node is the length of an axis, which does not depend on the elements.

@@ -2,6 +2,7 @@ package program
 
 import (
 	"reflect"
+	"slices"
 	"sync"
 
 	"driftless/kernels/elem"
@@ -55,9 +56,16 @@ func (s *stockOps) learnProducts(e exemplars) {
 	mul := G.Must(G.Mul(e.a, e.b))
 	s.linAlg = kindOf(mul)
 	products(product{}, mul)
-	if grads, err := G.Grad(G.Must(G.Sum(mul)), e.a, e.b); err == nil {
+	// The comparison has no derivative, so that what Grad makes for it is of a group of its own.
+	kept := G.Must(G.HadamardProd(mul, G.Must(G.Gte(e.b, e.a, true))))
+	if grads, err := G.Grad(G.Must(G.Sum(kept)), e.a, e.b); err == nil {
 		products(product{transB: true}, grads[0])
 		products(product{transA: true}, grads[1])
+	}
+	for _, n := range e.g.AllNodes() {
+		if name := clusterOf(n); name != "" && !slices.Contains(s.clusters, name) {
+			s.clusters = append(s.clusters, name)
+		}
 	}
 	outer := G.Must(G.OuterProd(e.v, e.v))
 	s.outer = outer.Op().String()
