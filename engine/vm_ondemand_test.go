@@ -148,6 +148,53 @@ func TestValueOnDemandBesideBatchNorm(t *testing.T) {
 	}
 }
 
+// What follows BatchNorm in training is computed on demand, as TraceExec has it from the start, and derivatives that no
+// node has for its own are not computed before somebody looks.
+func TestValueOnDemandAfterBatchNorm(t *testing.T) {
+	train := func(opts ...G.VMOpt) (nodes G.Nodes, kept int) {
+		g := G.NewGraph()
+		x := G.NewMatrix(g, tensor.Float64, G.WithShape(300, 100), G.WithName("x"), G.WithInit(G.RangedFrom(0)))
+		w := G.NewMatrix(g, tensor.Float64, G.WithShape(300, 100), G.WithName("w"), G.WithInit(G.RangedFrom(1)))
+		scale, shift := input64(g, "s", slices.Repeat([]float64{2}, 100), 1, 100), input64(g, "b", slices.Repeat([]float64{3}, 100), 1, 100)
+		y, _, _, _, err := G.BatchNorm(G.Must(G.HadamardProd(x, w)), scale, shift, 0.1, 1e-5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := G.Grad(G.Must(G.Sum(G.Must(G.Square(y)))), w); err != nil {
+			t.Fatal(err)
+		}
+		m := engine.NewTapeMachine(g, opts...)
+		defer m.Close()
+		if err := m.RunAll(); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range g.AllNodes() {
+			if _, ok := n.Value().(*engine.ValueOnDemand); ok {
+				kept++
+			}
+			numbers(n.Value())
+		}
+		return g.AllNodes(), kept
+	}
+	got, onDemand := train()
+	want, _ := train(G.TraceExec())
+	if onDemand == 0 {
+		t.Fatal("all values were handed over")
+	}
+	large := 0
+	for i, n := range want {
+		if n.Shape().TotalSize() > 1 && n.Op() != nil {
+			large++
+		}
+		if a, b := numbers(got[i].Value()), numbers(n.Value()); !slices.Equal(a, b) {
+			t.Errorf("%v: on demand %v…, traced %v…", n, a[0], b[0])
+		}
+	}
+	if onDemand < large-1 { // all but the gradient of w
+		t.Errorf("%d of %d large values were left to be computed on demand", onDemand, large)
+	}
+}
+
 // Goroutines that run one machine are told so, but for one of them.
 func TestRunAllFromGoroutines(t *testing.T) {
 	_, _, m := onDemand(t)
