@@ -7,6 +7,7 @@ import (
 
 	"driftless/kernels/gather"
 	"driftless/kernels/order"
+	"driftless/kernels/random"
 )
 
 func TestGather(t *testing.T) {
@@ -84,6 +85,27 @@ func batchRows(rows []int32, how int, step int64, seed uint64, total, all, round
 		}
 		rows[i] = int32(at)
 	}
+}
+
+// TestDropout holds the kernel to package random.
+func TestDropout(t *testing.T) {
+	number := func(r *rand.Rand) int64 { return r.Int64() }
+	sweep(t, func(t *testing.T, s shape, v mode) {
+		for _, drop := range []float64{0, 0.3, 1} {
+			l := newLaunch(t, "dropout")
+			x := in(l, s.m, s.d, s.d+s.gap, v.draw)
+			y, mask := out[float32](l, s.m, s.d, s.d), out[float32](l, s.m, s.d, s.d+s.gap)
+			step, seed := in(l, 1, 1, 1, number), in(l, 1, 1, 1, number)
+			below, times := random.Keep(drop)
+			l.run(s.m, s.d, []int{s.m, s.d, x.ld, y.ld, mask.ld, 2, 5}, times, float64(below))
+			drawn := func(r int, y, mask []float32) {
+				key := random.Key(uint64(seed.x[r][0]), uint64(step.x[r][0]), 2, 5)
+				random.Dropout(drop, key, 0, s.d, s.m, s.d, x.x[r], x.ld, y, s.d, mask, s.d+s.gap)
+			}
+			y.check("y", func(r int, to []float32) { drawn(r, to, make([]float32, s.m*mask.ld)) })
+			mask.check("mask", func(r int, to []float32) { drawn(r, make([]float32, s.m*s.d), to) })
+		}
+	})
 }
 
 func TestControl(t *testing.T) {

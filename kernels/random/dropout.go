@@ -12,6 +12,16 @@ func Key(seed, step uint64, round, node uint32) uint64 {
 	return hash.Mix64(hash.Mix64(hash.Mix64(seed)^step) ^ (uint64(round)<<32 | uint64(node)))
 }
 
+// Keep returns what decides whether Dropout keeps an element: the number of its place is below the first,
+// and it is times the second, 1/(1-drop).
+func Keep(drop float64) (below uint64, times float64) {
+	kept := 1 - drop
+	if kept > 0 {
+		below = uint64(math.Ceil(min(1, kept) * 0x1p53))
+	}
+	return below, 1 / kept
+}
+
 // Dropout keeps each element of x with probability 1-drop and divides it by that, and makes the others 0
 // (Srivastava et al., 2014, inverted):
 //
@@ -20,11 +30,8 @@ func Key(seed, step uint64, round, node uint32) uint64 {
 //
 // of m×d elements; 1-drop and the quotient are rounded to float64, the latter then to T. y may be x.
 func Dropout[T kernels.Float](drop float64, key uint64, first, width, m, d int, x []T, ldx int, y []T, ldy int, mask []T, ldm int) {
-	kept, below := 1-drop, uint64(0)
-	if kept > 0 {
-		below = uint64(math.Ceil(min(1, kept) * 0x1p53))
-	}
-	values := [2]T{0, T(1 / kept)}
+	below, times := Keep(drop)
+	values := [2]T{0, T(times)}
 	for i := range m {
 		from, to, ms := x[i*ldx:][:d], y[i*ldy:][:d], mask[i*ldm:][:d]
 		at := key + uint64(first+i*width)*hash.Step

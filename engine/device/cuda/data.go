@@ -7,6 +7,7 @@ import (
 
 	"driftless/engine/program"
 	"driftless/kernels/gemm"
+	"driftless/kernels/random"
 )
 
 // index binds the choice of the batch's rows.
@@ -14,6 +15,23 @@ func (b *binder) index(in *program.Instr) (action, error) {
 	rows := in.Out[0]
 	return b.one(in, shape{kernel: "index", over: rows, out: in.Out, state: []operand{word(controlNow), b.stateOperand(program.StateSeed)},
 		ints: map[string]int{"batch": rows.Cols, "total": in.Total, "all": in.All, "how": int(in.Order)}, valid: "valid"})
+}
+
+// dropout binds a draw of this step. What it drops may change from run to run: a machine sets that.
+func (b *binder) dropout(in *program.Instr) (action, error) {
+	times, below := dropoutFloats(in.Drop())
+	a, err := b.one(in, shape{kernel: "dropout", over: in.Out[0], in: in.In, out: in.Out, state: []operand{word(controlNow), b.stateOperand(program.StateSeed)},
+		ints: map[string]int{"node": in.Draw}, floats: map[string]float64{"kept": times, "below": below}})
+	if err == nil {
+		a.launches[0].drop = in.Drop
+	}
+	return a, err
+}
+
+// dropoutFloats are the floats of a dropout's kernel.
+func dropoutFloats(drop float64) (times, below float64) {
+	limit, times := random.Keep(drop)
+	return times, float64(limit)
 }
 
 // transposeMask takes nothing: a product with the transpose reads the matrix.

@@ -73,9 +73,9 @@
 // graphs: of 50 steps, and for the rest of 32, 16, 8, 4, 2 and 1. A graph is captured the
 // second time that its steps are asked for, so that what runs only once is not captured,
 // and every kernel has been loaded before. The learning rate, step count and batch are
-// read from the device, so a graph follows them. If the driver cannot capture, kernels
-// are launched one by one; so they are with PlainLaunches, or DRIFTLESS_CUDA_GRAPHS=0 in
-// the environment.
+// read from the device, so a graph follows them; for another share that a Dropout drops,
+// another graph is captured. If the driver cannot capture, kernels are launched one by one;
+// so they are with PlainLaunches, or DRIFTLESS_CUDA_GRAPHS=0 in the environment.
 //
 // # Clusters
 //
@@ -135,7 +135,8 @@
 //	session.go  session: its goroutine, memory, reading and writing
 //	copy.go     copies, and how rows lie in memory
 //	bind.go     Programs into launches
-//	instr.go    … of instructions, data.go of what brings in the batch and products
+//	instr.go    … of instructions, data.go of what brings in the batch and products,
+//	            conv.go and planes.go of images, axes.go of tensors of many axes
 //	cluster.go  all of them into one for many steps, on devices with clusters
 //	fuse.go     several of them into one, fuse_step.go at the ends of a step
 //	launch.go   a kernel's arguments

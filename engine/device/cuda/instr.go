@@ -59,7 +59,7 @@ var bindings = map[program.Op]binding{
 	program.OpTranspose:    (*binder).transpose,
 	program.OpBinary:       (*binder).binary,
 	program.OpUnary:        (*binder).unary,
-	program.OpDropout:      onHost,
+	program.OpDropout:      (*binder).dropout,
 	program.OpActivate:     kernel("activation"),
 	program.OpActivateGrad: kernel("activation_grad"),
 

@@ -4,8 +4,10 @@ package cuda
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
+	"driftless/engine"
 	"driftless/engine/device"
 	"driftless/engine/device/cpu"
 	"driftless/engine/device/devicetest"
@@ -13,6 +15,9 @@ import (
 	"driftless/engine/program"
 	"driftless/kernels/cuda/fused"
 	"driftless/models/norm"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // TestBindings: each instruction has one binding.
@@ -26,6 +31,58 @@ func TestBindings(t *testing.T) {
 	}
 	if n != len(bindings) {
 		t.Errorf("%d instructions and %d bindings", n, len(bindings))
+	}
+}
+
+// TestDropout: graphs of many steps drop what the CPU does, in training and, when the mode has changed, in
+// evaluation.
+func TestDropout(t *testing.T) {
+	shape := tensor.Shape{6, 7}
+	g := G.NewGraph()
+	x := G.NewMatrix(g, tensor.Float32, G.WithShape(shape...), G.WithName("x"))
+	w := G.NewMatrix(g, tensor.Float32, G.WithShape(shape...), G.WithName("w"),
+		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(wave(shape.TotalSize())))))
+	y := G.Must(G.HadamardProd(x, G.Must(G.Dropout(w, 0.3))))
+	l := program.NewLayout(program.Float32)
+	data := make([]float64, 5*shape.TotalSize())
+	for i, v := range wave(len(data)) {
+		data[i] = float64(v)
+	}
+	p, err := engine.Compile(l, engine.Training{Loss: G.Must(G.Mean(G.Must(G.Square(G.Must(G.Dropout(y, 0.3)))))), Params: []*G.Node{w},
+		Optimizer: optim.SGD(0.1), Data: []engine.Data{{Node: x, Values: data}}})
+	must(t, err)
+	drop, nodes := 0.3, 0
+	for _, b := range p.Blocks {
+		for _, in := range b.Instrs {
+			if in.Op == program.OpDropout {
+				in.Drop = func() float64 { return drop }
+				nodes++
+			}
+		}
+	}
+	if nodes != 2 {
+		t.Fatalf("%d dropouts, want 2", nodes)
+	}
+	var sessions []device.Session
+	for _, d := range []device.Device{cpu.New(), open(t)} {
+		s, err := d.Open(l, 2)
+		must(t, err)
+		defer s.Close()
+		must(t, s.Write(program.StateSeed, 1, []int64{9}))
+		sessions = append(sessions, s)
+	}
+	n := &net{layout: l}
+	for _, drop = range []float64{0.3, 0, 0.3, 0.6} {
+		for _, s := range sessions {
+			must(t, s.Run(context.Background(), p, 9))
+			must(t, s.Run(context.Background(), p, 8))
+		}
+		for r := range 2 {
+			n.same(t, fmt.Sprintf("replica %d, dropping %g", r, drop), sessions[0], r, sessions[1], r)
+		}
+	}
+	if c := counters(sessions[1]); c.HostCalls != 0 || c.GraphLaunches < 4 {
+		t.Errorf("%+v, want graphs and nothing on the host", c)
 	}
 }
 

@@ -5,6 +5,7 @@ package cuda
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unsafe"
@@ -25,11 +26,12 @@ type launch struct {
 	operands   []operand // in the order of Kernel.Tensors
 	ints       []int
 	floats     []float64
-	round      int       // which of the ints is the number of the round, -1: none
-	valid      int       // which is the number of rows that count
-	per        int       // of those, for each row of the batch
-	table      []*launch // the operations of a fused kernel
-	first      int       // of an operation: the number of its first tile
+	round      int            // which of the ints is the number of the round, -1: none
+	valid      int            // which is the number of rows that count
+	per        int            // of those, for each row of the batch
+	drop       func() float64 // of a dropout: the share that it drops now, which sets its floats
+	table      []*launch      // the operations of a fused kernel
+	first      int            // of an operation: the number of its first tile
 }
 
 // operand is a tensor of a launch. It is missing if it has no place at all.
@@ -212,6 +214,11 @@ func (r *ready) setInt(i, v int) {
 func (s *session) launch(r *ready, round, valid int) error {
 	r.setInt(r.round, round)
 	r.setInt(r.valid, valid*r.per)
+	if r.drop != nil {
+		times, below := dropoutFloats(r.drop())
+		at := r.firstInt + len(r.ints)
+		r.boxes[at], r.boxes[at+1] = uint64(math.Float32bits(float32(times))), math.Float64bits(below)
+	}
 	err := r.fn.Launch(r.grid[0], r.grid[1], r.grid[2], r.block[0], r.block[1], r.block[2], 0, s.stream, r.args)
 	if err != nil {
 		return driver.Explain("launch of "+r.kernel.Name, err)

@@ -12,9 +12,9 @@ import (
 	"driftless/kernels/activation"
 )
 
-// random draws a Program. All matrices are square and of one size, so that columns and
+// drawn is a random Program. All matrices are square and of one size, so that columns and
 // rows are easily mistaken.
-type random struct {
+type drawn struct {
 	*raw
 	r          *rand.Rand
 	mats, vecs tensors // that instructions may read and, later, write again
@@ -26,7 +26,7 @@ type random struct {
 const side = 20
 
 func randomProgram(t *testing.T, seed uint64) *raw {
-	g := &random{raw: newRaw(t), r: rand.New(rand.NewPCG(seed, 77))}
+	g := &drawn{raw: newRaw(t), r: rand.New(rand.NewPCG(seed, 77))}
 	numbers := func(n int) []float32 {
 		v := make([]float32, n)
 		for i := range v {
@@ -71,10 +71,10 @@ func randomProgram(t *testing.T, seed uint64) *raw {
 	return g.raw
 }
 
-func (g *random) pick(from tensors) *program.Tensor { return from[g.r.IntN(len(from))] }
+func (g *drawn) pick(from tensors) *program.Tensor { return from[g.r.IntN(len(from))] }
 
 // result is a new buffer or one that is there, other than these; new tells which.
-func (g *random) result(rows int, not ...*program.Tensor) (t *program.Tensor, fresh bool) {
+func (g *drawn) result(rows int, not ...*program.Tensor) (t *program.Tensor, fresh bool) {
 	pool := g.vecs
 	if rows > 1 {
 		pool = g.mats
@@ -95,7 +95,7 @@ func (g *random) result(rows int, not ...*program.Tensor) (t *program.Tensor, fr
 }
 
 // emit adds an instruction. One that writes nothing new may be due every other step.
-func (g *random) emit(in program.Instr, fresh ...bool) {
+func (g *drawn) emit(in program.Instr, fresh ...bool) {
 	all := true
 	for _, f := range fresh {
 		all = all && !f
@@ -116,7 +116,7 @@ func (g *random) emit(in program.Instr, fresh ...bool) {
 }
 
 // lossOf adds a last layer and its loss, perhaps with something between.
-func (g *random) lossOf(labels, scale *program.Tensor) {
+func (g *drawn) lossOf(labels, scale *program.Tensor) {
 	logits := scratch(side, side)
 	in := program.Instr{Op: program.OpGEMM, In: tensors{g.pick(g.mats), g.pick(g.mats)}, Out: tensors{logits}}
 	if g.r.IntN(2) == 0 {
@@ -134,7 +134,7 @@ func (g *random) lossOf(labels, scale *program.Tensor) {
 }
 
 // tail adds the mean of the losses, or then the end of the step.
-func (g *random) tail() {
+func (g *drawn) tail() {
 	if g.losses != nil {
 		g.mean = scratch(1, 1)
 		g.do(program.Instr{Op: program.OpMean, In: tensors{g.losses}, Out: tensors{g.mean}})
@@ -145,7 +145,7 @@ func (g *random) tail() {
 	g.mean = nil
 }
 
-func (g *random) instruction(slots tensors) {
+func (g *drawn) instruction(slots tensors) {
 	one := func(op program.Op, rows int, in program.Instr, operands ...*program.Tensor) {
 		not := operands
 		if rows > 1 && g.r.IntN(4) == 0 && op == program.OpActivate {
@@ -205,7 +205,7 @@ func (g *random) instruction(slots tensors) {
 }
 
 // rule is momentum with settings or without.
-func (g *random) rule() optim.Optimizer {
+func (g *drawn) rule() optim.Optimizer {
 	o := optim.Momentum(0.01, 0.9)
 	o.Nesterov, o.WeightDecay = g.r.IntN(3) == 0, []float64{0, 0.1}[g.r.IntN(2)]
 	return o
@@ -213,7 +213,7 @@ func (g *random) rule() optim.Optimizer {
 
 // product adds a product: of one transpose or none, with a bias and an activation, or a
 // step of SGD.
-func (g *random) product(act activation.Kind) {
+func (g *drawn) product(act activation.Kind) {
 	in := program.Instr{Op: program.OpGEMM, In: tensors{g.pick(g.mats), g.pick(g.mats)}, Act: act}
 	switch g.r.IntN(3) {
 	case 1:
@@ -234,7 +234,7 @@ func (g *random) product(act activation.Kind) {
 
 // gradient adds a gradient and its step, perhaps with something between, and perhaps with
 // other readers of the gradient to come.
-func (g *random) gradient() {
+func (g *drawn) gradient() {
 	dw := scratch(side, side)
 	g.emit(program.Instr{Op: program.OpGEMM, TransA: true, In: tensors{g.pick(g.mats), g.pick(g.mats)}, Out: tensors{dw}}, true)
 	if g.r.IntN(2) == 0 {

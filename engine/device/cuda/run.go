@@ -4,7 +4,9 @@ package cuda
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"math"
 	"sync"
 
 	"driftless/engine/program"
@@ -133,6 +135,11 @@ func (b *bound) due(now int64) due {
 				continue
 			}
 			d.graph = d.graph && a.host == nil
+			for _, l := range a.launches {
+				if l.drop != nil { // a graph has the numbers that it was captured with
+					key = binary.LittleEndian.AppendUint64(key, math.Float64bits(l.drop()))
+				}
+			}
 			if a.tick {
 				d.next += int64(k.rounds)
 			}

@@ -17,7 +17,8 @@ import (
 	"driftless/kernels/norm"
 	"driftless/kernels/optim"
 	"driftless/kernels/order"
+	"driftless/kernels/random"
 )
 
 // Modules are the files of kernels, whose names and kernels' names are unique.
-var Modules = slices.Concat(activation.PTX, axes.PTX, conv.PTX, cluster.PTX, control.PTX, elem.PTX, fused.PTX, gather.PTX, gemm.PTX, loss.PTX, norm.PTX, optim.PTX, order.PTX)
+var Modules = slices.Concat(activation.PTX, axes.PTX, conv.PTX, cluster.PTX, control.PTX, elem.PTX, fused.PTX, gather.PTX, gemm.PTX, loss.PTX, norm.PTX, optim.PTX, order.PTX, random.PTX)
