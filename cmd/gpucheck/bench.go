@@ -90,9 +90,10 @@ type contender struct {
 
 // Ways of running of ours.
 const (
-	implGraphs = "Driftless, graphs"
-	implPlain  = "Driftless, plain launches"
-	implCPU    = "Driftless, CPU"
+	implGraphs   = "Driftless, graphs"
+	implClusters = "Driftless, clusters"
+	implPlain    = "Driftless, plain launches"
+	implCPU      = "Driftless, CPU"
 )
 
 // bench times a step of ours. Each group has its rows in the report as soon as they have
@@ -102,7 +103,7 @@ func bench(ctx context.Context, o options, t *teller) error {
 	defer b.close()
 	groups := o.groups()
 	for i, g := range groups {
-		if err := b.own(ctx, g, implGraphs, implPlain, implCPU); err != nil {
+		if err := b.own(ctx, g, implGraphs, implClusters, implPlain, implCPU); err != nil {
 			t.note("The time was up before these were timed: %s.", words(groups[i:]))
 			return err
 		}
@@ -168,14 +169,17 @@ func (b *benchmark) own(ctx context.Context, g group, impls ...string) error {
 	first := len(b.all)
 	for _, impl := range impls {
 		c := &contender{group: g, impl: impl, launches: func() string { return "" }, whole: 1}
-		if impl == implGraphs {
+		if impl == implGraphs || impl == implClusters {
 			c.whole = b.whole
 		}
 		b.all = append(b.all, c)
 		if err := b.open(ctx, c); err != nil {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || errors.Is(err, errNoClusters) {
 				b.all = b.all[:len(b.all)-1]
-				return ctx.Err()
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				continue
 			}
 			c.failed = err.Error()
 		}
@@ -208,6 +212,8 @@ func (b *benchmark) open(ctx context.Context, c *contender) error {
 	var dev device.Device = cpu.New()
 	switch c.impl {
 	case implGraphs:
+		dev, err = openDevice(b.o.device, b.t.options(cuda.Keep(), cuda.NoClusters())...)
+	case implClusters:
 		dev, err = openDevice(b.o.device, b.t.options(cuda.Keep())...)
 	case implPlain:
 		dev, err = openDevice(b.o.device, b.t.options(cuda.Keep(), cuda.PlainLaunches())...)
@@ -223,6 +229,9 @@ func (b *benchmark) open(ctx context.Context, c *contender) error {
 	if c.loss, err = firstLoss(ctx, s, net, b.least); err != nil {
 		return err
 	}
+	if c.impl == implClusters && counters(s).ClusterLaunches == 0 {
+		return errNoClusters
+	}
 	c.run = func(ctx context.Context, n int) (time.Duration, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
@@ -231,14 +240,18 @@ func (b *benchmark) open(ctx context.Context, c *contender) error {
 		err := s.Run(context.Background(), net.train, n) // which waits for the steps' end
 		took := time.Since(began)
 		if after := counters(s); c.impl != implCPU {
-			each := float64(after.Launches-before.Launches+after.GraphLaunches-before.GraphLaunches) / float64(n)
-			kernels := float64(after.Launches-before.Launches+after.GraphKernels-before.GraphKernels) / float64(n)
-			c.launches = func() string { return fmt.Sprintf("%.2f of %.0f kernels", each, kernels) }
+			single := after.Launches - before.Launches + after.ClusterLaunches - before.ClusterLaunches
+			each := float64(single+after.GraphLaunches-before.GraphLaunches) / float64(n)
+			kernels := float64(single+after.GraphKernels-before.GraphKernels) / float64(n)
+			c.launches = func() string { return fmt.Sprintf("%.2f of %.4g kernels", each, kernels) }
 		}
 		return took, err
 	}
 	return nil
 }
+
+// errNoClusters is why there is no row of clusters: the plan says more.
+var errNoClusters = errors.New("the network does not run in clusters")
 
 // warm finds how many steps a sample of a contender takes.
 func (b *benchmark) warm(ctx context.Context, c *contender) {

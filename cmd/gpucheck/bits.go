@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"driftless/engine/device/cuda"
 	"driftless/engine/optim"
 	"driftless/engine/program"
+	driver "driftless/internal/cuda"
 	"driftless/models/norm"
 )
 
@@ -137,19 +139,30 @@ func counters(s device.Session) cuda.Counters {
 	return cuda.Counters{}
 }
 
-// graphs compares replayed graphs with kernels launched one by one.
+// graphs compares replayed graphs with kernels launched one by one and, where the device has
+// clusters of blocks and the network fits, with many steps in one launch. The virtual device is
+// one that has them.
 func graphs(ctx context.Context, o options, t *teller) error {
-	replayed, err := openDevice(o.device, t.options(cuda.Keep())...)
-	if err != nil {
-		return err
+	if o.virtual() {
+		if err := errors.Join(driver.UseVirtual(), driver.Virtual().SetCapability(90)); err != nil {
+			return err
+		}
 	}
-	plain, err := openDevice(o.device, t.options(cuda.Keep(), cuda.PlainLaunches())...)
-	if err != nil {
-		return err
+	ways := []struct {
+		name    string
+		options []cuda.Option
+	}{{"graphs", []cuda.Option{cuda.NoClusters()}}, {"plain", []cuda.Option{cuda.PlainLaunches()}}, {"clusters", nil}}
+	var devices []device.Device
+	for _, w := range ways {
+		dev, err := openDevice(o.device, t.options(append(w.options, cuda.Keep())...)...)
+		if err != nil {
+			return err
+		}
+		devices = append(devices, dev)
 	}
 	large, _ := o.shapes()
 	set, steps := load(o, t), max(8, o.steps[len(o.steps)-1])
-	t.table("network", "norm, optimizer", "steps", "way", "kernels launched", "graphs launched", "kernels in graphs", "launches a step")
+	t.table("network", "norm, optimizer", "steps", "way", "kernels launched", "graphs launched", "kernels in graphs", "clusters launched", "launches a step")
 	for _, n := range []norm.Method{norm.Must("none"), norm.Must("batchnorm"), norm.Must("center:naive")} {
 		c := trial{large, kind{n, optim.SGD(0.1)}}
 		net, err := c.compile(c.kind, set)
@@ -158,8 +171,8 @@ func graphs(ctx context.Context, o options, t *teller) error {
 		}
 		// The first Run launches, and the second captures.
 		parts := []int{steps / 4, steps / 4, steps - 2*(steps/4)}
-		sessions := make([]device.Session, 2)
-		for i, dev := range []device.Device{replayed, plain} {
+		sessions := make([]device.Session, len(ways))
+		for i, dev := range devices {
 			if sessions[i], err = net.open(dev, 7, 8); err != nil {
 				break
 			}
@@ -173,8 +186,11 @@ func graphs(ctx context.Context, o options, t *teller) error {
 				break
 			}
 			d := counters(sessions[i])
-			t.row(c.name, c.kind, steps, []string{"graphs", "plain"}[i], d.Launches, d.GraphLaunches, d.GraphKernels,
-				fmt.Sprintf("%.2f", float64(d.Launches+d.GraphLaunches)/float64(steps)))
+			if i == 2 && d.ClusterLaunches == 0 {
+				break // the plan says why
+			}
+			t.row(c.name, c.kind, steps, ways[i].name, d.Launches, d.GraphLaunches, d.GraphKernels, d.ClusterLaunches,
+				fmt.Sprintf("%.2f", float64(d.Launches+d.GraphLaunches+d.ClusterLaunches)/float64(steps)))
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -183,15 +199,23 @@ func graphs(ctx context.Context, o options, t *teller) error {
 			t.check(false, c.String(), "%v", err)
 			continue
 		}
-		for r := range 2 {
-			d, err := compareStates(net.layout, sessions[0], r, sessions[1], r)
-			if err != nil {
-				t.check(false, c.String(), "%v", err)
-				continue
+		x, y, z := counters(sessions[0]), counters(sessions[1]), counters(sessions[2])
+		for i := 1; i < len(ways); i++ {
+			if i == 2 && z.ClusterLaunches == 0 {
+				break
 			}
-			t.check(d.differ == 0, fmt.Sprintf("%v, %d steps, replica %d", c, steps, r), "%v", d)
+			for r := range 2 {
+				d, err := compareStates(net.layout, sessions[0], r, sessions[i], r)
+				if err != nil {
+					t.check(false, c.String(), "%v", err)
+					continue
+				}
+				t.check(d.differ == 0, fmt.Sprintf("%v, %d steps by graphs and %s, replica %d", c, steps, ways[i].name, r), "%v", d)
+			}
 		}
-		x, y := counters(sessions[0]), counters(sessions[1])
+		if z.ClusterLaunches > 0 {
+			t.check(z.ClusterSteps == steps, c.String()+": all steps run in clusters", "%d of %d", z.ClusterSteps, steps)
+		}
 		t.check(x.GraphLaunches > 0 && y.GraphLaunches == 0, c.String()+": graphs are replayed where they are asked for", "%d and, with plain launches, %d graphs", x.GraphLaunches, y.GraphLaunches)
 		t.check(x.Launches+x.GraphKernels == y.Launches, c.String()+": graphs hold the kernels of plain launches", "%d and %d kernels", x.Launches+x.GraphKernels, y.Launches)
 	}

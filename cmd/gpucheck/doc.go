@@ -11,13 +11,14 @@
 //
 //	machine      the driver, the devices, which of them is checked, which tools there are,
 //	             and what nvidia-smi tells
-//	graphs       CUDA graphs replayed against kernels launched one by one
+//	graphs       CUDA graphs replayed, and steps in clusters of blocks, against kernels
+//	             launched one by one
 //	bits         networks trained on the CPU and on the device, one after the other: every
 //	             state after 1, 10 and 1,000 steps, and an evaluation at the end
 //	replicas     three networks at once against the same three alone
 //	plan         the launches of a step, with their times
 //	bench        a training step of 1, 10 and 50 networks, and of a wide one: graphs, plain
-//	             launches and the CPU
+//	             launches, clusters where the device runs them, and the CPU
 //	conformance  the tests of package engine/device/cuda on that device: the device
 //	             conformance suite, every normalization, optimizer and activation
 //	             against the CPU

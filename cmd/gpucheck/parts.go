@@ -21,7 +21,7 @@ func allParts() []part {
 	const s = time.Second
 	return []part{
 		{"machine", "Machine", 5 * s, 60 * s, machine},
-		{"graphs", "Graph replay against plain launches", 15 * s, 10 * s, graphs},
+		{"graphs", "Graphs and clusters against plain launches", 15 * s, 10 * s, graphs},
 		{"bits", "CPU against GPU", 15 * s, 10 * s, bits},
 		{"replicas", "Replicas", 15 * s, 10 * s, replicas},
 		{"plan", "Where a step's time goes", 15 * s, 10 * s, plan},

@@ -47,26 +47,43 @@ func SetAttribute(f cu.Function, a FunctionAttribute, v int) error {
 func LaunchClusters(f cu.Function, grid, block, cluster [3]int, shared int, s cu.Stream, args []unsafe.Pointer) error {
 	n := C.size_t(len(args))
 	values, pointers := C.calloc(n+1, 8), C.calloc(n+1, C.size_t(unsafe.Sizeof(uintptr(0))))
-	attr := (*C.CUlaunchAttribute)(C.calloc(1, C.sizeof_CUlaunchAttribute))
 	defer C.free(values)
 	defer C.free(pointers)
-	defer C.free(unsafe.Pointer(attr))
 	to, at := unsafe.Slice((*uint64)(values), len(args)), unsafe.Slice((*unsafe.Pointer)(pointers), len(args))
 	for i, p := range args {
 		to[i] = *(*uint64)(p)
 		at[i] = unsafe.Pointer(&to[i])
 	}
+	config := clusterConfig(grid, block, cluster, shared)
+	defer C.free(unsafe.Pointer(config.attrs))
+	config.hStream = stream(s)
+	return check("launch in clusters", C.cuLaunchKernelEx(&config, function(f), (*unsafe.Pointer)(pointers), nil))
+}
+
+// MaxActiveClusters returns how many clusters of a kernel the device can run at a time, each
+// block with so many bytes of dynamic shared memory: 0 if it cannot run one. It takes what
+// LaunchClusters does.
+func MaxActiveClusters(f cu.Function, block, cluster [3]int, shared int) (int, error) {
+	config := clusterConfig(cluster, block, cluster, shared)
+	defer C.free(unsafe.Pointer(config.attrs))
+	var n C.int
+	err := check("query of active clusters", C.cuOccupancyMaxActiveClusters(&n, function(f), &config))
+	return int(n), err
+}
+
+// clusterConfig describes a launch in clusters. Its attribute is C's memory.
+func clusterConfig(grid, block, cluster [3]int, shared int) C.CUlaunchConfig {
+	attr := (*C.CUlaunchAttribute)(C.calloc(1, C.sizeof_CUlaunchAttribute))
 	attr.id = C.CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION
 	size := (*[3]C.uint)(unsafe.Pointer(&attr.value))
 	for i, v := range cluster {
 		size[i] = C.uint(v)
 	}
-	config := C.CUlaunchConfig{
+	return C.CUlaunchConfig{
 		gridDimX: C.uint(grid[0]), gridDimY: C.uint(grid[1]), gridDimZ: C.uint(grid[2]),
 		blockDimX: C.uint(block[0]), blockDimY: C.uint(block[1]), blockDimZ: C.uint(block[2]),
-		sharedMemBytes: C.uint(shared), hStream: stream(s), attrs: attr, numAttrs: 1,
+		sharedMemBytes: C.uint(shared), attrs: attr, numAttrs: 1,
 	}
-	return check("launch in clusters", C.cuLaunchKernelEx(&config, function(f), (*unsafe.Pointer)(pointers), nil))
 }
 
 // LoadPTX loads PTX into the current context. The name stands for the source in

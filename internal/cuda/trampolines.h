@@ -130,6 +130,7 @@ T(cuModuleLoadFatBinary, (CUmodule* module, const void* fatCubin), (module, fatC
 T(cuModuleUnload, (CUmodule hmod), (hmod))
 T(cuOccupancyMaxActiveBlocksPerMultiprocessor, (int* numBlocks, CUfunction func, int blockSize, size_t dynamicSMemSize), (numBlocks, func, blockSize, dynamicSMemSize))
 T(cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags, (int* numBlocks, CUfunction func, int blockSize, size_t dynamicSMemSize, unsigned int flags), (numBlocks, func, blockSize, dynamicSMemSize, flags))
+T(cuOccupancyMaxActiveClusters, (int* numClusters, CUfunction f, const CUlaunchConfig* config), (numClusters, f, config))
 T(cuOccupancyMaxPotentialBlockSize, (int* minGridSize, int* blockSize, CUfunction func, CUoccupancyB2DSize blockSizeToDynamicSMemSize, size_t dynamicSMemSize, int blockSizeLimit), (minGridSize, blockSize, func, blockSizeToDynamicSMemSize, dynamicSMemSize, blockSizeLimit))
 T(cuPointerGetAttribute, (void* data, CUpointer_attribute attribute, CUdeviceptr ptr), (data, attribute, ptr))
 T(cuPointerSetAttribute, (const void* value, CUpointer_attribute attribute, CUdeviceptr ptr), (value, attribute, ptr))

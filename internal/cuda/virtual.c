@@ -21,6 +21,7 @@ void virtual_bind(void) {
 #include "required.h"
   R(cuGraphInstantiateWithFlags)
   R(cuLaunchKernelEx)
+  R(cuOccupancyMaxActiveClusters)
 }
 
 unsigned long long virtual_thread(void) {

@@ -74,15 +74,35 @@ func vcuLaunchKernel(f C.CUfunction, gx, gy, gz, bx, by, bz, shared C.uint, s C.
 	return vlaunch(f, dim(gx, gy, gz), dim(bx, by, bz), virtual.Dim{X: 1, Y: 1, Z: 1}, shared, s, params, extra)
 }
 
-//export vcuLaunchKernelEx
-func vcuLaunchKernelEx(c *C.const_config, f C.CUfunction, params, extra *unsafe.Pointer) C.CUresult {
+//export vcuOccupancyMaxActiveClusters
+func vcuOccupancyMaxActiveClusters(to *C.int, f C.CUfunction, c *C.const_config) C.CUresult {
+	cluster, ok := clusterOf(c)
+	if !ok {
+		return C.CUDA_ERROR_NOT_SUPPORTED
+	}
+	n, r := vd.MaxActiveClusters(thread(), handleOf(f), dim(c.gridDimX, c.gridDimY, c.gridDimZ), dim(c.blockDimX, c.blockDimY, c.blockDimZ), cluster, int(c.sharedMemBytes))
+	*to = C.int(n)
+	return C.CUresult(r)
+}
+
+// clusterOf returns the size of the clusters of a launch, and whether that is all of its attributes.
+func clusterOf(c *C.const_config) (virtual.Dim, bool) {
 	cluster := virtual.Dim{X: 1, Y: 1, Z: 1}
 	for _, a := range unsafe.Slice(c.attrs, c.numAttrs) {
 		if a.id != C.CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION {
-			return C.CUDA_ERROR_NOT_SUPPORTED
+			return cluster, false
 		}
 		size := (*[3]C.uint)(unsafe.Pointer(&a.value))
 		cluster = dim(size[0], size[1], size[2])
+	}
+	return cluster, true
+}
+
+//export vcuLaunchKernelEx
+func vcuLaunchKernelEx(c *C.const_config, f C.CUfunction, params, extra *unsafe.Pointer) C.CUresult {
+	cluster, ok := clusterOf(c)
+	if !ok {
+		return C.CUDA_ERROR_NOT_SUPPORTED
 	}
 	return vlaunch(f, dim(c.gridDimX, c.gridDimY, c.gridDimZ), dim(c.blockDimX, c.blockDimY, c.blockDimZ), cluster, c.sharedMemBytes, c.hStream, params, extra)
 }

@@ -185,6 +185,11 @@ struct Far {
     asm("cvta.to.shared.u64 %0, %1;" : "=l"(at) : "l"(p));
     asm("mapa.shared::cluster.u64 %0, %0, %1;" : "+l"(at) : "r"(r));
   }
+  METHOD float one(int i) const {
+    float r;
+    asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(r) : "l"(at + 4ll * i) : "memory");
+    return r;
+  }
   METHOD Four four(int i) const { // i is a multiple of 4
     Four r;
     asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"

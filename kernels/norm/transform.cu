@@ -62,13 +62,6 @@ rescale(CONTROL, TENSOR(const float, x), TENSOR(float, y), TENSOR(float, inv), i
   }
 }
 
-// held is v within bounds, NaN where it is NaN, and open how far a ramp is after so many
-// steps.
-INLINE float held(float v, float lo, float hi) { return v < lo ? lo : v > hi ? hi : v; }
-INLINE double open(double steps, double from, double to) {
-  return steps >= to ? 1.0 : steps <= from ? 0.0 : (steps - from) / (to - from);
-}
-
 // renorm_scale: r = ((variance + eps)·a)·b held between 1/limit and limit, with a and b
 // the inverse deviations of variance and running, and limit = 1 + (max - 1)·open.
 KERNEL(QUAD_THREADS)
@@ -77,12 +70,8 @@ renorm_scale(CONTROL, TENSOR(const float, variance), TENSOR(const float, running
              double from, double to) {
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
-  Four v = load4(at(REPLICA(variance), ldvariance, q.i, q.j), q.n), a = inverse_std(v, eps);
-  Four b = inverse_std(load4(at(REPLICA(running), ldrunning, q.i, q.j), q.n), eps);
-  const float limit = float32(1.0 + (max - 1.0) * open((double)*REPLICA(steps), from, to)), e = float32(eps);
-  v = times(times(each(v, [=](float s) { return s + e; }), a), b);
-  v = each(v, [=](float s) { return held(s, 1.0f / limit, limit); });
-  store4(at(REPLICA(r), ldr, q.i, q.j), q.n, v);
+  const Four v = load4(at(REPLICA(variance), ldvariance, q.i, q.j), q.n), u = load4(at(REPLICA(running), ldrunning, q.i, q.j), q.n);
+  store4(at(REPLICA(r), ldr, q.i, q.j), q.n, renorm_scaled(v, u, eps, Ramp{max, from, to}, *REPLICA(steps)));
 }
 
 // renorm_shift: y = (mean - running)·b held between -limit and limit, with b the inverse
@@ -93,12 +82,9 @@ renorm_shift(CONTROL, TENSOR(const float, mean), TENSOR(const float, running), T
              int ldy, double eps, double max, double from, double to) {
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
-  Four v = load4(at(REPLICA(mean), ldmean, q.i, q.j), q.n);
-  v = minus(v, load4(at(REPLICA(running), ldrunning, q.i, q.j), q.n));
-  v = times(v, inverse_std(load4(at(REPLICA(variance), ldvariance, q.i, q.j), q.n), eps));
-  const float limit = float32(max * open((double)*REPLICA(steps), from, to));
-  v = each(v, [=](float s) { return held(s, -limit, limit); });
-  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, v);
+  const Four mu = load4(at(REPLICA(mean), ldmean, q.i, q.j), q.n), u = load4(at(REPLICA(running), ldrunning, q.i, q.j), q.n);
+  const Four v = load4(at(REPLICA(variance), ldvariance, q.i, q.j), q.n);
+  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, renorm_shifted(mu, u, v, eps, Ramp{max, from, to}, *REPLICA(steps)));
 }
 
 // center_by: y = x - mean.

@@ -163,7 +163,7 @@ func (s *session) bindBlock(whole *bound, blk *program.Block) (block, error) {
 			actions = append(actions, &a)
 		}
 	}
-	if !s.dev.apart && s.dev.options.clusters {
+	if !s.dev.apart && !s.dev.options.plain && !s.dev.options.noClusters {
 		if err := whole.inClusters(b, actions, &k); err != nil {
 			return k, err
 		}

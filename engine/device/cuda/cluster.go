@@ -66,7 +66,7 @@ type placeKey struct {
 
 func keyOf(t *program.Tensor) placeKey {
 	if t.Space == program.SpaceScratch {
-		return placeKey{space: t.Space, base: t.Base()}
+		return placeKey{space: t.Space, base: t.Base(), off: t.Skip()}
 	}
 	return placeKey{space: t.Space, off: t.Off}
 }
@@ -81,7 +81,9 @@ type clusterer struct {
 	steps   []clusterStep
 	// apart are the tensors whose rows threads of a warp read at a time: they lie at distances
 	// that do not meet the same banks.
-	apart map[placeKey]bool
+	apart     map[placeKey]bool
+	scheduled bool // an operation sets the learning rate
+	ticked    bool // the step has been counted
 }
 
 // misfit says why a Program does not fit.
@@ -94,8 +96,8 @@ func misfitf(format string, args ...any) error { return misfit(fmt.Sprintf(forma
 // clusterMajor is the first major compute capability whose devices have clusters.
 const clusterMajor = 9
 
-// notAsked is why a Program that may fit does not run in clusters.
-const notAsked = "they run where they are asked for (DRIFTLESS_CUDA_CLUSTERS=1)"
+// switchedOff is why a Program that may fit does not run in clusters.
+const switchedOff = "they are switched off (DRIFTLESS_CUDA_CLUSTERS=0)"
 
 // clusterSizes are the numbers of blocks that are tried, the second where a kernel allows it.
 var clusterSizes = []int{8, 16}
@@ -130,13 +132,13 @@ func (b *binder) cluster(all []*action, k *block) (*clustered, error) {
 			err = misfitf("a block of a cluster of %d would need %d KiB of shared memory, and has %d", n, size>>10, most>>10)
 			continue
 		}
-		return l.finish(min(want, most/4-l.words))
+		return l.finish(min(want, most/4-l.words), most)
 	}
 	return nil, err
 }
 
 // finish loads the kernel.
-func (l *clusterer) finish(room int) (*clustered, error) {
+func (l *clusterer) finish(room, most int) (*clustered, error) {
 	c := &clustered{blocks: l.blocks, staging: l.words, room: room, bytes: 4 * (l.words + room), steps: l.steps}
 	for _, p := range l.ordered {
 		m := clusterMove{Move: cluster.Move{At: p.at, LD: p.ld, Rows: p.rows, Cols: p.cols * p.words, Split: p.split}}
@@ -158,10 +160,30 @@ func (l *clusterer) finish(room int) (*clustered, error) {
 	if c.fn, err = l.b.s.dev.context.function(catalogue["cluster"], l.b.s.dev.options.warn); err != nil {
 		return nil, err
 	}
-	if err = driver.SetAttribute(c.fn, driver.MaxDynamicShared, c.bytes); err == nil && l.blocks > clusterSizes[0] {
+	// All Programs share the kernel, whatever they need of what is allowed.
+	if err = driver.SetAttribute(c.fn, driver.MaxDynamicShared, most); err == nil && l.blocks > clusterSizes[0] {
 		err = driver.SetAttribute(c.fn, driver.LargeClusters, 1)
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	if err := l.b.roomFor(c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// roomFor returns a misfit if the device cannot run the clusters of all replicas at a time:
+// one after the other they take longer than launches that serve all replicas.
+func (b *binder) roomFor(c *clustered) error {
+	n, err := driver.MaxActiveClusters(c.fn, [3]int{cluster.Threads, 1, 1}, [3]int{c.blocks, 1, 1}, c.bytes)
+	switch {
+	case err != nil:
+		return misfitf("the driver does not say how many clusters of %d blocks the device can run: %v", c.blocks, err)
+	case n < b.s.replicas:
+		return misfitf("the device runs %d clusters of %d blocks at a time, and there are %d replicas", n, c.blocks, b.s.replicas)
+	}
+	return nil
 }
 
 // layOut makes the table of operations.
@@ -170,6 +192,7 @@ func (l *clusterer) layOut(all []*action) error {
 	if err != nil {
 		return err
 	}
+	l.scheduled = slices.ContainsFunc(all, func(a *action) bool { return a.in.Op == program.OpLearningRate })
 	ticks := 0
 	for _, a := range all {
 		if slices.Contains(batch, a) {
@@ -180,6 +203,7 @@ func (l *clusterer) layOut(all []*action) error {
 		}
 		if a.tick {
 			ticks++
+			l.ticked = true
 		}
 		if err := l.step(a); err != nil {
 			return err
@@ -192,6 +216,33 @@ func (l *clusterer) layOut(all []*action) error {
 	return nil
 }
 
+// form says what an operation does with its operands, which go by their numbers, beside what
+// all do: take the block's columns of them.
+type form struct {
+	whole  []int    // every block has all of these
+	brings []int    // other blocks' columns of these are read
+	apart  []int    // of these threads of a warp read different rows at a time
+	ints   []string // Step.Ints, by the names that the kernel has for them
+}
+
+var forms = map[string]form{
+	"batch":              {whole: []int{0, 2}},
+	"gemm_nn":            {brings: []int{0}, apart: []int{0}},
+	"gemm_nt":            {brings: []int{0, 1}, apart: []int{0, 1}},
+	"gemm_tn":            {brings: []int{0}},
+	"cross_entropy_both": {brings: []int{0}, whole: []int{1, 2, 3}, ints: []string{"scales"}},
+	"mean":               {whole: []int{0, 1}},
+	"tick":               {whole: []int{0}},
+	"beta_power":         {whole: []int{0}},
+	"learning_rate":      {whole: []int{0, 1}, ints: []string{"curve", "warm", "span"}},
+	"clip_scale":         {brings: []int{0}, whole: []int{1}},
+	"adam":               {whole: []int{1}},
+	"binary":             {ints: []string{"op", "scalars"}},
+	"renorm_scale":       {whole: []int{2}},
+	"renorm_shift":       {whole: []int{3}},
+	"transpose":          {brings: []int{0}},
+}
+
 // step adds the operation of an action.
 func (l *clusterer) step(a *action) error {
 	launch := a.launches[0]
@@ -200,12 +251,17 @@ func (l *clusterer) step(a *action) error {
 		return misfitf("%v is no operation of clusters", a.in.Op)
 	}
 	op := fused.Op{Kernel: &launch.kernel.Kernel, Ints: launch.ints}
-	s := clusterStep{Step: cluster.Step{Kernel: name, M: op.Rows(), N: op.Cols(), Numbers: launch.floats, Singles: len(strings.Fields(launch.kernel.Floats))}}
-	for i := range s.At {
-		s.At[i] = cluster.Missing
+	s := clusterStep{Step: cluster.Step{Kernel: name, M: op.Rows(), N: op.Cols(), K: launch.int("k"), Act: launch.int("act"),
+		Numbers: launch.floats, Singles: len(strings.Fields(launch.kernel.Floats))}}
+	for i, name := range forms[name].ints {
+		s.Ints[i] = launch.int(name)
 	}
-	s.K, s.Act = launch.int("k"), launch.int("act")
 	operands := slices.Clone(launch.operands[1:])
+	for i, name := range launch.kernel.Tensors()[1:] {
+		if name == "scratch" || operands[i].word > 0 { // which the kernel does not need, or has
+			operands[i] = operand{}
+		}
+	}
 	switch name {
 	case "gemm_nn", "gemm_nt":
 		if operands[4].tensor != nil {
@@ -215,53 +271,27 @@ func (l *clusterer) step(a *action) error {
 		if operands[2].tensor != nil || a.in.Act != 0 {
 			return misfitf("a product %s with a bias or an activation is no operation of clusters", name)
 		}
+	case "mean":
+		s.N = s.M * s.N
+	case "tick":
+		operands = operands[:1]
+	case "learning_rate":
+		if l.ticked {
+			return misfitf("a learning rate that the end of a step sets is no operation of clusters")
+		}
+	case "transpose":
+		if launch.int("block") != s.M {
+			return misfitf("a transpose of %d blocks below one another is no operation of clusters", s.M/launch.int("block"))
+		}
+	case "binary", "copy":
+		s.Whole = !slices.ContainsFunc(operands, func(o operand) bool { return o.tensor != nil && o.tensor.Len() != 1 })
+	case "clip_scale":
+		return l.clip(s, operands)
 	}
 	if s.K > 1024 {
 		return misfitf("a product over %d, of more than 1024, has sums of several parts", s.K)
 	}
-	if name == "cross_entropy_both" {
-		s.Ints[0] = launch.int("scales")
-	}
-	if name == "mean" {
-		s.N = s.M * s.N
-	}
-	if name == "tick" {
-		return l.add(s, operands[:1], func(int) bool { return true }, nil)
-	}
-	switch name {
-	case "gemm_nt":
-		l.apart[keyOf(operands[1].tensor)] = true
-		fallthrough
-	case "gemm_nn":
-		l.apart[keyOf(operands[0].tensor)] = true
-	}
-	remote := map[string][]int{"gemm_nn": {0}, "gemm_nt": {0, 1}, "gemm_tn": {0}, "cross_entropy_both": {0}}[name]
-	whole := func(i int) bool {
-		switch name {
-		case "cross_entropy_both":
-			return i >= 1 && i <= 3
-		case "mean", "beta_power":
-			return true
-		case "adam":
-			return i == 1
-		}
-		return false
-	}
-	names := launch.kernel.Tensors()[1:]
-	for i := range operands {
-		if names[i] == "scratch" { // which the kernel does not need
-			operands[i] = operand{}
-		}
-		// The learning rate is read from where it is.
-		if o := &operands[i]; o.tensor != nil && o.tensor.Name == program.StateLR && o.tensor.Space == program.SpaceReplica {
-			if o.write {
-				return misfitf("a learning rate that a step sets is no operation of clusters")
-			}
-			o.settle(nil)
-			s.global[0] = o
-		}
-	}
-	return l.add(s, operands, whole, remote)
+	return l.add(s, operands)
 }
 
 // int is an argument of a launch, 0 if there is none of the name.
@@ -272,19 +302,39 @@ func (l *launch) int(name string) int {
 	return 0
 }
 
-// add places the operands of an operation.
-func (l *clusterer) add(s clusterStep, operands []operand, whole func(i int) bool, remote []int) error {
+// isRate reports whether a tensor is the learning rate.
+func isRate(t *program.Tensor) bool {
+	return t.Name == program.StateLR && t.Space == program.SpaceReplica
+}
+
+// add places the operands of an operation. The learning rate is read from where it is, but
+// for one that a schedule sets.
+func (l *clusterer) add(s clusterStep, operands []operand) error {
+	for i := range s.At {
+		s.At[i] = cluster.Missing
+	}
+	f := forms[s.Kernel]
 	for i := range operands {
 		o := &operands[i]
-		if o.tensor == nil || o == s.global[0] {
+		if o.tensor == nil {
 			continue
 		}
-		p, err := l.place(o.tensor, !whole(i), s.Kernel)
+		rate := isRate(o.tensor)
+		if rate && !l.scheduled {
+			o.settle(nil)
+			s.global[0] = o
+			continue
+		}
+		whole := s.Whole || rate || slices.Contains(f.whole, i) || s.Kernel == "binary" && s.Ints[1]>>i&1 != 0
+		if slices.Contains(f.apart, i) {
+			l.apart[keyOf(o.tensor)] = true
+		}
+		p, err := l.place(o.tensor, !whole, s.Kernel)
 		if err != nil {
 			return err
 		}
 		s.At[i], s.LD[i] = p.at, p.ld
-		if slices.Contains(remote, i) {
+		if slices.Contains(f.brings, i) {
 			s.brings = append(s.brings, p)
 		}
 		if o.write {
@@ -293,6 +343,41 @@ func (l *clusterer) add(s clusterStep, operands []operand, whole func(i int) boo
 		}
 	}
 	l.steps = append(l.steps, s)
+	return nil
+}
+
+// clip adds the scale of the gradients, an operation for each part of the squares, which lie
+// where the sums that make them left them.
+func (l *clusterer) clip(s clusterStep, operands []operand) error {
+	squares := operands[0].tensor
+	var parts []*place
+	for _, p := range l.ordered {
+		if p.tensor.Base() == squares.Base() {
+			parts = append(parts, p)
+		}
+	}
+	slices.SortFunc(parts, func(a, b *place) int { return a.tensor.Skip() - b.tensor.Skip() })
+	have := 0
+	for i, p := range parts {
+		if p.tensor.Skip() != 4*have {
+			break
+		}
+		have += p.cols
+		s.N, s.Ints[0] = p.cols, 0
+		if i == 0 {
+			s.Ints[0] = cluster.FirstPart
+		}
+		if i == len(parts)-1 {
+			s.Ints[0] |= cluster.LastPart
+		}
+		operands[0].tensor = p.tensor
+		if err := l.add(s, slices.Clone(operands)); err != nil {
+			return err
+		}
+	}
+	if have != squares.Len() {
+		return misfitf("the squares of %d numbers are in parts that are not known", squares.Len())
+	}
 	return nil
 }
 
@@ -322,7 +407,9 @@ func (l *clusterer) order() {
 // place returns where a tensor lies, and gives it a place when it is first met.
 func (l *clusterer) place(t *program.Tensor, split bool, of string) (*place, error) {
 	base, key := t.Base(), keyOf(t)
-	if t.Space == program.SpaceShared || t.Skip() != 0 || base != t && !(base.Rows == t.Rows && base.Cols == t.Cols && base.DType == t.DType) {
+	part := of == "column_dot" || of == "clip_scale" // of the squares of all gradients
+	if t.Space == program.SpaceShared || !(part && t.Space == program.SpaceScratch && t.Rows == 1) &&
+		(t.Skip() != 0 || base != t && !(base.Rows == t.Rows && base.Cols == t.Cols && base.DType == t.DType)) {
 		return nil, misfitf("%s takes a part of a tensor, or another shape of it", of)
 	}
 	p := l.places[key]
@@ -373,17 +460,13 @@ func (l *clusterer) batch(all []*action) ([]*action, error) {
 	x, y := inputs.in, labels.in
 	s := clusterStep{Step: cluster.Step{Kernel: "batch", M: index.Out[0].Cols, N: x.In[0].Cols,
 		Ints: [6]int{index.Total, index.All, int(index.Order), int(x.Map), int(y.Map)}}}
-	for i := range s.At {
-		s.At[i] = cluster.Missing
-	}
 	seed := l.b.stateOperand(program.StateSeed)
 	data, classes := operand{tensor: x.In[0]}, operand{tensor: y.In[0]}
 	for _, o := range []*operand{&seed, &data, &classes} {
 		o.settle(nil)
 	}
 	s.global = [3]*operand{&data, &classes, &seed}
-	err := l.add(s, []operand{{tensor: index.Out[0], write: true}, {tensor: x.Out[0], write: true}, {tensor: y.Out[0], write: true}},
-		func(i int) bool { return i != 1 }, nil)
+	err := l.add(s, []operand{{tensor: index.Out[0], write: true}, {tensor: x.Out[0], write: true}, {tensor: y.Out[0], write: true}})
 	return []*action{all[0], inputs, labels}, err
 }
 
@@ -394,6 +477,7 @@ type clusterTables struct {
 	addr  uint64
 	begin ready
 	boxes []uint64
+	args  []unsafe.Pointer // to the boxes
 }
 
 // tables returns a view's tables, made once.
@@ -433,6 +517,9 @@ func (s *session) clusterTables(b *bound, v view) (*clusterTables, error) {
 		t.boxes = append(t.boxes, x.Ptr, uint64(x.Distance))
 	}
 	t.boxes = append(t.boxes, uint64(len(steps)), uint64(len(moves)), uint64(c.staging), uint64(c.room), 0, program.LossRing)
+	for i := range t.boxes {
+		t.args = append(t.args, unsafe.Pointer(&t.boxes[i]))
+	}
 	b.clusters[v] = t
 	return t, nil
 }
@@ -447,15 +534,12 @@ func (s *session) inCluster(b *bound, v view, n int) error {
 		return err
 	}
 	t.boxes[len(t.boxes)-2] = uint64(n)
-	args := make([]unsafe.Pointer, len(t.boxes))
-	for i := range t.boxes {
-		args[i] = unsafe.Pointer(&t.boxes[i])
-	}
 	blocks := b.cluster.blocks
-	err = driver.LaunchClusters(b.cluster.fn, [3]int{blocks, 1, v.count}, [3]int{cluster.Threads, 1, 1}, [3]int{blocks, 1, 1}, b.cluster.bytes, s.stream, args)
+	err = driver.LaunchClusters(b.cluster.fn, [3]int{blocks, 1, v.count}, [3]int{cluster.Threads, 1, 1}, [3]int{blocks, 1, 1}, b.cluster.bytes, s.stream, t.args)
 	if err != nil {
 		return driver.Explain("launch of cluster", err)
 	}
-	s.counters.Launches++
+	s.counters.ClusterLaunches++
+	s.counters.ClusterSteps += n
 	return nil
 }

@@ -33,24 +33,26 @@ func withClusters(t *testing.T) {
 	t.Cleanup(func() { must(t, driver.Virtual().SetCapability(75)) })
 }
 
-// inClusters trains with clusters in two runs, the first of one step, and demands the CPU's
-// bits, of an evaluation as well. It returns how many blocks a cluster has.
+// inClusters trains with clusters in two runs, the first of one step, with an evaluation after
+// each, and demands the CPU's bits. It returns how many blocks a cluster has.
 func inClusters(t *testing.T, c config, steps int, seeds ...int64) int {
 	t.Helper()
 	n := c.compile(t)
-	s := n.open(t, open(t, Clusters()), seeds...)
+	s := n.open(t, open(t), seeds...)
 	for _, some := range []int{1, steps - 1} {
 		must(t, s.Run(context.Background(), n.train, some))
+		must(t, s.Run(context.Background(), n.eval, 1))
 	}
 	b := s.(*session).bound[n.train]
 	if b.cluster == nil {
 		t.Fatalf("not run in clusters: %s", b.misfit)
 	}
-	must(t, s.Run(context.Background(), n.eval, 1))
 	for r, seed := range seeds {
 		want := n.open(t, cpu.New(), seed)
-		must(t, want.Run(context.Background(), n.train, steps))
-		must(t, want.Run(context.Background(), n.eval, 1))
+		for _, some := range []int{1, steps - 1} {
+			must(t, want.Run(context.Background(), n.train, some))
+			must(t, want.Run(context.Background(), n.eval, 1))
+		}
 		n.same(t, fmt.Sprintf("replica %d", r), want, 0, s, r)
 	}
 	return b.cluster.blocks
@@ -76,7 +78,8 @@ func TestClusterOfPaperNet(t *testing.T) {
 }
 
 // fitting are the norms whose nets run in clusters.
-var fitting = []string{"none", "center:naive", "center:graph", "standardize:naive", "standardize:graph", "frozen", "batchnorm", "meanonly"}
+var fitting = []string{"none", "center:naive", "center:graph", "standardize:naive", "standardize:graph", "frozen", "batchnorm", "meanonly",
+	"brn", "ghost", "layernorm", "rmsnorm", "weightnorm"}
 
 // tiny is small, but with less to interpret.
 func tiny(m norm.Method) config {
@@ -97,20 +100,58 @@ func TestClusterOfEveryNorm(t *testing.T) {
 		name := norm.String(m)
 		t.Run(name, func(t *testing.T) {
 			if slices.Contains(fitting, name) {
-				inClusters(t, tiny(m), steps, 3, 4, 5)
+				c := tiny(m)
+				if name == "ghost" {
+					c.batch = 20 // one part
+				}
+				inClusters(t, c, steps, 3, 4, 5)
 				if !testing.Short() {
-					inClusters(t, tiny(m), steps, 3)
+					inClusters(t, c, steps, 3)
 				}
 				return
 			}
 			n := small(m).compile(t)
-			s := n.open(t, open(t, Clusters()), 3)
+			s := n.open(t, open(t), 3)
 			plan, err := s.(device.Profiler).Profile(n.train, 1)
 			must(t, err)
 			if _, why, ok := strings.Cut(plan.Note, "not in clusters: "); !ok || why == "" {
 				t.Errorf("the plan says %q", plan.Note)
 			}
 		})
+	}
+}
+
+// TestClusterSchedules trains with schedules of the learning rate, clipped gradients, weight
+// decay and momentum of either kind.
+func TestClusterSchedules(t *testing.T) {
+	withClusters(t)
+	nesterov := optim.Momentum(0.1, 0.9)
+	nesterov.Nesterov, nesterov.WeightDecay = true, 1e-3
+	for i, rule := range []optim.Optimizer{optim.SGD(0.1), nesterov, optim.Adam(0.01), optim.AdamW(0.01)} {
+		for _, schedule := range []optim.Schedule{{}, {Kind: optim.ScheduleCosine, Total: 7, WarmUp: 3}, {Kind: optim.ScheduleStep, Every: 2, Gamma: 0.5}} {
+			for _, bound := range []float64{0, 0.2} {
+				c := tiny(norm.Must([]string{"batchnorm", "none"}[i%2]))
+				c.rule = rule
+				c.rule.ClipNorm, c.rule.Schedule = bound, schedule
+				t.Run(fmt.Sprintf("%s/%s/%v", rule.Kind, schedule.Kind, bound), func(t *testing.T) { inClusters(t, c, 8, 3, 4) })
+			}
+		}
+	}
+}
+
+// TestClustersOfTwoPrograms: Programs of different sizes take turns with the kernel.
+func TestClustersOfTwoPrograms(t *testing.T) {
+	withClusters(t)
+	large := tiny(norm.Must("none"))
+	large.inputs = 784
+	a, b := large.compile(t), tiny(norm.Must("none")).compile(t)
+	s, u := a.open(t, open(t), 3), b.open(t, open(t), 3)
+	for range 2 {
+		must(t, s.Run(context.Background(), a.train, 1))
+		must(t, u.Run(context.Background(), b.train, 1))
+	}
+	if x, y := s.(*session).counters, u.(*session).counters; x.ClusterSteps != 2 || y.ClusterSteps != 2 {
+		t.Errorf("%d and %d steps in clusters", x.ClusterSteps, y.ClusterSteps)
 	}
 }
 
@@ -123,7 +164,7 @@ func TestClusterBarriersAreNeeded(t *testing.T) {
 	c.inputs, c.hidden, c.batch = 16, []int{24, 16}, 8
 	n := c.compile(t)
 	run := func(drop int) (waits []int, err error) {
-		s, err := open(t, Clusters()).Open(n.layout, 1)
+		s, err := open(t).Open(n.layout, 1)
 		must(t, err)
 		must(t, n.mlp.Initialize(s, 0, 3))
 		own := s.(*session)
@@ -162,7 +203,7 @@ func TestClusterDiverges(t *testing.T) {
 	c := small(norm.Must("none"))
 	c.rule, c.activation, c.pixels = optim.SGD(1e6), "relu", gather.Raw
 	n := c.compile(t)
-	a, b := n.open(t, cpu.New(), 3, 4, 5), n.open(t, open(t, Clusters()), 3, 4, 5)
+	a, b := n.open(t, cpu.New(), 3, 4, 5), n.open(t, open(t), 3, 4, 5)
 	for _, s := range []device.Session{a, b} {
 		must(t, s.Write(program.StateLR, 1, []float64{1e-6}))
 		if n.layout.Lookup("lr") == nil {
@@ -191,16 +232,18 @@ func TestClusterPlans(t *testing.T) {
 	wide := small(norm.Must("none"))
 	wide.inputs, wide.hidden = 784, []int{1024, 1024}
 	for _, v := range []struct {
-		c       config
-		options []Option
-		want    string
+		c        config
+		replicas int
+		options  []Option
+		want     string
 	}{
-		{paper(norm.Must("none")), []Option{Clusters()}, "one launch for up to 50 steps of all that, in clusters of 8 blocks: "},
-		{paper(norm.Must("none")), nil, "not in clusters: they run where they are asked for"},
-		{wide, []Option{Clusters()}, "not in clusters: a block of a cluster of 16 would need "},
+		{paper(norm.Must("none")), 16, nil, "one launch for up to 50 steps of all that, in clusters of 8 blocks: "},
+		{paper(norm.Must("none")), 17, nil, "not in clusters: the device runs 16 clusters of 8 blocks at a time, and there are 17 replicas"},
+		{paper(norm.Must("none")), 1, []Option{NoClusters()}, "not in clusters: they are switched off"},
+		{wide, 1, nil, "not in clusters: a block of a cluster of 16 would need "},
 	} {
 		n := v.c.compile(t)
-		s := n.open(t, open(t, v.options...), 3)
+		s := n.open(t, open(t, v.options...), make([]int64, v.replicas)...)
 		plan, err := s.(device.Profiler).Profile(n.train, 1)
 		must(t, err)
 		if text := n.train.Listing(plan); !strings.HasPrefix(plan.Note, v.want) || !strings.Contains(text, plan.Note) {

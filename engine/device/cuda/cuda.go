@@ -47,7 +47,7 @@ func New(n int, opts ...Option) (device.Device, error) {
 		dev.peak = peak(handle, d)
 	}
 	dev.options.plain = os.Getenv("DRIFTLESS_CUDA_GRAPHS") == "0"
-	dev.options.clusters = os.Getenv("DRIFTLESS_CUDA_CLUSTERS") == "1"
+	dev.options.noClusters = os.Getenv("DRIFTLESS_CUDA_CLUSTERS") == "0"
 	for _, o := range opts {
 		o(&dev.options)
 	}

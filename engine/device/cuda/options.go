@@ -4,20 +4,20 @@ package cuda
 type Option func(*options)
 
 type options struct {
-	plain    bool
-	clusters bool
-	keep     bool
-	warn     func(message string)
+	plain      bool
+	noClusters bool
+	keep       bool
+	warn       func(message string)
 }
 
-// PlainLaunches has every kernel launched by itself: no graphs. So has the
+// PlainLaunches has every kernel launched by itself: no graphs, and no clusters. So has the
 // environment variable DRIFTLESS_CUDA_GRAPHS, if it is 0.
 func PlainLaunches() Option { return func(o *options) { o.plain = true } }
 
-// Clusters has Programs that fit run many steps in one launch, in clusters of blocks, where
-// the device has them: see the package comment. So has the environment variable
-// DRIFTLESS_CUDA_CLUSTERS, if it is 1.
-func Clusters() Option { return func(o *options) { o.clusters = true } }
+// NoClusters has no Program run many steps in one launch, in clusters of blocks (see the
+// package comment), which devices of compute capability 9.0 and later do where it fits. So has
+// the environment variable DRIFTLESS_CUDA_CLUSTERS, if it is 0.
+func NoClusters() Option { return func(o *options) { o.noClusters = true } }
 
 // Keep keeps the device's context and the kernels loaded when no session is open, for
 // the life of the process and for all Devices of the same device: the next session opens
@@ -46,4 +46,7 @@ type Counters struct {
 	GraphKernels  int   // kernels in them
 	HostCalls     int   // instructions that ran on the host, once for each replica
 	HostBytes     int64 // copied between host and device for them, both ways
+
+	ClusterLaunches int // launches of many steps in clusters
+	ClusterSteps    int // steps in them
 }

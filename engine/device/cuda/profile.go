@@ -56,8 +56,10 @@ func (s *session) note(b *bound) string {
 			graphSteps, c.blocks, (c.bytes+cluster.SharedBytes)>>10, s.dev.context.shared>>10)
 	case s.dev.context.major < clusterMajor:
 		return ""
-	case !s.dev.options.clusters:
-		return "not in clusters: " + notAsked
+	case s.dev.options.noClusters:
+		return "not in clusters: " + switchedOff
+	case b.misfit == "": // every launch by itself
+		return ""
 	}
 	return "not in clusters: " + b.misfit
 }

@@ -77,6 +77,7 @@ var later = []string{
 	"CUresult cuGraphInstantiate_v2(CUgraphExec* phGraphExec, CUgraph hGraph, CUgraphNode* phErrorNode, char* logBuffer, size_t bufferSize)",
 	"CUresult cuGraphInstantiateWithFlags(CUgraphExec* phGraphExec, CUgraph hGraph, unsigned long long flags)",
 	"CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** kernelParams, void** extra)",
+	"CUresult cuOccupancyMaxActiveClusters(int* numClusters, CUfunction f, const CUlaunchConfig* config)",
 }
 
 // laterTypes are what later takes that the header is too old for, with those of their

@@ -24,7 +24,6 @@ var attributes = map[int]int{
 	12: 64 << 10,  // registers of a block
 	13: 1_000_000, // clock in kHz
 	15: 1,         // copies beside kernels
-	16: 8,         // multiprocessors
 	31: 1,         // kernels beside kernels
 	36: 1_000_000, // clock of the memory in kHz
 	37: 64,        // width of its bus
@@ -32,17 +31,20 @@ var attributes = map[int]int{
 	39: maxBlock,  // threads of a multiprocessor
 	40: 1,         // copy engines
 	41: 1,         // one address space
-	81: 64 << 10,  // bytes of shared memory of a multiprocessor
 	82: 64 << 10,  // registers of a multiprocessor
 
-	attributeSharedIn: 64 << 10,
+	attributeMultiprocessors: 8,
+	attributeShared:          64 << 10,
+	attributeSharedIn:        64 << 10,
 }
 
 const (
-	attributeMajor    = 75  // compute capability
-	attributeMinor    = 76  //
-	attributeSharedIn = 97  // bytes of shared memory that a block may opt in to
-	attributeClusters = 120 // whether there are clusters of blocks
+	attributeMultiprocessors = 16
+	attributeMajor           = 75  // compute capability
+	attributeMinor           = 76  //
+	attributeShared          = 81  // bytes of shared memory of a multiprocessor
+	attributeSharedIn        = 97  // bytes of shared memory that a block may opt in to
+	attributeClusters        = 120 // whether there are clusters of blocks
 )
 
 // attribute returns an attribute of the device.
@@ -55,8 +57,10 @@ func (d *Driver) attribute(a int) int {
 	}
 	if d.capability >= clusterCapability {
 		switch a {
-		case 81:
+		case attributeShared:
 			return 228 << 10
+		case attributeMultiprocessors:
+			return 132
 		case attributeSharedIn:
 			return 227 << 10
 		case attributeClusters:

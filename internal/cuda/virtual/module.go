@@ -214,6 +214,26 @@ func (d *Driver) Launch(t Thread, h Handle, grid, block, cluster Dim, dynamicSha
 	})
 }
 
+// MaxActiveClusters is cuOccupancyMaxActiveClusters: how many clusters of a launch run at a
+// time, where shared memory alone bounds how many blocks a multiprocessor has.
+func (d *Driver) MaxActiveClusters(t Thread, h Handle, grid, block, cluster Dim, dynamicShared int) (n int, r Result) {
+	r = d.call(t, func(c *context) error {
+		f, err := find[*function](c, h, "kernel")
+		if err == nil {
+			err = f.fits(grid, block, dynamicShared)
+		}
+		if err == nil {
+			err = f.clusterFits(grid, cluster, d.capability)
+		}
+		if err == nil {
+			const reserved = 1 << 10 // of a block's shared memory
+			n = d.attribute(attributeMultiprocessors) * (d.attribute(attributeShared) / (dynamicShared + f.k.SharedBytes() + reserved)) / cluster.size()
+		}
+		return err
+	})
+	return n, r
+}
+
 // fits refuses what a device cannot launch.
 func (f *function) fits(grid, block Dim, shared int) error {
 	bad := func(what string, a ...any) error {

@@ -10,8 +10,9 @@ import (
 	"driftless/kernels/cuda/fused"
 )
 
-// codes are the operations that only clusters have, numbered in cluster.cu from firstCode.
-var codes = []string{"batch", "cross_entropy_both", "mean", "tick", "beta_power"}
+// codes are the operations that only clusters have, numbered in table.h from firstCode.
+var codes = []string{"batch", "cross_entropy_both", "mean", "tick", "beta_power", "learning_rate", "clip_scale",
+	"binary", "rescale", "rescale_grad", "renorm_scale", "renorm_shift", "ema_rows", "transpose"}
 
 const firstCode = 64
 
@@ -37,6 +38,7 @@ type Step struct {
 	M, N, K int
 	Act     int
 	Wait    bool // for the cluster, not for the block alone
+	Whole   bool // every block does all of it for itself
 	At, LD  [8]int
 	Numbers []float64
 	Singles int // how many of the numbers come first and are float32
@@ -44,8 +46,14 @@ type Step struct {
 	Ints    [6]int
 }
 
+// FirstPart and LastPart say in Ints[0] of clip_scale which part of the squares a step adds.
+const (
+	FirstPart = 1 << iota
+	LastPart
+)
+
 // StepBytes is the size of a Step in a table.
-const StepBytes = 4*6 + 4*16 + 8*7 + 16*3 + 4*6
+const StepBytes = 4*8 + 4*16 + 8*7 + 16*3 + 4*6
 
 // Pack returns the table as the kernel reads it.
 func Pack(steps []Step) []byte {
@@ -54,16 +62,13 @@ func Pack(steps []Step) []byte {
 	word := func(v int) { b = le.AppendUint32(b, uint32(int32(v))) }
 	for i := range steps {
 		s := &steps[i]
-		wait := 0
-		if s.Wait {
-			wait = 1
-		}
-		for _, v := range []int{code(s.Kernel), s.M, s.N, s.K, s.Act, wait} {
+		for _, v := range []int{code(s.Kernel), s.M, s.N, s.K, s.Act, flag(s.Wait), flag(s.Whole)} {
 			word(v)
 		}
 		for _, v := range append(s.At[:], s.LD[:]...) {
 			word(v)
 		}
+		word(0) // doubles are aligned
 		for i := range 7 {
 			v := 0.0
 			if i < len(s.Numbers) {
@@ -97,16 +102,17 @@ type Move struct {
 // MoveBytes is the size of a Move in a table.
 const MoveBytes = 16 + 4*8
 
+func flag(v bool) int {
+	if v {
+		return 1
+	}
+	return 0
+}
+
 // PackMoves is Pack for moves.
 func PackMoves(moves []Move) []byte {
 	le := binary.LittleEndian
 	b := make([]byte, 0, len(moves)*MoveBytes)
-	flag := func(v bool) int {
-		if v {
-			return 1
-		}
-		return 0
-	}
 	for _, m := range moves {
 		b = le.AppendUint64(b, m.From.Ptr)
 		b = le.AppendUint64(b, uint64(m.From.Distance))
@@ -142,6 +148,8 @@ func (s *Step) Staging(blocks int) (least, most int) {
 		part = s.M*s.LD[0] + Share(s.N, blocks)*s.LD[1]
 	case "gemm_tn":
 		part = s.K * s.LD[0]
+	case "clip_scale":
+		return s.N, s.N
 	case "cross_entropy_both":
 		all := (s.M*s.N+3)/4*4 + blocks*s.M*s.LD[0]
 		return all, all
