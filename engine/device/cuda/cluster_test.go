@@ -155,45 +155,106 @@ func TestClustersOfTwoPrograms(t *testing.T) {
 	}
 }
 
+// tampered runs two steps of a net in clusters whose operations tamper may change.
+func tampered(t *testing.T, n *net, tamper func(steps []clusterStep)) error {
+	t.Helper()
+	s, err := open(t).Open(n.layout, 1)
+	must(t, err)
+	must(t, n.mlp.Initialize(s, 0, 3))
+	must(t, s.(*session).with(n.train, func(b *bound) error {
+		if b.cluster == nil {
+			t.Fatalf("not run in clusters: %s", b.misfit)
+		}
+		tamper(b.cluster.steps)
+		return nil
+	}))
+	err = s.Run(context.Background(), n.train, 2)
+	_ = s.Close()
+	return err
+}
+
+// wantFault demands that the virtual device has found one of the faults.
+func wantFault(t *testing.T, err error, what string, kinds ...ptx.Kind) {
+	t.Helper()
+	var f *ptx.Fault
+	if err == nil || !errors.As(driver.LastFault(), &f) || !slices.Contains(kinds, f.Kind) {
+		t.Errorf("%s: %v", what, err)
+	}
+}
+
+// defective are nets whose tables have defects planted into them.
+func defective(t *testing.T) map[string]*net {
+	onlyVirtual(t, "finds races")
+	withClusters(t)
+	nets := map[string]*net{}
+	for _, name := range []string{"batchnorm", "layernorm"} {
+		c := small(norm.Must(name))
+		c.inputs, c.hidden, c.batch = 16, []int{24, 16}, 8
+		if name == "layernorm" {
+			c.rule = optim.Adam(0.01)
+		}
+		c.rule.ClipNorm = 0.1
+		nets[name] = c.compile(t)
+	}
+	return nets
+}
+
 // TestClusterBarriersAreNeeded: without one of the barriers of its table a training is a
 // race, or an access to a block that is not there.
 func TestClusterBarriersAreNeeded(t *testing.T) {
-	onlyVirtual(t, "finds races")
-	withClusters(t)
-	c := small(norm.Must("batchnorm"))
-	c.inputs, c.hidden, c.batch = 16, []int{24, 16}, 8
-	n := c.compile(t)
-	run := func(drop int) (waits []int, err error) {
-		s, err := open(t).Open(n.layout, 1)
-		must(t, err)
-		must(t, n.mlp.Initialize(s, 0, 3))
-		own := s.(*session)
-		must(t, own.with(n.train, func(b *bound) error {
-			for i := range b.cluster.steps {
-				if b.cluster.steps[i].Wait {
+	for name, n := range defective(t) {
+		var waits []int
+		must(t, tampered(t, n, func(steps []clusterStep) {
+			for i := range steps {
+				if steps[i].Wait {
 					waits = append(waits, i)
 				}
 			}
-			if drop >= 0 {
-				b.cluster.steps[drop].Wait = false
-			}
-			return nil
 		}))
-		err = s.Run(context.Background(), n.train, 2)
-		_ = s.Close()
-		return waits, err
-	}
-	waits, err := run(-1)
-	must(t, err)
-	if len(waits) < 6 {
-		t.Errorf("barriers at %v", waits)
-	}
-	for _, i := range waits {
-		_, err := run(i)
-		var f *ptx.Fault
-		if !errors.As(driver.LastFault(), &f) || err == nil || f.Kind != ptx.SharedRace && f.Kind != ptx.Uninitialised {
-			t.Errorf("without the barrier before operation %d: %v", i, err)
+		if len(waits) < 6 {
+			t.Errorf("%s: barriers at %v", name, waits)
 		}
+		for _, i := range waits {
+			err := tampered(t, n, func(steps []clusterStep) { steps[i].Wait = false })
+			wantFault(t, err, fmt.Sprintf("%s without the barrier before operation %d", name, i), ptx.SharedRace, ptx.Uninitialised)
+		}
+	}
+}
+
+// TestClusterDefects plants other defects into tables and into the kernel.
+func TestClusterDefects(t *testing.T) {
+	n := defective(t)["layernorm"]
+	find := func(steps []clusterStep, kernel string) *clusterStep {
+		return &steps[slices.IndexFunc(steps, func(s clusterStep) bool { return s.Kernel == kernel })]
+	}
+	for _, d := range []struct {
+		name, kernel string
+		tamper       func(s *clusterStep)
+		kinds        []ptx.Kind
+	}{
+		{"another block's memory beyond its end", "gemm_nn", func(s *clusterStep) { s.At[0] += 1 << 16 }, []ptx.Kind{ptx.OutOfBounds}},
+		{"the same of single elements", "transpose", func(s *clusterStep) { s.At[0] += 1 << 16 }, []ptx.Kind{ptx.OutOfBounds}},
+		{"the block's own memory beyond its end", "activation", func(s *clusterStep) { s.At[1] += 1 << 16 }, []ptx.Kind{ptx.OutOfBounds}},
+		{"a result where other blocks read", "gemm_nn", func(s *clusterStep) { s.At[3] = s.At[0] }, []ptx.Kind{ptx.SharedRace}},
+		{"an operand that nothing has made", "gemm_nt", func(s *clusterStep) { s.At[0] = s.At[3] }, []ptx.Kind{ptx.Uninitialised, ptx.SharedRace}},
+	} {
+		err := tampered(t, n, func(steps []clusterStep) { d.tamper(find(steps, d.kernel)) })
+		wantFault(t, err, d.name, d.kinds...)
+	}
+	// Without one of the kernel's barriers of the cluster another block has not begun, races, or
+	// has returned while its memory is read.
+	const barrier = "barrier.cluster.arrive.aligned;\n\tbarrier.cluster.wait.aligned;"
+	e := catalogue["cluster"]
+	whole := e.ptx
+	defer func() { e.ptx = whole }()
+	parts := strings.Split(whole, barrier)
+	if len(parts) < 4 {
+		t.Fatalf("%d barriers in the kernel", len(parts)-1)
+	}
+	for i := 1; i < len(parts); i++ {
+		e.ptx = strings.Join(parts[:i], barrier) + "bar.sync 0;" + strings.Join(parts[i:], barrier)
+		err := tampered(t, n, func([]clusterStep) {})
+		wantFault(t, err, fmt.Sprintf("without barrier %d of the kernel", i), ptx.BlockAbsent, ptx.SharedRace, ptx.Uninitialised)
 	}
 }
 
