@@ -70,7 +70,7 @@
 // at once.
 //
 // Steps in a row that do the same, and have neither rounds nor work for the host, go by
-// graphs: of 50 steps, and for the rest of 32, 16, 8, 4, 2 and 1. A graph is captured the
+// graphs where they do not run in clusters: of 50 steps, and for the rest of 32, 16, 8, 4, 2 and 1. A graph is captured the
 // second time that its steps are asked for, so that what runs only once is not captured,
 // and every kernel has been loaded before. The learning rate, step count and batch are
 // read from the device, so a graph follows them; for another share that a Dropout drops,
@@ -79,16 +79,25 @@
 //
 // # Clusters
 //
-// On devices of compute capability 9.0 and later Clusters, or DRIFTLESS_CUDA_CLUSTERS=1 in
-// the environment, has Programs that train a small network run up to 50 steps in one launch
-// (package driftless/kernels/cuda/cluster), a cluster of 8 or 16 blocks for each replica,
-// whose weights and all that a step computes stay in the blocks' shared memory. A Program
-// fits if it is one block without rounds, begins with the choice of a batch and the gather
-// of its inputs and labels from bytes, if all its instructions are operations of that
-// package, every step, with a learning rate that stays, and if the memory suffices: the
-// paper's network with SGD takes 8 blocks, with momentum or Adam 16. So do all norms whose
-// instructions work column by column. A plan says of a Program that it runs in clusters, or
-// why it does not. It is not the default, since no device has shown yet that it is faster.
+// On devices of compute capability 9.0 and later a Program that trains a small network runs up
+// to 50 steps in one launch (package driftless/kernels/cuda/cluster), a cluster of 8 or 16
+// blocks for each replica, whose weights and all that a step computes stay in the blocks'
+// shared memory. A Program fits if
+//
+//   - it is one block without rounds, which begins with the choice of a batch and the gather of
+//     its inputs and labels from bytes;
+//   - all its instructions are operations of that package, every step: layers, the rules SGD,
+//     momentum, Adam and AdamW with schedules of the learning rate, weight decay and clipped
+//     gradients, and the norms that work column by column, of rows or of weights;
+//   - no sum of a product has more than 1024 terms;
+//   - the memory suffices: the paper's network takes 8 blocks with SGD, and 16 with momentum or
+//     Adam;
+//   - the device can run the clusters of all replicas at a time.
+//
+// Else it goes by graphs; a plan says why. What runs between such launches, an evaluation for
+// one, goes by launches as ever. No device has shown yet that clusters are faster:
+// NoClusters, or DRIFTLESS_CUDA_CLUSTERS=0 in the environment, has all Programs go by graphs,
+// and gpucheck times both.
 //
 // # Driver
 //

@@ -496,11 +496,22 @@ func TestClusters(t *testing.T) {
 	b.ok(b.FuncSetAttribute(1, f, FuncMaxDynamicShared, 226<<10))
 	b.want(b.FuncSetAttribute(1, f, FuncMaxDynamicShared, 227<<10), InvalidValue, "a block may have")
 	b.ok(launch(b, 8, 8))
+	active := func(cluster, shared, want int) {
+		t.Helper()
+		if n, r := b.MaxActiveClusters(1, f, Dim{cluster, 1, 1}, Dim{1, 1, 1}, Dim{cluster, 1, 1}, shared); n != want || r != Success {
+			t.Errorf("%d clusters of %d blocks with %d bytes at a time, %v", n, cluster, shared, r)
+		}
+	}
+	active(8, 226<<10, 16)
+	active(8, 100<<10, 33)
+	_, r = b.MaxActiveClusters(1, f, Dim{16, 1, 1}, Dim{1, 1, 1}, Dim{16, 1, 1}, 0)
+	b.want(r, InvalidClusterSize, "from 1 to 8 blocks")
 	b.want(launch(b, 8, 3), InvalidClusterSize, "no multiple")
 	b.want(launch(b, 16, 16), InvalidClusterSize, "from 1 to 8 blocks")
 	b.want(launch(b, 16, 0), InvalidClusterSize, "from 1 to 8 blocks")
 	b.ok(b.FuncSetAttribute(1, f, FuncLargeClusters, 1))
 	b.ok(launch(b, 16, 16))
+	active(16, 226<<10, 8)
 	if v, r := b.FuncAttribute(1, f, FuncLargeClusters); v != 1 || r != Success {
 		t.Errorf("large clusters: %d", v)
 	}
