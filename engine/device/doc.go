@@ -8,7 +8,7 @@
 // that a device may replay many steps without meeting the host.
 //
 // The host reads and writes state by name, as copies. Nothing outside a device
-// sees its memory, but for what a Hander hands over.
+// sees its memory, but for what a Hander hands over, nor does it see the host's, but for what that lends it.
 //
 // To add a device, write one package that implements Device and passes the
 // conformance suite in devicetest.
@@ -57,17 +57,21 @@ type Session interface {
 }
 
 // HostDevice is a Device whose sessions lie in memory of the host and are Handers. Layouts of
-// others have no handed states (program.State.Handed).
+// others have no states apart (program.State.Apart).
 type HostDevice interface {
 	Device
 	InHostMemory()
 }
 
-// Hander is a Session that hands states over.
+// Hander is a Session that hands states apart over, and borrows others.
 type Hander interface {
-	// Hand returns the elements of a handed state of a replica, in place, for the host to keep. The
+	// Hand returns the elements of a state apart of a replica, in place, for the host to keep. The
 	// session makes new memory for the state's next content.
 	Hand(name string, replica int) (any, error)
+
+	// Lend has a replica read a state apart, which no Program may write, in the memory of data, a slice of the
+	// state's element type and number of elements: until it is written, lent other memory, or the session is closed.
+	Lend(name string, replica int, data any) error
 }
 
 // Profiler is a Session that can tell how it runs a Program, and where a step's time

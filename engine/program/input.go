@@ -11,7 +11,10 @@ func (c *compiler) input(n *G.Node) (value, error) {
 	if f, ok := c.feeds[n]; ok {
 		return c.feed(f)
 	}
-	name := c.spec.stateName(n)
+	name, known := c.spec.Known[n]
+	if !known {
+		name = c.spec.stateName(n)
+	}
 	if name == "" {
 		return value{}, fmt.Errorf("an input node of shape %v has no name: give it one with WithName", n.Shape())
 	}
@@ -20,7 +23,7 @@ func (c *compiler) input(n *G.Node) (value, error) {
 		return value{}, fmt.Errorf("input %q has element type %v, which is not supported: use %v", n.Name(), n.Dtype(), c.l.DType)
 	}
 	r, d := dims(n.Shape())
-	st := State{Name: name, DType: dt, Rows: r, Cols: d, Shape: n.Shape().Clone()}
+	st := State{Name: name, DType: dt, Rows: r, Cols: d, Shape: n.Shape().Clone(), Apart: c.spec.Lent[n]}
 	switch {
 	case c.spec.Blank:
 	case n.Value() != nil:

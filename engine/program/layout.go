@@ -63,8 +63,8 @@ type State struct {
 	LD         int   // elements from one row to the next, in the device's memory
 	Shape      []int // as the graph sees it
 	Shared     bool  // one copy for all replicas (data sets)
-	Handed     bool  // in memory of its own, which the host takes over after a Run (device.Hander)
-	Off        int   // bytes from the start of a replica's arena; of a shared one its number; of a handed one see HandedAt
+	Apart      bool  // in memory of its own, which the host hands in or takes over (device.Hander)
+	Off        int   // bytes from the start of a replica's arena; of a shared one its number; of one apart see ApartAt
 	Init       any   // initial content: a slice of the element type, or nil for zeros
 
 	owner owner
@@ -97,20 +97,21 @@ type Layout struct {
 	states []*State
 	byName map[string]*State
 
-	size, shared, handed int
+	size, shared, apart int
 }
 
-// A handed state is at an offset behind all others, from which its number among them follows.
-const handedBase, handedBits = 1 << 60, 40
+// Offsets of state are addresses of one space, so that whatever compares them need not know of states
+// apart: these begin 1 TiB from one another, behind all others.
+const apartBase, apartBits = 1 << 60, 40
 
-// HandedAt returns the number of the handed state that the offset of a tensor in state lies in, and
+// ApartAt returns the number of the state apart that the offset of a tensor in state lies in, and
 // how far in; ok is false for other states.
-func HandedAt(off int) (number, at int, ok bool) {
-	if off < handedBase {
+func ApartAt(off int) (number, at int, ok bool) {
+	if off < apartBase {
 		return 0, off, false
 	}
-	off -= handedBase
-	return off >> handedBits, off & (1<<handedBits - 1), true
+	off -= apartBase
+	return off >> apartBits, off & (1<<apartBits - 1), true
 }
 
 // NewLayout returns a Layout for Programs that compute in dt, Float32 or
@@ -178,8 +179,8 @@ func (l *Layout) Add(s State) (*State, error) {
 	switch {
 	case s.Shared:
 		s.Off, l.shared = l.shared, l.shared+1
-	case s.Handed:
-		s.Off, l.handed = handedBase+l.handed<<handedBits, l.handed+1
+	case s.Apart:
+		s.Off, l.apart = apartBase+l.apart<<apartBits, l.apart+1
 	default:
 		if s.DType == l.DType && !l.Plain {
 			s.LD = leading(s.Rows, s.Cols, s.DType.Size())

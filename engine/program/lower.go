@@ -18,7 +18,7 @@ func (c *compiler) lowerNode(n *G.Node) (value, error) {
 	if n.Shape().TotalSize() == 0 {
 		return value{}, fmt.Errorf("node %q has shape %v, of no elements: leave it out of the graph", Label(n), n.Shape())
 	}
-	if n.IsVar() {
+	if _, known := c.spec.Known[n]; known || n.IsVar() {
 		return c.input(n)
 	}
 	if ds := c.wrong[n]; ds != nil {

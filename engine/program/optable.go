@@ -35,6 +35,8 @@ const (
 	OpMove
 	OpApply
 	OpEmbed
+	OpPick
+	OpPickGrad
 	OpConcat
 	OpReduce
 	OpSoftmax
@@ -161,6 +163,8 @@ var table = [opEnd]row{
 	OpMove:        {name: "move", sig: "x → y[m,d]", share: byRows, check: checkViews},
 	OpApply:       {name: "apply", sig: "a b → y[m,d]", share: byRows, flops: each(1), detail: binaryDetail, check: checkViews},
 	OpEmbed:       {name: "embed", sig: "x[m] → y[m,d]", share: byRows, check: checkEmbed},
+	OpPick:        {name: "pick", sig: "x rows → y[m,d]", share: byRows, check: checkPick}, // of every Total rows of x; sorted are numbers of rows
+	OpPickGrad:    {name: "pick grad", sig: "g rows sorted → dx[m,d]", share: byRows, flops: each(1), check: checkPick},
 	OpConcat:      {name: "concat", sig: "x…[m] → y[m,d]", share: byRows, check: checkConcat},
 	OpReduce:      {name: "reduce", sig: "x → y[m,d]", share: elementwise, flops: each(1), detail: func(in *Instr) string { return in.Reduce.String() }, check: checkReduce},
 	OpSoftmax:     {name: "softmax", sig: "x[m,d] → y[m,d]", share: byRows, flops: each(25), detail: logDetail},

@@ -2,6 +2,8 @@ package program
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 )
@@ -9,47 +11,115 @@ import (
 // lowerByIndices takes elements along an axis. Gorgonia's own code takes them from wrong places
 // along an axis that is not the first or the last, and of an axis of one element takes one.
 func (c *compiler) lowerByIndices(n *G.Node) (value, bool, error) {
-	in, err := c.tensors(Children(n))
+	x, indices := Children(n)[0], Children(n)[1]
+	if dt, _ := dtypeOf(x.Dtype()); dt != c.l.DType {
+		return value{}, false, nil
+	}
+	p, err := c.pick(n, indices)
 	if err != nil {
 		return value{}, true, err
 	}
-	if in[0].DType != Float32 && in[0].DType != Float64 || in[1].DType != Int {
-		return value{}, false, nil
+	t, err := c.tensor(x)
+	if err != nil {
+		return value{}, true, err
 	}
-	s, axis := Children(n)[0].Shape(), intOf(n, "axis")
 	out := c.scratch(n.Shape(), Label(n))
-	out.DType = in[0].DType
-	p := picking{outer: s[:axis].TotalSize(), size: s[axis], inner: s[axis+1:].TotalSize(), name: Label(n)}
-	c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: p, Nodes: []string{p.name}})
+	c.emit(&Instr{Op: OpPick, Total: p.size, In: []*Tensor{c.runs(t, p.inner), p.rows}, Out: []*Tensor{c.runs(out, p.inner)}, Nodes: []string{Label(n)}})
 	return value{t: out}, true, nil
 }
 
-// picking takes elements of the middle one of three axes.
+// pickGrad adds the gradient of what was picked to zeros.
+func pickGrad(c *compiler, n *G.Node, _ int, g value) (value, error) {
+	p, err := c.pick(n, Children(n)[1])
+	if err != nil {
+		return value{}, err
+	}
+	out := c.scratch(Children(n)[0].Shape(), Label(n))
+	c.emit(&Instr{Op: OpPickGrad, Total: p.size, In: []*Tensor{c.runs(c.dense(g, Label(n)), p.inner), p.rows, p.sorted}, Out: []*Tensor{c.runs(out, p.inner)}, Nodes: []string{Label(n)}})
+	return value{t: out}, nil
+}
+
+// runs views a tensor as rows of so many elements each.
+func (c *compiler) runs(t *Tensor, n int) *Tensor {
+	if t.Cols == n {
+		return t
+	}
+	t = c.contiguous(t)
+	return View(t, t.Len()/n, n)
+}
+
+// picking is indices into an axis of so many elements, of inner elements each.
 type picking struct {
-	outer, size, inner int
-	name               string
+	size, inner  int
+	rows, sorted *Tensor
+}
+
+// picked names what indices say of an axis.
+type picked struct {
+	indices *G.Node
+	size    int
+}
+
+// pick has the host check the indices of a node, once for all that pick by them.
+func (c *compiler) pick(n, indices *G.Node) (picking, error) {
+	s, axis := Children(n)[0].Shape(), intOf(n, "axis")
+	p := picking{size: s[axis], inner: s[axis+1:].TotalSize()}
+	known := picked{indices, p.size}
+	if rows := c.picks[known]; rows != nil {
+		p.rows, p.sorted = rows[0], rows[1]
+		return p, nil
+	}
+	t, err := c.tensor(indices)
+	if err != nil {
+		return p, err
+	}
+	row := func(name string) *Tensor {
+		r := c.vector(t.Len(), name)
+		r.DType = Int32
+		return r
+	}
+	p.rows, p.sorted = row("rows"), row("sorted rows")
+	c.picks[known] = []*Tensor{p.rows, p.sorted}
+	c.emit(&Instr{Op: OpHost, In: []*Tensor{t}, Out: []*Tensor{p.rows, p.sorted}, Host: &checking{size: p.size, name: Label(n)}, Nodes: []string{Label(indices)}})
+	return p, nil
+}
+
+// checking sees that indices are within an axis, and sorts them.
+type checking struct {
+	size int
+	name string
+
+	mu   sync.Mutex // replicas may call at the same time
+	keys []int64
 }
 
 // Call implements Host.
-func (p picking) Call(in, out []any) error {
-	switch x := in[0].(type) {
-	case []float32:
-		return pick(p, x, in[1].([]int), out[0].([]float32))
-	case []float64:
-		return pick(p, x, in[1].([]int), out[0].([]float64))
+func (h *checking) Call(in, out []any) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	rows, sorted := out[0].([]int32), out[1].([]int32)
+	h.keys = h.keys[:0]
+	for j, k := range in[0].([]int) {
+		if k < 0 || k >= h.size {
+			return fmt.Errorf("ByIndices of node %q: index %d is outside an axis of %d", h.name, k, h.size)
+		}
+		rows[j] = int32(k)
+		h.keys = append(h.keys, int64(k)<<32|int64(j))
+	}
+	slices.Sort(h.keys)
+	for i, key := range h.keys {
+		sorted[i] = int32(key)
 	}
 	return nil
 }
 
-func pick[T any](p picking, x []T, indices []int, out []T) error {
-	for i := range p.outer {
-		for _, k := range indices {
-			if k < 0 || k >= p.size {
-				return fmt.Errorf("ByIndices of node %q: index %d is outside an axis of %d", p.name, k, p.size)
-			}
-			copy(out[:p.inner], x[(i*p.size+k)*p.inner:])
-			out = out[p.inner:]
-		}
+func checkPick(in *Instr) error {
+	x, y := in.In[0], in.Out[0]
+	if in.Op == OpPickGrad {
+		x, y = y, x
+	}
+	if k := in.In[1].Cols; in.Total < 1 || x.Cols != y.Cols || x.Rows%in.Total != 0 || y.Rows != x.Rows/in.Total*k {
+		return fmt.Errorf("%d of every %d rows of %v are not %v", k, in.Total, x.Shape, y.Shape)
 	}
 	return nil
 }

@@ -55,10 +55,10 @@ func (c *compiler) spares() error {
 func (c *compiler) outputState(o Output, t *Tensor) (*State, error) {
 	shape := o.Node.Shape()
 	return c.l.Add(State{Name: o.Name, DType: t.DType, Rows: t.Rows, Cols: t.Cols, Shape: shape.Clone(), owner: byOutput,
-		Handed: c.spec.Hand && len(shape) > 0 && t.Len() > 0})
+		Apart: c.spec.Hand && !o.Copy && len(shape) > 0 && t.Len() > 0})
 }
 
-// inPlace has instructions write into handed states what would be copied there from a scratch
+// inPlace has instructions write into states apart what would be copied there from a scratch
 // buffer: the buffer becomes the state. Nothing may write into it after the copy.
 func inPlace(b *Block) {
 	last := map[*Tensor]int{}   // base → the last instruction that writes it
@@ -77,9 +77,9 @@ func inPlace(b *Block) {
 			continue
 		}
 		base, y := in.In[0].Base(), in.Out[0]
-		_, _, handed := HandedAt(y.Off)
+		_, _, apart := ApartAt(y.Off)
 		at, written := last[base]
-		if handed && y.Space == SpaceReplica && written && at < i && base.Space == SpaceScratch && base.DType == y.DType && base.Len() == y.Len() && !gaps[base] && !every[base] {
+		if apart && y.Space == SpaceReplica && written && at < i && base.Space == SpaceScratch && base.DType == y.DType && base.Len() == y.Len() && !gaps[base] && !every[base] {
 			base.Space, base.Off, base.Name = SpaceReplica, y.Off, y.Name
 			b.Instrs[i] = nil
 		}

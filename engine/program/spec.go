@@ -24,6 +24,7 @@ type Update struct{ Param, Grad *G.Node }
 type Output struct {
 	Node *G.Node
 	Name string
+	Copy bool // with Hand: it is not handed over
 }
 
 // Spec says what to compile of an expression graph. Everything that is not
@@ -43,7 +44,7 @@ type Spec struct {
 	Sums      []Sum
 	Outputs   []Output
 	Spares    []Output // outputs that are left out, and their states with them, where fusing leaves no such value
-	Hand      bool     // outputs and spares that are no scalars are handed states, in which their values are computed where that can be
+	Hand      bool     // outputs and spares that are no scalars are states apart, in which their values are computed where that can be
 	Held      bool     // leave Assign nodes out: the graph reads state as it stands, and writes none
 
 	Stock bool // Gorgonia's operations run by their own Do, also where that is known to be wrong
@@ -51,6 +52,8 @@ type Spec struct {
 	Nodes     []*G.Node            // of the graph, to look at; nil: all that it has
 	StateName func(*G.Node) string // of an input node's state; nil: the node's name
 	Blank     bool                 // states begin with zeros, whatever their nodes hold: the caller writes them
+	Lent      map[*G.Node]bool     // input nodes whose states are apart, which the host hands in
+	Known     map[*G.Node]string   // nodes that are not computed: their values are states of these names
 }
 
 // nodes are the nodes to look at.

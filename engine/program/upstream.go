@@ -106,23 +106,7 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 			return d, nil
 		})
 	case is(n, s.byIndices): // confuses the strides of its operands
-		return onHost(func(n *G.Node, _ int, in [][]float64) ([]float64, error) {
-			shape, axis := Children(n)[0].Shape(), intOf(n, "axis")
-			inner := shape[axis+1:].TotalSize()
-			d := make([]float64, len(in[0]))
-			for o := range shape[:axis].TotalSize() {
-				for k, at := range in[1] {
-					if at < 0 || int(at) >= shape[axis] {
-						return nil, fmt.Errorf("index %v is outside an axis of %d", at, shape[axis])
-					}
-					from, to := (o*len(in[1])+k)*inner, (o*shape[axis]+int(at))*inner
-					for i := range inner {
-						d[to+i] += in[3][from+i]
-					}
-				}
-			}
-			return d, nil
-		})
+		return pickGrad
 	case is(n, s.tensordot): // is a Tensordot that fails for many axes
 		if _, ok := contractionOf(n); ok {
 			return tensordotGrad

@@ -2,6 +2,7 @@ package kerneltest
 
 import (
 	"math"
+	"slices"
 
 	"driftless/kernels"
 	"driftless/kernels/axes"
@@ -152,6 +153,34 @@ func tensors[T kernels.Float]() []kernel[T] {
 				return 0, 0
 			})
 		},
+	}, {
+		name:     "axes.Pick",
+		operands: []operand{read("x", func(s size) (int, int) { return 2 * s.m, s.d }), written("y", func(s size) (int, int) { return 2 * s.k, s.d })},
+		run: func(s size, a []arg[T]) {
+			halves(2*s.k, func(first, m int) {
+				axes.Pick(pickedOf(s).rows, s.m, first, m, s.d, a[0].x, a[0].ld, a[1].x[first*a[1].ld:], a[1].ld)
+			})
+		},
+		ref: func(s size, a []*dense) {
+			a[1].each(func(i, j int) (v, mag float64) { return a[0].at(i/s.k*s.m+int(pickedOf(s).rows[i%s.k]), j), 0 })
+		},
+	}, {
+		name:     "axes.PickGrad",
+		operands: []operand{read("g", func(s size) (int, int) { return 2 * s.k, s.d }), written("dx", func(s size) (int, int) { return 2 * s.m, s.d })},
+		run: func(s size, a []arg[T]) {
+			halves(2*s.m, func(first, m int) {
+				axes.PickGrad(pickedOf(s).rows, pickedOf(s).sorted, s.m, first, m, s.d, a[0].x, a[0].ld, a[1].x[first*a[1].ld:], a[1].ld)
+			})
+		},
+		ref: func(s size, a []*dense) {
+			bare(a[1])
+			for i := range 2 * s.k {
+				for j := range s.d {
+					add(a[1], (i/s.k*s.m+int(pickedOf(s).rows[i%s.k]))*s.d+j, a[0].at(i, j))
+				}
+			}
+		},
+		tol: 2,
 	}, {
 		name:     "axes.Softmax",
 		operands: []operand{read("x", matrix), written("y", matrix)},
@@ -391,4 +420,22 @@ func channelMean(s size, c int, x []float64) (v, mag float64) {
 	n := convImages(s) * s.d
 	v, mag = sum(n, func(i int) float64 { return channelAt(s, c, i, x) })
 	return v / float64(n), mag / float64(n)
+}
+
+// picked are k of m rows, some of them twice or more, and their numbers sorted.
+type picked struct{ rows, sorted []int32 }
+
+// picks has those of cases that were asked for: kernels must not allocate when they are called again.
+var picks = map[size]picked{}
+
+func pickedOf(s size) picked {
+	p, ok := picks[s]
+	if !ok {
+		for j := range s.k {
+			p.rows, p.sorted = append(p.rows, int32(j*j*7%11%s.m)), append(p.sorted, int32(j))
+		}
+		slices.SortStableFunc(p.sorted, func(a, b int32) int { return int(p.rows[a] - p.rows[b]) })
+		picks[s] = p
+	}
+	return p
 }

@@ -29,36 +29,45 @@ func newArena(n int) arena {
 // memory is the state of a replica.
 type memory struct {
 	arena
-	handed []arena // of handed states, by their numbers; nil: it was handed over
-	sizes  []int   // of those, in bytes
+	apart []arena // of states apart, by their numbers; nil: it was handed over
+	lent  []bool  // which of these are the host's
+	sizes []int   // of those, in bytes
 }
 
 func newMemory(l *program.Layout) *memory {
 	m := &memory{arena: newArena(l.Bytes())}
 	for _, s := range l.States() {
-		if s.Handed {
+		if s.Apart {
 			m.sizes = append(m.sizes, s.Len()*s.DType.Size())
 		}
 	}
-	m.handed = make([]arena, len(m.sizes))
+	m.apart, m.lent = make([]arena, len(m.sizes)), make([]bool, len(m.sizes))
 	return m
 }
 
 // from returns the memory from a state's offset on.
 func (m *memory) from(off int) arena {
-	if k, at, ok := program.HandedAt(off); ok {
-		return m.handed[k][at:]
+	if k, at, ok := program.ApartAt(off); ok {
+		return m.apart[k][at:]
 	}
 	return m.arena[off:]
 }
 
-// renew makes memory for what was handed over.
+// renew makes memory for what was handed over, or not handed in.
 func (m *memory) renew() {
-	for k, size := range m.sizes {
-		if m.handed[k] == nil && size > 0 {
-			m.handed[k] = raw(make([]float64, (size+7)/8))[:size]
+	for k := range m.sizes {
+		if m.apart[k] == nil {
+			m.own(k)
 		}
 	}
+}
+
+// own makes memory of the replica's own for a state apart.
+func (m *memory) own(k int) {
+	if size := m.sizes[k]; size > 0 {
+		m.apart[k] = raw(make([]float64, (size+7)/8))[:size]
+	}
+	m.lent[k] = false
 }
 
 // A step of a small network touches some hundred pages of 4 KiB, more than the

@@ -287,7 +287,7 @@ func (s *session) find(name string, replica int) (*program.State, arena, error) 
 		return st, s.shared[st.Off], nil
 	}
 	mem := s.replicas[replica].from(st.Off)
-	if st.Handed && mem == nil {
+	if st.Apart && mem == nil {
 		return nil, nil, fmt.Errorf("state %q was handed over, and no Run has filled it since", name)
 	}
 	return st, mem, nil
@@ -312,6 +312,9 @@ func (s *session) Read(name string, replica int, dst any) error {
 
 // Write implements device.Session.
 func (s *session) Write(name string, replica int, src any) error {
+	if k, m := s.apart(name, replica); m != nil && (m.apart[k] == nil || m.lent[k]) {
+		m.own(k)
+	}
 	st, mem, err := s.find(name, replica)
 	if err != nil {
 		return err
@@ -336,12 +339,35 @@ func (s *session) Hand(name string, replica int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, _, ok := program.HandedAt(st.Off)
-	if !ok {
+	k, m := s.apart(name, replica)
+	if m == nil || m.lent[k] {
 		return nil, fmt.Errorf("state %q is not one that is handed over", name)
 	}
-	s.replicas[replica].handed[k] = nil
+	m.apart[k] = nil
 	return anyAt(mem, 0, st.Len(), st.DType), nil
+}
+
+// Lend implements device.Hander.
+func (s *session) Lend(name string, replica int, data any) error {
+	k, m := s.apart(name, replica)
+	if m == nil {
+		return fmt.Errorf("state %q is not one that is handed in", name)
+	}
+	buf, err := hostBytes(s.layout.Lookup(name), data)
+	if err != nil {
+		return err
+	}
+	m.apart[k], m.lent[k] = buf, true
+	return nil
+}
+
+// apart returns the number of a state apart, and the memory of its replica, nil where there is none.
+func (s *session) apart(name string, replica int) (int, *memory) {
+	if st := s.layout.Lookup(name); st != nil && st.Apart && replica >= 0 && replica < len(s.replicas) {
+		k, _, _ := program.ApartAt(st.Off)
+		return k, s.replicas[replica]
+	}
+	return 0, nil
 }
 
 // hostBytes views the host's slice, which must be of the state's element type

@@ -66,6 +66,12 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 			s, x, y := a.Slice, a.x[0], a.y[0]
 			axes.Embed(y.cols/s.Inner, s.Inner, x.cols/s.Inner, s.At, s.Step, q.i, q.m, x.of(e), y.in(e, q), y.ld)
 		}),
+		program.OpPick: part(func(a *args[T], e *env, q rect) {
+			axes.Pick(a.rows(e, 1), a.Total, q.i, q.m, q.d, a.x[0].of(e), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
+		program.OpPickGrad: part(func(a *args[T], e *env, q rect) {
+			axes.PickGrad(a.rows(e, 1), a.rows(e, 2), a.Total, q.i, q.m, q.d, a.x[0].of(e), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
+		}),
 		program.OpConcat: part(func(a *args[T], e *env, q rect) {
 			for i := range q.m {
 				to := a.y[0].run(e, q, i, q.d)
@@ -306,6 +312,12 @@ func argsOf[T kernel](in *program.Instr) *args[T] {
 		a.y, a.w = append(a.y, refOf[T](t)), append(a.w, refOf[float64](t))
 	}
 	return a
+}
+
+// rows returns operand k, which numbers rows.
+func (a *args[T]) rows(e *env, k int) []int32 {
+	t := a.In[k]
+	return at[int32](e.mem(t.Space, t.Off), 0, t.Cols)
 }
 
 // part binds a kernel that computes a rectangle of the main operand.

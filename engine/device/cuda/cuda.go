@@ -75,8 +75,8 @@ func (d *Device) Open(l *program.Layout, replicas int) (device.Session, error) {
 		return nil, fmt.Errorf("%s computes in float32, and this layout is in %v: use the CPU (--device cpu)", d.name, l.DType)
 	}
 	for _, s := range l.States() {
-		if s.Handed {
-			return nil, fmt.Errorf("state %q is to be handed over to the host, which %s cannot do", s.Name, d.name)
+		if s.Apart {
+			return nil, fmt.Errorf("state %q is to be handed over to the host or by it, which %s cannot do", s.Name, d.name)
 		}
 	}
 	if replicas < 1 {

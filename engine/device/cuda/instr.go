@@ -40,6 +40,8 @@ var bindings = map[program.Op]binding{
 	program.OpMove:             (*binder).move,
 	program.OpApply:            (*binder).apply,
 	program.OpEmbed:            (*binder).embed,
+	program.OpPick:             onHost,
+	program.OpPickGrad:         onHost,
 	program.OpConcat:           (*binder).concat,
 	program.OpReduce:           (*binder).reduce,
 	program.OpSoftmax:          softmax("softmax"),

@@ -42,6 +42,12 @@ var tensors = map[program.Op][]build{
 	program.OpEmbed: {func(w *workbench) {
 		w.kept(program.Instr{Op: program.OpEmbed, Slice: program.Slice{Inner: 2, At: 1, Step: 3}, In: list{w.plain(m, 2*k)}, Out: list{w.room(m, 2*(3*k))}})
 	}},
+	program.OpPick: {func(w *workbench) { // m rows of each of two
+		w.kept(program.Instr{Op: program.OpPick, Total: m + 1, In: list{w.of(2*(m+1), d), w.rows()}, Out: list{w.room(2*m, d)}})
+	}},
+	program.OpPickGrad: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpPickGrad, Total: m + 1, In: list{w.of(2*m, d), w.rows(), w.rows()}, Out: list{w.room(2*(m+1), d)}})
+	}},
 	program.OpConcat: {func(w *workbench) {
 		w.kept(program.Instr{Op: program.OpConcat, In: list{w.of(m, d), w.of(m, 1), w.of(m, k)}, Out: list{w.room(m, d+1+k)}})
 	}},
