@@ -56,7 +56,8 @@
 // It takes the options of Gorgonia's TapeMachine, and On, which names a device; NewVM takes the
 // device as an argument. TestContract runs both machines through what programs rely on, and
 // compares what is seen: values, shapes, errors, gradients, which Values stay the same objects.
-// Inputs are copied in at every RunAll, which Train does not; results are computed in the memory of
+// Inputs are copied in at every RunAll, which Train does not, but for tables of which Slice and ByIndices
+// read a part: those are read where they lie. Results are computed in the memory of
 // the Values that are handed over, which are new ones in each run, as Gorgonia's are.
 //
 // Options:
@@ -99,11 +100,10 @@
 //     operation of the caller's own whose result is not what it declared is an error.
 //   - A machine is for one goroutine at a time. It has no Prog, LocMap and Run: VM.Program lists
 //     what runs.
-//   - Inputs are copied at every run: reading few rows of a large table is slower than Gorgonia's.
 //   - gorgonia.Use has no effect: products are the device's.
 //   - A NaN that is the first of a window of MaxPool2D, or of a row of Max along the last axis, is its
 //     largest. Gorgonia's passes over it.
-//   - An index of ByIndices that is outside its axis is an error in the derivative.
+//   - An index of ByIndices that is outside its axis is an error.
 //
 // OPERATIONS.md beside this file says of every constructor whether the engine's kernels compute it or
 // Gorgonia's own code; VM.Program lists that for a graph at hand.

@@ -30,6 +30,7 @@ type VM struct {
 	outputs []output
 	spares  []output // nodes that nobody asked for, whose values are there all the same
 	grads   []gradient
+	lent    lending
 	states  []output // inputs that Assign nodes write
 	sets    []*G.Node
 	seen    []*G.Node // inputs and constants that Read statements ask for
@@ -47,6 +48,7 @@ type input struct {
 	state   string
 	shape   tensor.Shape
 	classes int // of labels; 0: it holds none
+	lent    bool
 	last    elements
 }
 
@@ -175,7 +177,12 @@ func (m *VM) run() error {
 		if err != nil {
 			return fmt.Errorf("input %q: %w", program.Label(in.Node), err)
 		}
-		if err := m.session.Write(in.state, 0, data); err != nil {
+		if in.lent {
+			err = m.session.(device.Hander).Lend(in.state, 0, data)
+		} else {
+			err = m.session.Write(in.state, 0, data)
+		}
+		if err != nil {
 			return err
 		}
 	}

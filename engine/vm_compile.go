@@ -71,6 +71,7 @@ func (m *VM) compile() error {
 	}
 	m.reads, m.sets = program.Reads(m.nodes), assignments(m.nodes)
 	s := m.survey()
+	m.lent = m.lend(&s)
 	var spares []program.Output // which fusing may leave out
 	var rest []*G.Node
 	for _, n := range m.nodes {
@@ -123,6 +124,9 @@ func (m *VM) compile() error {
 		m.kept.unused[in.state] = dead
 		return dead
 	})
+	for i := range m.inputs {
+		m.inputs[i].lent = m.lent.tables[m.inputs[i].Node]
+	}
 	if m.session, err = m.dev.Open(l, 1); err != nil {
 		m.program = nil
 		return err
@@ -155,11 +159,12 @@ func (m *VM) compileFor(spares []program.Output) (*program.Layout, error) {
 	for _, g := range m.grads {
 		wanted = append(wanted, g.Output)
 	}
+	wanted = append(wanted, m.lent.parts...)
 	m.dtype = floatType(m.nodes)
 	l := program.NewLayout(m.dtype)
 	l.Plain = true
 	spec := m.spec(wanted)
-	spec.Spares = spares
+	spec.Spares, spec.Lent = spares, m.lent.tables
 	_, spec.Hand = m.dev.(device.HostDevice)
 	var err error
 	m.program, err = program.Compile(l, spec)

@@ -257,7 +257,7 @@ func (m *VM) recompute(nodes []*G.Node) (map[*G.Node]G.Value, error) {
 	}
 	l := program.NewLayout(m.dtype)
 	spec := m.spec(outputs)
-	spec.Held = true
+	spec.Held, spec.Known = true, m.lent.states()
 	p, err := program.Compile(l, spec)
 	if err != nil {
 		return nil, err
@@ -270,12 +270,17 @@ func (m *VM) recompute(nodes []*G.Node) (map[*G.Node]G.Value, error) {
 		return nil, err
 	}
 	defer s.Close()
+	for n := range m.lent.tables {
+		if l.Lookup(stateName(n)) != nil {
+			return nil, errors.New("the run read all but a part of what it is computed from in place; from the next run on it is kept")
+		}
+	}
 	for state, unused := range m.kept.unused {
 		if unused && l.Lookup(state) != nil {
 			return nil, errors.New("no result of the run needs an input that it is computed from; from the next run on it is kept")
 		}
 	}
-	for _, in := range m.inputs {
+	for _, in := range m.copied() {
 		if l.Lookup(in.state) == nil {
 			continue
 		}
@@ -299,6 +304,19 @@ func (m *VM) recompute(nodes []*G.Node) (map[*G.Node]G.Value, error) {
 	return found, nil
 }
 
+// copied are the inputs of a run that are there after it: not what is lent, but the parts of that.
+func (m *VM) copied() (all []input) {
+	for _, in := range m.inputs {
+		if !in.lent {
+			all = append(all, in)
+		}
+	}
+	for _, p := range m.lent.parts {
+		all = append(all, input{Node: p.Node, state: p.Name})
+	}
+	return all
+}
+
 // lastInput returns what an input held in the last run.
 func (m *VM) lastInput(in input) (any, error) {
 	if data := m.kept.inputs[in.state]; data != nil {
@@ -318,7 +336,7 @@ func (m *VM) rememberInputs() error {
 		return nil
 	}
 	inputs := map[string]any{}
-	for _, in := range m.inputs {
+	for _, in := range m.copied() {
 		data, err := m.lastInput(in)
 		if err != nil {
 			return err

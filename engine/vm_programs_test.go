@@ -159,6 +159,7 @@ func programs() []gorgoniaProgram {
 		{"qnet", f32, qNetwork},
 		{"groupnorm", f32, groupNorm},
 		{"ctc", f32, ctc},
+		{"embedding", f32, embedding},
 	}
 }
 
@@ -373,4 +374,23 @@ func ctc(p *training) {
 		p.batches = append(p.batches, batch{x: p.values(p.normal(1), steps*rows, inputs)})
 	}
 	p.solver = sgd(0.001)
+}
+
+// embedding trains a classifier on the means of 16 rows each of a table of 20,000 that is not trained.
+func embedding(p *training) {
+	const words, width, rows, length, classes = 20000, 64, 32, 16, 10
+	table := p.constant("table", 0, words, width)
+	_ = G.Let(table, p.values(p.normal(0.1), words, width))
+	ids := G.NewTensor(p.g, tensor.Int, 1, G.WithName("ids"), G.WithShape(rows*length))
+	y := p.input("y", rows, classes)
+	picked := G.Must(G.Reshape(G.Must(G.ByIndices(table, ids, 0)), tensor.Shape{rows, length, width}))
+	p.crossEntropy(p.dense(G.Must(G.Mean(picked, 1)), "out", classes), y)
+	for range 4 {
+		v := make([]int, rows*length)
+		for i := range v {
+			v[i] = p.rng.IntN(words)
+		}
+		p.batches = append(p.batches, batch{ids: tensor.New(tensor.WithShape(rows*length), tensor.WithBacking(v)), y: p.oneHot(rows, classes)})
+	}
+	p.solver = sgd(0.1)
 }

@@ -45,7 +45,7 @@ func (c *compiler) lowerForeign(early, late []*G.Node) error {
 		}
 		needed[n] = true
 		visit(c.early[n])
-		if IsSize(n) {
+		if _, known := c.spec.Known[n]; known || IsSize(n) {
 			return
 		}
 		for _, k := range Children(n) {

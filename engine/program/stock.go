@@ -18,6 +18,7 @@ import (
 type stockOps struct {
 	linAlg, binary, unary, sum, max, repeat, reshape, transpose, size, scalar, read, let reflect.Type // keep nothing between calls
 	softmax, sparsemax, byIndices, dropout, ctcLoss, averagePool, maxPool                reflect.Type
+	byIndicesGrad                                                                        reflect.Type
 	slice, sliceGrad, concat, softmaxGrad, patches, patchesGrad, maxPoolGrad             reflect.Type
 	batchNorm, batchNormGrad, groupNorm, groupNormGrad                                   reflect.Type
 	random, tensordot                                                                    reflect.Type
@@ -298,6 +299,20 @@ func trainsBatchNorm(n *G.Node) bool {
 	}
 	training := op.Elem().FieldByName("training")
 	return training.IsValid() && training.Bool()
+}
+
+// Takes returns how many elements a node's operation takes of an operand, where it reads but a part of
+// it: none, where it asks for the shape alone. ok is false for operations that read all.
+func Takes(n *G.Node, operand int) (size int, ok bool) {
+	switch s := stock(); {
+	case operand > 0:
+		return 0, false
+	case is(n, s.slice), is(n, s.byIndices):
+		return n.Shape().TotalSize(), true
+	case is(n, s.sliceGrad), is(n, s.byIndicesGrad), is(n, s.size):
+		return 0, true
+	}
+	return 0, false
 }
 
 // IsSize reports whether a node is the length of an axis, which does not depend on the elements.

@@ -117,7 +117,8 @@ func (s *stockOps) learnAxes(e exemplars) {
 	s.repeat, s.size = kindOf(repeat), kindOf(Children(repeat)[1])
 	slice := G.Must(G.Slice(e.a, G.S(0, 1)))
 	s.slice, s.sliceGrad, s.concat = kindOf(slice), gradKindOf(slice), kindOf(G.Must(G.Concat(0, e.a, e.b)))
-	s.byIndices = kindOf(G.Must(G.ByIndices(e.a, e.ints("indices", 2), 0)))
+	picked := G.Must(G.ByIndices(e.a, e.ints("indices", 2), 0))
+	s.byIndices, s.byIndicesGrad = kindOf(picked), gradKindOf(picked)
 	var into G.Value
 	s.read, s.let = kindOf(G.Read(e.a, &into)), kindOf(G.Set(e.a, e.b))
 }
