@@ -5,14 +5,18 @@ import (
 	"slices"
 	"sync"
 
+	"driftless/kernels/axes"
+
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // lowerByIndices takes elements along an axis. Gorgonia's own code takes them from wrong places
 // along an axis that is not the first or the last, and of an axis of one element takes one.
 func (c *compiler) lowerByIndices(n *G.Node) (value, bool, error) {
 	x, indices := Children(n)[0], Children(n)[1]
-	if dt, _ := dtypeOf(x.Dtype()); dt != c.l.DType {
+	dt, ok := dtypeOf(x.Dtype())
+	if !ok || dt != Float32 && dt != Float64 || indices.Dtype() != tensor.Int {
 		return value{}, false, nil
 	}
 	p, err := c.pick(n, indices)
@@ -24,7 +28,12 @@ func (c *compiler) lowerByIndices(n *G.Node) (value, bool, error) {
 		return value{}, true, err
 	}
 	out := c.scratch(n.Shape(), Label(n))
-	c.emit(&Instr{Op: OpPick, Total: p.size, In: []*Tensor{c.runs(t, p.inner), p.rows}, Out: []*Tensor{c.runs(out, p.inner)}, Nodes: []string{Label(n)}})
+	out.DType = dt
+	in := &Instr{Op: OpPick, Total: p.size, In: []*Tensor{c.runs(t, p.inner), p.rows}, Out: []*Tensor{c.runs(out, p.inner)}, Nodes: []string{Label(n)}}
+	if dt != c.l.DType {
+		in.Op, in.Host = OpHost, p
+	}
+	c.emit(in)
 	return value{t: out}, true, nil
 }
 
@@ -82,6 +91,18 @@ func (c *compiler) pick(n, indices *G.Node) (picking, error) {
 	c.picks[known] = []*Tensor{p.rows, p.sorted}
 	c.emit(&Instr{Op: OpHost, In: []*Tensor{t}, Out: []*Tensor{p.rows, p.sorted}, Host: &checking{size: p.size, name: Label(n)}, Nodes: []string{Label(indices)}})
 	return p, nil
+}
+
+// Call implements Host: Pick of elements of either float type.
+func (p picking) Call(in, out []any) error {
+	rows := in[1].([]int32)
+	switch x := in[0].(type) {
+	case []float32:
+		axes.Pick(rows, p.size, 0, len(out[0].([]float32))/p.inner, p.inner, x, p.inner, out[0].([]float32), p.inner)
+	case []float64:
+		axes.Pick(rows, p.size, 0, len(out[0].([]float64))/p.inner, p.inner, x, p.inner, out[0].([]float64), p.inner)
+	}
+	return nil
 }
 
 // checking sees that indices are within an axis, and sorts them.
