@@ -153,8 +153,7 @@ func (r *operationRow) add(t *testing.T, d derivative, hosted map[program.Op]boo
 		}
 		for _, p := range []*program.Program{value, both} {
 			for in := range instrs(p) {
-				if hosted[in.Op] && in.Op != program.OpHost || in.Op == program.OpUnary && !in.Un.HasPTX() ||
-					(in.Op == program.OpBinary || in.Op == program.OpApply) && !in.Bin.HasPTX() {
+				if hosted[in.Op] && in.Op != program.OpHost {
 					r.cuda[in.Title()] = true
 				}
 			}

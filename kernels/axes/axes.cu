@@ -1,5 +1,6 @@
 // axes.cu is package axes in CUDA. Results go four columns a thread, but for those of sums along
 // an axis and of softmax.
+#include "../cuda/scalar64.h"
 #include "../elem/ops.h"
 #include "../loss/rows.h"
 
@@ -56,20 +57,46 @@ move(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldy, A
   store4(at(REPLICA(y), ldy, q.i, q.j), q.n, seen(REPLICA(x) + at_x, q.j, x0, q.n));
 }
 
+// Views are two operands, seen so.
+struct Views {
+  const float *a, *b;
+  Axes size, of_a, of_b;
+  int from_a, from_b, a0, b0;
+};
+
+struct Pair {
+  Four a, b;
+};
+
+INLINE Pair both(const Views &v, const Quad &q) {
+  int at_a = v.from_a, at_b = v.from_b;
+  walk(q.i, v.size, [&](int k, int i) { at_a += i * v.of_a.n[k], at_b += i * v.of_b.n[k]; });
+  return Pair{seen(v.a + at_a, q.j, v.a0, q.n), seen(v.b + at_b, q.j, v.b0, q.n)};
+}
+#define THE_VIEWS Views{REPLICA(a), REPLICA(b), THE_AXES, STRIDES(a), STRIDES(b), from_a, from_b, a0, b0}
+
 // apply: y = a op b, of views of one shape.
 KERNEL(QUAD_THREADS)
 apply(CONTROL, TENSOR(const float, a), TENSOR(const float, b), TENSOR(float, y), int m, int d, int ldy, int op, AXES,
       VIEW(a), VIEW(b)) {
   RETURN_IF_DIVERGED
   Quad q = quad(m, d);
-  if (q.n == 0) {
-    return;
+  if (q.n > 0) {
+    Pair p = both(THE_VIEWS, q);
+    store4(at(REPLICA(y), ldy, q.i, q.j), q.n, binary_of(op, p.a, p.b));
   }
-  const Axes size = THE_AXES, of_a = STRIDES(a), of_b = STRIDES(b);
-  int at_a = from_a, at_b = from_b;
-  walk(q.i, size, [&](int k, int i) { at_a += i * of_a.n[k], at_b += i * of_b.n[k]; });
-  Four u = seen(REPLICA(a) + at_a, q.j, a0, q.n), v = seen(REPLICA(b) + at_b, q.j, b0, q.n);
-  store4(at(REPLICA(y), ldy, q.i, q.j), q.n, binary_of(op, u, v));
+}
+
+// apply_power: y = a to the power of b, of views of one shape.
+KERNEL(QUAD_THREADS)
+apply_power(CONTROL, TENSOR(const float, a), TENSOR(const float, b), TENSOR(float, y), int m, int d, int ldy, AXES, VIEW(a),
+            VIEW(b)) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n > 0) {
+    Pair p = both(THE_VIEWS, q);
+    store4(at(REPLICA(y), ldy, q.i, q.j), q.n, pow_each(p.a, p.b));
+  }
 }
 
 // embed: rows of y are zeros, but for numbers first, first+step, … of so many, which are those of x, inner

@@ -11,13 +11,14 @@ import (
 //go:embed axes.ptx
 var axesPTX string
 
-// PTX holds the CUDA kernels. op is an elem.Binary other than Pow, how a Reduction, and log is 1 for
+// PTX holds the CUDA kernels. op is an elem.Binary other than Pow, which is apply_power, how a Reduction, and log is 1 for
 // the logarithm. x of reduce is [m, size, d]. concat sets columns of y from first on; embed takes
 // a row of count numbers of inner elements for numbers first, first+step, … of y's. Other ints are
 // those of [PTXInts].
 var PTX = []cuda.Module{{File: "axes.ptx", PTX: axesPTX, Kernels: []cuda.Kernel{
 	{Name: "move", In: "x", Out: "y", Ints: "m d ldy " + viewNames("x")},
 	{Name: "apply", In: "a b", Out: "y", Ints: "m d ldy op " + viewNames("a", "b")},
+	{Name: "apply_power", In: "a b", Out: "y", Ints: "m d ldy " + viewNames("a", "b")},
 	{Name: "embed", In: "x", Out: "y", Ints: "m d ldx ldy inner first step count"},
 	{Name: "concat", In: "x", Out: "y", Ints: "m d ldx ldy first"},
 	{Name: "reduce", In: "x", Out: "y", Ints: "m d ldy size how", Over: cuda.Element},

@@ -63,8 +63,12 @@ func TestMoveAndApply(t *testing.T) {
 				y.check(fmt.Sprint(v), func(r int, to []float32) { axes.Move(v, 0, rows, x.x[r], to, y.ld) })
 
 				other := axes.Dense(v.Shape) // of as many elements as the result
-				for op := elem.Add; op <= elem.Max; op++ {
-					l := newLaunch(t, "apply")
+				for op := elem.Add; op <= elem.Pow; op++ {
+					name := "apply"
+					if op == elem.Pow {
+						name = "apply_power"
+					}
+					l := newLaunch(t, name)
 					a, b := in(l, 1, 210, 210, mode.draw), in(l, 1, rows*cols, rows*cols, mode.draw)
 					y := out[float32](l, rows, cols, cols+gap)
 					l.run(rows, cols, args(t, l, map[string]int{"m": rows, "d": cols, "ldy": y.ld, "op": int(op)}, v, other))

@@ -43,15 +43,15 @@
 //
 // # Not available
 //
-// elem.Log1p, elem.Expm1 and elem.Softplus go through package math in float64 and
-// run on the host, by the CPU's kernel, as may any instruction. Masks have no kernels: a masked product has the bits of the dense
-// one over the floats that package gather brings, and takes gemm. Programs in
-// float64 run on the CPU.
+// What has no kernel runs on the host, by the CPU's kernel, as may any instruction. Masks have none: a
+// masked product has the bits of the dense one over the floats that package gather brings, and takes
+// gemm. Programs in float64 run on the CPU.
 //
 // # Files
 //
 //	driftless.h   what the sources need of CUDA, under clang or nvcc
 //	scalar.h      package scalar
+//	scalar64.h    … what it computes in float64
 //	build.sh      source to PTX, by the one compiler whose bytes are committed (--check: compare)
 //	check.sh      assembles the PTX for every architecture: no spills; registers.md (--update: write it)
 //	cubins.sh     assembles the PTX to the machine code that bundles have beside it

@@ -33,6 +33,10 @@ INLINE int bits32(float x) { return __builtin_bit_cast(int, x); }
 INLINE float of_bits32(int x) { return __builtin_bit_cast(float, x); }
 INLINE long long bits64(double x) { return __builtin_bit_cast(long long, x); }
 INLINE double of_bits64(long long x) { return __builtin_bit_cast(double, x); }
+INLINE float ceil32(float x) { return __builtin_ceilf(x); }
+INLINE float floor32(float x) { return __builtin_floorf(x); }
+INLINE int leading_zeros64(unsigned long long x) { return __builtin_clzll(x); }
+INLINE unsigned long long high64(unsigned long long x, unsigned long long y) { return __nvvm_mulhi_ull(x, y); }
 
 // The whole warp takes part in a shuffle.
 INLINE float shuffle(float x, int lane) { return __nvvm_shfl_sync_idx_f32(0xffffffffu, x, lane, 31); }
@@ -68,6 +72,10 @@ INLINE int bits32(float x) { return __float_as_int(x); }
 INLINE float of_bits32(int x) { return __int_as_float(x); }
 INLINE long long bits64(double x) { return __double_as_longlong(x); }
 INLINE double of_bits64(long long x) { return __longlong_as_double(x); }
+INLINE float ceil32(float x) { return ceilf(x); }
+INLINE float floor32(float x) { return floorf(x); }
+INLINE int leading_zeros64(unsigned long long x) { return __clzll((long long)x); }
+INLINE unsigned long long high64(unsigned long long x, unsigned long long y) { return __umul64hi(x, y); }
 
 INLINE float shuffle(float x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
 INLINE float shuffle_xor(float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }

@@ -1,6 +1,7 @@
 package cuda_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -11,9 +12,13 @@ import (
 
 func TestBinary(t *testing.T) {
 	sweep(t, func(t *testing.T, s shape, v mode) {
-		for op := elem.Add; op <= elem.Max; op++ {
+		for op := elem.Add; op <= elem.Pow; op++ {
 			for scalars := range 4 {
-				l := newLaunch(t, "binary")
+				name := "binary"
+				if op == elem.Pow {
+					name = "power"
+				}
+				l := newLaunch(t, name)
 				side := func(scalar bool, gap int) *tensor[float32] {
 					if scalar {
 						return in(l, 1, 1, 1, v.draw)
@@ -22,7 +27,11 @@ func TestBinary(t *testing.T) {
 				}
 				a, b := side(scalars&elem.PTXScalarA != 0, s.gap), side(scalars&elem.PTXScalarB != 0, 0)
 				y := out[float32](l, s.m, s.d, s.d+s.gap)
-				l.run(s.m, s.d, []int{s.m, s.d, a.ld, b.ld, y.ld, int(op), scalars})
+				ints := []int{s.m, s.d, a.ld, b.ld, y.ld, int(op), scalars}
+				if op == elem.Pow {
+					ints = append(ints[:5], scalars)
+				}
+				l.run(s.m, s.d, ints)
 				row := func(x *tensor[float32], r, i int) []float32 { return x.x[r][i%x.rows*x.ld:][:x.cols] }
 				y.check("y", func(r int, x []float32) {
 					for i := range s.m {
@@ -36,11 +45,8 @@ func TestBinary(t *testing.T) {
 
 func TestUnary(t *testing.T) {
 	sweep(t, func(t *testing.T, s shape, v mode) {
-		for op := elem.Neg; op <= elem.Tanh; op++ {
-			if !op.HasPTX() {
-				continue
-			}
-			l := newLaunch(t, "unary")
+		for op := elem.Neg; op <= elem.Floor; op++ {
+			l := newLaunch(t, op.PTX())
 			x := in(l, s.m, s.d, s.d+s.gap, v.draw)
 			y := out[float32](l, s.m, s.d, s.d)
 			l.run(s.m, s.d, []int{s.m, s.d, x.ld, y.ld, int(op)})
@@ -51,6 +57,47 @@ func TestUnary(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestWide holds the functions that compute in float64 to package scalar for numbers of all magnitudes.
+func TestWide(t *testing.T) {
+	stride := uint32(400009) // prime
+	if testing.Short() {
+		stride = 4000037
+	}
+	var all []float32
+	for b := uint32(0); ; b += stride {
+		if all = append(all, math.Float32frombits(b)); b > math.MaxUint32-stride {
+			break
+		}
+	}
+	for i := range 500 { // near what functions treat apart
+		v := float32(i-250) / 2
+		all = append(all, v, math.Nextafter32(v, 1), math.Nextafter32(v, -1e9), v*math.Pi/2, v*math.Ln2, float32(math.Exp2(float64(v)/2)))
+	}
+	n := len(all)
+	use := func(from []float32, step int) func(*rand.Rand) float32 {
+		i := 0
+		return func(*rand.Rand) float32 { i += step; return from[i%len(from)] }
+	}
+	for op := elem.Neg; op <= elem.Floor; op++ {
+		l := newLaunch(t, op.PTX())
+		x, y := in(l, 1, n, n, use(all, 1)).share(), out[float32](l, 1, n, n)
+		l.run(1, n, []int{1, n, n, n, int(op)})
+		y.check(op.String(), func(r int, to []float32) { elem.Map(op, x.x[r], to) })
+	}
+	l := newLaunch(t, "power")
+	a, b := in(l, 1, n, n, use(all, 1)).share(), in(l, 1, n, n, use(all, 7)).share()
+	y := out[float32](l, 1, n, n)
+	l.run(1, n, []int{1, n, n, n, n, 0})
+	y.check("pow", func(r int, to []float32) { elem.Apply(elem.Pow, a.x[r], b.x[r], to) })
+
+	near := use([]float32{0.5, -0.5, 1.5, 2, -3, 1, 0, 7.25, 1e9, -64, 126.5, 1 << 24, 1<<24 + 2, 3e38, -3e38, float32(math.Inf(1))}, 1)
+	l = newLaunch(t, "power")
+	a, b = in(l, 1, n, n, use(all, 3)).share(), in(l, 1, n, n, near).share()
+	y = out[float32](l, 1, n, n)
+	l.run(1, n, []int{1, n, n, n, n, 0})
+	y.check("pow", func(r int, to []float32) { elem.Apply(elem.Pow, a.x[r], b.x[r], to) })
 }
 
 func TestRows(t *testing.T) {

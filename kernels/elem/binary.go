@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"driftless/kernels"
+	"driftless/kernels/scalar"
 )
 
 // Binary names an operation on two numbers.
@@ -25,7 +26,7 @@ const (
 	Ne                // a ≠ b
 	Min               // b where b < a, else a
 	Max               // b where b > a, else a
-	Pow               // a to the power of b, of package math in float64
+	Pow               // a to the power of b in float64, for float32 of package scalar, for float64 of package math
 )
 
 var binaryNames = [...]string{"add", "sub", "mul", "div", "gt", "gte", "lt", "lte", "eq", "ne", "min", "max", "pow"}
@@ -144,11 +145,18 @@ func apply[T kernels.Float](op Binary, a, b, out []T) {
 		}
 	case Pow:
 		for i, v := range a {
-			out[i] = T(math.Pow(float64(v), float64(b[i])))
+			out[i] = pow(v, b[i])
 		}
 	default:
 		panic("elem: unknown binary operation")
 	}
+}
+
+func pow[T kernels.Float](x, y T) T {
+	if kernels.IsFloat32[T]() {
+		return T(scalar.Pow(float64(x), float64(y)))
+	}
+	return T(math.Pow(float64(x), float64(y)))
 }
 
 // indicator goes through an integer, which needs no branch.

@@ -5,11 +5,11 @@
 //
 // # Bits
 //
-// The arithmetic operations are one IEEE operation in T. Exp, Log, Sigmoid and
-// Tanh are package scalar's, a fixed sequence of such operations. Log1p, Expm1,
-// Softplus, Sin, Cos, Log2 and Pow go through package math in float64 and round once to T; for
-// T = float64 their last bit may differ between architectures. Sums take their terms
-// in order in a float64 accumulator.
+// The arithmetic operations are one IEEE operation in T. The functions are package
+// scalar's, fixed sequences of such operations; Log1p, Expm1, Softplus, Sin, Cos, Log2
+// and the Pow of float32 compute in float64 and round once to T. The Pow of float64 is
+// package math's, whose last bit may differ between architectures. Sums take their
+// terms in order in a float64 accumulator.
 //
 // # Special values
 //

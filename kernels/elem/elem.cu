@@ -1,17 +1,9 @@
 // elem.cu is package elem in CUDA, with the moves of a program: fills and copies.
 // Matrices go four columns a thread. An output may be an input of its shape.
 #include "../cuda/scalar.h"
+#include "operand.h"
 #include "ops.h"
 #include "sum.h"
-
-// operand reads a thread's share of a matrix or, of a scalar, its only element.
-INLINE Four operand(const float *x, int ld, int is_scalar, const Quad &q) {
-  if (is_scalar) {
-    float v = *x;
-    return Four{{v, v, v, v}};
-  }
-  return load4(at(x, ld, q.i, q.j), q.n);
-}
 
 // binary: y = a op b. scalars has 1 set if a is a scalar, 2 if b is: then y must not be that
 // scalar unless it has one element.
@@ -27,10 +19,10 @@ binary(CONTROL, TENSOR(const float, a), TENSOR(const float, b), TENSOR(float, y)
   store4(at(REPLICA(y), ldy, q.i, q.j), q.n, binary_of(op, u, v));
 }
 
-// Numbered as elem.Unary. Those through package math have no kernel.
+// Numbered as elem.Unary. Those that compute in float64 are in wide.cu, but for the logarithm.
 enum Unary {
   NEG = 0, SQUARE = 1, SQRT = 2, EXP = 3, LOG = 4, ABS = 6, SIGN = 7, INVERSE = 8, INVERSE_SQRT = 9, CUBE = 10,
-  SIGMOID_OF = 13, TANH_OF = 14,
+  SIGMOID_OF = 13, TANH_OF = 14, CEIL = 18, FLOOR = 19,
 };
 
 // unary: y = op(x), the sequence of IEEE operations that elem.Unary and package
@@ -61,6 +53,8 @@ unary(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldx, 
   case CUBE: v = each(v, [](float s) { return s * s * s; }); break;
   case SIGMOID_OF: v = activate(SIGMOID, v); break;
   case TANH_OF: v = activate(TANH, v); break;
+  case CEIL: v = each(v, [](float s) { return ceil32(s); }); break;
+  case FLOOR: v = each(v, [](float s) { return floor32(s); }); break;
   }
   store4(at(REPLICA(y), ldy, q.i, q.j), q.n, v);
 }

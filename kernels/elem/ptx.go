@@ -9,8 +9,11 @@ import (
 //go:embed elem.ptx
 var elemPTX string
 
+//go:embed wide.ptx
+var widePTX string
+
 // PTX holds the CUDA kernels: of this package, of fills and copies, and of
-// loss.Mean. op is a Binary or a Unary. The operand that fill and fill64 may lack is
+// loss.Mean. op is a Binary other than Pow, which is power, or a Unary of that kernel. The operand that fill and fill64 may lack is
 // from. copy moves elements of 4 bytes, or pairs of them, copy8 bytes.
 var PTX = []cuda.Module{{File: "elem.ptx", PTX: elemPTX, Kernels: []cuda.Kernel{
 	{Name: "binary", In: "a b", Out: "y", Ints: "m d lda ldb ldy op scalars"},
@@ -27,22 +30,22 @@ var PTX = []cuda.Module{{File: "elem.ptx", PTX: elemPTX, Kernels: []cuda.Kernel{
 	{Name: "sum", In: "x", Out: "y", Ints: "m d ldx", Over: cuda.Whole},
 	{Name: "mean", In: "x", Out: "y", Ints: "m d ldx", Over: cuda.Whole},
 	{Name: "row_sum", In: "x", Out: "y", Ints: "m d ldx", Over: cuda.Row},
+}}, {File: "wide.ptx", PTX: widePTX, Kernels: []cuda.Kernel{
+	{Name: "unary_wide", In: "x", Out: "y", Ints: "m d ldx ldy op"},
+	{Name: "power", In: "a b", Out: "y", Ints: "m d lda ldb ldy scalars"},
 }}}
 
-// The scalars argument of binary: which operands are scalars.
+// The scalars argument of binary and power: which operands are scalars.
 const (
 	PTXScalarA = 1 << iota
 	PTXScalarB
 )
 
-// HasPTX says whether unary can compute the function.
-func (op Unary) HasPTX() bool {
+// PTX returns the name of the kernel that computes the function: unary, or unary_wide in float64.
+func (op Unary) PTX() string {
 	switch op {
-	case Log1p, Expm1, Softplus:
-		return false
+	case Log1p, Expm1, Softplus, Sin, Cos, Log2:
+		return "unary_wide"
 	}
-	return op <= Tanh
+	return "unary"
 }
-
-// HasPTX says whether binary can compute the operation.
-func (op Binary) HasPTX() bool { return op <= Max }

@@ -19,19 +19,19 @@ const (
 	Sqrt                     // √x, correctly rounded; NaN below 0
 	Exp                      // e**x, of package scalar
 	Log                      // ln x, of package scalar; NaN below 0, -Inf at 0
-	Log1p                    // ln(1+x), of package math in float64
+	Log1p                    // ln(1+x), of package scalar in float64
 	Abs                      // |x|
 	Sign                     // -1 or 1; ±0 and NaN stay
 	Inverse                  // 1/x
 	InverseSqrt              // 1/√x, two roundings
 	Cube                     // T(x·x)·x
-	Expm1                    // e**x - 1, of package math in float64
+	Expm1                    // e**x - 1, of package scalar in float64
 	Softplus                 // ln(1+e**x) = max(x, 0) + Log1p(e**-|x|), in float64
 	Sigmoid                  // 1/(1+e**-x), of package scalar
 	Tanh                     // tanh x, of package scalar
-	Sin                      // of package math in float64
+	Sin                      // of package scalar in float64
 	Cos                      // likewise
-	Log2                     // log₂ x, of package math in float64; exact for powers of 2
+	Log2                     // log₂ x, of package scalar in float64; exact for powers of 2
 	Ceil                     // the least integer that is not below x
 	Floor                    // the greatest integer that is not above x
 )
@@ -76,7 +76,7 @@ func Map[T kernels.Float](op Unary, x, out []T) {
 			out[i] = scalar.Log(v)
 		}
 	case Log1p:
-		through(math.Log1p, x, out)
+		through(scalar.Log1p, x, out)
 	case Abs:
 		for i, v := range x {
 			out[i] = T(math.Abs(float64(v)))
@@ -98,7 +98,7 @@ func Map[T kernels.Float](op Unary, x, out []T) {
 			out[i] = T(v*v) * v
 		}
 	case Expm1:
-		through(math.Expm1, x, out)
+		through(scalar.Expm1, x, out)
 	case Softplus:
 		through(softplus, x, out)
 	case Sigmoid:
@@ -106,11 +106,11 @@ func Map[T kernels.Float](op Unary, x, out []T) {
 	case Tanh:
 		scalar.Tanh(x, out)
 	case Sin:
-		through(math.Sin, x, out)
+		through(scalar.Sin, x, out)
 	case Cos:
-		through(math.Cos, x, out)
+		through(scalar.Cos, x, out)
 	case Log2:
-		through(math.Log2, x, out)
+		through(scalar.Log2, x, out)
 	case Ceil:
 		through(math.Ceil, x, out)
 	case Floor:
@@ -138,5 +138,5 @@ func sign[T kernels.Float](x T) T {
 }
 
 func softplus(x float64) float64 {
-	return max(x, 0) + math.Log1p(scalar.Exp(-math.Abs(x)))
+	return max(x, 0) + scalar.Log1p(scalar.Exp(-math.Abs(x)))
 }

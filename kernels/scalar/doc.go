@@ -1,10 +1,9 @@
-// Package scalar holds the elementary functions that several kernels share: exp,
-// log, tanh and the logistic sigmoid, each as a fixed sequence of IEEE
-// operations.
+// Package scalar holds the elementary functions that kernels share: exp, log, tanh,
+// the logistic sigmoid and others, each as a fixed sequence of IEEE operations.
 //
 // Package math picks an algorithm, and fuses multiply and add, by architecture,
 // so that its last bit is not the same everywhere. The functions here are: no
-// product is fused, and nothing but + - × ÷ and bit operations occurs. A vector
+// product is fused, and nothing but + - × ÷ √ and bit operations occurs. A vector
 // or GPU implementation that follows the same sequence gives the same bits.
 //
 // # float32
@@ -17,7 +16,9 @@
 // # float64
 //
 // The algorithms are those of FreeBSD's msun and of Cephes, which package math
-// uses where it has no assembly.
+// uses where it has no assembly. [Log1p], [Log2], [Expm1], [Sin], [Cos] and [Pow] take
+// and return float64 only; all but Pow have the bits of package math on machines on which
+// that fuses nothing.
 //
 // # Implementations
 //

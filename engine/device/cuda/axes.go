@@ -5,6 +5,7 @@ package cuda
 import (
 	"driftless/engine/program"
 	"driftless/kernels/axes"
+	"driftless/kernels/elem"
 )
 
 // move binds the elements that a view sees.
@@ -14,12 +15,11 @@ func (b *binder) move(in *program.Instr) (action, error) {
 
 // apply binds an operation on two views.
 func (b *binder) apply(in *program.Instr) (action, error) {
-	if !in.Bin.HasPTX() {
-		return onHost(b, in)
+	sh := shape{kernel: "apply", over: in.Out[0], in: in.In, out: in.Out, ints: axes.PTXInts(in.Views...)}
+	if sh.ints["op"] = int(in.Bin); in.Bin == elem.Pow {
+		sh.kernel = "apply_power"
 	}
-	ints := axes.PTXInts(in.Views...)
-	ints["op"] = int(in.Bin)
-	return b.one(in, shape{kernel: "apply", over: in.Out[0], in: in.In, out: in.Out, ints: ints})
+	return b.one(in, sh)
 }
 
 func (b *binder) embed(in *program.Instr) (action, error) {

@@ -29,7 +29,7 @@ func wave(n int) []float32 {
 	return v
 }
 
-// TestHost trains through operations that have no kernel, and one of Gorgonia's own,
+// TestHost trains through operations that run on the host, and one of Gorgonia's own,
 // which may keep state from forward to backward: the bits are the CPU's, and what is copied is counted.
 func TestHost(t *testing.T) {
 	const batch = 4
@@ -61,7 +61,9 @@ func TestHost(t *testing.T) {
 			must(t, err)
 			var said []string
 			sessions := []device.Session{}
-			for _, d := range []device.Device{cpu.New(), open(t, Warn(func(m string) { said = append(said, m) }))} {
+			here := open(t, Warn(func(m string) { said = append(said, m) })).(*Device)
+			here.onHost = map[program.Op]bool{program.OpUnary: true}
+			for _, d := range []device.Device{cpu.New(), here} {
 				s, err := d.Open(l, 2)
 				must(t, err)
 				defer s.Close()

@@ -162,24 +162,21 @@ func onHost(b *binder, in *program.Instr) (action, error) {
 }
 
 func (b *binder) unary(in *program.Instr) (action, error) {
-	if !in.Un.HasPTX() {
-		return onHost(b, in)
-	}
-	return b.one(in, shape{kernel: "unary", over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"op": int(in.Un)}})
+	return b.one(in, shape{kernel: in.Un.PTX(), over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"op": int(in.Un)}})
 }
 
 func (b *binder) binary(in *program.Instr) (action, error) {
-	if !in.Bin.HasPTX() {
-		return onHost(b, in)
+	name, scalars := "binary", 0
+	if in.Bin == elem.Pow {
+		name = "power"
 	}
-	scalars := 0
 	if in.In[0].Len() == 1 {
 		scalars |= elem.PTXScalarA
 	}
 	if in.In[1].Len() == 1 {
 		scalars |= elem.PTXScalarB
 	}
-	return b.one(in, shape{kernel: "binary", over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"op": int(in.Bin), "scalars": scalars}})
+	return b.one(in, shape{kernel: name, over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"op": int(in.Bin), "scalars": scalars}})
 }
 
 func (b *binder) accumulate(in *program.Instr) (action, error) {
