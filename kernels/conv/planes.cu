@@ -22,6 +22,17 @@ struct Part {
   int top, left, bottom, right;
 };
 
+// Range is windows, counted along one side.
+struct Range {
+  int from, to;
+};
+
+// covering is the windows that reach over position p of the padded plane.
+INLINE Range covering(int p, int kernel, int dilation, int stride, int n) {
+  const int size = (kernel - 1) * dilation + 1;
+  return {p >= size ? (p - size) / stride + 1 : 0, lesser_of(n, p / stride + 1)};
+}
+
 // Windows has a method for each question about them.
 struct Windows {
   int h, w, kh, kw, stride_h, stride_w, pad_h, pad_w, oh, ow;
@@ -30,6 +41,10 @@ struct Windows {
     const int top = y * stride_h - pad_h, left = x * stride_w - pad_w;
     return {top < 0 ? 0 : top, left < 0 ? 0 : left, lesser_of(top + kh, h), lesser_of(left + kw, w)};
   }
+
+  // down and across are the windows that reach over an element.
+  METHOD Range down(int y, int dilation) const { return covering(y + pad_h, kh, dilation, stride_h, oh); }
+  METHOD Range across(int x, int dilation) const { return covering(x + pad_w, kw, dilation, stride_w, ow); }
 
   // largest is Go's max of what a window sees of a plane.
   METHOD float largest(const float *plane, const Part &p) const {
@@ -62,13 +77,51 @@ struct Windows {
 
 #define THE_WINDOWS Windows{h, w, kh, kw, stride_h, stride_w, pad_h, pad_w, oh, ow}
 
-// Range is the windows, counted along one side, that cover a position of the padded plane.
-struct Range {
-  int from, to;
-};
+// plane_patches: y holds what windows of x see, by channel and row and column of the kernel, 0 in the padding. A row is
+// a window, the windows of an image after one another.
+KERNEL(ELEMENT_THREADS)
+plane_patches(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int c, WINDOWS, int dilation_h,
+              int dilation_w) {
+  RETURN_IF_DIVERGED
+  const Element e = element(m, d);
+  if (e.i >= m) {
+    return;
+  }
+  const int line = e.i / ow, image = line / oh, tap = e.j / kw, channel = tap / kh;
+  const int top = (line - image * oh) * stride_h - pad_h + (tap - channel * kh) * dilation_h;
+  const int left = (e.i - line * ow) * stride_w - pad_w + (e.j - tap * kw) * dilation_w;
+  const bool inside = top >= 0 && top < h && left >= 0 && left < w;
+  *at(REPLICA(y), d, e.i, e.j) = inside ? REPLICA(x)[((long long)image * c + channel) * (h * w) + top * w + left] : 0.0f;
+}
 
-INLINE Range covering(int p, int size, int stride, int n) {
-  return {p >= size ? (p - size) / stride + 1 : 0, lesser_of(n, p / stride + 1)};
+// plane_patches_grad: dx is the sum of what the windows that see an element say of it, row by row of windows,
+// from +0. Its rows are those of the planes.
+KERNEL(ELEMENT_THREADS)
+plane_patches_grad(CONTROL, TENSOR(const float, g), TENSOR(float, dx), int m, int d, int c, WINDOWS, int dilation_h,
+                   int dilation_w) {
+  RETURN_IF_DIVERGED
+  const Element e = element(m, d);
+  if (e.i >= m) {
+    return;
+  }
+  const Windows all = THE_WINDOWS;
+  const int plane = e.i / h, image = plane / c, channel = plane - image * c;
+  const int row = e.i - plane * h, size = c * kh * kw;
+  const Range down = all.down(row, dilation_h), across = all.across(e.j, dilation_w);
+  const float *from = REPLICA(g) + channel * kh * kw;
+  float sum = 0;
+  for (int i = down.from; i < down.to; i++) {
+    const int y = row + pad_h - i * stride_h, ky = y / dilation_h;
+    if (ky * dilation_h == y) {
+      for (int j = across.from; j < across.to; j++) {
+        const int x = e.j + pad_w - j * stride_w, kx = x / dilation_w;
+        if (kx * dilation_w == x) {
+          sum += *at(from, size, (image * oh + i) * ow + j, ky * kw + kx);
+        }
+      }
+    }
+  }
+  *at(REPLICA(dx), d, e.i, e.j) = sum;
 }
 
 // plane_max_pool: row i of y is the largest element of each window of plane i.
@@ -95,7 +148,7 @@ plane_max_pool_grad(CONTROL, TENSOR(const float, x), TENSOR(const float, g), TEN
   const Windows all = THE_WINDOWS;
   const float *plane = REPLICA(x) + (long long)e.i * d, *up = REPLICA(g) + (long long)e.i * (oh * ow);
   const int row = e.j / w, column = e.j - row * w;
-  const Range down = covering(row + pad_h, kh, stride_h, oh), across = covering(column + pad_w, kw, stride_w, ow);
+  const Range down = all.down(row, 1), across = all.across(column, 1);
   float sum = 0;
   for (int i = down.from; i < down.to; i++) {
     for (int j = across.from; j < across.to; j++) {

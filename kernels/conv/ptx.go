@@ -23,6 +23,8 @@ var PTX = []cuda.Module{{File: "conv.ptx", PTX: convPTX, Kernels: []cuda.Kernel{
 	{Name: "average_pool", In: "x", Out: "y", Ints: "m d ldx ldy h w kh kw stride oh ow"},
 	{Name: "average_pool_grad", In: "g", Out: "dx", Ints: "m d ldg lddx h w kh kw stride oh ow"},
 }}, {File: "planes.ptx", PTX: planesPTX, Kernels: []cuda.Kernel{
+	{Name: "plane_patches", In: "x", Out: "y", Ints: "m d c " + windows + " dilation_h dilation_w", Over: cuda.Element},
+	{Name: "plane_patches_grad", In: "g", Out: "dx", Ints: "m d c " + windows + " dilation_h dilation_w", Over: cuda.Element},
 	{Name: "plane_max_pool", In: "x", Out: "y", Ints: "m d " + windows, Over: cuda.Element},
 	{Name: "plane_max_pool_grad", In: "x g", Out: "dx", Ints: "m d " + windows, Over: cuda.Element},
 }}}

@@ -70,6 +70,38 @@ var images = []conv.Planes{
 	{Channels: 4, Height: 3, Width: 4, Kernel: [2]int{3, 4}, Stride: [2]int{1, 2}, Dilation: [2]int{1, 1}},
 }
 
+// TestPlanePatches holds the patches of planes, and their gradient, to package conv.
+func TestPlanePatches(t *testing.T) {
+	const n = 2
+	spread := []conv.Planes{
+		{Channels: 2, Height: 7, Width: 5, Kernel: [2]int{2, 3}, Pad: [2]int{0, 2}, Stride: [2]int{2, 1}, Dilation: [2]int{3, 1}},
+		{Channels: 3, Height: 3, Width: 9, Kernel: [2]int{1, 3}, Pad: [2]int{0, 1}, Stride: [2]int{1, 2}, Dilation: [2]int{1, 2}},
+	}
+	for _, p := range append(spread, images...) {
+		for _, v := range modes {
+			t.Run(fmt.Sprintf("%+v/%s", p, v.name), func(t *testing.T) {
+				rows, lines := n*p.Windows(), n*p.Channels*p.Height
+				l := newLaunch(t, "plane_patches")
+				x, y := in(l, lines, p.Width, p.Width, v.draw), out[float32](l, rows, p.Patch(), p.Patch())
+				l.run(rows, p.Patch(), planeInts(l, p, rows, p.Patch()))
+				y.check("y", func(r int, y []float32) { conv.PlanePatches(p, 0, rows, x.x[r], y, p.Patch()) })
+
+				l = newLaunch(t, "plane_patches_grad")
+				g, dx := in(l, rows, p.Patch(), p.Patch(), v.draw), out[float32](l, lines, p.Width, p.Width)
+				l.run(lines, p.Width, planeInts(l, p, lines, p.Width))
+				dx.check("dx", func(r int, dx []float32) { conv.PlanePatchesGrad(p, 0, lines, g.x[r], p.Patch(), dx, p.Width) })
+			})
+		}
+	}
+}
+
+// planeInts are the ints of a kernel whose result is m×d.
+func planeInts(l *launch, p conv.Planes, m, d int) []int {
+	by := p.PTXInts()
+	by["m"], by["d"] = m, d
+	return intsOf(l.k.Kernel, by)
+}
+
 // few are numbers many of which are the same.
 var few = mode{"few", func(r *rand.Rand) float32 { return float32(r.IntN(3) - 1) }}
 
@@ -80,20 +112,15 @@ func TestPlanePools(t *testing.T) {
 		for _, v := range append(slices.Clone(modes), few) {
 			t.Run(fmt.Sprintf("%+v/%s", p, v.name), func(t *testing.T) {
 				planes, size, windows := n*p.Channels, p.Height*p.Width, p.Windows()
-				ints := func(l *launch, m, d int) []int {
-					by := p.PTXInts()
-					by["m"], by["d"] = m, d
-					return intsOf(l.k.Kernel, by)
-				}
 				l := newLaunch(t, "plane_max_pool")
 				x, y := in(l, planes, size, size, v.draw), out[float32](l, planes, windows, windows)
-				l.run(planes, windows, ints(l, planes, windows))
+				l.run(planes, windows, planeInts(l, p, planes, windows))
 				y.check("y", func(r int, y []float32) { conv.PlaneMaxPool(p, 0, planes, x.x[r], y) })
 
 				l = newLaunch(t, "plane_max_pool_grad")
 				x, g := in(l, planes, size, size, v.draw), in(l, planes, windows, windows, v.draw)
 				dx := out[float32](l, planes, size, size)
-				l.run(planes, size, ints(l, planes, size))
+				l.run(planes, size, planeInts(l, p, planes, size))
 				dx.check("dx", func(r int, dx []float32) { conv.PlaneMaxPoolGrad(p, 0, planes, x.x[r], g.x[r], dx) })
 			})
 		}
