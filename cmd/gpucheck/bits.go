@@ -144,7 +144,7 @@ func counters(s device.Session) cuda.Counters {
 // one that has them.
 func graphs(ctx context.Context, o options, t *teller) error {
 	if o.virtual() {
-		if err := errors.Join(driver.UseVirtual(), driver.Virtual().SetCapability(90)); err != nil {
+		if err := errors.Join(driver.UseVirtual(), driver.SetVirtualCapability(90)); err != nil {
 			return err
 		}
 	}

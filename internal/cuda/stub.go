@@ -11,6 +11,9 @@ func Status() (Info, error) { return Info{}, notBuilt() }
 // UseVirtual says that this binary has no virtual device either.
 func UseVirtual() error { return notBuilt() }
 
+// SetVirtualCapability says that this binary has no virtual device either.
+func SetVirtualCapability(int) error { return notBuilt() }
+
 // LastFault returns nil: there is no virtual device.
 func LastFault() error { return nil }
 

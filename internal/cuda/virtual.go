@@ -49,6 +49,16 @@ func UseVirtual() error {
 	return nil
 }
 
+// SetVirtualCapability sets the compute capability of the virtual device, times ten: 90 for one with
+// clusters of blocks, or 75. UseVirtual must have been called, and no context made.
+func SetVirtualCapability(capability int) error {
+	d := Virtual()
+	if d == nil {
+		return errors.New("cuda: the virtual device is not in use: call UseVirtual first")
+	}
+	return d.SetCapability(capability)
+}
+
 // Virtual returns the virtual driver, for its settings and reports, or nil if it
 // is not in use.
 func Virtual() *virtual.Driver {
