@@ -131,6 +131,50 @@ concat(CONTROL, TENSOR(const float, x), TENSOR(float, y), int m, int d, int ldx,
   }
 }
 
+// pick: row i·count+j of y is row i·n+rows_j of x.
+KERNEL(QUAD_THREADS)
+pick(CONTROL, TENSOR(const float, x), TENSOR(const int, rows), TENSOR(float, y), int m, int d, int ldx, int ldy, int n,
+     int count) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n > 0) {
+    const int i = (int)((unsigned)q.i / (unsigned)count), row = i * n + REPLICA(rows)[q.i - i * count];
+    store4(at(REPLICA(y), ldy, q.i, q.j), q.n, load4(at(REPLICA(x), ldx, row, q.j), q.n));
+  }
+}
+
+// pick_grad: row i·n+k of dx is the sum of rows i·count+j of g for the j with rows_j = k, in order, in float64.
+// They follow one another in sorted.
+KERNEL(QUAD_THREADS)
+pick_grad(CONTROL, TENSOR(const float, g), TENSOR(const int, rows), TENSOR(const int, sorted), TENSOR(float, dx), int m, int d,
+          int ldg, int lddx, int n, int count) {
+  RETURN_IF_DIVERGED
+  Quad q = quad(m, d);
+  if (q.n == 0) {
+    return;
+  }
+  const int i = (int)((unsigned)q.i / (unsigned)n), k = q.i - i * n;
+  const int *row = REPLICA(rows), *order = REPLICA(sorted);
+  int from = 0;
+  for (int to = count; from < to;) { // those before from are below k, those from to on are not
+    const int half = (int)((unsigned)(from + to) / 2);
+    if (row[order[half]] < k) {
+      from = half + 1;
+    } else {
+      to = half;
+    }
+  }
+  double s[4] = {0, 0, 0, 0};
+  for (; from < count && row[order[from]] == k; from++) {
+    const Four v = load4(at(REPLICA(g), ldg, i * count + order[from], q.j), q.n);
+#pragma unroll
+    for (int c = 0; c < 4; c++) {
+      s[c] += (double)v.v[c];
+    }
+  }
+  store4(at(REPLICA(dx), lddx, q.i, q.j), q.n, Four{{float32(s[0]), float32(s[1]), float32(s[2]), float32(s[3])}});
+}
+
 // Numbered as axes.Reduction.
 enum Reduction { SUM_OF, MAX_OF };
 

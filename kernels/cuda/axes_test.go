@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,6 +105,39 @@ func TestEmbedAndConcat(t *testing.T) {
 					copy(to[i*y.ld+first:], x.x[r][i*x.ld:][:k])
 				}
 			})
+		}
+	}
+}
+
+func TestPick(t *testing.T) {
+	const parts, n = 2, 6
+	for _, count := range []int{1, 4, 33} {
+		for _, s := range []shape{{0, 1, 0}, {0, 5, 0}, {0, 12, 4}, {0, 70, 1}} {
+			for _, v := range modes {
+				l := newLaunch(t, "pick")
+				number := func(r *rand.Rand) int32 { return int32(r.IntN(n-1)) / 2 * 2 } // none of some, and many of one
+				x, rows := in(l, parts*n, s.d, s.d+s.gap, v.draw), in(l, 1, count, count, number)
+				y := out[float32](l, parts*count, s.d, s.d)
+				l.run(y.rows, s.d, []int{y.rows, s.d, x.ld, y.ld, n, count})
+				y.check("y", func(r int, to []float32) { axes.Pick(rows.x[r], n, 0, y.rows, s.d, x.x[r], x.ld, to, y.ld) })
+
+				l = newLaunch(t, "pick_grad")
+				g := in(l, parts*count, s.d, s.d, v.draw)
+				rows = in(l, 1, count, count, number)
+				sorted := place[int32](l, 1, count, count)
+				for r, order := range sorted.x {
+					for j := range order {
+						order[j] = int32(j)
+					}
+					slices.SortStableFunc(order, func(i, j int32) int { return int(rows.x[r][i] - rows.x[r][j]) })
+				}
+				sorted.upload()
+				dx := out[float32](l, parts*n, s.d, s.d+s.gap)
+				l.run(dx.rows, s.d, []int{dx.rows, s.d, g.ld, dx.ld, n, count})
+				dx.check("dx", func(r int, to []float32) {
+					axes.PickGrad(rows.x[r], sorted.x[r], n, 0, dx.rows, s.d, g.x[r], g.ld, to, dx.ld)
+				})
+			}
 		}
 	}
 }

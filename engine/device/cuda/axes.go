@@ -42,6 +42,13 @@ func (b *binder) concat(in *program.Instr) (action, error) {
 	return a, nil
 }
 
+// picking binds the kernel of that name, of rows that are picked or its gradient.
+func picking(name string) binding {
+	return func(b *binder, in *program.Instr) (action, error) {
+		return b.one(in, shape{kernel: name, over: in.Out[0], in: in.In, out: in.Out, ints: map[string]int{"n": in.Total, "count": in.In[1].Cols}})
+	}
+}
+
 func (b *binder) reduce(in *program.Instr) (action, error) {
 	return b.one(in, shape{kernel: "reduce", over: in.Out[0], in: in.In, out: in.Out,
 		ints: map[string]int{"size": in.In[0].Rows / in.Out[0].Rows, "how": int(in.Reduce)}})
