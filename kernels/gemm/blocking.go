@@ -27,6 +27,10 @@ func blocksFor(c kernels.Caches) blockSizes {
 	return b
 }
 
+// shallow is the most products that a sum has for a large C to take most of the time. It is then
+// computed by blocks of rows, of small bytes, which are long runs of memory.
+const shallow = 64
+
 // leastSize is the bytes of the smallest element: most of those go into so many bytes.
 const leastSize = 4
 
@@ -41,8 +45,11 @@ const (
 
 // blockRows returns how many rows of A make a block of at most so many bytes: equal
 // parts of m, of whole tiles, at least one.
-func blockRows[T kernels.Float](m, k, bytes int) int {
-	most := max(1, bytes/kernels.SizeOf[T]()/chunk(k)/maxRows) * maxRows
+func blockRows[T kernels.Float](m, k, bytes int) int { return rowsOf[T](m, chunk(k), bytes) }
+
+// rowsOf is blockRows for rows of so many elements.
+func rowsOf[T kernels.Float](m, length, bytes int) int {
+	most := max(1, bytes/kernels.SizeOf[T]()/length/maxRows) * maxRows
 	if m <= most {
 		return m
 	}

@@ -15,3 +15,13 @@ func burstF64AVX2(n int)
 
 // burstF64AVX512 does n times 12 vector FMAs.
 func burstF64AVX512(n int)
+
+// sweepAVX2 reads n ≥ 1 times 256 bytes in a row.
+//
+//go:noescape
+func sweepAVX2(n int, x *byte)
+
+// sweepAVX512 reads n ≥ 1 times 256 bytes in a row.
+//
+//go:noescape
+func sweepAVX512(n int, x *byte)

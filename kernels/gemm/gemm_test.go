@@ -89,6 +89,7 @@ func testPacked[T kernels.Float](t *testing.T) {
 		m, n, k, pad   int
 	}{
 		{false, false, 150, 110, 1030, 1}, {true, false, 160, 70, 1030, 1}, {true, false, 400, 67, 1026, 1}, {false, true, 150, 70, 1040, 0}, {true, true, 146, 67, 1026, 2},
+		{true, false, 300, 700, 9, 1}, {false, true, 300, 700, 9, 1}, // shallow
 	} {
 		x := newProblem(v.transA, v.transB, v.m, v.n, v.k, v.pad, normal[T](r), normal[T](r))
 		x.alpha, x.ep = -0.3, Epilogue[T]{Bias: bias[T](r, v.n), Act: activation.ReLU}

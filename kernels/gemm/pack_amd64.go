@@ -12,7 +12,7 @@ func (d *plan[T]) packPanel(x *product[T], q part, j int, s *shape[T], cols int,
 	k, size := q.end-q.p, kernels.SizeOf[T]()
 	if !x.transB {
 		n := divUp(cols, s.lanes)
-		d.u.copyRows[n](k, &panel[0], size*s.cols, &x.b[q.p*x.ldb+j], size*x.ldb, cols-(n-1)*s.lanes)
+		d.u.copyRows[n](k, &panel[0], size*s.cols, &x.b[q.p*x.ldb+j], size*x.ldb, cols-(n-1)*s.lanes, size*cols) // the next panel
 		return
 	}
 	for c := 0; c < cols; c += s.lanes {
@@ -53,7 +53,7 @@ func (d *plan[T]) packPanels(x *product[T], q part, i, rows int) {
 			h := run.height
 			vectors := divUp(h, d.u.lanes)
 			for range run.panels {
-				d.u.copyRows[vectors](n, &d.block[r*k+p*h], size*h, &x.a[i+r+(q.p+p)*x.kStep], size*x.kStep, h-(vectors-1)*d.u.lanes)
+				d.u.copyRows[vectors](n, &d.block[r*k+p*h], size*h, &x.a[i+r+(q.p+p)*x.kStep], size*x.kStep, h-(vectors-1)*d.u.lanes, 0)
 				r += h
 			}
 		}

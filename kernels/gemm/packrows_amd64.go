@@ -4,20 +4,23 @@
 
 package gemm
 
-// copy8AVX2 copies n ≥ 1 rows of 1 vectors, the last of tail lanes. Steps are in bytes.
+// copy8AVX2 copies n ≥ 1 rows of 1 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy8AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
+func copy8AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
 
-// copy16AVX2 copies n ≥ 1 rows of 2 vectors, the last of tail lanes. Steps are in bytes.
+// copy16AVX2 copies n ≥ 1 rows of 2 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy16AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
+func copy16AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
 
-// copy24AVX2 copies n ≥ 1 rows of 3 vectors, the last of tail lanes. Steps are in bytes.
+// copy24AVX2 copies n ≥ 1 rows of 3 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy24AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
+func copy24AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
 
 // transposeAVX2 writes the transpose of 1 ≤ rows ≤ 8 rows of src, which hold blocks vectors, the last of tail lanes.
 // Always 8 rows of one vector a block are written to dst: beyond tail they are 0, lanes beyond rows hold anything.
@@ -26,20 +29,23 @@ func copy24AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tai
 //go:noescape
 func transposeAVX2(blocks int, dst *float32, dstStep int, src *float32, srcStep int, rows int, tail int)
 
-// copy16AVX512 copies n ≥ 1 rows of 1 vectors, the last of tail lanes. Steps are in bytes.
+// copy16AVX512 copies n ≥ 1 rows of 1 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy16AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
+func copy16AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
 
-// copy32AVX512 copies n ≥ 1 rows of 2 vectors, the last of tail lanes. Steps are in bytes.
+// copy32AVX512 copies n ≥ 1 rows of 2 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy32AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
+func copy32AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
 
-// copy48AVX512 copies n ≥ 1 rows of 3 vectors, the last of tail lanes. Steps are in bytes.
+// copy48AVX512 copies n ≥ 1 rows of 3 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy48AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
+func copy48AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
 
 // transposeAVX512 writes the transpose of 1 ≤ rows ≤ 16 rows of src, which hold blocks vectors, the last of tail lanes.
 // Always 16 rows of one vector a block are written to dst: beyond tail they are 0, lanes beyond rows hold anything.
@@ -48,20 +54,23 @@ func copy48AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, t
 //go:noescape
 func transposeAVX512(blocks int, dst *float32, dstStep int, src *float32, srcStep int, rows int, tail int)
 
-// copy4F64AVX2 copies n ≥ 1 rows of 1 vectors, the last of tail lanes. Steps are in bytes.
+// copy4F64AVX2 copies n ≥ 1 rows of 1 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy4F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+func copy4F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
 
-// copy8F64AVX2 copies n ≥ 1 rows of 2 vectors, the last of tail lanes. Steps are in bytes.
+// copy8F64AVX2 copies n ≥ 1 rows of 2 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy8F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+func copy8F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
 
-// copy12F64AVX2 copies n ≥ 1 rows of 3 vectors, the last of tail lanes. Steps are in bytes.
+// copy12F64AVX2 copies n ≥ 1 rows of 3 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy12F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+func copy12F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
 
 // transposeF64AVX2 writes the transpose of 1 ≤ rows ≤ 4 rows of src, which hold blocks vectors, the last of tail lanes.
 // Always 4 rows of one vector a block are written to dst: beyond tail they are 0, lanes beyond rows hold anything.
@@ -70,20 +79,23 @@ func copy12F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, 
 //go:noescape
 func transposeF64AVX2(blocks int, dst *float64, dstStep int, src *float64, srcStep int, rows int, tail int)
 
-// copy8F64AVX512 copies n ≥ 1 rows of 1 vectors, the last of tail lanes. Steps are in bytes.
+// copy8F64AVX512 copies n ≥ 1 rows of 1 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy8F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+func copy8F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
 
-// copy16F64AVX512 copies n ≥ 1 rows of 2 vectors, the last of tail lanes. Steps are in bytes.
+// copy16F64AVX512 copies n ≥ 1 rows of 2 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy16F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+func copy16F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
 
-// copy24F64AVX512 copies n ≥ 1 rows of 3 vectors, the last of tail lanes. Steps are in bytes.
+// copy24F64AVX512 copies n ≥ 1 rows of 3 vectors, the last of tail lanes, and fetches what lies fetch
+// beyond each into the second-level cache. Steps and fetch are in bytes.
 //
 //go:noescape
-func copy24F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
+func copy24F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
 
 // transposeF64AVX512 writes the transpose of 1 ≤ rows ≤ 8 rows of src, which hold blocks vectors, the last of tail lanes.
 // Always 8 rows of one vector a block are written to dst: beyond tail they are 0, lanes beyond rows hold anything.

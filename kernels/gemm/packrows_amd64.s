@@ -4,23 +4,25 @@
 
 #include "textflag.h"
 
-// func copy8AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
-// Requires: AVX
-TEXT ·copy8AVX2(SB), NOSPLIT, $0-48
+// func copy8AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
+// Requires: AVX, MMX+
+TEXT ·copy8AVX2(SB), NOSPLIT, $0-56
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    dstStep+16(FP), DX
 	MOVQ    src+24(FP), BX
 	MOVQ    srcStep+32(FP), SI
-	MOVQ    tail+40(FP), DI
-	LEAQ    tailMasks<>+0(SB), R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	VMOVUPS 32(R8), Y0
+	MOVQ    fetch+48(FP), DI
+	MOVQ    tail+40(FP), R8
+	LEAQ    tailMasks<>+0(SB), R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	VMOVUPS 32(R9), Y0
 
 loop:
+	PREFETCHT1 (BX)(DI*1)
 	VMASKMOVPS (BX), Y0, Y1
 	VMASKMOVPS Y1, Y0, (CX)
 	ADDQ       SI, BX
@@ -40,23 +42,25 @@ DATA tailMasks<>+48(SB)/8, $0x0000000000000000
 DATA tailMasks<>+56(SB)/8, $0x0000000000000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-// func copy16AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
-// Requires: AVX
-TEXT ·copy16AVX2(SB), NOSPLIT, $0-48
+// func copy16AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
+// Requires: AVX, MMX+
+TEXT ·copy16AVX2(SB), NOSPLIT, $0-56
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    dstStep+16(FP), DX
 	MOVQ    src+24(FP), BX
 	MOVQ    srcStep+32(FP), SI
-	MOVQ    tail+40(FP), DI
-	LEAQ    tailMasks<>+0(SB), R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	VMOVUPS 32(R8), Y0
+	MOVQ    fetch+48(FP), DI
+	MOVQ    tail+40(FP), R8
+	LEAQ    tailMasks<>+0(SB), R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	VMOVUPS 32(R9), Y0
 
 loop:
+	PREFETCHT1 (BX)(DI*1)
 	VMOVUPS    (BX), Y1
 	VMOVUPS    Y1, (CX)
 	VMASKMOVPS 32(BX), Y0, Y1
@@ -68,23 +72,26 @@ loop:
 	VZEROUPPER
 	RET
 
-// func copy24AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
-// Requires: AVX
-TEXT ·copy24AVX2(SB), NOSPLIT, $0-48
+// func copy24AVX2(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
+// Requires: AVX, MMX+
+TEXT ·copy24AVX2(SB), NOSPLIT, $0-56
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    dstStep+16(FP), DX
 	MOVQ    src+24(FP), BX
 	MOVQ    srcStep+32(FP), SI
-	MOVQ    tail+40(FP), DI
-	LEAQ    tailMasks<>+0(SB), R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	VMOVUPS 32(R8), Y0
+	MOVQ    fetch+48(FP), DI
+	MOVQ    tail+40(FP), R8
+	LEAQ    tailMasks<>+0(SB), R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	VMOVUPS 32(R9), Y0
 
 loop:
+	PREFETCHT1 (BX)(DI*1)
+	PREFETCHT1 64(BX)(DI*1)
 	VMOVUPS    (BX), Y1
 	VMOVUPS    Y1, (CX)
 	VMOVUPS    32(BX), Y1
@@ -275,78 +282,87 @@ done:
 	VZEROUPPER
 	RET
 
-// func copy16AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·copy16AVX512(SB), NOSPLIT, $0-48
+// func copy16AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·copy16AVX512(SB), NOSPLIT, $0-56
 	MOVQ  n+0(FP), AX
 	MOVQ  dst+8(FP), CX
 	MOVQ  dstStep+16(FP), DX
 	MOVQ  src+24(FP), BX
 	MOVQ  srcStep+32(FP), SI
-	MOVQ  tail+40(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  fetch+48(FP), DI
+	MOVQ  tail+40(FP), R8
+	MOVQ  $-1, R9
+	BZHIQ R8, R9, R9
+	KMOVW R9, K1
 
 loop:
-	VMOVUPS.Z (BX), K1, Z0
-	VMOVUPS   Z0, K1, (CX)
-	ADDQ      SI, BX
-	ADDQ      DX, CX
-	DECQ      AX
-	JNZ       loop
+	PREFETCHT1 (BX)(DI*1)
+	VMOVUPS.Z  (BX), K1, Z0
+	VMOVUPS    Z0, K1, (CX)
+	ADDQ       SI, BX
+	ADDQ       DX, CX
+	DECQ       AX
+	JNZ        loop
 	VZEROUPPER
 	RET
 
-// func copy32AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·copy32AVX512(SB), NOSPLIT, $0-48
+// func copy32AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·copy32AVX512(SB), NOSPLIT, $0-56
 	MOVQ  n+0(FP), AX
 	MOVQ  dst+8(FP), CX
 	MOVQ  dstStep+16(FP), DX
 	MOVQ  src+24(FP), BX
 	MOVQ  srcStep+32(FP), SI
-	MOVQ  tail+40(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  fetch+48(FP), DI
+	MOVQ  tail+40(FP), R8
+	MOVQ  $-1, R9
+	BZHIQ R8, R9, R9
+	KMOVW R9, K1
 
 loop:
-	VMOVUPS   (BX), Z0
-	VMOVUPS   Z0, (CX)
-	VMOVUPS.Z 64(BX), K1, Z0
-	VMOVUPS   Z0, K1, 64(CX)
-	ADDQ      SI, BX
-	ADDQ      DX, CX
-	DECQ      AX
-	JNZ       loop
+	PREFETCHT1 (BX)(DI*1)
+	PREFETCHT1 64(BX)(DI*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    Z0, (CX)
+	VMOVUPS.Z  64(BX), K1, Z0
+	VMOVUPS    Z0, K1, 64(CX)
+	ADDQ       SI, BX
+	ADDQ       DX, CX
+	DECQ       AX
+	JNZ        loop
 	VZEROUPPER
 	RET
 
-// func copy48AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·copy48AVX512(SB), NOSPLIT, $0-48
+// func copy48AVX512(n int, dst *float32, dstStep int, src *float32, srcStep int, tail int, fetch int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·copy48AVX512(SB), NOSPLIT, $0-56
 	MOVQ  n+0(FP), AX
 	MOVQ  dst+8(FP), CX
 	MOVQ  dstStep+16(FP), DX
 	MOVQ  src+24(FP), BX
 	MOVQ  srcStep+32(FP), SI
-	MOVQ  tail+40(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  fetch+48(FP), DI
+	MOVQ  tail+40(FP), R8
+	MOVQ  $-1, R9
+	BZHIQ R8, R9, R9
+	KMOVW R9, K1
 
 loop:
-	VMOVUPS   (BX), Z0
-	VMOVUPS   Z0, (CX)
-	VMOVUPS   64(BX), Z0
-	VMOVUPS   Z0, 64(CX)
-	VMOVUPS.Z 128(BX), K1, Z0
-	VMOVUPS   Z0, K1, 128(CX)
-	ADDQ      SI, BX
-	ADDQ      DX, CX
-	DECQ      AX
-	JNZ       loop
+	PREFETCHT1 (BX)(DI*1)
+	PREFETCHT1 64(BX)(DI*1)
+	PREFETCHT1 128(BX)(DI*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    Z0, (CX)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    Z0, 64(CX)
+	VMOVUPS.Z  128(BX), K1, Z0
+	VMOVUPS    Z0, K1, 128(CX)
+	ADDQ       SI, BX
+	ADDQ       DX, CX
+	DECQ       AX
+	JNZ        loop
 	VZEROUPPER
 	RET
 
@@ -716,27 +732,29 @@ done:
 	VZEROUPPER
 	RET
 
-// func copy4F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
-// Requires: AVX
-TEXT ·copy4F64AVX2(SB), NOSPLIT, $0-48
+// func copy4F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
+// Requires: AVX, MMX+
+TEXT ·copy4F64AVX2(SB), NOSPLIT, $0-56
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    dstStep+16(FP), DX
 	MOVQ    src+24(FP), BX
 	MOVQ    srcStep+32(FP), SI
-	MOVQ    tail+40(FP), DI
-	LEAQ    tailMasks<>+0(SB), R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	VMOVUPS 32(R8), Y0
+	MOVQ    fetch+48(FP), DI
+	MOVQ    tail+40(FP), R8
+	LEAQ    tailMasks<>+0(SB), R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	VMOVUPS 32(R9), Y0
 
 loop:
+	PREFETCHT1 (BX)(DI*1)
 	VMASKMOVPD (BX), Y0, Y1
 	VMASKMOVPD Y1, Y0, (CX)
 	ADDQ       SI, BX
@@ -746,27 +764,29 @@ loop:
 	VZEROUPPER
 	RET
 
-// func copy8F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
-// Requires: AVX
-TEXT ·copy8F64AVX2(SB), NOSPLIT, $0-48
+// func copy8F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
+// Requires: AVX, MMX+
+TEXT ·copy8F64AVX2(SB), NOSPLIT, $0-56
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    dstStep+16(FP), DX
 	MOVQ    src+24(FP), BX
 	MOVQ    srcStep+32(FP), SI
-	MOVQ    tail+40(FP), DI
-	LEAQ    tailMasks<>+0(SB), R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	VMOVUPS 32(R8), Y0
+	MOVQ    fetch+48(FP), DI
+	MOVQ    tail+40(FP), R8
+	LEAQ    tailMasks<>+0(SB), R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	VMOVUPS 32(R9), Y0
 
 loop:
+	PREFETCHT1 (BX)(DI*1)
 	VMOVUPS    (BX), Y1
 	VMOVUPS    Y1, (CX)
 	VMASKMOVPD 32(BX), Y0, Y1
@@ -778,27 +798,30 @@ loop:
 	VZEROUPPER
 	RET
 
-// func copy12F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
-// Requires: AVX
-TEXT ·copy12F64AVX2(SB), NOSPLIT, $0-48
+// func copy12F64AVX2(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
+// Requires: AVX, MMX+
+TEXT ·copy12F64AVX2(SB), NOSPLIT, $0-56
 	MOVQ    n+0(FP), AX
 	MOVQ    dst+8(FP), CX
 	MOVQ    dstStep+16(FP), DX
 	MOVQ    src+24(FP), BX
 	MOVQ    srcStep+32(FP), SI
-	MOVQ    tail+40(FP), DI
-	LEAQ    tailMasks<>+0(SB), R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	SUBQ    DI, R8
-	VMOVUPS 32(R8), Y0
+	MOVQ    fetch+48(FP), DI
+	MOVQ    tail+40(FP), R8
+	LEAQ    tailMasks<>+0(SB), R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	SUBQ    R8, R9
+	VMOVUPS 32(R9), Y0
 
 loop:
+	PREFETCHT1 (BX)(DI*1)
+	PREFETCHT1 64(BX)(DI*1)
 	VMOVUPS    (BX), Y1
 	VMOVUPS    Y1, (CX)
 	VMOVUPS    32(BX), Y1
@@ -913,78 +936,87 @@ done:
 	VZEROUPPER
 	RET
 
-// func copy8F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·copy8F64AVX512(SB), NOSPLIT, $0-48
+// func copy8F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·copy8F64AVX512(SB), NOSPLIT, $0-56
 	MOVQ  n+0(FP), AX
 	MOVQ  dst+8(FP), CX
 	MOVQ  dstStep+16(FP), DX
 	MOVQ  src+24(FP), BX
 	MOVQ  srcStep+32(FP), SI
-	MOVQ  tail+40(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  fetch+48(FP), DI
+	MOVQ  tail+40(FP), R8
+	MOVQ  $-1, R9
+	BZHIQ R8, R9, R9
+	KMOVW R9, K1
 
 loop:
-	VMOVUPD.Z (BX), K1, Z0
-	VMOVUPD   Z0, K1, (CX)
-	ADDQ      SI, BX
-	ADDQ      DX, CX
-	DECQ      AX
-	JNZ       loop
+	PREFETCHT1 (BX)(DI*1)
+	VMOVUPD.Z  (BX), K1, Z0
+	VMOVUPD    Z0, K1, (CX)
+	ADDQ       SI, BX
+	ADDQ       DX, CX
+	DECQ       AX
+	JNZ        loop
 	VZEROUPPER
 	RET
 
-// func copy16F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·copy16F64AVX512(SB), NOSPLIT, $0-48
+// func copy16F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·copy16F64AVX512(SB), NOSPLIT, $0-56
 	MOVQ  n+0(FP), AX
 	MOVQ  dst+8(FP), CX
 	MOVQ  dstStep+16(FP), DX
 	MOVQ  src+24(FP), BX
 	MOVQ  srcStep+32(FP), SI
-	MOVQ  tail+40(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  fetch+48(FP), DI
+	MOVQ  tail+40(FP), R8
+	MOVQ  $-1, R9
+	BZHIQ R8, R9, R9
+	KMOVW R9, K1
 
 loop:
-	VMOVUPS   (BX), Z0
-	VMOVUPS   Z0, (CX)
-	VMOVUPD.Z 64(BX), K1, Z0
-	VMOVUPD   Z0, K1, 64(CX)
-	ADDQ      SI, BX
-	ADDQ      DX, CX
-	DECQ      AX
-	JNZ       loop
+	PREFETCHT1 (BX)(DI*1)
+	PREFETCHT1 64(BX)(DI*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    Z0, (CX)
+	VMOVUPD.Z  64(BX), K1, Z0
+	VMOVUPD    Z0, K1, 64(CX)
+	ADDQ       SI, BX
+	ADDQ       DX, CX
+	DECQ       AX
+	JNZ        loop
 	VZEROUPPER
 	RET
 
-// func copy24F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·copy24F64AVX512(SB), NOSPLIT, $0-48
+// func copy24F64AVX512(n int, dst *float64, dstStep int, src *float64, srcStep int, tail int, fetch int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·copy24F64AVX512(SB), NOSPLIT, $0-56
 	MOVQ  n+0(FP), AX
 	MOVQ  dst+8(FP), CX
 	MOVQ  dstStep+16(FP), DX
 	MOVQ  src+24(FP), BX
 	MOVQ  srcStep+32(FP), SI
-	MOVQ  tail+40(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  fetch+48(FP), DI
+	MOVQ  tail+40(FP), R8
+	MOVQ  $-1, R9
+	BZHIQ R8, R9, R9
+	KMOVW R9, K1
 
 loop:
-	VMOVUPS   (BX), Z0
-	VMOVUPS   Z0, (CX)
-	VMOVUPS   64(BX), Z0
-	VMOVUPS   Z0, 64(CX)
-	VMOVUPD.Z 128(BX), K1, Z0
-	VMOVUPD   Z0, K1, 128(CX)
-	ADDQ      SI, BX
-	ADDQ      DX, CX
-	DECQ      AX
-	JNZ       loop
+	PREFETCHT1 (BX)(DI*1)
+	PREFETCHT1 64(BX)(DI*1)
+	PREFETCHT1 128(BX)(DI*1)
+	VMOVUPS    (BX), Z0
+	VMOVUPS    Z0, (CX)
+	VMOVUPS    64(BX), Z0
+	VMOVUPS    Z0, 64(CX)
+	VMOVUPD.Z  128(BX), K1, Z0
+	VMOVUPD    Z0, K1, 128(CX)
+	ADDQ       SI, BX
+	ADDQ       DX, CX
+	DECQ       AX
+	JNZ        loop
 	VZEROUPPER
 	RET
 

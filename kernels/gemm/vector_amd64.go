@@ -67,6 +67,9 @@ func newPlan[T kernels.Float](x *product[T], u *unit[T], scratch []T) plan[T] {
 	if d.packA && transA {
 		d.rows = blockRows[T](x.m, x.k, blocks.large)
 	}
+	if x.k <= shallow && x.m*x.n*size > blocks.large {
+		d.rows = min(d.rows, rowsOf[T](x.m, x.n, blocks.small))
+	}
 	if d.packB && x.m > d.rows {
 		block := blocks.large
 		if d.packA && transA {

@@ -24,7 +24,7 @@ var families = map[string]func(){
 	"masked":     func() { each(masked) },
 	"pack":       func() { each(pack) },
 	"bits":       func() { transposeBits(avx2); transposeBits(avx512) },
-	"peak":       func() { each(peak) },
+	"peak":       func() { each(peak); sweep(avx2); sweep(avx512) },
 }
 
 func main() {

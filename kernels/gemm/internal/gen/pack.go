@@ -20,12 +20,17 @@ func pack(w width) {
 // copyRows writes a kernel that copies rows of some vectors.
 func copyRows(w width, vectors int) {
 	name := fmt.Sprintf("copy%d%s", vectors*w.Lanes(), w.Name)
-	TEXT(name, NOSPLIT, w.Signature("func(n int, dst *T, dstStep int, src *T, srcStep, tail int)"))
-	Doc(fmt.Sprintf("%s copies n ≥ 1 rows of %d vectors, the last of tail lanes. Steps are in bytes.", name, vectors))
+	TEXT(name, NOSPLIT, w.Signature("func(n int, dst *T, dstStep int, src *T, srcStep, tail, fetch int)"))
+	Doc(fmt.Sprintf("%s copies n ≥ 1 rows of %d vectors, the last of tail lanes, and fetches what lies fetch", name, vectors),
+		"beyond each into the second-level cache. Steps and fetch are in bytes.")
 	Pragma("noescape")
 	n, dst, dstStep, src, srcStep := vec.Arg("n"), vec.Arg("dst"), vec.Arg("dstStep"), vec.Arg("src"), vec.Arg("srcStep")
+	fetch := vec.Arg("fetch")
 	last := w.firstLanes(vec.Arg("tail"))
 	Label("loop")
+	for j := 0; j < vectors; j += 64 / w.Bytes {
+		PREFETCHT1(Mem{Base: src, Index: fetch, Scale: 1, Disp: j * w.Bytes})
+	}
 	for j := range vectors {
 		var lanes *mask
 		if j == vectors-1 {

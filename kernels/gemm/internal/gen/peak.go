@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"driftless/kernels/internal/vec"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -31,3 +33,27 @@ func peak(w width) {
 	VZEROUPPER()
 	RET()
 }
+
+// sweep writes a kernel that does nothing but read: 256 bytes a round.
+func sweep(w width) {
+	TEXT("sweep"+w.Name, NOSPLIT, "func(n int, x *byte)")
+	Doc(fmt.Sprintf("sweep%s reads n ≥ 1 times %d bytes in a row.", w.Name, sweepBytes))
+	Pragma("noescape")
+	n, x := vec.Arg("n"), vec.Arg("x")
+	sums := w.vectors(sweepBytes / w.Bytes)
+	for _, v := range sums {
+		w.Clear(v)
+	}
+	Label("loop")
+	for j, v := range sums {
+		w.AddTo(w.column(x, j), v)
+	}
+	ADDQ(U32(sweepBytes), x)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// sweepBytes is what a round of a sweep reads.
+const sweepBytes = 256
