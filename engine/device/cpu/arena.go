@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"driftless/engine/program"
+	"driftless/internal/hugepage"
 )
 
 // arena is memory that starts on a cache line.
@@ -13,16 +14,12 @@ func newArena(n int) arena {
 	if n == 0 {
 		return nil
 	}
-	align := program.Align
 	if n >= leastHuge {
-		align = hugePage
+		return hugepage.Make(n)
 	}
-	whole := (n + align - 1) / align * align
-	b := make([]byte, whole+align)
-	o := int(-addressOf(b) & uintptr(align-1))
-	if align == hugePage {
-		useHugePages(b[o : o+whole])
-	}
+	const align = program.Align
+	b := make([]byte, n+align)
+	o := int(-addressOf(b) & (align - 1))
 	return b[o : o+n : o+n]
 }
 
@@ -70,13 +67,9 @@ func (m *memory) own(k int) {
 	m.lent[k] = false
 }
 
-// A step of a small network touches some hundred pages of 4 KiB, more than the
-// processor has translations of at hand. Arenas from leastHuge bytes on take pages
-// of 2 MiB, where the system has them.
-const (
-	hugePage  = 2 << 20
-	leastHuge = 128 << 10
-)
+// leastHuge is how many bytes an arena has on huge pages. A step of a small network touches some hundred
+// pages of 4 KiB, more than the processor has translations of at hand.
+const leastHuge = 128 << 10
 
 // element is the set of types that tensors hold.
 type element interface {
