@@ -195,6 +195,69 @@ func maxPoolGradAVX2(n int, d int, x0 *float32, x1 *float32, x2 *float32, x3 *fl
 //go:noescape
 func averagePoolGradAVX2(n int, d int, up *float32, upStep int, dx0 *float32, dx1 *float32, dx2 *float32, dx3 *float32, dxStep int)
 
+// planes1AVX2 computes, for each of panels, 1 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes1AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes2AVX2 computes, for each of panels, 2 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes2AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes3AVX2 computes, for each of panels, 3 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes3AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes4AVX2 computes, for each of panels, 4 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes4AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes5AVX2 computes, for each of panels, 5 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes5AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes6AVX2 computes, for each of panels, 6 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes6AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planeDots1x3AVX2 adds to 1 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots1x3AVX2(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+
+// planeDots2x3AVX2 adds to 2 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots2x3AVX2(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+
+// planeDots3x3AVX2 adds to 3 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots3x3AVX2(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+
 // product1x1AVX512 computes panels of 1 rows and 1 vectors of c, the last of tail lanes.
 // Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
 // all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
@@ -428,6 +491,146 @@ func maxPoolGradAVX512(n int, d int, x0 *float32, x1 *float32, x2 *float32, x3 *
 //go:noescape
 func averagePoolGradAVX512(n int, d int, up *float32, upStep int, dx0 *float32, dx1 *float32, dx2 *float32, dx3 *float32, dxStep int)
 
+// planes1AVX512 computes, for each of panels, 1 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes1AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes2AVX512 computes, for each of panels, 2 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes2AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes3AVX512 computes, for each of panels, 3 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes3AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes4AVX512 computes, for each of panels, 4 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes4AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes5AVX512 computes, for each of panels, 5 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes5AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes6AVX512 computes, for each of panels, 6 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes6AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes7AVX512 computes, for each of panels, 7 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes7AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes8AVX512 computes, for each of panels, 8 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes8AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes9AVX512 computes, for each of panels, 9 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes9AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes10AVX512 computes, for each of panels, 10 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes10AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes11AVX512 computes, for each of panels, 11 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes11AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes12AVX512 computes, for each of panels, 12 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes12AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planeDots1x3AVX512 adds to 1 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots1x3AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+
+// planeDots2x3AVX512 adds to 2 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots2x3AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+
+// planeDots3x3AVX512 adds to 3 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots3x3AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+
+// planeDots4x3AVX512 adds to 4 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots4x3AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+
+// planeDots1x6AVX512 adds to 1 × 6 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots1x6AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+
+// planeDots2x6AVX512 adds to 2 × 6 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots2x6AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+
+// planeDots3x6AVX512 adds to 3 × 6 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots3x6AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+
+// planeDots4x6AVX512 adds to 4 × 6 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots4x6AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+
 // product1x1F64AVX2 computes panels of 1 rows and 1 vectors of c, the last of tail lanes.
 // Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
 // all of them. Panels are aPanel apart in a and cPanel in c, and have one b. Steps are in bytes. See package gemm for the sums, bias and flags.
@@ -618,6 +821,69 @@ func maxPoolGradF64AVX2(n int, d int, x0 *float64, x1 *float64, x2 *float64, x3 
 //
 //go:noescape
 func averagePoolGradF64AVX2(n int, d int, up *float64, upStep int, dx0 *float64, dx1 *float64, dx2 *float64, dx3 *float64, dxStep int)
+
+// planes1F64AVX2 computes, for each of panels, 1 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes1F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes2F64AVX2 computes, for each of panels, 2 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes2F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes3F64AVX2 computes, for each of panels, 3 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes3F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes4F64AVX2 computes, for each of panels, 4 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes4F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes5F64AVX2 computes, for each of panels, 5 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes5F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes6F64AVX2 computes, for each of panels, 6 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes6F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planeDots1x3F64AVX2 adds to 1 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots1x3F64AVX2(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+
+// planeDots2x3F64AVX2 adds to 2 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots2x3F64AVX2(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+
+// planeDots3x3F64AVX2 adds to 3 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots3x3F64AVX2(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
 
 // product1x1F64AVX512 computes panels of 1 rows and 1 vectors of c, the last of tail lanes.
 // Row i of a is, at each of the segments (distance from a + i·rowStep and n), n numbers kStep apart; rows of b follow each other for
@@ -851,6 +1117,146 @@ func maxPoolGradF64AVX512(n int, d int, x0 *float64, x1 *float64, x2 *float64, x
 //
 //go:noescape
 func averagePoolGradF64AVX512(n int, d int, up *float64, upStep int, dx0 *float64, dx1 *float64, dx2 *float64, dx3 *float64, dxStep int)
+
+// planes1F64AVX512 computes, for each of panels, 1 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes1F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes2F64AVX512 computes, for each of panels, 2 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes2F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes3F64AVX512 computes, for each of panels, 3 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes3F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes4F64AVX512 computes, for each of panels, 4 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes4F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes5F64AVX512 computes, for each of panels, 5 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes5F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes6F64AVX512 computes, for each of panels, 6 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes6F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes7F64AVX512 computes, for each of panels, 7 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes7F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes8F64AVX512 computes, for each of panels, 8 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes8F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes9F64AVX512 computes, for each of panels, 9 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes9F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes10F64AVX512 computes, for each of panels, 10 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes10F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes11F64AVX512 computes, for each of panels, 11 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes11F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planes12F64AVX512 computes, for each of panels, 12 rows and two vectors of y, of which as many lanes count as first and last say.
+// An element is the sum of the products of a row of w with the numbers of x at so many bytes from its own place. Steps are in
+// bytes, yVector from the first vector to the other.
+//
+//go:noescape
+func planes12F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+
+// planeDots1x3F64AVX512 adds to 1 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots1x3F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+
+// planeDots2x3F64AVX512 adds to 2 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots2x3F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+
+// planeDots3x3F64AVX512 adds to 3 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots3x3F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+
+// planeDots4x3F64AVX512 adds to 4 × 3 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots4x3F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+
+// planeDots1x6F64AVX512 adds to 1 × 6 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots1x6F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+
+// planeDots2x6F64AVX512 adds to 2 × 6 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots2x6F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+
+// planeDots3x6F64AVX512 adds to 3 × 6 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots3x6F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+
+// planeDots4x6F64AVX512 adds to 4 × 6 vectors of sums, 64 bytes from one tap to the next and sumStep from row to row, the products of up, whose
+// rows are upStep apart, and x, as far from it as at says for each tap: of so many lines of so many images, each of full bytes, of whose
+// 64 a vector takes the first, and of tail lanes more. From the end of an image's lines to the next it is upImage and xImage.
+//
+//go:noescape
+func planeDots4x6F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
 
 // patchesGradAVX2 sets n numbers of dx to the sums of what windows say of them: rows of windows, rowStep bytes apart, from p on, of so many
 // windows, windowStep bytes apart. Window j says run numbers, the first of number begin + j·step of dx. The bits of mask are

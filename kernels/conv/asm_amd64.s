@@ -9500,6 +9500,2592 @@ done4:
 	VZEROUPPER
 	RET
 
+// func planes1AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes1AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), AX
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   at+16(FP), SI
+	MOVQ   w+48(FP), DI
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (SI), R8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R8)(BX*1), Y3
+	VBROADCASTSS (DI), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, SI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, SI
+	MOVQ         first+96(FP), DI
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	VMOVUPS      32(R8), Y2
+	VMASKMOVPS   (SI), Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	ADDQ         yStep+80(FP), SI
+	MOVQ         DX, SI
+	ADDQ         AX, SI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), DI
+	SUBQ         AX, DI
+	SUBQ         AX, DI
+	SUBQ         AX, DI
+	SUBQ         AX, DI
+	VMOVUPS      32(DI), Y2
+	VMASKMOVPS   (SI), Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	ADDQ         yStep+80(FP), SI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, SI
+	TESTQ   $+8, first+96(FP)
+	JZ      four1
+	VMOVUPS Y0, (SI)
+	JMP     stored4
+
+four1:
+	TESTQ        $+4, first+96(FP)
+	JZ           two2
+	VEXTRACTF128 $0x01, Y0, X2
+	VMOVUPS      X0, (SI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one5
+	VMOVLPS      X2, 16(SI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored4
+	VEXTRACTPS   $0x02, X2, 24(SI)
+	JMP          stored4
+
+one5:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X2, 16(SI)
+	JMP    stored4
+
+two2:
+	TESTQ      $+2, first+96(FP)
+	JZ         one3
+	VMOVLPS    X0, (SI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored4
+	VEXTRACTPS $0x02, X0, 8(SI)
+	JMP        stored4
+
+one3:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X0, (SI)
+
+stored4:
+	ADDQ    yStep+80(FP), SI
+	MOVQ    DX, SI
+	ADDQ    AX, SI
+	TESTQ   $+8, last+104(FP)
+	JZ      four6
+	VMOVUPS Y1, (SI)
+	JMP     stored9
+
+four6:
+	TESTQ        $+4, last+104(FP)
+	JZ           two7
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (SI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one10
+	VMOVLPS      X0, 16(SI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored9
+	VEXTRACTPS   $0x02, X0, 24(SI)
+	JMP          stored9
+
+one10:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored9
+	VMOVSS X0, 16(SI)
+	JMP    stored9
+
+two7:
+	TESTQ      $+2, last+104(FP)
+	JZ         one8
+	VMOVLPS    X1, (SI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored9
+	VEXTRACTPS $0x02, X1, 8(SI)
+	JMP        stored9
+
+one8:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored9
+	VMOVSS X1, (SI)
+
+stored9:
+	ADDQ yStep+80(FP), SI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planes2AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes2AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), SI
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (DI), R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y4
+	VMOVUPS      (R9)(BX*1), Y5
+	VBROADCASTSS (R8), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R8)(SI*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	MOVQ         first+96(FP), R8
+	LEAQ         tailMasks<>+0(SB), R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	VMOVUPS      32(R9), Y4
+	VMASKMOVPS   (DI), Y4, Y5
+	VADDPS       Y5, Y0, Y0
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	VMOVUPS      32(R8), Y4
+	VMASKMOVPS   (DI), Y4, Y5
+	VADDPS       Y5, Y1, Y1
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four1
+	VMOVUPS Y0, (DI)
+	JMP     stored4
+
+four1:
+	TESTQ        $+4, first+96(FP)
+	JZ           two2
+	VEXTRACTF128 $0x01, Y0, X4
+	VMOVUPS      X0, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one5
+	VMOVLPS      X4, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored4
+	VEXTRACTPS   $0x02, X4, 24(DI)
+	JMP          stored4
+
+one5:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X4, 16(DI)
+	JMP    stored4
+
+two2:
+	TESTQ      $+2, first+96(FP)
+	JZ         one3
+	VMOVLPS    X0, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored4
+	VEXTRACTPS $0x02, X0, 8(DI)
+	JMP        stored4
+
+one3:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X0, (DI)
+
+stored4:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four6
+	VMOVUPS Y2, (DI)
+	JMP     stored9
+
+four6:
+	TESTQ        $+4, first+96(FP)
+	JZ           two7
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVUPS      X2, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one10
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored9
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored9
+
+one10:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored9
+	VMOVSS X0, 16(DI)
+	JMP    stored9
+
+two7:
+	TESTQ      $+2, first+96(FP)
+	JZ         one8
+	VMOVLPS    X2, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored9
+	VEXTRACTPS $0x02, X2, 8(DI)
+	JMP        stored9
+
+one8:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored9
+	VMOVSS X2, (DI)
+
+stored9:
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four11
+	VMOVUPS Y1, (DI)
+	JMP     stored14
+
+four11:
+	TESTQ        $+4, last+104(FP)
+	JZ           two12
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one15
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored14
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored14
+
+one15:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored14
+	VMOVSS X0, 16(DI)
+	JMP    stored14
+
+two12:
+	TESTQ      $+2, last+104(FP)
+	JZ         one13
+	VMOVLPS    X1, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored14
+	VEXTRACTPS $0x02, X1, 8(DI)
+	JMP        stored14
+
+one13:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored14
+	VMOVSS X1, (DI)
+
+stored14:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four16
+	VMOVUPS Y3, (DI)
+	JMP     stored19
+
+four16:
+	TESTQ        $+4, last+104(FP)
+	JZ           two17
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVUPS      X3, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one20
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored19
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored19
+
+one20:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored19
+	VMOVSS X0, 16(DI)
+	JMP    stored19
+
+two17:
+	TESTQ      $+2, last+104(FP)
+	JZ         one18
+	VMOVLPS    X3, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored19
+	VEXTRACTPS $0x02, X3, 8(DI)
+	JMP        stored19
+
+one18:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored19
+	VMOVSS X3, (DI)
+
+stored19:
+	ADDQ yStep+80(FP), DI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planes3AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes3AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), SI
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (DI), R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y6
+	VMOVUPS      (R9)(BX*1), Y7
+	VBROADCASTSS (R8), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (R8)(SI*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (R8)(SI*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	MOVQ         first+96(FP), R8
+	LEAQ         tailMasks<>+0(SB), R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	VMOVUPS      32(R9), Y6
+	VMASKMOVPS   (DI), Y6, Y7
+	VADDPS       Y7, Y0, Y0
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y6, Y7
+	VADDPS       Y7, Y2, Y2
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	VMOVUPS      32(R8), Y6
+	VMASKMOVPS   (DI), Y6, Y7
+	VADDPS       Y7, Y1, Y1
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y6, Y7
+	VADDPS       Y7, Y3, Y3
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four1
+	VMOVUPS Y0, (DI)
+	JMP     stored4
+
+four1:
+	TESTQ        $+4, first+96(FP)
+	JZ           two2
+	VEXTRACTF128 $0x01, Y0, X6
+	VMOVUPS      X0, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one5
+	VMOVLPS      X6, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored4
+	VEXTRACTPS   $0x02, X6, 24(DI)
+	JMP          stored4
+
+one5:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X6, 16(DI)
+	JMP    stored4
+
+two2:
+	TESTQ      $+2, first+96(FP)
+	JZ         one3
+	VMOVLPS    X0, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored4
+	VEXTRACTPS $0x02, X0, 8(DI)
+	JMP        stored4
+
+one3:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X0, (DI)
+
+stored4:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four6
+	VMOVUPS Y2, (DI)
+	JMP     stored9
+
+four6:
+	TESTQ        $+4, first+96(FP)
+	JZ           two7
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVUPS      X2, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one10
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored9
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored9
+
+one10:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored9
+	VMOVSS X0, 16(DI)
+	JMP    stored9
+
+two7:
+	TESTQ      $+2, first+96(FP)
+	JZ         one8
+	VMOVLPS    X2, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored9
+	VEXTRACTPS $0x02, X2, 8(DI)
+	JMP        stored9
+
+one8:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored9
+	VMOVSS X2, (DI)
+
+stored9:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four11
+	VMOVUPS Y4, (DI)
+	JMP     stored14
+
+four11:
+	TESTQ        $+4, first+96(FP)
+	JZ           two12
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVUPS      X4, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one15
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored14
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored14
+
+one15:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored14
+	VMOVSS X0, 16(DI)
+	JMP    stored14
+
+two12:
+	TESTQ      $+2, first+96(FP)
+	JZ         one13
+	VMOVLPS    X4, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored14
+	VEXTRACTPS $0x02, X4, 8(DI)
+	JMP        stored14
+
+one13:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored14
+	VMOVSS X4, (DI)
+
+stored14:
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four16
+	VMOVUPS Y1, (DI)
+	JMP     stored19
+
+four16:
+	TESTQ        $+4, last+104(FP)
+	JZ           two17
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one20
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored19
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored19
+
+one20:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored19
+	VMOVSS X0, 16(DI)
+	JMP    stored19
+
+two17:
+	TESTQ      $+2, last+104(FP)
+	JZ         one18
+	VMOVLPS    X1, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored19
+	VEXTRACTPS $0x02, X1, 8(DI)
+	JMP        stored19
+
+one18:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored19
+	VMOVSS X1, (DI)
+
+stored19:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four21
+	VMOVUPS Y3, (DI)
+	JMP     stored24
+
+four21:
+	TESTQ        $+4, last+104(FP)
+	JZ           two22
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVUPS      X3, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one25
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored24
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored24
+
+one25:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored24
+	VMOVSS X0, 16(DI)
+	JMP    stored24
+
+two22:
+	TESTQ      $+2, last+104(FP)
+	JZ         one23
+	VMOVLPS    X3, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored24
+	VEXTRACTPS $0x02, X3, 8(DI)
+	JMP        stored24
+
+one23:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored24
+	VMOVSS X3, (DI)
+
+stored24:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four26
+	VMOVUPS Y5, (DI)
+	JMP     stored29
+
+four26:
+	TESTQ        $+4, last+104(FP)
+	JZ           two27
+	VEXTRACTF128 $0x01, Y5, X0
+	VMOVUPS      X5, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one30
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored29
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored29
+
+one30:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored29
+	VMOVSS X0, 16(DI)
+	JMP    stored29
+
+two27:
+	TESTQ      $+2, last+104(FP)
+	JZ         one28
+	VMOVLPS    X5, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored29
+	VEXTRACTPS $0x02, X5, 8(DI)
+	JMP        stored29
+
+one28:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored29
+	VMOVSS X5, (DI)
+
+stored29:
+	ADDQ yStep+80(FP), DI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planes4AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes4AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), SI
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y8
+	VMOVUPS      (R10)(BX*1), Y9
+	VBROADCASTSS (R8), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (R8)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (R8)(SI*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (R9), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	MOVQ         first+96(FP), R8
+	LEAQ         tailMasks<>+0(SB), R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	VMOVUPS      32(R9), Y8
+	VMASKMOVPS   (DI), Y8, Y9
+	VADDPS       Y9, Y0, Y0
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y8, Y9
+	VADDPS       Y9, Y2, Y2
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y8, Y9
+	VADDPS       Y9, Y4, Y4
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	VMOVUPS      32(R8), Y8
+	VMASKMOVPS   (DI), Y8, Y9
+	VADDPS       Y9, Y1, Y1
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y8, Y9
+	VADDPS       Y9, Y3, Y3
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y8, Y9
+	VADDPS       Y9, Y5, Y5
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y8, Y8
+	VADDPS       Y8, Y7, Y7
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four1
+	VMOVUPS Y0, (DI)
+	JMP     stored4
+
+four1:
+	TESTQ        $+4, first+96(FP)
+	JZ           two2
+	VEXTRACTF128 $0x01, Y0, X8
+	VMOVUPS      X0, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one5
+	VMOVLPS      X8, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored4
+	VEXTRACTPS   $0x02, X8, 24(DI)
+	JMP          stored4
+
+one5:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X8, 16(DI)
+	JMP    stored4
+
+two2:
+	TESTQ      $+2, first+96(FP)
+	JZ         one3
+	VMOVLPS    X0, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored4
+	VEXTRACTPS $0x02, X0, 8(DI)
+	JMP        stored4
+
+one3:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X0, (DI)
+
+stored4:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four6
+	VMOVUPS Y2, (DI)
+	JMP     stored9
+
+four6:
+	TESTQ        $+4, first+96(FP)
+	JZ           two7
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVUPS      X2, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one10
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored9
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored9
+
+one10:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored9
+	VMOVSS X0, 16(DI)
+	JMP    stored9
+
+two7:
+	TESTQ      $+2, first+96(FP)
+	JZ         one8
+	VMOVLPS    X2, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored9
+	VEXTRACTPS $0x02, X2, 8(DI)
+	JMP        stored9
+
+one8:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored9
+	VMOVSS X2, (DI)
+
+stored9:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four11
+	VMOVUPS Y4, (DI)
+	JMP     stored14
+
+four11:
+	TESTQ        $+4, first+96(FP)
+	JZ           two12
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVUPS      X4, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one15
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored14
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored14
+
+one15:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored14
+	VMOVSS X0, 16(DI)
+	JMP    stored14
+
+two12:
+	TESTQ      $+2, first+96(FP)
+	JZ         one13
+	VMOVLPS    X4, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored14
+	VEXTRACTPS $0x02, X4, 8(DI)
+	JMP        stored14
+
+one13:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored14
+	VMOVSS X4, (DI)
+
+stored14:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four16
+	VMOVUPS Y6, (DI)
+	JMP     stored19
+
+four16:
+	TESTQ        $+4, first+96(FP)
+	JZ           two17
+	VEXTRACTF128 $0x01, Y6, X0
+	VMOVUPS      X6, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one20
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored19
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored19
+
+one20:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored19
+	VMOVSS X0, 16(DI)
+	JMP    stored19
+
+two17:
+	TESTQ      $+2, first+96(FP)
+	JZ         one18
+	VMOVLPS    X6, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored19
+	VEXTRACTPS $0x02, X6, 8(DI)
+	JMP        stored19
+
+one18:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored19
+	VMOVSS X6, (DI)
+
+stored19:
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four21
+	VMOVUPS Y1, (DI)
+	JMP     stored24
+
+four21:
+	TESTQ        $+4, last+104(FP)
+	JZ           two22
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one25
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored24
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored24
+
+one25:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored24
+	VMOVSS X0, 16(DI)
+	JMP    stored24
+
+two22:
+	TESTQ      $+2, last+104(FP)
+	JZ         one23
+	VMOVLPS    X1, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored24
+	VEXTRACTPS $0x02, X1, 8(DI)
+	JMP        stored24
+
+one23:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored24
+	VMOVSS X1, (DI)
+
+stored24:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four26
+	VMOVUPS Y3, (DI)
+	JMP     stored29
+
+four26:
+	TESTQ        $+4, last+104(FP)
+	JZ           two27
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVUPS      X3, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one30
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored29
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored29
+
+one30:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored29
+	VMOVSS X0, 16(DI)
+	JMP    stored29
+
+two27:
+	TESTQ      $+2, last+104(FP)
+	JZ         one28
+	VMOVLPS    X3, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored29
+	VEXTRACTPS $0x02, X3, 8(DI)
+	JMP        stored29
+
+one28:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored29
+	VMOVSS X3, (DI)
+
+stored29:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four31
+	VMOVUPS Y5, (DI)
+	JMP     stored34
+
+four31:
+	TESTQ        $+4, last+104(FP)
+	JZ           two32
+	VEXTRACTF128 $0x01, Y5, X0
+	VMOVUPS      X5, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one35
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored34
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored34
+
+one35:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored34
+	VMOVSS X0, 16(DI)
+	JMP    stored34
+
+two32:
+	TESTQ      $+2, last+104(FP)
+	JZ         one33
+	VMOVLPS    X5, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored34
+	VEXTRACTPS $0x02, X5, 8(DI)
+	JMP        stored34
+
+one33:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored34
+	VMOVSS X5, (DI)
+
+stored34:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four36
+	VMOVUPS Y7, (DI)
+	JMP     stored39
+
+four36:
+	TESTQ        $+4, last+104(FP)
+	JZ           two37
+	VEXTRACTF128 $0x01, Y7, X0
+	VMOVUPS      X7, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one40
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored39
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored39
+
+one40:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored39
+	VMOVSS X0, 16(DI)
+	JMP    stored39
+
+two37:
+	TESTQ      $+2, last+104(FP)
+	JZ         one38
+	VMOVLPS    X7, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored39
+	VEXTRACTPS $0x02, X7, 8(DI)
+	JMP        stored39
+
+one38:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored39
+	VMOVSS X7, (DI)
+
+stored39:
+	ADDQ yStep+80(FP), DI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planes5AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes5AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), SI
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y10
+	VMOVUPS      (R10)(BX*1), Y11
+	VBROADCASTSS (R8), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (R8)(SI*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (R8)(SI*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (R9), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (R9)(SI*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	MOVQ         first+96(FP), R8
+	LEAQ         tailMasks<>+0(SB), R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	VMOVUPS      32(R9), Y10
+	VMASKMOVPS   (DI), Y10, Y11
+	VADDPS       Y11, Y0, Y0
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y10, Y11
+	VADDPS       Y11, Y2, Y2
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y10, Y11
+	VADDPS       Y11, Y4, Y4
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y10, Y11
+	VADDPS       Y11, Y6, Y6
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y10, Y10
+	VADDPS       Y10, Y8, Y8
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	VMOVUPS      32(R8), Y10
+	VMASKMOVPS   (DI), Y10, Y11
+	VADDPS       Y11, Y1, Y1
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y10, Y11
+	VADDPS       Y11, Y3, Y3
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y10, Y11
+	VADDPS       Y11, Y5, Y5
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y10, Y11
+	VADDPS       Y11, Y7, Y7
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y10, Y10
+	VADDPS       Y10, Y9, Y9
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four1
+	VMOVUPS Y0, (DI)
+	JMP     stored4
+
+four1:
+	TESTQ        $+4, first+96(FP)
+	JZ           two2
+	VEXTRACTF128 $0x01, Y0, X10
+	VMOVUPS      X0, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one5
+	VMOVLPS      X10, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored4
+	VEXTRACTPS   $0x02, X10, 24(DI)
+	JMP          stored4
+
+one5:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X10, 16(DI)
+	JMP    stored4
+
+two2:
+	TESTQ      $+2, first+96(FP)
+	JZ         one3
+	VMOVLPS    X0, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored4
+	VEXTRACTPS $0x02, X0, 8(DI)
+	JMP        stored4
+
+one3:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X0, (DI)
+
+stored4:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four6
+	VMOVUPS Y2, (DI)
+	JMP     stored9
+
+four6:
+	TESTQ        $+4, first+96(FP)
+	JZ           two7
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVUPS      X2, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one10
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored9
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored9
+
+one10:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored9
+	VMOVSS X0, 16(DI)
+	JMP    stored9
+
+two7:
+	TESTQ      $+2, first+96(FP)
+	JZ         one8
+	VMOVLPS    X2, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored9
+	VEXTRACTPS $0x02, X2, 8(DI)
+	JMP        stored9
+
+one8:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored9
+	VMOVSS X2, (DI)
+
+stored9:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four11
+	VMOVUPS Y4, (DI)
+	JMP     stored14
+
+four11:
+	TESTQ        $+4, first+96(FP)
+	JZ           two12
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVUPS      X4, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one15
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored14
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored14
+
+one15:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored14
+	VMOVSS X0, 16(DI)
+	JMP    stored14
+
+two12:
+	TESTQ      $+2, first+96(FP)
+	JZ         one13
+	VMOVLPS    X4, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored14
+	VEXTRACTPS $0x02, X4, 8(DI)
+	JMP        stored14
+
+one13:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored14
+	VMOVSS X4, (DI)
+
+stored14:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four16
+	VMOVUPS Y6, (DI)
+	JMP     stored19
+
+four16:
+	TESTQ        $+4, first+96(FP)
+	JZ           two17
+	VEXTRACTF128 $0x01, Y6, X0
+	VMOVUPS      X6, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one20
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored19
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored19
+
+one20:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored19
+	VMOVSS X0, 16(DI)
+	JMP    stored19
+
+two17:
+	TESTQ      $+2, first+96(FP)
+	JZ         one18
+	VMOVLPS    X6, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored19
+	VEXTRACTPS $0x02, X6, 8(DI)
+	JMP        stored19
+
+one18:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored19
+	VMOVSS X6, (DI)
+
+stored19:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four21
+	VMOVUPS Y8, (DI)
+	JMP     stored24
+
+four21:
+	TESTQ        $+4, first+96(FP)
+	JZ           two22
+	VEXTRACTF128 $0x01, Y8, X0
+	VMOVUPS      X8, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one25
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored24
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored24
+
+one25:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored24
+	VMOVSS X0, 16(DI)
+	JMP    stored24
+
+two22:
+	TESTQ      $+2, first+96(FP)
+	JZ         one23
+	VMOVLPS    X8, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored24
+	VEXTRACTPS $0x02, X8, 8(DI)
+	JMP        stored24
+
+one23:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored24
+	VMOVSS X8, (DI)
+
+stored24:
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four26
+	VMOVUPS Y1, (DI)
+	JMP     stored29
+
+four26:
+	TESTQ        $+4, last+104(FP)
+	JZ           two27
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one30
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored29
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored29
+
+one30:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored29
+	VMOVSS X0, 16(DI)
+	JMP    stored29
+
+two27:
+	TESTQ      $+2, last+104(FP)
+	JZ         one28
+	VMOVLPS    X1, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored29
+	VEXTRACTPS $0x02, X1, 8(DI)
+	JMP        stored29
+
+one28:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored29
+	VMOVSS X1, (DI)
+
+stored29:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four31
+	VMOVUPS Y3, (DI)
+	JMP     stored34
+
+four31:
+	TESTQ        $+4, last+104(FP)
+	JZ           two32
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVUPS      X3, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one35
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored34
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored34
+
+one35:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored34
+	VMOVSS X0, 16(DI)
+	JMP    stored34
+
+two32:
+	TESTQ      $+2, last+104(FP)
+	JZ         one33
+	VMOVLPS    X3, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored34
+	VEXTRACTPS $0x02, X3, 8(DI)
+	JMP        stored34
+
+one33:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored34
+	VMOVSS X3, (DI)
+
+stored34:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four36
+	VMOVUPS Y5, (DI)
+	JMP     stored39
+
+four36:
+	TESTQ        $+4, last+104(FP)
+	JZ           two37
+	VEXTRACTF128 $0x01, Y5, X0
+	VMOVUPS      X5, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one40
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored39
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored39
+
+one40:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored39
+	VMOVSS X0, 16(DI)
+	JMP    stored39
+
+two37:
+	TESTQ      $+2, last+104(FP)
+	JZ         one38
+	VMOVLPS    X5, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored39
+	VEXTRACTPS $0x02, X5, 8(DI)
+	JMP        stored39
+
+one38:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored39
+	VMOVSS X5, (DI)
+
+stored39:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four41
+	VMOVUPS Y7, (DI)
+	JMP     stored44
+
+four41:
+	TESTQ        $+4, last+104(FP)
+	JZ           two42
+	VEXTRACTF128 $0x01, Y7, X0
+	VMOVUPS      X7, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one45
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored44
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored44
+
+one45:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored44
+	VMOVSS X0, 16(DI)
+	JMP    stored44
+
+two42:
+	TESTQ      $+2, last+104(FP)
+	JZ         one43
+	VMOVLPS    X7, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored44
+	VEXTRACTPS $0x02, X7, 8(DI)
+	JMP        stored44
+
+one43:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored44
+	VMOVSS X7, (DI)
+
+stored44:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four46
+	VMOVUPS Y9, (DI)
+	JMP     stored49
+
+four46:
+	TESTQ        $+4, last+104(FP)
+	JZ           two47
+	VEXTRACTF128 $0x01, Y9, X0
+	VMOVUPS      X9, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one50
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored49
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored49
+
+one50:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored49
+	VMOVSS X0, 16(DI)
+	JMP    stored49
+
+two47:
+	TESTQ      $+2, last+104(FP)
+	JZ         one48
+	VMOVLPS    X9, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored49
+	VEXTRACTPS $0x02, X9, 8(DI)
+	JMP        stored49
+
+one48:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored49
+	VMOVSS X9, (DI)
+
+stored49:
+	ADDQ yStep+80(FP), DI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planes6AVX2(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes6AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), SI
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y12
+	VMOVUPS      (R10)(BX*1), Y13
+	VBROADCASTSS (R8), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R8)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R8)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R9), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (R9)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R9)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	MOVQ         first+96(FP), R8
+	LEAQ         tailMasks<>+0(SB), R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	VMOVUPS      32(R9), Y12
+	VMASKMOVPS   (DI), Y12, Y13
+	VADDPS       Y13, Y0, Y0
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y12, Y13
+	VADDPS       Y13, Y2, Y2
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y12, Y13
+	VADDPS       Y13, Y4, Y4
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y12, Y13
+	VADDPS       Y13, Y6, Y6
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y12, Y13
+	VADDPS       Y13, Y8, Y8
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y12, Y12
+	VADDPS       Y12, Y10, Y10
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	VMOVUPS      32(R8), Y12
+	VMASKMOVPS   (DI), Y12, Y13
+	VADDPS       Y13, Y1, Y1
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y12, Y13
+	VADDPS       Y13, Y3, Y3
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y12, Y13
+	VADDPS       Y13, Y5, Y5
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y12, Y13
+	VADDPS       Y13, Y7, Y7
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y12, Y13
+	VADDPS       Y13, Y9, Y9
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPS   (DI), Y12, Y12
+	VADDPS       Y12, Y11, Y11
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four1
+	VMOVUPS Y0, (DI)
+	JMP     stored4
+
+four1:
+	TESTQ        $+4, first+96(FP)
+	JZ           two2
+	VEXTRACTF128 $0x01, Y0, X12
+	VMOVUPS      X0, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one5
+	VMOVLPS      X12, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored4
+	VEXTRACTPS   $0x02, X12, 24(DI)
+	JMP          stored4
+
+one5:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X12, 16(DI)
+	JMP    stored4
+
+two2:
+	TESTQ      $+2, first+96(FP)
+	JZ         one3
+	VMOVLPS    X0, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored4
+	VEXTRACTPS $0x02, X0, 8(DI)
+	JMP        stored4
+
+one3:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored4
+	VMOVSS X0, (DI)
+
+stored4:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four6
+	VMOVUPS Y2, (DI)
+	JMP     stored9
+
+four6:
+	TESTQ        $+4, first+96(FP)
+	JZ           two7
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVUPS      X2, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one10
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored9
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored9
+
+one10:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored9
+	VMOVSS X0, 16(DI)
+	JMP    stored9
+
+two7:
+	TESTQ      $+2, first+96(FP)
+	JZ         one8
+	VMOVLPS    X2, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored9
+	VEXTRACTPS $0x02, X2, 8(DI)
+	JMP        stored9
+
+one8:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored9
+	VMOVSS X2, (DI)
+
+stored9:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four11
+	VMOVUPS Y4, (DI)
+	JMP     stored14
+
+four11:
+	TESTQ        $+4, first+96(FP)
+	JZ           two12
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVUPS      X4, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one15
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored14
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored14
+
+one15:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored14
+	VMOVSS X0, 16(DI)
+	JMP    stored14
+
+two12:
+	TESTQ      $+2, first+96(FP)
+	JZ         one13
+	VMOVLPS    X4, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored14
+	VEXTRACTPS $0x02, X4, 8(DI)
+	JMP        stored14
+
+one13:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored14
+	VMOVSS X4, (DI)
+
+stored14:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four16
+	VMOVUPS Y6, (DI)
+	JMP     stored19
+
+four16:
+	TESTQ        $+4, first+96(FP)
+	JZ           two17
+	VEXTRACTF128 $0x01, Y6, X0
+	VMOVUPS      X6, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one20
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored19
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored19
+
+one20:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored19
+	VMOVSS X0, 16(DI)
+	JMP    stored19
+
+two17:
+	TESTQ      $+2, first+96(FP)
+	JZ         one18
+	VMOVLPS    X6, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored19
+	VEXTRACTPS $0x02, X6, 8(DI)
+	JMP        stored19
+
+one18:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored19
+	VMOVSS X6, (DI)
+
+stored19:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four21
+	VMOVUPS Y8, (DI)
+	JMP     stored24
+
+four21:
+	TESTQ        $+4, first+96(FP)
+	JZ           two22
+	VEXTRACTF128 $0x01, Y8, X0
+	VMOVUPS      X8, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one25
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored24
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored24
+
+one25:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored24
+	VMOVSS X0, 16(DI)
+	JMP    stored24
+
+two22:
+	TESTQ      $+2, first+96(FP)
+	JZ         one23
+	VMOVLPS    X8, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored24
+	VEXTRACTPS $0x02, X8, 8(DI)
+	JMP        stored24
+
+one23:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored24
+	VMOVSS X8, (DI)
+
+stored24:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, first+96(FP)
+	JZ      four26
+	VMOVUPS Y10, (DI)
+	JMP     stored29
+
+four26:
+	TESTQ        $+4, first+96(FP)
+	JZ           two27
+	VEXTRACTF128 $0x01, Y10, X0
+	VMOVUPS      X10, (DI)
+	TESTQ        $+2, first+96(FP)
+	JZ           one30
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored29
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored29
+
+one30:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored29
+	VMOVSS X0, 16(DI)
+	JMP    stored29
+
+two27:
+	TESTQ      $+2, first+96(FP)
+	JZ         one28
+	VMOVLPS    X10, (DI)
+	TESTQ      $+1, first+96(FP)
+	JZ         stored29
+	VEXTRACTPS $0x02, X10, 8(DI)
+	JMP        stored29
+
+one28:
+	TESTQ  $+1, first+96(FP)
+	JZ     stored29
+	VMOVSS X10, (DI)
+
+stored29:
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four31
+	VMOVUPS Y1, (DI)
+	JMP     stored34
+
+four31:
+	TESTQ        $+4, last+104(FP)
+	JZ           two32
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one35
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored34
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored34
+
+one35:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored34
+	VMOVSS X0, 16(DI)
+	JMP    stored34
+
+two32:
+	TESTQ      $+2, last+104(FP)
+	JZ         one33
+	VMOVLPS    X1, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored34
+	VEXTRACTPS $0x02, X1, 8(DI)
+	JMP        stored34
+
+one33:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored34
+	VMOVSS X1, (DI)
+
+stored34:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four36
+	VMOVUPS Y3, (DI)
+	JMP     stored39
+
+four36:
+	TESTQ        $+4, last+104(FP)
+	JZ           two37
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVUPS      X3, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one40
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored39
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored39
+
+one40:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored39
+	VMOVSS X0, 16(DI)
+	JMP    stored39
+
+two37:
+	TESTQ      $+2, last+104(FP)
+	JZ         one38
+	VMOVLPS    X3, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored39
+	VEXTRACTPS $0x02, X3, 8(DI)
+	JMP        stored39
+
+one38:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored39
+	VMOVSS X3, (DI)
+
+stored39:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four41
+	VMOVUPS Y5, (DI)
+	JMP     stored44
+
+four41:
+	TESTQ        $+4, last+104(FP)
+	JZ           two42
+	VEXTRACTF128 $0x01, Y5, X0
+	VMOVUPS      X5, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one45
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored44
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored44
+
+one45:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored44
+	VMOVSS X0, 16(DI)
+	JMP    stored44
+
+two42:
+	TESTQ      $+2, last+104(FP)
+	JZ         one43
+	VMOVLPS    X5, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored44
+	VEXTRACTPS $0x02, X5, 8(DI)
+	JMP        stored44
+
+one43:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored44
+	VMOVSS X5, (DI)
+
+stored44:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four46
+	VMOVUPS Y7, (DI)
+	JMP     stored49
+
+four46:
+	TESTQ        $+4, last+104(FP)
+	JZ           two47
+	VEXTRACTF128 $0x01, Y7, X0
+	VMOVUPS      X7, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one50
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored49
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored49
+
+one50:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored49
+	VMOVSS X0, 16(DI)
+	JMP    stored49
+
+two47:
+	TESTQ      $+2, last+104(FP)
+	JZ         one48
+	VMOVLPS    X7, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored49
+	VEXTRACTPS $0x02, X7, 8(DI)
+	JMP        stored49
+
+one48:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored49
+	VMOVSS X7, (DI)
+
+stored49:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four51
+	VMOVUPS Y9, (DI)
+	JMP     stored54
+
+four51:
+	TESTQ        $+4, last+104(FP)
+	JZ           two52
+	VEXTRACTF128 $0x01, Y9, X0
+	VMOVUPS      X9, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one55
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored54
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored54
+
+one55:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored54
+	VMOVSS X0, 16(DI)
+	JMP    stored54
+
+two52:
+	TESTQ      $+2, last+104(FP)
+	JZ         one53
+	VMOVLPS    X9, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored54
+	VEXTRACTPS $0x02, X9, 8(DI)
+	JMP        stored54
+
+one53:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored54
+	VMOVSS X9, (DI)
+
+stored54:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+8, last+104(FP)
+	JZ      four56
+	VMOVUPS Y11, (DI)
+	JMP     stored59
+
+four56:
+	TESTQ        $+4, last+104(FP)
+	JZ           two57
+	VEXTRACTF128 $0x01, Y11, X0
+	VMOVUPS      X11, (DI)
+	TESTQ        $+2, last+104(FP)
+	JZ           one60
+	VMOVLPS      X0, 16(DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored59
+	VEXTRACTPS   $0x02, X0, 24(DI)
+	JMP          stored59
+
+one60:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored59
+	VMOVSS X0, 16(DI)
+	JMP    stored59
+
+two57:
+	TESTQ      $+2, last+104(FP)
+	JZ         one58
+	VMOVLPS    X11, (DI)
+	TESTQ      $+1, last+104(FP)
+	JZ         stored59
+	VEXTRACTPS $0x02, X11, 8(DI)
+	JMP        stored59
+
+one58:
+	TESTQ  $+1, last+104(FP)
+	JZ     stored59
+	VMOVSS X11, (DI)
+
+stored59:
+	ADDQ yStep+80(FP), DI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planeDots1x3AVX2(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+// Requires: AVX, FMA3
+TEXT ·planeDots1x3AVX2(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	VMOVUPS 32(CX), Y0
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	MOVQ    x+64(FP), CX
+	MOVQ    at+88(FP), DX
+	MOVLQSX (DX), BX
+	ADDQ    CX, BX
+	MOVLQSX 4(DX), SI
+	ADDQ    CX, SI
+	MOVLQSX 8(DX), DX
+	ADDQ    CX, DX
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+
+image:
+	MOVQ lines+8(FP), CX
+	MOVQ CX, 8(SP)
+
+line:
+	XORQ CX, CX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(CX*1), Y4
+	VMOVUPS     (BX)(CX*1), Y5
+	VFMADD231PS Y4, Y5, Y1
+	VMOVUPS     (SI)(CX*1), Y5
+	VFMADD231PS Y4, Y5, Y2
+	VMOVUPS     (DX)(CX*1), Y5
+	VFMADD231PS Y4, Y5, Y3
+	ADDQ        $0x40, CX
+	CMPQ        CX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMASKMOVPS  (AX)(CX*1), Y0, Y4
+	VMASKMOVPS  (BX)(CX*1), Y0, Y5
+	VFMADD231PS Y4, Y5, Y1
+	VMASKMOVPS  (SI)(CX*1), Y0, Y5
+	VFMADD231PS Y4, Y5, Y2
+	VMASKMOVPS  (DX)(CX*1), Y0, Y5
+	VFMADD231PS Y4, Y5, Y3
+
+next:
+	MOVQ    upLine+48(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xLine+72(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xImage+80(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPS  (AX), Y1, Y1
+	VMOVUPS Y1, (AX)
+	VADDPS  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VADDPS  128(AX), Y3, Y3
+	VMOVUPS Y3, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots2x3AVX2(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+// Requires: AVX, FMA3
+TEXT ·planeDots2x3AVX2(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	VMOVUPS 32(CX), Y0
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), CX
+	MOVQ    x+64(FP), DX
+	MOVQ    at+88(FP), BX
+	MOVLQSX (BX), SI
+	ADDQ    DX, SI
+	MOVLQSX 4(BX), DI
+	ADDQ    DX, DI
+	MOVLQSX 8(BX), BX
+	ADDQ    DX, BX
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+
+image:
+	MOVQ lines+8(FP), DX
+	MOVQ DX, 8(SP)
+
+line:
+	XORQ DX, DX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(DX*1), Y7
+	VMOVUPS     (CX)(DX*1), Y8
+	VMOVUPS     (SI)(DX*1), Y9
+	VFMADD231PS Y7, Y9, Y1
+	VFMADD231PS Y8, Y9, Y4
+	VMOVUPS     (DI)(DX*1), Y9
+	VFMADD231PS Y7, Y9, Y2
+	VFMADD231PS Y8, Y9, Y5
+	VMOVUPS     (BX)(DX*1), Y9
+	VFMADD231PS Y7, Y9, Y3
+	VFMADD231PS Y8, Y9, Y6
+	ADDQ        $0x40, DX
+	CMPQ        DX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMASKMOVPS  (AX)(DX*1), Y0, Y7
+	VMASKMOVPS  (CX)(DX*1), Y0, Y8
+	VMASKMOVPS  (SI)(DX*1), Y0, Y9
+	VFMADD231PS Y7, Y9, Y1
+	VFMADD231PS Y8, Y9, Y4
+	VMASKMOVPS  (DI)(DX*1), Y0, Y9
+	VFMADD231PS Y7, Y9, Y2
+	VFMADD231PS Y8, Y9, Y5
+	VMASKMOVPS  (BX)(DX*1), Y0, Y9
+	VFMADD231PS Y7, Y9, Y3
+	VFMADD231PS Y8, Y9, Y6
+
+next:
+	MOVQ    upLine+48(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xLine+72(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, BX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xImage+80(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, BX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPS  (AX), Y1, Y1
+	VMOVUPS Y1, (AX)
+	VADDPS  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VADDPS  128(AX), Y3, Y3
+	VMOVUPS Y3, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Y4, Y4
+	VMOVUPS Y4, (AX)
+	VADDPS  64(AX), Y5, Y5
+	VMOVUPS Y5, 64(AX)
+	VADDPS  128(AX), Y6, Y6
+	VMOVUPS Y6, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots3x3AVX2(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+// Requires: AVX, FMA3
+TEXT ·planeDots3x3AVX2(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	VMOVUPS 32(CX), Y0
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), CX
+	MOVQ    x+64(FP), BX
+	MOVQ    at+88(FP), SI
+	MOVLQSX (SI), DI
+	ADDQ    BX, DI
+	MOVLQSX 4(SI), R8
+	ADDQ    BX, R8
+	MOVLQSX 8(SI), SI
+	ADDQ    BX, SI
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+
+image:
+	MOVQ lines+8(FP), BX
+	MOVQ BX, 8(SP)
+
+line:
+	XORQ BX, BX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(BX*1), Y10
+	VMOVUPS     (DX)(BX*1), Y11
+	VMOVUPS     (CX)(BX*1), Y12
+	VMOVUPS     (DI)(BX*1), Y13
+	VFMADD231PS Y10, Y13, Y1
+	VFMADD231PS Y11, Y13, Y4
+	VFMADD231PS Y12, Y13, Y7
+	VMOVUPS     (R8)(BX*1), Y13
+	VFMADD231PS Y10, Y13, Y2
+	VFMADD231PS Y11, Y13, Y5
+	VFMADD231PS Y12, Y13, Y8
+	VMOVUPS     (SI)(BX*1), Y13
+	VFMADD231PS Y10, Y13, Y3
+	VFMADD231PS Y11, Y13, Y6
+	VFMADD231PS Y12, Y13, Y9
+	ADDQ        $0x40, BX
+	CMPQ        BX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMASKMOVPS  (AX)(BX*1), Y0, Y10
+	VMASKMOVPS  (DX)(BX*1), Y0, Y11
+	VMASKMOVPS  (CX)(BX*1), Y0, Y12
+	VMASKMOVPS  (DI)(BX*1), Y0, Y13
+	VFMADD231PS Y10, Y13, Y1
+	VFMADD231PS Y11, Y13, Y4
+	VFMADD231PS Y12, Y13, Y7
+	VMASKMOVPS  (R8)(BX*1), Y0, Y13
+	VFMADD231PS Y10, Y13, Y2
+	VFMADD231PS Y11, Y13, Y5
+	VFMADD231PS Y12, Y13, Y8
+	VMASKMOVPS  (SI)(BX*1), Y0, Y13
+	VFMADD231PS Y10, Y13, Y3
+	VFMADD231PS Y11, Y13, Y6
+	VFMADD231PS Y12, Y13, Y9
+
+next:
+	MOVQ    upLine+48(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xLine+72(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, SI
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xImage+80(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, SI
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPS  (AX), Y1, Y1
+	VMOVUPS Y1, (AX)
+	VADDPS  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VADDPS  128(AX), Y3, Y3
+	VMOVUPS Y3, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Y4, Y4
+	VMOVUPS Y4, (AX)
+	VADDPS  64(AX), Y5, Y5
+	VMOVUPS Y5, 64(AX)
+	VADDPS  128(AX), Y6, Y6
+	VMOVUPS Y6, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Y7, Y7
+	VMOVUPS Y7, (AX)
+	VADDPS  64(AX), Y8, Y8
+	VMOVUPS Y8, 64(AX)
+	VADDPS  128(AX), Y9, Y9
+	VMOVUPS Y9, 128(AX)
+	VZEROUPPER
+	RET
+
 // func product1x1AVX512(panels int, segments int, seg *int32, a *float32, rowStep int, kStep int, aPanel int, b *float32, bStep int, c *float32, cStep int, cPanel int, bias *float32, tail int, flags int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·product1x1AVX512(SB), NOSPLIT, $24-120
@@ -14563,6 +17149,2984 @@ done4:
 	ADDQ dxStep+64(FP), DI
 	DECQ AX
 	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func planes1AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes1AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), AX
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, SI
+	BZHIQ AX, SI, SI
+	KMOVW SI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, SI
+	BZHIQ AX, SI, SI
+	KMOVW SI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   at+16(FP), SI
+	MOVQ   w+48(FP), DI
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (SI), R8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R8)(BX*1), Z3
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, SI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, SI
+	VMOVUPS.Z    (SI), K1, Z2
+	VADDPS       Z2, Z0, Z0
+	ADDQ         yStep+80(FP), SI
+	MOVQ         DX, SI
+	ADDQ         AX, SI
+	VMOVUPS.Z    (SI), K2, Z2
+	VADDPS       Z2, Z1, Z1
+	ADDQ         yStep+80(FP), SI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, SI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    yStep+80(FP), SI
+	MOVQ    DX, SI
+	ADDQ    AX, SI
+	VMOVUPS Z1, K2, (SI)
+	ADDQ    yStep+80(FP), SI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes2AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes2AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (DI), R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Z4
+	VMOVUPS      (R9)(BX*1), Z5
+	VBROADCASTSS (R8), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (R8)(SI*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z4
+	VADDPS       Z4, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z4
+	VADDPS       Z4, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPS.Z    (DI), K2, Z4
+	VADDPS       Z4, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z4
+	VADDPS       Z4, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes3AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes3AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (DI), R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Z6
+	VMOVUPS      (R9)(BX*1), Z7
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R8)(SI*1), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (R8)(SI*2), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z6
+	VADDPS       Z6, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z6
+	VADDPS       Z6, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z6
+	VADDPS       Z6, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPS.Z    (DI), K2, Z6
+	VADDPS       Z6, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z6
+	VADDPS       Z6, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z6
+	VADDPS       Z6, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes4AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes4AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z8
+	VMOVUPS      (R10)(BX*1), Z9
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R8)(SI*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R8)(SI*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z8
+	VADDPS       Z8, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z8
+	VADDPS       Z8, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z8
+	VADDPS       Z8, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z8
+	VADDPS       Z8, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPS.Z    (DI), K2, Z8
+	VADDPS       Z8, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z8
+	VADDPS       Z8, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z8
+	VADDPS       Z8, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z8
+	VADDPS       Z8, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes5AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes5AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z10
+	VMOVUPS      (R10)(BX*1), Z11
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (R8)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (R8)(SI*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (R9), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (R9)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z10
+	VADDPS       Z10, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z10
+	VADDPS       Z10, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z10
+	VADDPS       Z10, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z10
+	VADDPS       Z10, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z10
+	VADDPS       Z10, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPS.Z    (DI), K2, Z10
+	VADDPS       Z10, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z10
+	VADDPS       Z10, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z10
+	VADDPS       Z10, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z10
+	VADDPS       Z10, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z10
+	VADDPS       Z10, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes6AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes6AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z12
+	VMOVUPS      (R10)(BX*1), Z13
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (R8)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (R8)(SI*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (R9), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (R9)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (R9)(SI*2), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z12
+	VADDPS       Z12, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z12
+	VADDPS       Z12, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z12
+	VADDPS       Z12, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z12
+	VADDPS       Z12, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z12
+	VADDPS       Z12, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z12
+	VADDPS       Z12, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPS.Z    (DI), K2, Z12
+	VADDPS       Z12, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z12
+	VADDPS       Z12, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z12
+	VADDPS       Z12, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z12
+	VADDPS       Z12, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z12
+	VADDPS       Z12, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z12
+	VADDPS       Z12, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes7AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes7AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+
+loop:
+	MOVLQSX      (DI), R11
+	ADDQ         CX, R11
+	VMOVUPS      (R11), Z14
+	VMOVUPS      (R11)(BX*1), Z15
+	VBROADCASTSS (R8), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (R8)(SI*1), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (R8)(SI*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS (R9), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (R9)(SI*1), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS (R9)(SI*2), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS (R10), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z14
+	VADDPS       Z14, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z14
+	VADDPS       Z14, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z14
+	VADDPS       Z14, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z14
+	VADDPS       Z14, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z14
+	VADDPS       Z14, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z14
+	VADDPS       Z14, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z14
+	VADDPS       Z14, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPS.Z    (DI), K2, Z14
+	VADDPS       Z14, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z14
+	VADDPS       Z14, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z14
+	VADDPS       Z14, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z14
+	VADDPS       Z14, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z14
+	VADDPS       Z14, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z14
+	VADDPS       Z14, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z14
+	VADDPS       Z14, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes8AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes8AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+
+loop:
+	MOVLQSX      (DI), R11
+	ADDQ         CX, R11
+	VMOVUPS      (R11), Z16
+	VMOVUPS      (R11)(BX*1), Z17
+	VBROADCASTSS (R8), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (R8)(SI*1), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS (R8)(SI*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS (R9), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS (R9)(SI*1), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS (R9)(SI*2), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS (R10)(SI*1), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z16
+	VADDPS       Z16, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z16
+	VADDPS       Z16, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z16
+	VADDPS       Z16, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z16
+	VADDPS       Z16, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z16
+	VADDPS       Z16, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z16
+	VADDPS       Z16, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z16
+	VADDPS       Z16, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z16
+	VADDPS       Z16, Z14, Z14
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPS.Z    (DI), K2, Z16
+	VADDPS       Z16, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z16
+	VADDPS       Z16, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z16
+	VADDPS       Z16, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z16
+	VADDPS       Z16, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z16
+	VADDPS       Z16, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z16
+	VADDPS       Z16, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z16
+	VADDPS       Z16, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z16
+	VADDPS       Z16, Z15, Z15
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z14, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z15, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes9AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes9AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+
+loop:
+	MOVLQSX      (DI), R11
+	ADDQ         CX, R11
+	VMOVUPS      (R11), Z18
+	VMOVUPS      (R11)(BX*1), Z19
+	VBROADCASTSS (R8), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (R8)(SI*1), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (R8)(SI*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (R9)(SI*1), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS (R9)(SI*2), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (R10), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS (R10)(SI*1), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS (R10)(SI*2), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VADDPS       Z18, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VADDPS       Z18, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VADDPS       Z18, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VADDPS       Z18, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VADDPS       Z18, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VADDPS       Z18, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VADDPS       Z18, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VADDPS       Z18, Z14, Z14
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VADDPS       Z18, Z16, Z16
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPS.Z    (DI), K2, Z18
+	VADDPS       Z18, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z18
+	VADDPS       Z18, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z18
+	VADDPS       Z18, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z18
+	VADDPS       Z18, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z18
+	VADDPS       Z18, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z18
+	VADDPS       Z18, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z18
+	VADDPS       Z18, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z18
+	VADDPS       Z18, Z15, Z15
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z18
+	VADDPS       Z18, Z17, Z17
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z14, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z16, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z15, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z17, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes10AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes10AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+	LEAQ   (R10)(SI*2), R11
+	ADDQ   SI, R11
+
+loop:
+	MOVLQSX      (DI), R12
+	ADDQ         CX, R12
+	VMOVUPS      (R12), Z20
+	VMOVUPS      (R12)(BX*1), Z21
+	VBROADCASTSS (R8), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (R8)(SI*1), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS (R8)(SI*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS (R9), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS (R9)(SI*1), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS (R9)(SI*2), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS (R10), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS (R10)(SI*1), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS (R10)(SI*2), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z20
+	VADDPS       Z20, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z20
+	VADDPS       Z20, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z20
+	VADDPS       Z20, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z20
+	VADDPS       Z20, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z20
+	VADDPS       Z20, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z20
+	VADDPS       Z20, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z20
+	VADDPS       Z20, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z20
+	VADDPS       Z20, Z14, Z14
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z20
+	VADDPS       Z20, Z16, Z16
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z20
+	VADDPS       Z20, Z18, Z18
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPS.Z    (DI), K2, Z20
+	VADDPS       Z20, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z20
+	VADDPS       Z20, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z20
+	VADDPS       Z20, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z20
+	VADDPS       Z20, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z20
+	VADDPS       Z20, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z20
+	VADDPS       Z20, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z20
+	VADDPS       Z20, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z20
+	VADDPS       Z20, Z15, Z15
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z20
+	VADDPS       Z20, Z17, Z17
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z20
+	VADDPS       Z20, Z19, Z19
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z14, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z16, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z18, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z15, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z17, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z19, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes11AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes11AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	VXORPS Z20, Z20, Z20
+	VXORPS Z21, Z21, Z21
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+	LEAQ   (R10)(SI*2), R11
+	ADDQ   SI, R11
+
+loop:
+	MOVLQSX      (DI), R12
+	ADDQ         CX, R12
+	VMOVUPS      (R12), Z22
+	VMOVUPS      (R12)(BX*1), Z23
+	VBROADCASTSS (R8), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (R8)(SI*1), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (R8)(SI*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS (R9), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (R9)(SI*1), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS (R9)(SI*2), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS (R10)(SI*1), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (R10)(SI*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS (R11)(SI*1), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z22
+	VADDPS       Z22, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z22
+	VADDPS       Z22, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z22
+	VADDPS       Z22, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z22
+	VADDPS       Z22, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z22
+	VADDPS       Z22, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z22
+	VADDPS       Z22, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z22
+	VADDPS       Z22, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z22
+	VADDPS       Z22, Z14, Z14
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z22
+	VADDPS       Z22, Z16, Z16
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z22
+	VADDPS       Z22, Z18, Z18
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z22
+	VADDPS       Z22, Z20, Z20
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPS.Z    (DI), K2, Z22
+	VADDPS       Z22, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z22
+	VADDPS       Z22, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z22
+	VADDPS       Z22, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z22
+	VADDPS       Z22, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z22
+	VADDPS       Z22, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z22
+	VADDPS       Z22, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z22
+	VADDPS       Z22, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z22
+	VADDPS       Z22, Z15, Z15
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z22
+	VADDPS       Z22, Z17, Z17
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z22
+	VADDPS       Z22, Z19, Z19
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z22
+	VADDPS       Z22, Z21, Z21
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z14, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z16, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z18, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z20, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z15, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z17, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z19, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z21, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes12AVX512(panels int, taps int, at *int32, x *float32, xVector int, xPanel int, w *float32, wStep int, y *float32, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes12AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	VXORPS Z20, Z20, Z20
+	VXORPS Z21, Z21, Z21
+	VXORPS Z22, Z22, Z22
+	VXORPS Z23, Z23, Z23
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+	LEAQ   (R10)(SI*2), R11
+	ADDQ   SI, R11
+
+loop:
+	MOVLQSX      (DI), R12
+	ADDQ         CX, R12
+	VMOVUPS      (R12), Z24
+	VMOVUPS      (R12)(BX*1), Z25
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (R8)(SI*1), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS (R8)(SI*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS (R9), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS (R9)(SI*1), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS (R9)(SI*2), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS (R10), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R10)(SI*1), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS (R10)(SI*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS (R11), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS (R11)(SI*1), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS (R11)(SI*2), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z14, Z14
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z16, Z16
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z18, Z18
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z20, Z20
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K1, Z24
+	VADDPS       Z24, Z22, Z22
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z15, Z15
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z17, Z17
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z19, Z19
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z21, Z21
+	ADDQ         yStep+80(FP), DI
+	VMOVUPS.Z    (DI), K2, Z24
+	VADDPS       Z24, Z23, Z23
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z14, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z16, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z18, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z20, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z22, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z15, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z17, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z19, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z21, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPS Z23, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planeDots1x3AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots1x3AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	MOVQ    x+64(FP), CX
+	MOVQ    at+88(FP), DX
+	MOVLQSX (DX), BX
+	ADDQ    CX, BX
+	MOVLQSX 4(DX), SI
+	ADDQ    CX, SI
+	MOVLQSX 8(DX), DX
+	ADDQ    CX, DX
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+
+image:
+	MOVQ lines+8(FP), CX
+	MOVQ CX, 8(SP)
+
+line:
+	XORQ CX, CX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(CX*1), Z3
+	VMOVUPS     (BX)(CX*1), Z4
+	VFMADD231PS Z3, Z4, Z0
+	VMOVUPS     (SI)(CX*1), Z4
+	VFMADD231PS Z3, Z4, Z1
+	VMOVUPS     (DX)(CX*1), Z4
+	VFMADD231PS Z3, Z4, Z2
+	ADDQ        $0x40, CX
+	CMPQ        CX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPS.Z   (AX)(CX*1), K1, Z3
+	VMOVUPS.Z   (BX)(CX*1), K1, Z4
+	VFMADD231PS Z3, Z4, Z0
+	VMOVUPS.Z   (SI)(CX*1), K1, Z4
+	VFMADD231PS Z3, Z4, Z1
+	VMOVUPS.Z   (DX)(CX*1), K1, Z4
+	VFMADD231PS Z3, Z4, Z2
+
+next:
+	MOVQ    upLine+48(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xLine+72(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xImage+80(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots2x3AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots2x3AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), CX
+	MOVQ    x+64(FP), DX
+	MOVQ    at+88(FP), BX
+	MOVLQSX (BX), SI
+	ADDQ    DX, SI
+	MOVLQSX 4(BX), DI
+	ADDQ    DX, DI
+	MOVLQSX 8(BX), BX
+	ADDQ    DX, BX
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+
+image:
+	MOVQ lines+8(FP), DX
+	MOVQ DX, 8(SP)
+
+line:
+	XORQ DX, DX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(DX*1), Z6
+	VMOVUPS     (CX)(DX*1), Z7
+	VMOVUPS     (SI)(DX*1), Z8
+	VFMADD231PS Z6, Z8, Z0
+	VFMADD231PS Z7, Z8, Z3
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PS Z6, Z8, Z1
+	VFMADD231PS Z7, Z8, Z4
+	VMOVUPS     (BX)(DX*1), Z8
+	VFMADD231PS Z6, Z8, Z2
+	VFMADD231PS Z7, Z8, Z5
+	ADDQ        $0x40, DX
+	CMPQ        DX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPS.Z   (AX)(DX*1), K1, Z6
+	VMOVUPS.Z   (CX)(DX*1), K1, Z7
+	VMOVUPS.Z   (SI)(DX*1), K1, Z8
+	VFMADD231PS Z6, Z8, Z0
+	VFMADD231PS Z7, Z8, Z3
+	VMOVUPS.Z   (DI)(DX*1), K1, Z8
+	VFMADD231PS Z6, Z8, Z1
+	VFMADD231PS Z7, Z8, Z4
+	VMOVUPS.Z   (BX)(DX*1), K1, Z8
+	VFMADD231PS Z6, Z8, Z2
+	VFMADD231PS Z7, Z8, Z5
+
+next:
+	MOVQ    upLine+48(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xLine+72(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, BX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xImage+80(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, BX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z3, Z3
+	VMOVUPS Z3, (AX)
+	VADDPS  64(AX), Z4, Z4
+	VMOVUPS Z4, 64(AX)
+	VADDPS  128(AX), Z5, Z5
+	VMOVUPS Z5, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots3x3AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots3x3AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), CX
+	MOVQ    x+64(FP), BX
+	MOVQ    at+88(FP), SI
+	MOVLQSX (SI), DI
+	ADDQ    BX, DI
+	MOVLQSX 4(SI), R8
+	ADDQ    BX, R8
+	MOVLQSX 8(SI), SI
+	ADDQ    BX, SI
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+
+image:
+	MOVQ lines+8(FP), BX
+	MOVQ BX, 8(SP)
+
+line:
+	XORQ BX, BX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(BX*1), Z9
+	VMOVUPS     (DX)(BX*1), Z10
+	VMOVUPS     (CX)(BX*1), Z11
+	VMOVUPS     (DI)(BX*1), Z12
+	VFMADD231PS Z9, Z12, Z0
+	VFMADD231PS Z10, Z12, Z3
+	VFMADD231PS Z11, Z12, Z6
+	VMOVUPS     (R8)(BX*1), Z12
+	VFMADD231PS Z9, Z12, Z1
+	VFMADD231PS Z10, Z12, Z4
+	VFMADD231PS Z11, Z12, Z7
+	VMOVUPS     (SI)(BX*1), Z12
+	VFMADD231PS Z9, Z12, Z2
+	VFMADD231PS Z10, Z12, Z5
+	VFMADD231PS Z11, Z12, Z8
+	ADDQ        $0x40, BX
+	CMPQ        BX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPS.Z   (AX)(BX*1), K1, Z9
+	VMOVUPS.Z   (DX)(BX*1), K1, Z10
+	VMOVUPS.Z   (CX)(BX*1), K1, Z11
+	VMOVUPS.Z   (DI)(BX*1), K1, Z12
+	VFMADD231PS Z9, Z12, Z0
+	VFMADD231PS Z10, Z12, Z3
+	VFMADD231PS Z11, Z12, Z6
+	VMOVUPS.Z   (R8)(BX*1), K1, Z12
+	VFMADD231PS Z9, Z12, Z1
+	VFMADD231PS Z10, Z12, Z4
+	VFMADD231PS Z11, Z12, Z7
+	VMOVUPS.Z   (SI)(BX*1), K1, Z12
+	VFMADD231PS Z9, Z12, Z2
+	VFMADD231PS Z10, Z12, Z5
+	VFMADD231PS Z11, Z12, Z8
+
+next:
+	MOVQ    upLine+48(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xLine+72(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, SI
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xImage+80(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, SI
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z3, Z3
+	VMOVUPS Z3, (AX)
+	VADDPS  64(AX), Z4, Z4
+	VMOVUPS Z4, 64(AX)
+	VADDPS  128(AX), Z5, Z5
+	VMOVUPS Z5, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z6, Z6
+	VMOVUPS Z6, (AX)
+	VADDPS  64(AX), Z7, Z7
+	VMOVUPS Z7, 64(AX)
+	VADDPS  128(AX), Z8, Z8
+	VMOVUPS Z8, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots4x3AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots4x3AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), BX
+	LEAQ    (BX)(CX*1), CX
+	MOVQ    x+64(FP), SI
+	MOVQ    at+88(FP), DI
+	MOVLQSX (DI), R8
+	ADDQ    SI, R8
+	MOVLQSX 4(DI), R9
+	ADDQ    SI, R9
+	MOVLQSX 8(DI), DI
+	ADDQ    SI, DI
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VXORPS  Z11, Z11, Z11
+
+image:
+	MOVQ lines+8(FP), SI
+	MOVQ SI, 8(SP)
+
+line:
+	XORQ SI, SI
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(SI*1), Z12
+	VMOVUPS     (DX)(SI*1), Z13
+	VMOVUPS     (BX)(SI*1), Z14
+	VMOVUPS     (CX)(SI*1), Z15
+	VMOVUPS     (R8)(SI*1), Z16
+	VFMADD231PS Z12, Z16, Z0
+	VFMADD231PS Z13, Z16, Z3
+	VFMADD231PS Z14, Z16, Z6
+	VFMADD231PS Z15, Z16, Z9
+	VMOVUPS     (R9)(SI*1), Z16
+	VFMADD231PS Z12, Z16, Z1
+	VFMADD231PS Z13, Z16, Z4
+	VFMADD231PS Z14, Z16, Z7
+	VFMADD231PS Z15, Z16, Z10
+	VMOVUPS     (DI)(SI*1), Z16
+	VFMADD231PS Z12, Z16, Z2
+	VFMADD231PS Z13, Z16, Z5
+	VFMADD231PS Z14, Z16, Z8
+	VFMADD231PS Z15, Z16, Z11
+	ADDQ        $0x40, SI
+	CMPQ        SI, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPS.Z   (AX)(SI*1), K1, Z12
+	VMOVUPS.Z   (DX)(SI*1), K1, Z13
+	VMOVUPS.Z   (BX)(SI*1), K1, Z14
+	VMOVUPS.Z   (CX)(SI*1), K1, Z15
+	VMOVUPS.Z   (R8)(SI*1), K1, Z16
+	VFMADD231PS Z12, Z16, Z0
+	VFMADD231PS Z13, Z16, Z3
+	VFMADD231PS Z14, Z16, Z6
+	VFMADD231PS Z15, Z16, Z9
+	VMOVUPS.Z   (R9)(SI*1), K1, Z16
+	VFMADD231PS Z12, Z16, Z1
+	VFMADD231PS Z13, Z16, Z4
+	VFMADD231PS Z14, Z16, Z7
+	VFMADD231PS Z15, Z16, Z10
+	VMOVUPS.Z   (DI)(SI*1), K1, Z16
+	VFMADD231PS Z12, Z16, Z2
+	VFMADD231PS Z13, Z16, Z5
+	VFMADD231PS Z14, Z16, Z8
+	VFMADD231PS Z15, Z16, Z11
+
+next:
+	MOVQ    upLine+48(FP), SI
+	ADDQ    SI, AX
+	ADDQ    SI, DX
+	ADDQ    SI, BX
+	ADDQ    SI, CX
+	MOVQ    xLine+72(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, DI
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), SI
+	ADDQ    SI, AX
+	ADDQ    SI, DX
+	ADDQ    SI, BX
+	ADDQ    SI, CX
+	MOVQ    xImage+80(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, DI
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z3, Z3
+	VMOVUPS Z3, (AX)
+	VADDPS  64(AX), Z4, Z4
+	VMOVUPS Z4, 64(AX)
+	VADDPS  128(AX), Z5, Z5
+	VMOVUPS Z5, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z6, Z6
+	VMOVUPS Z6, (AX)
+	VADDPS  64(AX), Z7, Z7
+	VMOVUPS Z7, 64(AX)
+	VADDPS  128(AX), Z8, Z8
+	VMOVUPS Z8, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z9, Z9
+	VMOVUPS Z9, (AX)
+	VADDPS  64(AX), Z10, Z10
+	VMOVUPS Z10, 64(AX)
+	VADDPS  128(AX), Z11, Z11
+	VMOVUPS Z11, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots1x6AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots1x6AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	MOVQ    x+64(FP), CX
+	MOVQ    at+88(FP), DX
+	MOVLQSX (DX), BX
+	ADDQ    CX, BX
+	MOVLQSX 4(DX), SI
+	ADDQ    CX, SI
+	MOVLQSX 8(DX), DI
+	ADDQ    CX, DI
+	MOVLQSX 12(DX), R8
+	ADDQ    CX, R8
+	MOVLQSX 16(DX), R9
+	ADDQ    CX, R9
+	MOVLQSX 20(DX), DX
+	ADDQ    CX, DX
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+
+image:
+	MOVQ lines+8(FP), CX
+	MOVQ CX, 8(SP)
+
+line:
+	XORQ CX, CX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(CX*1), Z6
+	VMOVUPS     (BX)(CX*1), Z7
+	VFMADD231PS Z6, Z7, Z0
+	VMOVUPS     (SI)(CX*1), Z7
+	VFMADD231PS Z6, Z7, Z1
+	VMOVUPS     (DI)(CX*1), Z7
+	VFMADD231PS Z6, Z7, Z2
+	VMOVUPS     (R8)(CX*1), Z7
+	VFMADD231PS Z6, Z7, Z3
+	VMOVUPS     (R9)(CX*1), Z7
+	VFMADD231PS Z6, Z7, Z4
+	VMOVUPS     (DX)(CX*1), Z7
+	VFMADD231PS Z6, Z7, Z5
+	ADDQ        $0x40, CX
+	CMPQ        CX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPS.Z   (AX)(CX*1), K1, Z6
+	VMOVUPS.Z   (BX)(CX*1), K1, Z7
+	VFMADD231PS Z6, Z7, Z0
+	VMOVUPS.Z   (SI)(CX*1), K1, Z7
+	VFMADD231PS Z6, Z7, Z1
+	VMOVUPS.Z   (DI)(CX*1), K1, Z7
+	VFMADD231PS Z6, Z7, Z2
+	VMOVUPS.Z   (R8)(CX*1), K1, Z7
+	VFMADD231PS Z6, Z7, Z3
+	VMOVUPS.Z   (R9)(CX*1), K1, Z7
+	VFMADD231PS Z6, Z7, Z4
+	VMOVUPS.Z   (DX)(CX*1), K1, Z7
+	VFMADD231PS Z6, Z7, Z5
+
+next:
+	MOVQ    upLine+48(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xLine+72(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DI
+	ADDQ    CX, R8
+	ADDQ    CX, R9
+	ADDQ    CX, DX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xImage+80(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DI
+	ADDQ    CX, R8
+	ADDQ    CX, R9
+	ADDQ    CX, DX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VADDPS  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	VADDPS  256(AX), Z4, Z4
+	VMOVUPS Z4, 256(AX)
+	VADDPS  320(AX), Z5, Z5
+	VMOVUPS Z5, 320(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots2x6AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots2x6AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), CX
+	MOVQ    x+64(FP), DX
+	MOVQ    at+88(FP), BX
+	MOVLQSX (BX), SI
+	ADDQ    DX, SI
+	MOVLQSX 4(BX), DI
+	ADDQ    DX, DI
+	MOVLQSX 8(BX), R8
+	ADDQ    DX, R8
+	MOVLQSX 12(BX), R9
+	ADDQ    DX, R9
+	MOVLQSX 16(BX), R10
+	ADDQ    DX, R10
+	MOVLQSX 20(BX), BX
+	ADDQ    DX, BX
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VXORPS  Z11, Z11, Z11
+
+image:
+	MOVQ lines+8(FP), DX
+	MOVQ DX, 8(SP)
+
+line:
+	XORQ DX, DX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(DX*1), Z12
+	VMOVUPS     (CX)(DX*1), Z13
+	VMOVUPS     (SI)(DX*1), Z14
+	VFMADD231PS Z12, Z14, Z0
+	VFMADD231PS Z13, Z14, Z6
+	VMOVUPS     (DI)(DX*1), Z14
+	VFMADD231PS Z12, Z14, Z1
+	VFMADD231PS Z13, Z14, Z7
+	VMOVUPS     (R8)(DX*1), Z14
+	VFMADD231PS Z12, Z14, Z2
+	VFMADD231PS Z13, Z14, Z8
+	VMOVUPS     (R9)(DX*1), Z14
+	VFMADD231PS Z12, Z14, Z3
+	VFMADD231PS Z13, Z14, Z9
+	VMOVUPS     (R10)(DX*1), Z14
+	VFMADD231PS Z12, Z14, Z4
+	VFMADD231PS Z13, Z14, Z10
+	VMOVUPS     (BX)(DX*1), Z14
+	VFMADD231PS Z12, Z14, Z5
+	VFMADD231PS Z13, Z14, Z11
+	ADDQ        $0x40, DX
+	CMPQ        DX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPS.Z   (AX)(DX*1), K1, Z12
+	VMOVUPS.Z   (CX)(DX*1), K1, Z13
+	VMOVUPS.Z   (SI)(DX*1), K1, Z14
+	VFMADD231PS Z12, Z14, Z0
+	VFMADD231PS Z13, Z14, Z6
+	VMOVUPS.Z   (DI)(DX*1), K1, Z14
+	VFMADD231PS Z12, Z14, Z1
+	VFMADD231PS Z13, Z14, Z7
+	VMOVUPS.Z   (R8)(DX*1), K1, Z14
+	VFMADD231PS Z12, Z14, Z2
+	VFMADD231PS Z13, Z14, Z8
+	VMOVUPS.Z   (R9)(DX*1), K1, Z14
+	VFMADD231PS Z12, Z14, Z3
+	VFMADD231PS Z13, Z14, Z9
+	VMOVUPS.Z   (R10)(DX*1), K1, Z14
+	VFMADD231PS Z12, Z14, Z4
+	VFMADD231PS Z13, Z14, Z10
+	VMOVUPS.Z   (BX)(DX*1), K1, Z14
+	VFMADD231PS Z12, Z14, Z5
+	VFMADD231PS Z13, Z14, Z11
+
+next:
+	MOVQ    upLine+48(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xLine+72(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, R8
+	ADDQ    DX, R9
+	ADDQ    DX, R10
+	ADDQ    DX, BX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xImage+80(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, R8
+	ADDQ    DX, R9
+	ADDQ    DX, R10
+	ADDQ    DX, BX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VADDPS  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	VADDPS  256(AX), Z4, Z4
+	VMOVUPS Z4, 256(AX)
+	VADDPS  320(AX), Z5, Z5
+	VMOVUPS Z5, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z6, Z6
+	VMOVUPS Z6, (AX)
+	VADDPS  64(AX), Z7, Z7
+	VMOVUPS Z7, 64(AX)
+	VADDPS  128(AX), Z8, Z8
+	VMOVUPS Z8, 128(AX)
+	VADDPS  192(AX), Z9, Z9
+	VMOVUPS Z9, 192(AX)
+	VADDPS  256(AX), Z10, Z10
+	VMOVUPS Z10, 256(AX)
+	VADDPS  320(AX), Z11, Z11
+	VMOVUPS Z11, 320(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots3x6AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots3x6AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), CX
+	MOVQ    x+64(FP), BX
+	MOVQ    at+88(FP), SI
+	MOVLQSX (SI), DI
+	ADDQ    BX, DI
+	MOVLQSX 4(SI), R8
+	ADDQ    BX, R8
+	MOVLQSX 8(SI), R9
+	ADDQ    BX, R9
+	MOVLQSX 12(SI), R10
+	ADDQ    BX, R10
+	MOVLQSX 16(SI), R11
+	ADDQ    BX, R11
+	MOVLQSX 20(SI), SI
+	ADDQ    BX, SI
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VXORPS  Z11, Z11, Z11
+	VXORPS  Z12, Z12, Z12
+	VXORPS  Z13, Z13, Z13
+	VXORPS  Z14, Z14, Z14
+	VXORPS  Z15, Z15, Z15
+	VXORPS  Z16, Z16, Z16
+	VXORPS  Z17, Z17, Z17
+
+image:
+	MOVQ lines+8(FP), BX
+	MOVQ BX, 8(SP)
+
+line:
+	XORQ BX, BX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(BX*1), Z18
+	VMOVUPS     (DX)(BX*1), Z19
+	VMOVUPS     (CX)(BX*1), Z20
+	VMOVUPS     (DI)(BX*1), Z21
+	VFMADD231PS Z18, Z21, Z0
+	VFMADD231PS Z19, Z21, Z6
+	VFMADD231PS Z20, Z21, Z12
+	VMOVUPS     (R8)(BX*1), Z21
+	VFMADD231PS Z18, Z21, Z1
+	VFMADD231PS Z19, Z21, Z7
+	VFMADD231PS Z20, Z21, Z13
+	VMOVUPS     (R9)(BX*1), Z21
+	VFMADD231PS Z18, Z21, Z2
+	VFMADD231PS Z19, Z21, Z8
+	VFMADD231PS Z20, Z21, Z14
+	VMOVUPS     (R10)(BX*1), Z21
+	VFMADD231PS Z18, Z21, Z3
+	VFMADD231PS Z19, Z21, Z9
+	VFMADD231PS Z20, Z21, Z15
+	VMOVUPS     (R11)(BX*1), Z21
+	VFMADD231PS Z18, Z21, Z4
+	VFMADD231PS Z19, Z21, Z10
+	VFMADD231PS Z20, Z21, Z16
+	VMOVUPS     (SI)(BX*1), Z21
+	VFMADD231PS Z18, Z21, Z5
+	VFMADD231PS Z19, Z21, Z11
+	VFMADD231PS Z20, Z21, Z17
+	ADDQ        $0x40, BX
+	CMPQ        BX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPS.Z   (AX)(BX*1), K1, Z18
+	VMOVUPS.Z   (DX)(BX*1), K1, Z19
+	VMOVUPS.Z   (CX)(BX*1), K1, Z20
+	VMOVUPS.Z   (DI)(BX*1), K1, Z21
+	VFMADD231PS Z18, Z21, Z0
+	VFMADD231PS Z19, Z21, Z6
+	VFMADD231PS Z20, Z21, Z12
+	VMOVUPS.Z   (R8)(BX*1), K1, Z21
+	VFMADD231PS Z18, Z21, Z1
+	VFMADD231PS Z19, Z21, Z7
+	VFMADD231PS Z20, Z21, Z13
+	VMOVUPS.Z   (R9)(BX*1), K1, Z21
+	VFMADD231PS Z18, Z21, Z2
+	VFMADD231PS Z19, Z21, Z8
+	VFMADD231PS Z20, Z21, Z14
+	VMOVUPS.Z   (R10)(BX*1), K1, Z21
+	VFMADD231PS Z18, Z21, Z3
+	VFMADD231PS Z19, Z21, Z9
+	VFMADD231PS Z20, Z21, Z15
+	VMOVUPS.Z   (R11)(BX*1), K1, Z21
+	VFMADD231PS Z18, Z21, Z4
+	VFMADD231PS Z19, Z21, Z10
+	VFMADD231PS Z20, Z21, Z16
+	VMOVUPS.Z   (SI)(BX*1), K1, Z21
+	VFMADD231PS Z18, Z21, Z5
+	VFMADD231PS Z19, Z21, Z11
+	VFMADD231PS Z20, Z21, Z17
+
+next:
+	MOVQ    upLine+48(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xLine+72(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	ADDQ    BX, SI
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xImage+80(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	ADDQ    BX, SI
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VADDPS  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	VADDPS  256(AX), Z4, Z4
+	VMOVUPS Z4, 256(AX)
+	VADDPS  320(AX), Z5, Z5
+	VMOVUPS Z5, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z6, Z6
+	VMOVUPS Z6, (AX)
+	VADDPS  64(AX), Z7, Z7
+	VMOVUPS Z7, 64(AX)
+	VADDPS  128(AX), Z8, Z8
+	VMOVUPS Z8, 128(AX)
+	VADDPS  192(AX), Z9, Z9
+	VMOVUPS Z9, 192(AX)
+	VADDPS  256(AX), Z10, Z10
+	VMOVUPS Z10, 256(AX)
+	VADDPS  320(AX), Z11, Z11
+	VMOVUPS Z11, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z12, Z12
+	VMOVUPS Z12, (AX)
+	VADDPS  64(AX), Z13, Z13
+	VMOVUPS Z13, 64(AX)
+	VADDPS  128(AX), Z14, Z14
+	VMOVUPS Z14, 128(AX)
+	VADDPS  192(AX), Z15, Z15
+	VMOVUPS Z15, 192(AX)
+	VADDPS  256(AX), Z16, Z16
+	VMOVUPS Z16, 256(AX)
+	VADDPS  320(AX), Z17, Z17
+	VMOVUPS Z17, 320(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots4x6AVX512(images int, lines int, full int, tail int, up *float32, upStep int, upLine int, upImage int, x *float32, xLine int, xImage int, at *int32, sums *float32, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots4x6AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), BX
+	LEAQ    (BX)(CX*1), CX
+	MOVQ    x+64(FP), SI
+	MOVQ    at+88(FP), DI
+	MOVLQSX (DI), R8
+	ADDQ    SI, R8
+	MOVLQSX 4(DI), R9
+	ADDQ    SI, R9
+	MOVLQSX 8(DI), R10
+	ADDQ    SI, R10
+	MOVLQSX 12(DI), R11
+	ADDQ    SI, R11
+	MOVLQSX 16(DI), R12
+	ADDQ    SI, R12
+	MOVLQSX 20(DI), DI
+	ADDQ    SI, DI
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VXORPS  Z11, Z11, Z11
+	VXORPS  Z12, Z12, Z12
+	VXORPS  Z13, Z13, Z13
+	VXORPS  Z14, Z14, Z14
+	VXORPS  Z15, Z15, Z15
+	VXORPS  Z16, Z16, Z16
+	VXORPS  Z17, Z17, Z17
+	VXORPS  Z18, Z18, Z18
+	VXORPS  Z19, Z19, Z19
+	VXORPS  Z20, Z20, Z20
+	VXORPS  Z21, Z21, Z21
+	VXORPS  Z22, Z22, Z22
+	VXORPS  Z23, Z23, Z23
+
+image:
+	MOVQ lines+8(FP), SI
+	MOVQ SI, 8(SP)
+
+line:
+	XORQ SI, SI
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(SI*1), Z24
+	VMOVUPS     (DX)(SI*1), Z25
+	VMOVUPS     (BX)(SI*1), Z26
+	VMOVUPS     (CX)(SI*1), Z27
+	VMOVUPS     (R8)(SI*1), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z25, Z28, Z6
+	VFMADD231PS Z26, Z28, Z12
+	VFMADD231PS Z27, Z28, Z18
+	VMOVUPS     (R9)(SI*1), Z28
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z25, Z28, Z7
+	VFMADD231PS Z26, Z28, Z13
+	VFMADD231PS Z27, Z28, Z19
+	VMOVUPS     (R10)(SI*1), Z28
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z25, Z28, Z8
+	VFMADD231PS Z26, Z28, Z14
+	VFMADD231PS Z27, Z28, Z20
+	VMOVUPS     (R11)(SI*1), Z28
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z25, Z28, Z9
+	VFMADD231PS Z26, Z28, Z15
+	VFMADD231PS Z27, Z28, Z21
+	VMOVUPS     (R12)(SI*1), Z28
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z25, Z28, Z10
+	VFMADD231PS Z26, Z28, Z16
+	VFMADD231PS Z27, Z28, Z22
+	VMOVUPS     (DI)(SI*1), Z28
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z25, Z28, Z11
+	VFMADD231PS Z26, Z28, Z17
+	VFMADD231PS Z27, Z28, Z23
+	ADDQ        $0x40, SI
+	CMPQ        SI, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPS.Z   (AX)(SI*1), K1, Z24
+	VMOVUPS.Z   (DX)(SI*1), K1, Z25
+	VMOVUPS.Z   (BX)(SI*1), K1, Z26
+	VMOVUPS.Z   (CX)(SI*1), K1, Z27
+	VMOVUPS.Z   (R8)(SI*1), K1, Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z25, Z28, Z6
+	VFMADD231PS Z26, Z28, Z12
+	VFMADD231PS Z27, Z28, Z18
+	VMOVUPS.Z   (R9)(SI*1), K1, Z28
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z25, Z28, Z7
+	VFMADD231PS Z26, Z28, Z13
+	VFMADD231PS Z27, Z28, Z19
+	VMOVUPS.Z   (R10)(SI*1), K1, Z28
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z25, Z28, Z8
+	VFMADD231PS Z26, Z28, Z14
+	VFMADD231PS Z27, Z28, Z20
+	VMOVUPS.Z   (R11)(SI*1), K1, Z28
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z25, Z28, Z9
+	VFMADD231PS Z26, Z28, Z15
+	VFMADD231PS Z27, Z28, Z21
+	VMOVUPS.Z   (R12)(SI*1), K1, Z28
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z25, Z28, Z10
+	VFMADD231PS Z26, Z28, Z16
+	VFMADD231PS Z27, Z28, Z22
+	VMOVUPS.Z   (DI)(SI*1), K1, Z28
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z25, Z28, Z11
+	VFMADD231PS Z26, Z28, Z17
+	VFMADD231PS Z27, Z28, Z23
+
+next:
+	MOVQ    upLine+48(FP), SI
+	ADDQ    SI, AX
+	ADDQ    SI, DX
+	ADDQ    SI, BX
+	ADDQ    SI, CX
+	MOVQ    xLine+72(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	ADDQ    SI, R11
+	ADDQ    SI, R12
+	ADDQ    SI, DI
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), SI
+	ADDQ    SI, AX
+	ADDQ    SI, DX
+	ADDQ    SI, BX
+	ADDQ    SI, CX
+	MOVQ    xImage+80(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	ADDQ    SI, R11
+	ADDQ    SI, R12
+	ADDQ    SI, DI
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VADDPS  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	VADDPS  256(AX), Z4, Z4
+	VMOVUPS Z4, 256(AX)
+	VADDPS  320(AX), Z5, Z5
+	VMOVUPS Z5, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z6, Z6
+	VMOVUPS Z6, (AX)
+	VADDPS  64(AX), Z7, Z7
+	VMOVUPS Z7, 64(AX)
+	VADDPS  128(AX), Z8, Z8
+	VMOVUPS Z8, 128(AX)
+	VADDPS  192(AX), Z9, Z9
+	VMOVUPS Z9, 192(AX)
+	VADDPS  256(AX), Z10, Z10
+	VMOVUPS Z10, 256(AX)
+	VADDPS  320(AX), Z11, Z11
+	VMOVUPS Z11, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z12, Z12
+	VMOVUPS Z12, (AX)
+	VADDPS  64(AX), Z13, Z13
+	VMOVUPS Z13, 64(AX)
+	VADDPS  128(AX), Z14, Z14
+	VMOVUPS Z14, 128(AX)
+	VADDPS  192(AX), Z15, Z15
+	VMOVUPS Z15, 192(AX)
+	VADDPS  256(AX), Z16, Z16
+	VMOVUPS Z16, 256(AX)
+	VADDPS  320(AX), Z17, Z17
+	VMOVUPS Z17, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPS  (AX), Z18, Z18
+	VMOVUPS Z18, (AX)
+	VADDPS  64(AX), Z19, Z19
+	VMOVUPS Z19, 64(AX)
+	VADDPS  128(AX), Z20, Z20
+	VMOVUPS Z20, 128(AX)
+	VADDPS  192(AX), Z21, Z21
+	VMOVUPS Z21, 192(AX)
+	VADDPS  256(AX), Z22, Z22
+	VMOVUPS Z22, 256(AX)
+	VADDPS  320(AX), Z23, Z23
+	VMOVUPS Z23, 320(AX)
 	VZEROUPPER
 	RET
 
@@ -21446,6 +27010,1896 @@ done4:
 	VZEROUPPER
 	RET
 
+// func planes1F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes1F64AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), AX
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   at+16(FP), SI
+	MOVQ   w+48(FP), DI
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (SI), R8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R8)(BX*1), Y3
+	VBROADCASTSD (DI), Y4
+	VFMADD231PD  Y2, Y4, Y0
+	VFMADD231PD  Y3, Y4, Y1
+	ADDQ         $0x08, DI
+	ADDQ         $0x04, SI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, SI
+	MOVQ         first+96(FP), DI
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	SUBQ         DI, R8
+	VMOVUPS      32(R8), Y2
+	VMASKMOVPD   (SI), Y2, Y2
+	VADDPD       Y2, Y0, Y0
+	ADDQ         yStep+80(FP), SI
+	MOVQ         DX, SI
+	ADDQ         AX, SI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), DI
+	SUBQ         AX, DI
+	SUBQ         AX, DI
+	SUBQ         AX, DI
+	SUBQ         AX, DI
+	SUBQ         AX, DI
+	SUBQ         AX, DI
+	SUBQ         AX, DI
+	SUBQ         AX, DI
+	VMOVUPS      32(DI), Y2
+	VMASKMOVPD   (SI), Y2, Y2
+	VADDPD       Y2, Y1, Y1
+	ADDQ         yStep+80(FP), SI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, SI
+	TESTQ   $+4, first+96(FP)
+	JZ      two1
+	VMOVUPS Y0, (SI)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, first+96(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y0, X2
+	VMOVUPS      X0, (SI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored3
+	VMOVLPS      X2, 16(SI)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored3
+	VMOVLPS X0, (SI)
+
+stored3:
+	ADDQ    yStep+80(FP), SI
+	MOVQ    DX, SI
+	ADDQ    AX, SI
+	TESTQ   $+4, last+104(FP)
+	JZ      two4
+	VMOVUPS Y1, (SI)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, last+104(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (SI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored6
+	VMOVLPS      X0, 16(SI)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored6
+	VMOVLPS X1, (SI)
+
+stored6:
+	ADDQ yStep+80(FP), SI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planes2F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes2F64AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), SI
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (DI), R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y4
+	VMOVUPS      (R9)(BX*1), Y5
+	VBROADCASTSD (R8), Y6
+	VFMADD231PD  Y4, Y6, Y0
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD (R8)(SI*1), Y6
+	VFMADD231PD  Y4, Y6, Y2
+	VFMADD231PD  Y5, Y6, Y3
+	ADDQ         $0x08, R8
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	MOVQ         first+96(FP), R8
+	LEAQ         tailMasks<>+0(SB), R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	VMOVUPS      32(R9), Y4
+	VMASKMOVPD   (DI), Y4, Y5
+	VADDPD       Y5, Y0, Y0
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y4, Y4
+	VADDPD       Y4, Y2, Y2
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	VMOVUPS      32(R8), Y4
+	VMASKMOVPD   (DI), Y4, Y5
+	VADDPD       Y5, Y1, Y1
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y4, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two1
+	VMOVUPS Y0, (DI)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, first+96(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y0, X4
+	VMOVUPS      X0, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored3
+	VMOVLPS      X4, 16(DI)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored3
+	VMOVLPS X0, (DI)
+
+stored3:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two4
+	VMOVUPS Y2, (DI)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, first+96(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVUPS      X2, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored6
+	VMOVLPS      X0, 16(DI)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored6
+	VMOVLPS X2, (DI)
+
+stored6:
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two7
+	VMOVUPS Y1, (DI)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, last+104(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored9
+	VMOVLPS      X0, 16(DI)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored9
+	VMOVLPS X1, (DI)
+
+stored9:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two10
+	VMOVUPS Y3, (DI)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, last+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVUPS      X3, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored12
+	VMOVLPS      X0, 16(DI)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored12
+	VMOVLPS X3, (DI)
+
+stored12:
+	ADDQ yStep+80(FP), DI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planes3F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes3F64AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), SI
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (DI), R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y6
+	VMOVUPS      (R9)(BX*1), Y7
+	VBROADCASTSD (R8), Y8
+	VFMADD231PD  Y6, Y8, Y0
+	VFMADD231PD  Y7, Y8, Y1
+	VBROADCASTSD (R8)(SI*1), Y8
+	VFMADD231PD  Y6, Y8, Y2
+	VFMADD231PD  Y7, Y8, Y3
+	VBROADCASTSD (R8)(SI*2), Y8
+	VFMADD231PD  Y6, Y8, Y4
+	VFMADD231PD  Y7, Y8, Y5
+	ADDQ         $0x08, R8
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	MOVQ         first+96(FP), R8
+	LEAQ         tailMasks<>+0(SB), R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	VMOVUPS      32(R9), Y6
+	VMASKMOVPD   (DI), Y6, Y7
+	VADDPD       Y7, Y0, Y0
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y6, Y7
+	VADDPD       Y7, Y2, Y2
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y6, Y6
+	VADDPD       Y6, Y4, Y4
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	VMOVUPS      32(R8), Y6
+	VMASKMOVPD   (DI), Y6, Y7
+	VADDPD       Y7, Y1, Y1
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y6, Y7
+	VADDPD       Y7, Y3, Y3
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y6, Y6
+	VADDPD       Y6, Y5, Y5
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two1
+	VMOVUPS Y0, (DI)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, first+96(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y0, X6
+	VMOVUPS      X0, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored3
+	VMOVLPS      X6, 16(DI)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored3
+	VMOVLPS X0, (DI)
+
+stored3:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two4
+	VMOVUPS Y2, (DI)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, first+96(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVUPS      X2, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored6
+	VMOVLPS      X0, 16(DI)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored6
+	VMOVLPS X2, (DI)
+
+stored6:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two7
+	VMOVUPS Y4, (DI)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, first+96(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVUPS      X4, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored9
+	VMOVLPS      X0, 16(DI)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored9
+	VMOVLPS X4, (DI)
+
+stored9:
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two10
+	VMOVUPS Y1, (DI)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, last+104(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored12
+	VMOVLPS      X0, 16(DI)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored12
+	VMOVLPS X1, (DI)
+
+stored12:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two13
+	VMOVUPS Y3, (DI)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, last+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVUPS      X3, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored15
+	VMOVLPS      X0, 16(DI)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored15
+	VMOVLPS X3, (DI)
+
+stored15:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two16
+	VMOVUPS Y5, (DI)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, last+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y5, X0
+	VMOVUPS      X5, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored18
+	VMOVLPS      X0, 16(DI)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored18
+	VMOVLPS X5, (DI)
+
+stored18:
+	ADDQ yStep+80(FP), DI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planes4F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes4F64AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), SI
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y8
+	VMOVUPS      (R10)(BX*1), Y9
+	VBROADCASTSD (R8), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFMADD231PD  Y9, Y10, Y1
+	VBROADCASTSD (R8)(SI*1), Y10
+	VFMADD231PD  Y8, Y10, Y2
+	VFMADD231PD  Y9, Y10, Y3
+	VBROADCASTSD (R8)(SI*2), Y10
+	VFMADD231PD  Y8, Y10, Y4
+	VFMADD231PD  Y9, Y10, Y5
+	VBROADCASTSD (R9), Y10
+	VFMADD231PD  Y8, Y10, Y6
+	VFMADD231PD  Y9, Y10, Y7
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	MOVQ         first+96(FP), R8
+	LEAQ         tailMasks<>+0(SB), R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	VMOVUPS      32(R9), Y8
+	VMASKMOVPD   (DI), Y8, Y9
+	VADDPD       Y9, Y0, Y0
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y8, Y9
+	VADDPD       Y9, Y2, Y2
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y8, Y9
+	VADDPD       Y9, Y4, Y4
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y8, Y8
+	VADDPD       Y8, Y6, Y6
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	VMOVUPS      32(R8), Y8
+	VMASKMOVPD   (DI), Y8, Y9
+	VADDPD       Y9, Y1, Y1
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y8, Y9
+	VADDPD       Y9, Y3, Y3
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y8, Y9
+	VADDPD       Y9, Y5, Y5
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y8, Y8
+	VADDPD       Y8, Y7, Y7
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two1
+	VMOVUPS Y0, (DI)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, first+96(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y0, X8
+	VMOVUPS      X0, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored3
+	VMOVLPS      X8, 16(DI)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored3
+	VMOVLPS X0, (DI)
+
+stored3:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two4
+	VMOVUPS Y2, (DI)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, first+96(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVUPS      X2, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored6
+	VMOVLPS      X0, 16(DI)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored6
+	VMOVLPS X2, (DI)
+
+stored6:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two7
+	VMOVUPS Y4, (DI)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, first+96(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVUPS      X4, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored9
+	VMOVLPS      X0, 16(DI)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored9
+	VMOVLPS X4, (DI)
+
+stored9:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two10
+	VMOVUPS Y6, (DI)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, first+96(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y6, X0
+	VMOVUPS      X6, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored12
+	VMOVLPS      X0, 16(DI)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored12
+	VMOVLPS X6, (DI)
+
+stored12:
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two13
+	VMOVUPS Y1, (DI)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, last+104(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored15
+	VMOVLPS      X0, 16(DI)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored15
+	VMOVLPS X1, (DI)
+
+stored15:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two16
+	VMOVUPS Y3, (DI)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, last+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVUPS      X3, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored18
+	VMOVLPS      X0, 16(DI)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored18
+	VMOVLPS X3, (DI)
+
+stored18:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two19
+	VMOVUPS Y5, (DI)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, last+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y5, X0
+	VMOVUPS      X5, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored21
+	VMOVLPS      X0, 16(DI)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored21
+	VMOVLPS X5, (DI)
+
+stored21:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two22
+	VMOVUPS Y7, (DI)
+	JMP     stored24
+
+two22:
+	TESTQ        $+2, last+104(FP)
+	JZ           one23
+	VEXTRACTF128 $0x01, Y7, X0
+	VMOVUPS      X7, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored24
+	VMOVLPS      X0, 16(DI)
+	JMP          stored24
+
+one23:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored24
+	VMOVLPS X7, (DI)
+
+stored24:
+	ADDQ yStep+80(FP), DI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planes5F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes5F64AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), SI
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y10
+	VMOVUPS      (R10)(BX*1), Y11
+	VBROADCASTSD (R8), Y12
+	VFMADD231PD  Y10, Y12, Y0
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD (R8)(SI*1), Y12
+	VFMADD231PD  Y10, Y12, Y2
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD (R8)(SI*2), Y12
+	VFMADD231PD  Y10, Y12, Y4
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD (R9), Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD (R9)(SI*1), Y12
+	VFMADD231PD  Y10, Y12, Y8
+	VFMADD231PD  Y11, Y12, Y9
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	MOVQ         first+96(FP), R8
+	LEAQ         tailMasks<>+0(SB), R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	VMOVUPS      32(R9), Y10
+	VMASKMOVPD   (DI), Y10, Y11
+	VADDPD       Y11, Y0, Y0
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y10, Y11
+	VADDPD       Y11, Y2, Y2
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y10, Y11
+	VADDPD       Y11, Y4, Y4
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y10, Y11
+	VADDPD       Y11, Y6, Y6
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y10, Y10
+	VADDPD       Y10, Y8, Y8
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	VMOVUPS      32(R8), Y10
+	VMASKMOVPD   (DI), Y10, Y11
+	VADDPD       Y11, Y1, Y1
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y10, Y11
+	VADDPD       Y11, Y3, Y3
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y10, Y11
+	VADDPD       Y11, Y5, Y5
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y10, Y11
+	VADDPD       Y11, Y7, Y7
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y10, Y10
+	VADDPD       Y10, Y9, Y9
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two1
+	VMOVUPS Y0, (DI)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, first+96(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y0, X10
+	VMOVUPS      X0, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored3
+	VMOVLPS      X10, 16(DI)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored3
+	VMOVLPS X0, (DI)
+
+stored3:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two4
+	VMOVUPS Y2, (DI)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, first+96(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVUPS      X2, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored6
+	VMOVLPS      X0, 16(DI)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored6
+	VMOVLPS X2, (DI)
+
+stored6:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two7
+	VMOVUPS Y4, (DI)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, first+96(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVUPS      X4, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored9
+	VMOVLPS      X0, 16(DI)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored9
+	VMOVLPS X4, (DI)
+
+stored9:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two10
+	VMOVUPS Y6, (DI)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, first+96(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y6, X0
+	VMOVUPS      X6, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored12
+	VMOVLPS      X0, 16(DI)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored12
+	VMOVLPS X6, (DI)
+
+stored12:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two13
+	VMOVUPS Y8, (DI)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, first+96(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y8, X0
+	VMOVUPS      X8, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored15
+	VMOVLPS      X0, 16(DI)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored15
+	VMOVLPS X8, (DI)
+
+stored15:
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two16
+	VMOVUPS Y1, (DI)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, last+104(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored18
+	VMOVLPS      X0, 16(DI)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored18
+	VMOVLPS X1, (DI)
+
+stored18:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two19
+	VMOVUPS Y3, (DI)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, last+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVUPS      X3, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored21
+	VMOVLPS      X0, 16(DI)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored21
+	VMOVLPS X3, (DI)
+
+stored21:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two22
+	VMOVUPS Y5, (DI)
+	JMP     stored24
+
+two22:
+	TESTQ        $+2, last+104(FP)
+	JZ           one23
+	VEXTRACTF128 $0x01, Y5, X0
+	VMOVUPS      X5, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored24
+	VMOVLPS      X0, 16(DI)
+	JMP          stored24
+
+one23:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored24
+	VMOVLPS X5, (DI)
+
+stored24:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two25
+	VMOVUPS Y7, (DI)
+	JMP     stored27
+
+two25:
+	TESTQ        $+2, last+104(FP)
+	JZ           one26
+	VEXTRACTF128 $0x01, Y7, X0
+	VMOVUPS      X7, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored27
+	VMOVLPS      X0, 16(DI)
+	JMP          stored27
+
+one26:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored27
+	VMOVLPS X7, (DI)
+
+stored27:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two28
+	VMOVUPS Y9, (DI)
+	JMP     stored30
+
+two28:
+	TESTQ        $+2, last+104(FP)
+	JZ           one29
+	VEXTRACTF128 $0x01, Y9, X0
+	VMOVUPS      X9, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored30
+	VMOVLPS      X0, 16(DI)
+	JMP          stored30
+
+one29:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored30
+	VMOVLPS X9, (DI)
+
+stored30:
+	ADDQ yStep+80(FP), DI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planes6F64AVX2(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, FMA3
+TEXT ·planes6F64AVX2(SB), NOSPLIT, $8-120
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ x+24(FP), CX
+	MOVQ y+64(FP), DX
+	MOVQ xVector+32(FP), BX
+	MOVQ wStep+56(FP), SI
+
+panel:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Y12
+	VMOVUPS      (R10)(BX*1), Y13
+	VBROADCASTSD (R8), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD (R8)(SI*1), Y14
+	VFMADD231PD  Y12, Y14, Y2
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD (R8)(SI*2), Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD (R9), Y14
+	VFMADD231PD  Y12, Y14, Y6
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD (R9)(SI*1), Y14
+	VFMADD231PD  Y12, Y14, Y8
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD (R9)(SI*2), Y14
+	VFMADD231PD  Y12, Y14, Y10
+	VFMADD231PD  Y13, Y14, Y11
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	MOVQ         first+96(FP), R8
+	LEAQ         tailMasks<>+0(SB), R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	VMOVUPS      32(R9), Y12
+	VMASKMOVPD   (DI), Y12, Y13
+	VADDPD       Y13, Y0, Y0
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y12, Y13
+	VADDPD       Y13, Y2, Y2
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y12, Y13
+	VADDPD       Y13, Y4, Y4
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y12, Y13
+	VADDPD       Y13, Y6, Y6
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y12, Y13
+	VADDPD       Y13, Y8, Y8
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y12, Y12
+	VADDPD       Y12, Y10, Y10
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	MOVQ         last+104(FP), AX
+	LEAQ         tailMasks<>+0(SB), R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	SUBQ         AX, R8
+	VMOVUPS      32(R8), Y12
+	VMASKMOVPD   (DI), Y12, Y13
+	VADDPD       Y13, Y1, Y1
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y12, Y13
+	VADDPD       Y13, Y3, Y3
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y12, Y13
+	VADDPD       Y13, Y5, Y5
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y12, Y13
+	VADDPD       Y13, Y7, Y7
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y12, Y13
+	VADDPD       Y13, Y9, Y9
+	ADDQ         yStep+80(FP), DI
+	VMASKMOVPD   (DI), Y12, Y12
+	VADDPD       Y12, Y11, Y11
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two1
+	VMOVUPS Y0, (DI)
+	JMP     stored3
+
+two1:
+	TESTQ        $+2, first+96(FP)
+	JZ           one2
+	VEXTRACTF128 $0x01, Y0, X12
+	VMOVUPS      X0, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored3
+	VMOVLPS      X12, 16(DI)
+	JMP          stored3
+
+one2:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored3
+	VMOVLPS X0, (DI)
+
+stored3:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two4
+	VMOVUPS Y2, (DI)
+	JMP     stored6
+
+two4:
+	TESTQ        $+2, first+96(FP)
+	JZ           one5
+	VEXTRACTF128 $0x01, Y2, X0
+	VMOVUPS      X2, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored6
+	VMOVLPS      X0, 16(DI)
+	JMP          stored6
+
+one5:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored6
+	VMOVLPS X2, (DI)
+
+stored6:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two7
+	VMOVUPS Y4, (DI)
+	JMP     stored9
+
+two7:
+	TESTQ        $+2, first+96(FP)
+	JZ           one8
+	VEXTRACTF128 $0x01, Y4, X0
+	VMOVUPS      X4, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored9
+	VMOVLPS      X0, 16(DI)
+	JMP          stored9
+
+one8:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored9
+	VMOVLPS X4, (DI)
+
+stored9:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two10
+	VMOVUPS Y6, (DI)
+	JMP     stored12
+
+two10:
+	TESTQ        $+2, first+96(FP)
+	JZ           one11
+	VEXTRACTF128 $0x01, Y6, X0
+	VMOVUPS      X6, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored12
+	VMOVLPS      X0, 16(DI)
+	JMP          stored12
+
+one11:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored12
+	VMOVLPS X6, (DI)
+
+stored12:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two13
+	VMOVUPS Y8, (DI)
+	JMP     stored15
+
+two13:
+	TESTQ        $+2, first+96(FP)
+	JZ           one14
+	VEXTRACTF128 $0x01, Y8, X0
+	VMOVUPS      X8, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored15
+	VMOVLPS      X0, 16(DI)
+	JMP          stored15
+
+one14:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored15
+	VMOVLPS X8, (DI)
+
+stored15:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, first+96(FP)
+	JZ      two16
+	VMOVUPS Y10, (DI)
+	JMP     stored18
+
+two16:
+	TESTQ        $+2, first+96(FP)
+	JZ           one17
+	VEXTRACTF128 $0x01, Y10, X0
+	VMOVUPS      X10, (DI)
+	TESTQ        $+1, first+96(FP)
+	JZ           stored18
+	VMOVLPS      X0, 16(DI)
+	JMP          stored18
+
+one17:
+	TESTQ   $+1, first+96(FP)
+	JZ      stored18
+	VMOVLPS X10, (DI)
+
+stored18:
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two19
+	VMOVUPS Y1, (DI)
+	JMP     stored21
+
+two19:
+	TESTQ        $+2, last+104(FP)
+	JZ           one20
+	VEXTRACTF128 $0x01, Y1, X0
+	VMOVUPS      X1, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored21
+	VMOVLPS      X0, 16(DI)
+	JMP          stored21
+
+one20:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored21
+	VMOVLPS X1, (DI)
+
+stored21:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two22
+	VMOVUPS Y3, (DI)
+	JMP     stored24
+
+two22:
+	TESTQ        $+2, last+104(FP)
+	JZ           one23
+	VEXTRACTF128 $0x01, Y3, X0
+	VMOVUPS      X3, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored24
+	VMOVLPS      X0, 16(DI)
+	JMP          stored24
+
+one23:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored24
+	VMOVLPS X3, (DI)
+
+stored24:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two25
+	VMOVUPS Y5, (DI)
+	JMP     stored27
+
+two25:
+	TESTQ        $+2, last+104(FP)
+	JZ           one26
+	VEXTRACTF128 $0x01, Y5, X0
+	VMOVUPS      X5, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored27
+	VMOVLPS      X0, 16(DI)
+	JMP          stored27
+
+one26:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored27
+	VMOVLPS X5, (DI)
+
+stored27:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two28
+	VMOVUPS Y7, (DI)
+	JMP     stored30
+
+two28:
+	TESTQ        $+2, last+104(FP)
+	JZ           one29
+	VEXTRACTF128 $0x01, Y7, X0
+	VMOVUPS      X7, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored30
+	VMOVLPS      X0, 16(DI)
+	JMP          stored30
+
+one29:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored30
+	VMOVLPS X7, (DI)
+
+stored30:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two31
+	VMOVUPS Y9, (DI)
+	JMP     stored33
+
+two31:
+	TESTQ        $+2, last+104(FP)
+	JZ           one32
+	VEXTRACTF128 $0x01, Y9, X0
+	VMOVUPS      X9, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored33
+	VMOVLPS      X0, 16(DI)
+	JMP          stored33
+
+one32:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored33
+	VMOVLPS X9, (DI)
+
+stored33:
+	ADDQ    yStep+80(FP), DI
+	TESTQ   $+4, last+104(FP)
+	JZ      two34
+	VMOVUPS Y11, (DI)
+	JMP     stored36
+
+two34:
+	TESTQ        $+2, last+104(FP)
+	JZ           one35
+	VEXTRACTF128 $0x01, Y11, X0
+	VMOVUPS      X11, (DI)
+	TESTQ        $+1, last+104(FP)
+	JZ           stored36
+	VMOVLPS      X0, 16(DI)
+	JMP          stored36
+
+one35:
+	TESTQ   $+1, last+104(FP)
+	JZ      stored36
+	VMOVLPS X11, (DI)
+
+stored36:
+	ADDQ yStep+80(FP), DI
+	ADDQ xPanel+40(FP), CX
+	ADDQ yPanel+88(FP), DX
+	DECQ (SP)
+	JNZ  panel
+	VZEROUPPER
+	RET
+
+// func planeDots1x3F64AVX2(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+// Requires: AVX, FMA3
+TEXT ·planeDots1x3F64AVX2(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	VMOVUPS 32(CX), Y0
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	MOVQ    x+64(FP), CX
+	MOVQ    at+88(FP), DX
+	MOVLQSX (DX), BX
+	ADDQ    CX, BX
+	MOVLQSX 4(DX), SI
+	ADDQ    CX, SI
+	MOVLQSX 8(DX), DX
+	ADDQ    CX, DX
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+
+image:
+	MOVQ lines+8(FP), CX
+	MOVQ CX, 8(SP)
+
+line:
+	XORQ CX, CX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(CX*1), Y4
+	VMOVUPS     (BX)(CX*1), Y5
+	VFMADD231PD Y4, Y5, Y1
+	VMOVUPS     (SI)(CX*1), Y5
+	VFMADD231PD Y4, Y5, Y2
+	VMOVUPS     (DX)(CX*1), Y5
+	VFMADD231PD Y4, Y5, Y3
+	ADDQ        $0x40, CX
+	CMPQ        CX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMASKMOVPD  (AX)(CX*1), Y0, Y4
+	VMASKMOVPD  (BX)(CX*1), Y0, Y5
+	VFMADD231PD Y4, Y5, Y1
+	VMASKMOVPD  (SI)(CX*1), Y0, Y5
+	VFMADD231PD Y4, Y5, Y2
+	VMASKMOVPD  (DX)(CX*1), Y0, Y5
+	VFMADD231PD Y4, Y5, Y3
+
+next:
+	MOVQ    upLine+48(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xLine+72(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xImage+80(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPD  (AX), Y1, Y1
+	VMOVUPS Y1, (AX)
+	VADDPD  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VADDPD  128(AX), Y3, Y3
+	VMOVUPS Y3, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots2x3F64AVX2(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+// Requires: AVX, FMA3
+TEXT ·planeDots2x3F64AVX2(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	VMOVUPS 32(CX), Y0
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), CX
+	MOVQ    x+64(FP), DX
+	MOVQ    at+88(FP), BX
+	MOVLQSX (BX), SI
+	ADDQ    DX, SI
+	MOVLQSX 4(BX), DI
+	ADDQ    DX, DI
+	MOVLQSX 8(BX), BX
+	ADDQ    DX, BX
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+
+image:
+	MOVQ lines+8(FP), DX
+	MOVQ DX, 8(SP)
+
+line:
+	XORQ DX, DX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(DX*1), Y7
+	VMOVUPS     (CX)(DX*1), Y8
+	VMOVUPS     (SI)(DX*1), Y9
+	VFMADD231PD Y7, Y9, Y1
+	VFMADD231PD Y8, Y9, Y4
+	VMOVUPS     (DI)(DX*1), Y9
+	VFMADD231PD Y7, Y9, Y2
+	VFMADD231PD Y8, Y9, Y5
+	VMOVUPS     (BX)(DX*1), Y9
+	VFMADD231PD Y7, Y9, Y3
+	VFMADD231PD Y8, Y9, Y6
+	ADDQ        $0x40, DX
+	CMPQ        DX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMASKMOVPD  (AX)(DX*1), Y0, Y7
+	VMASKMOVPD  (CX)(DX*1), Y0, Y8
+	VMASKMOVPD  (SI)(DX*1), Y0, Y9
+	VFMADD231PD Y7, Y9, Y1
+	VFMADD231PD Y8, Y9, Y4
+	VMASKMOVPD  (DI)(DX*1), Y0, Y9
+	VFMADD231PD Y7, Y9, Y2
+	VFMADD231PD Y8, Y9, Y5
+	VMASKMOVPD  (BX)(DX*1), Y0, Y9
+	VFMADD231PD Y7, Y9, Y3
+	VFMADD231PD Y8, Y9, Y6
+
+next:
+	MOVQ    upLine+48(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xLine+72(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, BX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xImage+80(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, BX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPD  (AX), Y1, Y1
+	VMOVUPS Y1, (AX)
+	VADDPD  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VADDPD  128(AX), Y3, Y3
+	VMOVUPS Y3, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Y4, Y4
+	VMOVUPS Y4, (AX)
+	VADDPD  64(AX), Y5, Y5
+	VMOVUPS Y5, 64(AX)
+	VADDPD  128(AX), Y6, Y6
+	VMOVUPS Y6, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots3x3F64AVX2(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+// Requires: AVX, FMA3
+TEXT ·planeDots3x3F64AVX2(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	LEAQ    tailMasks<>+0(SB), CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	SUBQ    AX, CX
+	VMOVUPS 32(CX), Y0
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), CX
+	MOVQ    x+64(FP), BX
+	MOVQ    at+88(FP), SI
+	MOVLQSX (SI), DI
+	ADDQ    BX, DI
+	MOVLQSX 4(SI), R8
+	ADDQ    BX, R8
+	MOVLQSX 8(SI), SI
+	ADDQ    BX, SI
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+
+image:
+	MOVQ lines+8(FP), BX
+	MOVQ BX, 8(SP)
+
+line:
+	XORQ BX, BX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(BX*1), Y10
+	VMOVUPS     (DX)(BX*1), Y11
+	VMOVUPS     (CX)(BX*1), Y12
+	VMOVUPS     (DI)(BX*1), Y13
+	VFMADD231PD Y10, Y13, Y1
+	VFMADD231PD Y11, Y13, Y4
+	VFMADD231PD Y12, Y13, Y7
+	VMOVUPS     (R8)(BX*1), Y13
+	VFMADD231PD Y10, Y13, Y2
+	VFMADD231PD Y11, Y13, Y5
+	VFMADD231PD Y12, Y13, Y8
+	VMOVUPS     (SI)(BX*1), Y13
+	VFMADD231PD Y10, Y13, Y3
+	VFMADD231PD Y11, Y13, Y6
+	VFMADD231PD Y12, Y13, Y9
+	ADDQ        $0x40, BX
+	CMPQ        BX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMASKMOVPD  (AX)(BX*1), Y0, Y10
+	VMASKMOVPD  (DX)(BX*1), Y0, Y11
+	VMASKMOVPD  (CX)(BX*1), Y0, Y12
+	VMASKMOVPD  (DI)(BX*1), Y0, Y13
+	VFMADD231PD Y10, Y13, Y1
+	VFMADD231PD Y11, Y13, Y4
+	VFMADD231PD Y12, Y13, Y7
+	VMASKMOVPD  (R8)(BX*1), Y0, Y13
+	VFMADD231PD Y10, Y13, Y2
+	VFMADD231PD Y11, Y13, Y5
+	VFMADD231PD Y12, Y13, Y8
+	VMASKMOVPD  (SI)(BX*1), Y0, Y13
+	VFMADD231PD Y10, Y13, Y3
+	VFMADD231PD Y11, Y13, Y6
+	VFMADD231PD Y12, Y13, Y9
+
+next:
+	MOVQ    upLine+48(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xLine+72(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, SI
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xImage+80(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, SI
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPD  (AX), Y1, Y1
+	VMOVUPS Y1, (AX)
+	VADDPD  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VADDPD  128(AX), Y3, Y3
+	VMOVUPS Y3, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Y4, Y4
+	VMOVUPS Y4, (AX)
+	VADDPD  64(AX), Y5, Y5
+	VMOVUPS Y5, 64(AX)
+	VADDPD  128(AX), Y6, Y6
+	VMOVUPS Y6, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Y7, Y7
+	VMOVUPS Y7, (AX)
+	VADDPD  64(AX), Y8, Y8
+	VMOVUPS Y8, 64(AX)
+	VADDPD  128(AX), Y9, Y9
+	VMOVUPS Y9, 128(AX)
+	VZEROUPPER
+	RET
+
 // func product1x1F64AVX512(panels int, segments int, seg *int32, a *float64, rowStep int, kStep int, aPanel int, b *float64, bStep int, c *float64, cStep int, cPanel int, bias *float64, tail int, flags int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·product1x1F64AVX512(SB), NOSPLIT, $24-120
@@ -26509,6 +33963,2984 @@ done4:
 	ADDQ dxStep+64(FP), DI
 	DECQ AX
 	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func planes1F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes1F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), AX
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, SI
+	BZHIQ AX, SI, SI
+	KMOVW SI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, SI
+	BZHIQ AX, SI, SI
+	KMOVW SI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   at+16(FP), SI
+	MOVQ   w+48(FP), DI
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (SI), R8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R8)(BX*1), Z3
+	VBROADCASTSD (DI), Z4
+	VFMADD231PD  Z2, Z4, Z0
+	VFMADD231PD  Z3, Z4, Z1
+	ADDQ         $0x08, DI
+	ADDQ         $0x04, SI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, SI
+	VMOVUPD.Z    (SI), K1, Z2
+	VADDPD       Z2, Z0, Z0
+	ADDQ         yStep+80(FP), SI
+	MOVQ         DX, SI
+	ADDQ         AX, SI
+	VMOVUPD.Z    (SI), K2, Z2
+	VADDPD       Z2, Z1, Z1
+	ADDQ         yStep+80(FP), SI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, SI
+	VMOVUPD Z0, K1, (SI)
+	ADDQ    yStep+80(FP), SI
+	MOVQ    DX, SI
+	ADDQ    AX, SI
+	VMOVUPD Z1, K2, (SI)
+	ADDQ    yStep+80(FP), SI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes2F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes2F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (DI), R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Z4
+	VMOVUPS      (R9)(BX*1), Z5
+	VBROADCASTSD (R8), Z6
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSD (R8)(SI*1), Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         $0x08, R8
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPD.Z    (DI), K1, Z4
+	VADDPD       Z4, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z4
+	VADDPD       Z4, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPD.Z    (DI), K2, Z4
+	VADDPD       Z4, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z4
+	VADDPD       Z4, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPD Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes3F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes3F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+
+loop:
+	MOVLQSX      (DI), R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Z6
+	VMOVUPS      (R9)(BX*1), Z7
+	VBROADCASTSD (R8), Z8
+	VFMADD231PD  Z6, Z8, Z0
+	VFMADD231PD  Z7, Z8, Z1
+	VBROADCASTSD (R8)(SI*1), Z8
+	VFMADD231PD  Z6, Z8, Z2
+	VFMADD231PD  Z7, Z8, Z3
+	VBROADCASTSD (R8)(SI*2), Z8
+	VFMADD231PD  Z6, Z8, Z4
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         $0x08, R8
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPD.Z    (DI), K1, Z6
+	VADDPD       Z6, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z6
+	VADDPD       Z6, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z6
+	VADDPD       Z6, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPD.Z    (DI), K2, Z6
+	VADDPD       Z6, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z6
+	VADDPD       Z6, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z6
+	VADDPD       Z6, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPD Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes4F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes4F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z8
+	VMOVUPS      (R10)(BX*1), Z9
+	VBROADCASTSD (R8), Z10
+	VFMADD231PD  Z8, Z10, Z0
+	VFMADD231PD  Z9, Z10, Z1
+	VBROADCASTSD (R8)(SI*1), Z10
+	VFMADD231PD  Z8, Z10, Z2
+	VFMADD231PD  Z9, Z10, Z3
+	VBROADCASTSD (R8)(SI*2), Z10
+	VFMADD231PD  Z8, Z10, Z4
+	VFMADD231PD  Z9, Z10, Z5
+	VBROADCASTSD (R9), Z10
+	VFMADD231PD  Z8, Z10, Z6
+	VFMADD231PD  Z9, Z10, Z7
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPD.Z    (DI), K1, Z8
+	VADDPD       Z8, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z8
+	VADDPD       Z8, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z8
+	VADDPD       Z8, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z8
+	VADDPD       Z8, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPD.Z    (DI), K2, Z8
+	VADDPD       Z8, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z8
+	VADDPD       Z8, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z8
+	VADDPD       Z8, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z8
+	VADDPD       Z8, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPD Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes5F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes5F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z10
+	VMOVUPS      (R10)(BX*1), Z11
+	VBROADCASTSD (R8), Z12
+	VFMADD231PD  Z10, Z12, Z0
+	VFMADD231PD  Z11, Z12, Z1
+	VBROADCASTSD (R8)(SI*1), Z12
+	VFMADD231PD  Z10, Z12, Z2
+	VFMADD231PD  Z11, Z12, Z3
+	VBROADCASTSD (R8)(SI*2), Z12
+	VFMADD231PD  Z10, Z12, Z4
+	VFMADD231PD  Z11, Z12, Z5
+	VBROADCASTSD (R9), Z12
+	VFMADD231PD  Z10, Z12, Z6
+	VFMADD231PD  Z11, Z12, Z7
+	VBROADCASTSD (R9)(SI*1), Z12
+	VFMADD231PD  Z10, Z12, Z8
+	VFMADD231PD  Z11, Z12, Z9
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPD.Z    (DI), K1, Z10
+	VADDPD       Z10, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z10
+	VADDPD       Z10, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z10
+	VADDPD       Z10, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z10
+	VADDPD       Z10, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z10
+	VADDPD       Z10, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPD.Z    (DI), K2, Z10
+	VADDPD       Z10, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z10
+	VADDPD       Z10, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z10
+	VADDPD       Z10, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z10
+	VADDPD       Z10, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z10
+	VADDPD       Z10, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPD Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes6F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes6F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+
+loop:
+	MOVLQSX      (DI), R10
+	ADDQ         CX, R10
+	VMOVUPS      (R10), Z12
+	VMOVUPS      (R10)(BX*1), Z13
+	VBROADCASTSD (R8), Z14
+	VFMADD231PD  Z12, Z14, Z0
+	VFMADD231PD  Z13, Z14, Z1
+	VBROADCASTSD (R8)(SI*1), Z14
+	VFMADD231PD  Z12, Z14, Z2
+	VFMADD231PD  Z13, Z14, Z3
+	VBROADCASTSD (R8)(SI*2), Z14
+	VFMADD231PD  Z12, Z14, Z4
+	VFMADD231PD  Z13, Z14, Z5
+	VBROADCASTSD (R9), Z14
+	VFMADD231PD  Z12, Z14, Z6
+	VFMADD231PD  Z13, Z14, Z7
+	VBROADCASTSD (R9)(SI*1), Z14
+	VFMADD231PD  Z12, Z14, Z8
+	VFMADD231PD  Z13, Z14, Z9
+	VBROADCASTSD (R9)(SI*2), Z14
+	VFMADD231PD  Z12, Z14, Z10
+	VFMADD231PD  Z13, Z14, Z11
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPD.Z    (DI), K1, Z12
+	VADDPD       Z12, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z12
+	VADDPD       Z12, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z12
+	VADDPD       Z12, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z12
+	VADDPD       Z12, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z12
+	VADDPD       Z12, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z12
+	VADDPD       Z12, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPD.Z    (DI), K2, Z12
+	VADDPD       Z12, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z12
+	VADDPD       Z12, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z12
+	VADDPD       Z12, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z12
+	VADDPD       Z12, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z12
+	VADDPD       Z12, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z12
+	VADDPD       Z12, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPD Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes7F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes7F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+
+loop:
+	MOVLQSX      (DI), R11
+	ADDQ         CX, R11
+	VMOVUPS      (R11), Z14
+	VMOVUPS      (R11)(BX*1), Z15
+	VBROADCASTSD (R8), Z16
+	VFMADD231PD  Z14, Z16, Z0
+	VFMADD231PD  Z15, Z16, Z1
+	VBROADCASTSD (R8)(SI*1), Z16
+	VFMADD231PD  Z14, Z16, Z2
+	VFMADD231PD  Z15, Z16, Z3
+	VBROADCASTSD (R8)(SI*2), Z16
+	VFMADD231PD  Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z5
+	VBROADCASTSD (R9), Z16
+	VFMADD231PD  Z14, Z16, Z6
+	VFMADD231PD  Z15, Z16, Z7
+	VBROADCASTSD (R9)(SI*1), Z16
+	VFMADD231PD  Z14, Z16, Z8
+	VFMADD231PD  Z15, Z16, Z9
+	VBROADCASTSD (R9)(SI*2), Z16
+	VFMADD231PD  Z14, Z16, Z10
+	VFMADD231PD  Z15, Z16, Z11
+	VBROADCASTSD (R10), Z16
+	VFMADD231PD  Z14, Z16, Z12
+	VFMADD231PD  Z15, Z16, Z13
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPD.Z    (DI), K1, Z14
+	VADDPD       Z14, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z14
+	VADDPD       Z14, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z14
+	VADDPD       Z14, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z14
+	VADDPD       Z14, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z14
+	VADDPD       Z14, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z14
+	VADDPD       Z14, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z14
+	VADDPD       Z14, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPD.Z    (DI), K2, Z14
+	VADDPD       Z14, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z14
+	VADDPD       Z14, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z14
+	VADDPD       Z14, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z14
+	VADDPD       Z14, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z14
+	VADDPD       Z14, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z14
+	VADDPD       Z14, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z14
+	VADDPD       Z14, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPD Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes8F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes8F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+
+loop:
+	MOVLQSX      (DI), R11
+	ADDQ         CX, R11
+	VMOVUPS      (R11), Z16
+	VMOVUPS      (R11)(BX*1), Z17
+	VBROADCASTSD (R8), Z18
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSD (R8)(SI*1), Z18
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSD (R8)(SI*2), Z18
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSD (R9), Z18
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSD (R9)(SI*1), Z18
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSD (R9)(SI*2), Z18
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSD (R10), Z18
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSD (R10)(SI*1), Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPD.Z    (DI), K1, Z16
+	VADDPD       Z16, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z16
+	VADDPD       Z16, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z16
+	VADDPD       Z16, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z16
+	VADDPD       Z16, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z16
+	VADDPD       Z16, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z16
+	VADDPD       Z16, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z16
+	VADDPD       Z16, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z16
+	VADDPD       Z16, Z14, Z14
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPD.Z    (DI), K2, Z16
+	VADDPD       Z16, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z16
+	VADDPD       Z16, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z16
+	VADDPD       Z16, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z16
+	VADDPD       Z16, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z16
+	VADDPD       Z16, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z16
+	VADDPD       Z16, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z16
+	VADDPD       Z16, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z16
+	VADDPD       Z16, Z15, Z15
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z14, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPD Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z15, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes9F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes9F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+
+loop:
+	MOVLQSX      (DI), R11
+	ADDQ         CX, R11
+	VMOVUPS      (R11), Z18
+	VMOVUPS      (R11)(BX*1), Z19
+	VBROADCASTSD (R8), Z20
+	VFMADD231PD  Z18, Z20, Z0
+	VFMADD231PD  Z19, Z20, Z1
+	VBROADCASTSD (R8)(SI*1), Z20
+	VFMADD231PD  Z18, Z20, Z2
+	VFMADD231PD  Z19, Z20, Z3
+	VBROADCASTSD (R8)(SI*2), Z20
+	VFMADD231PD  Z18, Z20, Z4
+	VFMADD231PD  Z19, Z20, Z5
+	VBROADCASTSD (R9), Z20
+	VFMADD231PD  Z18, Z20, Z6
+	VFMADD231PD  Z19, Z20, Z7
+	VBROADCASTSD (R9)(SI*1), Z20
+	VFMADD231PD  Z18, Z20, Z8
+	VFMADD231PD  Z19, Z20, Z9
+	VBROADCASTSD (R9)(SI*2), Z20
+	VFMADD231PD  Z18, Z20, Z10
+	VFMADD231PD  Z19, Z20, Z11
+	VBROADCASTSD (R10), Z20
+	VFMADD231PD  Z18, Z20, Z12
+	VFMADD231PD  Z19, Z20, Z13
+	VBROADCASTSD (R10)(SI*1), Z20
+	VFMADD231PD  Z18, Z20, Z14
+	VFMADD231PD  Z19, Z20, Z15
+	VBROADCASTSD (R10)(SI*2), Z20
+	VFMADD231PD  Z18, Z20, Z16
+	VFMADD231PD  Z19, Z20, Z17
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VADDPD       Z18, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VADDPD       Z18, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VADDPD       Z18, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VADDPD       Z18, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VADDPD       Z18, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VADDPD       Z18, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VADDPD       Z18, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VADDPD       Z18, Z14, Z14
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VADDPD       Z18, Z16, Z16
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPD.Z    (DI), K2, Z18
+	VADDPD       Z18, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z18
+	VADDPD       Z18, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z18
+	VADDPD       Z18, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z18
+	VADDPD       Z18, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z18
+	VADDPD       Z18, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z18
+	VADDPD       Z18, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z18
+	VADDPD       Z18, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z18
+	VADDPD       Z18, Z15, Z15
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z18
+	VADDPD       Z18, Z17, Z17
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z14, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z16, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPD Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z15, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z17, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes10F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes10F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+	LEAQ   (R10)(SI*2), R11
+	ADDQ   SI, R11
+
+loop:
+	MOVLQSX      (DI), R12
+	ADDQ         CX, R12
+	VMOVUPS      (R12), Z20
+	VMOVUPS      (R12)(BX*1), Z21
+	VBROADCASTSD (R8), Z22
+	VFMADD231PD  Z20, Z22, Z0
+	VFMADD231PD  Z21, Z22, Z1
+	VBROADCASTSD (R8)(SI*1), Z22
+	VFMADD231PD  Z20, Z22, Z2
+	VFMADD231PD  Z21, Z22, Z3
+	VBROADCASTSD (R8)(SI*2), Z22
+	VFMADD231PD  Z20, Z22, Z4
+	VFMADD231PD  Z21, Z22, Z5
+	VBROADCASTSD (R9), Z22
+	VFMADD231PD  Z20, Z22, Z6
+	VFMADD231PD  Z21, Z22, Z7
+	VBROADCASTSD (R9)(SI*1), Z22
+	VFMADD231PD  Z20, Z22, Z8
+	VFMADD231PD  Z21, Z22, Z9
+	VBROADCASTSD (R9)(SI*2), Z22
+	VFMADD231PD  Z20, Z22, Z10
+	VFMADD231PD  Z21, Z22, Z11
+	VBROADCASTSD (R10), Z22
+	VFMADD231PD  Z20, Z22, Z12
+	VFMADD231PD  Z21, Z22, Z13
+	VBROADCASTSD (R10)(SI*1), Z22
+	VFMADD231PD  Z20, Z22, Z14
+	VFMADD231PD  Z21, Z22, Z15
+	VBROADCASTSD (R10)(SI*2), Z22
+	VFMADD231PD  Z20, Z22, Z16
+	VFMADD231PD  Z21, Z22, Z17
+	VBROADCASTSD (R11), Z22
+	VFMADD231PD  Z20, Z22, Z18
+	VFMADD231PD  Z21, Z22, Z19
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPD.Z    (DI), K1, Z20
+	VADDPD       Z20, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z20
+	VADDPD       Z20, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z20
+	VADDPD       Z20, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z20
+	VADDPD       Z20, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z20
+	VADDPD       Z20, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z20
+	VADDPD       Z20, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z20
+	VADDPD       Z20, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z20
+	VADDPD       Z20, Z14, Z14
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z20
+	VADDPD       Z20, Z16, Z16
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z20
+	VADDPD       Z20, Z18, Z18
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPD.Z    (DI), K2, Z20
+	VADDPD       Z20, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z20
+	VADDPD       Z20, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z20
+	VADDPD       Z20, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z20
+	VADDPD       Z20, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z20
+	VADDPD       Z20, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z20
+	VADDPD       Z20, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z20
+	VADDPD       Z20, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z20
+	VADDPD       Z20, Z15, Z15
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z20
+	VADDPD       Z20, Z17, Z17
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z20
+	VADDPD       Z20, Z19, Z19
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z14, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z16, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z18, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPD Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z15, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z17, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z19, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes11F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes11F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	VXORPS Z20, Z20, Z20
+	VXORPS Z21, Z21, Z21
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+	LEAQ   (R10)(SI*2), R11
+	ADDQ   SI, R11
+
+loop:
+	MOVLQSX      (DI), R12
+	ADDQ         CX, R12
+	VMOVUPS      (R12), Z22
+	VMOVUPS      (R12)(BX*1), Z23
+	VBROADCASTSD (R8), Z24
+	VFMADD231PD  Z22, Z24, Z0
+	VFMADD231PD  Z23, Z24, Z1
+	VBROADCASTSD (R8)(SI*1), Z24
+	VFMADD231PD  Z22, Z24, Z2
+	VFMADD231PD  Z23, Z24, Z3
+	VBROADCASTSD (R8)(SI*2), Z24
+	VFMADD231PD  Z22, Z24, Z4
+	VFMADD231PD  Z23, Z24, Z5
+	VBROADCASTSD (R9), Z24
+	VFMADD231PD  Z22, Z24, Z6
+	VFMADD231PD  Z23, Z24, Z7
+	VBROADCASTSD (R9)(SI*1), Z24
+	VFMADD231PD  Z22, Z24, Z8
+	VFMADD231PD  Z23, Z24, Z9
+	VBROADCASTSD (R9)(SI*2), Z24
+	VFMADD231PD  Z22, Z24, Z10
+	VFMADD231PD  Z23, Z24, Z11
+	VBROADCASTSD (R10), Z24
+	VFMADD231PD  Z22, Z24, Z12
+	VFMADD231PD  Z23, Z24, Z13
+	VBROADCASTSD (R10)(SI*1), Z24
+	VFMADD231PD  Z22, Z24, Z14
+	VFMADD231PD  Z23, Z24, Z15
+	VBROADCASTSD (R10)(SI*2), Z24
+	VFMADD231PD  Z22, Z24, Z16
+	VFMADD231PD  Z23, Z24, Z17
+	VBROADCASTSD (R11), Z24
+	VFMADD231PD  Z22, Z24, Z18
+	VFMADD231PD  Z23, Z24, Z19
+	VBROADCASTSD (R11)(SI*1), Z24
+	VFMADD231PD  Z22, Z24, Z20
+	VFMADD231PD  Z23, Z24, Z21
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPD.Z    (DI), K1, Z22
+	VADDPD       Z22, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z22
+	VADDPD       Z22, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z22
+	VADDPD       Z22, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z22
+	VADDPD       Z22, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z22
+	VADDPD       Z22, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z22
+	VADDPD       Z22, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z22
+	VADDPD       Z22, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z22
+	VADDPD       Z22, Z14, Z14
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z22
+	VADDPD       Z22, Z16, Z16
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z22
+	VADDPD       Z22, Z18, Z18
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z22
+	VADDPD       Z22, Z20, Z20
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPD.Z    (DI), K2, Z22
+	VADDPD       Z22, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z22
+	VADDPD       Z22, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z22
+	VADDPD       Z22, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z22
+	VADDPD       Z22, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z22
+	VADDPD       Z22, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z22
+	VADDPD       Z22, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z22
+	VADDPD       Z22, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z22
+	VADDPD       Z22, Z15, Z15
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z22
+	VADDPD       Z22, Z17, Z17
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z22
+	VADDPD       Z22, Z19, Z19
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z22
+	VADDPD       Z22, Z21, Z21
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z14, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z16, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z18, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z20, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPD Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z15, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z17, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z19, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z21, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planes12F64AVX512(panels int, taps int, at *int32, x *float64, xVector int, xPanel int, w *float64, wStep int, y *float64, yVector int, yStep int, yPanel int, first int, last int, flags int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planes12F64AVX512(SB), NOSPLIT, $8-120
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  x+24(FP), CX
+	MOVQ  y+64(FP), DX
+	MOVQ  xVector+32(FP), BX
+	MOVQ  wStep+56(FP), SI
+	MOVQ  first+96(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K1
+	MOVQ  last+104(FP), AX
+	MOVQ  $-1, DI
+	BZHIQ AX, DI, DI
+	KMOVW DI, K2
+
+panel:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	VXORPS Z20, Z20, Z20
+	VXORPS Z21, Z21, Z21
+	VXORPS Z22, Z22, Z22
+	VXORPS Z23, Z23, Z23
+	MOVQ   at+16(FP), DI
+	MOVQ   w+48(FP), R8
+	MOVQ   taps+8(FP), AX
+	LEAQ   (R8)(SI*2), R9
+	ADDQ   SI, R9
+	LEAQ   (R9)(SI*2), R10
+	ADDQ   SI, R10
+	LEAQ   (R10)(SI*2), R11
+	ADDQ   SI, R11
+
+loop:
+	MOVLQSX      (DI), R12
+	ADDQ         CX, R12
+	VMOVUPS      (R12), Z24
+	VMOVUPS      (R12)(BX*1), Z25
+	VBROADCASTSD (R8), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD (R8)(SI*1), Z26
+	VFMADD231PD  Z24, Z26, Z2
+	VFMADD231PD  Z25, Z26, Z3
+	VBROADCASTSD (R8)(SI*2), Z26
+	VFMADD231PD  Z24, Z26, Z4
+	VFMADD231PD  Z25, Z26, Z5
+	VBROADCASTSD (R9), Z26
+	VFMADD231PD  Z24, Z26, Z6
+	VFMADD231PD  Z25, Z26, Z7
+	VBROADCASTSD (R9)(SI*1), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD (R9)(SI*2), Z26
+	VFMADD231PD  Z24, Z26, Z10
+	VFMADD231PD  Z25, Z26, Z11
+	VBROADCASTSD (R10), Z26
+	VFMADD231PD  Z24, Z26, Z12
+	VFMADD231PD  Z25, Z26, Z13
+	VBROADCASTSD (R10)(SI*1), Z26
+	VFMADD231PD  Z24, Z26, Z14
+	VFMADD231PD  Z25, Z26, Z15
+	VBROADCASTSD (R10)(SI*2), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD (R11), Z26
+	VFMADD231PD  Z24, Z26, Z18
+	VFMADD231PD  Z25, Z26, Z19
+	VBROADCASTSD (R11)(SI*1), Z26
+	VFMADD231PD  Z24, Z26, Z20
+	VFMADD231PD  Z25, Z26, Z21
+	VBROADCASTSD (R11)(SI*2), Z26
+	VFMADD231PD  Z24, Z26, Z22
+	VFMADD231PD  Z25, Z26, Z23
+	ADDQ         $0x08, R8
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	ADDQ         $0x08, R11
+	ADDQ         $0x04, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         flags+112(FP), AX
+	TESTQ        $0x00000001, AX
+	JZ           store
+	MOVQ         yVector+72(FP), AX
+	MOVQ         DX, DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z0, Z0
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z2, Z2
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z4, Z4
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z6, Z6
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z8, Z8
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z10, Z10
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z12, Z12
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z14, Z14
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z16, Z16
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z18, Z18
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z20, Z20
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K1, Z24
+	VADDPD       Z24, Z22, Z22
+	ADDQ         yStep+80(FP), DI
+	MOVQ         DX, DI
+	ADDQ         AX, DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z1, Z1
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z3, Z3
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z5, Z5
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z7, Z7
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z9, Z9
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z11, Z11
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z13, Z13
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z15, Z15
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z17, Z17
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z19, Z19
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z21, Z21
+	ADDQ         yStep+80(FP), DI
+	VMOVUPD.Z    (DI), K2, Z24
+	VADDPD       Z24, Z23, Z23
+	ADDQ         yStep+80(FP), DI
+
+store:
+	MOVQ    yVector+72(FP), AX
+	MOVQ    DX, DI
+	VMOVUPD Z0, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z2, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z4, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z6, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z8, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z10, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z12, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z14, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z16, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z18, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z20, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z22, K1, (DI)
+	ADDQ    yStep+80(FP), DI
+	MOVQ    DX, DI
+	ADDQ    AX, DI
+	VMOVUPD Z1, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z3, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z5, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z7, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z9, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z11, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z13, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z15, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z17, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z19, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z21, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	VMOVUPD Z23, K2, (DI)
+	ADDQ    yStep+80(FP), DI
+	ADDQ    xPanel+40(FP), CX
+	ADDQ    yPanel+88(FP), DX
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func planeDots1x3F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots1x3F64AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	MOVQ    x+64(FP), CX
+	MOVQ    at+88(FP), DX
+	MOVLQSX (DX), BX
+	ADDQ    CX, BX
+	MOVLQSX 4(DX), SI
+	ADDQ    CX, SI
+	MOVLQSX 8(DX), DX
+	ADDQ    CX, DX
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+
+image:
+	MOVQ lines+8(FP), CX
+	MOVQ CX, 8(SP)
+
+line:
+	XORQ CX, CX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(CX*1), Z3
+	VMOVUPS     (BX)(CX*1), Z4
+	VFMADD231PD Z3, Z4, Z0
+	VMOVUPS     (SI)(CX*1), Z4
+	VFMADD231PD Z3, Z4, Z1
+	VMOVUPS     (DX)(CX*1), Z4
+	VFMADD231PD Z3, Z4, Z2
+	ADDQ        $0x40, CX
+	CMPQ        CX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPD.Z   (AX)(CX*1), K1, Z3
+	VMOVUPD.Z   (BX)(CX*1), K1, Z4
+	VFMADD231PD Z3, Z4, Z0
+	VMOVUPD.Z   (SI)(CX*1), K1, Z4
+	VFMADD231PD Z3, Z4, Z1
+	VMOVUPD.Z   (DX)(CX*1), K1, Z4
+	VFMADD231PD Z3, Z4, Z2
+
+next:
+	MOVQ    upLine+48(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xLine+72(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xImage+80(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPD  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPD  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots2x3F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots2x3F64AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), CX
+	MOVQ    x+64(FP), DX
+	MOVQ    at+88(FP), BX
+	MOVLQSX (BX), SI
+	ADDQ    DX, SI
+	MOVLQSX 4(BX), DI
+	ADDQ    DX, DI
+	MOVLQSX 8(BX), BX
+	ADDQ    DX, BX
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+
+image:
+	MOVQ lines+8(FP), DX
+	MOVQ DX, 8(SP)
+
+line:
+	XORQ DX, DX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(DX*1), Z6
+	VMOVUPS     (CX)(DX*1), Z7
+	VMOVUPS     (SI)(DX*1), Z8
+	VFMADD231PD Z6, Z8, Z0
+	VFMADD231PD Z7, Z8, Z3
+	VMOVUPS     (DI)(DX*1), Z8
+	VFMADD231PD Z6, Z8, Z1
+	VFMADD231PD Z7, Z8, Z4
+	VMOVUPS     (BX)(DX*1), Z8
+	VFMADD231PD Z6, Z8, Z2
+	VFMADD231PD Z7, Z8, Z5
+	ADDQ        $0x40, DX
+	CMPQ        DX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPD.Z   (AX)(DX*1), K1, Z6
+	VMOVUPD.Z   (CX)(DX*1), K1, Z7
+	VMOVUPD.Z   (SI)(DX*1), K1, Z8
+	VFMADD231PD Z6, Z8, Z0
+	VFMADD231PD Z7, Z8, Z3
+	VMOVUPD.Z   (DI)(DX*1), K1, Z8
+	VFMADD231PD Z6, Z8, Z1
+	VFMADD231PD Z7, Z8, Z4
+	VMOVUPD.Z   (BX)(DX*1), K1, Z8
+	VFMADD231PD Z6, Z8, Z2
+	VFMADD231PD Z7, Z8, Z5
+
+next:
+	MOVQ    upLine+48(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xLine+72(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, BX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xImage+80(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, BX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPD  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPD  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z3, Z3
+	VMOVUPS Z3, (AX)
+	VADDPD  64(AX), Z4, Z4
+	VMOVUPS Z4, 64(AX)
+	VADDPD  128(AX), Z5, Z5
+	VMOVUPS Z5, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots3x3F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots3x3F64AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), CX
+	MOVQ    x+64(FP), BX
+	MOVQ    at+88(FP), SI
+	MOVLQSX (SI), DI
+	ADDQ    BX, DI
+	MOVLQSX 4(SI), R8
+	ADDQ    BX, R8
+	MOVLQSX 8(SI), SI
+	ADDQ    BX, SI
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+
+image:
+	MOVQ lines+8(FP), BX
+	MOVQ BX, 8(SP)
+
+line:
+	XORQ BX, BX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(BX*1), Z9
+	VMOVUPS     (DX)(BX*1), Z10
+	VMOVUPS     (CX)(BX*1), Z11
+	VMOVUPS     (DI)(BX*1), Z12
+	VFMADD231PD Z9, Z12, Z0
+	VFMADD231PD Z10, Z12, Z3
+	VFMADD231PD Z11, Z12, Z6
+	VMOVUPS     (R8)(BX*1), Z12
+	VFMADD231PD Z9, Z12, Z1
+	VFMADD231PD Z10, Z12, Z4
+	VFMADD231PD Z11, Z12, Z7
+	VMOVUPS     (SI)(BX*1), Z12
+	VFMADD231PD Z9, Z12, Z2
+	VFMADD231PD Z10, Z12, Z5
+	VFMADD231PD Z11, Z12, Z8
+	ADDQ        $0x40, BX
+	CMPQ        BX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPD.Z   (AX)(BX*1), K1, Z9
+	VMOVUPD.Z   (DX)(BX*1), K1, Z10
+	VMOVUPD.Z   (CX)(BX*1), K1, Z11
+	VMOVUPD.Z   (DI)(BX*1), K1, Z12
+	VFMADD231PD Z9, Z12, Z0
+	VFMADD231PD Z10, Z12, Z3
+	VFMADD231PD Z11, Z12, Z6
+	VMOVUPD.Z   (R8)(BX*1), K1, Z12
+	VFMADD231PD Z9, Z12, Z1
+	VFMADD231PD Z10, Z12, Z4
+	VFMADD231PD Z11, Z12, Z7
+	VMOVUPD.Z   (SI)(BX*1), K1, Z12
+	VFMADD231PD Z9, Z12, Z2
+	VFMADD231PD Z10, Z12, Z5
+	VFMADD231PD Z11, Z12, Z8
+
+next:
+	MOVQ    upLine+48(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xLine+72(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, SI
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xImage+80(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, SI
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPD  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPD  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z3, Z3
+	VMOVUPS Z3, (AX)
+	VADDPD  64(AX), Z4, Z4
+	VMOVUPS Z4, 64(AX)
+	VADDPD  128(AX), Z5, Z5
+	VMOVUPS Z5, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z6, Z6
+	VMOVUPS Z6, (AX)
+	VADDPD  64(AX), Z7, Z7
+	VMOVUPS Z7, 64(AX)
+	VADDPD  128(AX), Z8, Z8
+	VMOVUPS Z8, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots4x3F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots4x3F64AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), BX
+	LEAQ    (BX)(CX*1), CX
+	MOVQ    x+64(FP), SI
+	MOVQ    at+88(FP), DI
+	MOVLQSX (DI), R8
+	ADDQ    SI, R8
+	MOVLQSX 4(DI), R9
+	ADDQ    SI, R9
+	MOVLQSX 8(DI), DI
+	ADDQ    SI, DI
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VXORPS  Z11, Z11, Z11
+
+image:
+	MOVQ lines+8(FP), SI
+	MOVQ SI, 8(SP)
+
+line:
+	XORQ SI, SI
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(SI*1), Z12
+	VMOVUPS     (DX)(SI*1), Z13
+	VMOVUPS     (BX)(SI*1), Z14
+	VMOVUPS     (CX)(SI*1), Z15
+	VMOVUPS     (R8)(SI*1), Z16
+	VFMADD231PD Z12, Z16, Z0
+	VFMADD231PD Z13, Z16, Z3
+	VFMADD231PD Z14, Z16, Z6
+	VFMADD231PD Z15, Z16, Z9
+	VMOVUPS     (R9)(SI*1), Z16
+	VFMADD231PD Z12, Z16, Z1
+	VFMADD231PD Z13, Z16, Z4
+	VFMADD231PD Z14, Z16, Z7
+	VFMADD231PD Z15, Z16, Z10
+	VMOVUPS     (DI)(SI*1), Z16
+	VFMADD231PD Z12, Z16, Z2
+	VFMADD231PD Z13, Z16, Z5
+	VFMADD231PD Z14, Z16, Z8
+	VFMADD231PD Z15, Z16, Z11
+	ADDQ        $0x40, SI
+	CMPQ        SI, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPD.Z   (AX)(SI*1), K1, Z12
+	VMOVUPD.Z   (DX)(SI*1), K1, Z13
+	VMOVUPD.Z   (BX)(SI*1), K1, Z14
+	VMOVUPD.Z   (CX)(SI*1), K1, Z15
+	VMOVUPD.Z   (R8)(SI*1), K1, Z16
+	VFMADD231PD Z12, Z16, Z0
+	VFMADD231PD Z13, Z16, Z3
+	VFMADD231PD Z14, Z16, Z6
+	VFMADD231PD Z15, Z16, Z9
+	VMOVUPD.Z   (R9)(SI*1), K1, Z16
+	VFMADD231PD Z12, Z16, Z1
+	VFMADD231PD Z13, Z16, Z4
+	VFMADD231PD Z14, Z16, Z7
+	VFMADD231PD Z15, Z16, Z10
+	VMOVUPD.Z   (DI)(SI*1), K1, Z16
+	VFMADD231PD Z12, Z16, Z2
+	VFMADD231PD Z13, Z16, Z5
+	VFMADD231PD Z14, Z16, Z8
+	VFMADD231PD Z15, Z16, Z11
+
+next:
+	MOVQ    upLine+48(FP), SI
+	ADDQ    SI, AX
+	ADDQ    SI, DX
+	ADDQ    SI, BX
+	ADDQ    SI, CX
+	MOVQ    xLine+72(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, DI
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), SI
+	ADDQ    SI, AX
+	ADDQ    SI, DX
+	ADDQ    SI, BX
+	ADDQ    SI, CX
+	MOVQ    xImage+80(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, DI
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPD  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPD  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z3, Z3
+	VMOVUPS Z3, (AX)
+	VADDPD  64(AX), Z4, Z4
+	VMOVUPS Z4, 64(AX)
+	VADDPD  128(AX), Z5, Z5
+	VMOVUPS Z5, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z6, Z6
+	VMOVUPS Z6, (AX)
+	VADDPD  64(AX), Z7, Z7
+	VMOVUPS Z7, 64(AX)
+	VADDPD  128(AX), Z8, Z8
+	VMOVUPS Z8, 128(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z9, Z9
+	VMOVUPS Z9, (AX)
+	VADDPD  64(AX), Z10, Z10
+	VMOVUPS Z10, 64(AX)
+	VADDPD  128(AX), Z11, Z11
+	VMOVUPS Z11, 128(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots1x6F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots1x6F64AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	MOVQ    x+64(FP), CX
+	MOVQ    at+88(FP), DX
+	MOVLQSX (DX), BX
+	ADDQ    CX, BX
+	MOVLQSX 4(DX), SI
+	ADDQ    CX, SI
+	MOVLQSX 8(DX), DI
+	ADDQ    CX, DI
+	MOVLQSX 12(DX), R8
+	ADDQ    CX, R8
+	MOVLQSX 16(DX), R9
+	ADDQ    CX, R9
+	MOVLQSX 20(DX), DX
+	ADDQ    CX, DX
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+
+image:
+	MOVQ lines+8(FP), CX
+	MOVQ CX, 8(SP)
+
+line:
+	XORQ CX, CX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(CX*1), Z6
+	VMOVUPS     (BX)(CX*1), Z7
+	VFMADD231PD Z6, Z7, Z0
+	VMOVUPS     (SI)(CX*1), Z7
+	VFMADD231PD Z6, Z7, Z1
+	VMOVUPS     (DI)(CX*1), Z7
+	VFMADD231PD Z6, Z7, Z2
+	VMOVUPS     (R8)(CX*1), Z7
+	VFMADD231PD Z6, Z7, Z3
+	VMOVUPS     (R9)(CX*1), Z7
+	VFMADD231PD Z6, Z7, Z4
+	VMOVUPS     (DX)(CX*1), Z7
+	VFMADD231PD Z6, Z7, Z5
+	ADDQ        $0x40, CX
+	CMPQ        CX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPD.Z   (AX)(CX*1), K1, Z6
+	VMOVUPD.Z   (BX)(CX*1), K1, Z7
+	VFMADD231PD Z6, Z7, Z0
+	VMOVUPD.Z   (SI)(CX*1), K1, Z7
+	VFMADD231PD Z6, Z7, Z1
+	VMOVUPD.Z   (DI)(CX*1), K1, Z7
+	VFMADD231PD Z6, Z7, Z2
+	VMOVUPD.Z   (R8)(CX*1), K1, Z7
+	VFMADD231PD Z6, Z7, Z3
+	VMOVUPD.Z   (R9)(CX*1), K1, Z7
+	VFMADD231PD Z6, Z7, Z4
+	VMOVUPD.Z   (DX)(CX*1), K1, Z7
+	VFMADD231PD Z6, Z7, Z5
+
+next:
+	MOVQ    upLine+48(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xLine+72(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DI
+	ADDQ    CX, R8
+	ADDQ    CX, R9
+	ADDQ    CX, DX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), CX
+	ADDQ    CX, AX
+	MOVQ    xImage+80(FP), CX
+	ADDQ    CX, BX
+	ADDQ    CX, SI
+	ADDQ    CX, DI
+	ADDQ    CX, R8
+	ADDQ    CX, R9
+	ADDQ    CX, DX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPD  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPD  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VADDPD  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	VADDPD  256(AX), Z4, Z4
+	VMOVUPS Z4, 256(AX)
+	VADDPD  320(AX), Z5, Z5
+	VMOVUPS Z5, 320(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots2x6F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots2x6F64AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), CX
+	MOVQ    x+64(FP), DX
+	MOVQ    at+88(FP), BX
+	MOVLQSX (BX), SI
+	ADDQ    DX, SI
+	MOVLQSX 4(BX), DI
+	ADDQ    DX, DI
+	MOVLQSX 8(BX), R8
+	ADDQ    DX, R8
+	MOVLQSX 12(BX), R9
+	ADDQ    DX, R9
+	MOVLQSX 16(BX), R10
+	ADDQ    DX, R10
+	MOVLQSX 20(BX), BX
+	ADDQ    DX, BX
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VXORPS  Z11, Z11, Z11
+
+image:
+	MOVQ lines+8(FP), DX
+	MOVQ DX, 8(SP)
+
+line:
+	XORQ DX, DX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(DX*1), Z12
+	VMOVUPS     (CX)(DX*1), Z13
+	VMOVUPS     (SI)(DX*1), Z14
+	VFMADD231PD Z12, Z14, Z0
+	VFMADD231PD Z13, Z14, Z6
+	VMOVUPS     (DI)(DX*1), Z14
+	VFMADD231PD Z12, Z14, Z1
+	VFMADD231PD Z13, Z14, Z7
+	VMOVUPS     (R8)(DX*1), Z14
+	VFMADD231PD Z12, Z14, Z2
+	VFMADD231PD Z13, Z14, Z8
+	VMOVUPS     (R9)(DX*1), Z14
+	VFMADD231PD Z12, Z14, Z3
+	VFMADD231PD Z13, Z14, Z9
+	VMOVUPS     (R10)(DX*1), Z14
+	VFMADD231PD Z12, Z14, Z4
+	VFMADD231PD Z13, Z14, Z10
+	VMOVUPS     (BX)(DX*1), Z14
+	VFMADD231PD Z12, Z14, Z5
+	VFMADD231PD Z13, Z14, Z11
+	ADDQ        $0x40, DX
+	CMPQ        DX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPD.Z   (AX)(DX*1), K1, Z12
+	VMOVUPD.Z   (CX)(DX*1), K1, Z13
+	VMOVUPD.Z   (SI)(DX*1), K1, Z14
+	VFMADD231PD Z12, Z14, Z0
+	VFMADD231PD Z13, Z14, Z6
+	VMOVUPD.Z   (DI)(DX*1), K1, Z14
+	VFMADD231PD Z12, Z14, Z1
+	VFMADD231PD Z13, Z14, Z7
+	VMOVUPD.Z   (R8)(DX*1), K1, Z14
+	VFMADD231PD Z12, Z14, Z2
+	VFMADD231PD Z13, Z14, Z8
+	VMOVUPD.Z   (R9)(DX*1), K1, Z14
+	VFMADD231PD Z12, Z14, Z3
+	VFMADD231PD Z13, Z14, Z9
+	VMOVUPD.Z   (R10)(DX*1), K1, Z14
+	VFMADD231PD Z12, Z14, Z4
+	VFMADD231PD Z13, Z14, Z10
+	VMOVUPD.Z   (BX)(DX*1), K1, Z14
+	VFMADD231PD Z12, Z14, Z5
+	VFMADD231PD Z13, Z14, Z11
+
+next:
+	MOVQ    upLine+48(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xLine+72(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, R8
+	ADDQ    DX, R9
+	ADDQ    DX, R10
+	ADDQ    DX, BX
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), DX
+	ADDQ    DX, AX
+	ADDQ    DX, CX
+	MOVQ    xImage+80(FP), DX
+	ADDQ    DX, SI
+	ADDQ    DX, DI
+	ADDQ    DX, R8
+	ADDQ    DX, R9
+	ADDQ    DX, R10
+	ADDQ    DX, BX
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPD  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPD  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VADDPD  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	VADDPD  256(AX), Z4, Z4
+	VMOVUPS Z4, 256(AX)
+	VADDPD  320(AX), Z5, Z5
+	VMOVUPS Z5, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z6, Z6
+	VMOVUPS Z6, (AX)
+	VADDPD  64(AX), Z7, Z7
+	VMOVUPS Z7, 64(AX)
+	VADDPD  128(AX), Z8, Z8
+	VMOVUPS Z8, 128(AX)
+	VADDPD  192(AX), Z9, Z9
+	VMOVUPS Z9, 192(AX)
+	VADDPD  256(AX), Z10, Z10
+	VMOVUPS Z10, 256(AX)
+	VADDPD  320(AX), Z11, Z11
+	VMOVUPS Z11, 320(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots3x6F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots3x6F64AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), CX
+	MOVQ    x+64(FP), BX
+	MOVQ    at+88(FP), SI
+	MOVLQSX (SI), DI
+	ADDQ    BX, DI
+	MOVLQSX 4(SI), R8
+	ADDQ    BX, R8
+	MOVLQSX 8(SI), R9
+	ADDQ    BX, R9
+	MOVLQSX 12(SI), R10
+	ADDQ    BX, R10
+	MOVLQSX 16(SI), R11
+	ADDQ    BX, R11
+	MOVLQSX 20(SI), SI
+	ADDQ    BX, SI
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VXORPS  Z11, Z11, Z11
+	VXORPS  Z12, Z12, Z12
+	VXORPS  Z13, Z13, Z13
+	VXORPS  Z14, Z14, Z14
+	VXORPS  Z15, Z15, Z15
+	VXORPS  Z16, Z16, Z16
+	VXORPS  Z17, Z17, Z17
+
+image:
+	MOVQ lines+8(FP), BX
+	MOVQ BX, 8(SP)
+
+line:
+	XORQ BX, BX
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(BX*1), Z18
+	VMOVUPS     (DX)(BX*1), Z19
+	VMOVUPS     (CX)(BX*1), Z20
+	VMOVUPS     (DI)(BX*1), Z21
+	VFMADD231PD Z18, Z21, Z0
+	VFMADD231PD Z19, Z21, Z6
+	VFMADD231PD Z20, Z21, Z12
+	VMOVUPS     (R8)(BX*1), Z21
+	VFMADD231PD Z18, Z21, Z1
+	VFMADD231PD Z19, Z21, Z7
+	VFMADD231PD Z20, Z21, Z13
+	VMOVUPS     (R9)(BX*1), Z21
+	VFMADD231PD Z18, Z21, Z2
+	VFMADD231PD Z19, Z21, Z8
+	VFMADD231PD Z20, Z21, Z14
+	VMOVUPS     (R10)(BX*1), Z21
+	VFMADD231PD Z18, Z21, Z3
+	VFMADD231PD Z19, Z21, Z9
+	VFMADD231PD Z20, Z21, Z15
+	VMOVUPS     (R11)(BX*1), Z21
+	VFMADD231PD Z18, Z21, Z4
+	VFMADD231PD Z19, Z21, Z10
+	VFMADD231PD Z20, Z21, Z16
+	VMOVUPS     (SI)(BX*1), Z21
+	VFMADD231PD Z18, Z21, Z5
+	VFMADD231PD Z19, Z21, Z11
+	VFMADD231PD Z20, Z21, Z17
+	ADDQ        $0x40, BX
+	CMPQ        BX, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPD.Z   (AX)(BX*1), K1, Z18
+	VMOVUPD.Z   (DX)(BX*1), K1, Z19
+	VMOVUPD.Z   (CX)(BX*1), K1, Z20
+	VMOVUPD.Z   (DI)(BX*1), K1, Z21
+	VFMADD231PD Z18, Z21, Z0
+	VFMADD231PD Z19, Z21, Z6
+	VFMADD231PD Z20, Z21, Z12
+	VMOVUPD.Z   (R8)(BX*1), K1, Z21
+	VFMADD231PD Z18, Z21, Z1
+	VFMADD231PD Z19, Z21, Z7
+	VFMADD231PD Z20, Z21, Z13
+	VMOVUPD.Z   (R9)(BX*1), K1, Z21
+	VFMADD231PD Z18, Z21, Z2
+	VFMADD231PD Z19, Z21, Z8
+	VFMADD231PD Z20, Z21, Z14
+	VMOVUPD.Z   (R10)(BX*1), K1, Z21
+	VFMADD231PD Z18, Z21, Z3
+	VFMADD231PD Z19, Z21, Z9
+	VFMADD231PD Z20, Z21, Z15
+	VMOVUPD.Z   (R11)(BX*1), K1, Z21
+	VFMADD231PD Z18, Z21, Z4
+	VFMADD231PD Z19, Z21, Z10
+	VFMADD231PD Z20, Z21, Z16
+	VMOVUPD.Z   (SI)(BX*1), K1, Z21
+	VFMADD231PD Z18, Z21, Z5
+	VFMADD231PD Z19, Z21, Z11
+	VFMADD231PD Z20, Z21, Z17
+
+next:
+	MOVQ    upLine+48(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xLine+72(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	ADDQ    BX, SI
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), BX
+	ADDQ    BX, AX
+	ADDQ    BX, DX
+	ADDQ    BX, CX
+	MOVQ    xImage+80(FP), BX
+	ADDQ    BX, DI
+	ADDQ    BX, R8
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, R11
+	ADDQ    BX, SI
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPD  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPD  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VADDPD  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	VADDPD  256(AX), Z4, Z4
+	VMOVUPS Z4, 256(AX)
+	VADDPD  320(AX), Z5, Z5
+	VMOVUPS Z5, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z6, Z6
+	VMOVUPS Z6, (AX)
+	VADDPD  64(AX), Z7, Z7
+	VMOVUPS Z7, 64(AX)
+	VADDPD  128(AX), Z8, Z8
+	VMOVUPS Z8, 128(AX)
+	VADDPD  192(AX), Z9, Z9
+	VMOVUPS Z9, 192(AX)
+	VADDPD  256(AX), Z10, Z10
+	VMOVUPS Z10, 256(AX)
+	VADDPD  320(AX), Z11, Z11
+	VMOVUPS Z11, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z12, Z12
+	VMOVUPS Z12, (AX)
+	VADDPD  64(AX), Z13, Z13
+	VMOVUPS Z13, 64(AX)
+	VADDPD  128(AX), Z14, Z14
+	VMOVUPS Z14, 128(AX)
+	VADDPD  192(AX), Z15, Z15
+	VMOVUPS Z15, 192(AX)
+	VADDPD  256(AX), Z16, Z16
+	VMOVUPS Z16, 256(AX)
+	VADDPD  320(AX), Z17, Z17
+	VMOVUPS Z17, 320(AX)
+	VZEROUPPER
+	RET
+
+// func planeDots4x6F64AVX512(images int, lines int, full int, tail int, up *float64, upStep int, upLine int, upImage int, x *float64, xLine int, xImage int, at *int32, sums *float64, sumStep int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·planeDots4x6F64AVX512(SB), NOSPLIT, $16-112
+	MOVQ    images+0(FP), AX
+	MOVQ    AX, (SP)
+	MOVQ    tail+24(FP), AX
+	MOVQ    $-1, CX
+	BZHIQ   AX, CX, CX
+	KMOVW   CX, K1
+	MOVQ    up+32(FP), AX
+	MOVQ    upStep+40(FP), CX
+	LEAQ    (AX)(CX*1), DX
+	LEAQ    (DX)(CX*1), BX
+	LEAQ    (BX)(CX*1), CX
+	MOVQ    x+64(FP), SI
+	MOVQ    at+88(FP), DI
+	MOVLQSX (DI), R8
+	ADDQ    SI, R8
+	MOVLQSX 4(DI), R9
+	ADDQ    SI, R9
+	MOVLQSX 8(DI), R10
+	ADDQ    SI, R10
+	MOVLQSX 12(DI), R11
+	ADDQ    SI, R11
+	MOVLQSX 16(DI), R12
+	ADDQ    SI, R12
+	MOVLQSX 20(DI), DI
+	ADDQ    SI, DI
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VXORPS  Z11, Z11, Z11
+	VXORPS  Z12, Z12, Z12
+	VXORPS  Z13, Z13, Z13
+	VXORPS  Z14, Z14, Z14
+	VXORPS  Z15, Z15, Z15
+	VXORPS  Z16, Z16, Z16
+	VXORPS  Z17, Z17, Z17
+	VXORPS  Z18, Z18, Z18
+	VXORPS  Z19, Z19, Z19
+	VXORPS  Z20, Z20, Z20
+	VXORPS  Z21, Z21, Z21
+	VXORPS  Z22, Z22, Z22
+	VXORPS  Z23, Z23, Z23
+
+image:
+	MOVQ lines+8(FP), SI
+	MOVQ SI, 8(SP)
+
+line:
+	XORQ SI, SI
+	CMPQ full+16(FP), $0x00
+	JEQ  rest
+
+vector:
+	VMOVUPS     (AX)(SI*1), Z24
+	VMOVUPS     (DX)(SI*1), Z25
+	VMOVUPS     (BX)(SI*1), Z26
+	VMOVUPS     (CX)(SI*1), Z27
+	VMOVUPS     (R8)(SI*1), Z28
+	VFMADD231PD Z24, Z28, Z0
+	VFMADD231PD Z25, Z28, Z6
+	VFMADD231PD Z26, Z28, Z12
+	VFMADD231PD Z27, Z28, Z18
+	VMOVUPS     (R9)(SI*1), Z28
+	VFMADD231PD Z24, Z28, Z1
+	VFMADD231PD Z25, Z28, Z7
+	VFMADD231PD Z26, Z28, Z13
+	VFMADD231PD Z27, Z28, Z19
+	VMOVUPS     (R10)(SI*1), Z28
+	VFMADD231PD Z24, Z28, Z2
+	VFMADD231PD Z25, Z28, Z8
+	VFMADD231PD Z26, Z28, Z14
+	VFMADD231PD Z27, Z28, Z20
+	VMOVUPS     (R11)(SI*1), Z28
+	VFMADD231PD Z24, Z28, Z3
+	VFMADD231PD Z25, Z28, Z9
+	VFMADD231PD Z26, Z28, Z15
+	VFMADD231PD Z27, Z28, Z21
+	VMOVUPS     (R12)(SI*1), Z28
+	VFMADD231PD Z24, Z28, Z4
+	VFMADD231PD Z25, Z28, Z10
+	VFMADD231PD Z26, Z28, Z16
+	VFMADD231PD Z27, Z28, Z22
+	VMOVUPS     (DI)(SI*1), Z28
+	VFMADD231PD Z24, Z28, Z5
+	VFMADD231PD Z25, Z28, Z11
+	VFMADD231PD Z26, Z28, Z17
+	VFMADD231PD Z27, Z28, Z23
+	ADDQ        $0x40, SI
+	CMPQ        SI, full+16(FP)
+	JLT         vector
+
+rest:
+	CMPQ        tail+24(FP), $0x00
+	JEQ         next
+	VMOVUPD.Z   (AX)(SI*1), K1, Z24
+	VMOVUPD.Z   (DX)(SI*1), K1, Z25
+	VMOVUPD.Z   (BX)(SI*1), K1, Z26
+	VMOVUPD.Z   (CX)(SI*1), K1, Z27
+	VMOVUPD.Z   (R8)(SI*1), K1, Z28
+	VFMADD231PD Z24, Z28, Z0
+	VFMADD231PD Z25, Z28, Z6
+	VFMADD231PD Z26, Z28, Z12
+	VFMADD231PD Z27, Z28, Z18
+	VMOVUPD.Z   (R9)(SI*1), K1, Z28
+	VFMADD231PD Z24, Z28, Z1
+	VFMADD231PD Z25, Z28, Z7
+	VFMADD231PD Z26, Z28, Z13
+	VFMADD231PD Z27, Z28, Z19
+	VMOVUPD.Z   (R10)(SI*1), K1, Z28
+	VFMADD231PD Z24, Z28, Z2
+	VFMADD231PD Z25, Z28, Z8
+	VFMADD231PD Z26, Z28, Z14
+	VFMADD231PD Z27, Z28, Z20
+	VMOVUPD.Z   (R11)(SI*1), K1, Z28
+	VFMADD231PD Z24, Z28, Z3
+	VFMADD231PD Z25, Z28, Z9
+	VFMADD231PD Z26, Z28, Z15
+	VFMADD231PD Z27, Z28, Z21
+	VMOVUPD.Z   (R12)(SI*1), K1, Z28
+	VFMADD231PD Z24, Z28, Z4
+	VFMADD231PD Z25, Z28, Z10
+	VFMADD231PD Z26, Z28, Z16
+	VFMADD231PD Z27, Z28, Z22
+	VMOVUPD.Z   (DI)(SI*1), K1, Z28
+	VFMADD231PD Z24, Z28, Z5
+	VFMADD231PD Z25, Z28, Z11
+	VFMADD231PD Z26, Z28, Z17
+	VFMADD231PD Z27, Z28, Z23
+
+next:
+	MOVQ    upLine+48(FP), SI
+	ADDQ    SI, AX
+	ADDQ    SI, DX
+	ADDQ    SI, BX
+	ADDQ    SI, CX
+	MOVQ    xLine+72(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	ADDQ    SI, R11
+	ADDQ    SI, R12
+	ADDQ    SI, DI
+	DECQ    8(SP)
+	JNZ     line
+	MOVQ    upImage+56(FP), SI
+	ADDQ    SI, AX
+	ADDQ    SI, DX
+	ADDQ    SI, BX
+	ADDQ    SI, CX
+	MOVQ    xImage+80(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	ADDQ    SI, R11
+	ADDQ    SI, R12
+	ADDQ    SI, DI
+	DECQ    (SP)
+	JNZ     image
+	MOVQ    sums+96(FP), AX
+	VADDPD  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VADDPD  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VADDPD  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	VADDPD  256(AX), Z4, Z4
+	VMOVUPS Z4, 256(AX)
+	VADDPD  320(AX), Z5, Z5
+	VMOVUPS Z5, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z6, Z6
+	VMOVUPS Z6, (AX)
+	VADDPD  64(AX), Z7, Z7
+	VMOVUPS Z7, 64(AX)
+	VADDPD  128(AX), Z8, Z8
+	VMOVUPS Z8, 128(AX)
+	VADDPD  192(AX), Z9, Z9
+	VMOVUPS Z9, 192(AX)
+	VADDPD  256(AX), Z10, Z10
+	VMOVUPS Z10, 256(AX)
+	VADDPD  320(AX), Z11, Z11
+	VMOVUPS Z11, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z12, Z12
+	VMOVUPS Z12, (AX)
+	VADDPD  64(AX), Z13, Z13
+	VMOVUPS Z13, 64(AX)
+	VADDPD  128(AX), Z14, Z14
+	VMOVUPS Z14, 128(AX)
+	VADDPD  192(AX), Z15, Z15
+	VMOVUPS Z15, 192(AX)
+	VADDPD  256(AX), Z16, Z16
+	VMOVUPS Z16, 256(AX)
+	VADDPD  320(AX), Z17, Z17
+	VMOVUPS Z17, 320(AX)
+	ADDQ    sumStep+104(FP), AX
+	VADDPD  (AX), Z18, Z18
+	VMOVUPS Z18, (AX)
+	VADDPD  64(AX), Z19, Z19
+	VMOVUPS Z19, 64(AX)
+	VADDPD  128(AX), Z20, Z20
+	VMOVUPS Z20, 128(AX)
+	VADDPD  192(AX), Z21, Z21
+	VMOVUPS Z21, 192(AX)
+	VADDPD  256(AX), Z22, Z22
+	VMOVUPS Z22, 256(AX)
+	VADDPD  320(AX), Z23, Z23
+	VMOVUPS Z23, 320(AX)
 	VZEROUPPER
 	RET
 

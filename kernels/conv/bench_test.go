@@ -70,6 +70,9 @@ func BenchmarkPlanes(b *testing.B) {
 		x[i] = float32(i * 7919 % 1000)
 	}
 	rows := images * p.Windows()
+	// A layer of 16 filters on images of half the size, as the second of most small networks.
+	l := Planes{Channels: 8, Height: 14, Width: 14, Kernel: [2]int{3, 3}, Pad: [2]int{1, 1}, Stride: [2]int{1, 1}, Dilation: [2]int{1, 1}}
+	w, y, room := make([]float32, 16*l.Patch()), make([]float32, images*16*l.Windows()), make([]float32, 1<<18)
 	patches, small, dx := make([]float32, rows*p.Patch()), make([]float32, images*8*q.Windows()), make([]float32, len(x))
 	for _, c := range []struct {
 		name string
@@ -77,6 +80,9 @@ func BenchmarkPlanes(b *testing.B) {
 	}{
 		{"PlanePatches", func() { PlanePatches(p, 0, rows, x, patches, p.Patch()) }},
 		{"PlanePatchesGrad", func() { PlanePatchesGrad(p, 0, images*8*28, patches, p.Patch(), dx, 28) }},
+		{"PlaneProduct", func() { PlaneProduct(l, 16, 0, images, x, w, y, room) }},
+		{"PlaneInputGrad", func() { PlaneInputGrad(l, 16, 0, images, y, w, dx, room) }},
+		{"PlaneGradient", func() { PlaneGradient(l, 16, images, 0, 16, x, y, w, room) }},
 		{"PlaneMaxPool", func() { PlaneMaxPool(q, 0, images*8, x, small) }},
 		{"PlaneMaxPoolGrad", func() { PlaneMaxPoolGrad(q, 0, images*8, x, small, dx) }},
 	} {

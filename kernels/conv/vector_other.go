@@ -30,3 +30,11 @@ func vectorMaxPoolGrad[T kernels.Float](w Window, n int, x []T, ldx int, y []T, 
 func vectorAveragePoolGrad[T kernels.Float](w Window, n int, g []T, ldg int, dx []T, lddx int) bool {
 	return false
 }
+
+func vectorConvolve[T kernels.Float](f frame, filters int, at []int32, image, w, y []T) bool {
+	return false
+}
+
+func vectorDots[T kernels.Float](f frame, n, lines, m int, at []int32, g []T, gImage int, x, sums []T) bool {
+	return false
+}

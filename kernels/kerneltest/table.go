@@ -14,6 +14,7 @@ func table[T kernels.Float]() []kernel[T] {
 	rows = append(rows, products[T]()...)
 	rows = append(rows, gathers[T]()...)
 	rows = append(rows, convolutions[T]()...)
+	rows = append(rows, planeConvolutions[T]()...)
 	rows = append(rows, tensors[T]()...)
 	rows = append(rows, draws[T]()...)
 	return rows

@@ -22,6 +22,7 @@ func main() {
 			product(v, rows, 1, 2)
 		}
 		pools(v)
+		planes(v)
 	})
 	patchesGrad(vec.AVX2)
 	patchesGrad(vec.AVX2.Float64())
