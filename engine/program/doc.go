@@ -23,13 +23,16 @@
 // # Fusion
 //
 // Instructions that follow one another become one where nothing else reads what
-// lies between; each fused instruction has the bits of those that it replaces.
+// lies between; each fused instruction has the bits of those that it replaces, but for the gradients
+// of convolutions in planes.go, which add up in another order.
 //
 //	fuse.go       a transpose, bias and activation into a matrix product; the step of SGD into
 //	              the product that is its gradient, which is then never stored
 //	fuse_norm.go  standardization with the trained scale and shift, forward and
 //	              backward; cross-entropy with its gradient; moving averages and
 //	              factors in place
+//	planes.go     patches, product and transpose, of which Gorgonia's Conv2d is made, into a convolution
+//	              that reads the images themselves; so both of its gradients
 //	mask.go       a batch of bytes that is mostly zeros: its products skip them
 //	order.go      statistics due every T steps are computed every T steps; updates
 //	              move up to their gradient

@@ -13,6 +13,7 @@ type pass struct {
 
 // passes are run in this order.
 var passes = []pass{
+	{"fuse planes", block(fusePlanes)},
 	{"fuse transposes", block(fuseTransposes)},
 	{"fuse epilogues", block(fuseEpilogues)},
 	{"fuse norms", block(fuseNorms)},
@@ -31,7 +32,10 @@ func block(f func(*Block)) func(*Block, *Layout) { return func(b *Block, _ *Layo
 
 // order is what passes rely on: the first is done when the second begins.
 var order = [][2]string{
+	// It looks for transposes of images' channels, which of one image are those of a matrix.
+	{"fuse planes", "fuse transposes"},
 	// They join instructions without a look at when those are due.
+	{"fuse planes", "predicate"},
 	{"fuse transposes", "predicate"},
 	{"fuse epilogues", "predicate"},
 	{"fuse norms", "predicate"},

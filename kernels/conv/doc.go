@@ -12,6 +12,16 @@
 //	weight gradient   dW = Pᵀ·dZ             [Gradient]
 //	input gradient    dX = PatchesGrad(dZ·Wᵀ)  [InputGrad]
 //
+// Gorgonia's images have their channels one after another, [n, channels, height, width]; kernels for
+// these begin with Plane, and a [Planes] says how a window moves over them, where a padding, a stride and
+// a dilation may differ down and across:
+//
+//	forward           [PlaneProduct]
+//	input gradient    [PlaneInputGrad]
+//	weight gradient   [PlaneGradient]
+//	patches           [PlanePatches], [PlanePatchesGrad], for what those do not compute well
+//	pooling           [PlaneMaxPool], [PlaneMaxPoolGrad]
+//
 // # Bits
 //
 // Patches are copies. A convolution has the bits of package gemm's products with them, in
@@ -37,7 +47,9 @@
 //     and gradients of few windows side by side, take patches;
 //   - PatchesGrad, vector by vector of a row of positions, whose sum over the windows stays in a
 //     register. InputGrad calls it as soon as some rows of windows are there;
-//   - pooling in windows of 2×2, and its gradient where they are beside one another.
+//   - pooling in windows of 2×2, and its gradient where they are beside one another;
+//   - PlaneProduct and its gradients (planeconv_amd64.go), of images laid out with their padding, so that
+//     what windows side by side see at one place of theirs is a vector.
 //
 // Rows of few channels end in part of a vector, which AVX2 stores a power of two of numbers at a
 // time.

@@ -37,6 +37,15 @@ func (p Planes) across(f frame, x int) int {
 	return x%p.Stride[1]*(f.row/p.Stride[1]) + x/p.Stride[1]
 }
 
+// Direct reports whether [PlaneProduct] and its gradients compute a convolution with so many filters well: rows of windows fill a good part of a
+// vector, and their offsets are not too large.
+func (p Planes) Direct(filters int) bool {
+	const fewest, most = 4, 1 << 26
+	_, across := p.Out()
+	rows, row := p.Height+2*p.Kernel[0]*p.Dilation[0], p.Width+2*p.Kernel[1]*p.Dilation[1]
+	return across >= fewest && max(p.Channels, filters)*rows*row < most
+}
+
 // offsets views n elements of scratch as so many offsets. (On the stack they would not stay, since kernels are called by reference.)
 func offsets[T kernels.Float](scratch []T, n int) []int32 {
 	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(scratch[:n]))), n)

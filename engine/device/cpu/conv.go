@@ -42,6 +42,35 @@ func (b *binder[T]) convGrad(in *program.Instr) do {
 	}
 }
 
+// planeProduct binds a convolution of images whose channels lie one after another, its gradient for the images, or that for
+// its filters. A share is images, or filters.
+func (b *binder[T]) planeProduct(in *program.Instr) do {
+	a, p := argsOf[T](in), in.Planes
+	x, w, y := a.x[0], a.x[1], a.y[0]
+	pack := b.pack(conv.PlaneProductScratch(p))
+	return func(e *env, lo, hi int) {
+		conv.PlaneProduct(p, w.rows, lo, hi-lo, x.of(e), w.of(e), y.of(e)[lo*y.cols:hi*y.cols], pack(e))
+	}
+}
+
+func (b *binder[T]) planeInputGrad(in *program.Instr) do {
+	a, p := argsOf[T](in), in.Planes
+	g, w, dx := a.x[0], a.x[1], a.y[0]
+	pack := b.pack(conv.PlaneInputGradScratch(p, w.rows))
+	return func(e *env, lo, hi int) {
+		conv.PlaneInputGrad(p, w.rows, lo, hi-lo, g.of(e), w.of(e), dx.of(e)[lo*dx.cols:hi*dx.cols], pack(e))
+	}
+}
+
+func (b *binder[T]) planeFilterGrad(in *program.Instr) do {
+	a, p := argsOf[T](in), in.Planes
+	x, g, dw := a.x[0], a.x[1], a.y[0]
+	pack := b.pack(conv.PlaneGradientScratch(p, x.rows, dw.rows))
+	return func(e *env, lo, hi int) {
+		conv.PlaneGradient(p, dw.rows, x.rows, lo, hi-lo, x.of(e), g.of(e), dw.of(e)[lo*dw.cols:hi*dw.cols], pack(e))
+	}
+}
+
 // transpose transposes blocks below one another: rows of the result are of several.
 func transpose[T kernel](a *args[T], e *env, q rect) {
 	x, y := a.x[0], a.y[0]

@@ -97,6 +97,9 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpPlanePatchesGrad: part(func(a *args[T], e *env, q rect) {
 			conv.PlanePatchesGrad(a.Planes, q.i, q.m, a.x[0].of(e), a.x[0].ld, a.y[0].in(e, q), a.y[0].ld)
 		}),
+		program.OpPlaneProduct:    (*binder[T]).planeProduct,
+		program.OpPlaneInputGrad:  (*binder[T]).planeInputGrad,
+		program.OpPlaneFilterGrad: (*binder[T]).planeFilterGrad,
 		program.OpPlaneMaxPool: part(func(a *args[T], e *env, q rect) {
 			conv.PlaneMaxPool(a.Planes, q.i, q.m, a.x[0].of(e), a.y[0].in(e, q))
 		}),

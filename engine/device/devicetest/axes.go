@@ -64,6 +64,15 @@ var tensors = map[program.Op][]build{
 	program.OpPlanePatchesGrad: {func(w *workbench) {
 		w.kept(program.Instr{Op: program.OpPlanePatchesGrad, Planes: planes, In: list{w.plain(2*planes.Windows(), planes.Patch())}, Out: list{w.room(2*3*7, 6)}})
 	}},
+	program.OpPlaneProduct: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpPlaneProduct, Planes: planes, In: list{w.plain(2, 3*42), w.plain(5, planes.Patch())}, Out: list{w.room(2, 5*planes.Windows())}})
+	}},
+	program.OpPlaneInputGrad: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpPlaneInputGrad, Planes: planes, In: list{w.plain(2, 5*planes.Windows()), w.plain(5, planes.Patch())}, Out: list{w.room(2, 3*42)}})
+	}},
+	program.OpPlaneFilterGrad: {func(w *workbench) {
+		w.kept(program.Instr{Op: program.OpPlaneFilterGrad, Planes: planes, In: list{w.plain(2, 3*42), w.plain(2, 5*planes.Windows())}, Out: list{w.room(5, planes.Patch())}})
+	}},
 	program.OpPlaneMaxPool: {func(w *workbench) {
 		w.kept(program.Instr{Op: program.OpPlaneMaxPool, Planes: pools, In: list{w.plain(2*3, 42)}, Out: list{w.room(2*3, pools.Windows())}})
 	}},
