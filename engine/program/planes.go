@@ -10,9 +10,9 @@ import (
 // patches, product and transpose become one instruction, and so do those of each gradient.
 func fusePlanes(b *Block) {
 	x := newIndex(b)
-	turned := map[*Tensor]int{} // buffer → the transpose of blocks that makes it
+	turned := map[*Tensor]int{} // buffer → the transposes that make it
 	for i, in := range b.Instrs {
-		if in.Op == OpTranspose && in.Out[0].Base().Space == SpaceScratch {
+		if (in.Op == OpTranspose || in.Op == OpMove) && in.Out[0].Base().Space == SpaceScratch {
 			turned[in.Out[0].Base()] = i
 		}
 	}
@@ -57,7 +57,7 @@ func fusePatchProducts(x *index, i int, turned map[*Tensor]int) {
 				return false
 			}
 			in := x.b.Instrs[t]
-			if !in.turnsBlocks(g.Out[0], w.Rows, planes.Windows()) || x.isWritten(images, i+1, t) || x.isWritten(w, k+1, t) {
+			if !in.turns(g.Out[0].Len(), w.Rows, planes.Windows()) || x.isWritten(images, i+1, t) || x.isWritten(w, k+1, t) {
 				return false
 			}
 			y := View(in.Out[0], count, w.Rows*planes.Windows())
@@ -65,7 +65,7 @@ func fusePatchProducts(x *index, i int, turned map[*Tensor]int) {
 				Out: []*Tensor{y}, Every: in.Every, Nodes: append(g.Nodes, in.Nodes...)}})
 		case w.Base() == patches && g.TransA && !g.TransB && w.Cols == planes.Patch() && plain(g.Out[0]) && planes.Direct(a.Cols):
 			t, from := x.turnedFrom(a, turned, k)
-			if t < 0 || a.Rows != count*planes.Windows() || !x.b.Instrs[t].turns(a, planes.Windows(), a.Cols) || x.isWritten(images, i+1, k) {
+			if t < 0 || a.Rows != count*planes.Windows() || !x.b.Instrs[t].turns(a.Len(), planes.Windows(), a.Cols) || x.isWritten(images, i+1, k) {
 				return false
 			}
 			changes = append(changes, change{k, -1, &Instr{Op: OpPlaneFilterGrad, Planes: planes, In: []*Tensor{View(images, count, images.Len()/count),
@@ -101,7 +101,7 @@ func fusePatchSums(x *index, i int, turned map[*Tensor]int) {
 		return
 	}
 	t, from := x.turnedFrom(g.In[0], turned, i)
-	if t < 0 || !x.b.Instrs[t].turns(g.In[0], planes.Windows(), g.In[0].Cols) || x.isWritten(g.In[1], k+1, i) {
+	if t < 0 || !x.b.Instrs[t].turns(g.In[0].Len(), planes.Windows(), g.In[0].Cols) || x.isWritten(g.In[1], k+1, i) {
 		return
 	}
 	x.remove(k)
@@ -137,14 +137,20 @@ func (in *Instr) bare() bool {
 	return in.Op == OpGEMM && !in.Update && len(in.In) == 2 && in.Act == activation.Identity
 }
 
-// turnsBlocks reports whether an instruction makes of x blocks of so many rows and columns, their transposes.
-func (in *Instr) turnsBlocks(x *Tensor, rows, cols int) bool {
-	return in.Op == OpTranspose && plain(in.In[0]) && in.In[0].Len() == x.Len() && in.In[0].Cols == rows && in.Out[0].Cols == cols
-}
-
-// turns is turnsBlocks for an instruction that makes y.
-func (in *Instr) turns(y *Tensor, rows, cols int) bool {
-	return plain(in.In[0]) && in.Out[0].Len() == y.Len() && in.In[0].Cols == rows && in.Out[0].Cols == cols
+// turns reports whether an instruction makes, of so many elements, blocks of so many rows and columns into their transposes.
+// Where those are vectors it may be a copy.
+func (in *Instr) turns(n, rows, cols int) bool {
+	if in.Out[0].Len() != n || in.In[0].Len() != n || !plain(in.In[0]) {
+		return false
+	}
+	switch in.Op {
+	case OpTranspose:
+		return in.In[0].Cols == rows && in.Out[0].Cols == cols
+	case OpMove:
+		v := in.Views[0]
+		return (rows == 1 || cols == 1) && len(v.Shape) == 1 && v.Strides[0] == 1 && v.Offset == 0
+	}
+	return false
 }
 
 // plain reports whether a tensor has no gaps between its rows.
