@@ -177,9 +177,9 @@ var table = [opEnd]row{
 	// one for each channel of each image, and so have channels that are standardized.
 	OpPlanePatches:     {name: "plane patches", sig: "x → y[m,d]", share: byRows, check: checkPlanes},
 	OpPlanePatchesGrad: {name: "plane patches grad", sig: "g → dx[m,d]", share: byRows, flops: each(1), check: checkPlanes},
-	OpPlaneProduct:     {name: "plane conv", sig: "x[m] w → y[m,d]", share: byRows, flops: planeFlops, detail: planesDetail, check: checkPlaneConv},
-	OpPlaneInputGrad:   {name: "plane conv grad", sig: "g[m] w → dx[m,d]", share: byRows, flops: planeFlops, detail: planesDetail, check: checkPlaneConv},
-	OpPlaneFilterGrad:  {name: "plane filter grad", sig: "x g → dw[m,d]", share: byRows, flops: planeFlops, detail: planesDetail, check: checkPlaneConv},
+	OpPlaneProduct:     {name: "plane conv", sig: "x[m] w → y[m,d]", share: byRows, flops: planeFlops, check: checkPlaneConv},
+	OpPlaneInputGrad:   {name: "plane conv grad", sig: "g[m] w → dx[m,d]", share: byRows, flops: planeFlops, check: checkPlaneConv},
+	OpPlaneFilterGrad:  {name: "plane filter grad", sig: "x g → dw[m,d]", share: byRows, flops: planeFlops, check: checkPlaneConv},
 	OpPlaneMaxPool:     {name: "plane max pool", sig: "x[m] → y[m,d]", share: byRows, flops: each(1), check: checkPlanes},
 	OpPlaneMaxPoolGrad: {name: "plane max pool grad", sig: "x[m] g[m] → dx[m,d]", share: byRows, flops: each(1), check: checkPlanes},
 	OpChannelStats:     {name: "channel statistics", sig: "x → mean[m] variance[m]", share: byRows, flops: each(4), check: checkChannels},

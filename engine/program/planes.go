@@ -170,10 +170,6 @@ func (in *Instr) filters() (images *Tensor, n int) {
 	return in.In[0], in.In[1].Rows
 }
 
-func planesDetail(in *Instr) string {
-	return fmt.Sprintf("%d×%d", in.Planes.Kernel[0], in.Planes.Kernel[1])
-}
-
 // checkPlaneConv demands images, results and filters that go together.
 func checkPlaneConv(in *Instr) error {
 	if err := in.Planes.Check(); err != nil {
