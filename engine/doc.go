@@ -133,6 +133,7 @@
 //	ByIndices                  along a middle axis, or of an axis of one element
 //	Tensordot                  of an axis of one element
 //	Dropout                    of a scalar
+//	CTCLoss                    of a sequence without labels
 //	GroupNorm                  of more than 256 elements a group
 //
 // These derivatives are replaced, also in graphs that gorgonia.Grad has differentiated already:

@@ -67,8 +67,7 @@ type compiler struct {
 	dataRows     int                 // of the data sets that feed it
 	feeds        map[*G.Node]Feed
 	wrong        map[*G.Node][]derivative // what nodes of Gorgonia's derivatives should hold
-	given        map[*G.Node]*G.Node      // an operation whose derivative is wrong → that derivative
-	kept         map[*G.Node]*Tensor      // Dropout → its mask
+	kept         map[*G.Node]*Tensor      // Dropout → its mask, CTCLoss → its gradient
 	picks        map[picked][]*Tensor     // indices → checked, and sorted
 	norms        map[normOf]*G.Node       // BatchNorm, GroupNorm
 	channels     map[*G.Node]*channels    // these → what their gradients take
@@ -81,7 +80,7 @@ func newCompiler(l *Layout, s Spec) *compiler {
 	return &compiler{l: l, spec: s, stock: stock(), b: &Block{Name: s.Name, Rounds: max(1, s.Rounds)},
 		vals: map[*G.Node]value{}, early: map[*G.Node]*G.Node{}, consts: map[uint64]*Tensor{},
 		standardized: map[*G.Node]*G.Node{}, stats: map[*G.Node]*stats{}, feeds: map[*G.Node]Feed{},
-		wrong: map[*G.Node][]derivative{}, given: map[*G.Node]*G.Node{}, kept: map[*G.Node]*Tensor{}, picks: map[picked][]*Tensor{}, norms: map[normOf]*G.Node{}, channels: map[*G.Node]*channels{}}
+		wrong: map[*G.Node][]derivative{}, kept: map[*G.Node]*Tensor{}, picks: map[picked][]*Tensor{}, norms: map[normOf]*G.Node{}, channels: map[*G.Node]*channels{}}
 }
 
 // compile lowers the graph and puts the block through passes.

@@ -103,6 +103,7 @@ type Instr struct {
 	Drop           func() float64 // the share that a dropout drops now
 	Draw           int            // number of a node among those of its graph that draw random numbers
 	Log            bool           // of a softmax: it is the logarithm
+	Mean           bool           // of a loss: over sequences and labels
 	Positions      int            // rows of what is added up for each row of the batch; 0: 1
 	Host           Host
 	Serial         bool     // Host may keep state between calls: replicas take turns

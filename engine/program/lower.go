@@ -137,6 +137,8 @@ func (c *compiler) lowerOther(n *G.Node) (value, bool, error) {
 		return c.lowerTensordot(n)
 	case is(n, s.byIndices):
 		return c.lowerByIndices(n)
+	case is(n, s.ctcLoss):
+		return c.lowerCTC(n)
 	case is(n, s.batchNorm), is(n, s.batchNormGrad), is(n, s.groupNorm), is(n, s.groupNormGrad):
 		return c.lowerChannelNorm(n)
 	}

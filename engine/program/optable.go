@@ -93,6 +93,7 @@ const (
 	OpCrossEntropyGrad
 	OpCrossEntropyBoth
 	OpCorrect
+	OpCTC
 	OpFactorStart
 	OpFactorNext
 	OpFactorShrink
@@ -238,6 +239,7 @@ var table = [opEnd]row{
 	OpCrossEntropyGrad: {name: "cross entropy grad", sig: "logits[m,d] labels[m] scale[m] → dlogits[m,d]", share: byRows, flops: each(25)},
 	OpCrossEntropyBoth: {name: "cross entropy, grad", sig: "logits[m,d] labels[m] scale[m] → rows[m] dlogits[m,d]", share: byRows, flops: each(25)},
 	OpCorrect:          {name: "correct", sig: "logits[m,d] labels[m] → y[m]", share: byRows, flops: each(1)},
+	OpCTC:              {name: "ctc", sig: "logp targets → nll[m] dlogp?", share: byRows, flops: ctcFlops, check: checkCTC}, // of m sequences
 
 	// The natural gradient (package kernels/ngsgd): a factor's start and its next, what its basis
 	// takes from rows, and by what the rest is rescaled; the matrix K of a single batch.

@@ -29,7 +29,7 @@ func (c *compiler) lowerByIndices(n *G.Node) (value, bool, error) {
 	}
 	out := c.scratch(n.Shape(), Label(n))
 	out.DType = dt
-	in := &Instr{Op: OpPick, Total: p.size, In: []*Tensor{c.runs(t, p.inner), p.rows}, Out: []*Tensor{c.runs(out, p.inner)}, Nodes: []string{Label(n)}}
+	in := &Instr{Op: OpPick, Total: p.size, In: []*Tensor{c.shaped(t, t.Len()/p.inner, p.inner), p.rows}, Out: []*Tensor{c.shaped(out, out.Len()/p.inner, p.inner)}, Nodes: []string{Label(n)}}
 	if dt != c.l.DType {
 		in.Op, in.Host = OpHost, p
 	}
@@ -43,18 +43,9 @@ func pickGrad(c *compiler, n *G.Node, _ int, g value) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	out := c.scratch(Children(n)[0].Shape(), Label(n))
-	c.emit(&Instr{Op: OpPickGrad, Total: p.size, In: []*Tensor{c.runs(c.dense(g, Label(n)), p.inner), p.rows, p.sorted}, Out: []*Tensor{c.runs(out, p.inner)}, Nodes: []string{Label(n)}})
+	dy, out := c.dense(g, Label(n)), c.scratch(Children(n)[0].Shape(), Label(n))
+	c.emit(&Instr{Op: OpPickGrad, Total: p.size, In: []*Tensor{c.shaped(dy, dy.Len()/p.inner, p.inner), p.rows, p.sorted}, Out: []*Tensor{c.shaped(out, out.Len()/p.inner, p.inner)}, Nodes: []string{Label(n)}})
 	return value{t: out}, nil
-}
-
-// runs views a tensor as rows of so many elements each.
-func (c *compiler) runs(t *Tensor, n int) *Tensor {
-	if t.Cols == n {
-		return t
-	}
-	t = c.contiguous(t)
-	return View(t, t.Len()/n, n)
 }
 
 // picking is indices into an axis of so many elements, of inner elements each.

@@ -119,23 +119,7 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 			return c.binary(elem.Mul, g, value{t: c.kept[n]}, n.Shape(), Label(n)), nil
 		}
 	case is(n, s.ctcLoss): // takes a mean for a sum, assumes LogSoftMax before, leaves -Inf behind a sequence's end
-		mean := intOf(n, "reduction") == int(G.ReductionMean)
-		return withGiven(func(n *G.Node, in [][]float64) ([]float64, error) {
-			shape := Children(n)[0].Shape() // time, sequence, class
-			logp, length, targets, g, d := in[0], in[2], in[3], in[5][0], in[6]
-			for i := range d {
-				t, b := i/(shape[1]*shape[2]), i/shape[2]%shape[1]
-				switch {
-				case t >= int(length[b]):
-					d[i] = 0
-				case mean:
-					d[i] = (d[i] - float64(g*math.Exp(logp[i]))) / (max(1, targets[b]) * float64(shape[1]))
-				default:
-					d[i] -= float64(g * math.Exp(logp[i]))
-				}
-			}
-			return d, nil
-		})
+		return ctcGrad
 	}
 	return nil
 }
@@ -170,7 +154,6 @@ func (c *compiler) findWrong() error {
 				return fmt.Errorf("gorgonia's second derivative of %v (node %q) is wrong: use another operation there", n.Op(), Label(n))
 			}
 			c.wrong[d] = append(c.wrong[d], derivative{n, i, r, false})
-			c.given[n] = d
 			if c.stock.isUnary(d, elem.Neg) { // Gorgonia takes the negative of d for what d negates
 				k := Children(d)[0]
 				c.wrong[k] = append(c.wrong[k], derivative{n, i, r, true})
@@ -289,31 +272,18 @@ func (c *compiler) right(n *G.Node, ds []derivative) (value, error) {
 	return sum, nil
 }
 
-// onHost makes a rule of a function of the operands, the result and its gradient, and
-// whatever else is given.
-func onHost(f func(n *G.Node, operand int, in [][]float64) ([]float64, error), more ...*Tensor) rule {
+// onHost makes a rule of a function of the operands, the result and its gradient.
+func onHost(f func(n *G.Node, operand int, in [][]float64) ([]float64, error)) rule {
 	return func(c *compiler, n *G.Node, operand int, g value) (value, error) {
 		in, err := c.tensors(append(append([]*G.Node(nil), Children(n)...), n))
 		if err != nil {
 			return value{}, err
 		}
-		in = append(append(in, c.dense(g, Label(n))), more...)
+		in = append(in, c.dense(g, Label(n)))
 		out := c.scratch(Children(n)[operand].Shape(), Label(n))
 		h := hostFunc(func(in [][]float64) ([]float64, error) { return f(n, operand, in) })
 		c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: true, Nodes: []string{Label(n)}})
 		return value{t: out}, nil
-	}
-}
-
-// withGiven is onHost of a derivative in the first operand, with what Gorgonia's own
-// operation gives for it behind the gradient.
-func withGiven(f func(n *G.Node, in [][]float64) ([]float64, error)) rule {
-	return func(c *compiler, n *G.Node, operand int, g value) (value, error) {
-		given, err := c.lowerHost(c.given[n])
-		if err != nil {
-			return given, err
-		}
-		return onHost(func(n *G.Node, _ int, in [][]float64) ([]float64, error) { return f(n, in) }, given.t)(c, n, operand, g)
 	}
 }
 

@@ -17,5 +17,6 @@ func table[T kernels.Float]() []kernel[T] {
 	rows = append(rows, planeConvolutions[T]()...)
 	rows = append(rows, tensors[T]()...)
 	rows = append(rows, draws[T]()...)
+	rows = append(rows, temporal[T]()...)
 	return rows
 }

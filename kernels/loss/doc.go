@@ -1,4 +1,4 @@
-// Package loss holds softmax cross-entropy, its gradient, and accuracy.
+// Package loss holds softmax cross-entropy, its gradient, accuracy, and the loss of sequences (CTC).
 //
 // Logits are a matrix [m,n], one row a sample, one column a class, n ≥ 1. Labels
 // are class indices 0…n-1, stored as T in a vector [m]. A label that is no class
@@ -20,6 +20,9 @@
 //
 // [SoftmaxCrossEntropyBoth] gives the losses and their gradient together, in little
 // more than the time of the gradient.
+//
+// [CTC] is the loss of sequences whose alignment with their labels is not known; ctc.go is plain Go, but for its
+// exponentials and logarithms, which are vectors' where there are kernels.
 //
 // # Implementations
 //

@@ -236,6 +236,8 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 			loss.Correct(q.m, q.d, a.x[0].in(e, q), a.x[0].ld, a.x[1].rows1(e, q), a.y[0].rows1(e, q))
 		}),
 
+		program.OpCTC: (*binder[T]).ctc,
+
 		program.OpFactorStart: (*binder[T]).factor,
 		program.OpFactorNext:  (*binder[T]).factor,
 		program.OpFactorShrink: part(func(a *args[T], e *env, q rect) {

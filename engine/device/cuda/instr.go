@@ -103,6 +103,7 @@ var bindings = map[program.Op]binding{
 	program.OpCrossEntropyGrad: kernel("cross_entropy_grad"),
 	program.OpCrossEntropyBoth: kernel("cross_entropy_both"),
 	program.OpCorrect:          kernel("correct"),
+	program.OpCTC:              onHost,
 
 	program.OpFactorStart:  onHost,
 	program.OpFactorNext:   onHost,

@@ -24,6 +24,21 @@ func (w *workbench) room(rows, cols int) *program.Tensor {
 	return w.scratch(w.layout.DType, rows, cols)
 }
 
+// ctc adds the losses of two sequences of k steps.
+func (w *workbench) ctc(grad list) {
+	rows := w.do(program.Instr{Op: program.OpHost, Host: sequences{}, Out: list{w.scratch(program.Int32, 2, 5)}})
+	w.kept(program.Instr{Op: program.OpCTC, In: list{w.plain(2*k, d), rows[0]}, Out: append(list{w.room(1, 2)}, grad...)})
+}
+
+// sequences are targets of different lengths.
+type sequences struct{}
+
+// Call implements program.Host.
+func (sequences) Call(_, out []any) error {
+	copy(out[0].([]int32), []int32{k, 3, 2, 2, 1, k - 2, 1, 4, 0, 0})
+	return nil
+}
+
 // tensors are examples of instructions on tensors of any number of axes, and on images by planes.
 var tensors = map[program.Op][]build{
 	program.OpBatchedGEMM: {func(w *workbench) {

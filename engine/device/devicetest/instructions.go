@@ -403,6 +403,7 @@ var examples = map[program.Op][]build{
 	program.OpCorrect: {func(w *workbench) {
 		w.do(program.Instr{Op: program.OpCorrect, In: list{w.of(m, d), w.labels()}, Out: list{w.of(1, m)}})
 	}},
+	program.OpCTC:         {func(w *workbench) { w.ctc(nil) }, func(w *workbench) { w.ctc(list{w.room(k*2, d)}) }},
 	program.OpFactorStart: {func(w *workbench) { w.factor(program.OpFactorStart, false) }, func(w *workbench) { w.factor(program.OpFactorStart, true) }},
 	program.OpFactorNext:  {func(w *workbench) { w.factor(program.OpFactorNext, false) }, func(w *workbench) { w.factor(program.OpFactorNext, true) }},
 	program.OpFactorShrink: {func(w *workbench) {
