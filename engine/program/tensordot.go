@@ -79,7 +79,7 @@ func (c *compiler) lowerTensordot(n *G.Node) (value, bool, error) {
 	}
 	name := Label(n)
 	if in[0].DType != c.l.DType { // a loop
-		h := hostFunc(func(in [][]float64) ([]float64, error) { return k.contract(in[0], in[1]), nil })
+		h := &hostFunc{f: func(in [][]float64, out []float64) { copy(out, k.contract(in[0], in[1])) }}
 		out := c.scratch(n.Shape(), name)
 		out.DType = in[0].DType
 		c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Nodes: []string{name}})

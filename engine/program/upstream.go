@@ -3,8 +3,8 @@ package program
 import (
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
+	"sync"
 
 	"driftless/kernels/elem"
 
@@ -51,9 +51,8 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 			return c.binary(elem.Mul, g, d, n.Shape(), Label(n)), nil
 		}
 	case is(n, s.linAlg) && n.Op().String() == s.outer: // x·g and y·g
-		return onHost(func(n *G.Node, operand int, in [][]float64) ([]float64, error) {
+		return onHost(func(n *G.Node, operand int, in [][]float64, d []float64) {
 			x, y, g := in[0], in[1], in[3]
-			d := make([]float64, len(in[operand]))
 			for i := range x {
 				for j := range y {
 					if k := i*len(y) + j; operand == 0 {
@@ -63,13 +62,12 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 					}
 				}
 			}
-			return d, nil
 		})
 	case is(n, s.softmax) && n.Dims() == 2 && n.Shape()[1] == 1 && intOf(n, "axis") < 0: // along the columns, of one element
 		log := field(n, "isLog").Bool()
-		return onHost(func(_ *G.Node, _ int, in [][]float64) ([]float64, error) {
+		return onHost(func(_ *G.Node, _ int, in [][]float64, d []float64) {
 			y, g := in[1], in[2]
-			sum, d := 0.0, make([]float64, len(y))
+			sum := 0.0
 			for i := range y {
 				if log {
 					sum += g[i]
@@ -84,12 +82,11 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 					d[i] = y[i] * (g[i] - sum)
 				}
 			}
-			return d, nil
 		})
 	case is(n, s.sparsemax): // of the rows of a matrix alone
-		return onHost(func(n *G.Node, _ int, in [][]float64) ([]float64, error) {
+		return onHost(func(n *G.Node, _ int, in [][]float64, d []float64) {
 			shape, y, g := n.Shape(), in[1], in[2]
-			width, d := shape[len(shape)-1], make([]float64, len(y))
+			width := shape[len(shape)-1]
 			for lo := 0; lo < len(y); lo += width {
 				sum, support := 0.0, 0.0
 				for i := lo; i < lo+width; i++ {
@@ -103,7 +100,6 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 					}
 				}
 			}
-			return d, nil
 		})
 	case is(n, s.byIndices): // confuses the strides of its operands
 		return pickGrad
@@ -272,8 +268,9 @@ func (c *compiler) right(n *G.Node, ds []derivative) (value, error) {
 	return sum, nil
 }
 
-// onHost makes a rule of a function of the operands, the result and its gradient.
-func onHost(f func(n *G.Node, operand int, in [][]float64) ([]float64, error)) rule {
+// onHost makes a rule of a function that computes a derivative, zeros before, from the operands, the result and its
+// gradient.
+func onHost(f func(n *G.Node, operand int, in [][]float64, d []float64)) rule {
 	return func(c *compiler, n *G.Node, operand int, g value) (value, error) {
 		in, err := c.tensors(append(append([]*G.Node(nil), Children(n)...), n))
 		if err != nil {
@@ -281,59 +278,62 @@ func onHost(f func(n *G.Node, operand int, in [][]float64) ([]float64, error)) r
 		}
 		in = append(in, c.dense(g, Label(n)))
 		out := c.scratch(Children(n)[operand].Shape(), Label(n))
-		h := hostFunc(func(in [][]float64) ([]float64, error) { return f(n, operand, in) })
-		c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Serial: true, Nodes: []string{Label(n)}})
+		h := &hostFunc{f: func(in [][]float64, d []float64) { f(n, operand, in, d) }}
+		c.emit(&Instr{Op: OpHost, In: in, Out: []*Tensor{out}, Host: h, Nodes: []string{Label(n)}})
 		return value{t: out}, nil
 	}
 }
 
 // hostFunc computes in float64.
-type hostFunc func(in [][]float64) ([]float64, error)
+type hostFunc struct {
+	f func(in [][]float64, out []float64)
+
+	mu   sync.Mutex // replicas may call at the same time
+	in   [][]float64
+	room [][]float64 // of what is no float64; the last is the result
+}
 
 // Call implements Host.
-func (f hostFunc) Call(in, out []any) (err error) {
-	defer func() { // Gorgonia's code may panic
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
-		}
-	}()
-	wide := make([][]float64, len(in))
+func (h *hostFunc) Call(in, out []any) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.in == nil {
+		h.in, h.room = make([][]float64, len(in)), make([][]float64, len(in)+1)
+	}
 	for i, x := range in {
-		var err error
-		if wide[i], err = widen(x); err != nil {
-			return err
+		switch x := x.(type) {
+		case []float64:
+			h.in[i] = x
+		case []float32:
+			h.in[i] = wide(&h.room[i], len(x))
+			for k, v := range x {
+				h.in[i][k] = float64(v)
+			}
+		default:
+			return fmt.Errorf("elements of type %T are not supported", x)
 		}
 	}
-	res, err := f(wide)
-	if err != nil {
-		return err
-	}
-	o := reflect.ValueOf(out[0])
-	for i, v := range res {
-		o.Index(i).SetFloat(v)
+	switch y := out[0].(type) {
+	case []float64:
+		clear(y)
+		h.f(h.in, y)
+	case []float32:
+		d := wide(&h.room[len(in)], len(y))
+		clear(d)
+		h.f(h.in, d)
+		for k, v := range d {
+			y[k] = float32(v)
+		}
 	}
 	return nil
 }
 
-// widen returns a copy of a slice of numbers.
-func widen(data any) ([]float64, error) {
-	switch x := data.(type) {
-	case []float64:
-		return append([]float64(nil), x...), nil
-	case []float32:
-		return convert(x), nil
-	case []int:
-		return convert(x), nil
+// wide returns n elements of a room, which is made where there is none.
+func wide(room *[]float64, n int) []float64 {
+	if len(*room) < n {
+		*room = make([]float64, n)
 	}
-	return nil, fmt.Errorf("elements of type %T are not supported", data)
-}
-
-func convert[T float32 | int](x []T) []float64 {
-	w := make([]float64, len(x))
-	for i, v := range x {
-		w[i] = float64(v)
-	}
-	return w
+	return (*room)[:n]
 }
 
 // refuse reports an operation that does not compute what it says.

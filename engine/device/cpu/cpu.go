@@ -210,7 +210,7 @@ func (s *session) runReplica(ctx context.Context, b *bound, r, n int, c *clock) 
 		size = l.run()
 		over := l.left == 0 || q.alone.nonFinite[0] >= 0
 		n = l.left
-		s.errs[r] = cmp.Or(q.own.err, q.err)
+		s.errs[r] = cmp.Or(q.own.failure(), q.failure())
 		s.give(b, q)
 		<-s.dev.slots
 		if over || s.errs[r] != nil {

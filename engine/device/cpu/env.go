@@ -132,8 +132,13 @@ func (b *bound) share(size, worker int) (parts, rows [][]span) {
 }
 
 // run runs steps until the leader ends them, or the replica diverges or fails; one that
-// has diverged runs nothing.
+// has diverged runs nothing. Where a worker panics all others leave at their next meeting.
 func (b *bound) run(e *env) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.team.broken.CompareAndSwap(nil, &r)
+		}
+	}()
 	for {
 		if e.worker == 0 && !e.lead.goOn() {
 			e.endTeam()
@@ -174,7 +179,7 @@ func (b *bound) run(e *env) {
 func (e *env) meet() (over bool) {
 	e.met++
 	e.team.wait()
-	return e.team.end.Load() == e.met
+	return e.team.end.Load() == e.met || e.team.broken.Load() != nil
 }
 
 // endTeam has the team end at its next meeting. Which one that is has to be said: a
@@ -186,7 +191,9 @@ func (k *boundBlock) pass(e *env, parts, rows []span) bool {
 	for j := range k.items {
 		it := &k.items[j]
 		if it.Wait && (j > 0 || it.ends) {
-			e.meet()
+			if e.meet(); e.team.broken.Load() != nil {
+				return false
+			}
 		}
 		if it.every > 1 && e.now%it.every != 0 {
 			continue

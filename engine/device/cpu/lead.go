@@ -76,7 +76,7 @@ func (l *leader) run() (size int) {
 		if size > 1 {
 			q.gather()
 		}
-		if !l.again {
+		if !l.again || q.own.failure() != nil || q.failure() != nil {
 			break
 		}
 		size = l.group()

@@ -60,7 +60,8 @@ func newSquad(dev *Device, b *bound) *squad {
 // enter points the leader at a replica.
 func (q *squad) enter(replica *memory, shared []arena) {
 	q.replica, q.shared = replica, shared
-	q.own.err, q.err = nil, nil
+	q.own.start()
+	q.team.start()
 	q.alone.enter(q.bound, &q.own, 0, q.scratch, replica, shared)
 }
 
@@ -81,7 +82,7 @@ func (q *squad) form(most int, all bool) int {
 	for i, begin := 0, time.Now(); q.any(called) && (all || time.Since(begin) < q.dev.wake); i++ {
 		rest(i)
 	}
-	q.err = nil
+	q.team.start()
 	q.size = 1
 	for m := range q.members {
 		k := &q.members[m]

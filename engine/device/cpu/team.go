@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -13,7 +14,8 @@ type team struct {
 
 	_      [64]byte // what follows is written by all
 	arrive atomic.Uint64
-	end    atomic.Uint64 // number of the meeting at which it ends, counted from 1; 0: none yet
+	end    atomic.Uint64       // number of the meeting at which it ends, counted from 1; 0: none yet
+	broken atomic.Pointer[any] // what a worker panicked with; then nobody waits any more
 }
 
 // How often a worker looks before it makes room: about 0.2 µs of looking as fast
@@ -32,7 +34,7 @@ func (t *team) wait() {
 	size := uint64(t.size)
 	n := t.arrive.Add(1)
 	all := (n + size - 1) / size * size
-	for i := 0; t.arrive.Load() < all; i++ {
+	for i := 0; t.arrive.Load() < all && t.broken.Load() == nil; i++ {
 		rest(i)
 	}
 }
@@ -48,4 +50,18 @@ func rest(i int) {
 	default: // more workers than processors
 		time.Sleep(20 * time.Microsecond)
 	}
+}
+
+// failure is the error for which a team has ended, if it is one.
+func (t *team) failure() error {
+	if r := t.broken.Load(); r != nil && t.err == nil {
+		return fmt.Errorf("an instruction panicked, so that the state of the replica is not to be used: %v", *r)
+	}
+	return t.err
+}
+
+// start makes the team as good as new.
+func (t *team) start() {
+	t.err = nil
+	t.broken.Store(nil)
 }
