@@ -117,6 +117,12 @@ func (c *compiler) lowerStock(n *G.Node) (value, bool, error) {
 		return c.lowerPlanePatches(n, OpPlanePatchesGrad, n, Children(n)[0])
 	case is(n, s.maxPool), is(n, s.maxPoolGrad):
 		return c.lowerPlanePool(n)
+	case is(n, s.globalPool):
+		return c.lowerGlobalPool(n)
+	case is(n, s.upsample):
+		return c.lowerUpsample(n)
+	case is(n, s.upsampleGrad):
+		return c.lowerUpsampleGrad(n)
 	case is(n, s.linAlg):
 		return c.lowerMatMul(n)
 	case is(n, s.binary), is(n, s.minimum), is(n, s.maximum):

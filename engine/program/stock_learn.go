@@ -139,6 +139,8 @@ func (s *stockOps) learnImages(e exemplars) {
 	s.averagePool = kindOf(G.Must(G.AveragePool2D(image, one, []int{0, 0}, []int{1, 1})))
 	pool, patches := G.Must(G.MaxPool2D(image, one, []int{0, 0}, []int{1, 1})), G.Must(G.Im2Col(image, one, tensor.Shape{0, 0}, one, one))
 	s.maxPool, s.maxPoolGrad, s.patches, s.patchesGrad = kindOf(pool), gradKindOf(pool), kindOf(patches), gradKindOf(patches)
+	up := G.Must(G.Upsample2D(image, 2))
+	s.upsample, s.upsampleGrad, s.globalPool = kindOf(up), gradKindOf(up), kindOf(G.Must(G.GlobalAveragePool2D(image)))
 	gamma, beta := images("gamma", 1, 1, 1, 1), images("beta", 1, 1, 1, 1)
 	_, _ = G.GroupNorm(image, gamma, beta, 1, 1, 1e-5) // what is missing is not recognised
 	_, _, _, _, _ = G.BatchNorm(image, gamma, beta, 0.1, 1e-5)
