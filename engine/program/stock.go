@@ -22,7 +22,7 @@ type stockOps struct {
 	slice, sliceGrad, concat, softmaxGrad, patches, patchesGrad, maxPoolGrad             reflect.Type
 	batchNorm, batchNormGrad, groupNorm, groupNormGrad                                   reflect.Type
 	random, tensordot                                                                    reflect.Type
-	clusters                                                                             []string     // the groups of what Grad makes
+	clusters                                                                             []string // the groups of what Grad makes
 	globalPool, upsample, upsampleGrad                                                   reflect.Type
 	minimum, maximum                                                                     reflect.Type // of two operands
 	log2, outer                                                                          string       // a unary operation, one of linear algebra

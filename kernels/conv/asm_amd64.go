@@ -1271,3 +1271,25 @@ func patchesGradAVX2(n int, dx *float32, rows int, p *float32, rowStep int, wind
 //
 //go:noescape
 func patchesGradF64AVX2(n int, dx *float64, rows int, p *float64, rowStep int, windows int, windowStep int, begin int, step int, run int, mask *int32)
+
+// planeMaxPoolAVX2 sets rows of n/2 numbers to the largest of windows, whose rows are at x and next; n is even and a vector or more.
+//
+//go:noescape
+func planeMaxPoolAVX2(rows int, n int, x *float32, next *float32, xStep int, y *float32, yStep int)
+
+// planeMaxPoolGradAVX2 gives windows' gradients, at up, to the first place in each that holds the largest, or if none does to the
+// first, and 0 to the others. Rows of dx are as far from one another as those of x.
+//
+//go:noescape
+func planeMaxPoolGradAVX2(rows int, n int, x *float32, next *float32, xStep int, up *float32, upStep int, dx *float32, dxNext *float32)
+
+// planeMaxPoolF64AVX2 sets rows of n/2 numbers to the largest of windows, whose rows are at x and next; n is even and a vector or more.
+//
+//go:noescape
+func planeMaxPoolF64AVX2(rows int, n int, x *float64, next *float64, xStep int, y *float64, yStep int)
+
+// planeMaxPoolGradF64AVX2 gives windows' gradients, at up, to the first place in each that holds the largest, or if none does to the
+// first, and 0 to the others. Rows of dx are as far from one another as those of x.
+//
+//go:noescape
+func planeMaxPoolGradF64AVX2(rows int, n int, x *float64, next *float64, xStep int, up *float64, upStep int, dx *float64, dxNext *float64)

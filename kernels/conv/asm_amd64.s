@@ -37167,3 +37167,248 @@ one2:
 stored3:
 	VZEROUPPER
 	RET
+
+// func planeMaxPoolAVX2(rows int, n int, x *float32, next *float32, xStep int, y *float32, yStep int)
+// Requires: AVX, AVX2
+TEXT ·planeMaxPoolAVX2(SB), NOSPLIT, $0-56
+	MOVQ x+16(FP), AX
+	MOVQ next+24(FP), CX
+	MOVQ y+40(FP), DX
+	MOVQ n+8(FP), BX
+	MOVQ rows+0(FP), SI
+	MOVQ BX, DI
+	SUBQ $0x08, DI
+
+row:
+	XORQ R8, R8
+
+vector:
+	CMPQ R8, DI
+	JLE  inside
+	MOVQ DI, R8
+
+inside:
+	VMOVUPS   (AX)(R8*4), Y0
+	VMOVUPS   (CX)(R8*4), Y1
+	VCMPPS    $0x03, Y1, Y0, Y2
+	VMAXPS    Y1, Y0, Y3
+	VMAXPS    Y0, Y1, Y0
+	VANDPS    Y0, Y3, Y0
+	VORPS     Y2, Y0, Y0
+	VPERMILPS $0xb1, Y0, Y1
+	VCMPPS    $0x03, Y1, Y0, Y2
+	VMAXPS    Y1, Y0, Y3
+	VMAXPS    Y0, Y1, Y0
+	VANDPS    Y0, Y3, Y0
+	VORPS     Y2, Y0, Y0
+	VSHUFPS   $0x88, Y0, Y0, Y0
+	VPERMPD   $0x08, Y0, Y0
+	VMOVUPS   X0, (DX)(R8*2)
+	ADDQ      $0x08, R8
+	CMPQ      R8, BX
+	JLT       vector
+	ADDQ      xStep+32(FP), AX
+	ADDQ      xStep+32(FP), CX
+	ADDQ      yStep+48(FP), DX
+	DECQ      SI
+	JNZ       row
+	VZEROUPPER
+	RET
+
+// func planeMaxPoolGradAVX2(rows int, n int, x *float32, next *float32, xStep int, up *float32, upStep int, dx *float32, dxNext *float32)
+// Requires: AVX, AVX2
+TEXT ·planeMaxPoolGradAVX2(SB), NOSPLIT, $0-72
+	MOVQ   x+16(FP), AX
+	MOVQ   next+24(FP), CX
+	MOVQ   up+40(FP), DX
+	MOVQ   dx+56(FP), BX
+	MOVQ   dxNext+64(FP), SI
+	VXORPS Y0, Y0, Y0
+	MOVQ   n+8(FP), DI
+	MOVQ   rows+0(FP), R8
+	MOVQ   DI, R9
+	SUBQ   $0x08, R9
+
+row:
+	XORQ R10, R10
+
+vector:
+	CMPQ R10, R9
+	JLE  inside
+	MOVQ R9, R10
+
+inside:
+	VMOVUPS   (AX)(R10*4), Y1
+	VMOVUPS   (CX)(R10*4), Y2
+	VCMPPS    $0x03, Y2, Y1, Y3
+	VMAXPS    Y2, Y1, Y4
+	VMAXPS    Y1, Y2, Y5
+	VANDPS    Y5, Y4, Y4
+	VORPS     Y3, Y4, Y3
+	VPERMILPS $0xb1, Y3, Y4
+	VCMPPS    $0x03, Y4, Y3, Y5
+	VMAXPS    Y4, Y3, Y6
+	VMAXPS    Y3, Y4, Y3
+	VANDPS    Y3, Y6, Y3
+	VORPS     Y5, Y3, Y3
+	VCMPPS    $0x00, Y3, Y1, Y1
+	VMOVAPS   Y1, Y1
+	VCMPPS    $0x00, Y3, Y2, Y2
+	VMOVAPS   Y2, Y2
+	VPERMILPS $0xb1, Y1, Y3
+	VORPS     Y3, Y1, Y3
+	VPERMILPS $0xb1, Y2, Y4
+	VORPS     Y4, Y2, Y4
+	VORPS     Y4, Y3, Y4
+	VMOVSLDUP Y1, Y5
+	VBLENDPS  $0xaa, Y5, Y0, Y5
+	VANDNPS   Y1, Y5, Y1
+	VMOVSLDUP Y2, Y5
+	VBLENDPS  $0xaa, Y5, Y0, Y5
+	VANDNPS   Y2, Y5, Y2
+	VANDNPS   Y2, Y3, Y2
+	VPCMPEQD  Y3, Y3, Y3
+	VANDNPS   Y3, Y4, Y3
+	VBLENDPS  $0xaa, Y0, Y3, Y3
+	VORPS     Y3, Y1, Y1
+	VPMOVZXDQ (DX)(R10*2), Y3
+	VMOVSLDUP Y3, Y3
+	VADDPS    Y0, Y3, Y3
+	VANDPS    Y3, Y1, Y1
+	VMOVUPS   Y1, (BX)(R10*4)
+	VANDPS    Y3, Y2, Y1
+	VMOVUPS   Y1, (SI)(R10*4)
+	ADDQ      $0x08, R10
+	CMPQ      R10, DI
+	JLT       vector
+	ADDQ      xStep+32(FP), AX
+	ADDQ      xStep+32(FP), CX
+	ADDQ      xStep+32(FP), BX
+	ADDQ      xStep+32(FP), SI
+	ADDQ      upStep+48(FP), DX
+	DECQ      R8
+	JNZ       row
+	VZEROUPPER
+	RET
+
+// func planeMaxPoolF64AVX2(rows int, n int, x *float64, next *float64, xStep int, y *float64, yStep int)
+// Requires: AVX, AVX2
+TEXT ·planeMaxPoolF64AVX2(SB), NOSPLIT, $0-56
+	MOVQ x+16(FP), AX
+	MOVQ next+24(FP), CX
+	MOVQ y+40(FP), DX
+	MOVQ n+8(FP), BX
+	MOVQ rows+0(FP), SI
+	MOVQ BX, DI
+	SUBQ $0x04, DI
+
+row:
+	XORQ R8, R8
+
+vector:
+	CMPQ R8, DI
+	JLE  inside
+	MOVQ DI, R8
+
+inside:
+	VMOVUPS   (AX)(R8*8), Y0
+	VMOVUPS   (CX)(R8*8), Y1
+	VCMPPD    $0x03, Y1, Y0, Y2
+	VMAXPD    Y1, Y0, Y3
+	VMAXPD    Y0, Y1, Y0
+	VANDPS    Y0, Y3, Y0
+	VORPS     Y2, Y0, Y0
+	VPERMILPD $0x05, Y0, Y1
+	VCMPPD    $0x03, Y1, Y0, Y2
+	VMAXPD    Y1, Y0, Y3
+	VMAXPD    Y0, Y1, Y0
+	VANDPS    Y0, Y3, Y0
+	VORPS     Y2, Y0, Y0
+	VPERMPD   $0x08, Y0, Y0
+	VMOVUPS   X0, (DX)(R8*4)
+	ADDQ      $0x04, R8
+	CMPQ      R8, BX
+	JLT       vector
+	ADDQ      xStep+32(FP), AX
+	ADDQ      xStep+32(FP), CX
+	ADDQ      yStep+48(FP), DX
+	DECQ      SI
+	JNZ       row
+	VZEROUPPER
+	RET
+
+// func planeMaxPoolGradF64AVX2(rows int, n int, x *float64, next *float64, xStep int, up *float64, upStep int, dx *float64, dxNext *float64)
+// Requires: AVX, AVX2
+TEXT ·planeMaxPoolGradF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ   x+16(FP), AX
+	MOVQ   next+24(FP), CX
+	MOVQ   up+40(FP), DX
+	MOVQ   dx+56(FP), BX
+	MOVQ   dxNext+64(FP), SI
+	VXORPS Y0, Y0, Y0
+	MOVQ   n+8(FP), DI
+	MOVQ   rows+0(FP), R8
+	MOVQ   DI, R9
+	SUBQ   $0x04, R9
+
+row:
+	XORQ R10, R10
+
+vector:
+	CMPQ R10, R9
+	JLE  inside
+	MOVQ R9, R10
+
+inside:
+	VMOVUPS   (AX)(R10*8), Y1
+	VMOVUPS   (CX)(R10*8), Y2
+	VCMPPD    $0x03, Y2, Y1, Y3
+	VMAXPD    Y2, Y1, Y4
+	VMAXPD    Y1, Y2, Y5
+	VANDPS    Y5, Y4, Y4
+	VORPS     Y3, Y4, Y3
+	VPERMILPD $0x05, Y3, Y4
+	VCMPPD    $0x03, Y4, Y3, Y5
+	VMAXPD    Y4, Y3, Y7
+	VMAXPD    Y3, Y4, Y3
+	VANDPS    Y3, Y7, Y3
+	VORPS     Y5, Y3, Y3
+	VCMPPD    $0x00, Y3, Y1, Y1
+	VMOVAPS   Y1, Y1
+	VCMPPD    $0x00, Y3, Y2, Y2
+	VMOVAPS   Y2, Y2
+	VPERMILPD $0x05, Y1, Y3
+	VORPS     Y3, Y1, Y3
+	VPERMILPD $0x05, Y2, Y4
+	VORPS     Y4, Y2, Y4
+	VORPS     Y4, Y3, Y4
+	VMOVDDUP  Y1, Y5
+	VBLENDPD  $0x0a, Y5, Y0, Y5
+	VANDNPS   Y1, Y5, Y1
+	VMOVDDUP  Y2, Y5
+	VBLENDPD  $0x0a, Y5, Y0, Y5
+	VANDNPS   Y2, Y5, Y2
+	VANDNPS   Y2, Y3, Y2
+	VPCMPEQD  Y3, Y3, Y3
+	VANDNPS   Y3, Y4, Y3
+	VBLENDPD  $0x0a, Y0, Y3, Y3
+	VORPS     Y3, Y1, Y1
+	VMOVUPS   (DX)(R10*4), X6
+	VPERMPD   $0x50, Y6, Y6
+	VADDPD    Y0, Y6, Y3
+	VANDPS    Y3, Y1, Y1
+	VMOVUPS   Y1, (BX)(R10*8)
+	VANDPS    Y3, Y2, Y1
+	VMOVUPS   Y1, (SI)(R10*8)
+	ADDQ      $0x04, R10
+	CMPQ      R10, DI
+	JLT       vector
+	ADDQ      xStep+32(FP), AX
+	ADDQ      xStep+32(FP), CX
+	ADDQ      xStep+32(FP), BX
+	ADDQ      xStep+32(FP), SI
+	ADDQ      upStep+48(FP), DX
+	DECQ      R8
+	JNZ       row
+	VZEROUPPER
+	RET

@@ -157,6 +157,9 @@ func PlaneMaxPool[T kernels.Float](p Planes, first, m int, x, y []T) {
 	size, plane := p.Windows(), p.Height*p.Width
 	for r := range m {
 		from, to := x[(first+r)*plane:][:plane], y[r*size:][:size]
+		if p.pairs() && vectorPlanePool(p, from, to, nil) {
+			continue
+		}
 		if p.pairs() {
 			half := p.Width / 2
 			for i := range p.Height / 2 {
@@ -180,6 +183,15 @@ func PlaneMaxPoolGrad[T kernels.Float](p Planes, first, m int, x, g, dx []T) {
 	size, plane := p.Windows(), p.Height*p.Width
 	for r := range m {
 		from, grads, to := x[(first+r)*plane:][:plane], g[(first+r)*size:][:size], dx[r*plane:][:plane]
+		if p.pairs() && vectorPlanePool(p, from, to, grads) {
+			if p.Width%2 == 1 {
+				for i := p.Width - 1; i < plane; i += p.Width {
+					to[i] = 0
+				}
+			}
+			clear(to[p.Height/2*2*p.Width:])
+			continue
+		}
 		clear(to)
 		if p.pairs() {
 			half := p.Width / 2

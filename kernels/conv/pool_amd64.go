@@ -50,3 +50,41 @@ func vectorAveragePoolGrad[T kernels.Float](w Window, n int, g []T, ldg int, dx 
 	u.averagePoolGrad(n, w.Channels, &g[0], size*ldg, &dx[0], &dx[lddx], &dx[down], &dx[down+lddx], 2*size*lddx)
 	return true
 }
+
+// vectorPlanePool is PlaneMaxPool of one plane in windows of 2×2 beside one another, or with g its gradient, if the instruction set
+// in use has vectors and rows are long enough. Of the gradient it leaves alone what no window sees.
+func vectorPlanePool[T kernels.Float](p Planes, x, y, g []T) bool {
+	n, rows := p.Width/2*2, p.Height/2
+	if kernels.CurrentISA() == kernels.Go || n*kernels.SizeOf[T]() < 32 {
+		return false
+	}
+	const most = 32 << 10 // numbers of a call, which cannot be preempted
+	for r := 0; r < rows; {
+		some := min(rows-r, max(1, most/n))
+		planePoolRows(p.Width, some, n, x[2*r*p.Width:], y, g, r)
+		r += some
+	}
+	return true
+}
+
+// planePoolRows does rows of windows from row r on. It is not inlined, for the stack check at its head.
+//
+//go:noinline
+func planePoolRows[T kernels.Float](width, rows, n int, x, y, g []T, r int) {
+	size, half := kernels.SizeOf[T](), n/2
+	if g == nil {
+		to := &y[r*half]
+		if kernels.IsFloat32[T]() {
+			planeMaxPoolAVX2(rows, n, kernels.P32(&x[0]), kernels.P32(&x[width]), 2*size*width, kernels.P32(to), size*half)
+		} else {
+			planeMaxPoolF64AVX2(rows, n, kernels.P64(&x[0]), kernels.P64(&x[width]), 2*size*width, kernels.P64(to), size*half)
+		}
+		return
+	}
+	up, dx := &g[r*half], y[2*r*width:]
+	if kernels.IsFloat32[T]() {
+		planeMaxPoolGradAVX2(rows, n, kernels.P32(&x[0]), kernels.P32(&x[width]), 2*size*width, kernels.P32(up), size*half, kernels.P32(&dx[0]), kernels.P32(&dx[width]))
+	} else {
+		planeMaxPoolGradF64AVX2(rows, n, kernels.P64(&x[0]), kernels.P64(&x[width]), 2*size*width, kernels.P64(up), size*half, kernels.P64(&dx[0]), kernels.P64(&dx[width]))
+	}
+}

@@ -38,3 +38,5 @@ func vectorConvolve[T kernels.Float](f frame, filters int, at []int32, image, w,
 func vectorDots[T kernels.Float](f frame, n, lines, m int, at []int32, g []T, gImage int, x, sums []T) bool {
 	return false
 }
+
+func vectorPlanePool[T kernels.Float](p Planes, x, y, g []T) bool { return false }

@@ -55,10 +55,11 @@ func planesOf(s size) conv.Planes {
 	return p
 }
 
-// poolOf is planesOf for pooling, which has no dilation.
+// poolOf is planesOf for pooling, which has no dilation; also with rows longer than vectors, and what no window sees.
 func poolOf(s size) conv.Planes {
 	p := planesOf(s)
 	p.Dilation = [2]int{1, 1}
+	p.Height, p.Width = p.Height+s.d%2, p.Width+s.d%7*3
 	return p
 }
 

@@ -26,6 +26,8 @@ func main() {
 	})
 	patchesGrad(vec.AVX2)
 	patchesGrad(vec.AVX2.Float64())
+	planePools(vec.AVX2)
+	planePools(vec.AVX2.Float64())
 	Generate()
 }
 
