@@ -97,6 +97,7 @@ func planeMax(p conv.Planes, x *dense, plane, window int) (at int, top float64) 
 func tensors[T kernels.Float]() []kernel[T] {
 	cube := flat(func(s size) int { return 3 * s.m * s.d })
 	pixels := func(s size) int { p := planesOf(s); return convImages(s) * p.Channels * p.Height * p.Width }
+	poolPixels := func(s size) int { p := poolOf(s); return convImages(s) * p.Channels * p.Height * p.Width }
 	planeRows := func(s size) int { return convImages(s) * planesOf(s).Channels }
 	pooled := func(s size) int { p := poolOf(s); return planeRows(s) * p.Windows() }
 	patches := func(s size) (int, int) { p := planesOf(s); return convImages(s) * p.Windows(), p.Patch() }
@@ -285,7 +286,7 @@ func tensors[T kernels.Float]() []kernel[T] {
 		tol: 9,
 	}, {
 		name:     "conv.PlaneMaxPool",
-		operands: []operand{read("x", flat(pixels)), written("y", flat(pooled))},
+		operands: []operand{read("x", flat(poolPixels)), written("y", flat(pooled))},
 		run: func(s size, a []arg[T]) {
 			p := poolOf(s)
 			halves(planeRows(s), func(first, m int) {
@@ -301,7 +302,7 @@ func tensors[T kernels.Float]() []kernel[T] {
 		},
 	}, {
 		name:     "conv.PlaneMaxPoolGrad",
-		operands: []operand{read("x", flat(pixels)), read("g", flat(pooled)), written("dx", flat(pixels))},
+		operands: []operand{read("x", flat(poolPixels)), read("g", flat(pooled)), written("dx", flat(poolPixels))},
 		run: func(s size, a []arg[T]) {
 			p := poolOf(s)
 			halves(planeRows(s), func(first, m int) {
