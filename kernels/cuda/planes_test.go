@@ -102,6 +102,83 @@ func planeInts(l *launch, p conv.Planes, m, d int) []int {
 	return intsOf(l.k.Kernel, by)
 }
 
+// TestPlaneConvolutions holds convolutions of planes to package conv.
+func TestPlaneConvolutions(t *testing.T) {
+	one := [2]int{1, 1}
+	for _, c := range []struct {
+		p          conv.Planes
+		filters, n int
+	}{
+		{images[0], 5, 40}, {images[1], 3, 2}, {images[2], 4, 3}, {images[3], 9, 1},
+		{conv.Planes{Channels: 2, Height: 7, Width: 25, Kernel: [2]int{2, 3}, Pad: [2]int{0, 2}, Stride: [2]int{2, 1}, Dilation: [2]int{3, 1}}, 2, 3},
+		{conv.Planes{Channels: 3, Height: 4, Width: 40, Kernel: [2]int{1, 3}, Pad: [2]int{0, 1}, Stride: [2]int{1, 2}, Dilation: [2]int{1, 2}}, 6, 2},
+		{conv.Planes{Channels: 1, Height: 40, Width: 33, Kernel: [2]int{3, 3}, Pad: one, Stride: one, Dilation: one}, 2, 2},
+		{conv.Planes{Channels: 130, Height: 3, Width: 5, Kernel: [2]int{3, 3}, Pad: one, Stride: one, Dilation: one}, 3, 1},
+	} {
+		for _, v := range modes {
+			t.Run(fmt.Sprintf("%+v/%s", c, v.name), func(t *testing.T) {
+				p, k, size, windows := c.p, c.p.Patch(), c.p.Height*c.p.Width, c.p.Windows()
+				filters, plane := c.filters, p.Kernel[0]*p.Kernel[1]
+
+				l := newLaunch(t, "plane_columns")
+				x, y := in(l, c.n*p.Channels, size, size, v.draw), out[float32](l, c.n*k, windows, windows)
+				l.run(c.n*k, windows, planeInts(l, p, c.n*k, windows))
+				y.check("y", func(r int, y []float32) {
+					patches := make([]float32, c.n*windows*k)
+					conv.PlanePatches(p, 0, c.n*windows, x.x[r], patches, k)
+					for i := range y {
+						image, j, window := i/(k*windows), i/windows%k, i%windows
+						y[i] = patches[(image*windows+window)*k+j]
+					}
+				})
+
+				l = newLaunch(t, "plane_turn")
+				w, turned := in(l, filters, k, k, v.draw), out[float32](l, p.Channels, filters*plane, filters*plane)
+				l.run(p.Channels, filters*plane, []int{p.Channels, filters * plane, plane})
+				turned.check("y", func(r int, y []float32) {
+					for i := range y {
+						channel, filter, tap := i/(filters*plane), i/plane%filters, i%plane
+						y[i] = w.x[r][filter*k+channel*plane+plane-1-tap]
+					}
+				})
+
+				// The product of both is the gradient.
+				l = newLaunch(t, "plane_grad_columns")
+				rows := filters * plane
+				g, to := in(l, c.n*filters, windows, windows, v.draw), out[float32](l, c.n*rows, size, size)
+				l.run(c.n*rows, size, planeInts(l, p, c.n*rows, size))
+				for r := range replicas {
+					if r == diverged {
+						continue
+					}
+					got, want := make([]float32, c.n*p.Channels*size), make([]float32, c.n*p.Channels*size)
+					scratch := make([]float32, gemm.Scratch(false, false, p.Channels, size, rows))
+					for i := range c.n {
+						gemm.Gemm(false, false, p.Channels, size, rows, 1, turned.got[r], rows, to.got[r][i*rows*size:], size, false, got[i*p.Channels*size:], size,
+							gemm.Epilogue[float32]{}, scratch)
+					}
+					conv.PlaneInputGrad(p, filters, 0, c.n, g.x[r], w.x[r], want, make([]float32, conv.PlaneInputGradScratch(p, filters)))
+					for i, v := range want {
+						if got[i] != v && (got[i] == got[i] || v == v) {
+							t.Fatalf("dx of replica %d at %d is %v, want %v", r, i, got[i], v)
+						}
+					}
+				}
+
+				l = newLaunch(t, "plane_filter_grad")
+				x, g = in(l, c.n*p.Channels, size, size, v.draw), in(l, c.n*filters, windows, windows, v.draw)
+				dw := out[float32](l, filters, k, k)
+				by := p.PTXInts()
+				by["m"], by["d"], by["n"] = filters, k, c.n
+				l.run(filters, k, intsOf(l.k.Kernel, by))
+				dw.check("dw", func(r int, dw []float32) {
+					conv.PlaneGradient(p, filters, c.n, 0, filters, x.x[r], g.x[r], dw, make([]float32, conv.PlaneGradientScratch(p, c.n, filters)))
+				})
+			})
+		}
+	}
+}
+
 // few are numbers many of which are the same.
 var few = mode{"few", func(r *rand.Rand) float32 { return float32(r.IntN(3) - 1) }}
 
