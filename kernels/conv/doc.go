@@ -47,7 +47,8 @@
 //     and gradients of few windows side by side, take patches;
 //   - PatchesGrad, vector by vector of a row of positions, whose sum over the windows stays in a
 //     register. InputGrad calls it as soon as some rows of windows are there;
-//   - pooling in windows of 2×2, and its gradient where they are beside one another;
+//   - pooling in windows of 2×2, and its gradient where they are beside one another; PlaneMaxPool and its
+//     gradient (AVX2) likewise;
 //   - PlaneProduct and its gradients (planeconv_amd64.go), of images laid out with their padding, so that
 //     what windows side by side see at one place of theirs is a vector.
 //
