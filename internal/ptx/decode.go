@@ -113,6 +113,10 @@ func (s *statement) other() {
 		}
 	case "bar", "barrier", "shfl", "vote", "activemask":
 		s.synchronise()
+	case "cp":
+		s.asyncCopy()
+	case "griddepcontrol":
+		s.dependency()
 	case "mapa":
 		if rest != "shared::cluster.u64" {
 			s.unknown()

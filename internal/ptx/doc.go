@@ -46,11 +46,14 @@
 //	            selp; setp with all comparisons; and or xor not of predicates
 //	memory      ld and st: global, shared, local, param, const and generic; v2,
 //	            v4, volatile, nc; ld and st of shared::cluster, mapa for them
+//	copies      cp.async.ca and .cg of 4, 8 and 16 bytes from global to shared memory,
+//	            commit_group, wait_group, wait_all, for sm_80
 //	atomics     atom and red: add min max and or xor exch cas inc dec of
 //	            integers, global and shared
 //	control     bra, ret, exit, trap, @p and @!p
 //	threads     bar.sync 0, bar.warp.sync, shfl.sync, vote.sync, activemask,
 //	            membar, fence; barrier.cluster.arrive, barrier.cluster.wait
+//	launches    griddepcontrol.wait, griddepcontrol.launch_dependents, for sm_90
 //	registers   %tid %ntid %ctaid %nctaid %laneid %lanemask_*; %cluster_ctaid
 //	            %cluster_nctaid %clusterid %nclusterid %cluster_ctarank %cluster_nctarank
 //
@@ -82,6 +85,12 @@
 //     that lies beyond its memory; access to a block's memory before the cluster's first
 //     barrier, when the block may not have begun, or with no barrier of the cluster
 //     before the block returns.
+//   - Shared memory that is read or written between a cp.async that writes it and the wait
+//     for its group, by any thread, its own included; such memory without a barrier
+//     between the wait and another thread's access; a source that changes meanwhile.
+//   - In a launch that may begin before the one before has ended (LaunchDependent): access
+//     to global memory by a thread that has not executed griddepcontrol.wait, or a thread
+//     that returns without it, so that the launch after would not wait for the one before.
 //   - Races in global memory during a launch: the same between threads of a
 //     block; between blocks any write to what another block accesses. Atomic
 //     operations do not race with each other, but do with plain accesses, even

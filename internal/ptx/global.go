@@ -13,6 +13,9 @@ type globalFn func(w *worker, wp *warp, in *inst, al *allocation, m uint32) bool
 // global executes a global memory instruction, for each allocation that the
 // lanes access in turn.
 func (w *worker) global(wp *warp, in *inst, m uint32, f globalFn) bool {
+	if held := wp.held & m; held != 0 && in.mem.space != constSpace {
+		return w.early(wp, in, held)
+	}
 	for m != 0 {
 		al, hit := w.resolve(wp, in, m)
 		if al == nil || !f(w, wp, in, al, hit) {

@@ -52,6 +52,10 @@ const (
 	kShuffle
 	kVote
 	kActiveMask
+	kCopy       // cp.async
+	kCopyCommit // … .commit_group
+	kCopyWait   // … .wait_group of d groups; if long, .wait_all
+	kGridWait   // griddepcontrol.wait
 	kReturn
 	kNop
 	kTrap
@@ -122,6 +126,7 @@ type memOp struct {
 	// counted is the index of a shared-memory instruction in the counts, from 1 on.
 	counted int
 	atom    func(old, a, b uint64) uint64
+	source  *inst // of a copy: the load
 	// shared and local are what a generic access becomes where the address lies
 	// in one of these windows.
 	shared, local *inst

@@ -26,8 +26,9 @@ type worker struct {
 	warpSteps, laneSteps int64          // of the launch
 	tally                []SharedAccess // by memOp.counted; nil if nothing is counted
 
-	team *team
-	rank int // in the cluster
+	dependent bool // the launch may begin before the one before has ended
+	team      *team
+	rank      int // in the cluster
 
 	// The following are of the current block.
 	blockIndex  int
@@ -82,6 +83,8 @@ func (k *Kernel) check(grid, block, cluster Dim, dynShared int, params []byte) *
 		return k.bad("cluster %s of a kernel for sm_%d: clusters need sm_90", cluster, k.module.target)
 	case (size > 1 || k.clusters) && k.sharedAtomics:
 		return k.bad("atomic operations on shared memory are not supported in clusters")
+	case (size > 1 || k.clusters) && k.async:
+		return k.bad("cp.async is not supported in clusters")
 	case len(params) != k.paramBytes:
 		return k.bad("%d bytes of parameters instead of %d", len(params), k.paramBytes)
 	}
@@ -92,11 +95,22 @@ func (k *Kernel) check(grid, block, cluster Dim, dynShared int, params []byte) *
 // parameters as Params lays them out. The error is a *Fault, the first in the
 // order of blocks; the memory then holds what was written before.
 func (k *Kernel) Launch(mem *Memory, grid, block Dim, dynShared int, params []byte) error {
-	return k.LaunchClusters(mem, grid, block, Dim{1, 1, 1}, dynShared, params)
+	return k.launch(mem, grid, block, Dim{1, 1, 1}, dynShared, params, false)
+}
+
+// LaunchDependent is Launch as a device does it that may begin before the launch before
+// has ended: all threads must execute griddepcontrol.wait, before they access global
+// memory.
+func (k *Kernel) LaunchDependent(mem *Memory, grid, block Dim, dynShared int, params []byte) error {
+	return k.launch(mem, grid, block, Dim{1, 1, 1}, dynShared, params, true)
 }
 
 // LaunchClusters is Launch with blocks in clusters, which the grid must be a multiple of.
 func (k *Kernel) LaunchClusters(mem *Memory, grid, block, cluster Dim, dynShared int, params []byte) error {
+	return k.launch(mem, grid, block, cluster, dynShared, params, false)
+}
+
+func (k *Kernel) launch(mem *Memory, grid, block, cluster Dim, dynShared int, params []byte, dependent bool) error {
 	if f := k.check(grid, block, cluster, dynShared, params); f != nil {
 		return f
 	}
@@ -125,6 +139,7 @@ func (k *Kernel) LaunchClusters(mem *Memory, grid, block, cluster Dim, dynShared
 		for rank := range size {
 			w := k.worker(mem, vars, grid, block, dynShared, params)
 			w.join(t, rank)
+			w.dependent = dependent
 			workers = append(workers, w)
 		}
 		teams[i] = t
@@ -261,6 +276,9 @@ func (w *worker) startBlock(index int) {
 	for i := range w.warps {
 		wp := &w.warps[i]
 		wp.start()
+		if w.dependent {
+			wp.held = wp.all
+		}
 		wp.synced = 1
 		for _, u := range w.k.undefined {
 			switch u.class {

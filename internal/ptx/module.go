@@ -64,6 +64,7 @@ type Kernel struct {
 	counts    int  // number of shared-memory instructions
 	atomics   bool // global atomics: blocks run one after the other
 	clusters  bool // what only blocks of clusters do
+	async     bool // cp.async
 	// sharedAtomics tells of atomics on shared memory.
 	sharedAtomics bool
 	// fineGlobal and fineShared tell that the kernel writes less than 4 bytes at

@@ -79,6 +79,8 @@ func (w *worker) sharedRead(wp *warp, in *inst, lane int, c *access, ord *order)
 	switch {
 	case *c == sharedGap:
 		return w.fail(wp, in, 1<<lane, OutOfBounds, "%s at %d of shared memory, between two variables", in.op, addr)
+	case uint32(*c) == copying:
+		return w.pending(wp, in, lane, int(addr), *c)
 	case uint32(*c) == 0:
 		return w.fail(wp, in, 1<<lane, Uninitialised, "%s at %d of shared memory, which the block has not written", in.op, addr)
 	}
@@ -123,6 +125,8 @@ func (w *worker) sharedWrite(wp *warp, in *inst, lane, addr int, ord *order) boo
 		switch {
 		case *c == sharedGap:
 			return w.fail(wp, in, 1<<lane, OutOfBounds, "%s at %d of shared memory, between two variables", in.op, addr)
+		case uint32(*c) == copying:
+			return w.pending(wp, in, lane, addr, *c)
 		case uint32(*c) == 0 && in.mem.atom != nil:
 			return w.fail(wp, in, 1<<lane, Uninitialised, "%s at %d of shared memory, which the block has not written", in.op, addr)
 		}

@@ -28,6 +28,10 @@ type warp struct {
 	waited  uint32 // how often there
 	steps   int64  // instructions executed in the block
 	lane    int64  // the same, times lanes
+	held    uint32 // in a dependent launch: lanes that have not waited for the launch before
+
+	copies   []copyOp      // begun and not waited for
+	groupsOf [lanes]uint32 // how many groups of copies a lane has closed
 }
 
 func (wp *warp) start() {
@@ -35,6 +39,8 @@ func (wp *warp) start() {
 	wp.groups[0], wp.n = group{mask: wp.all}, 1
 	wp.waiting = false
 	wp.steps, wp.lane = 0, 0
+	wp.held = 0
+	wp.copies, wp.groupsOf = wp.copies[:0], [lanes]uint32{}
 }
 
 func (wp *warp) push(g group) {
@@ -147,6 +153,9 @@ func (w *worker) run(wp *warp) bool {
 				}
 				continue
 			case kReturn:
+				if held := wp.held & m; held != 0 {
+					return w.early(wp, in, held)
+				}
 				wp.live &^= m
 				if mask &^= m; mask == 0 {
 					goto next
@@ -191,7 +200,7 @@ func (w *worker) run(wp *warp) bool {
 
 // step executes the instructions that run does not.
 func (w *worker) step(wp *warp, in *inst, m uint32) bool {
-	if w.tally != nil && (in.kind == kSharedLoad || in.kind == kSharedStore || in.kind == kSharedAtom) {
+	if w.tally != nil && (in.kind == kSharedLoad || in.kind == kSharedStore || in.kind == kSharedAtom || in.kind == kCopy) {
 		w.countShared(wp, in, m)
 	}
 	if w.marks != nil {
@@ -228,6 +237,14 @@ func (w *worker) step(wp *warp, in *inst, m uint32) bool {
 		unpack(wp, in, m)
 	case kMapa:
 		return w.mapa(wp, in, m)
+	case kCopy:
+		return w.copyAsync(wp, in, m)
+	case kCopyCommit:
+		wp.commit(m)
+	case kCopyWait:
+		return w.waitCopies(wp, in, m)
+	case kGridWait:
+		wp.held &^= m
 	case kActiveMask:
 		for i := range wp.w[0] {
 			wp.w[0][i] = m
