@@ -28,27 +28,39 @@ found="$("$compiler" --version | sed -n '1s/.*clang version \([0-9][0-9.]*\).*/\
 tmp="$(mktemp -d)"
 trap 'rm -rf "$tmp"' EXIT
 
-# compile SOURCE PTX. PTX 6.3 and sm_75 are what the oldest drivers take, 7.8 and sm_90 the
-# least that has clusters; multiply and add are not fused unless the source does it.
+# forms SOURCE prints what a source is compiled for: PTX 6.3 and sm_75 are what the oldest
+# drivers take, 7.0 and sm_80 the least that has cp.async, 7.8 and sm_90 the least that has
+# clusters. The first is that of x.ptx, a later one that of x.sm_80.ptx.
+forms() {
+  case "$1" in
+    cuda/cluster/*) echo "sm_90:78" ;;
+    gemm/gemm.cu) echo "sm_75:63 sm_80:70" ;;
+    *) echo "sm_75:63" ;;
+  esac
+}
+
+# compile SOURCE FORM PTX. Multiply and add are not fused unless the source does it.
 compile() {
-  local arch=sm_75 isa=63
-  case "$1" in cuda/cluster/*) arch=sm_90 isa=78 ;; esac
-  "$compiler" -x cuda --cuda-device-only --cuda-gpu-arch="$arch" --cuda-feature=+ptx"$isa" -nocudainc -nocudalib \
-    -std=c++17 -O3 -ffp-contract=off -fno-exceptions -fno-ident -Wall -Wextra -Werror -S -o "$2" "$1"
+  "$compiler" -x cuda --cuda-device-only --cuda-gpu-arch="${2%:*}" --cuda-feature=+ptx"${2#*:}" -nocudainc -nocudalib \
+    -std=c++17 -O3 -ffp-contract=off -fno-exceptions -fno-ident -Wall -Wextra -Werror -S -o "$3" "$1"
 }
 
 bad=0
 for source in */*.cu cuda/*/*.cu; do
   ptx="${source%.cu}.ptx"
-  compile "$source" "$tmp/out.ptx" || fail "$source does not compile"
-  if ! $check; then
-    cmp -s "$tmp/out.ptx" "$ptx" || { cp "$tmp/out.ptx" "$ptx" && echo "wrote kernels/$ptx"; }
-  elif ! cmp -s "$tmp/out.ptx" "$ptx"; then
-    echo "build.sh: kernels/$ptx is not what the compiler makes of kernels/$source; run make ptx" >&2
-    bad=1
-  fi
+  for form in $(forms "$source"); do
+    [ "$form" = "$(forms "$source" | cut -d ' ' -f 1)" ] || ptx="${source%.cu}.${form%:*}.ptx"
+    compile "$source" "$form" "$tmp/out.ptx" || fail "$source does not compile for ${form%:*}"
+    echo "$ptx" >>"$tmp/made"
+    if ! $check; then
+      cmp -s "$tmp/out.ptx" "$ptx" || { cp "$tmp/out.ptx" "$ptx" && echo "wrote kernels/$ptx"; }
+    elif ! cmp -s "$tmp/out.ptx" "$ptx"; then
+      echo "build.sh: kernels/$ptx is not what the compiler makes of kernels/$source; run make ptx" >&2
+      bad=1
+    fi
+  done
 done
 for ptx in */*.ptx cuda/*/*.ptx; do
-  [ -f "${ptx%.ptx}.cu" ] || { echo "build.sh: kernels/$ptx has no source" >&2 && bad=1; }
+  grep -qxF "$ptx" "$tmp/made" || { echo "build.sh: kernels/$ptx has no source" >&2 && bad=1; }
 done
 exit $bad

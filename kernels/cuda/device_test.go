@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,24 +20,66 @@ import (
 // loaded is a kernel ready to run on the virtual device.
 type loaded struct {
 	cuda.Kernel
-	code *ptx.Kernel
+	code      *ptx.Kernel
+	dependent bool
 }
 
-var kernelsByName = sync.OnceValues(func() (map[string]loaded, error) {
+// capability is that of the device whose forms of the kernels the tests take. The oldest
+// takes the kernels of clusters as well: it only lists them.
+var capability = 75
+
+// capabilities are those from which on devices take another form of a kernel.
+var capabilities = func() []int {
+	list := []int{75}
+	for _, m := range all.Modules {
+		for _, f := range m.Forms {
+			list = append(list, f.Capability)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}()
+
+// eachForm runs a test of kernels with each form that they have.
+func eachForm(t *testing.T, f func(t *testing.T)) {
+	defer func(was int) { capability = was }(capability)
+	for _, capability = range capabilities {
+		t.Run(fmt.Sprintf("sm_%d", capability), f)
+	}
+}
+
+var byCapability = map[int]func() (map[string]loaded, error){}
+
+// kernelsByName returns the kernels in the form for the capability.
+func kernelsByName() (map[string]loaded, error) {
+	load := byCapability[capability]
+	if load == nil {
+		capability := capability
+		load = sync.OnceValues(func() (map[string]loaded, error) { return loadKernels(capability) })
+		byCapability[capability] = load
+	}
+	return load()
+}
+
+func loadKernels(capability int) (map[string]loaded, error) {
 	byName, files := map[string]loaded{}, map[string]bool{}
 	for _, m := range all.Modules {
-		code, err := ptx.Load(m.File, []byte(m.PTX))
+		file, form := m.For(capability)
+		code, err := ptx.Load(file, []byte(form.PTX))
 		if err != nil {
 			return nil, err
 		}
-		if n := len(code.Kernels()); n != len(m.Kernels) || files[m.File] {
-			return nil, fmt.Errorf("%s holds %d kernels and the table %d, or there are two", m.File, n, len(m.Kernels))
+		if n := len(code.Kernels()); n != len(m.Kernels) || files[file] {
+			return nil, fmt.Errorf("%s holds %d kernels and the table %d, or there are two", file, n, len(m.Kernels))
 		}
-		files[m.File] = true
+		if target := code.Target(); target != max(75, form.Capability) {
+			return nil, fmt.Errorf("%s is for sm_%d, and the table says %d", file, target, form.Capability)
+		}
+		files[file] = true
 		for _, k := range m.Kernels {
-			l := loaded{k, code.Kernel(k.Name)}
+			l := loaded{k, code.Kernel(k.Name), form.Dependent}
 			if l.code == nil {
-				return nil, fmt.Errorf("%s holds no kernel %s", m.File, k.Name)
+				return nil, fmt.Errorf("%s holds no kernel %s", file, k.Name)
 			}
 			if _, twice := byName[k.Name]; twice {
 				return nil, fmt.Errorf("there are two kernels %s", k.Name)
@@ -45,7 +88,7 @@ var kernelsByName = sync.OnceValues(func() (map[string]loaded, error) {
 		}
 	}
 	return byName, nil
-})
+}
 
 func kernel(t testing.TB, name string) loaded {
 	t.Helper()
@@ -134,7 +177,11 @@ func (l *launch) table(cols int, ops ...fused.Op) {
 func (l *launch) launch(m, d int, params []byte) {
 	l.t.Helper()
 	grid, block := l.k.Grid(m, d, replicas)
-	if err := l.k.code.Launch(l.mem, ptx.Dim(grid), ptx.Dim(block), 0, params); err != nil {
+	launch := l.k.code.Launch
+	if l.k.dependent {
+		launch = l.k.code.LaunchDependent
+	}
+	if err := launch(l.mem, ptx.Dim(grid), ptx.Dim(block), 0, params); err != nil {
 		l.t.Fatalf("%s %d×%d: %v", l.k.Name, m, d, err)
 	}
 	for _, f := range l.after {

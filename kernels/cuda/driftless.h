@@ -52,6 +52,25 @@ METHOD T *in_global(T *p) {
   return (T *)(__attribute__((address_space(1))) T *)at;
 }
 
+#if __CUDA_ARCH__ >= 800
+// copy_async copies 4 or 16 bytes to shared memory until their group has been waited for.
+template <int BYTES>
+METHOD void copy_async(float *to, const float *from) {
+  auto *shared = (__attribute__((address_space(3))) void *)to;
+  auto *global = (const __attribute__((address_space(1))) void *)from;
+  if (BYTES == 4) {
+    __nvvm_cp_async_ca_shared_global_4(shared, global);
+  } else {
+    __nvvm_cp_async_cg_shared_global_16(shared, global);
+  }
+}
+INLINE void close_copies() { __nvvm_cp_async_commit_group(); }
+template <int LEFT>
+METHOD void wait_for_copies() {
+  __nvvm_cp_async_wait_group(LEFT);
+}
+#endif
+
 #else // nvcc, called with -fmad=false
 
 #define METHOD __device__ __forceinline__
@@ -87,6 +106,31 @@ METHOD T *in_global(T *p) {
   return p;
 }
 
+#if __CUDA_ARCH__ >= 800
+template <int BYTES>
+METHOD void copy_async(float *to, const float *from) {
+  const unsigned at = (unsigned)__cvta_generic_to_shared(to);
+  if (BYTES == 4) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(at), "l"(from) : "memory");
+  } else {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(at), "l"(from) : "memory");
+  }
+}
+INLINE void close_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int LEFT>
+METHOD void wait_for_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
+}
+#endif
+
+#endif
+
+// ASYNC says whether the kernels are compiled for devices that copy to shared memory by
+// themselves.
+#if __CUDA_ARCH__ >= 800
+#define ASYNC 1
+#else
+#define ASYNC 0
 #endif
 
 // KERNEL begins the definition of a kernel for blocks of so many threads, of which

@@ -12,13 +12,16 @@ import (
 // of all operands lie apart.
 type product struct{ m, n, k, gap int }
 
-func TestGemm(t *testing.T) {
+func TestGemm(t *testing.T) { eachForm(t, testGemms) }
+
+func testGemms(t *testing.T) {
 	small := []product{{1, 1, 1, 0}, {3, 5, 7, 1}, {33, 17, 64, 3}, {36, 40, 100, 12}, {5, 4, 0, 0}, {32, 32, 32, 0}, {20, 12, 1030, 4}, {7, 10, 2100, 0}}
+	middle := []product{{66, 70, 40, 0}, {64, 64, 64, 3}, {9, 68, 1056, 4}, {130, 65, 17, 1}}
 	large := []product{{130, 132, 40, 0}, {128, 128, 32, 4}, {9, 140, 1056, 3}}
 	for _, v := range []struct {
 		suffix string
 		cases  []product
-	}{{"32", small}, {"128", large}} {
+	}{{"32", small}, {"64", middle}, {"128", large}} {
 		for _, trans := range []string{"nn", "tn", "nt"} {
 			for _, c := range v.cases {
 				for e, m := range []mode{ordinary, tiny, special, faint} {
@@ -88,16 +91,22 @@ func TestGemmChoice(t *testing.T) {
 	for _, c := range []struct {
 		a, b           bool
 		m, n, replicas int
+		processors     int
 		want           string
 		ok             bool
 	}{
-		{false, false, 60, 100, 1, "gemm_nn_32", true},
-		{true, false, 784, 100, 1, "gemm_tn_32", true},
-		{true, false, 784, 100, 10, "gemm_tn_128", true},
-		{false, true, 1024, 1024, 1, "gemm_nt_128", true},
-		{true, true, 1, 1, 1, "", false},
+		{false, false, 60, 100, 1, 132, "gemm_nn_32", true},
+		{true, false, 784, 100, 1, 132, "gemm_tn_32", true},
+		{true, false, 784, 100, 10, 132, "gemm_tn_64", true},
+		{false, true, 1024, 1024, 1, 132, "gemm_nt_64", true}, // two tiles each, not one of 128 for 64 of them
+		{false, true, 1024, 1024, 1, 64, "gemm_nt_128", true},
+		{false, false, 512, 1024, 1, 132, "gemm_nn_64", true},
+		{false, false, 4096, 4096, 1, 132, "gemm_nn_128", true},
+		{false, false, 60, 100, 100, 40, "gemm_nn_64", true},
+		{false, false, 0, 100, 1, 132, "gemm_nn_128", true},
+		{true, true, 1, 1, 1, 132, "", false},
 	} {
-		if got, ok := gemm.PTXKernel(c.a, c.b, c.m, c.n, c.replicas); got != c.want || ok != c.ok {
+		if got, ok := gemm.PTXKernel(c.a, c.b, c.m, c.n, c.replicas, c.processors); got != c.want || ok != c.ok {
 			t.Errorf("%+v: got %q, %v", c, got, ok)
 		}
 	}

@@ -15,6 +15,30 @@ type Module struct {
 	// Capability is the compute capability, times ten, from which on devices take it; 0 is
 	// that of all.
 	Capability int
+	// Forms are what later devices take in place of PTX: the same source, compiled for them.
+	// They rise by capability.
+	Forms []Form
+}
+
+// Form is PTX for devices of a compute capability, times ten, and later ones.
+type Form struct {
+	Capability int
+	PTX        string
+	// Dependent says that all threads of the kernels wait for the launch before, so that one
+	// may begin before that has ended.
+	Dependent bool
+}
+
+// For returns what a device of a compute capability, times ten, takes of a module, and the
+// name of its file.
+func (m *Module) For(capability int) (file string, f Form) {
+	file, f = m.File, Form{Capability: m.Capability, PTX: m.PTX}
+	for _, later := range m.Forms {
+		if later.Capability <= capability {
+			file, f = fmt.Sprintf("%s.sm_%d.ptx", strings.TrimSuffix(m.File, ".ptx"), later.Capability), later
+		}
+	}
+	return file, f
 }
 
 // Kernel describes a kernel. The lists of its arguments are names with a space

@@ -37,12 +37,23 @@ tool() {
 }
 
 # ptx_files lists the committed PTX, from the folder of the kernels; ptx_files ARCH what an
-# architecture takes of it.
+# architecture takes of it: of x.ptx, x.sm_80.ptx, … the last that is for it.
 ptx_files() {
-  local arch="${1:-sm_1000}" ptx
+  local ptx
   (cd "$kernels" && ls -- */*.ptx cuda/*/*.ptx) | while read -r ptx; do
-    [ "$(target "$kernels/$ptx")" -gt "${arch#sm_}" ] || echo "$ptx"
+    [ -z "${1:-}" ] || [ "$ptx" = "$(form_of "$(source_of "$ptx")" "$1")" ] || continue
+    echo "$ptx"
   done
+}
+
+# source_of prints the source of a PTX file, without .cu.
+source_of() { sed 's/\.ptx$//;s/\.sm_[0-9]*$//' <<<"$1"; }
+
+# form_of SOURCE ARCH prints the PTX of a source that an architecture takes, if any.
+form_of() {
+  (cd "$kernels" && for ptx in "$1".ptx "$1".sm_*.ptx; do
+    [ ! -f "$ptx" ] || echo "$(target "$ptx") $ptx"
+  done) | sort -n | awk -v arch="${2#sm_}" '$1 <= arch { best = $2 } END { if (best) print best }'
 }
 
 # target prints the number of the architecture that a file is for.

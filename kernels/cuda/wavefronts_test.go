@@ -181,7 +181,7 @@ func TestWavefrontsOfConflict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &launch{t: t, mem: ptx.NewMemory(1 << 20), k: loaded{cuda.Kernel{Name: "transposed", Over: cuda.Single, NoControl: true}, m.Kernel("transposed")}}
+	l := &launch{t: t, mem: ptx.NewMemory(1 << 20), k: loaded{Kernel: cuda.Kernel{Name: "transposed", Over: cuda.Single, NoControl: true}, code: m.Kernel("transposed")}}
 	found := conflicts(count("transposed", l, func(l *launch) { l.run(1, 1, nil) }))
 	if len(found) != 1 || found[0].Requests != 4*replicas || found[0].Wavefronts != 4*found[0].Requests {
 		t.Errorf("found %+v", found)

@@ -17,12 +17,12 @@
 
 #include "../cuda/scalar.h"
 
-// Tile is the shared memory of a block: two steps, so that one is filled while the
-// other is used. Rows are longer than the tile is wide, so that storing a transposed
-// operand meets no bank conflicts; those of y by PAD.
-template <int TM, int TN, int TK, int PAD = 4>
+// Tile is the shared memory of a block: STAGES steps, so that others are filled while one
+// is used. Rows are longer than the tile is wide, so that storing a transposed operand
+// meets no bank conflicts; those of y by PAD.
+template <int TM, int TN, int TK, int PAD = 4, int STAGES = ASYNC ? 3 : 2>
 struct alignas(16) Tile {
-  float x[2][TK][TM + 4], y[2][TK][TN + PAD];
+  float x[STAGES][TK][TM + 4], y[STAGES][TK][TN + PAD];
 };
 
 INLINE Four group(const float *p) {
@@ -103,6 +103,42 @@ struct Operand {
   }
 };
 
+#if ASYNC
+// Copies are what a thread copies of the same steps by cp.async, with nothing in registers:
+// groups of four that run as the rows in shared memory do, else single elements. Those are
+// copied by warps that take 8 along k of four rows each time, whole sectors of global
+// memory, and of shared memory all banks.
+template <int W, int TK, int THREADS, bool ALONG>
+struct Copies {
+  static const int BYTES = ALONG ? 4 : 16, TIMES = ALONG ? TK / 8 : 1; // along k
+  static const int ROWS = W * TK * 4 / BYTES / THREADS / TIMES;
+  const float *from[ROWS];
+  int k, w;
+
+  METHOD Copies(const Operand<W, TK, THREADS, ALONG> &o, int w0, int k0) {
+    static_assert(ROWS * TIMES * THREADS * BYTES == W * TK * 4, "threads that share the copies");
+    k = ALONG ? threadX() % 8 : o.group_k(0), w = ALONG ? threadX() / 32 * ROWS * 4 + threadX() / 8 % 4 : o.group_w(0);
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) { // beyond the width as Operand's
+      from[r] = ALONG ? at(o.base, o.ld, lesser_of(w0 + w + 4 * r, o.width - 1), k0 + k) : o.start(r, w0, k0);
+    }
+  }
+
+  // begin copies a step, and goes on to the next.
+  template <int P>
+  METHOD void begin(float (*to)[P], const Operand<W, TK, THREADS, ALONG> &o) {
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+#pragma unroll
+      for (int t = 0; t < TIMES; t++) {
+        copy_async<BYTES>(ALONG ? &to[k + 8 * t][w + 4 * r] : &to[k + r * (THREADS / (W / 4))][w], from[r] + 8 * t);
+      }
+      from[r] += o.stride();
+    }
+  }
+};
+#endif
+
 // chunk_of is how many of k products a sum has before the next begins.
 INLINE int chunk_of(int k) {
   if (k <= 1024) {
@@ -164,8 +200,8 @@ INLINE void add_step(const float (*x)[PX], const float (*y)[PY], int row, int co
 // is null, or the learning rate, and then the tile takes a step of SGD: alpha is -lr
 // and add is set. All threads of the block must call it, TM/RM·TN/RN of them, with
 // shared memory that none of them uses any more.
-template <int RM, int RN, bool TA, bool TB, int TM, int TN, int TK, int PAD>
-INLINE void multiply(Tile<TM, TN, TK, PAD> &tile, const float *a, const float *b, const float *bias, float *c,
+template <int RM, int RN, bool TA, bool TB, int TM, int TN, int TK, int PAD, int STAGES>
+INLINE void multiply(Tile<TM, TN, TK, PAD, STAGES> &tile, const float *a, const float *b, const float *bias, float *c,
                      const double *lr, int m, int n, int k, int lda, int ldb, int ldc, int i0, int j0) {
   const int THREADS = (TM / RM) * (TN / RN);
   typedef Operand<TM, TK, THREADS, !TA> OperandA;
@@ -176,7 +212,11 @@ INLINE void multiply(Tile<TM, TN, TK, PAD> &tile, const float *a, const float *b
   const OperandA A = {a, lda, m};
   const OperandB B = {b, ldb, n};
   const int row = thread_row<TN / RN>() * Rows::G, col = thread_column<TN / RN>() * Columns::G;
-  const bool vectors = A.can() && B.can();
+#if ASYNC
+  const bool whole = (!TA || A.can()) && (TB || B.can()); // single elements may lie anywhere
+#else
+  const bool whole = A.can() && B.can();
+#endif
   const float alpha = lr ? -float32(*lr) : 1.0f;
 
   const int length = chunk_of(k);
@@ -192,8 +232,36 @@ INLINE void multiply(Tile<TM, TN, TK, PAD> &tile, const float *a, const float *b
       }
     }
 
-    const int steps = vectors ? (k1 - k0) / TK : 0;
+    const int steps = whole ? (k1 - k0) / TK : 0;
     if (steps > 0) {
+#if ASYNC
+      Copies<TM, TK, THREADS, !TA> ca(A, i0, k0);
+      Copies<TN, TK, THREADS, TB> cb(B, j0, k0);
+#pragma unroll
+      for (int s = 0; s < STAGES - 1; s++) {
+        if (s < steps) {
+          ca.begin(tile.x[s], A);
+          cb.begin(tile.y[s], B);
+        }
+        close_copies();
+      }
+      int now = 0, next = STAGES - 1;
+#pragma unroll 1
+      for (int s = 0; s < steps; s++) {
+        wait_for_copies<STAGES - 2>();
+        barrier(); // the step is there, and the one before it no longer used
+        if (s + STAGES - 1 < steps) {
+          ca.begin(tile.x[next], A);
+          cb.begin(tile.y[next], B);
+        }
+        close_copies();
+        add_step<TM, TN, TK, RM, RN>(tile.x[now], tile.y[now], row, col, sum);
+        now = now + 1 < STAGES ? now + 1 : 0;
+        next = next + 1 < STAGES ? next + 1 : 0;
+      }
+      barrier();
+    }
+#else
       const float *pa[OperandA::Q], *pb[OperandB::Q];
 #pragma unroll
       for (int u = 0; u < OperandA::Q; u++) {
@@ -233,6 +301,7 @@ INLINE void multiply(Tile<TM, TN, TK, PAD> &tile, const float *a, const float *b
       add_step<TM, TN, TK, RM, RN>(tile.x[now], tile.y[now], row, col, sum);
       barrier();
     }
+#endif
     // What is left: the end of the chunk, or all of it where rows are not aligned.
 #pragma unroll 1
     for (int p = k0 + steps * TK; p < k1; p += TK) {

@@ -2,6 +2,7 @@ package gemm
 
 import (
 	_ "embed" // for the PTX
+	"fmt"
 
 	"driftless/kernels/cuda"
 )
@@ -9,13 +10,18 @@ import (
 //go:embed gemm.ptx
 var gemmPTX string
 
+//go:embed gemm.sm_80.ptx
+var gemm80PTX string
+
 //go:embed batched.ptx
 var batchedPTX string
 
 // PTX holds the CUDA kernels. Operands that a launch may lack are bias and lr. With
 // the learning rate lr the result takes a step of SGD: alpha is -lr, and add is set.
-var PTX = []cuda.Module{{File: "gemm.ptx", PTX: gemmPTX, Kernels: []cuda.Kernel{
+// From compute capability 8.0 on, operands go to shared memory by cp.async.
+var PTX = []cuda.Module{{File: "gemm.ptx", PTX: gemmPTX, Forms: []cuda.Form{{Capability: 80, PTX: gemm80PTX}}, Kernels: []cuda.Kernel{
 	tiled("gemm_nn_32", 32, 128), tiled("gemm_tn_32", 32, 64), tiled("gemm_nt_32", 32, 64),
+	tiled("gemm_nn_64", 64, 256), tiled("gemm_tn_64", 64, 256), tiled("gemm_nt_64", 64, 256),
 	tiled("gemm_nn_128", 128, 256), tiled("gemm_tn_128", 128, 256), tiled("gemm_nt_128", 128, 256),
 }}, {File: "batched.ptx", PTX: batchedPTX, Kernels: []cuda.Kernel{
 	batched("batched_nn_32", 32, 128), batched("batched_tn_32", 32, 64), batched("batched_nt_32", 32, 64), batched("batched_tt_32", 32, 64),
@@ -32,21 +38,40 @@ func batched(name string, tile, threads int) cuda.Kernel {
 		TileRows: tile, TileCols: tile, TileThreads: threads}
 }
 
-// manyTiles is the number of blocks from which large tiles keep a device busy.
-const manyTiles = 64
+// tiles are the sizes of the kernels' tiles, with the share of a multiprocessor's speed, in
+// per cent, that the model of kernels/cuda/sass.md gives their inner loops.
+var tiles = [...]struct{ size, share int }{{128, 90}, {64, 78}, {32, 65}}
 
-// PTXKernel returns the name of the kernel that suits a product. The bits are the
-// same whichever is taken. There is none for the product of two transposes.
-func PTXKernel(transA, transB bool, m, n, replicas int) (name string, ok bool) {
+// lanes is how many products a multiprocessor forms at a time, and loneLanes how many of
+// them a block with the smallest tiles, of 64 threads, can.
+const lanes, loneLanes = 128, 64
+
+// PTXKernel returns the name of the kernel that suits a product on a device of so many
+// multiprocessors: that with which the busiest of them has least to do, the larger of two
+// such. The bits are the same whichever is taken. There is none for the product of two
+// transposes.
+func PTXKernel(transA, transB bool, m, n, replicas, multiprocessors int) (name string, ok bool) {
 	if transA && transB {
 		return "", false
 	}
-	name = "gemm" + transposes(transA, transB)
-	if divUp(m, 128)*divUp(n, 128)*replicas >= manyTiles {
-		return name + "_128", true
+	size, least := 0, 0
+	for _, t := range tiles {
+		blocks := divUp(divUp(m, t.size)*divUp(n, t.size)*replicas, multiprocessors)
+		wide := lanes
+		if t.size == 32 && blocks == 1 {
+			wide = loneLanes
+		}
+		// For each step along k, a hundredth of a cycle.
+		if time := blocks * t.size * t.size * 10000 / (wide * t.share); size == 0 || time < least {
+			size, least = t.size, time
+		}
 	}
-	return name + "_32", true
+	return fmt.Sprintf("gemm%s_%d", transposes(transA, transB), size), true
 }
+
+// manyTiles is the number of blocks from which large tiles of batched products keep a
+// device busy.
+const manyTiles = 64
 
 // PTXBatchedKernel returns the name of the kernel that suits products of so many pairs of matrices, and the columns of the
 // matrix of m rows that its launch is over: the products side by side, each of whole tiles.

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"driftless/kernels/cuda/all"
 )
 
 // codeVar is the environment variable that names the folder of the machine code.
@@ -98,32 +100,32 @@ func readCode(folder string, major, minor int, file, ptx string) (path string, c
 // compute capability.
 func MachineCode(major, minor int) Code {
 	c := Code{Folder: codeFolder()}
-	all := archs(c.Folder)
-	for _, a := range all {
+	found := archs(c.Folder)
+	for _, a := range found {
 		c.Archs = append(c.Archs, archName(a))
 		for _, file := range files(a) {
-			path := filepath.Join(c.Folder, archName(a), codeName(file.file, file.ptx))
+			path := filepath.Join(c.Folder, archName(a), codeName(file.name, file.ptx))
 			if _, err := os.Stat(path); err != nil {
 				c.Missing = append(c.Missing, path)
 			}
 		}
 	}
-	if a := choose(all, major, minor); a != 0 {
+	if a := choose(found, major, minor); a != 0 {
 		c.Chosen = archName(a)
 	}
 	return c
 }
 
-// files lists the catalogue's PTX files that devices of a compute capability take, a kernel
-// of each.
-func files(capability int) (out []*entry) {
-	seen := map[string]bool{}
-	for _, k := range catalogue {
-		if !seen[k.file] && k.capability <= capability {
-			seen[k.file] = true
-			out = append(out, k)
+// ptxFile is a file of PTX.
+type ptxFile struct{ name, ptx string }
+
+// files lists the PTX that devices of a compute capability take.
+func files(capability int) (out []ptxFile) {
+	for _, m := range all.Modules {
+		if m.Capability <= capability {
+			name, form := m.For(capability)
+			out = append(out, ptxFile{name, form.PTX})
 		}
 	}
-	slices.SortFunc(out, func(a, b *entry) int { return strings.Compare(a.file, b.file) })
 	return out
 }

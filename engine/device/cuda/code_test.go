@@ -45,7 +45,7 @@ func TestChoose(t *testing.T) {
 }
 
 // codeFor writes what stands for the machine code of a file, for the virtual device.
-func codeFor(t *testing.T, folder string, k *entry, code string) {
+func codeFor(t *testing.T, folder string, of ptxFile, code string) {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -54,7 +54,7 @@ func codeFor(t *testing.T, folder string, k *entry, code string) {
 	must(t, z.Close())
 	dir := filepath.Join(folder, "sm_75")
 	must(t, os.MkdirAll(dir, 0o755))
-	must(t, os.WriteFile(filepath.Join(dir, codeName(k.file, k.ptx)), b.Bytes(), 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, codeName(of.name, of.ptx)), b.Bytes(), 0o644))
 }
 
 // TestMachineCode: machine code is taken before PTX where there is some of that PTX; what
@@ -79,7 +79,7 @@ func TestMachineCode(t *testing.T) {
 	}
 	folder := t.TempDir()
 	t.Setenv(codeVar, folder)
-	step := catalogue["batch"]
+	step := ptxFile{"step.ptx", catalogue["batch"].module.PTX}
 	code := step.ptx + "\n.visible .entry marker()\n{\n\tret;\n}\n"
 	if warned, marked := run(); len(warned) > 0 || marked {
 		t.Errorf("without machine code: %q, marked %v", warned, marked)
@@ -92,14 +92,14 @@ func TestMachineCode(t *testing.T) {
 	if warned, marked := run(); len(warned) != 1 || marked || !strings.Contains(warned[0], "the driver compiles the PTX of step.ptx, since its machine code cannot be used: loading "+folder) {
 		t.Errorf("refused machine code: %q, marked %v", warned, marked)
 	}
-	must(t, os.WriteFile(filepath.Join(folder, "sm_75", codeName(step.file, step.ptx)), []byte("no gzip"), 0o644))
+	must(t, os.WriteFile(filepath.Join(folder, "sm_75", codeName(step.name, step.ptx)), []byte("no gzip"), 0o644))
 	if warned, marked := run(); len(warned) != 1 || marked || !strings.Contains(warned[0], "unexpected EOF") {
 		t.Errorf("broken machine code: %q, marked %v", warned, marked)
 	}
-	other := *step
+	other := step
 	other.ptx += " "
 	must(t, os.RemoveAll(filepath.Join(folder, "sm_75")))
-	codeFor(t, folder, &other, code)
+	codeFor(t, folder, other, code)
 	if warned, marked := run(); len(warned) > 0 || marked {
 		t.Errorf("the machine code of other PTX was taken: %q, marked %v", warned, marked)
 	}

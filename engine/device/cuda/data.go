@@ -127,7 +127,7 @@ func (b *binder) gemm(in *program.Instr, valid string) (*launch, error) {
 	if in.TransA {
 		k = a.Rows
 	}
-	kernel, ok := gemm.PTXKernel(in.TransA, in.TransB, c.Rows, c.Cols, b.s.replicas)
+	kernel, ok := gemm.PTXKernel(in.TransA, in.TransB, c.Rows, c.Cols, b.s.replicas, b.s.dev.context.multiprocessors)
 	if !ok {
 		return nil, fmt.Errorf("there is no kernel for a product of two transposes")
 	}

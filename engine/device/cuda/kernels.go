@@ -7,19 +7,19 @@ import (
 	"driftless/kernels/cuda/all"
 )
 
-// entry is a kernel and where its code is.
+// entry is a kernel and the module with its code.
 type entry struct {
 	kernels.Kernel
-	file, ptx  string
-	capability int // that it takes, times ten, 0 if any
+	module *kernels.Module
 }
 
 // catalogue holds every kernel by its name, which is unique.
 var catalogue = func() map[string]*entry {
 	byName := map[string]*entry{}
-	for _, m := range all.Modules {
+	for i := range all.Modules {
+		m := &all.Modules[i]
 		for _, k := range m.Kernels {
-			byName[k.Name] = &entry{k, m.File, m.PTX, m.Capability}
+			byName[k.Name] = &entry{k, m}
 		}
 	}
 	return byName

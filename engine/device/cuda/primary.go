@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	driver "driftless/internal/cuda"
+	kernels "driftless/kernels/cuda"
 
 	"gorgonia.org/cu"
 )
@@ -18,6 +19,8 @@ type primary struct {
 	major  int // compute capability
 	minor  int
 	shared int // bytes of shared memory that a block may have
+
+	multiprocessors int
 
 	mu        sync.Mutex
 	sessions  int
@@ -40,7 +43,7 @@ func contextOf(handle cu.Device, d driver.DeviceInfo) *primary {
 		c = &primary{handle: handle, modules: map[string]cu.Module{}, functions: map[string]cu.Function{}}
 		contexts[handle] = c
 	}
-	c.major, c.minor, c.shared = d.Major, d.Minor, d.SharedPerBlock
+	c.major, c.minor, c.shared, c.multiprocessors = d.Major, d.Minor, d.SharedPerBlock, d.Multiprocessors
 	return c
 }
 
@@ -96,13 +99,13 @@ func (c *primary) function(k *entry, warn func(string)) (cu.Function, error) {
 	if f, ok := c.functions[k.Name]; ok {
 		return f, nil
 	}
-	m, ok := c.modules[k.file]
+	m, ok := c.modules[k.module.File]
 	if !ok {
 		var err error
-		if m, err = c.load(k, warn); err != nil {
+		if m, err = c.load(k.module, warn); err != nil {
 			return cu.Function{}, err
 		}
-		c.modules[k.file] = m
+		c.modules[k.module.File] = m
 	}
 	f, err := m.Function(k.Name)
 	if err != nil {
@@ -112,10 +115,11 @@ func (c *primary) function(k *entry, warn func(string)) (cu.Function, error) {
 	return f, nil
 }
 
-// load loads a kernel's file: its machine code where there is some for the device, else
-// its PTX, which the driver compiles.
-func (c *primary) load(k *entry, warn func(string)) (cu.Module, error) {
-	path, code, err := readCode(codeFolder(), c.major, c.minor, k.file, k.ptx)
+// load loads a module in the form that the device takes: its machine code where there is
+// some for the device, else its PTX, which the driver compiles.
+func (c *primary) load(of *kernels.Module, warn func(string)) (cu.Module, error) {
+	file, form := of.For(capability(c.major, c.minor))
+	path, code, err := readCode(codeFolder(), c.major, c.minor, file, form.PTX)
 	if code != nil {
 		var m cu.Module
 		if m, err = driver.LoadCubin(path, code); err == nil {
@@ -123,7 +127,7 @@ func (c *primary) load(k *entry, warn func(string)) (cu.Module, error) {
 		}
 	}
 	if err != nil && warn != nil {
-		warn(fmt.Sprintf("the driver compiles the PTX of %s, since its machine code cannot be used: %v", k.file, err))
+		warn(fmt.Sprintf("the driver compiles the PTX of %s, since its machine code cannot be used: %v", file, err))
 	}
-	return driver.LoadPTX(k.file, k.ptx)
+	return driver.LoadPTX(file, form.PTX)
 }

@@ -33,7 +33,7 @@ var attributes = map[int]int{
 	41: 1,         // one address space
 	82: 64 << 10,  // registers of a multiprocessor
 
-	attributeMultiprocessors: 8,
+	attributeMultiprocessors: 40,
 	attributeShared:          64 << 10,
 	attributeSharedIn:        64 << 10,
 }
