@@ -22,6 +22,7 @@ type loaded struct {
 	cuda.Kernel
 	code      *ptx.Kernel
 	dependent bool
+	form      string // sm_80 of one that is not for all devices
 }
 
 // capability is that of the device whose forms of the kernels the tests take. The oldest
@@ -77,7 +78,10 @@ func loadKernels(capability int) (map[string]loaded, error) {
 		}
 		files[file] = true
 		for _, k := range m.Kernels {
-			l := loaded{k, code.Kernel(k.Name), form.Dependent}
+			l := loaded{k, code.Kernel(k.Name), form.Dependent, ""}
+			if file != m.File {
+				l.form = fmt.Sprintf("sm_%d", form.Capability)
+			}
 			if l.code == nil {
 				return nil, fmt.Errorf("%s holds no kernel %s", file, k.Name)
 			}

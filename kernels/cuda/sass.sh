@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Looks into the machine code of the matrix products: their inner loops, one a kernel
-# and architecture, load 128 bits at a time from global memory, and at least 70 % of
-# their instructions are FFMA, 60 % in strip and gemm_nn_32, whose threads have 2×4 sums.
+# and architecture, load 128 bits at a time from global memory, or have it copied to shared
+# memory, and at least 70 % of their instructions are FFMA, 60 % in strip and gemm_nn_32,
+# whose threads have 2×4 sums.
 # The counts, and the time that they take by a first-order model, are compared with
 # sass.md, which says what the model is. Usage: sass.sh [--update]; with --update
 # sass.md is written.
@@ -10,7 +11,7 @@ set -euo pipefail
 . "$(dirname "$0")/tools.sh"
 
 readonly least=70 least_narrow=60
-readonly files="gemm/gemm.ptx cuda/fused/strip.ptx cuda/fused/updates.ptx"
+readonly sources="gemm/gemm cuda/fused/strip cuda/fused/updates"
 update=false
 case "${1:-}" in
   "") ;;
@@ -27,21 +28,22 @@ tmp="$(mktemp -d)"
 trap 'rm -rf "$tmp"' EXIT
 
 # loops: for each kernel the loop of most FFMA an instruction among those that load
-# 128 bits from global memory and hold no other loop: "kernel all ffma lds lds128 ldg
-# ldg128 lds64 sts sts128".
+# 128 bits from global memory, or copy, and hold no other loop: "kernel all ffma lds lds128
+# ldg ldg128 lds64 sts sts128 copies copies128".
 loops() {
   awk '
-    function done_loop(first, last,   i, op, all, ffma, lds, lds64, lds128, sts, sts128, ldg, ldg128) {
+    function done_loop(first, last,   i, op, all, ffma, lds, lds64, lds128, sts, sts128, ldg, ldg128, cp, cp128) {
       for (i = first; i <= last; i++) {
         op = code[i]; all++
         if (op == "FFMA") ffma++
         if (op ~ /^LDS\./ || op == "LDS") { lds++; if (op ~ /\.128/) lds128++; if (op ~ /\.64/) lds64++ }
         if (op ~ /^STS\./ || op == "STS") { sts++; if (op ~ /\.128/) sts128++ }
+        if (op ~ /^LDGSTS\./) { cp++; if (op ~ /\.128/) cp128++ }
         if (op ~ /^LDG\./) { ldg++; if (op ~ /\.128/) ldg128++ }
       }
-      if (ldg128 > 0 && ffma / all > best[name]) {
+      if (ldg128 + cp > 0 && ffma / all > best[name]) {
         best[name] = ffma / all
-        line[name] = name " " all " " ffma " " lds + 0 " " lds128 + 0 " " ldg " " ldg128 " " lds64 + 0 " " sts + 0 " " sts128 + 0
+        line[name] = name " " all " " ffma " " lds + 0 " " lds128 + 0 " " ldg + 0 " " ldg128 + 0 " " lds64 + 0 " " sts + 0 " " sts128 + 0 " " cp + 0 " " cp128 + 0
       }
     }
     /^\.text\./ { name = substr($1, 7); sub(/:.*/, "", name); n = 0; delete label; order[++k] = name; next }
@@ -49,8 +51,9 @@ loops() {
     /^ *\t*\/\*[0-9a-f]+\*\// {
       s = $0
       sub(/^[ \t]*\/\*[0-9a-f]+\*\/[ \t]*/, "", s)
+      never = s ~ /^@!PT / # which only takes its turn
       sub(/^@!?U?P[0-9T]+ +/, "", s)
-      op = s; sub(/[ ;].*/, "", op)
+      op = never ? "NOP" : s; sub(/[ ;].*/, "", op)
       code[++n] = op
       if (op ~ /^BRA/ && match(s, /`\(\.L_[A-Za-z0-9_]+\)/)) {
         l = substr(s, RSTART + 2, RLENGTH - 3)
@@ -61,15 +64,16 @@ loops() {
 }
 
 for arch in $architectures; do
-  for ptx in $files; do
+  for source in $sources; do
+    ptx="$(form_of "$source" "$arch")"
     "$ptxas" -arch="$arch" -o "$tmp/out.cubin" "$kernels/$ptx"
-    "$nvdisasm" -c "$tmp/out.cubin" | loops | sort | sed "s/^/$arch /"
+    "$nvdisasm" -c "$tmp/out.cubin" | loops | sort | sed "s/^/$arch /;s/\$/ $(basename "$ptx" .ptx)/"
   done
 done >"$tmp/all"
 
 # shellcheck disable=SC2086
-want=$(($(cd "$kernels" && cat $files | grep -c '\.entry') * $(wc -w <<<"$architectures")))
-[ "$(wc -l <"$tmp/all")" = "$want" ] || fail "found $(wc -l <"$tmp/all") inner loops with 128-bit loads, expected $want"
+want=$(($(cd "$kernels" && cat ${sources// /.ptx }.ptx | grep -c '\.entry') * $(wc -w <<<"$architectures")))
+[ "$(wc -l <"$tmp/all")" = "$want" ] || fail "found $(wc -l <"$tmp/all") inner loops with 128-bit loads or copies, expected $want"
 awk -v least="$least" -v narrow="$least_narrow" '100 * $4 < ($2 == "strip" || $2 == "gemm_nn_32" ? narrow : least) * $3 { print $2 " for " $1 ": " $4 " of " $3 " instructions are FFMA" }
   $7 != $8 { print $2 " for " $1 ": " $8 " of " $7 " global loads have 128 bits" }' "$tmp/all" >"$tmp/bad"
 [ ! -s "$tmp/bad" ] || { cat "$tmp/bad" >&2 && fail "the inner loops must be at least $least % FFMA ($least_narrow % in strip and gemm_nn_32) and load 128 bits at a time"; }
@@ -80,17 +84,19 @@ model() {
   awk '
     NR == FNR {
       split($0, cell, " *[|] *"); split(cell[2], word, " "); kernel = word[1]; op = cell[3]
-      class = op ~ /^ld.*v4/ ? "lds128" : op ~ /^ld.*v2/ ? "lds64" : op ~ /^st.*v4/ ? "sts128" : op ~ /^st/ ? "sts" : "lds"
+      class = op ~ /^ld.*v4/ ? "lds128" : op ~ /^ld.*v2/ ? "lds64" : op ~ /^st.*v4/ ? "sts128" : op ~ /^st/ ? "sts" : op ~ /^cp.*cg/ ? "cp128" : op ~ /^cp/ ? "cp" : "lds"
       if (cell[6] + 0 > cost[kernel, class]) cost[kernel, class] = cell[6] + 0
       next
     }
     function take(count, class) {
       if (count == 0) return 0
-      if (!(($2, class) in cost)) { print "no " class " of " $2 " in wavefronts.md" >"/dev/stderr"; exit 1 }
-      return count * cost[$2, class]
+      if (!((form, class) in cost)) { print "no " class " of " form " in wavefronts.md" >"/dev/stderr"; exit 1 }
+      return count * cost[form, class]
     }
     {
-      waves = take($5 - $6 - $9, "lds") + take($9, "lds64") + take($6, "lds128") + take($10 - $11, "sts") + take($11, "sts128")
+      form = $2
+      if (match($14, /\.sm_[0-9]+$/)) form = form substr($14, RSTART)
+      waves = take($12 - $13, "cp") + take($13, "cp128") + take($5 - $6 - $9, "lds") + take($9, "lds64") + take($6, "lds128") + take($10 - $11, "sts") + take($11, "sts128")
       math = $4 / ($1 == "sm_75" || $1 == "sm_80" ? 2 : 4)
       cycles = math
       if ($3 / 4 > cycles) cycles = $3 / 4
@@ -111,9 +117,9 @@ model >"$tmp/timed"
   echo "memory (wavefronts.md), of which one passes. Peak is the share of FFMA in them: what the products"
   echo "reach if there are warps enough and global memory keeps up. No device has been timed."
   echo
-  echo "| architecture | kernel | instructions | FFMA | share | shared loads, of 128 bits | stores, of 128 bits | global loads, of 128 bits | wavefronts | cycles | peak |"
-  echo "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
-  awk '{ printf "| %s | %s | %d | %d | %.1f %% | %d, %d | %d, %d | %d, %d | %d | %d | %.0f %% |\n", $1, $2, $3, $4, 100 * $4 / $3, $5, $6, $10, $11, $7, $8, $12, $13, $14 }' "$tmp/timed"
+  echo "| architecture | kernel | instructions | FFMA | share | shared loads, of 128 bits | stores, of 128 bits | global loads, of 128 bits | copies, of 128 bits | wavefronts | cycles | peak |"
+  echo "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+  awk '{ printf "| %s | %s | %d | %d | %.1f %% | %d, %d | %d, %d | %d, %d | %d, %d | %d | %d | %.0f %% |\n", $1, $2, $3, $4, 100 * $4 / $3, $5, $6, $10, $11, $7, $8, $12, $13, $15, $16, $17 }' "$tmp/timed"
 } >"$tmp/sass.md"
 agree "$tmp/sass.md" "$kernels/cuda/sass.md" "the machine code has changed"
-echo "inner loops: $(awk '{ s = 100 * $4 / $3; if (!n++ || s < low) low = s; if (s > high) high = s } END { printf "%.1f to %.1f %% FFMA", low, high }' "$tmp/all"), all global loads of 128 bits"
+echo "inner loops: $(awk '{ s = 100 * $4 / $3; if (!n++ || s < low) low = s; if (s > high) high = s } END { printf "%.1f to %.1f %% FFMA", low, high }' "$tmp/all"), all loads from global memory to registers of 128 bits"
