@@ -9,6 +9,14 @@
 // operations, with fma.rn where the specification fuses and nowhere else. The
 // package's tests compare them on a virtual device.
 //
+// # Forms
+//
+// The PTX is for compute capability 7.5, and what later devices can do besides is compiled
+// from the same source into a form of its own, x.sm_80.ptx beside x.ptx: matrix products
+// whose operands go to shared memory by cp.async, three steps deep. A device takes the last
+// form that it can ([Module.For]). Forms differ in when data moves, never in what is computed
+// of it, and the tests run all of them.
+//
 // # Arguments
 //
 // A launch serves R replicas: gridDim.z is R, and blockIdx.z the replica. Arguments

@@ -35,6 +35,9 @@
 // (driftless/kernels/cuda) name a kernel's arguments, and binding finds them by name:
 // instr.go lists which kernel an instruction takes, and nothing else of it.
 //
+// A matrix product takes tiles of 128×128, 64×64 or 32×32, whichever leaves the busiest of
+// the device's multiprocessors the least to do (gemm.PTXKernel).
+//
 // Launches that have little to do are fused (package driftless/kernels/cuda/fused), as
 // far as that package does their kernels and their instructions let it: those that work
 // column by column, products, updates. Where batches have at most 128 rows and products
