@@ -245,14 +245,14 @@ func TestClusterDefects(t *testing.T) {
 	// has returned while its memory is read.
 	const barrier = "barrier.cluster.arrive.aligned;\n\tbarrier.cluster.wait.aligned;"
 	e := catalogue["cluster"]
-	whole := e.ptx
-	defer func() { e.ptx = whole }()
+	whole := e.module.PTX
+	defer func() { e.module.PTX = whole }()
 	parts := strings.Split(whole, barrier)
 	if len(parts) < 4 {
 		t.Fatalf("%d barriers in the kernel", len(parts)-1)
 	}
 	for i := 1; i < len(parts); i++ {
-		e.ptx = strings.Join(parts[:i], barrier) + "bar.sync 0;" + strings.Join(parts[i:], barrier)
+		e.module.PTX = strings.Join(parts[:i], barrier) + "bar.sync 0;" + strings.Join(parts[i:], barrier)
 		err := tampered(t, n, func([]clusterStep) {})
 		wantFault(t, err, fmt.Sprintf("without barrier %d of the kernel", i), ptx.BlockAbsent, ptx.SharedRace, ptx.Uninitialised)
 	}
