@@ -61,7 +61,8 @@
 // bytes around it.
 //
 // cuda adds: BeginCapture, EndCapture, Instantiate, LaunchGraph; AllocPinned;
-// Attribute and SetAttribute of kernels; LaunchClusters; LoadPTX, whose error has the compiler's
+// Attribute and SetAttribute of kernels; LaunchClusters and
+// LaunchDependent; LoadPTX, whose error has the compiler's
 // log, and LoadCubin; Explain, which puts an error of cu into the driver's words.
 //
 // After a fault of a kernel, such as an access to an illegal address, NVIDIA's driver

@@ -43,8 +43,13 @@ func (k kernel) SetMaxDynamic(n int) error { return k.SetMaxDynamicShared(n) }
 
 func dimOf(d virtual.Dim) ptx.Dim { return ptx.Dim{d.X, d.Y, d.Z} }
 
-func (k kernel) Launch(m virtual.Memory, grid, block, cluster virtual.Dim, dynamicShared int, args []byte) error {
-	err := k.LaunchClusters(m.(memory).Memory, dimOf(grid), dimOf(block), dimOf(cluster), dynamicShared, args)
+func (k kernel) Launch(m virtual.Memory, grid, block, cluster virtual.Dim, dependent bool, dynamicShared int, args []byte) error {
+	var err error
+	if dependent {
+		err = k.LaunchDependent(m.(memory).Memory, dimOf(grid), dimOf(block), dynamicShared, args)
+	} else {
+		err = k.LaunchClusters(m.(memory).Memory, dimOf(grid), dimOf(block), dimOf(cluster), dynamicShared, args)
+	}
 	if err == nil {
 		return nil
 	}

@@ -71,13 +71,13 @@ func vcuFuncSetAttribute(f C.CUfunction, a C.CUfunction_attribute, v C.int) C.CU
 
 //export vcuLaunchKernel
 func vcuLaunchKernel(f C.CUfunction, gx, gy, gz, bx, by, bz, shared C.uint, s C.CUstream, params, extra *unsafe.Pointer) C.CUresult {
-	return vlaunch(f, dim(gx, gy, gz), dim(bx, by, bz), virtual.Dim{X: 1, Y: 1, Z: 1}, shared, s, params, extra)
+	return vlaunch(f, dim(gx, gy, gz), dim(bx, by, bz), virtual.Dim{X: 1, Y: 1, Z: 1}, false, shared, s, params, extra)
 }
 
 //export vcuOccupancyMaxActiveClusters
 func vcuOccupancyMaxActiveClusters(to *C.int, f C.CUfunction, c *C.const_config) C.CUresult {
-	cluster, ok := clusterOf(c)
-	if !ok {
+	cluster, dependent, ok := attributesOf(c)
+	if !ok || dependent {
 		return C.CUDA_ERROR_NOT_SUPPORTED
 	}
 	n, r := vd.MaxActiveClusters(thread(), handleOf(f), dim(c.gridDimX, c.gridDimY, c.gridDimZ), dim(c.blockDimX, c.blockDimY, c.blockDimZ), cluster, int(c.sharedMemBytes))
@@ -85,31 +85,36 @@ func vcuOccupancyMaxActiveClusters(to *C.int, f C.CUfunction, c *C.const_config)
 	return C.CUresult(r)
 }
 
-// clusterOf returns the size of the clusters of a launch, and whether that is all of its attributes.
-func clusterOf(c *C.const_config) (virtual.Dim, bool) {
-	cluster := virtual.Dim{X: 1, Y: 1, Z: 1}
+// attributesOf returns the size of the clusters of a launch, and whether it may begin before
+// the one before has ended; ok says whether these are all of its attributes.
+func attributesOf(c *C.const_config) (cluster virtual.Dim, dependent, ok bool) {
+	cluster = virtual.Dim{X: 1, Y: 1, Z: 1}
 	for _, a := range unsafe.Slice(c.attrs, c.numAttrs) {
-		if a.id != C.CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION {
-			return cluster, false
+		switch a.id {
+		case C.CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION:
+			size := (*[3]C.uint)(unsafe.Pointer(&a.value))
+			cluster = dim(size[0], size[1], size[2])
+		case C.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION:
+			dependent = *(*C.int)(unsafe.Pointer(&a.value)) != 0
+		default:
+			return cluster, dependent, false
 		}
-		size := (*[3]C.uint)(unsafe.Pointer(&a.value))
-		cluster = dim(size[0], size[1], size[2])
 	}
-	return cluster, true
+	return cluster, dependent, true
 }
 
 //export vcuLaunchKernelEx
 func vcuLaunchKernelEx(c *C.const_config, f C.CUfunction, params, extra *unsafe.Pointer) C.CUresult {
-	cluster, ok := clusterOf(c)
+	cluster, dependent, ok := attributesOf(c)
 	if !ok {
 		return C.CUDA_ERROR_NOT_SUPPORTED
 	}
-	return vlaunch(f, dim(c.gridDimX, c.gridDimY, c.gridDimZ), dim(c.blockDimX, c.blockDimY, c.blockDimZ), cluster, c.sharedMemBytes, c.hStream, params, extra)
+	return vlaunch(f, dim(c.gridDimX, c.gridDimY, c.gridDimZ), dim(c.blockDimX, c.blockDimY, c.blockDimZ), cluster, dependent, c.sharedMemBytes, c.hStream, params, extra)
 }
 
 func dim(x, y, z C.uint) virtual.Dim { return virtual.Dim{X: int(x), Y: int(y), Z: int(z)} }
 
-func vlaunch(f C.CUfunction, grid, block, cluster virtual.Dim, shared C.uint, s C.CUstream, params, extra *unsafe.Pointer) C.CUresult {
+func vlaunch(f C.CUfunction, grid, block, cluster virtual.Dim, dependent bool, shared C.uint, s C.CUstream, params, extra *unsafe.Pointer) C.CUresult {
 	if extra != nil {
 		return C.CUDA_ERROR_NOT_SUPPORTED
 	}
@@ -122,5 +127,5 @@ func vlaunch(f C.CUfunction, grid, block, cluster virtual.Dim, shared C.uint, s 
 		arg := unsafe.Slice(params, len(layout))[i]
 		copy(args[p.Offset:][:p.Size], unsafe.Slice((*byte)(arg), p.Size))
 	}
-	return C.CUresult(vd.Launch(thread(), handleOf(f), grid, block, cluster, int(shared), handleOf(s), args, site()))
+	return C.CUresult(vd.Launch(thread(), handleOf(f), grid, block, cluster, dependent, int(shared), handleOf(s), args, site()))
 }

@@ -30,11 +30,12 @@ trap 'rm -rf "$tmp"' EXIT
 
 # forms SOURCE prints what a source is compiled for: PTX 6.3 and sm_75 are what the oldest
 # drivers take, 7.0 and sm_80 the least that has cp.async, 7.8 and sm_90 the least that has
-# clusters. The first is that of x.ptx, a later one that of x.sm_80.ptx.
+# clusters and dependent launches. The first is that of x.ptx, a later one that of x.sm_80.ptx.
 forms() {
   case "$1" in
     cuda/cluster/*) echo "sm_90:78" ;;
     gemm/gemm.cu) echo "sm_75:63 sm_80:70" ;;
+    cuda/fused/*) echo "sm_75:63 sm_90:78" ;;
     *) echo "sm_75:63" ;;
   esac
 }

@@ -196,6 +196,17 @@ INLINE void cluster_barrier() {
   asm volatile("barrier.cluster.arrive.aligned;\n\tbarrier.cluster.wait.aligned;" ::: "memory");
 }
 
+// ---- launches that begin early, on sm_90 and later ----
+
+// after_launch_before lets the launch after this one begin, and waits for the end of the
+// one before, whichever of them has been launched to overlap with it. It must come before
+// any access to global memory, in all threads.
+INLINE void after_launch_before() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;\n\tgriddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 // lesser_of is the smaller of two sizes.
 INLINE int lesser_of(int a, int b) { return a < b ? a : b; }
 

@@ -20,11 +20,18 @@ type Device struct {
 	virtual bool
 	peak    float64 // in GFLOP/s, 0 if not known
 	options options
+	early   bool // the driver captures launches that may begin before the one before has ended
 
 	// For tests:
 	apart  bool                // nothing is fused
 	onHost map[program.Op]bool // instructions that the host runs, kernel or no kernel
 }
+
+// The compute capability and the driver from which on a graph's launches may begin early.
+const (
+	earlyMajor  = 9
+	earlyDriver = 12030 // CUDA 12.3
+)
 
 // New returns device n of the driver. The error says why there is none.
 func New(n int, opts ...Option) (device.Device, error) {
@@ -46,8 +53,10 @@ func New(n int, opts ...Option) (device.Device, error) {
 	} else {
 		dev.peak = peak(handle, d)
 	}
+	dev.early = d.Major >= earlyMajor && (info.Virtual || info.Version >= earlyDriver)
 	dev.options.plain = os.Getenv("DRIFTLESS_CUDA_GRAPHS") == "0"
 	dev.options.noClusters = os.Getenv("DRIFTLESS_CUDA_CLUSTERS") == "0"
+	dev.options.inTurn = os.Getenv("DRIFTLESS_CUDA_DEPENDENT") == "0"
 	for _, o := range opts {
 		o(&dev.options)
 	}

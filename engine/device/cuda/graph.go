@@ -29,6 +29,20 @@ type graphKey struct {
 type graph struct {
 	cu.ExecGraph
 	kernels int
+	early   int // of them
+}
+
+// overlapping counts the launches of a graph, and those that may begin before the one before
+// has ended.
+type overlapping struct{ launches, early int }
+
+// next counts a launch, and reports whether it may begin early.
+func (o *overlapping) next() bool {
+	if o == nil {
+		return false
+	}
+	o.launches++
+	return o.launches > 1
 }
 
 // forget drops graphs and prepared launches, which hold addresses of scratch memory.
@@ -104,7 +118,12 @@ func (s *session) replay(b *bound, r *prepared, key graphKey, d due) (bool, erro
 			return false, nil
 		}
 		var err error
-		if g, err = s.capture(b, r, d, key.steps); err != nil {
+		g, err = s.capture(b, r, d, key.steps, s.dev.early && !b.inTurn)
+		if err != nil && s.dev.early && !b.inTurn {
+			b.inTurn = true
+			g, err = s.capture(b, r, d, key.steps, false)
+		}
+		if err != nil {
 			b.plain = true
 			if s.dev.options.warn != nil {
 				s.dev.options.warn(fmt.Sprintf("no graphs, kernels are launched one by one: %v", err))
@@ -118,18 +137,25 @@ func (s *session) replay(b *bound, r *prepared, key graphKey, d due) (bool, erro
 	}
 	s.counters.GraphLaunches++
 	s.counters.GraphKernels += g.kernels
+	s.counters.Dependent += g.early
 	return true, nil
 }
 
-// capture makes a graph of steps.
-func (s *session) capture(b *bound, r *prepared, d due, n int) (*graph, error) {
+// capture makes a graph of steps; early says whether launches may begin before the one
+// before has ended, where their kernels wait for that by themselves.
+func (s *session) capture(b *bound, r *prepared, d due, n int, early bool) (*graph, error) {
 	if err := driver.BeginCapture(s.stream, driver.CaptureThreadLocal); err != nil {
 		return nil, err
 	}
 	before := s.counters
+	var o overlapping
+	if early {
+		s.overlap = &o
+	}
 	err := s.plainSteps(context.Background(), b, r, d, n) // their blocks have one round, which nothing ends early
 	kernels := s.counters.Launches - before.Launches
 	s.counters = before // nothing has run
+	s.overlap = nil
 	captured, endErr := driver.EndCapture(s.stream)
 	if endErr == nil {
 		defer func() { _ = captured.Destroy() }()
@@ -141,5 +167,5 @@ func (s *session) capture(b *bound, r *prepared, d due, n int) (*graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &graph{exec, kernels}, nil
+	return &graph{exec, kernels, o.early}, nil
 }

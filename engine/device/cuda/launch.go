@@ -22,6 +22,7 @@ import (
 type launch struct {
 	kernel     *entry
 	fn         cu.Function
+	early      bool      // its threads wait for the launch before by themselves
 	rows, cols int       // of what the grid covers
 	operands   []operand // in the order of Kernel.Tensors
 	ints       []int
@@ -69,6 +70,8 @@ func (b *binder) launch(s shape) (*launch, error) {
 	if l.fn, err = b.s.dev.context.function(k, b.s.dev.options.warn); err != nil {
 		return nil, err
 	}
+	_, form := k.module.For(capability(b.s.dev.context.major, b.s.dev.context.minor))
+	l.early = form.Dependent
 	if !k.NoControl {
 		l.operands = append(l.operands, word(controlHalted))
 	}
@@ -219,7 +222,13 @@ func (s *session) launch(r *ready, round, valid int) error {
 		at := r.firstInt + len(r.ints)
 		r.boxes[at], r.boxes[at+1] = uint64(math.Float32bits(float32(times))), math.Float64bits(below)
 	}
-	err := r.fn.Launch(r.grid[0], r.grid[1], r.grid[2], r.block[0], r.block[1], r.block[2], 0, s.stream, r.args)
+	var err error
+	if s.overlap.next() && r.early {
+		s.overlap.early++
+		err = driver.LaunchDependent(r.fn, r.grid, r.block, s.stream, r.args)
+	} else {
+		err = r.fn.Launch(r.grid[0], r.grid[1], r.grid[2], r.block[0], r.block[1], r.block[2], 0, s.stream, r.args)
+	}
 	if err != nil {
 		return driver.Explain("launch of "+r.kernel.Name, err)
 	}

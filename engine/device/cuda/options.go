@@ -6,6 +6,7 @@ type Option func(*options)
 type options struct {
 	plain      bool
 	noClusters bool
+	inTurn     bool // no launch of a graph begins early
 	keep       bool
 	warn       func(message string)
 }
@@ -44,6 +45,7 @@ type Counters struct {
 	Launches      int   // kernels launched by themselves
 	GraphLaunches int   // graphs launched
 	GraphKernels  int   // kernels in them
+	Dependent     int   // those of them that may begin before the one before has ended
 	HostCalls     int   // instructions that ran on the host, once for each replica
 	HostBytes     int64 // copied between host and device for them, both ways
 

@@ -32,7 +32,8 @@ type session struct {
 	bound    map[*program.Program]*bound
 	count    steps
 	counters Counters
-	timer    *timer // of a profile
+	overlap  *overlapping // of the graph that is being captured, nil if nothing in it overlaps
+	timer    *timer       // of a profile
 }
 
 // arena is memory with an equal part for each replica.

@@ -84,12 +84,14 @@ var later = []string{
 // members and values that this project uses.
 const laterTypes = `#define CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED 14
 #define CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION 4
+#define CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION 6
 typedef struct CUlaunchAttribute_st {
   int id;
   char pad[4];
   union {
     char pad[64];
     struct { unsigned x, y, z; } clusterDim;
+    int programmaticStreamSerializationAllowed;
   } value;
 } CUlaunchAttribute;
 typedef struct CUlaunchConfig_st {

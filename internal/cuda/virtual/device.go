@@ -71,7 +71,7 @@ func (d *Driver) attribute(a int) int {
 }
 
 // The compute capability of the device, times ten, unless SetCapability has set another;
-// and the first with clusters of blocks, of which SetCapability knows.
+// and the first with clusters of blocks and dependent launches, of which SetCapability knows.
 const (
 	defaultCapability = 75
 	clusterCapability = 90

@@ -35,7 +35,9 @@
 // queries of events (…_UNSUPPORTED).
 //
 // The device is of compute capability 7.5. After [Driver.SetCapability] it is of 9.0: it
-// takes PTX for sm_90, and launches in clusters of blocks.
+// takes PTX for sm_90, launches in clusters of blocks, and dependent launches (attribute
+// CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION), whose threads may touch nothing in
+// device memory, nor return, before they have waited for the launch before.
 //
 // Not here: more than one device or context, textures, managed and peer memory,
 // access of kernels to pinned memory, graphs built by hand, cooperative launch.

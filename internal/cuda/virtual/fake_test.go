@@ -50,7 +50,7 @@ func (fakeKernel) SetMaxDynamic(int) error { return nil }
 
 func (fakeKernel) AllowLargeClusters(bool) {}
 
-func (k fakeKernel) Launch(m Memory, _, _, _ Dim, _ int, args []byte) error {
+func (k fakeKernel) Launch(m Memory, _, _, _ Dim, _ bool, _ int, args []byte) error {
 	a, b := binary.LittleEndian.Uint64(args), binary.LittleEndian.Uint64(args[8:])
 	var x, y [4]byte
 	if k == "bad" {
@@ -181,7 +181,7 @@ func (b *bench) launch(s Handle, kernel string, to, from int) Result {
 	b.ok(r)
 	args := binary.LittleEndian.AppendUint64(nil, b.mem+uint64(4*to))
 	args = binary.LittleEndian.AppendUint64(args, b.mem+uint64(4*from))
-	return b.Launch(1, f, Dim{1, 1, 1}, Dim{32, 1, 1}, Dim{1, 1, 1}, 0, s, args, "at a.go:1")
+	return b.Launch(1, f, Dim{1, 1, 1}, Dim{32, 1, 1}, Dim{1, 1, 1}, false, 0, s, args, "at a.go:1")
 }
 
 // words waits for all work and reads the memory.

@@ -36,9 +36,10 @@ type Kernel interface {
 	SetMaxDynamic(n int) error
 	// AllowLargeClusters allows clusters of more blocks than every device takes.
 	AllowLargeClusters(allow bool)
-	// Launch runs the kernel to its end, the blocks of the grid in clusters. A defect that
-	// it finds is a *Fault.
-	Launch(m Memory, grid, block, cluster Dim, dynamicShared int, args []byte) error
+	// Launch runs the kernel to its end, the blocks of the grid in clusters; a dependent one,
+	// which has none, as if the launch before had not ended until it waits for that. A defect
+	// that it finds is a *Fault.
+	Launch(m Memory, grid, block, cluster Dim, dependent bool, dynamicShared int, args []byte) error
 }
 
 // Memory is a device's memory. Errors are about addresses outside of it.

@@ -178,9 +178,10 @@ func (d *Driver) FuncParams(h Handle) (params []Param, size int) {
 	return f.k.Params(), f.k.ParamBytes()
 }
 
-// Launch is cuLaunchKernel, and cuLaunchKernelEx where a cluster has more than one block.
-// The arguments are those that FuncParams lays out.
-func (d *Driver) Launch(t Thread, h Handle, grid, block, cluster Dim, dynamicShared int, on Handle, args []byte, site string) Result {
+// Launch is cuLaunchKernel, and cuLaunchKernelEx where a cluster has more than one block or
+// the launch is dependent: then it may begin before the work before it on its stream has
+// ended. The arguments are those that FuncParams lays out.
+func (d *Driver) Launch(t Thread, h Handle, grid, block, cluster Dim, dependent bool, dynamicShared int, on Handle, args []byte, site string) Result {
 	return d.call(t, func(c *context) error {
 		f, err := find[*function](c, h, "kernel")
 		if err != nil {
@@ -196,7 +197,12 @@ func (d *Driver) Launch(t Thread, h Handle, grid, block, cluster Dim, dynamicSha
 		if err := f.clusterFits(grid, cluster, d.capability); err != nil {
 			return err
 		}
-		if s.capture == nil {
+		switch {
+		case dependent && d.capability < clusterCapability:
+			return fail(NotSupported, "dependent launch of %s: the virtual device is of compute capability %d.%d", f.name, d.capability/10, d.capability%10)
+		case dependent && cluster.size() > 1:
+			return fail(NotSupported, "dependent launch of %s in clusters", f.name)
+		case s.capture == nil:
 			d.counters.Launches++
 		}
 		what := fmt.Sprintf("kernel %s, grid %d,%d,%d, block %d,%d,%d, on %v, launched %s",
@@ -205,7 +211,7 @@ func (d *Driver) Launch(t Thread, h Handle, grid, block, cluster Dim, dynamicSha
 			what = strings.Replace(what, ", block ", fmt.Sprintf(", cluster %d,%d,%d, block ", cluster.X, cluster.Y, cluster.Z), 1)
 		}
 		return c.enqueue(s, what, true, func() error {
-			err := f.k.Launch(c.memory, grid, block, cluster, dynamicShared, args)
+			err := f.k.Launch(c.memory, grid, block, cluster, dependent, dynamicShared, args)
 			if err == nil {
 				return nil
 			}

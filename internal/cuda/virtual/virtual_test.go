@@ -362,7 +362,7 @@ func TestRefusals(t *testing.T) {
 	f, r := b.ModuleFunction(1, b.mod, "add")
 	b.ok(r)
 	launch := func(grid, block Dim, shared int) Result {
-		return b.Launch(1, f, grid, block, Dim{1, 1, 1}, shared, 0, make([]byte, 16), "")
+		return b.Launch(1, f, grid, block, Dim{1, 1, 1}, false, shared, 0, make([]byte, 16), "")
 	}
 	one := Dim{1, 1, 1}
 	b.want(launch(Dim{0, 1, 1}, one, 0), InvalidValue, "empty")
@@ -466,11 +466,14 @@ func TestClusters(t *testing.T) {
 	launch := func(b *bench, grid, cluster int) Result {
 		f, r := b.ModuleFunction(1, b.mod, "add")
 		b.ok(r)
-		return b.Launch(1, f, Dim{grid, 1, 1}, Dim{1, 1, 1}, Dim{cluster, 1, 1}, 0, 0, make([]byte, 16), "")
+		return b.Launch(1, f, Dim{grid, 1, 1}, Dim{1, 1, 1}, Dim{cluster, 1, 1}, false, 0, 0, make([]byte, 16), "")
 	}
 	old := newBench(t, 2)
 	old.want(launch(old, 4, 2), NotSupported, "compute capability 7.5")
-	_, r := old.ModuleLoad(1, "ptx for sm_90", "")
+	add, r := old.ModuleFunction(1, old.mod, "add")
+	old.ok(r)
+	old.want(old.Launch(1, add, Dim{1, 1, 1}, Dim{1, 1, 1}, Dim{1, 1, 1}, true, 0, 0, make([]byte, 16), ""), NotSupported, "compute capability 7.5")
+	_, r = old.ModuleLoad(1, "ptx for sm_90", "")
 	old.want(r, InvalidPTX, "is for sm_90, and the virtual device is of compute capability 7.5")
 	if old.SetCapability(90) == nil {
 		t.Error("the capability was changed under a context")
@@ -496,6 +499,8 @@ func TestClusters(t *testing.T) {
 	b.ok(b.FuncSetAttribute(1, f, FuncMaxDynamicShared, 226<<10))
 	b.want(b.FuncSetAttribute(1, f, FuncMaxDynamicShared, 227<<10), InvalidValue, "a block may have")
 	b.ok(launch(b, 8, 8))
+	b.ok(b.Launch(1, f, Dim{8, 1, 1}, Dim{1, 1, 1}, Dim{1, 1, 1}, true, 0, 0, make([]byte, 16), ""))
+	b.want(b.Launch(1, f, Dim{8, 1, 1}, Dim{1, 1, 1}, Dim{8, 1, 1}, true, 0, 0, make([]byte, 16), ""), NotSupported, "dependent launch of add in clusters")
 	active := func(cluster, shared, want int) {
 		t.Helper()
 		if n, r := b.MaxActiveClusters(1, f, Dim{cluster, 1, 1}, Dim{1, 1, 1}, Dim{cluster, 1, 1}, shared); n != want || r != Success {

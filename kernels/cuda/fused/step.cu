@@ -13,6 +13,7 @@ batch(TENSOR(const unsigned char, data), TENSOR(const unsigned char, labels), TE
       TENSOR(float, y), TENSOR(long long, halted), TENSOR(long long, now), TENSOR(const long long, diverged),
       TENSOR(const long long, step), TENSOR(const long long, seed), int m, int cols, int ldx, int map, int labelmap,
       int total, int all, int how, int round, int valid) {
+  after_launch_before();
   const long long stop = *REPLICA(diverged), t = *REPLICA(step);
   if (blockX() == 0 && threadX() == 0) {
     *REPLICA(halted) = stop;
@@ -47,6 +48,7 @@ head(CONTROL, TENSOR(const float, a), TENSOR(const float, b), TENSOR(const float
      TENSOR(const float, scale), TENSOR(float, logits), TENSOR(float, losses), TENSOR(float, dz), TENSOR(float, loss),
      TENSOR(float, ring), TENSOR(long long, diverged), TENSOR(long long, step), int m, int n, int k, int lda, int ldb,
      int ldlogits, int lddz, int scales, int length) {
+  after_launch_before();
   RETURN_IF_DIVERGED
   const float *left = REPLICA(a), *right = REPLICA(b), *shift = REPLICA(bias);
   float *z = REPLICA(logits);

@@ -32,6 +32,7 @@ INLINE void product(const Op &o, Tile<ROWS, COLUMNS, 32, PAD> &tile) {
 // strip: count operations of the table ops, in order. A matrix product is the first.
 KERNEL(COLUMN_THREADS, 2)
 strip(CONTROL, TENSOR(const Op, ops), int count) {
+  after_launch_before();
   RETURN_IF_DIVERGED
   __shared__ Memory shared;
   const Op *table = REPLICA(ops);
