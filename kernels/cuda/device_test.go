@@ -41,11 +41,18 @@ var capabilities = func() []int {
 	return slices.Compact(list)
 }()
 
-// eachForm runs a test of kernels with each form that they have.
-func eachForm(t *testing.T, f func(t *testing.T)) {
+// eachForm runs a test of kernels with each form that the file of one of them has, or with
+// each that any has where it is "".
+func eachForm(t *testing.T, kernel string, f func(t *testing.T)) {
 	defer func(was int) { capability = was }(capability)
 	for _, capability = range capabilities {
-		t.Run(fmt.Sprintf("sm_%d", capability), f)
+		has := func(m cuda.Module) bool {
+			_, form := m.For(capability)
+			return slices.ContainsFunc(m.Kernels, func(k cuda.Kernel) bool { return k.Name == kernel }) && form.Capability == capability
+		}
+		if kernel == "" || capability == capabilities[0] || slices.ContainsFunc(all.Modules, has) {
+			t.Run(fmt.Sprintf("sm_%d", capability), f)
+		}
 	}
 }
 

@@ -43,10 +43,13 @@ func put(from []float32, m, n int, to []float32, ld int) {
 }
 
 // TestStrip repeats the tests of the kernels that strip does as operations.
-func TestStrip(t *testing.T) {
+func TestStrip(t *testing.T) { eachForm(t, "strip", testStrip) }
+
+func testStrip(t *testing.T) {
 	asOperation = true
 	defer func() { asOperation = false }()
-	for name, f := range map[string]func(*testing.T){"gemm": TestGemm, "columns": TestColumns, "EMA": TestEMA, "standardize": TestStandardize,
+	clear(didAsOperation)
+	for name, f := range map[string]func(*testing.T){"gemm": testGemms, "columns": TestColumns, "EMA": TestEMA, "standardize": TestStandardize,
 		"gradients": TestNormGrad, "transforms": TestTransforms, "optimizers": TestOptimizers, "activations": TestActivation, "rows": TestRows, "copies": TestFillAndCopy} {
 		t.Run(name, f)
 	}
@@ -59,7 +62,9 @@ func TestStrip(t *testing.T) {
 
 // TestStripOfMany: operations read what those before them wrote, and their widths may
 // differ.
-func TestStripOfMany(t *testing.T) {
+func TestStripOfMany(t *testing.T) { eachForm(t, "strip", testStripOfMany) }
+
+func testStripOfMany(t *testing.T) {
 	eachLayer(t, func(t *testing.T, c product, v mode, act activation.Kind) {
 		m, n, k, ld := c.m, c.n, c.k, c.n+c.gap
 		l := newLaunch(t, "strip")
@@ -90,7 +95,9 @@ func TestStripOfMany(t *testing.T) {
 
 // TestUpdates does products of several sizes: with a step of SGD in the product, with one
 // of each rule after it, with nothing but a bias.
-func TestUpdates(t *testing.T) {
+func TestUpdates(t *testing.T) { eachForm(t, "updates", testUpdates) }
+
+func testUpdates(t *testing.T) {
 	eachLayer(t, func(t *testing.T, c product, v mode, _ activation.Kind) {
 		l := newLaunch(t, "updates")
 		var weights []*weight
@@ -204,7 +211,9 @@ func (w *weight) check() {
 	w.g.check("g", func(r int, x []float32) { w.gradient(r, 1, false, x) })
 }
 
-func TestBatch(t *testing.T) {
+func TestBatch(t *testing.T) { eachForm(t, "batch", testBatch) }
+
+func testBatch(t *testing.T) {
 	const total = 300
 	for _, s := range shapes {
 		for how := shuffled; how <= sample; how++ {
@@ -237,7 +246,9 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-func TestHead(t *testing.T) {
+func TestHead(t *testing.T) { eachForm(t, "head", testHead) }
+
+func testHead(t *testing.T) {
 	const ring = 7
 	eachLayer(t, func(t *testing.T, c product, v mode, _ activation.Kind) {
 		m, n, k, ld := c.m, c.n, c.k, c.n+c.gap

@@ -12,7 +12,7 @@ import (
 // of all operands lie apart.
 type product struct{ m, n, k, gap int }
 
-func TestGemm(t *testing.T) { eachForm(t, testGemms) }
+func TestGemm(t *testing.T) { eachForm(t, "gemm_nn_32", testGemms) }
 
 func testGemms(t *testing.T) {
 	small := []product{{1, 1, 1, 0}, {3, 5, 7, 1}, {33, 17, 64, 3}, {36, 40, 100, 12}, {5, 4, 0, 0}, {32, 32, 32, 0}, {20, 12, 1030, 4}, {7, 10, 2100, 0}}

@@ -11,7 +11,7 @@ import (
 )
 
 // What the tables say is what the kernels take.
-func TestTables(t *testing.T) { eachForm(t, testTables) }
+func TestTables(t *testing.T) { eachForm(t, "", testTables) }
 
 func testTables(t *testing.T) {
 	kernels, err := kernelsByName()
