@@ -18,12 +18,48 @@ INLINE void quads(const O &o, F f) {
   }
 }
 
+// far says whether an operation's operands lie in global memory: what is added up one after
+// the other is then brought into shared memory first, by all threads.
+template <class O>
+METHOD constexpr bool far(const O &) { return false; }
+METHOD constexpr bool far(const Op &) { return true; }
+
 // sum calls put(j, s) with the sum over rows of term(i, j), for each column.
 template <class O, class F, class P>
 INLINE void sum(const O &o, F term, P put) {
   const int j = column();
   if (group_of_columns() == 0 && j < o.n) {
     put(j, add_up(0, o.m, [=](int i) { return term(i, j); }));
+  }
+}
+
+// The same of term(j, x, y), of elements of two matrices, which may be the same.
+template <class O, class M, class F, class P>
+INLINE void sum(const O &o, Shared &shared, const M &x, const M &y, F term, P put) {
+  if (!far(o)) {
+    sum(
+        o, [=](int i, int j) { return term(j, *at(x.p, x.ld, i, j), *at(y.p, y.ld, i, j)); }, put);
+    return;
+  }
+  Strip &a = shared.a, &b = shared.b;
+  const int j = column(), c = lane();
+  const bool first = group_of_columns() == 0 && j < o.n;
+  double s = 0;
+  each_strip(
+      o.m, false,
+      [&](int r, int i) {
+        if (j < o.n) {
+          a.v[r][c] = *at(x.p, x.ld, i, j);
+          b.v[r][c] = *at(y.p, y.ld, i, j);
+        }
+      },
+      [&](int rows) {
+        if (first) {
+          s = add_up(s, rows, [&](int r) { return term(j, a.v[r][c], b.v[r][c]); });
+        }
+      });
+  if (first) {
+    put(j, s);
   }
 }
 
@@ -37,14 +73,14 @@ INLINE void columns(const O &o, Shared &shared) {
     const Matrix x = o.matrix(0);
     float *to = o.floats(1);
     sum(
-        o, [=](int i, int j) { return (double)*at(x.p, x.ld, i, j); }, [=](int j, double s) { to[j] = float32(s); });
+        o, shared, x, x, [=](int, float v, float) { return (double)v; }, [=](int j, double s) { to[j] = float32(s); });
     break;
   }
   case COLUMN_MEAN: {
     const Matrix x = o.matrix(0);
     float *to = o.floats(1);
     sum(
-        o, [=](int i, int j) { return (double)*at(x.p, x.ld, i, j); },
+        o, shared, x, x, [=](int, float v, float) { return (double)v; },
         [=](int j, double s) { to[j] = float32(s / rows); });
     break;
   }
@@ -53,9 +89,9 @@ INLINE void columns(const O &o, Shared &shared) {
     const float *mean = o.floats(1);
     float *to = o.floats(2);
     sum(
-        o,
-        [=](int i, int j) {
-          const double dev = (double)*at(x.p, x.ld, i, j) - (double)mean[j];
+        o, shared, x, x,
+        [=](int j, float v, float) {
+          const double dev = (double)v - (double)mean[j];
           return dev * dev;
         },
         [=](int j, double s) { to[j] = float32(s / rows); });
@@ -65,7 +101,7 @@ INLINE void columns(const O &o, Shared &shared) {
     const Matrix a = o.matrix(0), b = o.matrix(1);
     float *to = o.floats(2);
     sum(
-        o, [=](int i, int j) { return (double)*at(a.p, a.ld, i, j) * (double)*at(b.p, b.ld, i, j); },
+        o, shared, a, b, [=](int, float v, float w) { return (double)v * (double)w; },
         [=](int j, double s) { to[j] = float32(s); });
     break;
   }
