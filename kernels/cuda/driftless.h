@@ -198,12 +198,12 @@ INLINE void cluster_barrier() {
 
 // ---- launches that begin early, on sm_90 and later ----
 
-// after_launch_before lets the launch after this one begin, and waits for the end of the
-// one before, whichever of them has been launched to overlap with it. It must come before
-// any access to global memory, in all threads.
+// after_launch_before waits for the end of the launch before and then lets the one after
+// begin, where these have been launched to overlap: in this order no more than one waits. It
+// must come before any access to global memory, in all threads.
 INLINE void after_launch_before() {
 #if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.launch_dependents;\n\tgriddepcontrol.wait;" ::: "memory");
+  asm volatile("griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;" ::: "memory");
 #endif
 }
 
