@@ -65,6 +65,8 @@
 //	check.sh      assembles the PTX for every architecture: no spills; registers.md (--update: write it)
 //	cubins.sh     assembles the PTX to the machine code that bundles have beside it
 //	sass.sh       looks into the machine code of the matrix products; sass.md (--update: write it)
+//	steps.md      what steps take by a first-order model of these counts (TestStepTimes of package
+//	              driftless/engine/device/cuda)
 //	wavefronts.md what accesses to shared memory cost, as TestWavefronts counts (-update: write it)
 //	all/          lists the kernels of all families
 //	cluster/      many steps of a small network in one launch, for sm_90 and later

@@ -124,9 +124,10 @@ a step on an H100 (132 multiprocessors at 1.9 GHz) and the inner loops of sass.m
 
 A product takes the longer of two: what its warps take of the busiest multiprocessor by the cycles
 of sass.md; and what one warp takes, an instruction a cycle and %.0f cycles a step along k for the
-barrier. Other launches take %v and their operands' bytes at %.0f TB/s; other operations of strips
-%v; a head %.0f cycles a product of a thread, and %v. Before each launch there are %v, or %v if it
-begins early. The constants are assumptions, not measured: no device has been timed.
+barrier. Other launches take %v and their operands' bytes at %.0f TB/s, as if no column's sum
+took longer; other operations of strips take %v; a head %.0f cycles a product of a thread, and %v.
+Before each launch there are %v, or %v if it begins early. The constants are assumptions: no
+device has been timed.
 
 `, modelDevice, modelStep, modelTouch, modelMemory/1e12, modelSums, modelPlain, modelLoss, modelGap, modelEarly)
 	wide := paper(norm.Must("batchnorm"))
