@@ -38,6 +38,9 @@ type innerLoop struct{ instructions, cycles float64 }
 func innerLoops(t *testing.T) map[string]innerLoop {
 	t.Helper()
 	text, err := os.ReadFile("../../../kernels/cuda/sass.md")
+	if os.IsNotExist(err) {
+		t.Skip("the sources are not here")
+	}
 	must(t, err)
 	loops := map[string]innerLoop{}
 	for line := range strings.Lines(string(text)) {
