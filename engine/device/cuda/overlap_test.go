@@ -24,9 +24,9 @@ func TestOverlap(t *testing.T) {
 			must(t, ref.Run(context.Background(), n.train, 2))
 		}
 		n.same(t, "by graphs", ref, 0, s, 0)
-		c := counters(s)
+		did := counters(s)
 		must(t, s.Close())
-		return c
+		return did
 	}
 	c := small(norm.Must("batchnorm"))
 	c.rule = optim.Momentum(0.1, 0.9)
