@@ -36,8 +36,8 @@ func TestOverlap(t *testing.T) {
 		}
 	}
 	withClusters(t)
-	// All but the first of a graph, whose steps are fused launches alone.
-	if got := run(t, c); got.GraphKernels == 0 || got.Dependent != got.GraphKernels-got.GraphLaunches {
+	// At most all but the first of each graph; most are fused.
+	if got := run(t, c); got.GraphKernels == 0 || got.Dependent > got.GraphKernels-got.GraphLaunches || 2*got.Dependent < got.GraphKernels {
 		t.Errorf("%+v", got)
 	}
 	t.Setenv("DRIFTLESS_CUDA_DEPENDENT", "0")
