@@ -163,7 +163,7 @@ func (l *launch) run(m, d int, ints []int, floats ...float64) {
 	l.t.Helper()
 	if asOperation && fused.Operation(l.k.Name) && !strings.HasPrefix(l.k.Name, "gemm_tn") {
 		op := fused.Op{Kernel: entry(l.t, l.k.Name), Tensors: l.tensors[1:], Ints: ints, Floats: floats}
-		didAsOperation[strings.TrimSuffix(strings.TrimSuffix(l.k.Name, "_32"), "_128")]++
+		didAsOperation[cuda.Untiled(l.k.Name)]++
 		l.k = kernel(l.t, "strip")
 		l.table(op.Cols(), op)
 		return

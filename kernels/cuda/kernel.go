@@ -52,6 +52,14 @@ type Kernel struct {
 	TileRows, TileCols, TileThreads int  // of Tiles
 }
 
+// Untiled returns a kernel's name without the size of its tiles.
+func Untiled(name string) string {
+	for _, size := range []string{"_32", "_64", "_128"} {
+		name = strings.TrimSuffix(name, size)
+	}
+	return name
+}
+
 // Share says how the elements of a matrix are shared among threads, and so how many
 // blocks a launch has.
 type Share uint8

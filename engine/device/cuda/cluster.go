@@ -246,7 +246,7 @@ var forms = map[string]form{
 // step adds the operation of an action.
 func (l *clusterer) step(a *action) error {
 	launch := a.launches[0]
-	name := strings.TrimSuffix(strings.TrimSuffix(launch.kernel.Name, "_32"), "_128")
+	name := kernels.Untiled(launch.kernel.Name)
 	if !cluster.Operation(launch.kernel.Name) {
 		return misfitf("%v is no operation of clusters", a.in.Op)
 	}

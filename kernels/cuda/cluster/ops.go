@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
-	"strings"
 
 	"driftless/kernels/cuda"
 	"driftless/kernels/cuda/fused"
@@ -18,7 +17,7 @@ const firstCode = 64
 
 // code returns the number of a kernel's operation, or -1.
 func code(kernel string) int {
-	name := strings.TrimSuffix(strings.TrimSuffix(kernel, "_32"), "_128")
+	name := cuda.Untiled(kernel)
 	if i := slices.Index(codes, name); i >= 0 {
 		return firstCode + i
 	}

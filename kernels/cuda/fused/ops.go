@@ -34,10 +34,7 @@ type Op struct {
 // code returns the number of a kernel's operation; a product's is the same for every
 // size of tiles.
 func code(kernel string) int {
-	for _, size := range []string{"_32", "_64", "_128"} {
-		kernel = strings.TrimSuffix(kernel, size)
-	}
-	return slices.Index(codes, kernel)
+	return slices.Index(codes, cuda.Untiled(kernel))
 }
 
 // Rows and Cols return the size of what the operation covers.
