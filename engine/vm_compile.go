@@ -14,7 +14,7 @@ import (
 
 // mostSpared is how many elements a node has at most whose value is handed over though nobody asked for it. What is
 // larger costs a run more than a copy: new memory, which no cache holds.
-const mostSpared = 16 << 10
+const mostSpared = 4 << 10
 
 // survey is what there is to know of a graph before it is decided what a run hands over.
 type survey struct {
