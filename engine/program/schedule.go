@@ -51,29 +51,14 @@ func (s Schedule) Share(p, w int) (lo, hi int) {
 // the workers have to meet: before an instruction that touches what another
 // worker may have written, or may still be reading, since they last met.
 func schedule(b *Block) {
-	x, since, rate := newIndex(b), newTouched(b), rateOf(b)
+	chooseAxes(b)
+	since, rate := newTouched(b), rateOf(b)
 	prev := &Instr{}
 	strips, met := 0, false
 	for i, in := range b.Instrs {
-		axes := axesOf(in)
-		if len(axes) > 1 {
-			axes = preferred(x, i, prev.Axis, axes)
-		}
-		var mine []use
-		in.Wait = true
-		for _, a := range axes {
-			in.Axis, in.Extent = a, extent(in, a)
-			if mine = uses(in, rate); !since.clash(mine) {
-				in.Wait = false
-				break
-			}
-		}
-		if i == 0 || table[in.Op].ends && !met { // rounds and steps begin with a meeting
-			in.Wait = true
-		}
+		mine := uses(in, rate)
+		in.Wait = i == 0 || table[in.Op].ends && !met || since.clash(mine) // rounds and steps begin with a meeting
 		if in.Wait {
-			in.Axis, in.Extent = axes[0], extent(in, axes[0])
-			mine = uses(in, rate)
 			since.clear()
 			met = i > 0
 		}
@@ -117,8 +102,11 @@ func axesOf(in *Instr) []Axis {
 	case byColumns:
 		return []Axis{ByCols}
 	case asGEMM:
-		if c := in.Out[0]; gemm.ByColumns(in.TransA, in.TransB, c.Rows, c.Cols, sumLength(in)) {
+		switch m, d, k := in.Out[0].Rows, in.Out[0].Cols, sumLength(in); {
+		case gemm.ByColumns(false, false, m, d, k): // few rows, or much to pack
 			return []Axis{ByCols}
+		case gemm.ByColumns(in.TransA, true, m, d, k): // there are columns to share
+			return []Axis{ByRows, ByCols}
 		}
 		return []Axis{ByRows}
 	}
@@ -131,25 +119,6 @@ func axesOf(in *Instr) []Axis {
 		return []Axis{ByRows}
 	}
 	return []Axis{ByRows, ByCols}
-}
-
-// preferred puts first the axis of the instruction before, or where that has
-// none the axis of the next that reads the result.
-func preferred(x *index, i int, last Axis, axes []Axis) []Axis {
-	want, at := last, len(x.b.Instrs)
-	for _, t := range x.b.Instrs[i].Out {
-		x.readers(t, i+1, at, func(k int, in *Instr) bool {
-			next := axesOf(in)
-			if len(next) == 1 {
-				want, at = next[0], k
-			}
-			return len(next) != 1
-		})
-	}
-	if axes[0] != want && want != Alone {
-		axes[0], axes[1] = axes[1], axes[0]
-	}
-	return axes
 }
 
 // extent is the number of rows or columns that there are to share: of the main operand, or
@@ -353,7 +322,7 @@ func ownPart(a, b use) bool {
 }
 
 func sameMemory(x, y *Tensor) bool {
-	return x.Off == y.Off && x.Rows == y.Rows && x.Cols == y.Cols && x.LD == y.LD && x.DType == y.DType
+	return x.Off == y.Off && x.Rows == y.Rows && x.Cols == y.Cols && x.LD == y.LD && x.DType.Size() == y.DType.Size()
 }
 
 func overlap(x, y *Tensor) bool {
