@@ -44,8 +44,9 @@
 //
 // # Schedule
 //
-// schedule.go says for each instruction along which axis workers share it, rows
-// or columns, and before which instructions all workers must have finished those
+// split.go chooses for each instruction along which axis workers share it, rows or
+// columns, so that over the whole block little that one worker wrote is read by
+// another; schedule.go says before which instructions all workers must have finished those
 // before: where one would touch what another may have written, or may still be
 // reading. Runs of column-wise instructions are marked to be done strip by strip.
 // All of it is a function of the Program alone.
