@@ -102,6 +102,12 @@ func (s *statement) other() {
 		if root == "trap" {
 			s.in.kind = kTrap
 		}
+	case "prefetch": // shows in no result
+		if s.op != "prefetch.global.L2" {
+			s.unknown()
+		}
+		s.want(1)
+		s.in.kind = kNop
 	case "membar", "fence":
 		switch s.op {
 		case "membar.cta", "membar.gl", "membar.sys", "fence.sc.cta", "fence.sc.gpu", "fence.sc.sys",

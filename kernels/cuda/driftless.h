@@ -191,6 +191,9 @@ INLINE int blocks() {
   return n;
 }
 
+// prefetch sends for what is at p of global memory, to be near when it is read.
+INLINE void prefetch(const void *p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
+
 // cluster_barrier is a barrier of all threads of the cluster.
 INLINE void cluster_barrier() {
   asm volatile("barrier.cluster.arrive.aligned;\n\tbarrier.cluster.wait.aligned;" ::: "memory");

@@ -24,10 +24,16 @@ INLINE Four bytes4(const unsigned char *p, int n) {
   return r;
 }
 
-// mapped turns bytes into numbers: x, x/255 in one division, or 1 where x > 127.
+// unit is x/255, rounded once, of a byte x: a quotient by the reciprocal, and one correction.
+INLINE float unit(float x) {
+  const float by = 1.0f / 255.0f, q = x * by;
+  return fma32(fma32(-255.0f, q, x), by, q);
+}
+
+// mapped turns bytes into numbers: x, x/255, or 1 where x > 127.
 INLINE Four mapped(int map, const Four &v) {
   switch (map) {
-  case UNIT: return each(v, [](float x) { return x / 255.0f; });
+  case UNIT: return each(v, [](float x) { return unit(x); });
   case BINARY: return each(v, [](float x) { return x > 127.0f ? 1.0f : 0.0f; });
   }
   return v;

@@ -1,10 +1,11 @@
-// rows.h is package loss in CUDA, but for the kernels. A warp owns a row, a lane every
-// 32nd column; the sum of the exponentials takes the columns in order, in every lane.
+// rows.h is package loss in CUDA, but for the kernels. A warp, or LANES of its threads, own a
+// row, a lane every 32nd column, or every LANESth; the sum of the exponentials takes the columns in order, in every lane.
 #pragma once
 
 #include "../cuda/scalar.h"
 
-INLINE int row_lane() { return threadX() % 32; }
+template <int LANES = 32>
+INLINE int row_lane() { return threadX() % LANES; }
 
 // greater is Go's max: NaN if either is, and +0 above -0.
 INLINE float greater(float a, float b) {
@@ -27,13 +28,14 @@ INLINE int class_of(float label, int n) {
 }
 
 // largest returns the largest of a row's elements, NaN if any is.
+template <int LANES>
 INLINE float largest(const float *z, int n) {
   float top = -inf32();
-  for (int j = row_lane(); j < n; j += 32) {
+  for (int j = row_lane<LANES>(); j < n; j += LANES) {
     top = greater(top, z[j]);
   }
 #pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2) {
+  for (int mask = LANES / 2; mask > 0; mask /= 2) {
     top = greater(top, shuffle_xor(top, mask));
   }
   return top;
@@ -41,10 +43,12 @@ INLINE float largest(const float *z, int n) {
 
 // exponentials returns Σ exp(z_j - top), columns in order in float64, and with e
 // stores the terms there, each in the lane that reads it.
+template <int LANES = 32>
 INLINE double exponentials(const float *z, int n, float top, float *e) {
+  const int first = LANES == 32 ? 0 : threadX() % 32 / LANES * LANES;
   double s = 0;
-  for (int from = 0; from < n; from += 32) {
-    const int j = from + row_lane();
+  for (int from = 0; from < n; from += LANES) {
+    const int j = from + row_lane<LANES>();
     float v = 0;
     if (j < n) {
       v = exp32(z[j] - top);
@@ -52,9 +56,9 @@ INLINE double exponentials(const float *z, int n, float top, float *e) {
         e[j] = v;
       }
     }
-    const int here = lesser_of(32, n - from);
+    const int here = lesser_of(LANES, n - from);
     for (int c = 0; c < here; c++) {
-      s += (double)shuffle(v, c);
+      s += (double)shuffle(v, first + c);
     }
   }
   return s;
@@ -67,19 +71,20 @@ INLINE double exponentials(const float *z, int n, float top, float *e) {
 //	dz_j = scale·(exp(z_j - top)/s - [j = label]), in float64
 //
 // each rounded once to float32; NaN for a label that is no class.
+template <int LANES = 32>
 INLINE void cross_entropy_row(const float *z, int n, float label, float *loss, const float *scale, float *dz) {
   const int c = class_of(label, n);
   const double none = of_bits64(0x7ff8000000000001);
-  const float top = largest(z, n);
-  const bool owner = row_lane() == (c < 0 ? 0 : c % 32); // the one lane that may read z_label: dz may be z
+  const float top = largest<LANES>(z, n);
+  const bool owner = row_lane<LANES>() == (c < 0 ? 0 : c % LANES); // the one lane that may read z_label: dz may be z
   const double distance = c < 0 || !owner ? none : (double)top - (double)z[c];
-  const double s = exponentials(z, n, top, dz);
+  const double s = exponentials<LANES>(z, n, top, dz);
   if (loss && owner) {
     *loss = float32(log64(s) + distance);
   }
   if (dz) {
     const double k = c < 0 ? none : (double)*scale;
-    for (int j = row_lane(); j < n; j += 32) {
+    for (int j = row_lane<LANES>(); j < n; j += LANES) {
       double p = (double)dz[j] / s;
       if (j == c) {
         p -= 1;

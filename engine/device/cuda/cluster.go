@@ -79,9 +79,10 @@ type clusterer struct {
 	ordered []*place
 	words   int
 	steps   []clusterStep
-	// apart are the tensors whose rows threads of a warp read at a time: they lie at distances
-	// that do not meet the same banks.
-	apart     map[placeKey]bool
+	inputs    *program.Tensor // of the batch: what data has in rows, as pixels says
+	rows      *program.Tensor
+	data      *operand
+	pixels    int
 	scheduled bool // an operation sets the learning rate
 	ticked    bool // the step has been counted
 }
@@ -115,13 +116,9 @@ func (b *binder) cluster(all []*action, k *block) (*clustered, error) {
 	most := c.shared - cluster.SharedBytes
 	var err error
 	for _, n := range clusterSizes {
-		var l *clusterer
-		apart := map[placeKey]bool{}
-		for range 2 { // the second time it is known which rows lie apart
-			l = &clusterer{b: b, blocks: n, places: map[placeKey]*place{}, apart: apart}
-			if err = l.layOut(all); err != nil {
-				return nil, err
-			}
+		l := &clusterer{b: b, blocks: n, places: map[placeKey]*place{}}
+		if err = l.layOut(all); err != nil {
+			return nil, err
 		}
 		least, want := 0, 0
 		for i := range l.steps {
@@ -221,14 +218,13 @@ func (l *clusterer) layOut(all []*action) error {
 type form struct {
 	whole  []int    // every block has all of these
 	brings []int    // other blocks' columns of these are read
-	apart  []int    // of these threads of a warp read different rows at a time
 	ints   []string // Step.Ints, by the names that the kernel has for them
 }
 
 var forms = map[string]form{
-	"batch":              {whole: []int{0, 2}},
-	"gemm_nn":            {brings: []int{0}, apart: []int{0}},
-	"gemm_nt":            {brings: []int{0, 1}, apart: []int{0, 1}},
+	"batch":              {whole: []int{0, 1}},
+	"gemm_nn":            {brings: []int{0}},
+	"gemm_nt":            {brings: []int{0, 1}},
 	"gemm_tn":            {brings: []int{0}},
 	"cross_entropy_both": {brings: []int{0}, whole: []int{1, 2, 3}, ints: []string{"scales"}},
 	"mean":               {whole: []int{0, 1}},
@@ -326,8 +322,12 @@ func (l *clusterer) add(s clusterStep, operands []operand) error {
 			continue
 		}
 		whole := s.Whole || rate || slices.Contains(f.whole, i) || s.Kernel == "binary" && s.Ints[1]>>i&1 != 0
-		if slices.Contains(f.apart, i) {
-			l.apart[keyOf(o.tensor)] = true
+		if l.inputs != nil && keyOf(o.tensor) == keyOf(l.inputs) {
+			if s.Kernel != "gemm_nn" && s.Kernel != "gemm_tn" || i != 0 {
+				return misfitf("%s takes the inputs of the batch, which only layers may", s.Kernel)
+			}
+			s.Bytes, s.global[1], s.At[0], s.Ints[0] = true, l.data, l.places[keyOf(l.rows)].at, l.pixels
+			continue
 		}
 		p, err := l.place(o.tensor, !whole, s.Kernel)
 		if err != nil {
@@ -417,7 +417,7 @@ func (l *clusterer) place(t *program.Tensor, split bool, of string) (*place, err
 		p = &place{rows: t.Rows, cols: t.Cols, split: split, words: max(1, t.DType.Size()/4), tensor: t}
 		p.ld = t.Cols * p.words
 		if split {
-			p.ld = cluster.Stride(t.Cols, l.blocks, l.apart[key])
+			p.ld = cluster.Stride(t.Cols, l.blocks)
 		}
 		p.at = l.words
 		l.words = roundUp(l.words+p.rows*p.ld, 4)
@@ -433,8 +433,8 @@ func (l *clusterer) place(t *program.Tensor, split bool, of string) (*place, err
 	return p, nil
 }
 
-// batch adds the operation that picks the rows of the batch and brings inputs and labels,
-// and returns the actions that it does.
+// batch adds the operation that picks the rows of the batch and brings the labels, has products
+// read the inputs, and returns the actions that it does.
 func (l *clusterer) batch(all []*action) ([]*action, error) {
 	if len(all) == 0 || all[0].in.Op != program.OpIndex || all[0].in.Order > program.Previous {
 		return nil, misfitf("the block does not begin with the choice of a batch's rows")
@@ -459,14 +459,15 @@ func (l *clusterer) batch(all []*action) ([]*action, error) {
 	}
 	x, y := inputs.in, labels.in
 	s := clusterStep{Step: cluster.Step{Kernel: "batch", M: index.Out[0].Cols, N: x.In[0].Cols,
-		Ints: [6]int{index.Total, index.All, int(index.Order), int(x.Map), int(y.Map)}}}
+		Ints: [6]int{index.Total, index.All, int(index.Order), int(y.Map)}}}
 	seed := l.b.stateOperand(program.StateSeed)
 	data, classes := operand{tensor: x.In[0]}, operand{tensor: y.In[0]}
 	for _, o := range []*operand{&seed, &data, &classes} {
 		o.settle(nil)
 	}
 	s.global = [3]*operand{&data, &classes, &seed}
-	err := l.add(s, []operand{{tensor: index.Out[0], write: true}, {tensor: x.Out[0], write: true}, {tensor: y.Out[0], write: true}})
+	l.inputs, l.rows, l.data, l.pixels = x.Out[0], index.Out[0], &data, int(x.Map)
+	err := l.add(s, []operand{{tensor: l.rows, write: true}, {tensor: y.Out[0], write: true}})
 	return []*action{all[0], inputs, labels}, err
 }
 

@@ -76,7 +76,13 @@ cluster(CONTROL, TENSOR(const Step, ops), TENSOR(const Move, moves), TENSOR(cons
       case GEMM_NN: product<false>(o, arena, arena + staging, room); break;
       case GEMM_NT: product<true>(o, arena, arena + staging, room); break;
       case GEMM_TN: gradient(o, arena, arena + staging, room); break;
-      case CROSS_ENTROPY_BOTH: cross_entropy(o, arena, arena + staging); break;
+      case CROSS_ENTROPY_BOTH:
+        if (o.n <= 16) {
+          cross_entropy<4>(o, arena, arena + staging);
+        } else {
+          cross_entropy<32>(o, arena, arena + staging);
+        }
+        break;
       case MEAN: mean(o, arena); break;
       case LEARNING_RATE: learning_rate(o, arena, t); break;
       case CLIP_SCALE: clip_scale(o, arena, arena + staging, squares); break;

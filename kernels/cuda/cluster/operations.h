@@ -8,42 +8,41 @@
 #include "../../order/order.h"
 #include "table.h"
 
-// batch: index, then gather_bytes of inputs and of labels.
+// batch: index and the gather of labels, by every block for itself; the products read the
+// inputs by the rows' numbers. Those of the next batch are sent for, each by one block, so that
+// they come near while this one is trained on.
 INLINE void batch(const Step &o, float *arena, long long now) {
-  const Own own = owned(o.n, rank());
   const Batch b = {o.m, o.ints[0], o.ints[1], o.ints[2], 0, 0};
   const unsigned char *data = o.outside<const unsigned char>(0), *labels = o.outside<const unsigned char>(1);
   const long long seed = *o.outside<const long long>(2);
   int *rows = (int *)arena + o.at[0];
   for (int i = threadX(); i < o.m; i += THREADS) {
     rows[i] = row_of(b, i, now, seed);
-    store4(arena + o.at[2] + i, 1, mapped(o.ints[4], bytes4(labels + rows[i], 1)));
-  }
-  barrier();
-  const int wide = (own.count + 3) / 4;
-  for (int item = threadX(); item < o.m * wide; item += THREADS) {
-    const int i = item / wide, j = item % wide * 4, n = lesser_of(4, own.count - j);
-    store4(at(arena + o.at[1], o.ld[1], i, j), n, mapped(o.ints[3], bytes4(at(data, o.n, rows[i], own.first + j), n)));
+    store4(arena + o.at[1] + i, 1, mapped(o.ints[3], bytes4(labels + rows[i], 1)));
+    if (i % blocks() == rank()) {
+      const unsigned char *next = at(data, o.n, row_of(b, i, now + 1, seed), 0);
+      for (int j = 0; j < o.n; j += 128) {
+        prefetch(next + j);
+      }
+    }
   }
 }
 
 // cross_entropy: cross_entropy_both, by every block for itself, and the block's columns of
-// the gradient.
+// the gradient. LANES threads have a row; a warp's last rows may be none.
+template <int LANES>
 INLINE void cross_entropy(const Step &o, float *arena, float *staging) {
-  const int n = o.n, ld = o.ld[0], part = o.m * ld;
-  float *brought = staging + (o.m * n + 3) / 4 * 4;
-  for (int r = 0; r < blocks(); r++) {
-    bring(brought + r * part, Far(arena + o.at[0], r), part);
+  const int n = o.n, part = share(n), rows = 32 / LANES, all = (o.m + rows - 1) / rows * rows;
+  for (int e = threadX(); e < all * n; e += THREADS) {
+    const int i = e / n, j = e % n, r = j / part;
+    staging[e] = i < o.m ? Far(arena + o.at[0], r).one(i * o.ld[0] + j - r * part) : 0;
   }
   barrier();
-  for (int e = threadX(); e < o.m * n; e += THREADS) {
-    const int i = e / n, j = e % n, r = j / share(n);
-    staging[e] = brought[r * part + i * ld + j - r * share(n)];
-  }
-  barrier();
-  for (int i = threadX() / 32; i < o.m; i += THREADS / 32) {
+  for (int i = threadX() / LANES; i < all; i += THREADS / LANES) {
     float *z = staging + i * n;
-    cross_entropy_row(z, n, arena[o.at[1] + i], arena + o.at[3] + i, arena + o.at[2] + lesser_of(i, o.ints[0] - 1), z);
+    const int at = lesser_of(i, o.m - 1);
+    cross_entropy_row<LANES>(z, n, arena[o.at[1] + at], i < o.m ? arena + o.at[3] + at : 0,
+                             arena + o.at[2] + lesser_of(at, o.ints[0] - 1), z);
   }
   barrier();
   const Own own = owned(n, rank());

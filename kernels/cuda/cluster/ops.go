@@ -38,6 +38,7 @@ type Step struct {
 	Act     int
 	Wait    bool // for the cluster, not for the block alone
 	Whole   bool // every block does all of it for itself
+	Bytes   bool // the left operand of a product is the inputs of the batch: Global[1], by the rows in At[0]
 	At, LD  [8]int
 	Numbers []float64
 	Singles int // how many of the numbers come first and are float32
@@ -122,36 +123,41 @@ func PackMoves(moves []Move) []byte {
 	return b
 }
 
-// Share is how many of n columns a block of a cluster owns.
-func Share(n, blocks int) int { return (n + blocks - 1) / blocks }
+// Share is how many of n columns a block of a cluster owns, a multiple of 4: groups of four
+// are never of two blocks.
+func Share(n, blocks int) int { return roundUp((n+blocks-1)/blocks, 4) }
+
+func roundUp(n, unit int) int { return (n + unit - 1) / unit * unit }
 
 // Stride is how far the rows of a tensor of n columns lie apart in the arena, where that is
-// split by columns: blocks bring each other's rows by 16 bytes. Where threads of a warp read
-// different rows, those that lie 4 apart must not meet the same banks: the stride is an odd
-// number of 16 bytes.
-func Stride(n, blocks int, apart bool) int {
-	stride := (Share(n, blocks) + 3) / 4
-	if apart {
-		stride |= 1
-	}
-	return 4 * stride
-}
+// split by columns: blocks bring each other's rows by 16 bytes.
+func Stride(n, blocks int) int { return Share(n, blocks) }
+
+// apart is how far rows of n columns lie apart in staging: an odd number of 16 bytes, so that
+// threads which read rows 4 apart meet different banks.
+func apart(n int) int { return ((n+3)/4 | 1) * 4 }
 
 // Staging is how many floats of staging a step needs, and how many it makes use of.
 func (s *Step) Staging(blocks int) (least, most int) {
-	part := 0
+	rows, cols := 0, s.K
 	switch s.Kernel {
 	case "gemm_nn":
-		part = s.M * s.LD[0]
+		rows = s.M
 	case "gemm_nt":
-		part = s.M*s.LD[0] + Share(s.N, blocks)*s.LD[1]
+		rows = s.M + Share(s.N, blocks)
 	case "gemm_tn":
-		part = s.K * s.LD[0]
+		rows, cols = s.K, s.M
 	case "clip_scale":
 		return s.N, s.N
 	case "cross_entropy_both":
-		all := (s.M*s.N+3)/4*4 + blocks*s.M*s.LD[0]
+		all := roundUp(s.M, 8) * s.N // a warp has 8 rows, or 1
 		return all, all
+	default:
+		return 0, 0
 	}
-	return part, blocks * part
+	unit := Share(cols, blocks)
+	if s.Bytes {
+		unit = 4
+	}
+	return rows * apart(unit), rows * apart(roundUp(cols, unit))
 }

@@ -59,8 +59,9 @@ struct Own {
   int first, count;
 };
 
-// share is how many of n columns a block owns, but for the last blocks.
-INLINE int share(int n) { return (n + blocks() - 1) / blocks(); }
+// share is how many of n columns a block owns, but for the last blocks: a multiple of 4, so
+// that groups of four elements are never of two blocks.
+INLINE int share(int n) { return ((n + blocks() - 1) / blocks() + 3) / 4 * 4; }
 INLINE Own owned(int n, int r) {
   const int first = lesser_of(r * share(n), n);
   return Own{first, lesser_of(share(n), n - first)};
