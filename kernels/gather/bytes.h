@@ -38,3 +38,14 @@ INLINE Four mapped(int map, const Four &v) {
   }
   return v;
 }
+
+// word_mapped is mapped of the 4 bytes of a word.
+template <int MAP>
+INLINE Four word_mapped(unsigned w) {
+  Four r;
+#pragma unroll
+  for (int c = 0; c < 4; c++) {
+    r.v[c] = MAP == BINARY ? (w >> (8 * c + 7) & 1 ? 1.0f : 0.0f) : (float)(w >> (8 * c) & 255);
+  }
+  return MAP == UNIT ? mapped(UNIT, r) : r;
+}

@@ -73,12 +73,12 @@ func keyOf(t *program.Tensor) placeKey {
 
 // clusterer lays a block out for clusters of so many blocks.
 type clusterer struct {
-	b       *binder
-	blocks  int
-	places  map[placeKey]*place
-	ordered []*place
-	words   int
-	steps   []clusterStep
+	b         *binder
+	blocks    int
+	places    map[placeKey]*place
+	ordered   []*place
+	words     int
+	steps     []clusterStep
 	inputs    *program.Tensor // of the batch: what data has in rows, as pixels says
 	rows      *program.Tensor
 	data      *operand
@@ -100,8 +100,11 @@ const clusterMajor = 9
 // switchedOff is why a Program that may fit does not run in clusters.
 const switchedOff = "they are switched off (DRIFTLESS_CUDA_CLUSTERS=0)"
 
-// clusterSizes are the numbers of blocks that are tried, the second where a kernel allows it.
-var clusterSizes = []int{8, 16}
+// clusterSizes are the numbers of blocks that are tried, those of more than portableCluster where
+// the device has them. The more blocks the shorter a step, but the fewer clusters run at a time.
+var clusterSizes = []int{16, 8}
+
+const portableCluster = 8
 
 // cluster returns how clusters do what the actions of a block do, one instruction each. The
 // error is a misfit if they cannot.
@@ -114,10 +117,10 @@ func (b *binder) cluster(all []*action, k *block) (*clustered, error) {
 		return nil, misfitf("the block has %d rounds, every %d steps", k.rounds, max(1, k.every))
 	}
 	most := c.shared - cluster.SharedBytes
-	var err error
+	var reasons []string
 	for _, n := range clusterSizes {
 		l := &clusterer{b: b, blocks: n, places: map[placeKey]*place{}}
-		if err = l.layOut(all); err != nil {
+		if err := l.layOut(all); err != nil {
 			return nil, err
 		}
 		least, want := 0, 0
@@ -126,12 +129,17 @@ func (b *binder) cluster(all []*action, k *block) (*clustered, error) {
 			least, want = max(least, a), max(want, b)
 		}
 		if size := 4 * (l.words + least); size > most {
-			err = misfitf("a block of a cluster of %d would need %d KiB of shared memory, and has %d", n, size>>10, most>>10)
+			reasons = append(reasons, fmt.Sprintf("a block of a cluster of %d would need %d KiB of shared memory, and has %d", n, size>>10, most>>10))
 			continue
 		}
-		return l.finish(min(want, most/4-l.words), most)
+		c, err := l.finish(min(want, most/4-l.words), most)
+		var why misfit
+		if !errors.As(err, &why) {
+			return c, err
+		}
+		reasons = append(reasons, string(why))
 	}
-	return nil, err
+	return nil, misfit(strings.Join(reasons, "; "))
 }
 
 // finish loads the kernel.
@@ -158,11 +166,13 @@ func (l *clusterer) finish(room, most int) (*clustered, error) {
 		return nil, err
 	}
 	// All Programs share the kernel, whatever they need of what is allowed.
-	if err = driver.SetAttribute(c.fn, driver.MaxDynamicShared, most); err == nil && l.blocks > clusterSizes[0] {
-		err = driver.SetAttribute(c.fn, driver.LargeClusters, 1)
-	}
-	if err != nil {
+	if err = driver.SetAttribute(c.fn, driver.MaxDynamicShared, most); err != nil {
 		return nil, err
+	}
+	if l.blocks > portableCluster {
+		if err = driver.SetAttribute(c.fn, driver.LargeClusters, 1); err != nil {
+			return nil, misfitf("the device has no clusters of %d blocks: %v", l.blocks, err)
+		}
 	}
 	if err := l.b.roomFor(c); err != nil {
 		return nil, err

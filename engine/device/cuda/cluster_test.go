@@ -34,8 +34,8 @@ func withClusters(t *testing.T) {
 }
 
 // inClusters trains with clusters in two runs, the first of one step, with an evaluation after
-// each, and demands the CPU's bits. It returns how many blocks a cluster has.
-func inClusters(t *testing.T, c config, steps int, seeds ...int64) int {
+// each, and demands the CPU's bits.
+func inClusters(t *testing.T, c config, steps int, seeds ...int64) {
 	t.Helper()
 	n := c.compile(t)
 	s := n.open(t, open(t), seeds...)
@@ -55,7 +55,6 @@ func inClusters(t *testing.T, c config, steps int, seeds ...int64) int {
 		}
 		n.same(t, fmt.Sprintf("replica %d", r), want, 0, s, r)
 	}
-	return b.cluster.blocks
 }
 
 // TestClusterOfPaperNet trains the paper's network in clusters with every rule, of which
@@ -66,12 +65,52 @@ func TestClusterOfPaperNet(t *testing.T) {
 		norm   string
 		rule   optim.Optimizer
 		blocks int
-	}{{"none", optim.SGD(0.1), 8}, {"batchnorm", optim.SGD(0.1), 8}, {"batchnorm", optim.Momentum(0.1, 0.9), 16}, {"batchnorm", optim.Adam(0.01), 16}} {
+	}{{"none", optim.SGD(0.1), 8}, {"none", optim.SGD(0.1), 16}, {"batchnorm", optim.SGD(0.1), 8},
+		{"batchnorm", optim.Momentum(0.1, 0.9), 16}, {"batchnorm", optim.Adam(0.01), 16}} {
 		c := paper(norm.Must(v.norm))
 		c.rule = v.rule
-		t.Run(fmt.Sprintf("%s, %s", v.norm, v.rule.Kind), func(t *testing.T) {
-			if got := inClusters(t, c, 2, 3); got != v.blocks {
-				t.Errorf("clusters of %d blocks", got)
+		t.Run(fmt.Sprintf("%s, %s, %d blocks", v.norm, v.rule.Kind, v.blocks), func(t *testing.T) {
+			onlyClustersOf(t, v.blocks)
+			inClusters(t, c, 2, 3)
+		})
+	}
+}
+
+// onlyClustersOf has clusters of so many blocks tried alone, for the test.
+func onlyClustersOf(t *testing.T, blocks int) {
+	sizes := clusterSizes
+	clusterSizes = []int{blocks}
+	t.Cleanup(func() { clusterSizes = sizes })
+}
+
+// TestClusterLimits: hidden layers as wide as package cluster says fit, and no wider ones.
+func TestClusterLimits(t *testing.T) {
+	withClusters(t)
+	for _, v := range []struct {
+		norm          string
+		rule          optim.Optimizer
+		blocks, width int
+	}{
+		{"none", optim.SGD(0.1), 8, 224}, {"none", optim.SGD(0.1), 16, 384}, {"batchnorm", optim.SGD(0.1), 8, 160}, {"batchnorm", optim.SGD(0.1), 16, 276},
+		{"none", optim.Momentum(0.1, 0.9), 8, 96}, {"none", optim.Momentum(0.1, 0.9), 16, 192},
+		{"none", optim.Adam(0.01), 8, 88}, {"none", optim.Adam(0.01), 16, 128}, {"batchnorm", optim.Adam(0.01), 8, 64},
+	} {
+		t.Run(fmt.Sprintf("%s, %s, %d blocks", v.norm, v.rule.Kind, v.blocks), func(t *testing.T) {
+			onlyClustersOf(t, v.blocks)
+			for _, more := range []int{0, 4} {
+				c := paper(norm.Must(v.norm))
+				h := v.width + more
+				c.rule, c.hidden, c.rows, c.evaluationRows = v.rule, []int{h, h, h}, 60, 10
+				n := c.compile(t)
+				s, err := open(t).Open(n.layout, 1)
+				must(t, err)
+				must(t, s.(*session).with(n.train, func(b *bound) error {
+					if (b.cluster != nil) != (more == 0) {
+						t.Errorf("layers of %d units: %s", h, b.misfit)
+					}
+					return nil
+				}))
+				must(t, s.Close())
 			}
 		})
 	}
@@ -105,9 +144,8 @@ func TestClusterOfEveryNorm(t *testing.T) {
 					c.batch = 20 // one part
 				}
 				inClusters(t, c, steps, 3, 4, 5)
-				if !testing.Short() {
-					inClusters(t, c, steps, 3)
-				}
+				onlyClustersOf(t, 8)
+				inClusters(t, c, steps, 3)
 				return
 			}
 			n := small(m).compile(t)
@@ -299,7 +337,9 @@ func TestClusterPlans(t *testing.T) {
 		want     string
 	}{
 		{paper(norm.Must("none")), 16, nil, "one launch for up to 50 steps of all that, in clusters of 8 blocks: "},
-		{paper(norm.Must("none")), 17, nil, "not in clusters: the device runs 16 clusters of 8 blocks at a time, and there are 17 replicas"},
+		{paper(norm.Must("none")), 8, nil, "one launch for up to 50 steps of all that, in clusters of 16 blocks: "},
+		{paper(norm.Must("none")), 17, nil, "not in clusters: the device runs 8 clusters of 16 blocks at a time, and there are 17 replicas; " +
+			"the device runs 16 clusters of 8 blocks"},
 		{paper(norm.Must("none")), 1, []Option{NoClusters()}, "not in clusters: they are switched off"},
 		{wide, 1, nil, "not in clusters: a block of a cluster of 16 would need "},
 	} {

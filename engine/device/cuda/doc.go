@@ -100,9 +100,10 @@
 //     momentum, Adam and AdamW with schedules of the learning rate, weight decay and clipped
 //     gradients, and the norms that work column by column, of rows or of weights;
 //   - no sum of a product has more than 1024 terms;
-//   - the memory suffices: the paper's network takes 8 blocks with SGD, and 16 with momentum or
-//     Adam;
-//   - the device can run the clusters of all replicas at a time.
+//   - the memory suffices: for the paper's network, that of 8 blocks with SGD, and of 16 with
+//     momentum or Adam;
+//   - the device can run the clusters of all replicas at a time: of 16 blocks if it can, since
+//     a step is shorter, else of 8.
 //
 // Else it goes by graphs; a plan says why. What runs between such launches, an evaluation for
 // one, goes by launches as ever. No device has shown yet that clusters are faster:

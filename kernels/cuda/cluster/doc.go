@@ -4,14 +4,15 @@
 // memory, of which each can read that of the others. The bits are those of the kernels one
 // by one.
 //
-// Matrices are split by columns, so that what works column by column stays within a block.
-// Operands of products are brought from the other blocks share by share. The kernel takes a
-// table of operations ([Step], [Pack]), each the launch of a kernel of the same name, with
-// tensors by their places in the arena, the blocks' dynamic shared memory, which is laid out
-// alike in all blocks; and a table of what comes from the device's memory and goes back
-// there ([Move], [PackMoves]).
+// Matrices are split by columns, a multiple of four to a block, so that what works column by
+// column stays within a block. Operands of products are brought from the other blocks, and all
+// blocks read the batch's inputs as bytes from the device's memory; those of the next batch are
+// sent for meanwhile. The kernel takes a table of operations ([Step], [Pack]), each the launch
+// of a kernel of the same name, with tensors by their places in the arena, the blocks' dynamic
+// shared memory, which is laid out alike in all blocks; and a table of what comes from the
+// device's memory and goes back there ([Move], [PackMoves]).
 //
-//	batch               index; gather of inputs and labels
+//	batch               index; gather of labels
 //	gemm_nn, _nt, _tn   products; gemm_tn with the step of SGD
 //	cross_entropy_both  by every block for itself
 //	mean, tick          as well; the first block writes the ring of losses
@@ -22,10 +23,13 @@
 //	binary, rescale, …  column by column: those of alone in operations.h
 //	any other           what strips do column by column (package fused)
 //
-// What there is room for depends on the net: of 784-h-h-h-10 with batches of 60, without
-// normalization, SGD has it up to h = 160 in clusters of 8 blocks of 227 KiB, and beyond 320
-// in clusters of 16; momentum and Adam, whose gradients lie there as well, up to 128 in
-// clusters of 16. With batch normalization it is 128 and 256, 128, 100.
+// Weights that do not fit into the blocks' memory are not streamed: such a net is trained by
+// launches. Of 784-h-h-h-10 with batches of 60 and blocks of 227 KiB, that is where h is above
+//
+//	                                    8 blocks   16 blocks
+//	SGD; with batch normalization       224; 160    384; 276
+//	momentum; with batch normalization   96;  96    192; 128
+//	Adam; with batch normalization       88;  64    128; 128
 //
 // The kernel is cluster.cu, with its tables in table.h, products in products.h, and what else
 // only clusters do in operations.h. To add an operation, number it in table.h and ops.go, and

@@ -46,26 +46,46 @@ INLINE void bring_far(float *to, int stride, const float *from, int ld, int rows
   }
 }
 
-// bring_bytes does so with the inputs of a batch.
-INLINE void bring_bytes(float *to, int stride, const unsigned char *data, const int *numbers, int map, int rows, int n, int c0, int c1) {
-  for (int c = c0 + threadX() % 32 * 4; c < c1; c += 128) {
-    float *row = to + (c - c0);
+// bring_words does so with the inputs of a batch, whose rows are whole words of 4 bytes.
+template <int MAP>
+INLINE void bring_words(float *to, int stride, const unsigned *data, const int *numbers, int rows, int n, int c0, int c1) {
+  for (int c = c0 / 4 + threadX() % 32; c < c1 / 4; c += 32) {
+    float *row = to + (4 * c - c0);
+    const unsigned *column = data + c;
     for (int first = threadX() / 32; first < rows; first += WARPS * ROWS_AT_ONCE) {
-      Four v[ROWS_AT_ONCE];
+      unsigned v[ROWS_AT_ONCE];
 #pragma unroll
       for (int u = 0; u < ROWS_AT_ONCE; u++) {
         const int i = first + u * WARPS;
         if (i < rows) {
-          v[u] = bytes4(at(data, n, numbers[i], c), lesser_of(4, n - c));
+          v[u] = column[(long long)numbers[i] * (n / 4)];
         }
       }
 #pragma unroll
       for (int u = 0; u < ROWS_AT_ONCE; u++) {
         const int i = first + u * WARPS;
         if (i < rows) {
-          keep(row + i * stride, mapped(map, v[u]));
+          keep(row + i * stride, word_mapped<MAP>(v[u]));
         }
       }
+    }
+  }
+}
+
+// bring_bytes does so with rows of any length.
+INLINE void bring_bytes(float *to, int stride, const unsigned char *data, const int *numbers, int map, int rows, int n, int c0, int c1) {
+  if (n % 4 == 0) {
+    const unsigned *words = (const unsigned *)data;
+    switch (map) {
+    case BINARY: bring_words<BINARY>(to, stride, words, numbers, rows, n, c0, c1); break;
+    case UNIT: bring_words<UNIT>(to, stride, words, numbers, rows, n, c0, c1); break;
+    default: bring_words<RAW>(to, stride, words, numbers, rows, n, c0, c1); break;
+    }
+    return;
+  }
+  for (int c = c0 + threadX() % 32 * 4; c < c1; c += 128) {
+    for (int i = threadX() / 32; i < rows; i += WARPS) {
+      keep(to + (c - c0) + i * stride, mapped(map, bytes4(at(data, n, numbers[i], c), lesser_of(4, n - c))));
     }
   }
 }
@@ -260,7 +280,7 @@ INLINE void gradient_of(const Step &o, float *arena, float *staging, int room) {
 
 // gradient has threads do more each where there is enough for all.
 INLINE void gradient(const Step &o, float *arena, float *staging, int room) {
-  if (share(o.n) % 8 == 0 && items<4, 8>(o.m, share(o.n)) > THREADS / 2) {
+  if (share(o.n) % 16 == 0 && items<4, 8>(o.m, share(o.n)) > THREADS / 2) {
     gradient_of<8>(o, arena, staging, room);
   } else {
     gradient_of<4>(o, arena, staging, room);
