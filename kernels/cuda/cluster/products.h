@@ -17,7 +17,7 @@ INLINE int piece(int n, int unit, int rows, int room) {
 }
 
 #define WARPS (THREADS / 32)
-#define ROWS_AT_ONCE 8 // that a warp reads before it stores them
+#define ROWS_AT_ONCE 2 // that a warp reads before it stores them: more would spill
 
 // bring copies a piece of all blocks' columns: a warp rows, a lane four columns.
 INLINE void bring_far(float *to, int stride, const float *from, int ld, int rows, int n, int c0, int c1) {
