@@ -59,8 +59,10 @@ func graphs(t *testing.T) map[string]func() *G.ExprGraph {
 			x, f, w := input(g, dt, "x", 2, 1, 8, 8), input(g, dt, "f", 3, 1, 3, 3), input(g, dt, "w", 48, 4)
 			h := G.Must(G.Rectify(G.Must(G.Conv2d(x, f, tensor.Shape{3, 3}, []int{1, 1}, []int{1, 1}, []int{1, 1}))))
 			h = G.Must(G.MaxPool2D(h, tensor.Shape{2, 2}, []int{0, 0}, []int{2, 2}))
+			e := input(g, dt, "e", 3, 3, 3, 3)
+			h = G.Must(G.Tanh(G.Must(G.Conv2d(h, e, tensor.Shape{3, 3}, []int{1, 1}, []int{1, 1}, []int{1, 1}))))
 			p := G.Must(G.SoftMax(G.Must(G.Mul(G.Must(G.Reshape(h, tensor.Shape{2, 48})), w))))
-			derivativesOf(t, G.Must(G.Neg(G.Must(G.Mean(G.Must(G.HadamardProd(G.Must(G.Log(p)), input(g, dt, "y", 2, 4))))))), f, w)
+			derivativesOf(t, G.Must(G.Neg(G.Must(G.Mean(G.Must(G.HadamardProd(G.Must(G.Log(p)), input(g, dt, "y", 2, 4))))))), f, e, w)
 			return g
 		}
 		out[fmt.Sprint("normalized layers in ", dt)] = func() *G.ExprGraph {

@@ -6,13 +6,14 @@ import (
 	"driftless/kernels/activation"
 )
 
-// fusePlanes has convolutions read images as they are, where nothing else reads the patches that Gorgonia's make of them:
-// patches, product and transpose become one instruction, and so do those of each gradient.
+// fusePlanes has convolutions read images as they are, in place of the patches that Gorgonia's make of them: patches, product
+// and transpose become one instruction, and so do those of each gradient. The gradients add in another order than the products
+// do, so they become that whoever else reads what lies between, which then stays: a value has the same bits watched or not.
 func fusePlanes(b *Block) {
 	x := newIndex(b)
 	turned := map[*Tensor]int{} // buffer → the transposes that make it
 	for i, in := range b.Instrs {
-		if (in.Op == OpTranspose || in.Op == OpMove) && in.Out[0].Base().Space == SpaceScratch {
+		if in.Op == OpTranspose || in.Op == OpMove {
 			turned[in.Out[0].Base()] = i
 		}
 	}
@@ -27,14 +28,30 @@ func fusePlanes(b *Block) {
 		}
 	}
 	for t, i := range turned {
-		if x.b.Instrs[i] != nil && !x.isRead(t, i+1, len(x.b.Instrs)) {
-			x.remove(i)
+		if x.b.Instrs[i] != nil {
+			x.removeUnread(i, t)
 		}
 	}
 	x.sweep()
+	b.Instrs = gapped(b.Instrs)
 }
 
-// fusePatchProducts makes the products with the patches of instruction i read its images, if all can.
+// gapped has gradients of filters whose rows are to have gaps between them computed without, and then copied.
+func gapped(instrs []*Instr) (out []*Instr) {
+	for _, in := range instrs {
+		out = append(out, in)
+		if in.Op != OpPlaneFilterGrad || plain(in.Out[0]) {
+			continue
+		}
+		dw := in.Out[0]
+		dense := &Tensor{DType: dw.DType, Rows: dw.Rows, Cols: dw.Cols, LD: dw.Cols, Shape: dw.Shape, Name: dw.Name}
+		in.Out = []*Tensor{dense}
+		out = append(out, &Instr{Op: OpCopy, In: []*Tensor{dense}, Out: []*Tensor{dw}, Every: in.Every, Nodes: in.Nodes})
+	}
+	return out
+}
+
+// fusePatchProducts makes those products with the patches of instruction i read its images that can.
 func fusePatchProducts(x *index, i int, turned map[*Tensor]int) {
 	p := x.b.Instrs[i]
 	images, patches, planes := p.In[0], p.Out[0].Base(), p.Planes
@@ -44,47 +61,41 @@ func fusePatchProducts(x *index, i int, turned map[*Tensor]int) {
 		in       *Instr
 	}
 	var changes []change
-	fits := x.readers(patches, i+1, len(x.b.Instrs), func(k int, g *Instr) bool {
-		if !g.bare() {
-			return false
+	x.readers(patches, i+1, len(x.b.Instrs), func(k int, g *Instr) bool {
+		if !g.bare() || x.isWritten(patches, i+1, k) {
+			return true
 		}
 		switch a, w := g.In[0], g.In[1]; {
 		case a.Base() == w.Base():
-			return false
 		case a.Base() == patches && !g.TransA && g.TransB && plain(w) && w.Cols == planes.Patch() && planes.Direct(w.Rows):
 			t := x.soleReader(g.Out[0], k+1)
 			if t < 0 {
-				return false
+				break
 			}
 			in := x.b.Instrs[t]
 			if !in.turns(g.Out[0].Len(), w.Rows, planes.Windows()) || x.isWritten(images, i+1, t) || x.isWritten(w, k+1, t) {
-				return false
+				break
 			}
 			y := View(in.Out[0], count, w.Rows*planes.Windows())
 			changes = append(changes, change{t, k, &Instr{Op: OpPlaneProduct, Planes: planes, In: []*Tensor{View(images, count, images.Len()/count), w},
 				Out: []*Tensor{y}, Every: in.Every, Nodes: append(g.Nodes, in.Nodes...)}})
-		case w.Base() == patches && g.TransA && !g.TransB && w.Cols == planes.Patch() && plain(g.Out[0]) && planes.Direct(a.Cols):
+		case w.Base() == patches && g.TransA && !g.TransB && w.Cols == planes.Patch() && planes.Direct(a.Cols):
 			t, from := x.turnedFrom(a, turned, k)
 			if t < 0 || a.Rows != count*planes.Windows() || !x.b.Instrs[t].turns(a.Len(), planes.Windows(), a.Cols) || x.isWritten(images, i+1, k) {
-				return false
+				break
 			}
 			changes = append(changes, change{k, -1, &Instr{Op: OpPlaneFilterGrad, Planes: planes, In: []*Tensor{View(images, count, images.Len()/count),
 				View(from, count, from.Len()/count)}, Out: g.Out, Every: g.Every, Nodes: g.Nodes}})
-		default:
-			return false
 		}
 		return true
 	})
-	if !fits {
-		return
-	}
 	for _, c := range changes {
 		if c.gone >= 0 {
 			x.remove(c.gone)
 		}
 		x.set(c.at, c.in)
 	}
-	x.remove(i)
+	x.removeUnread(i, patches)
 }
 
 // fusePatchSums makes instruction i compute what it adds up.
@@ -93,7 +104,7 @@ func fusePatchSums(x *index, i int, turned map[*Tensor]int) {
 	planes, patches, dx := sum.Planes, sum.In[0].Base(), sum.Out[0]
 	count := dx.Len() / (planes.Channels * planes.Height * planes.Width)
 	k := x.producer(patches, i)
-	if k < 0 || x.soleReader(patches, k+1) != i {
+	if k < 0 {
 		return
 	}
 	g := x.b.Instrs[k]
@@ -104,9 +115,16 @@ func fusePatchSums(x *index, i int, turned map[*Tensor]int) {
 	if t < 0 || !x.b.Instrs[t].turns(g.In[0].Len(), planes.Windows(), g.In[0].Cols) || x.isWritten(g.In[1], k+1, i) {
 		return
 	}
-	x.remove(k)
 	x.set(i, &Instr{Op: OpPlaneInputGrad, Planes: planes, In: []*Tensor{View(from, count, from.Len()/count), g.In[1]},
 		Out: []*Tensor{View(dx, count, dx.Len()/count)}, Every: sum.Every, Nodes: append(g.Nodes, sum.Nodes...)})
+	x.removeUnread(k, patches)
+}
+
+// removeUnread removes an instruction that makes a buffer of the step's own which no later one reads.
+func (x *index) removeUnread(i int, t *Tensor) {
+	if t.Base().Space == SpaceScratch && !x.isRead(t, i+1, len(x.b.Instrs)) {
+		x.remove(i)
+	}
 }
 
 // soleReader returns the position of the one instruction from lo on that reads a buffer of its own, or -1.
