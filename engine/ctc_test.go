@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,4 +78,36 @@ func TestCTCLoss(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, c.want)
 		}
 	}
+}
+
+// TestCTCLossTargets: targets of more axes than two are rows of labels, if the rest have one element.
+func TestCTCLossTargets(t *testing.T) {
+	all := map[int][]float64{}
+	for last := range 3 {
+		g := G.NewGraph()
+		logp := input64(g, "logp", wave(4*2*3), 4, 2, 3)
+		ints := func(name string, v []int, shape ...int) *G.Node {
+			return G.NewTensor(g, tensor.Int, len(shape), G.WithName(name), G.WithShape(shape...), G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))))
+		}
+		targets, shape := []int{1, 2, 2, 0}, []int{2, 2}
+		if last > 0 {
+			targets, shape = slices.Repeat(targets, last), append(shape, last)
+		}
+		loss := G.Must(G.CTCLoss(logp, ints("targets", targets, shape...), ints("lengths", []int{4, 3}, 2), ints("counts", []int{2, 1}, 2), G.ReductionSum))
+		grad := derivativesOf(t, loss, logp)[0]
+		vm := engine.NewTapeMachine(g)
+		defer vm.Close()
+		err := vm.RunAll()
+		if last > 1 {
+			if err == nil || !strings.Contains(err.Error(), "targets of shape (2, 2, 2)") {
+				t.Errorf("two numbers a label: error %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[last] = numbers(grad.Value())
+	}
+	compare(t, "gradient", all[1], all[0], 0)
 }

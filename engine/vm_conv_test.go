@@ -69,3 +69,47 @@ func TestConvolutionsReadImages(t *testing.T) {
 		})
 	}
 }
+
+// TestPartsOfPatches: products of a part of the patches, and sums of a part of a product, are no convolutions.
+func TestPartsOfPatches(t *testing.T) {
+	const side, windows = 32, 32 * 32
+	three, one := tensor.Shape{3, 3}, tensor.Shape{1, 1}
+	for name, build := range map[string]func(x, b *G.Node) *G.Node{
+		"product": func(x, b *G.Node) *G.Node {
+			patches := G.Must(G.Im2Col(x, three, one, one, one))
+			part := G.Must(G.Reshape(G.Must(G.Slice(patches, G.S(1, 3))), tensor.Shape{2 * windows, 18}))
+			a := G.Must(G.Neg(input64(x.Graph(), "a", wave(2*windows*5), 2*windows, 5)))
+			grads, err := G.Backpropagate(G.Nodes{G.Must(G.Mul(a, b))}, G.Nodes{part}, G.Nodes{a})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return G.Must(G.Transpose(G.Must(G.Reshape(grads[0], tensor.Shape{2, windows, 5})), 0, 2, 1))
+		},
+		"sum": func(x, b *G.Node) *G.Node {
+			x = G.Must(G.Neg(x))
+			patches := G.Must(G.Im2Col(x, three, one, one, one))
+			a := G.Must(G.Transpose(input64(x.Graph(), "a", wave(4*windows*5), 4, 5, windows), 0, 2, 1))
+			product := G.Must(G.Mul(G.Must(G.Reshape(a, tensor.Shape{4 * windows, 5})), b))
+			part := G.Must(G.Reshape(G.Must(G.Slice(product, G.S(windows, 4*windows))), tensor.Shape{3, side, side, 18}))
+			grads, err := G.Backpropagate(G.Nodes{patches}, G.Nodes{part}, G.Nodes{x})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return grads[0]
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			results := func(opts ...G.VMOpt) []float64 {
+				g := G.NewGraph()
+				y := G.Must(G.Square(build(input64(g, "x", wave(3*2*windows), 3, 2, side, side), input64(g, "b", wave(5*18), 5, 18))))
+				m := engine.NewTapeMachine(g, opts...)
+				defer m.Close()
+				if err := m.RunAll(); err != nil {
+					t.Fatal(err)
+				}
+				return numbers(y.Value())
+			}
+			alike(t, name, results(), results(engine.Stock()), 1e-12)
+		})
+	}
+}

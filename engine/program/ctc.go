@@ -13,13 +13,16 @@ import (
 // where there are no labels.
 func (c *compiler) lowerCTC(n *G.Node) (value, bool, error) {
 	ch := Children(n)
-	shape := ch[0].Shape() // time, sequence, class
-	if dt, _ := dtypeOf(ch[0].Dtype()); dt != c.l.DType || len(shape) != 3 || ch[1].Dims() > 2 {
+	shape, rowOf := ch[0].Shape(), ch[1].Shape() // time, sequence, class; sequence, label
+	if dt, _ := dtypeOf(ch[0].Dtype()); dt != c.l.DType || len(shape) != 3 {
 		return value{}, false, nil
 	}
-	h := targets{name: Label(n), steps: shape[0], sequences: shape[1], classes: shape[2], labels: ch[1].Shape().TotalSize(), joined: ch[1].Dims() == 1}
+	h := targets{name: Label(n), steps: shape[0], sequences: shape[1], classes: shape[2], labels: rowOf.TotalSize(), joined: len(rowOf) == 1}
 	if !h.joined {
-		h.labels = ch[1].Shape()[1]
+		if rowOf[2:].TotalSize() != 1 {
+			return value{}, true, fmt.Errorf("CTCLoss of node %q: targets of shape %v: give them the shape (sequences, labels)", h.name, rowOf)
+		}
+		h.labels = rowOf[1]
 	}
 	for _, k := range ch[1:] {
 		if k.Dtype() != tensor.Int {

@@ -67,7 +67,7 @@ func fusePatchProducts(x *index, i int, turned map[*Tensor]int) {
 		}
 		switch a, w := g.In[0], g.In[1]; {
 		case a.Base() == w.Base():
-		case a.Base() == patches && !g.TransA && g.TransB && plain(w) && w.Cols == planes.Patch() && planes.Direct(w.Rows):
+		case a.Base() == patches && a.Len() == patches.Len() && !g.TransA && g.TransB && plain(w) && w.Cols == planes.Patch() && planes.Direct(w.Rows):
 			t := x.soleReader(g.Out[0], k+1)
 			if t < 0 {
 				break
@@ -108,7 +108,7 @@ func fusePatchSums(x *index, i int, turned map[*Tensor]int) {
 		return
 	}
 	g := x.b.Instrs[k]
-	if !g.bare() || g.TransA || g.TransB || !plain(g.In[1]) || !planes.Direct(g.In[1].Rows) {
+	if !g.bare() || g.TransA || g.TransB || g.Out[0].Len() != sum.In[0].Len() || !plain(g.In[1]) || !planes.Direct(g.In[1].Rows) {
 		return
 	}
 	t, from := x.turnedFrom(g.In[0], turned, i)
