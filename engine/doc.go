@@ -84,7 +84,7 @@
 //   - A node's Value is what the run computed for it. On Gorgonia's machine, where one operation
 //     writes into another's memory, nodes between the inputs and the results hold later numbers.
 //   - A node between derivatives, one that Conv2d, Rectify, BatchNorm, GroupNorm or a broadcast makes on
-//     the way to its own, one of more than 16,384 elements that other nodes read, or one that was fused
+//     the way to its own, one of more than 4,096 elements that other nodes read, or one that was fused
 //     away, has a ValueOnDemand, which is no tensor.Tensor. It is
 //     computed when somebody looks at it before the next run, where that can be: its Data panics
 //     otherwise, and so does Gorgonia's ToDot. From the next run on the node has a tensor or a
