@@ -70,7 +70,7 @@ func (s *session) bind(p *program.Program) (*bound, error) {
 	if s.layout.Bytes() != s.size || len(s.layout.States()) != s.states {
 		return nil, fmt.Errorf("the layout grew after the session was opened: compile every program first")
 	}
-	b := &bound{p: p, plain: s.dev.options.plain, inTurn: s.dev.options.inTurn, views: map[view]*prepared{}, graphs: map[graphKey]*graph{}, asked: map[graphKey]bool{},
+	b := &bound{p: p, plain: s.dev.options.plain, views: map[view]*prepared{}, graphs: map[graphKey]*graph{}, asked: map[graphKey]bool{},
 		clusters: map[view]*clusterTables{}}
 	var consts []byte
 	for _, blk := range p.Blocks {

@@ -20,7 +20,7 @@ type Device struct {
 	virtual bool
 	peak    float64 // in GFLOP/s, 0 if not known
 	options options
-	early   bool // the driver captures launches that may begin before the one before has ended
+	early   bool // launches of a graph may begin before the one before has ended
 
 	// For tests:
 	apart  bool                // nothing is fused
@@ -53,10 +53,9 @@ func New(n int, opts ...Option) (device.Device, error) {
 	} else {
 		dev.peak = peak(handle, d)
 	}
-	dev.early = d.Major >= earlyMajor && (info.Virtual || info.Version >= earlyDriver)
+	dev.early = d.Major >= earlyMajor && (info.Virtual || info.Version >= earlyDriver) && os.Getenv("DRIFTLESS_CUDA_DEPENDENT") != "0"
 	dev.options.plain = os.Getenv("DRIFTLESS_CUDA_GRAPHS") == "0"
 	dev.options.noClusters = os.Getenv("DRIFTLESS_CUDA_CLUSTERS") == "0"
-	dev.options.inTurn = os.Getenv("DRIFTLESS_CUDA_DEPENDENT") == "0"
 	for _, o := range opts {
 		o(&dev.options)
 	}

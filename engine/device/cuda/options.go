@@ -6,7 +6,6 @@ type Option func(*options)
 type options struct {
 	plain      bool
 	noClusters bool
-	inTurn     bool // no launch of a graph begins early
 	keep       bool
 	warn       func(message string)
 }
