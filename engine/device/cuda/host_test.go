@@ -33,17 +33,15 @@ func wave(n int) []float32 {
 // which may keep state from forward to backward: the bits are the CPU's, and what is copied is counted.
 func TestHost(t *testing.T) {
 	const batch = 4
-	upsample := func(x *G.Node) (*G.Node, error) {
-		return G.Upsample2D(G.Must(G.Reshape(x, tensor.Shape{batch, 1, 4, 4})), 2)
-	}
+	sparse := func(x *G.Node) (*G.Node, error) { return G.Sparsemax(x) }
 	for name, c := range map[string]struct {
 		f      func(x *G.Node) (*G.Node, error)
 		shape  tensor.Shape
 		serial bool
 	}{
-		"softplus":   {G.Softplus, tensor.Shape{batch, 5}, false},
-		"expm1":      {G.Expm1, tensor.Shape{batch, 5}, false},
-		"upsampling": {upsample, tensor.Shape{batch, 16}, true},
+		"softplus":  {G.Softplus, tensor.Shape{batch, 5}, false},
+		"expm1":     {G.Expm1, tensor.Shape{batch, 5}, false},
+		"sparsemax": {sparse, tensor.Shape{batch, 5}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := G.NewGraph()
