@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 )
 
@@ -15,12 +16,12 @@ func wideArguments(n int) []float64 {
 		-math.MaxFloat64, 5e-324, -5e-324, 1 << 53, 1<<53 + 2, 1 << 63, -1 << 63, 1 << 29, 0x1p-29, -0x1p-54, 0x1p-54, log1pLeast, log1pMost, overflow64,
 		3.88162421113569373274e+01, -3.88162421113569373274e+01, 3.46573590279972654709e-01, 1.03972077083991796413e+00, 1e22, 0x1.921fb54442d18p+0}
 	for len(all) < n {
-		v := r.NormFloat64()
+		v := math.Round(r.NormFloat64()*0x1p40) * 0x1p-40 // whose last bit is not that of all machines
 		switch r.IntN(5) {
 		case 0:
 			v *= 30
 		case 1:
-			v *= math.Exp2(300 * r.NormFloat64())
+			v = math.Ldexp(v, int(300*r.NormFloat64()))
 		case 2:
 			v = math.Trunc(20 * v)
 		case 3:
@@ -31,8 +32,8 @@ func wideArguments(n int) []float64 {
 	return all
 }
 
-// TestWide compares functions of float64 with package math, whose last bit may be another where it fuses products
-// and sums, and holds their bits to those of every other machine.
+// TestWide compares functions of float64 with package math where that fuses no products and sums, and holds their bits
+// to those of every other machine.
 func TestWide(t *testing.T) {
 	pair := func(f func(x, y float64) float64) func(x float64) float64 {
 		r := rand.New(rand.NewPCG(5, 6))
@@ -45,12 +46,12 @@ func TestWide(t *testing.T) {
 		ulps     float64
 		hash     string
 	}{
-		{"Log1p", Log1p, math.Log1p, 2, "c5b1199863a2ac14"},
-		{"Log2", Log2, math.Log2, 2, "5dcc70ea8eb20fb9"},
-		{"Expm1", Expm1, math.Expm1, 2, "7d7ae3b195b4a2a5"},
-		{"Sin", Sin, math.Sin, 2, "3e403931bc3a166e"},
-		{"Cos", Cos, math.Cos, 2, "41c5cf87dfbdb04b"},
-		{"Pow", pair(Pow), pair(math.Pow), 4, "832b52a26ad5f0d4"},
+		{"Log1p", Log1p, math.Log1p, 2, "92941418738ac351"},
+		{"Log2", Log2, math.Log2, 2, "e936747df040f2d0"},
+		{"Expm1", Expm1, math.Expm1, 2, "280c0351f82dab3c"},
+		{"Sin", Sin, math.Sin, 2, "46c70172c2b7606d"},
+		{"Cos", Cos, math.Cos, 2, "63878fb752ceb686"},
+		{"Pow", pair(Pow), pair(math.Pow), 4, "c78a28d8eecae8d6"},
 	} {
 		h, differ := fnv.New64(), 0
 		for _, x := range wideArguments(100000) {
@@ -63,7 +64,7 @@ func TestWide(t *testing.T) {
 				continue // package math's logarithm is wrong for some
 			}
 			same := got == want && math.Signbit(got) == math.Signbit(want) || math.IsNaN(got) && math.IsNaN(want)
-			if same {
+			if same || runtime.GOARCH != "amd64" {
 				continue
 			}
 			differ++
