@@ -3,12 +3,9 @@
 package cuda
 
 import (
-	"context"
 	"testing"
 
 	"driftless/engine"
-	"driftless/engine/device"
-	"driftless/engine/device/cpu"
 	"driftless/engine/optim"
 	"driftless/engine/program"
 
@@ -43,26 +40,14 @@ func TestTensors(t *testing.T) {
 				G.WithValue(tensor.New(tensor.WithShape(batch, width), tensor.WithBacking(wave(batch*width)))))
 			z := f(G.Must(G.Reshape(G.Must(G.HadamardProd(x, w)), tensor.Shape{batch, 2, 3, 5})))
 			l := program.NewLayout(program.Float32)
-			data := make([]float64, 3*batch*width)
-			for i, v := range wave(len(data)) {
-				data[i] = float64(v)
-			}
+			data := wideWave(3 * batch * width)
 			p, err := engine.Compile(l, engine.Training{Loss: G.Must(G.Mean(G.Must(G.Square(z)))), Params: []*G.Node{w}, Optimizer: optim.SGD(0.1),
 				Data: []engine.Data{{Node: x, Values: data}}})
 			must(t, err)
-			var sessions []device.Session
-			for _, d := range []device.Device{cpu.New(), open(t)} {
-				s, err := d.Open(l, 2)
-				must(t, err)
-				defer s.Close()
-				must(t, s.Write(program.StateSeed, 1, []int64{9}))
-				must(t, s.Run(context.Background(), p, 5))
-				sessions = append(sessions, s)
-			}
-			n := &net{layout: l}
-			n.same(t, "replica 0", sessions[0], 0, sessions[1], 0)
-			n.same(t, "replica 1", sessions[0], 1, sessions[1], 1)
-			if c := counters(sessions[1]); c.HostCalls > 0 {
+			sessions := besideCPU(t, l, open(t))
+			sessions.run(t, p, 5)
+			sessions.same(t, "")
+			if c := counters(sessions.device); c.HostCalls > 0 {
 				t.Errorf("%d calls on the host", c.HostCalls)
 			}
 		})

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"driftless/engine"
-	"driftless/engine/device"
 	"driftless/engine/device/cpu"
 	"driftless/engine/optim"
 	"driftless/engine/program"
@@ -19,15 +18,6 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
-
-// wave returns numbers that repeat nothing.
-func wave(n int) []float32 {
-	v := make([]float32, n)
-	for i := range v {
-		v[i] = float32(math.Sin(float64(5*i + 1)))
-	}
-	return v
-}
 
 // TestHost trains through operations that run on the host, and one of Gorgonia's own,
 // which may keep state from forward to backward: the bits are the CPU's, and what is copied is counted.
@@ -50,37 +40,24 @@ func TestHost(t *testing.T) {
 				G.WithValue(tensor.New(tensor.WithShape(c.shape...), tensor.WithBacking(wave(c.shape.TotalSize())))))
 			z := G.Must(c.f(G.Must(G.HadamardProd(x, w))))
 			l := program.NewLayout(program.Float32)
-			data := make([]float64, 3*c.shape.TotalSize())
-			for i, v := range wave(len(data)) {
-				data[i] = float64(v)
-			}
+			data := wideWave(3 * c.shape.TotalSize())
 			p, err := engine.Compile(l, engine.Training{Loss: G.Must(G.Mean(G.Must(G.Square(z)))), Params: []*G.Node{w}, Optimizer: optim.SGD(0.1),
 				Data: []engine.Data{{Node: x, Values: data}}})
 			must(t, err)
 			var said []string
-			sessions := []device.Session{}
 			here := open(t, Warn(func(m string) { said = append(said, m) })).(*Device)
 			here.onHost = map[program.Op]bool{program.OpUnary: true}
-			for _, d := range []device.Device{cpu.New(), here} {
-				s, err := d.Open(l, 2)
-				must(t, err)
-				defer s.Close()
-				must(t, s.Write(program.StateSeed, 1, []int64{9}))
-				must(t, s.Run(context.Background(), p, 5))
-				must(t, s.Run(context.Background(), p, 3))
-				sessions = append(sessions, s)
-			}
-			n := &net{layout: l}
-			n.same(t, "replica 0", sessions[0], 0, sessions[1], 0)
-			n.same(t, "replica 1", sessions[0], 1, sessions[1], 1)
-			count := counters(sessions[1])
+			sessions := besideCPU(t, l, here)
+			sessions.run(t, p, 5, 3)
+			sessions.same(t, "")
+			count := counters(sessions.device)
 			if count.HostCalls == 0 || count.HostCalls%16 != 0 || count.HostBytes == 0 || count.GraphLaunches > 0 {
 				t.Errorf("%+v after 8 steps of 2 replicas", count)
 			}
 			if len(said) != count.HostCalls/16 || !strings.Contains(said[0], "runs on the host") {
 				t.Errorf("said %q", said)
 			}
-			if b := sessions[1].(*session).bound[p]; b.serial != c.serial {
+			if b := sessions.device.(*session).bound[p]; b.serial != c.serial {
 				t.Errorf("serial: %v", b.serial)
 			}
 		})

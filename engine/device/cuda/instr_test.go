@@ -63,25 +63,12 @@ func TestDropout(t *testing.T) {
 	if nodes != 2 {
 		t.Fatalf("%d dropouts, want 2", nodes)
 	}
-	var sessions []device.Session
-	for _, d := range []device.Device{cpu.New(), open(t)} {
-		s, err := d.Open(l, 2)
-		must(t, err)
-		defer s.Close()
-		must(t, s.Write(program.StateSeed, 1, []int64{9}))
-		sessions = append(sessions, s)
-	}
-	n := &net{layout: l}
+	sessions := besideCPU(t, l, open(t))
 	for _, drop = range []float64{0.3, 0, 0.3, 0.6} {
-		for _, s := range sessions {
-			must(t, s.Run(context.Background(), p, 9))
-			must(t, s.Run(context.Background(), p, 8))
-		}
-		for r := range 2 {
-			n.same(t, fmt.Sprintf("replica %d, dropping %g", r, drop), sessions[0], r, sessions[1], r)
-		}
+		sessions.run(t, p, 9, 8)
+		sessions.same(t, fmt.Sprintf(", dropping %g", drop))
 	}
-	if c := counters(sessions[1]); c.HostCalls != 0 || c.GraphLaunches < 4 {
+	if c := counters(sessions.device); c.HostCalls != 0 || c.GraphLaunches < 4 {
 		t.Errorf("%+v, want graphs and nothing on the host", c)
 	}
 }

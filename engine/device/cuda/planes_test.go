@@ -3,13 +3,10 @@
 package cuda
 
 import (
-	"context"
 	"strings"
 	"testing"
 
 	"driftless/engine"
-	"driftless/engine/device"
-	"driftless/engine/device/cpu"
 	"driftless/engine/optim"
 	"driftless/engine/program"
 
@@ -53,26 +50,14 @@ func TestPlanes(t *testing.T) {
 			if name == "plain" { // which has no use for the others
 				params = G.Nodes{params[0], params[3]}
 			}
-			data := make([]float64, 5*2*8*9)
-			for i, v := range wave(len(data)) {
-				data[i] = float64(v)
-			}
+			data := wideWave(5 * 2 * 8 * 9)
 			p, err := engine.Compile(l, engine.Training{Loss: G.Must(G.Mean(G.Must(G.Square(h)))), Params: params, Optimizer: optim.SGD(0.1),
 				Data: []engine.Data{{Node: x, Values: data}}})
 			must(t, err)
 			var said []string
-			var sessions []device.Session
-			for _, d := range []device.Device{cpu.New(), open(t, Warn(func(m string) { said = append(said, m) }))} {
-				s, err := d.Open(l, 2)
-				must(t, err)
-				defer s.Close()
-				must(t, s.Write(program.StateSeed, 1, []int64{9}))
-				must(t, s.Run(context.Background(), p, 4))
-				sessions = append(sessions, s)
-			}
-			n := &net{layout: l}
-			n.same(t, "replica 0", sessions[0], 0, sessions[1], 0)
-			n.same(t, "replica 1", sessions[0], 1, sessions[1], 1)
+			sessions := besideCPU(t, l, open(t, Warn(func(m string) { said = append(said, m) })))
+			sessions.run(t, p, 4)
+			sessions.same(t, "")
 			for _, m := range said {
 				if name == "plain" || !strings.Contains(m, "the operation of node") {
 					t.Error(m)
