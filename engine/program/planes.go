@@ -104,7 +104,7 @@ func fusePatchSums(x *index, i int, turned map[*Tensor]int) {
 	planes, patches, dx := sum.Planes, sum.In[0].Base(), sum.Out[0]
 	count := dx.Len() / (planes.Channels * planes.Height * planes.Width)
 	k := x.producer(patches, i)
-	if k < 0 {
+	if k < 0 || x.isWritten(patches, k+1, i) {
 		return
 	}
 	g := x.b.Instrs[k]
