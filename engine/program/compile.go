@@ -27,6 +27,8 @@ func Compile(l *Layout, s Spec) (*Program, error) {
 // Assemble returns a Program of a block that was written by hand: it gives scratch buffers
 // their places, and schedules the instructions.
 func Assemble(l *Layout, b *Block) *Program {
+	layOut(b)
+	chooseAxes(b)
 	plan(b)
 	schedule(b)
 	return &Program{Layout: l, Blocks: []*Block{b}}
@@ -92,7 +94,7 @@ func (c *compiler) compile(passes []pass) error {
 		if err := c.interrupted(); err != nil {
 			return err
 		}
-		if p.name == "plan" {
+		if p.name == "lay out" {
 			if err := c.spares(); err != nil {
 				return err
 			}

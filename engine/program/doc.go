@@ -48,7 +48,8 @@
 // columns, so that over the whole block little that one worker wrote is read by
 // another; schedule.go says before which instructions all workers must have finished those
 // before: where one would touch what another may have written, or may still be
-// reading. Runs of column-wise instructions are marked to be done strip by strip.
+// reading. plan_apart.go has buffers share scratch memory so that no meeting is needed for that
+// alone. Runs of column-wise instructions are marked to be done strip by strip.
 // All of it is a function of the Program alone.
 //
 // Matrices in scratch and state have leading dimensions that are multiples of a

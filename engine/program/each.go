@@ -67,6 +67,7 @@ func apart(b *Block, l *Layout, s Spec) []*Program {
 			in.Extent = extent(in, in.Axis)
 		}
 	}
+	chooseAxes(&shared)
 	schedule(&shared)
 	waiting := map[*Instr]*Instr{} // instructions that follow others than those that they were scheduled with
 	out := make([]*Program, len(needed))

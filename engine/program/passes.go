@@ -24,6 +24,8 @@ var passes = []pass{
 	{"fuse updates", block(fuseUpdates)},
 	{"fuse patches", block(fusePatches)},
 	{"mask", mask},
+	{"lay out", block(layOut)},
+	{"share", block(chooseAxes)},
 	{"plan", block(plan)},
 	{"schedule", block(schedule)},
 }
@@ -53,11 +55,14 @@ var order = [][2]string{
 	{"fuse updates", "mask"},
 	{"fuse epilogues", "fuse patches"},
 	{"fuse updates", "fuse patches"},
-	// Buffers get their places when all instructions have theirs, and workers meet where
-	// buffers share a place.
-	{"fuse averages", "plan"},
-	{"fuse patches", "plan"},
-	{"mask", "plan"},
+	// Buffers get their places when all instructions have theirs.
+	{"fuse averages", "lay out"},
+	{"fuse patches", "lay out"},
+	{"mask", "lay out"},
+	// Who touches what follows from the places of values.
+	{"lay out", "share"},
+	// Buffers share a place where workers meet anyway, and they meet where buffers share a place.
+	{"share", "plan"},
 	{"plan", "schedule"},
 }
 

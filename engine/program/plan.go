@@ -2,7 +2,39 @@ package program
 
 import "slices"
 
-// plan places the scratch buffers of a block.
+// layOut gives each scratch buffer of a block a place of its own.
+func layOut(b *Block) {
+	off, size := map[*Tensor]int{}, 0
+	for _, in := range b.Instrs {
+		for _, t := range in.Out {
+			base := t.Base()
+			if _, done := off[base]; !done && base.Space == SpaceScratch {
+				off[base] = size
+				size += bufferBytes(base)
+			}
+		}
+	}
+	settle(b, off, size)
+}
+
+// settle tells the tensors of a block where they lie, scratch buffers by their base tensors.
+func settle(b *Block, off map[*Tensor]int, size int) {
+	b.Scratch = size
+	for _, in := range b.Instrs {
+		for _, ts := range [][]*Tensor{in.In, in.Out} {
+			for _, t := range ts {
+				base := t.Base()
+				t.Space, t.Off = base.Space, base.Off+t.Skip()
+				if base.Space == SpaceScratch {
+					t.Off = off[base] + t.Skip()
+				}
+			}
+		}
+	}
+}
+
+// plan places the scratch buffers of a block so that they share memory, but as far as a little
+// more of it helps not so that workers would have to meet for that alone.
 func plan(b *Block) {
 	steps := make([][]Use, len(b.Instrs))
 	for i, in := range b.Instrs {
@@ -14,17 +46,15 @@ func plan(b *Block) {
 		}
 	}
 	off, size := Place(steps)
-	b.Scratch = size
-	for _, uses := range steps {
-		for _, u := range uses {
-			base := u.Tensor.Base()
-			u.Tensor.Space, u.Tensor.Off = base.Space, base.Off+u.Tensor.Skip()
-			if base.Space == SpaceScratch {
-				u.Tensor.Off = off[base] + u.Tensor.Skip()
-			}
-		}
+	if roomy, more := placeApart(b, steps, size+roomFor(size)); more <= size+roomFor(size) {
+		off, size = roomy, more
 	}
+	settle(b, off, size)
 }
+
+// roomFor is how much more than so many bytes a block may take to save meetings: little beside
+// a second-level cache, or beside what it takes anyway.
+func roomFor(size int) int { return max(64<<10, size/8) }
 
 // Use is a tensor that is read or written.
 type Use struct {
@@ -37,12 +67,7 @@ type Use struct {
 // lives from the step that writes it to the last that reads it, and never shares bytes
 // with another that lives, so no output overlaps an input.
 func Place(steps [][]Use) (off map[*Tensor]int, size int) {
-	last := map[*Tensor]int{}
-	for i, uses := range steps {
-		for _, u := range uses {
-			last[u.Tensor.Base()] = i
-		}
-	}
+	last := lastUses(steps)
 	off = map[*Tensor]int{}
 	var free gaps
 	dying := make([][]*Tensor, len(steps))
@@ -52,17 +77,31 @@ func Place(steps [][]Use) (off map[*Tensor]int, size int) {
 			if _, done := off[base]; done || !u.Write || base.Space != SpaceScratch {
 				continue
 			}
-			n := align(base.Rows * base.LD * base.DType.Size())
+			n := bufferBytes(base)
 			off[base] = free.take(n)
 			size = max(size, off[base]+n)
 			dying[last[base]] = append(dying[last[base]], base)
 		}
 		for _, t := range dying[i] {
-			free.give(off[t], align(t.Rows*t.LD*t.DType.Size()))
+			free.give(off[t], bufferBytes(t))
 		}
 	}
 	return off, size
 }
+
+// lastUses returns the last step that uses each buffer.
+func lastUses(steps [][]Use) map[*Tensor]int {
+	last := map[*Tensor]int{}
+	for i, uses := range steps {
+		for _, u := range uses {
+			last[u.Tensor.Base()] = i
+		}
+	}
+	return last
+}
+
+// bufferBytes is the memory that a buffer takes.
+func bufferBytes(base *Tensor) int { return align(base.Rows * base.LD * base.DType.Size()) }
 
 // gaps is the memory between live buffers, in address order; what is behind the last
 // of them is free as well.
@@ -92,6 +131,11 @@ func (g *gaps) take(n int) int {
 	}
 	g.end = at + n
 	return at
+}
+
+// holds reports whether a gap holds n bytes.
+func (g *gaps) holds(n int) bool {
+	return slices.ContainsFunc(g.free, func(f gap) bool { return f.n >= n })
 }
 
 // give frees n bytes, which join the gaps that they touch.

@@ -47,11 +47,9 @@ func (s Schedule) Share(p, w int) (lo, hi int) {
 	return min(s.Extent, units*w/p*unit), min(s.Extent, units*(w+1)/p*unit)
 }
 
-// schedule decides for each instruction along which axis it is shared, and where
-// the workers have to meet: before an instruction that touches what another
-// worker may have written, or may still be reading, since they last met.
+// schedule decides where the workers have to meet: before an instruction that touches
+// what another worker may have written, or may still be reading, since they last met.
 func schedule(b *Block) {
-	chooseAxes(b)
 	since, rate := newTouched(b), rateOf(b)
 	prev := &Instr{}
 	strips, met := 0, false

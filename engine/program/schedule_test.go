@@ -1,0 +1,57 @@
+package program_test
+
+import (
+	"testing"
+
+	"driftless/engine"
+	"driftless/engine/optim"
+	"driftless/engine/program"
+	"driftless/models"
+	"driftless/models/norm"
+)
+
+// TestMeetings: workers meet when the values that they exchange make them, and never because
+// scratch memory is used again. Without normalization a worker of the small net keeps its samples
+// forward and backward, and its rows of the weights in the update: it meets the others when the
+// step begins and before the update. A team shares the wide net's products by columns, and so any net's
+// with batch norm: then it meets once a layer on either way, and once more before weights change that
+// the others have yet to read.
+func TestMeetings(t *testing.T) {
+	for _, c := range []struct {
+		net, norm    string
+		hidden, rows int
+		want         int
+	}{
+		{"small", "none", 100, 60, 2}, {"small", "batchnorm", 100, 60, 9},
+		{"wide", "none", 1024, 512, 8}, {"wide", "batchnorm", 1024, 512, 9},
+	} {
+		p := denseProgram(t, norm.Must(c.norm), c.hidden, c.rows)
+		met := 0
+		for _, in := range p.Blocks[0].Instrs {
+			if in.Wait {
+				met++
+			}
+		}
+		if met != c.want {
+			t.Errorf("%s net, %s: a team meets %d times a step, not %d:\n%v", c.net, c.norm, met, c.want, p)
+		}
+	}
+}
+
+// denseProgram compiles the training step of a net of three hidden layers on dense rows of 784.
+func denseProgram(t *testing.T, n norm.Method, hidden, batch int) *program.Program {
+	t.Helper()
+	m := models.MLP{Inputs: 784, Hidden: []int{hidden, hidden, hidden}, Classes: 10, Activation: "sigmoid", InitSD: 0.05, Norm: n}.Network()
+	l := program.NewLayout(program.Float32)
+	must(t, m.AddState(l))
+	_, err := l.AddData("x", program.Float32, 1024, 784, nil)
+	must(t, err)
+	add(t, l, "y", 1024, 1)
+	b, err := m.Build(norm.Training, batch)
+	must(t, err)
+	training := m.Training(b, models.Source{Images: "x", Labels: "y"})
+	training.Optimizer = optim.SGD(0.1)
+	p, err := engine.Compile(l, training)
+	must(t, err)
+	return p
+}
