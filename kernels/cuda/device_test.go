@@ -152,8 +152,8 @@ func newLaunch(t testing.TB, name string) *launch {
 	return l
 }
 
-// asOperation has run do what strip can do as a strip of one operation.
-var asOperation bool
+// asOperation has run do what strips can do as a strip of one operation, of this kernel.
+var asOperation string
 
 // didAsOperation counts the kernels that were.
 var didAsOperation = map[string]int{}
@@ -161,10 +161,10 @@ var didAsOperation = map[string]int{}
 // run launches the kernel over an m×d matrix.
 func (l *launch) run(m, d int, ints []int, floats ...float64) {
 	l.t.Helper()
-	if asOperation && fused.Operation(l.k.Name) && !strings.HasPrefix(l.k.Name, "gemm_tn") {
+	if asOperation != "" && fused.Operation(l.k.Name) && !strings.HasPrefix(l.k.Name, "gemm_tn") {
 		op := fused.Op{Kernel: entry(l.t, l.k.Name), Tensors: l.tensors[1:], Ints: ints, Floats: floats}
 		didAsOperation[cuda.Untiled(l.k.Name)]++
-		l.k = kernel(l.t, "strip")
+		l.k = kernel(l.t, asOperation)
 		l.table(op.Cols(), op)
 		return
 	}

@@ -42,12 +42,19 @@ func put(from []float32, m, n int, to []float32, ld int) {
 	}
 }
 
-// TestStrip repeats the tests of the kernels that strip does as operations.
-func TestStrip(t *testing.T) { eachForm(t, "strip", testStrip) }
+// eachStrip runs a test with the strips of either width, in each of their forms.
+func eachStrip(t *testing.T, f func(t *testing.T, strip string)) {
+	for _, strip := range []string{"strip", "narrow_strip"} {
+		t.Run(strip, func(t *testing.T) { eachForm(t, strip, func(t *testing.T) { f(t, strip) }) })
+	}
+}
 
-func testStrip(t *testing.T) {
-	asOperation = true
-	defer func() { asOperation = false }()
+// TestStrip repeats the tests of the kernels that strips do as operations.
+func TestStrip(t *testing.T) { eachStrip(t, testStrip) }
+
+func testStrip(t *testing.T, strip string) {
+	asOperation = strip
+	defer func() { asOperation = "" }()
 	clear(didAsOperation)
 	for name, f := range map[string]func(*testing.T){"gemm": testGemms, "columns": TestColumns, "EMA": TestEMA, "standardize": TestStandardize,
 		"gradients": TestNormGrad, "transforms": TestTransforms, "optimizers": TestOptimizers, "activations": TestActivation, "rows": TestRows, "copies": TestFillAndCopy} {
@@ -62,12 +69,12 @@ func testStrip(t *testing.T) {
 
 // TestStripOfMany: operations read what those before them wrote, and their widths may
 // differ.
-func TestStripOfMany(t *testing.T) { eachForm(t, "strip", testStripOfMany) }
+func TestStripOfMany(t *testing.T) { eachStrip(t, testStripOfMany) }
 
-func testStripOfMany(t *testing.T) {
+func testStripOfMany(t *testing.T, strip string) {
 	eachLayer(t, func(t *testing.T, c product, v mode, act activation.Kind) {
 		m, n, k, ld := c.m, c.n, c.k, c.n+c.gap
-		l := newLaunch(t, "strip")
+		l := newLaunch(t, strip)
 		a, b, bias := in(l, m, k, k+c.gap, v.draw), in(l, k, n, ld, v.draw), in(l, 1, n, n, v.draw)
 		h, mean, y := out[float32](l, m, n, ld), out[float32](l, 1, n, n), out[float32](l, m, n, ld)
 		wide := in(l, 1, n+20, n+20, v.draw)

@@ -69,6 +69,7 @@ type Share uint8
 const (
 	Quads   Share = iota // four columns a thread
 	Columns              // 16 columns a block, all rows
+	Narrow               // 4 columns a block, all rows
 	Column               // a column a thread
 	Row                  // a row a thread
 	Rows                 // a row a warp
@@ -83,6 +84,8 @@ const (
 const (
 	quadThreads   = 256
 	columnsWide   = 16
+	narrowColumns = 4
+	ownerThreads  = 128 // of blocks that own columns
 	columnThreads = 64
 	indexThreads  = 128
 	rowsOfBlock   = 4
@@ -100,7 +103,9 @@ func (k *Kernel) Grid(m, d, replicas int) (grid, block Dim) {
 	case Quads:
 		x, threads = divUp(m*divUp(d, 4), quadThreads), quadThreads
 	case Columns:
-		x, threads = divUp(d, columnsWide), columnsWide*8
+		x, threads = divUp(d, columnsWide), ownerThreads
+	case Narrow:
+		x, threads = divUp(d, narrowColumns), ownerThreads
 	case Column:
 		x, threads = divUp(d, columnThreads), columnThreads
 	case Row:

@@ -79,9 +79,9 @@ func countProduct(t *testing.T, name string, c product) []accesses {
 
 // countStrip counts a layer's product as a strip, and if it is the first layer of two the
 // normalization after it, else the gradient of one.
-func countStrip(t *testing.T, transB bool, c product) []accesses {
+func countStrip(t *testing.T, strip string, transB bool, c product) []accesses {
 	m, n, k := c.m, c.n, c.k
-	l := newLaunch(t, "strip")
+	l := newLaunch(t, strip)
 	a := in(l, m, k, k, ordinary.draw)
 	var b *tensor[float32]
 	name, then := "gemm_nn_32", "standardize_affine"
@@ -107,7 +107,7 @@ func countStrip(t *testing.T, transB bool, c product) []accesses {
 		next.Tensors = []cuda.Tensor{h.at, gamma.at, gamma.at, xhat.at, v[0].at, v[1].at, v[2].at, y.at}
 		next.Ints, next.Floats = []int{m, n, n, n, n}, []float64{eps}
 	}
-	return count(fmt.Sprintf("strip %d×%d×%d, %s", m, n, k, then), l, func(l *launch) { l.table(n, append(ops, next)...) })
+	return count(fmt.Sprintf("%s %d×%d×%d, %s", strip, m, n, k, then), l, func(l *launch) { l.table(n, append(ops, next)...) })
 }
 
 // TestWavefronts counts what the hot kernels' accesses to shared memory cost. None of
@@ -121,8 +121,10 @@ func TestWavefronts(t *testing.T) {
 			all = append(all, countProduct(t, "gemm_"+trans+"_64", product{64, 128, 64, 0})...)
 			all = append(all, countProduct(t, "gemm_"+trans+"_128", product{128, 128, 64, 0})...)
 		}
-		all = append(all, countStrip(t, false, product{60, 100, 784, 0})...)
-		all = append(all, countStrip(t, true, product{60, 100, 100, 0})...)
+		for _, strip := range []string{"strip", "narrow_strip"} {
+			all = append(all, countStrip(t, strip, false, product{60, 100, 784, 0})...)
+			all = append(all, countStrip(t, strip, true, product{60, 100, 100, 0})...)
+		}
 		l := newLaunch(t, "updates")
 		w := newWeight(l, "product", product{100, 100, 60, 0}, ordinary)
 		all = append(all, count("updates 100×100×60", l, func(l *launch) { l.table(fused.UpdateTiles(w.m, w.n), w.ops(t)...) })...)

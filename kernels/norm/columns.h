@@ -1,17 +1,20 @@
 // columns.h is what the kernels share that own columns with all of their rows: a
-// block has 16 of them. Threads of a group read one row's 64 bytes. Strips of 64 rows
+// block has 16 of them, or COLUMNS. Threads of a group read one row's. Strips of 64 rows
 // go through shared memory, so that all threads wait for them together; sums over
 // rows are then one thread's for each column, in order.
 #pragma once
 
 #include "elements.h"
 
+#ifndef COLUMNS
 #define COLUMNS 16
+#endif
 #ifndef GROUPS
 #define GROUPS 8
 #endif
 #define COLUMN_THREADS (COLUMNS * GROUPS)
 #define STRIP 64
+#define APART (32 / COLUMNS) // groups of the next warp
 
 // FIRST_COLUMN is a block's first.
 #ifndef FIRST_COLUMN
@@ -206,13 +209,13 @@ INLINE void standardized_grad(Shared &shared, const float *xhat, int ldxhat, con
         }
         switch (part) {
         case 0: sum = add_up(sum, rows, [&](int r) { return (double)(gs.v[r][c] * ga); }); break;
-        case 2: sum = add_up(sum, rows, [&](int r) { return (double)(gs.v[r][c] * ga) * (double)xs.v[r][c]; }); break;
-        case 4:
+        case APART: sum = add_up(sum, rows, [&](int r) { return (double)(gs.v[r][c] * ga) * (double)xs.v[r][c]; }); break;
+        case 2 * APART:
           if (AFFINE) {
             sum = add_up(sum, rows, [&](int r) { return (double)gs.v[r][c] * (double)xs.v[r][c]; });
           }
           break;
-        case 6:
+        case 3 * APART:
           if (AFFINE) {
             sum = add_up(sum, rows, [&](int r) { return (double)gs.v[r][c]; });
           }
@@ -227,13 +230,13 @@ INLINE void standardized_grad(Shared &shared, const float *xhat, int ldxhat, con
       row[1][c] = a.lo;
       break;
     }
-    case 2: row[2][c] = float32(sum / (double)m); break;
-    case 4:
+    case APART: row[2][c] = float32(sum / (double)m); break;
+    case 2 * APART:
       if (AFFINE) {
         to.dgamma[j] = float32(sum);
       }
       break;
-    case 6:
+    case 3 * APART:
       if (AFFINE) {
         to.dbeta[j] = float32(sum);
       }

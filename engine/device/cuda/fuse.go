@@ -316,11 +316,12 @@ func (f *fuser) launch(g *bundle) (*action, error) {
 		return g.actions[0], nil
 	}
 	a := &action{every: g.actions[0].every}
-	sh := shape{kernel: "strip", in: []*program.Tensor{nil}, over: &program.Tensor{Rows: 1}, table: true, ints: map[string]int{"count": len(g.actions)}}
+	sh := shape{in: []*program.Tensor{nil}, over: &program.Tensor{Rows: 1}, table: true, ints: map[string]int{"count": len(g.actions)}}
 	for _, m := range g.actions {
 		a.instrs = append(a.instrs, m.instrs...)
 		sh.over.Cols = max(sh.over.Cols, m.only().cols)
 	}
+	sh.kernel = fused.Strip(sh.over.Cols, f.b.s.replicas, f.b.s.dev.context.multiprocessors)
 	if g.updates {
 		sh.kernel, sh.over.Cols = "updates", g.tiles
 	}

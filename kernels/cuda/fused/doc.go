@@ -6,11 +6,12 @@
 //	batch    begin; index; gather of inputs and labels
 //	strip    what works column by column: a product with bias and activation, then
 //	         statistics, normalization, activation; backward the product, the
-//	         gradients, and the steps of what is one number a column
+//	         gradients, and the steps of what is one number a column; narrow_strip has
+//	         4 columns a block in place of 16, for launches of few blocks ([Strip])
 //	head     gemm; cross entropy, grad; mean; tick
 //	updates  the products that are the weights' gradients, and the optimizer's step
 //
-// strip and updates take a table of operations ([Op], [Pack]) in the device's memory.
+// Strips and updates take a table of operations ([Op], [Pack]) in the device's memory.
 // An operation is the launch of the kernel of its name, with the same arguments; so
 // what a kernel of a family does, an operation does, by the same code where it is more
 // than a line.

@@ -112,9 +112,20 @@ func (o *Op) pack(b []byte) []byte {
 // size of their tiles.
 func Operations() []string { return slices.Clone(codes) }
 
-// Operation reports whether a kernel is an operation of a table. strip has all but the
+// Operation reports whether a kernel is an operation of a table. Strips have all but the
 // product gemm_tn, which is that of updates; a product can only be a strip's first.
 func Operation(kernel string) bool { return code(kernel) >= 0 }
+
+// Strip returns the name of the kernel for a strip over so many columns: the one whose blocks
+// have 4 of them while a device of so many multiprocessors has one for each block, since all
+// blocks read all of a product's first operand; else the one whose blocks have 16. The bits are
+// the same.
+func Strip(cols, replicas, multiprocessors int) string {
+	if divUp(cols, 4)*replicas <= multiprocessors {
+		return "narrow_strip"
+	}
+	return "strip"
+}
 
 // UpdateTiles returns the number of tiles of a product in a table of updates.
 func UpdateTiles(m, n int) int { return divUp(m, updateTile) * divUp(n, updateTile) }

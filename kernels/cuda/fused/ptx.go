@@ -12,6 +12,9 @@ var stepPTX string
 //go:embed step.sm_90.ptx
 var step90PTX string
 
+//go:embed narrow.sm_90.ptx
+var narrow90PTX string
+
 //go:embed strip.sm_90.ptx
 var strip90PTX string
 
@@ -24,11 +27,14 @@ func later(ptx string) []cuda.Form { return []cuda.Form{{Capability: 90, PTX: pt
 //go:embed strip.ptx
 var stripPTX string
 
+//go:embed narrow.ptx
+var narrowPTX string
+
 //go:embed updates.ptx
 var updatesPTX string
 
 // PTX holds the kernels. The sources say what each computes and which operands may be
-// missing. batch is laid out over its m×cols bytes, strip over the widest of its
+// missing. batch is laid out over its m×cols bytes, strips over the widest of their
 // operations, updates over the number of tiles of all its products.
 var PTX = []cuda.Module{{File: "step.ptx", PTX: stepPTX, Forms: later(step90PTX), Kernels: []cuda.Kernel{
 	{Name: "batch", In: "data labels", Out: "rows x y halted now", State: "diverged step seed",
@@ -37,6 +43,8 @@ var PTX = []cuda.Module{{File: "step.ptx", PTX: stepPTX, Forms: later(step90PTX)
 		Ints: "m n k lda ldb ldlogits lddz scales length", Over: cuda.Block},
 }}, {File: "strip.ptx", PTX: stripPTX, Forms: later(strip90PTX), Kernels: []cuda.Kernel{
 	{Name: "strip", In: "ops", Ints: "count", Over: cuda.Columns},
+}}, {File: "narrow.ptx", PTX: narrowPTX, Forms: later(narrow90PTX), Kernels: []cuda.Kernel{
+	{Name: "narrow_strip", In: "ops", Ints: "count", Over: cuda.Narrow},
 }}, {File: "updates.ptx", PTX: updatesPTX, Forms: later(updates90PTX), Kernels: []cuda.Kernel{
 	{Name: "updates", In: "ops", Ints: "count", Over: cuda.Tiles, TileRows: 1, TileCols: 1, TileThreads: updateThreads},
 }}}

@@ -1,8 +1,6 @@
-// strip.cu does what works column by column in one launch: operations of a table, one
-// after the other. A block owns 16 columns of all of them, with all rows of the batch,
-// so that they meet only at barriers. Their bits are those of a launch for each.
+// strip.cu does what works column by column in one launch, 16 columns a block (strip.h).
 #include "../../gemm/multiply.h"
-#include "columnwise.h"
+#include "strip.h"
 
 // A matrix product of a block goes 64 rows at a time, 2×4 sums a thread.
 #define ROWS 64
@@ -29,26 +27,23 @@ INLINE void product(const Op &o, Tile<ROWS, COLUMNS, 32, PAD> &tile) {
   }
 }
 
+// Products does them, for strip_of.
+struct Products {
+  Memory &memory;
+  METHOD void operator()(const Op &o) const {
+    if (o.code == GEMM_NN) {
+      product<false>(o, memory.nn);
+    } else {
+      product<true>(o, memory.nt);
+    }
+  }
+};
+
 // strip: count operations of the table ops, in order. A matrix product is the first.
 KERNEL(COLUMN_THREADS, 2)
 strip(CONTROL, TENSOR(const Op, ops), int count) {
   after_launch_before();
   RETURN_IF_DIVERGED
   __shared__ Memory shared;
-  const Op *table = REPLICA(ops);
-#pragma unroll 1
-  for (int at = 0; at < count; at++) {
-    const Op &o = table[at];
-    if (at > 0) {
-      barrier();
-    }
-    if (blockX() * COLUMNS >= o.n) {
-      continue;
-    }
-    switch (o.code) {
-    case GEMM_NN: product<false>(o, shared.nn); break;
-    case GEMM_NT: product<true>(o, shared.nt); break;
-    default: columnwise(o, shared.columns);
-    }
-  }
+  strip_of(REPLICA(ops), count, shared.columns, Products{shared});
 }
