@@ -84,14 +84,19 @@ func launchTime(t *testing.T, l *launch, loops map[string]innerLoop, processors 
 		return time.Duration(float64(rounds*l.int("k"))*modelPlain/modelClock*1e9) + modelLoss
 	case len(l.table) > 0:
 		var sum, longest time.Duration
+		strip := strings.HasSuffix(name, "strip")
 		for _, op := range l.table {
 			switch {
 			case !strings.HasPrefix(op.kernel.Name, "gemm"):
-				if name == "strip" {
+				if strip {
 					sum += modelSums
 				}
-			case name == "strip":
-				sum += time.Duration((op.rows+63)/64) * productTime(loopOf(name), 32, op.int("k"), blocks, block[0], processors)
+			case strip:
+				threads := block[0]
+				if name == "narrow_strip" { // of whose warps half form sums
+					threads /= 2
+				}
+				sum += time.Duration((op.rows+63)/64) * productTime(loopOf(name), 32, op.int("k"), blocks, threads, processors)
 			default: // side by side
 				longest = max(longest, productTime(loopOf(name), 16, op.int("k"), blocks, block[0], processors))
 			}

@@ -14,18 +14,21 @@
 #define STAGES (ASYNC ? 4 : 2)
 #define SUM_THREADS (ROWS / 2 * COLUMNS / 2)
 
-// Steps holds rows of op(A), and columns of op(B), along k. They lie so far apart that threads
+// Step holds rows of op(A), and columns of op(B), along k. They lie so far apart that threads
 // which read 16 bytes of 8 rows each, or store 8 elements of 4 columns, meet different banks.
-struct alignas(16) Steps {
-  float x[STAGES][ROWS][DEPTH + 4], y[STAGES][COLUMNS][DEPTH + 8];
+struct alignas(16) Step {
+  float x[ROWS][DEPTH + 4], y[COLUMNS][DEPTH + 8];
 };
 
 union Memory {
-  Steps steps;
+  Step steps[STAGES];
   Shared columns;
 };
 
-typedef Operand<ROWS, DEPTH, COLUMN_THREADS, true> Rows;
+// Rows reads a step of op(A); in is where a thread's group u of it goes.
+struct Rows : Operand<ROWS, DEPTH, COLUMN_THREADS, true> {
+  METHOD float *in(Step &step, int u) const { return &step.x[group_w(0)][group_k(0)] + u * (ROWS / Q) * (DEPTH + 4); }
+};
 
 // Column reads an element a step of op(B): of column c, k along from the step's first.
 template <bool TB>
@@ -34,6 +37,7 @@ struct Column {
   int ld, width;
   METHOD int c() const { return threadX() % COLUMNS; }
   METHOD int k() const { return threadX() / COLUMNS; }
+  METHOD float *in(Step &step) const { return &step.y[c()][k()]; }
   // start is where it lies in the step from k0 on. Beyond the width it is that of the last
   // column: what that gives is not stored.
   METHOD const float *start(int j0, int k0) const {
@@ -50,9 +54,9 @@ struct Pair {
   float sum[2][2];
   METHOD Pair() : row(threadX() / 2), col(threadX() % 2 * 2), sum{} {}
   // add adds the products of four along k, in order.
-  METHOD void add(const float (&x)[ROWS][DEPTH + 4], const float (&y)[COLUMNS][DEPTH + 8], int k) {
-    const Four a[2] = {group(&x[row][k]), group(&x[row + ROWS / 2][k])};
-    const Four b[2] = {group(&y[col][k]), group(&y[col + 1][k])};
+  METHOD void add(const Step &step, int k) {
+    const Four a[2] = {group(&step.x[row][k]), group(&step.x[row + ROWS / 2][k])};
+    const Four b[2] = {group(&step.y[col][k]), group(&step.y[col + 1][k])};
 #pragma unroll
     for (int e = 0; e < 4; e++) {
 #pragma unroll
@@ -67,40 +71,32 @@ struct Pair {
 };
 
 // add_whole adds those of a whole step, in the threads that form sums.
-INLINE void add_whole(Pair &pair, const Steps &steps, int stage) {
+INLINE void add_whole(Pair &pair, const Step &step) {
   if (threadX() < SUM_THREADS) {
 #pragma unroll
     for (int k = 0; k < DEPTH; k += 4) {
-      pair.add(steps.x[stage], steps.y[stage], k);
+      pair.add(step, k);
     }
   }
 }
 
-// put_row stores group u of a step of op(A), put_column an element of op(B).
-INLINE void put_row(Steps &steps, int stage, const Rows &A, int u, const Four &v) {
-  store4(&steps.x[stage][A.group_w(u)][A.group_k(u)], 4, v);
-}
-template <bool TB>
-INLINE void put_column(Steps &steps, int stage, const Column<TB> &B, float v) {
-  steps.y[stage][B.c()][B.k()] = v;
-}
-
 // add_chunk adds the whole steps of a chunk, so many of them.
 template <bool TB>
-INLINE void add_chunk(Steps &steps, const Rows &A, const Column<TB> &B, int i0, int j0, int k0, int count, Pair &pair) {
+INLINE void add_chunk(Step *steps, const Rows &A, const Column<TB> &B, int i0, int j0, int k0, int count, Pair &pair) {
   const float *row[Rows::Q], *column = B.start(j0, k0);
 #pragma unroll
   for (int u = 0; u < Rows::Q; u++) {
     row[u] = A.start(u, i0, k0);
   }
 #if ASYNC
-  const auto begin = [&](int stage) {
+  long long ahead = 0;
+  const auto begin = [&](unsigned stage) {
 #pragma unroll
     for (int u = 0; u < Rows::Q; u++) {
-      copy_async<16>(&steps.x[stage][A.group_w(u)][A.group_k(u)], row[u]);
-      row[u] += A.stride();
+      copy_async<16>(A.in(steps[stage], u), row[u] + ahead);
     }
-    copy_async<4>(&steps.y[stage][B.c()][B.k()], column);
+    ahead += DEPTH;
+    copy_async<4>(B.in(steps[stage]), column);
     column += B.stride();
   };
 #pragma unroll
@@ -110,7 +106,7 @@ INLINE void add_chunk(Steps &steps, const Rows &A, const Column<TB> &B, int i0, 
     }
     close_copies();
   }
-  int now = 0, next = STAGES - 1;
+  unsigned now = 0, next = STAGES - 1;
 #pragma unroll 1
   for (int s = 0; s < count; s++) {
     wait_for_copies<STAGES - 2>();
@@ -119,16 +115,16 @@ INLINE void add_chunk(Steps &steps, const Rows &A, const Column<TB> &B, int i0, 
       begin(next);
     }
     close_copies();
-    add_whole(pair, steps, now);
-    now = now + 1 < STAGES ? now + 1 : 0;
-    next = next + 1 < STAGES ? next + 1 : 0;
+    add_whole(pair, steps[now]);
+    next = now;
+    now = (now + 1) % STAGES;
   }
 #else
 #pragma unroll
   for (int u = 0; u < Rows::Q; u++) {
-    put_row(steps, 0, A, u, group(row[u]));
+    store4(A.in(steps[0], u), 4, group(row[u]));
   }
-  put_column(steps, 0, B, *column);
+  *B.in(steps[0]) = *column;
   barrier();
   int now = 0;
 #pragma unroll 1
@@ -139,25 +135,25 @@ INLINE void add_chunk(Steps &steps, const Rows &A, const Column<TB> &B, int i0, 
       v[u] = group(row[u] += A.stride());
     }
     const float w = *(column += B.stride());
-    add_whole(pair, steps, now);
+    add_whole(pair, steps[now]);
     now ^= 1;
 #pragma unroll
     for (int u = 0; u < Rows::Q; u++) {
-      put_row(steps, now, A, u, v[u]);
+      store4(A.in(steps[now], u), 4, v[u]);
     }
-    put_column(steps, now, B, w);
+    *B.in(steps[now]) = w;
     barrier();
   }
-  add_whole(pair, steps, now);
+  add_whole(pair, steps[now]);
 #endif
   barrier();
 }
 
 // product: gemm_nn, or gemm_nt if TB, of the block's columns and the rows from i0 on.
 template <bool TB>
-INLINE void product(const Op &o, Steps &steps, int i0) {
+INLINE void product(const Op &o, Step *steps, int i0) {
   const int j0 = blockX() * COLUMNS, act = o.act, k = o.k, length = chunk_of(k);
-  const Rows A = {o.floats(0), o.ld[0], o.m};
+  const Rows A = {{o.floats(0), o.ld[0], o.m}};
   const Column<TB> B = {o.floats(1), o.ld[1], o.n};
   const float *bias = o.floats(2);
   const Matrix c = o.matrix(3);
@@ -175,15 +171,15 @@ INLINE void product(const Op &o, Steps &steps, int i0) {
     for (int p = k0 + count * DEPTH; p < k1; p += DEPTH) {
 #pragma unroll
       for (int u = 0; u < Rows::Q; u++) {
-        put_row(steps, 0, A, u, A.careful(u, i0, p, k1, 0.0f));
+        store4(A.in(steps[0], u), 4, A.careful(u, i0, p, k1, 0.0f));
       }
-      put_column(steps, 0, B, p + B.k() < k1 ? *B.start(j0, p) : -0.0f);
+      *B.in(steps[0]) = p + B.k() < k1 ? *B.start(j0, p) : -0.0f;
       barrier();
       if (threadX() < SUM_THREADS) {
         const int some = lesser_of(k1 - p, DEPTH);
 #pragma unroll 1
         for (int q = 0; q < some; q += 4) {
-          pair.add(steps.x[0], steps.y[0], q);
+          pair.add(steps[0], q);
         }
       }
       barrier();
@@ -211,7 +207,7 @@ INLINE void product(const Op &o, Steps &steps, int i0) {
 
 // Products does them, for strip_of.
 struct Products {
-  Steps &steps;
+  Step *steps;
   METHOD void operator()(const Op &o) const {
 #pragma unroll 1
     for (int i0 = 0; i0 < o.m; i0 += ROWS) {
