@@ -302,3 +302,15 @@ func entry(t testing.TB, name string) *cuda.Kernel {
 	k := kernel(t, name)
 	return &k.Kernel
 }
+
+// TestStripChoice: strips are narrow while every block has a multiprocessor to itself.
+func TestStripChoice(t *testing.T) {
+	for _, c := range []struct {
+		cols, replicas, processors int
+		want                       string
+	}{{100, 1, 132, "narrow_strip"}, {100, 5, 132, "narrow_strip"}, {100, 6, 132, "strip"}, {1024, 1, 132, "strip"}, {1, 1, 1, "narrow_strip"}} {
+		if got := fused.Strip(c.cols, c.replicas, c.processors); got != c.want {
+			t.Errorf("%+v: got %s", c, got)
+		}
+	}
+}

@@ -1,5 +1,5 @@
 // columns.h is what the kernels share that own columns with all of their rows: a
-// block has 16 of them, or COLUMNS. Threads of a group read one row's. Strips of 64 rows
+// block has 16 of them unless COLUMNS says otherwise. Threads of a group read a row. Strips of 64 rows
 // go through shared memory, so that all threads wait for them together; sums over
 // rows are then one thread's for each column, in order.
 #pragma once
