@@ -3,15 +3,12 @@
 # bytes are committed. Usage: build.sh [--check]; with --check the committed files
 # are compared with what the compiler makes of the sources, and left alone.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+# shellcheck source=tools.sh
+. "$(dirname "$0")/tools.sh"
+cd "$kernels"
 
 readonly version=19.1.7
 readonly install="on Debian or Ubuntu: apt-get update && apt-get install -y clang-19"
-
-fail() {
-  echo "build.sh: $*" >&2
-  exit 1
-}
 
 check=false
 case "${1:-}" in
@@ -46,22 +43,26 @@ compile() {
     -std=c++17 -O3 -ffp-contract=off -fno-exceptions -fno-ident -Wall -Wextra -Werror -S -o "$3" "$1"
 }
 
-bad=0
+# build SOURCE FORM PTX compiles a source to a form, and writes it or compares it.
+build() {
+  compile "$1" "$2" "$tmp/$2-${1//\//-}" || fail "$1 does not compile for ${2%:*}"
+  if ! $check; then
+    cmp -s "$tmp/$2-${1//\//-}" "$3" || { cp "$tmp/$2-${1//\//-}" "$3" && echo "wrote kernels/$3"; }
+  elif ! cmp -s "$tmp/$2-${1//\//-}" "$3"; then
+    fail "kernels/$3 is not what the compiler makes of kernels/$1; run make ptx"
+  fi
+}
+
 for source in */*.cu cuda/*/*.cu; do
   ptx="${source%.cu}.ptx"
   for form in $(forms "$source"); do
     [ "$form" = "$(forms "$source" | cut -d ' ' -f 1)" ] || ptx="${source%.cu}.${form%:*}.ptx"
-    compile "$source" "$form" "$tmp/out.ptx" || fail "$source does not compile for ${form%:*}"
-    echo "$ptx" >>"$tmp/made"
-    if ! $check; then
-      cmp -s "$tmp/out.ptx" "$ptx" || { cp "$tmp/out.ptx" "$ptx" && echo "wrote kernels/$ptx"; }
-    elif ! cmp -s "$tmp/out.ptx" "$ptx"; then
-      echo "build.sh: kernels/$ptx is not what the compiler makes of kernels/$source; run make ptx" >&2
-      bad=1
-    fi
+    echo "$source $form $ptx"
   done
-done
+done >"$tmp/todo"
+bad=0
+each build <"$tmp/todo" || bad=1
 for ptx in */*.ptx cuda/*/*.ptx; do
-  grep -qxF "$ptx" "$tmp/made" || { echo "build.sh: kernels/$ptx has no source" >&2 && bad=1; }
+  grep -q " $ptx$" "$tmp/todo" || { echo "build.sh: kernels/$ptx has no source" >&2 && bad=1; }
 done
 exit $bad

@@ -21,41 +21,37 @@ environment cuda13 "nvidia-cuda-nvcc==$version13" "nvidia-nvvm==$version13" "nvi
 tmp="$(mktemp -d)"
 trap 'rm -rf "$tmp"' EXIT
 
-# assemble NAME FILE: lines "version arch file kernel registers shared stack spills".
+ptxas12="$(tool cuda12 ptxas)"
+ptxas13="$(tool cuda13 ptxas)"
+
+# assemble VERSION PTXAS ARCH FILE: lines "version arch file kernel registers shared stack spills".
 assemble() {
-  local ptxas out="$tmp/log" arch
-  ptxas="$(tool "$1" ptxas)"
-  for arch in $architectures; do
-    [ "$(target "$kernels/$2")" -le "${arch#sm_}" ] || continue
-    "$ptxas" -v -arch="$arch" -o "$tmp/out.cubin" "$kernels/$2" >"$out" 2>&1 ||
-      { cat "$out" >&2 && fail "ptxas of $1 does not take kernels/$2 for $arch"; }
-    awk -v version="$1" -v arch="$arch" -v file="$2" '
-      /Compiling entry function/ { split($0, part, "\x27"); name = part[2] }
-      /bytes stack frame/ { stack = $1; spills = $5 + $9 }
-      /Used [0-9]+ registers/ {
-        shared = 0
-        for (i = 1; i <= NF; i++) {
-          if ($i == "Used") registers = $(i + 1)
-          if ($(i + 1) == "bytes" && $(i + 2) ~ /^smem/) shared = $i
-        }
-        print version, arch, file, name, registers, shared, stack, spills
-      }' "$out"
-  done
+  local out
+  out="$("$2" -v -arch="$3" -o /dev/null "$kernels/$4" 2>&1)" || { echo "$out" >&2 && fail "ptxas of $1 does not take kernels/$4 for $3"; }
+  awk -v version="$1" -v arch="$3" -v file="$4" '
+    /Compiling entry function/ { split($0, part, "\x27"); name = part[2] }
+    /bytes stack frame/ { stack = $1; spills = $5 + $9 }
+    /Used [0-9]+ registers/ {
+      shared = 0
+      for (i = 1; i <= NF; i++) {
+        if ($i == "Used") registers = $(i + 1)
+        if ($(i + 1) == "bytes" && $(i + 2) ~ /^smem/) shared = $i
+      }
+      print version, arch, file, name, registers, shared, stack, spills
+    }' <<<"$out"
 }
 
 for ptx in $(ptx_files); do
-  assemble cuda12 "$ptx"
-  assemble cuda13 "$ptx"
-done >"$tmp/all"
+  for arch in $architectures; do
+    [ "$(target "$kernels/$ptx")" -le "${arch#sm_}" ] || continue
+    echo cuda12 "$ptxas12" "$arch" "$ptx"
+    echo cuda13 "$ptxas13" "$arch" "$ptx"
+  done
+done >"$tmp/todo"
+each assemble <"$tmp/todo" >"$tmp/all"
 
 count="$(cat "$kernels"/*/*.ptx "$kernels"/cuda/*/*.ptx | grep -c '\.entry')"
-want=0
-for arch in $architectures; do
-  for ptx in $(ptx_files); do
-    [ "$(target "$kernels/$ptx")" -le "${arch#sm_}" ] || continue
-    want=$((want + 2 * $(grep -c '\.entry' "$kernels/$ptx")))
-  done
-done
+want="$(while read -r _ _ _ ptx; do grep -c '\.entry' "$kernels/$ptx"; done <"$tmp/todo" | awk '{ n += $1 } END { print n }')"
 [ "$(wc -l <"$tmp/all")" = "$want" ] || fail "ptxas reported $(wc -l <"$tmp/all") kernels, expected $want: its output has changed"
 
 awk '$7 + $8 > 0 { print $4 " of " $3 " for " $2 " (" $1 "): " $7 " bytes of stack, " $8 " of spills" }' "$tmp/all" >"$tmp/bad"
@@ -90,11 +86,9 @@ agree "$tmp/registers.md" "$kernels/cuda/registers.md" "kernels or tools have ch
 
 nvcc="$(tool cuda13 nvcc)"
 command -v g++ >/dev/null || fail "g++ is missing; nvcc needs it"
-for source in "$kernels"/*/*.cu "$kernels"/cuda/*/*.cu; do
-  for ptx in "${source%.cu}".ptx "${source%.cu}".sm_*.ptx; do
-    [ -f "$ptx" ] || continue
-    "$nvcc" -std=c++17 -arch="sm_$(target "$ptx")" -fmad=false -Werror all-warnings -cubin -o "$tmp/out.cubin" "$source" ||
-      fail "nvcc does not compile ${source#"$root"/} for sm_$(target "$ptx")"
-  done
-done
+compile() {
+  "$nvcc" -std=c++17 -arch="sm_$(target "$kernels/$1")" -fmad=false -Werror all-warnings -cubin -o /dev/null "$kernels/$(source_of "$1").cu" ||
+    fail "nvcc does not compile kernels/$(source_of "$1").cu for sm_$(target "$kernels/$1")"
+}
+ptx_files | each compile
 echo "$count kernels assembled for $architectures by ptxas $version12 and $version13, no spills; sources compile with nvcc $version13"

@@ -16,21 +16,26 @@ ptxas="$(tool cuda12 ptxas)"
 tmp="$(mktemp -d)"
 trap 'rm -rf "$tmp"' EXIT
 
-count=0
+# assemble ARCH FILE puts the machine code of a PTX file for an architecture where it belongs.
+assemble() {
+  local made="$root/build/cubins/$version12/$1" hash name
+  hash="$(sha256sum "$kernels/$2")"
+  name="$(basename "$2" .ptx)-${hash:0:16}.cubin.gz"
+  if [ ! -f "$made/$name" ]; then
+    "$ptxas" -arch="$1" -o "$tmp/$1-$name" "$kernels/$2" || fail "ptxas does not take kernels/$2 for $1"
+    gzip -9 -n -c "$tmp/$1-$name" >"$tmp/$1-$name.packed"
+    mv "$tmp/$1-$name.packed" "$made/$name"
+  fi
+  cp "$made/$name" "$to/$1/"
+}
+
 for arch in $architectures; do
   [ "$arch" != sm_75 ] || continue # whose drivers compile the PTX
-  made="$root/build/cubins/$version12/$arch"
-  mkdir -p "$made" "$to/$arch"
+  mkdir -p "$root/build/cubins/$version12/$arch" "$to/$arch"
   for ptx in $(ptx_files "$arch"); do
-    hash="$(sha256sum "$kernels/$ptx")"
-    name="$(basename "$ptx" .ptx)-${hash:0:16}.cubin.gz"
-    if [ ! -f "$made/$name" ]; then
-      "$ptxas" -arch="$arch" -o "$tmp/cubin" "$kernels/$ptx" || fail "ptxas does not take kernels/$ptx for $arch"
-      gzip -9 -n -c "$tmp/cubin" >"$tmp/packed"
-      mv "$tmp/packed" "$made/$name"
-    fi
-    cp "$made/$name" "$to/$arch/"
-    count=$((count + 1))
+    echo "$arch" "$ptx"
   done
-done
+done >"$tmp/todo"
+each assemble <"$tmp/todo"
+count="$(wc -l <"$tmp/todo")"
 echo "$count files of machine code, by ptxas $version12, for ${architectures#sm_75 }: $(du -sb "$to" | cut -f 1) bytes"

@@ -63,13 +63,17 @@ loops() {
     END { for (i = 1; i <= k; i++) if (order[i] in line) print line[order[i]] }'
 }
 
+# look ARCH PTX: the loops of a file for an architecture.
+look() {
+  "$ptxas" -arch="$1" -o "$tmp/$1-${2//\//-}" "$kernels/$2" || fail "ptxas does not take kernels/$2 for $1"
+  "$nvdisasm" -c "$tmp/$1-${2//\//-}" | loops | sort | sed "s/^/$1 /;s/\$/ $(basename "$2" .ptx)/"
+}
+
 for arch in $architectures; do
   for source in $sources; do
-    ptx="$(form_of "$source" "$arch")"
-    "$ptxas" -arch="$arch" -o "$tmp/out.cubin" "$kernels/$ptx"
-    "$nvdisasm" -c "$tmp/out.cubin" | loops | sort | sed "s/^/$arch /;s/\$/ $(basename "$ptx" .ptx)/"
+    echo "$arch" "$(form_of "$source" "$arch")"
   done
-done >"$tmp/all"
+done | each look >"$tmp/all"
 
 # shellcheck disable=SC2086
 want=$(($(cd "$kernels" && cat ${sources// /.ptx }.ptx | grep -c '\.entry') * $(wc -w <<<"$architectures")))

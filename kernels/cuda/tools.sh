@@ -1,4 +1,4 @@
-# tools.sh is read by check.sh and sass.sh: NVIDIA's assembler, compiler and
+# tools.sh is read by the other scripts here: NVIDIA's assembler, compiler and
 # disassembler from PyPI, in virtual environments under build/, which git ignores.
 # Nothing is installed outside, and no GPU or driver is needed.
 
@@ -34,6 +34,30 @@ tool() {
   path="$(find "$tools/$1" -path "*/bin/$2" \( -type f -o -type l \) | head -n 1)"
   [ -n "$path" ] || fail "there is no $2 in $tools/$1; remove that folder and try again"
   echo "$path"
+}
+
+# each FUNCTION calls it with the words of each line that it reads, as many calls at once as
+# there are processors, and prints what they print in the order of the lines. It fails after
+# the calls that run when one of them fails.
+each() {
+  local line n=0 i running=0 bad=0 out
+  out="$(mktemp -d)"
+  while read -r -a line; do
+    if [ "$running" -ge "$(nproc)" ]; then
+      wait -n || { bad=1 && break; }
+      running=$((running - 1))
+    fi
+    n=$((n + 1))
+    "$1" "${line[@]}" >"$out/$n" </dev/null &
+    running=$((running + 1))
+  done
+  while [ "$running" -gt 0 ]; do
+    wait -n || bad=1
+    running=$((running - 1))
+  done
+  for ((i = 1; i <= n; i++)); do cat "$out/$i"; done
+  rm -rf "$out"
+  return $bad
 }
 
 # ptx_files lists the committed PTX, from the folder of the kernels; ptx_files ARCH what an
