@@ -18,6 +18,7 @@ import (
 	"context"
 
 	"driftless/engine/program"
+	"driftless/kernels/gemm"
 )
 
 // Device runs Programs.
@@ -72,6 +73,22 @@ type Hander interface {
 	// Lend has a replica read a state apart, which no Program may write, in the memory of data, a slice of the
 	// state's element type and number of elements: until it is written, lent other memory, or the session is closed.
 	Lend(name string, replica int, data any) error
+}
+
+// Rounder is a Device that can round the operands of matrix products, to be faster with fewer
+// bits than other devices have.
+type Rounder interface {
+	Device
+	// Precision returns to what it rounds them: gemm.Float32 if it does not.
+	Precision() gemm.Precision
+}
+
+// PrecisionOf returns a device's, which is gemm.Float32 if it is no Rounder.
+func PrecisionOf(d Device) gemm.Precision {
+	if r, ok := d.(Rounder); ok {
+		return r.Precision()
+	}
+	return gemm.Float32
 }
 
 // Profiler is a Session that can tell how it runs a Program, and where a step's time

@@ -36,6 +36,7 @@ func init() {
 	registerBits()
 	registerFloat()
 	registerConversions()
+	registerRoundings()
 	registerMoves()
 	registerCompares()
 }

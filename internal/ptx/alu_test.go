@@ -25,8 +25,8 @@ func evaluate(t *testing.T, op, sig string, rows [][3]uint64) []uint64 {
 	t.Helper()
 	reg := map[byte]string{'h': "%rs", 'w': "%r", 'f': "%r", 'l': "%rd", 'd': "%rd", 'p': "%p"}
 	var b strings.Builder
-	b.WriteString(`.version 6.3
-.target sm_75
+	b.WriteString(`.version 7.0
+.target sm_80
 .address_size 64
 .entry t(.param .u64 in, .param .u64 out, .param .u32 n) {
 .reg .pred %p<20>; .reg .b16 %rs<20>; .reg .b32 %r<20>; .reg .b64 %rd<20>;
@@ -168,7 +168,7 @@ func compareWith(t *testing.T, refs map[string]reference) {
 // Every instruction of the tables must have a reference in a test.
 func TestAllInstructionsHaveReferences(t *testing.T) {
 	tested := map[string]bool{}
-	for _, refs := range []map[string]reference{integerReferences(), bitReferences(), floatReferences(), conversionReferences(), moveReferences(), compareReferences()} {
+	for _, refs := range []map[string]reference{integerReferences(), bitReferences(), floatReferences(), conversionReferences(), roundingReferences(), moveReferences(), compareReferences()} {
 		for op := range refs {
 			tested[op] = true
 		}

@@ -4,9 +4,11 @@ import "strings"
 
 // decode fills s.in.
 func (s *statement) decode() {
-	switch op, ok := aluOps[s.op]; {
-	case ok && (strings.Contains(s.op, ".NaN.")) && (s.file.m.target < 80 || s.file.m.version < 70):
-		s.fail("needs sm_80 and PTX 7.0")
+	op, ok := aluOps[s.op]
+	if ok && (strings.Contains(s.op, ".NaN.") || strings.Contains(s.op, ".tf32.") || strings.Contains(s.op, ".bf16x2.")) {
+		s.needs80()
+	}
+	switch {
 	case s.op == "mov.b64" || s.op == "mov.b32":
 		s.want(2)
 		switch {
@@ -119,6 +121,8 @@ func (s *statement) other() {
 		}
 	case "bar", "barrier", "shfl", "vote", "activemask":
 		s.synchronise()
+	case "mma":
+		s.tensorProduct()
 	case "cp":
 		s.asyncCopy()
 	case "griddepcontrol":

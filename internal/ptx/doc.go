@@ -42,6 +42,9 @@
 //	            neg copysign, f32 and f64; min.NaN and max.NaN for sm_80
 //	conversion  cvt between integers of 8 to 64 bits, f32 and f64: rn rz rm rp,
 //	            rni rzi rmi rpi, sat; cvta
+//	            cvt.rna.tf32.f32, cvt.rn.bf16x2.f32, for sm_80
+//	products    mma.sync.aligned.row.col with f32 sums: m16n8k8 of tf32, m16n8k16 of bf16,
+//	            for sm_80: a chain of fma in order of k, where a GPU adds as it likes
 //	data        mov, also of packed registers, of predicates and of addresses;
 //	            selp; setp with all comparisons; and or xor not of predicates
 //	memory      ld and st: global, shared, local, param, const and generic; v2,
@@ -98,7 +101,8 @@
 //     through ld.global.nc is a race, too.
 //   - Barriers that some threads of the block, or of the cluster, have left behind or
 //     pass by; arriving twice at a cluster's barrier, or waiting there without having
-//     arrived; shuffles and votes whose lanes do not take part.
+//     arrived; shuffles and votes whose lanes do not take part, and products on tensor
+//     cores without all 32; their operands in TF32 that no conversion has rounded.
 //   - Endless loops, by a budget of instructions; integer division by zero;
 //     writes to constants; trap; launches with too many threads, too much
 //     shared memory, or the wrong size of parameters.

@@ -47,6 +47,7 @@ const (
 	Trapped                         // the kernel executed trap
 	BlockAbsent                     // access to shared memory of a block that may not have begun, or may have returned
 	CopyPending                     // access to shared memory that cp.async may still write
+	NotRounded                      // an operand of a tensor core that has more bits than its type
 	NotWaited                       // in a dependent launch: access to global memory, or return, before griddepcontrol.wait
 )
 
@@ -55,7 +56,7 @@ var kindNames = [...]string{
 	Uninitialised: "uninitialised read", Misaligned: "misaligned access", ReadOnly: "write to read-only memory",
 	SharedRace: "shared-memory race", GlobalRace: "global-memory race", BarrierDiverged: "divergent barrier",
 	BadShuffle: "bad shuffle", DivideByZero: "division by zero", Budget: "instruction budget exceeded", Trapped: "trap", BlockAbsent: "absent block",
-	CopyPending: "pending copy", NotWaited: "no wait for the launch before",
+	CopyPending: "pending copy", NotRounded: "operand not rounded", NotWaited: "no wait for the launch before",
 }
 
 func (k Kind) String() string {

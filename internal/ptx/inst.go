@@ -51,6 +51,7 @@ const (
 	kWarpSync
 	kShuffle
 	kVote
+	kTensor // mma
 	kActiveMask
 	kCopy       // cp.async
 	kCopyCommit // … .commit_group
@@ -86,6 +87,7 @@ type inst struct {
 	logic      func(a, b uint32) uint32
 	mem        *memOp
 	sync       *syncOp
+	mma        *mmaOp
 	op         string
 }
 

@@ -14,6 +14,9 @@ func (w *worker) needs(wp *warp, in *inst, m uint32) (need uint32, ok bool) {
 		}
 		return wp.all, true
 	}
+	if in.kind == kTensor {
+		return w.wholeWarp(wp, in, m)
+	}
 	members := &wp.w[in.sync.members]
 	need = members[bits.TrailingZeros32(m)&31]
 	for l := m; l != 0; l &= l - 1 {
@@ -54,6 +57,8 @@ func (w *worker) together(wp *warp, in *inst, m, need uint32) bool {
 	switch in.kind {
 	case kClusterArrive:
 		return w.arrive(wp, in)
+	case kTensor:
+		return w.tensor(wp, in)
 	case kWarpSync:
 		if !w.nextEvent(wp, in) {
 			return false

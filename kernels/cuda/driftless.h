@@ -13,6 +13,7 @@
 
 typedef float float4 __attribute__((ext_vector_type(4)));
 typedef float float2 __attribute__((ext_vector_type(2)));
+typedef unsigned uint2 __attribute__((ext_vector_type(2)));
 typedef unsigned uint4 __attribute__((ext_vector_type(4)));
 
 #define METHOD __device__ __forceinline__
@@ -265,6 +266,12 @@ struct Far {
     return r;
   }
 };
+
+// group reads four elements that are aligned to 16 bytes.
+INLINE Four group(const float *p) {
+  float4 q = *(const float4 *)p;
+  return Four{{q.x, q.y, q.z, q.w}};
+}
 
 INLINE bool aligned16(const void *p) { return ((unsigned long long)p & 15) == 0; }
 

@@ -12,6 +12,7 @@ import (
 	"driftless/internal/ptx"
 	"driftless/kernels/cuda"
 	"driftless/kernels/cuda/fused"
+	"driftless/kernels/gemm"
 )
 
 var update = flag.Bool("update", false, "write wavefronts.md anew; read what changed")
@@ -120,6 +121,11 @@ func TestWavefronts(t *testing.T) {
 			all = append(all, countProduct(t, "gemm_"+trans+"_32", product{64, 96, 128, 0})...)
 			all = append(all, countProduct(t, "gemm_"+trans+"_64", product{64, 128, 64, 0})...)
 			all = append(all, countProduct(t, "gemm_"+trans+"_128", product{128, 128, 64, 0})...)
+			for _, p := range []gemm.Precision{gemm.TF32, gemm.BF16} {
+				for _, size := range []int{64, 128} {
+					all = append(all, countProduct(t, fmt.Sprintf("tensor_%v_%s_%d", p, trans, size), product{128, 128, 64, 0})...)
+				}
+			}
 		}
 		for _, strip := range []string{"strip", "narrow_strip"} {
 			all = append(all, countStrip(t, strip, false, product{60, 100, 784, 0})...)

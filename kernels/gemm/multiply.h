@@ -25,11 +25,6 @@ struct alignas(16) Tile {
   float x[STAGES][TK][TM + 4], y[STAGES][TK][TN + PAD];
 };
 
-INLINE Four group(const float *p) {
-  float4 q = *(const float4 *)p;
-  return Four{{q.x, q.y, q.z, q.w}};
-}
-
 // turned is v, or v begun with its element BY if that bit of turn is set.
 template <int BY>
 INLINE Four turned(const Four &v, int turn) {

@@ -13,6 +13,9 @@ var gemmPTX string
 //go:embed gemm.sm_80.ptx
 var gemm80PTX string
 
+//go:embed tensor.ptx
+var tensorPTX string
+
 //go:embed batched.ptx
 var batchedPTX string
 
@@ -26,7 +29,16 @@ var PTX = []cuda.Module{{File: "gemm.ptx", PTX: gemmPTX, Forms: []cuda.Form{{Cap
 }}, {File: "batched.ptx", PTX: batchedPTX, Kernels: []cuda.Kernel{
 	batched("batched_nn_32", 32, 128), batched("batched_tn_32", 32, 64), batched("batched_nt_32", 32, 64), batched("batched_tt_32", 32, 64),
 	batched("batched_nn_128", 128, 256), batched("batched_tn_128", 128, 256), batched("batched_nt_128", 128, 256),
+}}, {File: "tensor.ptx", PTX: tensorPTX, Capability: TensorCapability, Kernels: []cuda.Kernel{
+	tiled("tensor_tf32_nn_64", 64, 128), tiled("tensor_tf32_tn_64", 64, 128), tiled("tensor_tf32_nt_64", 64, 128),
+	tiled("tensor_tf32_nn_128", 128, 256), tiled("tensor_tf32_tn_128", 128, 256), tiled("tensor_tf32_nt_128", 128, 256),
+	tiled("tensor_bf16_nn_64", 64, 128), tiled("tensor_bf16_tn_64", 64, 128), tiled("tensor_bf16_nt_64", 64, 128),
+	tiled("tensor_bf16_nn_128", 128, 256), tiled("tensor_bf16_tn_128", 128, 256), tiled("tensor_bf16_nt_128", 128, 256),
 }}}
+
+// TensorCapability is the compute capability, times ten, from which on devices have products of
+// operands in TF32 and BF16.
+const TensorCapability = 80
 
 func tiled(name string, tile, threads int) cuda.Kernel {
 	return cuda.Kernel{Name: name, In: "a b bias", Out: "c", State: "lr", Ints: "m n k lda ldb ldc act", Over: cuda.Tiles,
@@ -40,7 +52,12 @@ func batched(name string, tile, threads int) cuda.Kernel {
 
 // tiles are the sizes of the kernels' tiles, with the share of a multiprocessor's speed, in
 // per cent, that the model of kernels/cuda/sass.md gives their inner loops.
-var tiles = [...]struct{ size, share int }{{128, 90}, {64, 78}, {32, 65}}
+type tiles []struct{ size, share int }
+
+var (
+	floatTiles  = tiles{{128, 90}, {64, 78}, {32, 65}}
+	tensorTiles = tiles{{128, 100}, {64, 67}} // of that of the larger
+)
 
 // lanes is how many products a multiprocessor forms at a time, and loneLanes how many of
 // them a block with the smallest tiles, of 64 threads, can.
@@ -48,14 +65,24 @@ const lanes, loneLanes = 128, 64
 
 // PTXKernel returns the name of the kernel that suits a product on a device of so many
 // multiprocessors: that with which the busiest of them has least to do, the larger of two
-// such. The bits are the same whichever is taken. There is none for the product of two
+// such. With Float32 the bits are the same whichever is taken, and on a GPU they may not be with
+// other precisions, which need [TensorCapability]. There is none for the product of two
 // transposes.
-func PTXKernel(transA, transB bool, m, n, replicas, multiprocessors int) (name string, ok bool) {
+func PTXKernel(p Precision, transA, transB bool, m, n, replicas, multiprocessors int) (name string, ok bool) {
 	if transA && transB {
 		return "", false
 	}
+	family, choice := "gemm", floatTiles
+	if p != Float32 {
+		family, choice = "tensor_"+p.String(), tensorTiles
+	}
+	return fmt.Sprintf("%s%s_%d", family, transposes(transA, transB), choice.best(m, n, replicas, multiprocessors)), true
+}
+
+// best returns the size of the tiles that PTXKernel takes.
+func (all tiles) best(m, n, replicas, multiprocessors int) int {
 	size, least := 0, 0
-	for _, t := range tiles {
+	for _, t := range all {
 		blocks := divUp(divUp(m, t.size)*divUp(n, t.size)*replicas, multiprocessors)
 		wide := lanes
 		if t.size == 32 && blocks == 1 {
@@ -66,7 +93,7 @@ func PTXKernel(transA, transB bool, m, n, replicas, multiprocessors int) (name s
 			size, least = t.size, time
 		}
 	}
-	return fmt.Sprintf("gemm%s_%d", transposes(transA, transB), size), true
+	return size
 }
 
 // manyTiles is the number of blocks from which large tiles of batched products keep a

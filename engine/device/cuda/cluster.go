@@ -11,6 +11,7 @@ import (
 	"driftless/engine/program"
 	driver "driftless/internal/cuda"
 	"driftless/kernels/cuda/cluster"
+	"driftless/kernels/gemm"
 
 	"gorgonia.org/cu"
 )
@@ -107,7 +108,9 @@ const portableCluster = 8
 // error is a misfit if they cannot.
 func (b *binder) cluster(all []*action, k *block) (*clustered, error) {
 	c := b.s.dev.context
-	switch {
+	switch p := b.s.dev.options.precision; {
+	case p != gemm.Float32:
+		return nil, misfitf("their products are in %v, and this device's in %v", gemm.Float32, p)
 	case c.major < clusterMajor:
 		return nil, misfitf("a device of compute capability %d.%d has no clusters", c.major, c.minor)
 	case k.rounds != 1 || k.every > 1:

@@ -22,7 +22,7 @@ func (b *binder) conv(in *program.Instr) (action, error) {
 	}
 	product := *in
 	product.In, product.Out = append([]*program.Tensor{patches}, in.In[1:]...), in.Out[:1]
-	then, err := b.gemm(&product, "")
+	then, err := b.gemm(&product)
 	return action{in: in, launches: []*launch{first, then}}, err
 }
 
@@ -30,7 +30,7 @@ func (b *binder) conv(in *program.Instr) (action, error) {
 func (b *binder) convGrad(in *program.Instr) (action, error) {
 	patches, product := in.Out[1:], *in
 	product.TransB, product.Out = true, patches
-	first, err := b.gemm(&product, "")
+	first, err := b.gemm(&product)
 	if err != nil {
 		return action{}, err
 	}

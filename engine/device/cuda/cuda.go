@@ -9,6 +9,7 @@ import (
 	"driftless/engine/device"
 	"driftless/engine/program"
 	driver "driftless/internal/cuda"
+	"driftless/kernels/gemm"
 
 	"gorgonia.org/cu"
 )
@@ -59,14 +60,43 @@ func New(n int, opts ...Option) (device.Device, error) {
 	for _, o := range opts {
 		o(&dev.options)
 	}
+	if p := dev.options.precision; p != gemm.Float32 {
+		if capability(d.Major, d.Minor) < gemm.TensorCapability {
+			return nil, fmt.Errorf("%s has compute capability %d.%d, and products in %v need %d.%d or later: leave the precision at %v",
+				dev.name, d.Major, d.Minor, p, gemm.TensorCapability/10, gemm.TensorCapability%10, gemm.Float32)
+		}
+		dev.name += fmt.Sprintf(", products in %v", p)
+	}
 	return dev, nil
 }
 
+// virtualTensor is the compute capability, times ten, that the virtual device has where products
+// are rounded.
+const virtualTensor = 90
+
 // NewVirtual returns the virtual device, which from then on is the process's only
-// one. It must come before anything uses the driver.
+// one. It must come before anything uses the driver. With Precision it is one of compute
+// capability 9.0, and must come before a session on one of 7.5.
 func NewVirtual(opts ...Option) (device.Device, error) {
 	if err := driver.UseVirtual(); err != nil {
 		return nil, err
+	}
+	var o options
+	for _, set := range opts {
+		set(&o)
+	}
+	if o.precision != gemm.Float32 {
+		info, err := driver.Status()
+		if err != nil {
+			return nil, err
+		}
+		if d, err := info.Device(0); err != nil {
+			return nil, err
+		} else if capability(d.Major, d.Minor) < gemm.TensorCapability {
+			if err := driver.SetVirtualCapability(virtualTensor); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return New(0, opts...)
 }
@@ -74,8 +104,12 @@ func NewVirtual(opts ...Option) (device.Device, error) {
 // maxReplicas is the size of a grid in z.
 const maxReplicas = 65535
 
-// Name returns "cuda:" with the number and the name of the device, or "virtual".
+// Name returns "cuda:" with the number and the name of the device, or "virtual"; with ",
+// products in tf32" or bf16 behind it if that is their precision.
 func (d *Device) Name() string { return d.name }
+
+// Precision implements device.Rounder.
+func (d *Device) Precision() gemm.Precision { return d.options.precision }
 
 // Open implements device.Device. Programs in float64 are for the CPU.
 func (d *Device) Open(l *program.Layout, replicas int) (device.Session, error) {

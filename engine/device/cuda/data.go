@@ -115,19 +115,24 @@ func (b *binder) product(in *program.Instr) (action, error) {
 	if in.TransA && in.TransB {
 		return onHost(b, in)
 	}
-	l, err := b.gemm(in, "")
+	l, err := b.gemm(in)
 	return action{in: in, launches: []*launch{l}}, err
 }
 
-// gemm binds a matrix product; valid names the int, if any, that is the number of
+// gemm binds a matrix product in the device's precision.
+func (b *binder) gemm(in *program.Instr) (*launch, error) {
+	return b.gemmIn(b.s.dev.options.precision, in, "")
+}
+
+// gemmIn binds a matrix product; valid names the int, if any, that is the number of
 // rows that count.
-func (b *binder) gemm(in *program.Instr, valid string) (*launch, error) {
+func (b *binder) gemmIn(p gemm.Precision, in *program.Instr, valid string) (*launch, error) {
 	a, c := in.In[0], in.Out[0]
 	k := a.Cols
 	if in.TransA {
 		k = a.Rows
 	}
-	kernel, ok := gemm.PTXKernel(in.TransA, in.TransB, c.Rows, c.Cols, b.s.replicas, b.s.dev.context.multiprocessors)
+	kernel, ok := gemm.PTXKernel(p, in.TransA, in.TransB, c.Rows, c.Cols, b.s.replicas, b.s.dev.context.multiprocessors)
 	if !ok {
 		return nil, fmt.Errorf("there is no kernel for a product of two transposes")
 	}

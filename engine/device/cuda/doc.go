@@ -52,6 +52,23 @@
 // into scratch memory of its own, and its products are dense, which gives the same
 // bits; transposing the mask is nothing.
 //
+// # Precision
+//
+// With Precision the operands of matrix products are rounded, to TF32 or BF16, and the products
+// formed on tensor cores (tensor_tf32_…, tensor_bf16_… of package gemm), with sums in float32.
+// It is for devices of compute capability 8.0 and later, never the default, and gives other bits
+// than the CPU's: package gemm says which roundings there are, and how far a sum may be off.
+// How a GPU's tensor cores add up is not specified, so that its bits may differ from another
+// GPU's and from those of the virtual device. They stay the same from run to run, for any
+// number of replicas that leaves the tiles as they are, and for steps by graphs or not.
+//
+// These are the products of layers, of their gradients, and of convolutions that are products
+// of patches. Others stay in float32: those of batches of matrices and of images in planes,
+// covariances that a method keeps as statistics, and the products that the host forms. Products
+// on tensor cores are launches of their own, in tiles of 128×128 or 64×64, which are not fused,
+// and a Program of theirs does not run in clusters: a small network may be slower for it. The
+// device's name ends with the precision, and a plan says it.
+//
 // # The host
 //
 // What has no kernel runs on the host, replica by replica: the operands are copied from

@@ -7,6 +7,7 @@ import (
 
 	"driftless/engine/program"
 	"driftless/kernels/elem"
+	"driftless/kernels/gemm"
 )
 
 // binding turns an instruction into an action.
@@ -189,7 +190,7 @@ func (b *binder) accumulate(in *program.Instr) (action, error) {
 
 func (b *binder) accumulateOuter(in *program.Instr) (action, error) {
 	x, product := in.In[0], in.Out[1]
-	outer, err := b.gemm(&program.Instr{TransA: true, Positions: in.Positions, In: []*program.Tensor{x, x}, Out: []*program.Tensor{product}}, "k")
+	outer, err := b.gemmIn(gemm.Float32, &program.Instr{TransA: true, Positions: in.Positions, In: []*program.Tensor{x, x}, Out: []*program.Tensor{product}}, "k")
 	if err != nil {
 		return action{}, err
 	}

@@ -1,12 +1,15 @@
 package cuda
 
-// Option changes how a device runs Programs, never what it computes.
+import "driftless/kernels/gemm"
+
+// Option changes how a device runs Programs; but for Precision, never what it computes.
 type Option func(*options)
 
 type options struct {
 	plain      bool
 	noClusters bool
 	keep       bool
+	precision  gemm.Precision
 	warn       func(message string)
 }
 
@@ -18,6 +21,11 @@ func PlainLaunches() Option { return func(o *options) { o.plain = true } }
 // package comment), which devices of compute capability 9.0 and later do where it fits. So has
 // the environment variable DRIFTLESS_CUDA_CLUSTERS, if it is 0.
 func NoClusters() Option { return func(o *options) { o.noClusters = true } }
+
+// Precision has the operands of matrix products rounded, so that tensor cores can form them:
+// faster, and with fewer bits than the other devices. New fails where the device's compute
+// capability is below 8.0. The device's name then says so. See the package comment.
+func Precision(p gemm.Precision) Option { return func(o *options) { o.precision = p } }
 
 // Keep keeps the device's context and the kernels loaded when no session is open, for
 // the life of the process and for all Devices of the same device: the next session opens

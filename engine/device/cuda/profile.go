@@ -10,6 +10,7 @@ import (
 	"driftless/engine/program"
 	driver "driftless/internal/cuda"
 	"driftless/kernels/cuda/cluster"
+	"driftless/kernels/gemm"
 
 	"gorgonia.org/cu"
 )
@@ -46,9 +47,23 @@ func (s *session) describe(b *bound) program.Plan {
 	return plan
 }
 
-// note says whether a Program runs in clusters, and why not; nothing of a device that has
-// none.
+// note says what products are rounded to, and whether a Program runs in clusters.
 func (s *session) note(b *bound) string {
+	clusters := s.clusterNote(b)
+	p := s.dev.options.precision
+	if p == gemm.Float32 {
+		return clusters
+	}
+	note := fmt.Sprintf("operands of matrix products rounded to %v: not the bits of %v", p, gemm.Float32)
+	if clusters != "" {
+		note += "; " + clusters
+	}
+	return note
+}
+
+// clusterNote says whether a Program runs in clusters, and why not; nothing of a device that has
+// none.
+func (s *session) clusterNote(b *bound) string {
 	c := b.cluster
 	switch {
 	case c != nil:

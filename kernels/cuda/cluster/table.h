@@ -87,11 +87,7 @@ struct Part {
   METHOD float rate(int i) const { return o.rate(arena, i); }
 };
 
-// group reads four elements and keep writes them, pair reads two, at a multiple of as many.
-INLINE Four group(const float *p) {
-  const float4 q = *(const float4 *)p;
-  return Four{{q.x, q.y, q.z, q.w}};
-}
+// keep writes four elements, pair reads two, at a multiple of as many.
 INLINE void keep(float *p, const Four &v) {
   float4 q;
   q.x = v.v[0], q.y = v.v[1], q.z = v.v[2], q.w = v.v[3];
