@@ -25,7 +25,7 @@ func (t *training) window(step int) int { return min(step, lossWindow, t.cfg.Eva
 // measure returns the point of a seed after a step, from the evaluation just run. The
 // training loss of step 0 comes later, see firstLosses.
 func (t *training) measure(r, step int) (p report.Point, err error) {
-	p = report.Point{Arm: t.Name, Seed: int(t.seeds[r]), Step: step, Seconds: float64(step) * t.secondsPerStep}
+	p = report.Point{Arm: t.Name, Seed: int(t.seeds[r]), Step: step, Precision: t.cfg.reduced(), Seconds: float64(step) * t.secondsPerStep}
 	if p.Loss, err = t.trainer.MeanLoss(r, t.window(step)); err != nil {
 		return p, err
 	}

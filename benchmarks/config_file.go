@@ -48,6 +48,7 @@ func (c Config) Resolved(device string) (any, error) {
 	}
 	r := record{Config: c, Ran: ran{Version(), device, c.Command}}
 	r.Grad, r.Settings = "", nil
+	r.Precision = c.reduced()
 	if r.Net != "" && c.convolves() == "" {
 		r.Net, r.Hidden = "", c.sizes()
 	}

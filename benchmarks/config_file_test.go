@@ -160,6 +160,8 @@ func TestConfigComesBack(t *testing.T) {
 		},
 		"momentum":     func(c *Config) { c.Optimizer, c.WeightDecay = "momentum", &wd },
 		"convolutions": func(c *Config) { c.Net, c.Hidden, c.Probes = "lenet:average", nil, []string{"norms"} },
+		"precision":    func(c *Config) { c.Precision = "tf32" },
+		"float32":      func(c *Config) { c.Precision = "float32" }, // the default, which is not recorded
 		"sizes":        func(c *Config) { c.Net, c.Hidden, c.Device = "784-20-10", nil, "cpu" },
 	} {
 		c := quick("none", "center", "batchnorm:eps=0.25", "whiten:naive:stats=full:interval=7", "prong:T=9")
@@ -192,7 +194,7 @@ func TestConfigComesBack(t *testing.T) {
 				t.Errorf("%s: %s came back with another network or batch", name, want[i].Name)
 			}
 		}
-		if got.Steps != c.Steps || got.EvalEvery != c.EvalEvery || got.Seed != c.Seed || got.Seeds != c.Seeds || got.Binarize != c.Binarize || got.Device != c.Device || !reflect.DeepEqual(got.Probes, c.Probes) {
+		if got.Steps != c.Steps || got.EvalEvery != c.EvalEvery || got.Seed != c.Seed || got.Seeds != c.Seeds || got.Binarize != c.Binarize || got.Device != c.Device || got.reduced() != c.reduced() || !reflect.DeepEqual(got.Probes, c.Probes) {
 			t.Errorf("%s: %+v came back as %+v", name, c, got)
 		}
 		// And what that run would record is the same text.

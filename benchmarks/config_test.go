@@ -57,6 +57,7 @@ func TestValidateRefuses(t *testing.T) {
 		"memory": func(c *Config) { c.Hidden, c.Seeds = []int{4000, 4000}, 1000 }, "activation": func(c *Config) { c.Activation = "x" },
 		"init-sd": func(c *Config) { c.InitSD = nan }, "optimizer": func(c *Config) { c.Optimizer = "x" }, "lr": func(c *Config) { c.LR = nan },
 		"lr 0": func(c *Config) { c.LR = 0 }, "batch": func(c *Config) { c.Batch = 0 }, "steps": func(c *Config) { c.Steps = 0 },
+		"precision":  func(c *Config) { c.Precision = "fp16" },
 		"eval-every": func(c *Config) { c.EvalEvery = -1 }, "seeds": func(c *Config) { c.Seeds = 0 }, "many seeds": func(c *Config) { c.Seeds = math.MaxInt },
 	} {
 		c := quick("center:naive")

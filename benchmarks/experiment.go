@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"driftless/engine/device"
 	"driftless/engine/program"
 	"driftless/internal/report"
+	"driftless/kernels/gemm"
 	"driftless/models/norm"
 )
 
@@ -36,6 +38,9 @@ func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*E
 	c, specs, err := c.on(set)
 	if err != nil {
 		return nil, err
+	}
+	if p, has := cmp.Or(c.reduced(), gemm.Float32.String()), device.PrecisionOf(dev).String(); p != has {
+		return nil, usage("--precision %s: %s forms products in %s; open the device with the same precision", p, dev.Name(), has)
 	}
 	config, err := c.Resolved(dev.Name())
 	if err != nil {
@@ -234,7 +239,7 @@ func firstError(ctx context.Context, errs []error) error {
 func header(c Config, config any, set *dataset.Set, dev device.Device) report.Run {
 	f := formOf(set)
 	hidden := c.network(f, &norm.None{}).Hidden
-	return report.Run{Version: Version(), Device: dev.Name(),
+	return report.Run{Version: Version(), Device: dev.Name(), Precision: c.reduced(),
 		Data:      dataText(set, c),
 		Synthetic: set.Synthetic, Interrupted: true, Net: c.net(f), Classes: set.Classes, Batch: c.Batch, Steps: c.Steps,
 		EvalEvery: c.EvalEvery, LR: c.LR, Optimizer: c.Optimizer, Schedule: c.scheduleText(), PercentileUnit: min(percentileUnit, hidden[len(hidden)-1].Width-1),

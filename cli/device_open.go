@@ -12,6 +12,7 @@ import (
 	"driftless/engine/program"
 	driver "driftless/internal/cuda"
 	"driftless/kernels"
+	"driftless/kernels/gemm"
 )
 
 // deviceNames is what --device takes.
@@ -20,16 +21,32 @@ const deviceNames = "auto, cpu, cuda, cuda:N or virtual"
 // anyUsable asks for the first CUDA device that can be used.
 const anyUsable = -1
 
-// openDevice returns the device of that name and says which one auto took, and why.
-// The virtual device is taken only by its name.
-func openDevice(name string, t *terminal) (device.Device, error) {
+// openDevice returns the device of that name, with products in a precision as --precision names
+// it, and says which one auto took, and why. The virtual device is taken only by its name.
+func openDevice(name, precision string, t *terminal) (device.Device, error) {
+	p := gemm.Float32
+	if precision != "" {
+		var err error
+		if p, err = gemm.ParsePrecision(precision); err != nil {
+			return nil, wrong("--precision: %w", err)
+		}
+	}
+	d, err := openNamed(name, t, cuda.Keep(), cuda.Warn(t.warn), cuda.Precision(p))
+	if err == nil && device.PrecisionOf(d) != p {
+		return nil, wrong("products in %v (--precision) need a CUDA device of compute capability 8.0 or later, and --device %s is %s here: name another device, or train in float32", p, name, d.Name())
+	}
+	return d, err
+}
+
+// openNamed is openDevice with options of CUDA devices.
+func openNamed(name string, t *terminal, opts ...cuda.Option) (device.Device, error) {
 	if err := kernels.CheckEnv(); err != nil {
 		return nil, wrong("%w", err)
 	}
 	kind, number, numbered := strings.Cut(name, ":")
 	switch {
 	case name == "auto":
-		return openBest(t), nil
+		return openBest(t, opts...), nil
 	case name == "cpu":
 		return cpu.New(), nil
 	case name == "virtual", kind == "cuda":
@@ -48,14 +65,14 @@ func openDevice(name string, t *terminal) (device.Device, error) {
 		return nil, wrong("--device %q is not available: this build has no CUDA support; use auto or cpu", name)
 	}
 	if name == "virtual" {
-		d, err := cuda.NewVirtual(cuda.Keep(), cuda.Warn(t.warn))
+		d, err := cuda.NewVirtual(opts...)
 		if err != nil {
 			return nil, fmt.Errorf("--device virtual: %w", err)
 		}
 		fmt.Fprintf(t.err, "device: %s (interprets the kernels' PTX on the CPU: a check, and slow)\n", d.Name())
 		return d, nil
 	}
-	d, err := openCUDA(ordinal, t)
+	d, err := openCUDA(ordinal, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("--device %s: %w", name, err)
 	}
@@ -64,7 +81,7 @@ func openDevice(name string, t *terminal) (device.Device, error) {
 
 // openFloat64 is openDevice for work in float64, which only the CPU can do.
 func openFloat64(name string, t *terminal) (device.Device, error) {
-	d, err := openDevice(name, t)
+	d, err := openDevice(name, "", t)
 	if err != nil || name == "cpu" {
 		return d, err
 	}
@@ -81,8 +98,8 @@ func openFloat64(name string, t *terminal) (device.Device, error) {
 }
 
 // openBest returns a CUDA device if one can be used, else the CPU.
-func openBest(t *terminal) device.Device {
-	d, err := openCUDA(anyUsable, t)
+func openBest(t *terminal, opts ...cuda.Option) device.Device {
+	d, err := openCUDA(anyUsable, opts...)
 	if err == nil {
 		// Whether it can be used is not known before something does.
 		var s device.Session
@@ -118,7 +135,7 @@ func whyCPU(err error) string {
 
 // openCUDA returns a device of the driver. It fails if this process has made the driver a
 // virtual one before.
-func openCUDA(ordinal int, t *terminal) (device.Device, error) {
+func openCUDA(ordinal int, opts ...cuda.Option) (device.Device, error) {
 	info, err := driver.Status()
 	if err != nil {
 		return nil, err
@@ -137,7 +154,7 @@ func openCUDA(ordinal int, t *terminal) (device.Device, error) {
 			}
 		}
 	}
-	return cuda.New(ordinal, cuda.Keep(), cuda.Warn(t.warn))
+	return cuda.New(ordinal, opts...)
 }
 
 // warn prints a device's warning.

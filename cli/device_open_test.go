@@ -52,7 +52,7 @@ func TestAutoWithoutCUDA(t *testing.T) {
 		t.Skip("there is a CUDA device")
 	}
 	var out, msg bytes.Buffer
-	d, err := openDevice("auto", &terminal{out: &out, err: &msg})
+	d, err := openDevice("auto", "", &terminal{out: &out, err: &msg})
 	if err != nil || !strings.HasPrefix(d.Name(), "cpu/") {
 		t.Fatal(d, err)
 	}

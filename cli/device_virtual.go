@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"driftless/dataset"
 	"driftless/engine/device"
@@ -17,7 +18,7 @@ func (s *settings) sparing(dev device.Device, set *dataset.Set, t *terminal) {
 	if s.resume != "" {
 		name = s.RanOn
 	}
-	if name != "virtual" {
+	if kind, _, _ := strings.Cut(name, ","); kind != "virtual" {
 		return
 	}
 	s.EvalEvery, s.NoReestimate = s.Steps, true

@@ -16,8 +16,8 @@ import (
 
 func newEval(t *terminal) *cobra.Command {
 	var (
-		data, dir, dev, predictions string
-		asJSON                      bool
+		data, dir, dev, precision, predictions string
+		asJSON                                 bool
 	)
 	cmd := &cobra.Command{
 		Use:   "eval weights",
@@ -32,6 +32,7 @@ trained on, or of another.`,
 	cmd.Flags().Lookup("data").Usage += " (default: what the weights were trained on)"
 	cmd.Flags().StringVar(&predictions, "predictions", "", "CSV file to write: of each test image the row, label, prediction and logits")
 	deviceFlag(cmd, &dev)
+	precisionFlag(cmd, &precision)
 	jsonFlag(cmd.Flags(), &asJSON)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if data != "" {
@@ -39,7 +40,7 @@ trained on, or of another.`,
 				return wrong("%w", err)
 			}
 		}
-		d, err := openDevice(dev, t)
+		d, err := openDevice(dev, precision, t)
 		if err != nil {
 			return err
 		}

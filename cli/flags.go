@@ -10,6 +10,7 @@ import (
 	"driftless/benchmarks"
 	"driftless/dataset"
 	"driftless/engine/optim"
+	"driftless/kernels/gemm"
 	"driftless/models"
 	"driftless/models/norm"
 
@@ -59,6 +60,7 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringVar(&s.resume, "resume", "", "directory of a run to go on with, from its last checkpoints; of the other flags only --"+strings.Join(stays[1:], ", --")+" go with it")
 	f.IntVar(&s.EvalEvery, "eval-every", s.EvalEvery, "steps between evaluations on the test set")
 	deviceFlag(cmd, &s.Device)
+	precisionFlag(cmd, &s.Precision)
 	probeFlag(cmd, &s.probes)
 	tensorboardFlag(f, &s.tensorboard)
 	f.StringVar(&s.out, "out", "", "run directory, new or empty (default: a new one under runs/)")
@@ -162,6 +164,11 @@ func dataFlags(cmd *cobra.Command, data, dir *string, def string) {
 func deviceFlag(cmd *cobra.Command, name *string) {
 	cmd.Flags().StringVar(name, "device", "auto", deviceNames)
 	offer(cmd, "device", "auto", "cpu", "cuda", "virtual")
+}
+
+func precisionFlag(cmd *cobra.Command, name *string) {
+	cmd.Flags().StringVar(name, "precision", "", "tf32 or bf16: matrix products on tensor cores of a CUDA device, whose operands are rounded: not the bits of float32 (default float32)")
+	offer(cmd, "precision", gemm.Float32.String(), gemm.TF32.String(), gemm.BF16.String())
 }
 
 func jsonFlag(f *pflag.FlagSet, on *bool) {

@@ -114,7 +114,7 @@ func runPreset(cmd *cobra.Command, name string, l *look, t *terminal) error {
 		fmt.Fprintf(t.err, "a quick look, not the whole preset %s: %s\n", name, strings.Join(p.Changed, "; "))
 	}
 	p.Command = commandLine(cmd)
-	dev, err := openDevice(l.device, t)
+	dev, err := openDevice(l.device, "", t)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (s *settings) prepare(ctx context.Context, t *terminal, command string, nam
 	if err := s.resolve(); err != nil {
 		return nil, nil, err
 	}
-	dev, err := openDevice(s.Device, t)
+	dev, err := openDevice(s.Device, s.Precision, t)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -354,11 +354,19 @@ func (r *Run) conditions() []condition {
 	}
 	add("Seeds", r.seedList())
 	add("Device", r.Device)
+	add("Precision", r.precisionText())
 	if !r.Started.IsZero() {
 		add("Started", r.Started.Format("2006-01-02 15:04:05 MST"))
 	}
 	add("Version", r.Version)
 	return out
+}
+
+func (r *Run) precisionText() string {
+	if r.Precision == "" {
+		return ""
+	}
+	return "operands of matrix products rounded to " + r.Precision + ", sums in float32"
 }
 
 func (r *Run) batchText() string {
@@ -408,6 +416,9 @@ func notes(run *Run) []string {
 		normalized = normalized || arm.Norm != NormNone
 		fewSeeds = fewSeeds || len(arm.Seeds) < enoughSeeds
 		timed = timed || arm.SecondsPerStep > 0
+	}
+	if run.Precision != "" {
+		out = append(out, "Operands of matrix products were rounded to "+run.Precision+". The numbers are not those of float32, and may differ from one model of GPU to another: compare them with runs of the same precision and device.")
 	}
 	if run.Synthetic {
 		out = append(out, "The data are generated. Accuracies on them say nothing about accuracies on real data.")

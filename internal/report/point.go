@@ -36,6 +36,8 @@ type Point struct {
 	// for each hidden layer, or one for the network. It is nil where there were none.
 	Probes map[string][]float64
 
+	Precision string // as Run.Precision
+
 	// Seconds is Step times the arm's measured seconds per step. It is the only
 	// value of a line that depends on the machine's speed.
 	Seconds float64
@@ -105,6 +107,8 @@ type pointLine struct {
 	Validation *validationLine `json:"validation,omitempty"`
 
 	Probes map[string][]Number `json:"probes,omitempty"`
+
+	Precision string `json:"precision,omitempty"`
 }
 
 type validationLine struct {
@@ -113,12 +117,12 @@ type validationLine struct {
 }
 
 // MarshalJSON writes the keys arm, seed, step, loss, testLoss, testAccuracy,
-// biasRms, biasMaxAbs, weightRms, percentiles, seconds and, where there are any, validation
-// and probes, in this order, with null for numbers that are not finite.
+// biasRms, biasMaxAbs, weightRms, percentiles, seconds and, where there are any, validation,
+// probes and precision, in this order, with null for numbers that are not finite.
 func (p Point) MarshalJSON() ([]byte, error) {
 	l := pointLine{Arm: p.Arm, Seed: p.Seed, Step: p.Step, Loss: Number(p.Loss), TestLoss: Number(p.TestLoss), TestAccuracy: Number(p.TestAccuracy),
 		BiasRMS: Numbers(p.BiasRMS), BiasMaxAbs: Numbers(p.BiasMaxAbs), WeightRMS: Numbers(p.WeightRMS),
-		Percentiles: [3]Number(Numbers(p.Percentiles[:])), Seconds: Number(p.Seconds), Probes: eachList(p.Probes, Numbers)}
+		Percentiles: [3]Number(Numbers(p.Percentiles[:])), Seconds: Number(p.Seconds), Probes: eachList(p.Probes, Numbers), Precision: p.Precision}
 	if v := p.Validation; v != nil {
 		l.Validation = &validationLine{Number(v.Loss), Number(v.Accuracy)}
 	}
@@ -133,7 +137,7 @@ func (p *Point) UnmarshalJSON(data []byte) error {
 	}
 	*p = Point{Arm: l.Arm, Seed: l.Seed, Step: l.Step, Loss: float64(l.Loss), TestLoss: float64(l.TestLoss), TestAccuracy: float64(l.TestAccuracy),
 		BiasRMS: floats(l.BiasRMS), BiasMaxAbs: floats(l.BiasMaxAbs), WeightRMS: floats(l.WeightRMS),
-		Percentiles: [3]float64(floats(l.Percentiles[:])), Seconds: float64(l.Seconds), Probes: eachList(l.Probes, floats)}
+		Percentiles: [3]float64(floats(l.Percentiles[:])), Seconds: float64(l.Seconds), Probes: eachList(l.Probes, floats), Precision: l.Precision}
 	if v := l.Validation; v != nil {
 		p.Validation = &Validation{float64(v.Loss), float64(v.Accuracy)}
 	}

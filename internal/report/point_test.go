@@ -14,7 +14,7 @@ func TestMetricsGolden(t *testing.T) {
 		{Arm: "b<&>", Seed: 2, Step: 10, Loss: nan, TestLoss: inf, TestAccuracy: -inf,
 			BiasRMS: []float64{nan, 1}, BiasMaxAbs: []float64{2, inf}, WeightRMS: []float64{.5, .25},
 			Percentiles: [3]float64{-1, nan, 1}, Seconds: .5},
-		{Arm: "a", Seed: 1, Step: 20, Loss: 1e-9, Percentiles: [3]float64{-1.5, 0, 1.5}},
+		{Arm: "a", Seed: 1, Step: 20, Precision: "tf32", Loss: 1e-9, Percentiles: [3]float64{-1.5, 0, 1.5}},
 		{Arm: "b<&>", Seed: 1, Step: 30},
 		{Arm: "a", Seed: 1, Step: 5, Loss: 2.5, TestLoss: 2.25, TestAccuracy: .1,
 			BiasRMS: []float64{0}, BiasMaxAbs: []float64{0}, WeightRMS: []float64{.05}},
@@ -27,7 +27,7 @@ func TestMetricsGolden(t *testing.T) {
 	want := `{"arm":"b\u003c\u0026\u003e","seed":1,"step":30,"loss":0,"testLoss":0,"testAccuracy":0,"biasRms":[],"biasMaxAbs":[],"weightRms":[],"percentiles":[0,0,0],"seconds":0}
 {"arm":"b\u003c\u0026\u003e","seed":2,"step":10,"loss":null,"testLoss":null,"testAccuracy":null,"biasRms":[null,1],"biasMaxAbs":[2,null],"weightRms":[0.5,0.25],"percentiles":[-1,null,1],"seconds":0.5}
 {"arm":"a","seed":1,"step":5,"loss":2.5,"testLoss":2.25,"testAccuracy":0.1,"biasRms":[0],"biasMaxAbs":[0],"weightRms":[0.05],"percentiles":[0,0,0],"seconds":0}
-{"arm":"a","seed":1,"step":20,"loss":1e-9,"testLoss":0,"testAccuracy":0,"biasRms":[],"biasMaxAbs":[],"weightRms":[],"percentiles":[-1.5,0,1.5],"seconds":0}
+{"arm":"a","seed":1,"step":20,"loss":1e-9,"testLoss":0,"testAccuracy":0,"biasRms":[],"biasMaxAbs":[],"weightRms":[],"percentiles":[-1.5,0,1.5],"seconds":0,"precision":"tf32"}
 `
 	if string(got) != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)

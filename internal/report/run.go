@@ -123,7 +123,10 @@ type Run struct {
 	Version string    `json:"version"` // of the program
 	Started time.Time `json:"started"` // the training, when its steps had been timed; printed in its own time zone
 
-	Device      string `json:"device"`      // as the device names itself, for example "cpu/avx2"
+	Device string `json:"device"` // as the device names itself, for example "cpu/avx2"
+	// Precision is to what operands of matrix products were rounded, for example "tf32"; empty:
+	// they were not.
+	Precision   string `json:"precision,omitempty"`
 	Data        string `json:"data"`        // name and sizes of the data set
 	Synthetic   bool   `json:"synthetic"`   // the data are generated, marked on every picture
 	Interrupted bool   `json:"interrupted"` // stopped before Steps, marked on every picture
