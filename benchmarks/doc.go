@@ -21,7 +21,9 @@
 //	fmt.Println(e.Run.Arms[0].Finding)
 //
 // ReadConfig reads a Config from a file, such as the config.yaml of a run, which trains to the
-// same bits again. A Recipe is what of it an arm may have otherwise than the others, by keys in
+// same bits again. Its Precision is that of the device's matrix products (package
+// driftless/engine/device/cuda): float32, or tf32 or bf16, which give other bits, and are named in
+// every record. A run goes on in the precision in which it began. A Recipe is what of it an arm may have otherwise than the others, by keys in
 // its name.
 //
 // Experiment.Keep has it keep checkpoints, and Resume go on from them in another process, on any
@@ -120,7 +122,7 @@
 // testAccuracy, biasRms, biasMaxAbs, weightRms, percentiles, seconds; with validation also
 // validation: {loss, accuracy}. With instruments it has
 // probes as well: {column: [a hidden layer, or one number for the network]}, null for what does
-// not exist. A band has its edges under the column's name with _lo and _hi; staleness has the
+// not exist; in a run whose products are not in float32 precision. A band has its edges under the column's name with _lo and _hi; staleness has the
 // output layer as well. driftless probes NAME lists an instrument's columns:
 //
 //	angular-update           angular_update

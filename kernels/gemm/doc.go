@@ -46,6 +46,12 @@
 // The caller decides: with AVX-512 and a hundred columns it was faster than Gemm up
 // to two thirds of nonzeros, and three times as fast at a tenth.
 //
+// # Precision
+//
+// On tensor cores of CUDA devices the operands of a product are rounded to TF32 or BF16
+// ([Precision]), for those who ask for it. [GemmRounded] is the specification, and
+// [Precision.Bound] how far a GPU's sums may be off, whose order is not specified.
+//
 // # Implementations
 //
 // plain.go is the specification, in plain Go, for float32 and float64; masked.go
