@@ -140,10 +140,30 @@ func (m *VM) shareEngine() {
 	engines.Lock()
 	defer engines.Unlock()
 	for _, n := range m.nodes {
-		if d, ok := n.Value().(*tensor.Dense); ok && n.IsVar() && reflect.TypeOf(d.Engine()) != reflect.TypeOf(m.options.engine) {
-			m.owned(d)
+		d, ok := n.Value().(*tensor.Dense)
+		if !ok || !n.IsVar() || reflect.TypeOf(d.Engine()) == reflect.TypeOf(m.options.engine) || m.solvesWith(d) {
+			continue
 		}
+		m.owned(d)
 	}
+}
+
+// solvesWith reports whether a tensor has the engine for solvers, and keeps it.
+func (m *VM) solvesWith(d *tensor.Dense) bool {
+	return d.Engine() == solverEngine{} && m.options.engine == G.StandardEngine{} && !m.options.stock
+}
+
+// solved gives a tensor that a solver computes with the engine for that, unless WithEngine or Stock asks for another.
+func (m *VM) solved(v G.Value) G.Value {
+	if m.options.engine != (G.StandardEngine{}) || m.options.stock {
+		return m.owned(v)
+	}
+	engines.Lock()
+	defer engines.Unlock()
+	if d, ok := v.(*tensor.Dense); ok && d.Engine() != (solverEngine{}) {
+		tensor.WithEngine(solverEngine{})(d)
+	}
+	return v
 }
 
 // fresh returns a new value with the content of a state tensor.
@@ -208,7 +228,8 @@ func (m *VM) giveGradient(g *gradient) error {
 	if shape.TotalSize() != v.Shape().TotalSize() {
 		shape = v.Shape()
 	}
-	G.WithGrad(m.owned(program.NewValue(shape, data)))(g.of)
+	G.WithGrad(m.solved(program.NewValue(shape, data)))(g.of)
+	m.solved(g.of.Value())
 	return nil
 }
 
