@@ -69,7 +69,9 @@
 //	WithLogger           logs the values of what is watched, after the run
 //	WithNaNWatch, WithInfWatch  look at all nodes; the error names the first
 //	WithPrecompiled      runs what was compiled, the whole graph or a part of it
-//	WithEngine           is the engine of the Values that are handed over; the device computes
+//	WithEngine           is the engine of the Values that are handed over; the device computes. Without
+//	                     it parameters and gradients in dual values have StandardEngine with our kernels
+//	                     for what solvers compute, to its bits, so that Gorgonia's solvers are faster
 //	EvalMode             as there
 //	WithPointerWatch, UseCudaFor  do nothing: no two nodes share memory
 //	those of a LispMachine        are refused by RunAll
@@ -84,8 +86,8 @@
 //   - A node's Value is what the run computed for it. On Gorgonia's machine, where one operation
 //     writes into another's memory, nodes between the inputs and the results hold later numbers.
 //   - A node between derivatives, one that Conv2d, Rectify, BatchNorm, GroupNorm or a broadcast makes on
-//     the way to its own, one of more than 4,096 elements that other nodes read, or one that was fused
-//     away, has a ValueOnDemand, which is no tensor.Tensor. It is
+//     the way to its own, one of more than 4,096 elements that other nodes read or that BindDualValues
+//     adds up as a gradient, or one that was fused away, has a ValueOnDemand, which is no tensor.Tensor. It is
 //     computed when somebody looks at it before the next run, where that can be: its Data panics
 //     otherwise, and so does Gorgonia's ToDot. From the next run on the node has a tensor or a
 //     scalar. gorgonia.Read, TraceExec and WithWatchlist have it from the start.

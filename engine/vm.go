@@ -86,6 +86,7 @@ type gradient struct {
 	fits    bool // the derivative has that shape
 	own     bool // the node gets a Value of its own: the derivative is other nodes' as well, or nobody's to change
 	add     bool // to what it holds
+	late    bool // the node of the derivative has a value on demand
 	sum     elements
 }
 

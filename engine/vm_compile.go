@@ -106,6 +106,11 @@ func (m *VM) compile() error {
 			rest = append(rest, n)
 		}
 	}
+	for _, g := range m.grads {
+		if g.late {
+			rest = append(rest, g.Node)
+		}
+	}
 	l, err := m.compileFor(spares)
 	if err != nil {
 		return err
@@ -145,9 +150,18 @@ func (m *VM) gradientOf(n *G.Node, s *survey) (bound bool) {
 	}
 	g := gradient{of: n, ofShape: n.Shape(), fits: d.Shape().Eq(n.Shape()), output: output{program.Output{Node: d, Name: fmt.Sprintf("gradient.%d", n.ID())}, program.ValueShape(d), m.options.traces(d)}}
 	g.add = binds && d.Op() != (G.Iop{})
+	g.late = g.add && g.fits && m.mayBeLate(d, s)
 	g.own = g.add || s.derivatives[d] > 1 || d.IsVar() || program.IsConstant(d) || !slices.Equal(d.Shape(), n.Shape())
 	m.grads = append(m.grads, g)
 	return binds
+}
+
+// mayBeLate reports whether a derivative that is added to gradients elsewhere may have a value on demand itself.
+func (m *VM) mayBeLate(d *G.Node, s *survey) bool {
+	o := m.options
+	asked := m.reads[d] != nil || s.set[d] || m.kept.asked[d] || o.nan || o.inf || o.traces(d) || o.watches(d) || o.resultsOnly
+	_, hands := m.dev.(device.HostDevice)
+	return hands && !asked && s.again[d] && s.derivatives[d] == 1 && !d.IsVar() && !program.IsConstant(d) && d.Shape().TotalSize() > mostSpared
 }
 
 // compileFor compiles the graph for the outputs and gradients that were noted.

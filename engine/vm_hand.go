@@ -200,6 +200,13 @@ func readInto(s device.Session, name string, v G.Value) error {
 // giveGradient gives a node its gradient: in the node of its derivative, and where it
 // needs a Value of its own in its dual value.
 func (m *VM) giveGradient(g *gradient) error {
+	if h, ok := m.session.(device.Hander); ok && g.late {
+		data, err := h.View(g.Name, 0)
+		if err != nil {
+			return err
+		}
+		return m.giveDual(g, g.shape, data)
+	}
 	var v G.Value
 	var err error
 	if g.Node.IsVar() || program.IsConstant(g.Node) { // others may have it, in other graphs, too
@@ -212,21 +219,26 @@ func (m *VM) giveGradient(g *gradient) error {
 	if err != nil || !g.own && !dual(g.of) {
 		return err
 	}
+	data, err := program.Elements(v)
+	if err != nil {
+		return err
+	}
+	return m.giveDual(g, v.Shape(), data)
+}
+
+// giveDual has a node's dual value hold a gradient, or adds it to what that holds.
+func (m *VM) giveDual(g *gradient, is tensor.Shape, data any) error {
 	if g.add && dual(g.of) {
 		if sum, _ := g.of.Grad(); sum != nil {
-			if err := g.addTo(sum, v); err != nil {
+			if err := g.addTo(sum, is, data); err != nil {
 				return fmt.Errorf("gradient of %q: %w", program.Label(g.of), err)
 			}
 			return nil
 		}
 	}
-	data, err := program.Elements(v)
-	if err != nil {
-		return err
-	}
 	shape := g.of.Value().Shape() // a vector [m] may be the gradient of a column [m, 1]
-	if shape.TotalSize() != v.Shape().TotalSize() {
-		shape = v.Shape()
+	if shape.TotalSize() != is.TotalSize() {
+		shape = is
 	}
 	G.WithGrad(m.solved(program.NewValue(shape, data)))(g.of)
 	m.solved(g.of.Value())
@@ -239,13 +251,9 @@ func dual(n *G.Node) bool {
 	return b.IsValid() && !b.IsNil() && b.Elem().Type().String() == "*gorgonia.dualValue"
 }
 
-// addTo adds a value to another of that shape and float type, in place.
-func (g *gradient) addTo(sum, v G.Value) error {
+// addTo adds a gradient to a value of that shape and float type, in place.
+func (g *gradient) addTo(sum G.Value, is tensor.Shape, y any) error {
 	x, err := g.sum.elementsOf(sum)
-	if err != nil {
-		return err
-	}
-	y, err := program.Elements(v)
 	if err != nil {
 		return err
 	}
@@ -257,7 +265,7 @@ func (g *gradient) addTo(sum, v G.Value) error {
 		ok = add(x, y)
 	}
 	if !ok {
-		return fmt.Errorf("a %T of shape %v cannot be added to a %T of shape %v", v, v.Shape(), sum, sum.Shape())
+		return fmt.Errorf("a gradient of shape %v, a %T, cannot be added to a %T of shape %v", is, y, sum, sum.Shape())
 	}
 	if program.Room(sum) != nil { // x is its memory
 		return nil

@@ -70,6 +70,9 @@ type Hander interface {
 	// session makes new memory for the state's next content.
 	Hand(name string, replica int) (any, error)
 
+	// View returns the elements of a state apart of a replica, in place, for the host to read until the next Run.
+	View(name string, replica int) (any, error)
+
 	// Lend has a replica read a state apart, which no Program may write, in the memory of data, a slice of the
 	// state's element type and number of elements: until it is written, lent other memory, or the session is closed.
 	Lend(name string, replica int, data any) error

@@ -335,6 +335,16 @@ func (s *session) Write(name string, replica int, src any) error {
 
 // Hand implements device.Hander.
 func (s *session) Hand(name string, replica int) (any, error) {
+	data, err := s.View(name, replica)
+	if err == nil {
+		k, m := s.apart(name, replica)
+		m.apart[k] = nil
+	}
+	return data, err
+}
+
+// View implements device.Hander.
+func (s *session) View(name string, replica int) (any, error) {
 	st, mem, err := s.find(name, replica)
 	if err != nil {
 		return nil, err
@@ -343,7 +353,6 @@ func (s *session) Hand(name string, replica int) (any, error) {
 	if m == nil || m.lent[k] {
 		return nil, fmt.Errorf("state %q is not one that is handed over", name)
 	}
-	m.apart[k] = nil
 	return anyAt(mem, 0, st.Len(), st.DType), nil
 }
 
