@@ -73,12 +73,13 @@
 // Operands are used where they are as long as that is fast. Panels of B are packed
 // if B is transposed; if its chunks have more than 400 KiB and meet more than 96 rows of
 // A, or 16 from 6 MiB on; or if its rows are at a multiple of 1 KiB and so fall into few
-// sets of the caches. Packing a panel fetches the next one; where a large B is not packed, tiles do. Blocks of
+// sets of the caches. Packing a panel fetches the next one; where a large B is not packed, tiles do.
+// Tiles of many rows also fetch their part of C, a row at a time. Blocks of
 // A are packed for strides like that, or if transposed and large. Blocks are
 // a chunk deep and made for the second-level cache ([driftless/kernels.CurrentCaches]): for one of 2 MiB,
 // 256 KiB of A and 768 KiB of B.
 // Where blocks of a transposed A are packed, they have 768 KiB: in panels as high as tiles
-// if B is large, of which then 4 MiB are packed for the third level and fetched panel by panel,
+// if B is large, of which then 4 MiB are packed for the third level, and each tile fetches a part of the next panel,
 // else row by row of A, beside B where it is.
 // A C of more than 768 KiB whose sums have 64 products or fewer is computed by blocks of rows.
 // [ByColumns] says how to share a product among workers.

@@ -7,89 +7,89 @@ package gemm
 // quadK1AVX512 is a tile (see tile1x32AVX512) of 4 rows and tail ≤ 4 columns, for an A with contiguous k.
 //
 //go:noescape
-func quadK1AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadK1AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadK2AVX512 is a tile (see tile1x32AVX512) of 8 rows and tail ≤ 4 columns, for an A with contiguous k.
 //
 //go:noescape
-func quadK2AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadK2AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadK3AVX512 is a tile (see tile1x32AVX512) of 12 rows and tail ≤ 4 columns, for an A with contiguous k.
 //
 //go:noescape
-func quadK3AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadK3AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadK4AVX512 is a tile (see tile1x32AVX512) of 16 rows and tail ≤ 4 columns, for an A with contiguous k.
 //
 //go:noescape
-func quadK4AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadK4AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadK5AVX512 is a tile (see tile1x32AVX512) of 20 rows and tail ≤ 4 columns, for an A with contiguous k.
 //
 //go:noescape
-func quadK5AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadK5AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadK6AVX512 is a tile (see tile1x32AVX512) of 24 rows and tail ≤ 4 columns, for an A with contiguous k.
 //
 //go:noescape
-func quadK6AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadK6AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows1AVX512 is a tile (see tile1x32AVX512) of 4 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows1AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows1AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows2AVX512 is a tile (see tile1x32AVX512) of 8 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows2AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows2AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows3AVX512 is a tile (see tile1x32AVX512) of 12 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows3AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows3AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows4AVX512 is a tile (see tile1x32AVX512) of 16 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows4AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows4AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows5AVX512 is a tile (see tile1x32AVX512) of 20 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows5AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows5AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows6AVX512 is a tile (see tile1x32AVX512) of 24 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows6AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows6AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows7AVX512 is a tile (see tile1x32AVX512) of 28 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows7AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows7AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows8AVX512 is a tile (see tile1x32AVX512) of 32 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows8AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows8AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows9AVX512 is a tile (see tile1x32AVX512) of 36 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows9AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows9AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows10AVX512 is a tile (see tile1x32AVX512) of 40 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows10AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows10AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows11AVX512 is a tile (see tile1x32AVX512) of 44 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows11AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows11AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // quadRows12AVX512 is a tile (see tile1x32AVX512) of 48 rows and tail ≤ 4 columns, for an A with contiguous rows.
 //
 //go:noescape
-func quadRows12AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func quadRows12AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)

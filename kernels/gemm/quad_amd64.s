@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func quadK1AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadK1AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadK1AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadK1AVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  c+64(FP), AX
@@ -137,9 +137,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadK2AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadK2AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadK2AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadK2AVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  c+64(FP), AX
@@ -314,9 +314,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadK3AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadK3AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadK3AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadK3AVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  c+64(FP), AX
@@ -535,9 +535,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadK4AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadK4AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadK4AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadK4AVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  c+64(FP), AX
@@ -804,9 +804,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadK5AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadK5AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadK5AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadK5AVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  c+64(FP), AX
@@ -1117,9 +1117,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadK6AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadK6AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadK6AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadK6AVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  c+64(FP), AX
@@ -1474,9 +1474,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadRows1AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows1AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows1AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows1AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX
@@ -1611,9 +1611,9 @@ DATA quadTurn<>+56(SB)/4, $0x0000000b
 DATA quadTurn<>+60(SB)/4, $0x0000000f
 GLOBL quadTurn<>(SB), RODATA|NOPTR, $64
 
-// func quadRows2AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows2AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows2AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows2AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX
@@ -1738,9 +1738,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadRows3AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows3AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows3AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows3AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX
@@ -1891,9 +1891,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadRows4AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows4AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows4AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows4AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX
@@ -2070,9 +2070,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadRows5AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows5AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows5AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows5AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX
@@ -2275,9 +2275,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadRows6AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows6AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows6AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows6AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX
@@ -2506,9 +2506,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadRows7AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows7AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows7AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows7AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX
@@ -2763,9 +2763,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadRows8AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows8AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows8AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows8AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX
@@ -3046,9 +3046,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadRows9AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows9AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows9AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows9AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX
@@ -3355,9 +3355,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadRows10AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows10AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows10AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows10AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX
@@ -3690,9 +3690,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadRows11AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows11AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows11AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows11AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX
@@ -4051,9 +4051,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func quadRows12AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func quadRows12AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·quadRows12AVX512(SB), NOSPLIT, $24-120
+TEXT ·quadRows12AVX512(SB), NOSPLIT, $24-136
 	MOVQ      panels+0(FP), AX
 	MOVQ      AX, (SP)
 	MOVQ      c+64(FP), AX

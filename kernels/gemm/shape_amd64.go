@@ -10,7 +10,7 @@ import (
 
 // See internal/gen for the arguments of kernels.
 type (
-	tileFunc[T kernels.Float]  func(panels, k int, a *T, rowStep, kStep, panelStep int, b *T, bStep int, c *T, cStep int, bias *T, alpha T, tail, flags, fetch int)
+	tileFunc[T kernels.Float]  func(panels, k int, a *T, rowStep, kStep, panelStep int, b *T, bStep int, c *T, cStep int, bias *T, alpha T, tail, flags int, fetch *T, fetchStep, fetchGap int)
 	copyFunc[T kernels.Float]  func(n int, dst *T, dstStep int, src *T, srcStep, tail, fetch int)
 	transFunc[T kernels.Float] func(blocks int, dst *T, dstStep int, src *T, srcStep, rows, tail int)
 )

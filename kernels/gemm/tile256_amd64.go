@@ -10,7 +10,7 @@ package gemm
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile1x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile1x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile2x16AVX2 computes panels of 2 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -18,7 +18,7 @@ func tile1x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelSt
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile2x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile2x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile3x16AVX2 computes panels of 3 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -26,7 +26,7 @@ func tile2x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelSt
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile3x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile3x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile4x16AVX2 computes panels of 4 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -34,7 +34,7 @@ func tile3x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelSt
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile4x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile4x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile5x16AVX2 computes panels of 5 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -42,7 +42,7 @@ func tile4x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelSt
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile5x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile5x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile6x16AVX2 computes panels of 6 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -50,7 +50,7 @@ func tile5x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelSt
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile6x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile6x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile1x16PartAVX2 computes panels of 1 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -59,7 +59,7 @@ func tile6x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelSt
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile1x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile1x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile2x16PartAVX2 computes panels of 2 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -68,7 +68,7 @@ func tile1x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pan
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile2x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile2x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile3x16PartAVX2 computes panels of 3 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -77,7 +77,7 @@ func tile2x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pan
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile3x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile3x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile4x16PartAVX2 computes panels of 4 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -86,7 +86,7 @@ func tile3x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pan
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile4x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile4x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile5x16PartAVX2 computes panels of 5 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -95,7 +95,7 @@ func tile4x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pan
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile5x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile5x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile6x16PartAVX2 computes panels of 6 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -104,7 +104,7 @@ func tile5x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pan
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile6x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile6x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile1x8PartAVX2 computes panels of 1 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -113,7 +113,7 @@ func tile6x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pan
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile1x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile1x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile2x8PartAVX2 computes panels of 2 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -122,7 +122,7 @@ func tile1x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pane
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile2x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile2x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile3x8PartAVX2 computes panels of 3 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -131,7 +131,7 @@ func tile2x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pane
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile3x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile3x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile4x8PartAVX2 computes panels of 4 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -140,7 +140,7 @@ func tile3x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pane
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile4x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile4x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile5x8PartAVX2 computes panels of 5 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -149,7 +149,7 @@ func tile4x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pane
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile5x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile5x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile6x8PartAVX2 computes panels of 6 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -158,7 +158,7 @@ func tile5x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pane
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile6x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile6x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile7x8PartAVX2 computes panels of 7 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -167,7 +167,7 @@ func tile6x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pane
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile7x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile7x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile8x8PartAVX2 computes panels of 8 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -176,7 +176,7 @@ func tile7x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pane
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile8x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile8x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile9x8PartAVX2 computes panels of 9 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -185,7 +185,7 @@ func tile8x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pane
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile9x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile9x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile10x8PartAVX2 computes panels of 10 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -194,7 +194,7 @@ func tile9x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pane
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile10x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile10x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile11x8PartAVX2 computes panels of 11 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -203,7 +203,7 @@ func tile10x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pan
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile11x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile11x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile12x8PartAVX2 computes panels of 12 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -212,7 +212,7 @@ func tile11x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pan
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile12x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile12x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 
 // tile1x64AVX2 computes panels of 1 rows and 8 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -220,4 +220,4 @@ func tile12x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, pan
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile1x64AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+func tile1x64AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func tile1x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile1x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x16AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile1x16AVX2(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -85,9 +85,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile2x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2x16AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile2x16AVX2(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -185,9 +185,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile3x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3x16AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile3x16AVX2(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -304,9 +304,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile4x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4x16AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile4x16AVX2(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -445,9 +445,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile5x16AVX2(SB), NOSPLIT, $8-120
+// func tile5x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile5x16AVX2(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -475,38 +475,27 @@ panel:
 	TESTQ  R10, R10
 	JZ     finish
 	MOVQ   fetch+112(FP), R11
-	TESTQ  R11, R11
-	JZ     loop
-	ADDQ   R9, R11
+	MOVQ   fetchGap+128(FP), R12
+	MOVQ   cStep+72(FP), R13
+	IMUL3Q $0x04, R13, R13
+	ADDQ   CX, R13
+	MOVQ   R13, 8(SP)
+	MOVQ   CX, R13
 
-fetching:
-	PREFETCHT0   (R11)
-	ADDQ         SI, R11
-	VMOVUPS      (R9), Y10
-	VMOVUPS      32(R9), Y11
-	VBROADCASTSS (DI), Y12
-	VFMADD231PS  Y10, Y12, Y0
-	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (DI)(DX*1), Y12
-	VFMADD231PS  Y10, Y12, Y2
-	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (DI)(DX*2), Y12
-	VFMADD231PS  Y10, Y12, Y4
-	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (R8), Y12
-	VFMADD231PS  Y10, Y12, Y6
-	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (R8)(DX*1), Y12
-	VFMADD231PS  Y10, Y12, Y8
-	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          fetching
-	JMP          finish
+round:
+	PREFETCHT0 (R13)
+	ADDQ       cStep+72(FP), R13
+	CMPQ       R13, 8(SP)
+	CMOVQHI    8(SP), R13
+	MOVQ       $0x00000008, R14
+	CMPQ       R10, R14
+	CMOVQLT    R10, R14
+	SUBQ       $0x08, R10
 
 loop:
+	PREFETCHT0   (R11)
+	PREFETCHT0   (R11)(R12*1)
+	ADDQ         fetchStep+120(FP), R11
 	VMOVUPS      (R9), Y10
 	VMOVUPS      32(R9), Y11
 	VBROADCASTSS (DI), Y12
@@ -527,8 +516,10 @@ loop:
 	ADDQ         BX, DI
 	ADDQ         BX, R8
 	ADDQ         SI, R9
-	DECQ         R10
+	DECQ         R14
 	JNZ          loop
+	CMPQ         R10, $0x00
+	JGT          round
 
 finish:
 	MOVQ         cStep+72(FP), DI
@@ -631,9 +622,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile6x16AVX2(SB), NOSPLIT, $8-120
+// func tile6x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile6x16AVX2(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -663,41 +654,27 @@ panel:
 	TESTQ  R10, R10
 	JZ     finish
 	MOVQ   fetch+112(FP), R11
-	TESTQ  R11, R11
-	JZ     loop
-	ADDQ   R9, R11
+	MOVQ   fetchGap+128(FP), R12
+	MOVQ   cStep+72(FP), R13
+	IMUL3Q $0x05, R13, R13
+	ADDQ   CX, R13
+	MOVQ   R13, 8(SP)
+	MOVQ   CX, R13
 
-fetching:
-	PREFETCHT0   (R11)
-	ADDQ         SI, R11
-	VMOVUPS      (R9), Y12
-	VMOVUPS      32(R9), Y13
-	VBROADCASTSS (DI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (DI)(DX*1), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (DI)(DX*2), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R8), Y14
-	VFMADD231PS  Y12, Y14, Y6
-	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R8)(DX*1), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R8)(DX*2), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          fetching
-	JMP          finish
+round:
+	PREFETCHT0 (R13)
+	ADDQ       cStep+72(FP), R13
+	CMPQ       R13, 8(SP)
+	CMOVQHI    8(SP), R13
+	MOVQ       $0x00000008, R14
+	CMPQ       R10, R14
+	CMOVQLT    R10, R14
+	SUBQ       $0x08, R10
 
 loop:
+	PREFETCHT0   (R11)
+	PREFETCHT0   (R11)(R12*1)
+	ADDQ         fetchStep+120(FP), R11
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSS (DI), Y14
@@ -721,8 +698,10 @@ loop:
 	ADDQ         BX, DI
 	ADDQ         BX, R8
 	ADDQ         SI, R9
-	DECQ         R10
+	DECQ         R14
 	JNZ          loop
+	CMPQ         R10, $0x00
+	JGT          round
 
 finish:
 	MOVQ         cStep+72(FP), DI
@@ -839,9 +818,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile1x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile1x16PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile1x16PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -933,9 +912,9 @@ DATA tailMasks<>+48(SB)/8, $0x0000000000000000
 DATA tailMasks<>+56(SB)/8, $0x0000000000000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-// func tile2x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile2x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile2x16PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile2x16PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1037,9 +1016,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile3x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile3x16PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile3x16PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1161,9 +1140,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile4x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile4x16PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile4x16PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1308,9 +1287,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile5x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile5x16PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile5x16PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1475,9 +1454,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile6x16PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile6x16PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile6x16PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1662,9 +1641,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile1x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile1x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile1x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1736,9 +1715,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile2x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile2x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile2x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1822,9 +1801,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile3x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile3x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile3x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1920,9 +1899,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile4x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile4x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile4x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2033,9 +2012,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile5x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile5x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile5x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2158,9 +2137,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile6x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile6x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile6x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2295,9 +2274,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile7x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile7x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile7x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2447,9 +2426,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile8x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile8x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile8x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2611,9 +2590,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile9x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile9x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile9x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2787,9 +2766,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile10x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile10x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile10x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile10x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2978,9 +2957,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile11x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile11x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile11x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile11x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -3181,9 +3160,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile12x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile12x8PartAVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile12x8PartAVX2(SB), NOSPLIT, $8-120
+TEXT ·tile12x8PartAVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -3396,9 +3375,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x64AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch int)
+// func tile1x64AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile1x64AVX2(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX

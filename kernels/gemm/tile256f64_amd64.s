@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func tile1x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile1x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x8F64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile1x8F64AVX2(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -85,9 +85,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile2x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2x8F64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile2x8F64AVX2(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -185,9 +185,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile3x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3x8F64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile3x8F64AVX2(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -304,9 +304,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile4x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4x8F64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile4x8F64AVX2(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -445,9 +445,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile5x8F64AVX2(SB), NOSPLIT, $8-120
+// func tile5x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile5x8F64AVX2(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -475,38 +475,27 @@ panel:
 	TESTQ  R10, R10
 	JZ     finish
 	MOVQ   fetch+112(FP), R11
-	TESTQ  R11, R11
-	JZ     loop
-	ADDQ   R9, R11
+	MOVQ   fetchGap+128(FP), R12
+	MOVQ   cStep+72(FP), R13
+	IMUL3Q $0x04, R13, R13
+	ADDQ   CX, R13
+	MOVQ   R13, 8(SP)
+	MOVQ   CX, R13
 
-fetching:
-	PREFETCHT0   (R11)
-	ADDQ         SI, R11
-	VMOVUPS      (R9), Y10
-	VMOVUPS      32(R9), Y11
-	VBROADCASTSD (DI), Y12
-	VFMADD231PD  Y10, Y12, Y0
-	VFMADD231PD  Y11, Y12, Y1
-	VBROADCASTSD (DI)(DX*1), Y12
-	VFMADD231PD  Y10, Y12, Y2
-	VFMADD231PD  Y11, Y12, Y3
-	VBROADCASTSD (DI)(DX*2), Y12
-	VFMADD231PD  Y10, Y12, Y4
-	VFMADD231PD  Y11, Y12, Y5
-	VBROADCASTSD (R8), Y12
-	VFMADD231PD  Y10, Y12, Y6
-	VFMADD231PD  Y11, Y12, Y7
-	VBROADCASTSD (R8)(DX*1), Y12
-	VFMADD231PD  Y10, Y12, Y8
-	VFMADD231PD  Y11, Y12, Y9
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          fetching
-	JMP          finish
+round:
+	PREFETCHT0 (R13)
+	ADDQ       cStep+72(FP), R13
+	CMPQ       R13, 8(SP)
+	CMOVQHI    8(SP), R13
+	MOVQ       $0x00000008, R14
+	CMPQ       R10, R14
+	CMOVQLT    R10, R14
+	SUBQ       $0x08, R10
 
 loop:
+	PREFETCHT0   (R11)
+	PREFETCHT0   (R11)(R12*1)
+	ADDQ         fetchStep+120(FP), R11
 	VMOVUPS      (R9), Y10
 	VMOVUPS      32(R9), Y11
 	VBROADCASTSD (DI), Y12
@@ -527,8 +516,10 @@ loop:
 	ADDQ         BX, DI
 	ADDQ         BX, R8
 	ADDQ         SI, R9
-	DECQ         R10
+	DECQ         R14
 	JNZ          loop
+	CMPQ         R10, $0x00
+	JGT          round
 
 finish:
 	MOVQ         cStep+72(FP), DI
@@ -631,9 +622,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile6x8F64AVX2(SB), NOSPLIT, $8-120
+// func tile6x8F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile6x8F64AVX2(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -663,41 +654,27 @@ panel:
 	TESTQ  R10, R10
 	JZ     finish
 	MOVQ   fetch+112(FP), R11
-	TESTQ  R11, R11
-	JZ     loop
-	ADDQ   R9, R11
+	MOVQ   fetchGap+128(FP), R12
+	MOVQ   cStep+72(FP), R13
+	IMUL3Q $0x05, R13, R13
+	ADDQ   CX, R13
+	MOVQ   R13, 8(SP)
+	MOVQ   CX, R13
 
-fetching:
-	PREFETCHT0   (R11)
-	ADDQ         SI, R11
-	VMOVUPS      (R9), Y12
-	VMOVUPS      32(R9), Y13
-	VBROADCASTSD (DI), Y14
-	VFMADD231PD  Y12, Y14, Y0
-	VFMADD231PD  Y13, Y14, Y1
-	VBROADCASTSD (DI)(DX*1), Y14
-	VFMADD231PD  Y12, Y14, Y2
-	VFMADD231PD  Y13, Y14, Y3
-	VBROADCASTSD (DI)(DX*2), Y14
-	VFMADD231PD  Y12, Y14, Y4
-	VFMADD231PD  Y13, Y14, Y5
-	VBROADCASTSD (R8), Y14
-	VFMADD231PD  Y12, Y14, Y6
-	VFMADD231PD  Y13, Y14, Y7
-	VBROADCASTSD (R8)(DX*1), Y14
-	VFMADD231PD  Y12, Y14, Y8
-	VFMADD231PD  Y13, Y14, Y9
-	VBROADCASTSD (R8)(DX*2), Y14
-	VFMADD231PD  Y12, Y14, Y10
-	VFMADD231PD  Y13, Y14, Y11
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          fetching
-	JMP          finish
+round:
+	PREFETCHT0 (R13)
+	ADDQ       cStep+72(FP), R13
+	CMPQ       R13, 8(SP)
+	CMOVQHI    8(SP), R13
+	MOVQ       $0x00000008, R14
+	CMPQ       R10, R14
+	CMOVQLT    R10, R14
+	SUBQ       $0x08, R10
 
 loop:
+	PREFETCHT0   (R11)
+	PREFETCHT0   (R11)(R12*1)
+	ADDQ         fetchStep+120(FP), R11
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VBROADCASTSD (DI), Y14
@@ -721,8 +698,10 @@ loop:
 	ADDQ         BX, DI
 	ADDQ         BX, R8
 	ADDQ         SI, R9
-	DECQ         R10
+	DECQ         R14
 	JNZ          loop
+	CMPQ         R10, $0x00
+	JGT          round
 
 finish:
 	MOVQ         cStep+72(FP), DI
@@ -839,9 +818,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile1x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile1x8PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile1x8PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -937,9 +916,9 @@ DATA tailMasks<>+48(SB)/8, $0x0000000000000000
 DATA tailMasks<>+56(SB)/8, $0x0000000000000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-// func tile2x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile2x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile2x8PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile2x8PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1045,9 +1024,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile3x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile3x8PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile3x8PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1173,9 +1152,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile4x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile4x8PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile4x8PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1324,9 +1303,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile5x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile5x8PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile5x8PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1495,9 +1474,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile6x8PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile6x8PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile6x8PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1686,9 +1665,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile1x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile1x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile1x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1764,9 +1743,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile2x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile2x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile2x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1854,9 +1833,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile3x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile3x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile3x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -1956,9 +1935,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile4x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile4x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile4x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2073,9 +2052,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile5x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile5x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile5x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2202,9 +2181,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile6x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile6x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile6x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2343,9 +2322,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile7x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile7x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile7x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2499,9 +2478,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile8x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile8x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile8x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2667,9 +2646,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile9x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile9x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile9x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -2847,9 +2826,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile10x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile10x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile10x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile10x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -3042,9 +3021,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile11x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile11x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile11x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile11x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -3249,9 +3228,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile12x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile12x4PartF64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3
-TEXT ·tile12x4PartF64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile12x4PartF64AVX2(SB), NOSPLIT, $8-136
 	MOVQ    panels+0(FP), AX
 	MOVQ    AX, (SP)
 	MOVQ    a+16(FP), AX
@@ -3468,9 +3447,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x32F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile1x32F64AVX2(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x32F64AVX2(SB), NOSPLIT, $8-120
+TEXT ·tile1x32F64AVX2(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX

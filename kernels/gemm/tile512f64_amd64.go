@@ -10,7 +10,7 @@ package gemm
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile1x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile1x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile2x16F64AVX512 computes panels of 2 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -18,7 +18,7 @@ func tile1x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile2x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile2x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile3x16F64AVX512 computes panels of 3 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -26,7 +26,7 @@ func tile2x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile3x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile3x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile4x16F64AVX512 computes panels of 4 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -34,7 +34,7 @@ func tile3x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile4x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile4x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile5x16F64AVX512 computes panels of 5 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -42,7 +42,7 @@ func tile4x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile5x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile5x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile6x16F64AVX512 computes panels of 6 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -50,7 +50,7 @@ func tile5x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile6x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile6x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile7x16F64AVX512 computes panels of 7 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -58,7 +58,7 @@ func tile6x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile7x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile7x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile8x16F64AVX512 computes panels of 8 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -66,7 +66,7 @@ func tile7x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile8x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile8x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile9x16F64AVX512 computes panels of 9 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -74,7 +74,7 @@ func tile8x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile9x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile9x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile10x16F64AVX512 computes panels of 10 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -82,7 +82,7 @@ func tile9x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile10x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile10x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile11x16F64AVX512 computes panels of 11 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -90,7 +90,7 @@ func tile10x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, p
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile11x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile11x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile12x16F64AVX512 computes panels of 12 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -98,7 +98,7 @@ func tile11x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, p
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile12x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile12x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile1x16PartF64AVX512 computes panels of 1 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -107,7 +107,7 @@ func tile12x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, p
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile1x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile1x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile2x16PartF64AVX512 computes panels of 2 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -116,7 +116,7 @@ func tile1x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile2x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile2x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile3x16PartF64AVX512 computes panels of 3 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -125,7 +125,7 @@ func tile2x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile3x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile3x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile4x16PartF64AVX512 computes panels of 4 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -134,7 +134,7 @@ func tile3x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile4x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile4x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile5x16PartF64AVX512 computes panels of 5 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -143,7 +143,7 @@ func tile4x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile5x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile5x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile6x16PartF64AVX512 computes panels of 6 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -152,7 +152,7 @@ func tile5x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile6x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile6x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile7x16PartF64AVX512 computes panels of 7 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -161,7 +161,7 @@ func tile6x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile7x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile7x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile8x16PartF64AVX512 computes panels of 8 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -170,7 +170,7 @@ func tile7x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile8x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile8x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile9x16PartF64AVX512 computes panels of 9 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -179,7 +179,7 @@ func tile8x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile9x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile9x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile10x16PartF64AVX512 computes panels of 10 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -188,7 +188,7 @@ func tile9x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile10x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile10x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile11x16PartF64AVX512 computes panels of 11 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -197,7 +197,7 @@ func tile10x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep in
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile11x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile11x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile12x16PartF64AVX512 computes panels of 12 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -206,7 +206,7 @@ func tile11x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep in
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile12x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile12x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile1x24PartF64AVX512 computes panels of 1 rows and 3 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -215,7 +215,7 @@ func tile12x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep in
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile1x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile1x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile2x24PartF64AVX512 computes panels of 2 rows and 3 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -224,7 +224,7 @@ func tile1x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile2x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile2x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile3x24PartF64AVX512 computes panels of 3 rows and 3 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -233,7 +233,7 @@ func tile2x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile3x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile3x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile4x24PartF64AVX512 computes panels of 4 rows and 3 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -242,7 +242,7 @@ func tile3x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile4x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile4x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile5x24PartF64AVX512 computes panels of 5 rows and 3 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -251,7 +251,7 @@ func tile4x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile5x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile5x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile6x24PartF64AVX512 computes panels of 6 rows and 3 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -260,7 +260,7 @@ func tile5x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile6x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile6x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile7x24PartF64AVX512 computes panels of 7 rows and 3 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -269,7 +269,7 @@ func tile6x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile7x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile7x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile8x24PartF64AVX512 computes panels of 8 rows and 3 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -278,7 +278,7 @@ func tile7x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile8x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile8x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile9x24PartF64AVX512 computes panels of 9 rows and 3 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -287,7 +287,7 @@ func tile8x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile9x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile9x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile1x8PartF64AVX512 computes panels of 1 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -296,7 +296,7 @@ func tile9x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile1x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile1x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile2x8PartF64AVX512 computes panels of 2 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -305,7 +305,7 @@ func tile1x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int,
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile2x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile2x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile3x8PartF64AVX512 computes panels of 3 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -314,7 +314,7 @@ func tile2x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int,
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile3x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile3x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile4x8PartF64AVX512 computes panels of 4 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -323,7 +323,7 @@ func tile3x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int,
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile4x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile4x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile5x8PartF64AVX512 computes panels of 5 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -332,7 +332,7 @@ func tile4x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int,
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile5x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile5x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile6x8PartF64AVX512 computes panels of 6 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -341,7 +341,7 @@ func tile5x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int,
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile6x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile6x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile7x8PartF64AVX512 computes panels of 7 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -350,7 +350,7 @@ func tile6x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int,
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile7x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile7x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile8x8PartF64AVX512 computes panels of 8 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -359,7 +359,7 @@ func tile7x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int,
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile8x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile8x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile9x8PartF64AVX512 computes panels of 9 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -368,7 +368,7 @@ func tile8x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int,
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile9x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile9x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile10x8PartF64AVX512 computes panels of 10 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -377,7 +377,7 @@ func tile9x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int,
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile10x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile10x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile11x8PartF64AVX512 computes panels of 11 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -386,7 +386,7 @@ func tile10x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile11x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile11x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile12x8PartF64AVX512 computes panels of 12 rows and 1 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -395,7 +395,7 @@ func tile11x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile12x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile12x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile1x64F64AVX512 computes panels of 1 rows and 8 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -403,7 +403,7 @@ func tile12x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile1x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile1x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile2x64F64AVX512 computes panels of 2 rows and 8 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -411,7 +411,7 @@ func tile1x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile2x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile2x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 
 // tile3x64F64AVX512 computes panels of 3 rows and 8 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
@@ -419,4 +419,4 @@ func tile2x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
-func tile3x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+func tile3x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func tile1x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile1x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile1x16F64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile1x16F64AVX512(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -86,9 +86,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile2x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile2x16F64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile2x16F64AVX512(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -187,9 +187,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile3x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile3x16F64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile3x16F64AVX512(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -307,9 +307,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile4x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile4x16F64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile4x16F64AVX512(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -449,9 +449,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile5x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile5x16F64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile5x16F64AVX512(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -610,9 +610,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile6x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile6x16F64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile6x16F64AVX512(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -790,9 +790,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile7x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile7x16F64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile7x16F64AVX512(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -992,9 +992,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile8x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile8x16F64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile8x16F64AVX512(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -1213,9 +1213,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile9x16F64AVX512(SB), NOSPLIT, $8-120
+// func tile9x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·tile9x16F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -1253,52 +1253,28 @@ panel:
 	TESTQ  R11, R11
 	JZ     finish
 	MOVQ   fetch+112(FP), R12
-	TESTQ  R12, R12
-	JZ     loop
-	ADDQ   R10, R12
+	MOVQ   fetchGap+128(FP), R13
+	MOVQ   cStep+72(FP), R14
+	IMUL3Q $0x08, R14, R14
+	ADDQ   CX, R14
+	MOVQ   R14, 8(SP)
+	MOVQ   CX, R14
 
-fetching:
-	PREFETCHT0   (R12)
-	PREFETCHT0   64(R12)
-	ADDQ         SI, R12
-	VMOVUPS      (R10), Z18
-	VMOVUPS      64(R10), Z19
-	VBROADCASTSD (DI), Z20
-	VFMADD231PD  Z18, Z20, Z0
-	VFMADD231PD  Z19, Z20, Z1
-	VBROADCASTSD (DI)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z2
-	VFMADD231PD  Z19, Z20, Z3
-	VBROADCASTSD (DI)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z4
-	VFMADD231PD  Z19, Z20, Z5
-	VBROADCASTSD (R8), Z20
-	VFMADD231PD  Z18, Z20, Z6
-	VFMADD231PD  Z19, Z20, Z7
-	VBROADCASTSD (R8)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z8
-	VFMADD231PD  Z19, Z20, Z9
-	VBROADCASTSD (R8)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z10
-	VFMADD231PD  Z19, Z20, Z11
-	VBROADCASTSD (R9), Z20
-	VFMADD231PD  Z18, Z20, Z12
-	VFMADD231PD  Z19, Z20, Z13
-	VBROADCASTSD (R9)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z14
-	VFMADD231PD  Z19, Z20, Z15
-	VBROADCASTSD (R9)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z16
-	VFMADD231PD  Z19, Z20, Z17
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         SI, R10
-	DECQ         R11
-	JNZ          fetching
-	JMP          finish
+round:
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	ADDQ       cStep+72(FP), R14
+	CMPQ       R14, 8(SP)
+	CMOVQHI    8(SP), R14
+	MOVQ       $0x00000008, R15
+	CMPQ       R11, R15
+	CMOVQLT    R11, R15
+	SUBQ       $0x08, R11
 
 loop:
+	PREFETCHT0   (R12)
+	PREFETCHT0   (R12)(R13*1)
+	ADDQ         fetchStep+120(FP), R12
 	VMOVUPS      (R10), Z18
 	VMOVUPS      64(R10), Z19
 	VBROADCASTSD (DI), Z20
@@ -1332,8 +1308,10 @@ loop:
 	ADDQ         BX, R8
 	ADDQ         BX, R9
 	ADDQ         SI, R10
-	DECQ         R11
+	DECQ         R15
 	JNZ          loop
+	CMPQ         R11, $0x00
+	JGT          round
 
 finish:
 	MOVQ         cStep+72(FP), DI
@@ -1492,9 +1470,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile10x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile10x16F64AVX512(SB), NOSPLIT, $8-120
+// func tile10x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·tile10x16F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -1536,56 +1514,28 @@ panel:
 	TESTQ  R12, R12
 	JZ     finish
 	MOVQ   fetch+112(FP), R13
-	TESTQ  R13, R13
-	JZ     loop
-	ADDQ   R11, R13
+	MOVQ   fetchGap+128(FP), R14
+	MOVQ   cStep+72(FP), R15
+	IMUL3Q $0x09, R15, R15
+	ADDQ   CX, R15
+	MOVQ   R15, 8(SP)
+	MOVQ   CX, R15
 
-fetching:
-	PREFETCHT0   (R13)
-	PREFETCHT0   64(R13)
-	ADDQ         SI, R13
-	VMOVUPS      (R11), Z20
-	VMOVUPS      64(R11), Z21
-	VBROADCASTSD (DI), Z22
-	VFMADD231PD  Z20, Z22, Z0
-	VFMADD231PD  Z21, Z22, Z1
-	VBROADCASTSD (DI)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z2
-	VFMADD231PD  Z21, Z22, Z3
-	VBROADCASTSD (DI)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z4
-	VFMADD231PD  Z21, Z22, Z5
-	VBROADCASTSD (R8), Z22
-	VFMADD231PD  Z20, Z22, Z6
-	VFMADD231PD  Z21, Z22, Z7
-	VBROADCASTSD (R8)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z8
-	VFMADD231PD  Z21, Z22, Z9
-	VBROADCASTSD (R8)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z10
-	VFMADD231PD  Z21, Z22, Z11
-	VBROADCASTSD (R9), Z22
-	VFMADD231PD  Z20, Z22, Z12
-	VFMADD231PD  Z21, Z22, Z13
-	VBROADCASTSD (R9)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z14
-	VFMADD231PD  Z21, Z22, Z15
-	VBROADCASTSD (R9)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z16
-	VFMADD231PD  Z21, Z22, Z17
-	VBROADCASTSD (R10), Z22
-	VFMADD231PD  Z20, Z22, Z18
-	VFMADD231PD  Z21, Z22, Z19
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         R12
-	JNZ          fetching
-	JMP          finish
+round:
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       cStep+72(FP), R15
+	CMPQ       R15, 8(SP)
+	CMOVQHI    8(SP), R15
+	MOVQ       $0x00000008, BP
+	CMPQ       R12, BP
+	CMOVQLT    R12, BP
+	SUBQ       $0x08, R12
 
 loop:
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(R14*1)
+	ADDQ         fetchStep+120(FP), R13
 	VMOVUPS      (R11), Z20
 	VMOVUPS      64(R11), Z21
 	VBROADCASTSD (DI), Z22
@@ -1623,8 +1573,10 @@ loop:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         SI, R11
-	DECQ         R12
+	DECQ         BP
 	JNZ          loop
+	CMPQ         R12, $0x00
+	JGT          round
 
 finish:
 	MOVQ         cStep+72(FP), DI
@@ -1797,9 +1749,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile11x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile11x16F64AVX512(SB), NOSPLIT, $8-120
+// func tile11x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·tile11x16F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -1843,59 +1795,28 @@ panel:
 	TESTQ  R12, R12
 	JZ     finish
 	MOVQ   fetch+112(FP), R13
-	TESTQ  R13, R13
-	JZ     loop
-	ADDQ   R11, R13
+	MOVQ   fetchGap+128(FP), R14
+	MOVQ   cStep+72(FP), R15
+	IMUL3Q $0x0a, R15, R15
+	ADDQ   CX, R15
+	MOVQ   R15, 8(SP)
+	MOVQ   CX, R15
 
-fetching:
-	PREFETCHT0   (R13)
-	PREFETCHT0   64(R13)
-	ADDQ         SI, R13
-	VMOVUPS      (R11), Z22
-	VMOVUPS      64(R11), Z23
-	VBROADCASTSD (DI), Z24
-	VFMADD231PD  Z22, Z24, Z0
-	VFMADD231PD  Z23, Z24, Z1
-	VBROADCASTSD (DI)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z2
-	VFMADD231PD  Z23, Z24, Z3
-	VBROADCASTSD (DI)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z4
-	VFMADD231PD  Z23, Z24, Z5
-	VBROADCASTSD (R8), Z24
-	VFMADD231PD  Z22, Z24, Z6
-	VFMADD231PD  Z23, Z24, Z7
-	VBROADCASTSD (R8)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z8
-	VFMADD231PD  Z23, Z24, Z9
-	VBROADCASTSD (R8)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z10
-	VFMADD231PD  Z23, Z24, Z11
-	VBROADCASTSD (R9), Z24
-	VFMADD231PD  Z22, Z24, Z12
-	VFMADD231PD  Z23, Z24, Z13
-	VBROADCASTSD (R9)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z14
-	VFMADD231PD  Z23, Z24, Z15
-	VBROADCASTSD (R9)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z16
-	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (R10), Z24
-	VFMADD231PD  Z22, Z24, Z18
-	VFMADD231PD  Z23, Z24, Z19
-	VBROADCASTSD (R10)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z20
-	VFMADD231PD  Z23, Z24, Z21
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         R12
-	JNZ          fetching
-	JMP          finish
+round:
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       cStep+72(FP), R15
+	CMPQ       R15, 8(SP)
+	CMOVQHI    8(SP), R15
+	MOVQ       $0x00000008, BP
+	CMPQ       R12, BP
+	CMOVQLT    R12, BP
+	SUBQ       $0x08, R12
 
 loop:
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(R14*1)
+	ADDQ         fetchStep+120(FP), R13
 	VMOVUPS      (R11), Z22
 	VMOVUPS      64(R11), Z23
 	VBROADCASTSD (DI), Z24
@@ -1936,8 +1857,10 @@ loop:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         SI, R11
-	DECQ         R12
+	DECQ         BP
 	JNZ          loop
+	CMPQ         R12, $0x00
+	JGT          round
 
 finish:
 	MOVQ         cStep+72(FP), DI
@@ -2124,9 +2047,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile12x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile12x16F64AVX512(SB), NOSPLIT, $8-120
+// func tile12x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·tile12x16F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -2172,62 +2095,28 @@ panel:
 	TESTQ  R12, R12
 	JZ     finish
 	MOVQ   fetch+112(FP), R13
-	TESTQ  R13, R13
-	JZ     loop
-	ADDQ   R11, R13
+	MOVQ   fetchGap+128(FP), R14
+	MOVQ   cStep+72(FP), R15
+	IMUL3Q $0x0b, R15, R15
+	ADDQ   CX, R15
+	MOVQ   R15, 8(SP)
+	MOVQ   CX, R15
 
-fetching:
-	PREFETCHT0   (R13)
-	PREFETCHT0   64(R13)
-	ADDQ         SI, R13
-	VMOVUPS      (R11), Z24
-	VMOVUPS      64(R11), Z25
-	VBROADCASTSD (DI), Z26
-	VFMADD231PD  Z24, Z26, Z0
-	VFMADD231PD  Z25, Z26, Z1
-	VBROADCASTSD (DI)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z2
-	VFMADD231PD  Z25, Z26, Z3
-	VBROADCASTSD (DI)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z4
-	VFMADD231PD  Z25, Z26, Z5
-	VBROADCASTSD (R8), Z26
-	VFMADD231PD  Z24, Z26, Z6
-	VFMADD231PD  Z25, Z26, Z7
-	VBROADCASTSD (R8)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z8
-	VFMADD231PD  Z25, Z26, Z9
-	VBROADCASTSD (R8)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z10
-	VFMADD231PD  Z25, Z26, Z11
-	VBROADCASTSD (R9), Z26
-	VFMADD231PD  Z24, Z26, Z12
-	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R9)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z14
-	VFMADD231PD  Z25, Z26, Z15
-	VBROADCASTSD (R9)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z16
-	VFMADD231PD  Z25, Z26, Z17
-	VBROADCASTSD (R10), Z26
-	VFMADD231PD  Z24, Z26, Z18
-	VFMADD231PD  Z25, Z26, Z19
-	VBROADCASTSD (R10)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z20
-	VFMADD231PD  Z25, Z26, Z21
-	VBROADCASTSD (R10)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z22
-	VFMADD231PD  Z25, Z26, Z23
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         R12
-	JNZ          fetching
-	JMP          finish
+round:
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       cStep+72(FP), R15
+	CMPQ       R15, 8(SP)
+	CMOVQHI    8(SP), R15
+	MOVQ       $0x00000008, BP
+	CMPQ       R12, BP
+	CMOVQLT    R12, BP
+	SUBQ       $0x08, R12
 
 loop:
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(R14*1)
+	ADDQ         fetchStep+120(FP), R13
 	VMOVUPS      (R11), Z24
 	VMOVUPS      64(R11), Z25
 	VBROADCASTSD (DI), Z26
@@ -2271,8 +2160,10 @@ loop:
 	ADDQ         BX, R9
 	ADDQ         BX, R10
 	ADDQ         SI, R11
-	DECQ         R12
+	DECQ         BP
 	JNZ          loop
+	CMPQ         R12, $0x00
+	JGT          round
 
 finish:
 	MOVQ         cStep+72(FP), DI
@@ -2473,9 +2364,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile1x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile1x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -2554,9 +2445,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile2x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile2x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -2655,9 +2546,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile3x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile3x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -2776,9 +2667,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile4x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile4x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -2920,9 +2811,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile5x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile5x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -3084,9 +2975,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile6x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile6x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -3268,9 +3159,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile7x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile7x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -3475,9 +3366,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile8x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile8x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -3702,9 +3593,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile9x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile9x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -3949,9 +3840,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile10x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile10x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile10x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile10x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -4219,9 +4110,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile11x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile11x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile11x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile11x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -4509,9 +4400,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile12x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile12x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile12x16PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile12x16PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -4819,9 +4710,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile1x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x24PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile1x24PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -4910,9 +4801,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile2x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x24PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile2x24PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -5029,9 +4920,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile3x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x24PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile3x24PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -5176,9 +5067,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile4x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x24PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile4x24PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -5354,9 +5245,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile5x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x24PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile5x24PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -5560,9 +5451,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile6x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x24PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile6x24PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -5794,9 +5685,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile7x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x24PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile7x24PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6059,9 +5950,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile8x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x24PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile8x24PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6352,9 +6243,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile9x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x24PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile9x24PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6673,9 +6564,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile1x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile1x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6744,9 +6635,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile2x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile2x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6827,9 +6718,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile3x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile3x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -6922,9 +6813,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile4x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile4x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7028,9 +6919,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile5x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile5x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7145,9 +7036,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile6x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile6x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7273,9 +7164,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile7x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile7x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7415,9 +7306,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile8x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile8x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7568,9 +7459,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile9x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile9x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7732,9 +7623,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile10x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile10x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile10x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile10x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -7910,9 +7801,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile11x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile11x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile11x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile11x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -8099,9 +7990,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile12x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile12x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile12x8PartF64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile12x8PartF64AVX512(SB), NOSPLIT, $8-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
 	MOVQ  a+16(FP), AX
@@ -8299,9 +8190,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile1x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile1x64F64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile1x64F64AVX512(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -8447,9 +8338,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile2x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile2x64F64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile2x64F64AVX512(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX
@@ -8662,9 +8553,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch int)
+// func tile3x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile3x64F64AVX512(SB), NOSPLIT, $8-120
+TEXT ·tile3x64F64AVX512(SB), NOSPLIT, $8-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
 	MOVQ a+16(FP), AX

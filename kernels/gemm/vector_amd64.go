@@ -141,12 +141,12 @@ func (d *plan[T]) block1(x *product[T], q part, i, rows, j, cols int) {
 	}
 	for at := 0; at < cols; {
 		s, w := d.shape(x.m, cols-at)
-		t.fetch = 0
+		t.fetch, t.spread = 0, false
 		switch {
 		case d.ahead:
 			t.b, t.ldb = d.panels[at*d.depth(q):], s.cols
 			if d.panelRows > 0 && at+w < cols {
-				t.fetch = s.cols * d.depth(q)
+				t.fetch, t.spread = s.cols*d.depth(q), true
 			}
 		case d.packB:
 			d.packPanel(x, q, j+at, s, w, d.panels)
@@ -184,7 +184,8 @@ type task[T kernels.Float] struct {
 	bias           *T
 	alpha          T
 	flags          int
-	fetch          int // how far beyond b the next panel is, if it is to be fetched
+	fetch          int  // how far beyond b the next panel is, if it is to be fetched
+	spread         bool // rows of the next panel lie side by side: each tile fetches a part of them
 }
 
 // column computes a panel.
@@ -227,16 +228,26 @@ func (t *task[T]) tiles(s *shape[T], by, i, rows, cols int) {
 		rows := run.height * by
 		most := max(1, callWork/(kernels.SizeOf[T]()*rows*s.cols*t.k))
 		for left := run.panels; left > 0; {
-			n, fetch := min(left, most), 0
-			if t.fetch > 0 && i < fetchRows {
-				n, fetch = min(n, divUp(fetchRows-i, rows)), t.fetch
+			n, ahead := min(left, most), prefetch{}
+			switch {
+			case t.fetch > 0 && t.spread:
+				n = 1
+				ahead.step = divUp(s.cols, divUp(t.rows, rows)) // elements, of which a panel has k times as many
+				ahead.at = t.fetch + i/rows*ahead.step*t.k
+			case t.fetch > 0 && i < fetchRows:
+				n = min(n, divUp(fetchRows-i, rows))
+				ahead = prefetch{t.fetch, t.ldb, s.cols - s.lanes}
 			}
-			t.call(s, n, run.height, by, i, cols, fetch)
+			t.call(s, n, run.height, by, i, cols, ahead)
 			i += n * rows
 			left -= n
 		}
 	}
 }
+
+// prefetch is what a tile asks for while it goes along k: element at of b and the one that is gap
+// behind it, and from one k to the next those that are step further on.
+type prefetch struct{ at, step, gap int }
 
 // band is so many panels of the same height.
 type band struct{ panels, height int }
@@ -253,12 +264,12 @@ func bands(rows, high int) [2]band {
 // it hardly ever is.
 //
 //go:noinline
-func (t *task[T]) call(s *shape[T], panels, height, by, i, cols, fetch int) {
+func (t *task[T]) call(s *shape[T], panels, height, by, i, cols int, ahead prefetch) {
 	size := kernels.SizeOf[T]()
 	at, rowStep, kStep, panelStep := i*t.rowStep, t.rowStep, t.kStep, t.rowStep*height*by
 	if t.panelRows > 0 {
 		at, rowStep, kStep, panelStep = i*t.k, 1, height, height*t.k
 	}
 	s.tiles[height](panels, t.k, &t.a[at], size*rowStep, size*kStep, size*panelStep,
-		&t.b[0], size*t.ldb, &t.c[i*t.ldc], size*t.ldc, t.bias, t.alpha, (cols-1)%s.lanes+1, t.flags, size*fetch)
+		&t.b[0], size*t.ldb, &t.c[i*t.ldc], size*t.ldc, t.bias, t.alpha, (cols-1)%s.lanes+1, t.flags, &t.b[min(ahead.at, len(t.b)-1)], size*ahead.step, size*ahead.gap)
 }

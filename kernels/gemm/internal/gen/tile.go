@@ -29,12 +29,15 @@ func shapes(w width) []shape {
 
 // fetches says whether a tile fetches rows of B, 16 ahead, into the cache: those of
 // few rows do, for which a large B is not packed. They went up to twice as fast
-// where B is not in the second-level cache. Other whole tiles fetch what lies the
-// argument fetch beyond each row, if it is not 0: the next panel, where B is large and
-// not packed.
+// where B is not in the second-level cache. Other whole tiles fetch their rows of C, one every
+// fetchEvery products, for they would wait for all of them at the end; and with each
+// product what lies at the argument fetch and fetchGap behind it, which moves on by fetchStep: the
+// next panel of B, or a part of it.
 func (s shape) fetches(w width, rows int) bool {
 	return !s.partial && rows <= w.Bytes/8
 }
+
+const fetchEvery = 8
 
 func tiles(w width) {
 	for _, s := range shapes(w) {
@@ -44,7 +47,7 @@ func tiles(w width) {
 	}
 }
 
-const tileArgs = "func(panels, k int, a *T, rowStep, kStep, panelStep int, b *T, bStep int, c *T, cStep int, bias *T, alpha T, tail, flags, fetch int)"
+const tileArgs = "func(panels, k int, a *T, rowStep, kStep, panelStep int, b *T, bStep int, c *T, cStep int, bias *T, alpha T, tail, flags int, fetch *T, fetchStep, fetchGap int)"
 
 // tile writes a kernel for some panels of rows × vectors.
 func tile(w width, s shape, rows int) {
@@ -94,22 +97,23 @@ func tile(w width, s shape, rows int) {
 	b, n := vec.Arg("b"), vec.Arg("k")
 	TESTQ(n, n)
 	JZ(LabelRef("finish"))
-	// loop writes the loop along k; in each round it fetches a row of B that is ahead.
-	loop := func(label string, ahead general) {
-		Label(label)
-		if ahead != nil {
-			for j := 0; j < s.vectors; j += 64 / w.Bytes {
-				PREFETCHT0(w.column(ahead, j))
-			}
-			ADDQ(bStep, ahead)
+	// fetch fetches a row of some vectors.
+	fetch := func(row general) {
+		for j := 0; j < s.vectors; j += 64 / w.Bytes {
+			PREFETCHT0(w.column(row, j))
 		}
+	}
+	// loop adds products, as many as left says; each calls first before.
+	loop := func(left general, first func()) {
+		Label("loop")
+		first()
 		step(w, s, sums, base, rowStep, b, lanesOf)
 		for _, p := range base {
 			ADDQ(kStep, p)
 		}
 		ADDQ(bStep, b)
-		DECQ(n)
-		JNZ(LabelRef(label))
+		DECQ(left)
+		JNZ(LabelRef("loop"))
 	}
 	switch {
 	case s.fetches(w, rows):
@@ -117,17 +121,36 @@ func tile(w width, s shape, rows int) {
 		MOVQ(bStep, ahead)
 		SHLQ(Imm(4), ahead)
 		ADDQ(b, ahead)
-		loop("loop", ahead)
-	case !s.partial:
-		next := vec.Arg("fetch")
-		TESTQ(next, next)
-		JZ(LabelRef("loop"))
-		ADDQ(b, next)
-		loop("fetching", next)
-		JMP(LabelRef("finish"))
-		fallthrough
+		loop(n, func() {
+			fetch(ahead)
+			ADDQ(bStep, ahead)
+		})
+	case s.partial:
+		loop(n, func() {})
 	default:
-		loop("loop", nil)
+		next, gap, row, lastRow := vec.Arg("fetch"), vec.Arg("fetchGap"), GP64(), AllocLocal(8)
+		MOVQ(vec.Step("cStep"), row)
+		IMUL3Q(Imm(uint64(rows-1)), row, row)
+		ADDQ(c, row)
+		MOVQ(row, lastRow)
+		MOVQ(c, row)
+		Label("round")
+		fetch(row)
+		ADDQ(vec.Step("cStep"), row)
+		CMPQ(row, lastRow)
+		CMOVQHI(lastRow, row)
+		round := GP64()
+		MOVQ(U32(fetchEvery), round)
+		CMPQ(n, round)
+		CMOVQLT(n, round)
+		SUBQ(Imm(fetchEvery), n)
+		loop(round, func() {
+			PREFETCHT0(Mem{Base: next})
+			PREFETCHT0(Mem{Base: next, Index: gap, Scale: 1})
+			ADDQ(vec.Step("fetchStep"), next)
+		})
+		CMPQ(n, Imm(0))
+		JGT(LabelRef("round"))
 	}
 
 	Label("finish")
