@@ -474,6 +474,37 @@ panel:
 	MOVQ   k+8(FP), R10
 	TESTQ  R10, R10
 	JZ     finish
+	CMPQ   R10, $0x00000080
+	JGE    fetch
+	CMPQ   fetchStep+120(FP), $0x00
+	JNE    fetch
+
+loop:
+	VMOVUPS      (R9), Y10
+	VMOVUPS      32(R9), Y11
+	VBROADCASTSD (DI), Y12
+	VFMADD231PD  Y10, Y12, Y0
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD (DI)(DX*1), Y12
+	VFMADD231PD  Y10, Y12, Y2
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD (DI)(DX*2), Y12
+	VFMADD231PD  Y10, Y12, Y4
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD (R8), Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD (R8)(DX*1), Y12
+	VFMADD231PD  Y10, Y12, Y8
+	VFMADD231PD  Y11, Y12, Y9
+	ADDQ         BX, DI
+	ADDQ         BX, R8
+	ADDQ         SI, R9
+	DECQ         R10
+	JNZ          loop
+	JMP          finish
+
+fetch:
 	MOVQ   fetch+112(FP), R11
 	MOVQ   fetchGap+128(FP), R12
 	MOVQ   cStep+72(FP), R13
@@ -492,7 +523,7 @@ round:
 	CMOVQLT    R10, R14
 	SUBQ       $0x08, R10
 
-loop:
+fetching:
 	PREFETCHT0   (R11)
 	PREFETCHT0   (R11)(R12*1)
 	ADDQ         fetchStep+120(FP), R11
@@ -517,7 +548,7 @@ loop:
 	ADDQ         BX, R8
 	ADDQ         SI, R9
 	DECQ         R14
-	JNZ          loop
+	JNZ          fetching
 	CMPQ         R10, $0x00
 	JGT          round
 
@@ -653,6 +684,40 @@ panel:
 	MOVQ   k+8(FP), R10
 	TESTQ  R10, R10
 	JZ     finish
+	CMPQ   R10, $0x00000080
+	JGE    fetch
+	CMPQ   fetchStep+120(FP), $0x00
+	JNE    fetch
+
+loop:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSD (DI), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD (DI)(DX*1), Y14
+	VFMADD231PD  Y12, Y14, Y2
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD (DI)(DX*2), Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD (R8), Y14
+	VFMADD231PD  Y12, Y14, Y6
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD (R8)(DX*1), Y14
+	VFMADD231PD  Y12, Y14, Y8
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD (R8)(DX*2), Y14
+	VFMADD231PD  Y12, Y14, Y10
+	VFMADD231PD  Y13, Y14, Y11
+	ADDQ         BX, DI
+	ADDQ         BX, R8
+	ADDQ         SI, R9
+	DECQ         R10
+	JNZ          loop
+	JMP          finish
+
+fetch:
 	MOVQ   fetch+112(FP), R11
 	MOVQ   fetchGap+128(FP), R12
 	MOVQ   cStep+72(FP), R13
@@ -671,7 +736,7 @@ round:
 	CMOVQLT    R10, R14
 	SUBQ       $0x08, R10
 
-loop:
+fetching:
 	PREFETCHT0   (R11)
 	PREFETCHT0   (R11)(R12*1)
 	ADDQ         fetchStep+120(FP), R11
@@ -699,7 +764,7 @@ loop:
 	ADDQ         BX, R8
 	ADDQ         SI, R9
 	DECQ         R14
-	JNZ          loop
+	JNZ          fetching
 	CMPQ         R10, $0x00
 	JGT          round
 

@@ -32,12 +32,16 @@ func shapes(w width) []shape {
 // where B is not in the second-level cache. Other whole tiles fetch their rows of C, one every
 // fetchEvery products, for they would wait for all of them at the end; and with each
 // product what lies at the argument fetch and fetchGap behind it, which moves on by fetchStep: the
-// next panel of B, or a part of it.
+// next panel of B, or a part of it. Sums of fewer than fetchFrom products lose more by that than they
+// gain, unless fetchStep is not 0: they fetch nothing.
 func (s shape) fetches(w width, rows int) bool {
 	return !s.partial && rows <= w.Bytes/8
 }
 
-const fetchEvery = 8
+const (
+	fetchEvery = 8
+	fetchFrom  = 128
+)
 
 func tiles(w width) {
 	for _, s := range shapes(w) {
@@ -104,8 +108,8 @@ func tile(w width, s shape, rows int) {
 		}
 	}
 	// loop adds products, as many as left says; each calls first before.
-	loop := func(left general, first func()) {
-		Label("loop")
+	loop := func(label string, left general, first func()) {
+		Label(label)
 		first()
 		step(w, s, sums, base, rowStep, b, lanesOf)
 		for _, p := range base {
@@ -113,7 +117,7 @@ func tile(w width, s shape, rows int) {
 		}
 		ADDQ(bStep, b)
 		DECQ(left)
-		JNZ(LabelRef("loop"))
+		JNZ(LabelRef(label))
 	}
 	switch {
 	case s.fetches(w, rows):
@@ -121,13 +125,20 @@ func tile(w width, s shape, rows int) {
 		MOVQ(bStep, ahead)
 		SHLQ(Imm(4), ahead)
 		ADDQ(b, ahead)
-		loop(n, func() {
+		loop("loop", n, func() {
 			fetch(ahead)
 			ADDQ(bStep, ahead)
 		})
 	case s.partial:
-		loop(n, func() {})
+		loop("loop", n, func() {})
 	default:
+		CMPQ(n, U32(fetchFrom))
+		JGE(LabelRef("fetch"))
+		CMPQ(vec.Step("fetchStep"), Imm(0))
+		JNE(LabelRef("fetch"))
+		loop("loop", n, func() {})
+		JMP(LabelRef("finish"))
+		Label("fetch")
 		next, gap, row, lastRow := vec.Arg("fetch"), vec.Arg("fetchGap"), GP64(), AllocLocal(8)
 		MOVQ(vec.Step("cStep"), row)
 		IMUL3Q(Imm(uint64(rows-1)), row, row)
@@ -144,7 +155,7 @@ func tile(w width, s shape, rows int) {
 		CMPQ(n, round)
 		CMOVQLT(n, round)
 		SUBQ(Imm(fetchEvery), n)
-		loop(round, func() {
+		loop("fetching", round, func() {
 			PREFETCHT0(Mem{Base: next})
 			PREFETCHT0(Mem{Base: next, Index: gap, Scale: 1})
 			ADDQ(vec.Step("fetchStep"), next)
