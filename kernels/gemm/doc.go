@@ -74,7 +74,8 @@
 // if B is transposed; if its chunks have more than 400 KiB and meet more than 96 rows of
 // A, or 16 from 6 MiB on; or if its rows are at a multiple of 1 KiB and so fall into few
 // sets of the caches. Packing a panel fetches the next one; where a large B is not packed, tiles do.
-// Tiles of many rows also fetch their part of C, a row at a time. Blocks of
+// Tiles of many rows also fetch their part of C, a row at a time, where sums have 128 products
+// or more. Blocks of
 // A are packed for strides like that, or if transposed and large. Blocks are
 // a chunk deep and made for the second-level cache ([driftless/kernels.CurrentCaches]): for one of 2 MiB,
 // 256 KiB of A and 768 KiB of B.
