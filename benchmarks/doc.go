@@ -23,8 +23,8 @@
 // ReadConfig reads a Config from a file, such as the config.yaml of a run, which trains to the
 // same bits again. Its Precision is that of the device's matrix products (package
 // driftless/engine/device/cuda): float32, or tf32 or bf16, which give other bits, and are named in
-// every record. A run goes on in the precision in which it began. A Recipe is what of it an arm may have otherwise than the others, by keys in
-// its name.
+// every record; a run goes on in the precision in which it began. A Recipe is what of it an arm may
+// have otherwise than the others, by keys in its name.
 //
 // Experiment.Keep has it keep checkpoints, and Resume go on from them in another process, on any
 // device, to the same bits. A checkpoint is that of an arm, all its seeds: what Trainer.Save keeps
@@ -120,9 +120,9 @@
 //
 // Each line of metrics.jsonl is one evaluation: arm, seed, step, loss, testLoss,
 // testAccuracy, biasRms, biasMaxAbs, weightRms, percentiles, seconds; with validation also
-// validation: {loss, accuracy}. With instruments it has
-// probes as well: {column: [a hidden layer, or one number for the network]}, null for what does
-// not exist; in a run whose products are not in float32 precision. A band has its edges under the column's name with _lo and _hi; staleness has the
+// validation: {loss, accuracy}; where products are not in float32 also precision. With instruments
+// it has probes as well: {column: [a hidden layer, or one number for the network]}, null for what
+// does not exist. A band has its edges under the column's name with _lo and _hi; staleness has the
 // output layer as well. driftless probes NAME lists an instrument's columns:
 //
 //	angular-update           angular_update

@@ -18,8 +18,8 @@ import (
 // derives from either: Gorgonia's solvers are faster on them. All else is StandardEngine's.
 type solverEngine struct{ G.StandardEngine }
 
-// leastFast is the number of elements from which on the kernels are worth it; a tensor of one element may be a
-// scalar, for which StandardEngine has rules of its own.
+// leastFast is the number of elements from which on the kernels are worth it; a tensor of one
+// element may be a scalar, for which StandardEngine has rules of its own.
 const leastFast = 256
 
 // Add returns a + b.
@@ -104,8 +104,8 @@ func large(t tensor.Tensor) *tensor.Dense {
 	return d
 }
 
-// target returns the tensor that a result goes into, and whether it is added to that; nil if it is one that the
-// kernels cannot take.
+// target returns the tensor that a result goes into, and whether it is added to that; nil if it
+// is one that the kernels cannot take.
 func target(a *tensor.Dense, opts []tensor.FuncOpt) (into *tensor.Dense, incr bool) {
 	o := tensor.ParseFuncOpts(opts...)
 	reuse, incr := o.IncrReuse()

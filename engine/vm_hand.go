@@ -153,7 +153,8 @@ func (m *VM) solvesWith(d *tensor.Dense) bool {
 	return d.Engine() == solverEngine{} && m.options.engine == G.StandardEngine{} && !m.options.stock
 }
 
-// solved gives a tensor that a solver computes with the engine for that, unless WithEngine or Stock asks for another.
+// solved gives a tensor that a solver computes with the engine for that, unless WithEngine or Stock
+// asks for another.
 func (m *VM) solved(v G.Value) G.Value {
 	if m.options.engine != (G.StandardEngine{}) || m.options.stock {
 		return m.owned(v)
@@ -226,19 +227,19 @@ func (m *VM) giveGradient(g *gradient) error {
 	return m.giveDual(g, v.Shape(), data)
 }
 
-// giveDual has a node's dual value hold a gradient, or adds it to what that holds.
-func (m *VM) giveDual(g *gradient, is tensor.Shape, data any) error {
+// giveDual has a node's dual value hold a gradient of a shape, or adds it to what that holds.
+func (m *VM) giveDual(g *gradient, from tensor.Shape, data any) error {
 	if g.add && dual(g.of) {
 		if sum, _ := g.of.Grad(); sum != nil {
-			if err := g.addTo(sum, is, data); err != nil {
+			if err := g.addTo(sum, from, data); err != nil {
 				return fmt.Errorf("gradient of %q: %w", program.Label(g.of), err)
 			}
 			return nil
 		}
 	}
 	shape := g.of.Value().Shape() // a vector [m] may be the gradient of a column [m, 1]
-	if shape.TotalSize() != is.TotalSize() {
-		shape = is
+	if shape.TotalSize() != from.TotalSize() {
+		shape = from
 	}
 	G.WithGrad(m.solved(program.NewValue(shape, data)))(g.of)
 	m.solved(g.of.Value())
@@ -252,7 +253,7 @@ func dual(n *G.Node) bool {
 }
 
 // addTo adds a gradient to a value of that shape and float type, in place.
-func (g *gradient) addTo(sum G.Value, is tensor.Shape, y any) error {
+func (g *gradient) addTo(sum G.Value, from tensor.Shape, y any) error {
 	x, err := g.sum.elementsOf(sum)
 	if err != nil {
 		return err
@@ -265,7 +266,7 @@ func (g *gradient) addTo(sum G.Value, is tensor.Shape, y any) error {
 		ok = add(x, y)
 	}
 	if !ok {
-		return fmt.Errorf("a gradient of shape %v, a %T, cannot be added to a %T of shape %v", is, y, sum, sum.Shape())
+		return fmt.Errorf("a gradient of shape %v, a %T, cannot be added to a %T of shape %v", from, y, sum, sum.Shape())
 	}
 	if program.Room(sum) != nil { // x is its memory
 		return nil

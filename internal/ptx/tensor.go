@@ -15,19 +15,16 @@ import (
 // How a tensor core adds up is not specified. Here it is a chain of fma in order of k that
 // begins with the element of C.
 
-// mmaShape is what tells one mma from another.
-type mmaShape struct {
-	bf16 bool
+// mmaOps are the instructions, with whether their operands are BF16.
+var mmaOps = map[string]bool{
+	"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32":  false,
+	"mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32": true,
 }
 
-var mmaShapes = map[string]mmaShape{
-	"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32":  {},
-	"mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32": {bf16: true},
-}
-
-// An mmaOp is the part of an mma that is its own: the slots of its registers.
+// An mmaOp is the part of an mma that is its own: its operands' type, and the slots of its
+// registers.
 type mmaOp struct {
-	mmaShape
+	bf16    bool
 	d, a, c [4]int32
 	b       [2]int32
 }
@@ -41,13 +38,13 @@ func (s *statement) needs80() {
 
 // tensorProduct decodes mma.
 func (s *statement) tensorProduct() {
-	shape, ok := mmaShapes[s.op]
+	bf16, ok := mmaOps[s.op]
 	if !ok {
 		s.unknown()
 	}
 	s.needs80()
 	s.want(4)
-	m := &mmaOp{mmaShape: shape}
+	m := &mmaOp{bf16: bf16}
 	s.in.kind, s.in.mma = kTensor, m
 	for i, slots := range [][]int32{m.d[:], m.a[:], m.b[:], m.c[:]} {
 		v := s.ops[i].elems

@@ -27,7 +27,7 @@ ptxas13="$(tool cuda13 ptxas)"
 # assemble VERSION PTXAS ARCH FILE: lines "version arch file kernel registers shared stack spills".
 assemble() {
   local out
-  out="$("$2" -v -arch="$3" -o /dev/null "$kernels/$4" 2>&1)" || { echo "$out" >&2 && fail "ptxas of $1 does not take kernels/$4 for $3"; }
+  out="$("$2" -v -arch="$3" -o "$tmp/cubin.$BASHPID" "$kernels/$4" 2>&1)" || { echo "$out" >&2 && fail "ptxas of $1 does not take kernels/$4 for $3"; }
   awk -v version="$1" -v arch="$3" -v file="$4" '
     /Compiling entry function/ { split($0, part, "\x27"); name = part[2] }
     /bytes stack frame/ { stack = $1; spills = $5 + $9 }
@@ -86,8 +86,9 @@ agree "$tmp/registers.md" "$kernels/cuda/registers.md" "kernels or tools have ch
 
 nvcc="$(tool cuda13 nvcc)"
 command -v g++ >/dev/null || fail "g++ is missing; nvcc needs it"
+# compile PTX compiles its source with nvcc, for the architecture that it is for.
 compile() {
-  "$nvcc" -std=c++17 -arch="sm_$(target "$kernels/$1")" -fmad=false -Werror all-warnings -cubin -o /dev/null "$kernels/$(source_of "$1").cu" ||
+  "$nvcc" -std=c++17 -arch="sm_$(target "$kernels/$1")" -fmad=false -Werror all-warnings -cubin -o "$tmp/cubin.$BASHPID" "$kernels/$(source_of "$1").cu" ||
     fail "nvcc does not compile kernels/$(source_of "$1").cu for sm_$(target "$kernels/$1")"
 }
 ptx_files | each compile
