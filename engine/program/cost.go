@@ -90,7 +90,7 @@ type Plan struct {
 	Total    time.Duration // of all those steps
 	Workers  int           // that shared each step
 	Peak     float64       // of one worker, in GFLOP/s, 0 if not known
-	Note     string        // what else there is to say of how the device runs it, a line
+	Note     string        // what else there is to say of how the device runs it, in lines
 }
 
 // Part is an instruction, or several that a device does at once.

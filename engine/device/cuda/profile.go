@@ -56,7 +56,7 @@ func (s *session) note(b *bound) string {
 	}
 	note := fmt.Sprintf("operands of matrix products rounded to %v: not the bits of %v", p, gemm.Float32)
 	if clusters != "" {
-		note += "; " + clusters
+		note += "\n" + clusters
 	}
 	return note
 }
