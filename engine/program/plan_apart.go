@@ -52,7 +52,7 @@ type placer struct {
 // have it at the same place. The zero own is any other use.
 type own struct {
 	how              how
-	n                int
+	n, unit          int
 	rows, cols, ld   int
 	elemBytes, bytes int
 }
@@ -65,7 +65,7 @@ func ownOf(u use) own {
 	case u.how == anyPart || u.t.Rows != base.Rows || u.t.Cols != base.Cols || u.t.LD != base.LD:
 		return own{}
 	}
-	return own{u.how, u.n, base.Rows, base.Cols, base.LD, base.DType.Size(), bufferBytes(base)}
+	return own{u.how, u.n, u.unit, base.Rows, base.Cols, base.LD, base.DType.Size(), bufferBytes(base)}
 }
 
 // place places a buffer. It reports whether the workers need not meet for that.

@@ -39,6 +39,11 @@ func (p *Program) Listing(plan Plan) string {
 			scratch = plan.Scratch[i]
 		}
 		fmt.Fprintf(&w, ", scratch %s\n", si(float64(scratch), "B"))
+		var from []int // bytes that a worker has from the other
+		if !plan.Launched {
+			from = moved(b)
+			w.WriteString(b.exchange(from))
+		}
 		head := fmt.Sprintf("  %3s %-30s %-13s %6s %6s", "#", "instruction", "shape", "FLOP", "bytes")
 		if plan.Steps > 0 {
 			head += fmt.Sprintf(" %6s %5s", "µs", "peak")
@@ -47,16 +52,19 @@ func (p *Program) Listing(plan Plan) string {
 		j := 0
 		for _, part := range plan.Parts[i] {
 			for k, in := range part.Instrs {
-				mark := in.mark(b, j)
+				mark := in.mark(b, j) + in.Axis.letter()
 				if plan.Launched {
-					mark = part.mark(k)
+					mark = part.mark(k) + " "
 				}
-				line := fmt.Sprintf("%s %3d %-30s %-13s %6s %6s", mark, j, in.Title(), in.shape(), si(in.Flops(), ""), si(float64(in.Bytes()), ""))
+				line := fmt.Sprintf("%s%3d %-30s %-13s %6s %6s", mark, j, in.Title(), in.shape(), si(in.Flops(), ""), si(float64(in.Bytes()), ""))
 				if k == 0 && plan.Steps > 0 {
 					line += plan.timed(part, b)
 				}
 				w.WriteString(strings.TrimRight(line, " ") + "\n")
 				nodes := strings.Join(in.Nodes, "; ")
+				if from != nil && from[j] > 0 {
+					nodes = fmt.Sprintf("⇄ %s: %s", si(float64(from[j]), "B"), nodes)
+				}
 				if part.OnHost {
 					nodes = fmt.Sprintf("on the host, %s copied: %s", si(float64(part.Copied), "B"), nodes)
 				}
@@ -68,7 +76,8 @@ func (p *Program) Listing(plan Plan) string {
 	if plan.Launched {
 		w.WriteString("┌│└ one launch   ⇄ on the host, operands and result copied\n")
 	} else {
-		w.WriteString("• all workers meet before it   ┌│└ done together, strip of columns by strip\n")
+		w.WriteString("• all workers meet before it   ┌│└ done together, strip of columns by strip\n" +
+			"r c shared by rows, by columns   ⇄ what each of two workers has from the other\n")
 	}
 	if plan.Note != "" {
 		w.WriteString(plan.Note + "\n")
@@ -77,6 +86,17 @@ func (p *Program) Listing(plan Plan) string {
 		w.WriteString(p.summary(plan))
 	}
 	return w.String()
+}
+
+// exchange is the line that tells what two workers have from one another.
+func (b *Block) exchange(from []int) string {
+	meets, sum := 0, 0
+	for i, in := range b.Instrs {
+		if sum += from[i]; in.Wait {
+			meets++
+		}
+	}
+	return fmt.Sprintf("  two workers meet %s, each has %s from the other\n", plural(meets, "time"), si(float64(sum), "B"))
 }
 
 // mark returns the sign for how workers come to an instruction.

@@ -20,6 +20,8 @@ const (
 
 func (a Axis) String() string { return [...]string{"", "rows", "columns"}[a] }
 
+func (a Axis) letter() string { return [...]string{" ", "r", "c"}[a] }
+
 // Schedule is how a team of workers runs an instruction.
 type Schedule struct {
 	Axis   Axis
@@ -31,20 +33,23 @@ type Schedule struct {
 // Share returns the part of the extent that falls to worker w of p: whole pairs
 // or quadruples of rows, whole cache lines of columns.
 func (s Schedule) Share(p, w int) (lo, hi int) {
-	unit := 16
-	switch {
-	case s.Axis == Alone:
-		if w == 0 {
-			return 0, 1
-		}
-		return 0, 0
-	case s.Axis == ByRows && s.Extent <= 96:
-		unit = 2
-	case s.Axis == ByRows:
-		unit = 4
+	if s.Axis == Alone {
+		return 0, 1 - min(1, w)
 	}
+	unit := s.unit()
 	units := (s.Extent + unit - 1) / unit
 	return min(s.Extent, units*w/p*unit), min(s.Extent, units*(w+1)/p*unit)
+}
+
+// unit is the rows or columns that go to one worker.
+func (s Schedule) unit() int {
+	switch {
+	case s.Axis == ByCols:
+		return 16
+	case s.Extent <= 96:
+		return 2
+	}
+	return 4
 }
 
 // schedule decides where the workers have to meet: before an instruction that touches
@@ -144,10 +149,10 @@ func extent(in *Instr, a Axis) int {
 // use is a buffer that an instruction touches: the part that is the worker's
 // own, where how is an axis, or any of it.
 type use struct {
-	t     *Tensor
-	write bool
-	how   how
-	n     int
+	t       *Tensor
+	write   bool
+	how     how
+	n, unit int // what is shared, and of how much a worker has whole multiples
 }
 
 type how uint8
@@ -178,13 +183,13 @@ func uses(in *Instr, rate *Tensor) []use {
 			if t.Space == SpaceConst || t.Space == SpaceShared {
 				continue
 			}
-			out = append(out, use{t, write, howUsed(in, k, t, write), in.Extent})
+			out = append(out, use{t, write, howUsed(in, k, t, write), in.Extent, in.unit()})
 		}
 	}
 	add(in.In, false)
 	add(in.Out, true)
 	if rate != nil && (in.Op == OpUpdate || in.Update) {
-		out = append(out, use{rate, false, anyPart, in.Extent})
+		out = append(out, use{t: rate})
 	}
 	return out
 }
@@ -202,6 +207,10 @@ func howUsed(in *Instr, k int, t *Tensor, write bool) how {
 		return rowPart
 	case in.Axis == ByCols && strings.HasSuffix(dims, "d") && t.Cols == in.Extent:
 		return colPart
+	case in.Axis == ByRows && dims == "k,m" && t.Cols == in.Extent:
+		return colPart
+	case in.Axis == ByCols && dims == "d,k" && t.Rows == in.Extent:
+		return rowPart
 	}
 	return anyPart
 }
@@ -283,7 +292,7 @@ func (s *touched) clash(now []use) bool {
 func (s *touched) add(now []use) {
 	for _, u := range now {
 		same := func(o use) bool {
-			return o.write == u.write && o.how == u.how && o.n == u.n && sameMemory(o.t, u.t)
+			return o.write == u.write && o.how == u.how && o.n == u.n && o.unit == u.unit && sameMemory(o.t, u.t)
 		}
 		if u.t.Space == SpaceReplica {
 			if at := s.states[u.t.Base().Off]; !slices.ContainsFunc(at, same) {
@@ -316,7 +325,7 @@ func ownPart(a, b use) bool {
 	if a.how != b.how || a.how == anyPart {
 		return false
 	}
-	return a.how == leaderPart || a.n == b.n && sameMemory(a.t, b.t)
+	return a.how == leaderPart || a.n == b.n && a.unit == b.unit && sameMemory(a.t, b.t)
 }
 
 func sameMemory(x, y *Tensor) bool {

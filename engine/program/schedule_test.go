@@ -1,7 +1,10 @@
 package program_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"driftless/engine"
 	"driftless/engine/optim"
@@ -31,6 +34,14 @@ func TestMeetings(t *testing.T) {
 			if in.Wait {
 				met++
 			}
+		}
+		for line := range strings.Lines(p.String()) {
+			if utf8.RuneCountInString(line) > 81 {
+				t.Errorf("a line of the listing is longer than 80 columns: %s", line)
+			}
+		}
+		if tells := fmt.Sprintf("two workers meet %d times, each has ", c.want); !strings.Contains(p.String(), tells) || !strings.Contains(p.String(), "⇄") {
+			t.Errorf("the listing lacks %q:\n%v", tells, p)
 		}
 		if met != c.want {
 			t.Errorf("%s net, %s: a team meets %d times a step, not %d:\n%v", c.net, c.norm, met, c.want, p)

@@ -7,8 +7,8 @@ import (
 
 // What it costs, in ns, when two workers share a step: measured on a Xeon, where it is most.
 const (
-	lineCost    = 11   // a cache line that the other worker wrote
-	meetCost    = 1000 // a meeting, with waiting for the slower one
+	lineCost    = 11  // a cache line that the other worker wrote
+	meetCost    = 2e4 // a meeting, with waiting for the slower one, where others use the processors, too
 	productCost = 1.0 / 150
 	otherCost   = 1.0 / 20 // a floating-point operation, in a product or outside
 )
@@ -26,6 +26,26 @@ func chooseAxes(b *Block) {
 		b.Instrs[i].Axis = axis
 		b.Instrs[i].Extent = extent(b.Instrs[i], axis)
 	}
+}
+
+// moved returns the bytes that each of two workers has from the other before each instruction, when
+// steps follow one another.
+func moved(b *Block) []int {
+	s := newSplitter(b)
+	bytes := make([]int, len(b.Instrs))
+	for range 2 {
+		s.begin()
+		w := s.ways[0]
+		for i, in := range b.Instrs {
+			now, sum := uses(in, s.rate), 0.0
+			for _, u := range now {
+				sum += w.has[s.ids[bufferOf(u.t)]-1].missing(u)
+			}
+			bytes[i] = int(sum)
+			s.take(w, i, now)
+		}
+	}
+	return bytes
 }
 
 // splitter holds, of two ways to share what came so far, what each worker has.
