@@ -7,8 +7,8 @@ import (
 
 // What it costs, in ns, when two workers share a step: measured on a Xeon, where it is most.
 const (
-	lineCost    = 11  // a cache line that the other worker wrote
-	meetCost    = 2e4 // a meeting, with waiting for the slower one, where others use the processors, too
+	lineCost    = 11   // a cache line that the other worker wrote
+	meetCost    = 1000 // a meeting, with waiting for the slower one
 	productCost = 1.0 / 150
 	otherCost   = 1.0 / 20 // a floating-point operation, in a product or outside
 )
