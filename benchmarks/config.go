@@ -35,8 +35,8 @@ type Config struct {
 	Seed      int64  `yaml:"seed"`  // of the weights and the data order
 	Seeds     int    `yaml:"seeds"` // number of seeds: Seed, Seed+1, …
 	Device    string `yaml:"device"`
-	// Precision is to what operands of matrix products are rounded: float32 (or "", not rounded),
-	// tf32 or bf16, as gemm.ParsePrecision reads it. It must be the device's (device.PrecisionOf).
+	// Precision is to what operands of matrix products are rounded, as gemm.ParsePrecision reads
+	// it: float32 (not rounded; the default), tf32 or bf16. It must be the device's (device.PrecisionOf).
 	Precision string `yaml:"precision,omitempty"`
 
 	// Validation is the number of the last rows of the training set that are not trained on but
@@ -156,8 +156,8 @@ func (c Config) check(f *form) error {
 	if c.Seed > math.MaxInt64-int64(c.Seeds-1) {
 		return usage("--seed %d with %d seeds goes past the largest whole number: take a smaller one", c.Seed, c.Seeds)
 	}
-	if _, err := c.precision(); err != nil {
-		return err
+	if _, err := gemm.ParsePrecision(c.Precision); err != nil {
+		return usage("--precision: %w", err)
 	}
 	if _, err := probe.Parse(c.Probes); err != nil {
 		return usage("--probe: %w", err)
@@ -321,21 +321,9 @@ func (c Config) Unused() []string {
 	return out
 }
 
-// precision returns what Precision says.
-func (c Config) precision() (gemm.Precision, error) {
-	if c.Precision == "" {
-		return gemm.Float32, nil
-	}
-	p, err := gemm.ParsePrecision(c.Precision)
-	if err != nil {
-		err = usage("--precision: %w", err)
-	}
-	return p, err
-}
-
 // reduced is Precision as reports have it: "" where operands are not rounded.
 func (c Config) reduced() string {
-	if p, err := c.precision(); err == nil && p != gemm.Float32 {
+	if p, err := gemm.ParsePrecision(c.Precision); err == nil && p != gemm.Float32 {
 		return p.String()
 	}
 	return ""

@@ -1,7 +1,6 @@
 package benchmarks
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,8 +38,12 @@ func New(ctx context.Context, c Config, set *dataset.Set, dev device.Device) (*E
 	if err != nil {
 		return nil, err
 	}
-	if p, has := cmp.Or(c.reduced(), gemm.Float32.String()), device.PrecisionOf(dev).String(); p != has {
-		return nil, usage("--precision %s: %s forms products in %s; open the device with the same precision", p, dev.Name(), has)
+	p, err := gemm.ParsePrecision(c.Precision)
+	if has := device.PrecisionOf(dev); err == nil && p != has {
+		err = usage("--precision %v: %s forms products in %v; open the device with the same precision", p, dev.Name(), has)
+	}
+	if err != nil {
+		return nil, err
 	}
 	config, err := c.Resolved(dev.Name())
 	if err != nil {

@@ -24,12 +24,9 @@ const anyUsable = -1
 // openDevice returns the device of that name, with products in a precision as --precision names
 // it, and says which one auto took, and why. The virtual device is taken only by its name.
 func openDevice(name, precision string, t *terminal) (device.Device, error) {
-	p := gemm.Float32
-	if precision != "" {
-		var err error
-		if p, err = gemm.ParsePrecision(precision); err != nil {
-			return nil, wrong("--precision: %w", err)
-		}
+	p, err := gemm.ParsePrecision(precision)
+	if err != nil {
+		return nil, wrong("--precision: %w", err)
 	}
 	d, err := openNamed(name, t, cuda.Keep(), cuda.Warn(t.warn), cuda.Precision(p))
 	if err == nil && device.PrecisionOf(d) != p {

@@ -25,8 +25,11 @@ var precisionNames = [...]string{Float32: "float32", TF32: "tf32", BF16: "bf16"}
 // String returns "float32", "tf32" or "bf16".
 func (p Precision) String() string { return precisionNames[p] }
 
-// ParsePrecision is the inverse of String.
+// ParsePrecision is the inverse of String; no name is Float32, the default.
 func ParsePrecision(name string) (Precision, error) {
+	if name == "" {
+		return Float32, nil
+	}
 	for p, n := range precisionNames {
 		if n == name {
 			return Precision(p), nil

@@ -55,7 +55,10 @@ func TestParsePrecision(t *testing.T) {
 			t.Error(p, got, err)
 		}
 	}
-	for _, name := range []string{"", "fp16", "TF32"} {
+	if got, err := ParsePrecision(""); err != nil || got != Float32 {
+		t.Errorf("the default is %v, error %v", got, err)
+	}
+	for _, name := range []string{"fp16", "TF32"} {
 		if _, err := ParsePrecision(name); err == nil {
 			t.Errorf("%q is a precision", name)
 		}
