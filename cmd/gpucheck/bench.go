@@ -13,6 +13,7 @@ import (
 	"driftless/engine/device/cuda"
 	"driftless/engine/optim"
 	"driftless/engine/program"
+	"driftless/kernels/gemm"
 	"driftless/models/norm"
 )
 
@@ -88,13 +89,27 @@ type contender struct {
 	failed   string
 }
 
-// Ways of running of ours.
+// Ways of running of ours. The last two have other bits than the others.
 const (
 	implGraphs   = "Driftless, graphs"
 	implClusters = "Driftless, clusters"
 	implPlain    = "Driftless, plain launches"
 	implCPU      = "Driftless, CPU"
+	implTF32     = "Driftless, graphs, products in tf32"
+	implBF16     = "Driftless, graphs, products in bf16"
 )
+
+// implOptions are the device's for each way but that of the CPU.
+var implOptions = map[string][]cuda.Option{
+	implGraphs:   {cuda.NoClusters()},
+	implClusters: nil,
+	implPlain:    {cuda.PlainLaunches()},
+	implTF32:     {cuda.Precision(gemm.TF32)},
+	implBF16:     {cuda.Precision(gemm.BF16)},
+}
+
+// rounded reports whether a way of ours rounds the operands of products.
+func rounded(impl string) bool { return impl == implTF32 || impl == implBF16 }
 
 // bench times a step of ours. Each group has its rows in the report as soon as they have
 // been timed once; the rounds that follow make them better.
@@ -108,18 +123,26 @@ func bench(ctx context.Context, o options, t *teller) error {
 			return err
 		}
 	}
+	if err := b.goOn(ctx); err != nil {
+		return err
+	}
+	tellClocks(ctx, o, t)
+	return ctx.Err()
+}
+
+// goOn times all that have been timed once round by round.
+func (b *benchmark) goOn(ctx context.Context) error {
 	for round := 1; round < b.rounds; round++ {
 		for i := range b.all {
 			b.sample(ctx, b.all[(round*7+i)%len(b.all)])
 			if ctx.Err() != nil {
-				t.note("The time was up in round %d of %d.", round+1, b.rounds)
+				b.t.note("The time was up in round %d of %d.", round+1, b.rounds)
 				return ctx.Err()
 			}
 		}
 		b.tellAll()
 	}
-	tellClocks(ctx, o, t)
-	return ctx.Err()
+	return nil
 }
 
 // words lists things by their names.
@@ -151,7 +174,7 @@ type benchmark struct {
 
 func newBenchmark(o options, t *teller, set *dataSet) *benchmark {
 	b := &benchmark{timing: o.timing(), o: o, t: t, set: set, nets: map[string]*compiled{}}
-	t.note("SGD, float32, up to %d rounds; µs are of one step of all networks; the range is that of the rounds.", b.rounds)
+	t.note("SGD, float32 where a row names nothing else, up to %d rounds; µs are of one step of all networks; the range is that of the rounds.", b.rounds)
 	t.table("network", "batch", "norm", "networks", "implementation", "µs a step", "range", "rounds", "µs a network", "× Driftless", "launches a step", fmt.Sprintf("loss of step %d", b.least))
 	return b
 }
@@ -163,13 +186,13 @@ func (b *benchmark) close() {
 	b.closers = nil
 }
 
-// own opens our contenders of a group, times each once and tells their rows. All must come to
-// the same loss. It returns an error only if the time is up.
+// own opens our contenders of a group, times each once and tells their rows. All but those
+// whose operands are rounded must come to the loss of the first. It returns an error only if the time is up.
 func (b *benchmark) own(ctx context.Context, g group, impls ...string) error {
 	first := len(b.all)
 	for _, impl := range impls {
 		c := &contender{group: g, impl: impl, launches: func() string { return "" }, whole: 1}
-		if impl == implGraphs || impl == implClusters {
+		if impl != implPlain && impl != implCPU {
 			c.whole = b.whole
 		}
 		b.all = append(b.all, c)
@@ -191,7 +214,13 @@ func (b *benchmark) own(ctx context.Context, g group, impls ...string) error {
 		}
 	}
 	for _, c := range b.all[first:] {
-		if base := b.all[first]; c != base && c.failed == "" && base.failed == "" {
+		switch base := b.all[first]; {
+		case c == base || c.failed != "" || base.failed != "":
+		case rounded(c.impl):
+			if !near(c.loss, base.loss) {
+				b.t.note("%v: **%s comes to another loss than in float32**: %v and %v.", g, c.impl, c.loss, base.loss)
+			}
+		default:
 			b.t.check(c.loss == base.loss, fmt.Sprintf("%v: %s comes to the loss of %s", g, c.impl, base.impl), "%v and %v", c.loss, base.loss)
 		}
 	}
@@ -210,16 +239,10 @@ func (b *benchmark) open(ctx context.Context, c *contender) error {
 		b.nets[key] = net
 	}
 	var dev device.Device = cpu.New()
-	switch c.impl {
-	case implGraphs:
-		dev, err = openDevice(b.o.device, b.t.options(cuda.Keep(), cuda.NoClusters())...)
-	case implClusters:
-		dev, err = openDevice(b.o.device, b.t.options(cuda.Keep())...)
-	case implPlain:
-		dev, err = openDevice(b.o.device, b.t.options(cuda.Keep(), cuda.PlainLaunches())...)
-	}
-	if err != nil {
-		return err
+	if c.impl != implCPU {
+		if dev, err = openDevice(b.o.device, b.t.options(append([]cuda.Option{cuda.Keep()}, implOptions[c.impl]...)...)...); err != nil {
+			return err
+		}
 	}
 	s, err := net.open(dev, seeds(c.replicas)...)
 	if err != nil {

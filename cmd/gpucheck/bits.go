@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"driftless/engine/device/cuda"
 	"driftless/engine/optim"
 	"driftless/engine/program"
-	driver "driftless/internal/cuda"
 	"driftless/models/norm"
 )
 
@@ -140,14 +138,8 @@ func counters(s device.Session) cuda.Counters {
 }
 
 // graphs compares replayed graphs with kernels launched one by one and, where the device has
-// clusters of blocks and the network fits, with many steps in one launch. The virtual device is
-// one that has them.
+// clusters of blocks and the network fits, with many steps in one launch.
 func graphs(ctx context.Context, o options, t *teller) error {
-	if o.virtual() {
-		if err := errors.Join(driver.UseVirtual(), driver.SetVirtualCapability(90)); err != nil {
-			return err
-		}
-	}
 	ways := []struct {
 		name    string
 		options []cuda.Option

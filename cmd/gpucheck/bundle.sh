@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=build/gpu-bundle
-most=56 # MB
+most=55 # MB
 go=${GO:-go}
 flags=(-tags gpu -ldflags "-s -w" "$@")
 

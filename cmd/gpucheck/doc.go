@@ -1,9 +1,10 @@
 // Command gpucheck checks and times the CUDA device of the machine that it runs on,
 // and writes one Markdown report.
 //
-//	make gpu-check                         # builds and runs it: needs Go and a C compiler
-//	make gpu-check ARGS="-device virtual"  # the same on the virtual PTX device, small
-//	make gpu-bundle                        # a folder that needs neither, for another machine
+//	make gpu-check                            # builds and runs it: needs Go and a C compiler
+//	make gpu-check ARGS="-device virtual"     # the same on the virtual PTX device, small
+//	make gpu-check ARGS="-plan quarter-hour"  # what matters most, in 400 s
+//	make gpu-bundle                           # a folder that needs neither, for another machine
 //
 // # Parts
 //
@@ -19,30 +20,45 @@
 //	plan         the launches of a step, with their times
 //	bench        a training step of 1, 10 and 50 networks, and of a wide one: graphs, plain
 //	             launches, clusters where the device runs them, and the CPU
+//	precision    products on tensor cores, whose operands are rounded to TF32 or BF16:
+//	             against their specification, and steps of the wide network beside float32
 //	conformance  the tests of package engine/device/cuda on that device: the device
 //	             conformance suite, every normalization, optimizer and activation
 //	             against the CPU
 //	ncu          Nsight Compute's sections SpeedOfLight, LaunchStats and
 //	             MemoryWorkloadAnalysis of 24 launches
-//	cli          driftless train on the device and on the CPU: the same weights file
+//	pytorch      the steps of bench beside PyTorch's
 //	sanitizer    compute-sanitizer's memcheck, initcheck, synccheck and racecheck over
 //	             some steps
-//	pytorch      the steps of bench beside PyTorch's
+//	cli          driftless train on the device and on the CPU: the same weights file
 //
 // Every bit has to be equal, except that any NaN equals any other. Where bits differ, the
-// report says by how much.
+// report says by how much. In precision nothing has the bits of float32, and the section
+// says so: a product has the bits of its specification on the virtual device, and on a GPU
+// an error within the bound that package gemm states; a training has its own bits again.
 //
-// # Budget
+// The virtual device has compute capability 9.0 here, as the first GPUs with clusters, but
+// in the programs of cli and conformance that of their own choice.
 //
-// -budget is the time for all parts: an hour, and five minutes for a bundle's run.sh. Each
-// part in its turn gets a share, by its weight, of what is left, but at least what it takes
-// to find anything; if less than that is left, the part is left out, and the report says so.
-// The others get what a part does not use. With 400 s graphs, bits, replicas and plan
-// have 60 s between them, bench 100, conformance 110 in its short form and ncu 60.
+// # Plans
+//
+// -plan names the parts and the time for all of them:
+//
+//	all           every part, in an hour
+//	quarter-hour  machine to ncu, in 400 s: what to do first where a device is there for a
+//	              quarter of an hour
+//	rest          machine and the others, in 330 s: what to do then
+//
+// -only and -skip choose otherwise, and -budget is another time: 60 s are for machine, 60
+// for graphs, bits, replicas and plan, 100 for bench and precision, 110 for conformance, 60
+// for ncu; 200 for pytorch, 40 for sanitizer, 15 for cli. Each part in its turn gets its
+// share of what is left, but at least what it takes to find anything; if less than that is
+// left, the part is left out, and the report says so. The others get what a part does not
+// use. With less than five minutes for conformance its tests run in their short form.
 //
 // Each part runs in a process of its own, of this very binary (flag -part), and tells
-// what it finds line by line. The report is written anew every second that something is
-// told. So a part that crashes, hangs or loses the device ends alone, with what it had
+// what it finds line by line, and the report is written anew, in one piece, as soon as
+// something is told: whenever the run is cut off, that is there. So a part that crashes, hangs or loses the device ends alone, with what it had
 // found and the reason in the report. One whose time is up keeps what it has, and says
 // what is missing, which is no failure; one that does not notice that its time is up is
 // stopped, and has failed. The processes that a part starts end with it, and it ends with
@@ -64,7 +80,7 @@
 //
 // # Files
 //
-// -out names the report, or a folder for gpu-check.md. Beside it is what programs
+// -out names a folder, made if need be, for gpu-check.md, or a file *.md. Beside it is what programs
 // printed, as it came: gpu-check-conformance.txt, -ncu.csv, -sanitizer.txt. Temporary
 // files are in a folder below TMPDIR, /tmp or else beside the report, in the first of
 // these where programs can be run; it is removed at the end. Parts have it as TMPDIR and,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,8 @@ import (
 
 	"driftless/engine/device/cpu"
 	"driftless/engine/program"
+	driver "driftless/internal/cuda"
+	"driftless/kernels/gemm"
 	"driftless/models/norm"
 )
 
@@ -33,7 +36,7 @@ func collect(t *testing.T, f func(ctx context.Context, o options, t *teller) err
 }
 
 func quick(device string) options {
-	return options{device: device, quick: true, steps: []int{1, 3}, out: "gpu-check.md", python: "no-such-interpreter", budget: time.Hour, time: time.Minute}
+	return options{device: device, quick: true, steps: []int{1, 3}, out: "gpu-check.md", python: "no-such-interpreter", plan: planAll, budget: time.Hour, time: time.Minute}
 }
 
 // TestPartsOnCPU runs the comparisons with the CPU as the device: all are equal.
@@ -42,7 +45,7 @@ func TestPartsOnCPU(t *testing.T) {
 		name   string
 		run    func(context.Context, options, *teller) error
 		checks int
-	}{{"bits", bits, 24}, {"replicas", replicas, 6}, {"steps", someSteps, 0}, {"launches", someLaunches, 0}, {"bench", bench, 12}, {"plan", plan, 0}} {
+	}{{"bits", bits, 24}, {"replicas", replicas, 6}, {"steps", someSteps, 0}, {"launches", someLaunches, 0}, {"bench", bench, 12}, {"plan", plan, 0}, {"precision", precision, 0}} {
 		s := collect(t, c.run, quick("cpu"))
 		if passed, all := s.checks(); s.err != nil || passed != all || all != c.checks {
 			t.Errorf("%s: %d of %d checks passed, want all of %d; error %v", c.name, passed, all, c.checks, s.err)
@@ -109,7 +112,7 @@ func TestDifferencesAreFound(t *testing.T) {
 func TestFlags(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"-device gpu", "cuda:N or virtual"}, {"-device cuda:x", "cuda:N"}, {"-steps 10,1", "rising"}, {"-steps x", "rising"}, {"-only benches", "unknown part"},
-		{"-skip machine", "unknown part"}, {"-budget 0s", "not positive"}, {"-limit 1m", "not defined"}, {"now", "unknown argument"},
+		{"-skip machine", "unknown part"}, {"-budget 0s", "not positive"}, {"-plan x", "quarter-hour (6m35s)"}, {"-limit 1m", "not defined"}, {"now", "unknown argument"},
 	} {
 		if _, err := parseFlags(strings.Fields(c.args), &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.args, err, c.want)
@@ -132,7 +135,7 @@ func TestFlags(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
-	r := &report{began: time.Unix(0, 0), finished: true, budget: time.Minute, device: "cuda", title: "GPU X, driver 1.2", sections: []*section{
+	r := &report{began: time.Unix(0, 0), finished: true, plan: planRest, budget: time.Minute, device: "cuda", title: "GPU X, driver 1.2", sections: []*section{
 		{title: "A", events: []event{{Head: []string{"a", "b"}}, {Text: "a note"}, {Row: []string{"1", "x|y"}}, {Check: "c1", OK: true, Text: "fine"}, {Row: []string{"2", ""}}, {Head: []string{"c"}}, {Row: []string{"3"}}}},
 		{title: "B", events: []event{{Check: "c2", Text: "off by\n```1"}}},
 		{title: "C", err: errors.New("killed\nlast words")},
@@ -140,7 +143,7 @@ func TestReport(t *testing.T) {
 		{title: "E", events: []event{{Check: "c3", OK: true}}, cut: true, given: 15 * time.Second},
 	}}
 	text := r.markdown()
-	for _, want := range []string{"device: **GPU X, driver 1.2**", "**FAIL: 1 of 3 checks, 1 part did not come to its end, 1 part left out, 1 part cut short**", "budget 1m0s",
+	for _, want := range []string{"device: **GPU X, driver 1.2**", "**FAIL: 1 of 3 checks, 1 part did not come to its end, 1 part left out, 1 part cut short**", "plan rest, budget 1m0s",
 		"| A | PASS: 1 check |", "| a | b |\n|---|---|\n| 1 | x\\|y |\n| 2 |  |\n\na note\n\n| c |\n|---|\n| 3 |\n", "| D | left out |", "\nLeft out: there is no ncu.\n", "| E | PASS: 1 check, then its 15 s were up |",
 		"a note", "- PASS c1: fine", "**FAIL c2**\n\n```\noff by\n'''1\n```", "killed\nlast words"} {
 		if !strings.Contains(text, want) {
@@ -251,5 +254,51 @@ func TestContenderFails(t *testing.T) {
 	}, quick("cpu"))
 	if passed, all := s.checks(); passed != 0 || all != 1 || !strings.Contains(strings.Join(s.failures(), ""), "plain launches: the device is lost") {
 		t.Errorf("%d of %d checks passed: %q", passed, all, s.failures())
+	}
+}
+
+// TestJudge: an error is a share of the bound, whatever is off is counted, and a NaN is no number
+// within it.
+func TestJudge(t *testing.T) {
+	f := draw(5, 6, 40)
+	want := f.specified(gemm.TF32)
+	plain, err := f.product(t.Context(), cpu.New(), true, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := f.judge(gemm.TF32, want, want, plain); d.unspecified != 0 || d.reduced < 20 || !(d.worst > 0.01 && d.worst < 1) {
+		t.Errorf("the specification: %+v", d)
+	}
+	if d := f.judge(gemm.Float32, plain, want, plain); d.unspecified < 20 || d.reduced != 0 || d.worst > 1 {
+		t.Errorf("float32: %+v", d)
+	}
+	if d := f.judge(gemm.Float32, want, nil, plain); d.unspecified != 0 || d.worst <= 1 {
+		t.Errorf("rounded, within the bound of float32: %+v", d)
+	}
+	got := slices.Clone(want)
+	got[7] = float32(math.NaN())
+	if d := f.judge(gemm.BF16, got, want, plain); d.unspecified != 1 || !math.IsInf(d.worst, 1) {
+		t.Errorf("a NaN: %+v", d)
+	}
+}
+
+// TestPrecisionPart: on the virtual device products have the bits of their specification, and
+// trainings their own again; no row has a step in float32 for one of theirs.
+func TestPrecisionPart(t *testing.T) {
+	if !driver.Built {
+		t.Skip("this build has no virtual device")
+	}
+	s := collect(t, precision, quick("virtual"))
+	if passed, all := s.checks(); s.err != nil || s.left != "" || passed != 24 || all != 24 {
+		t.Errorf("%d of %d checks passed: error %v, left %q, %q", passed, all, s.err, s.left, s.failures())
+	}
+	steps := map[string]int{}
+	for _, e := range s.events {
+		if len(e.Row) == 12 {
+			steps[e.Row[4]]++
+		}
+	}
+	if steps[implTF32] == 0 || steps[implTF32] != steps[implBF16] || steps[implTF32] != steps[implGraphs] || len(steps) != 3 {
+		t.Errorf("rows of steps: %v", steps)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 
 	"driftless/engine/device"
 	"driftless/engine/device/cpu"
@@ -20,12 +21,24 @@ func ordinal(name string) (int, bool) {
 	return n, err == nil
 }
 
+// useVirtual has the virtual device in the driver's place, of the compute capability from which
+// on a device has all that our kernels use.
+var useVirtual = sync.OnceValue(func() error {
+	if err := driver.UseVirtual(); err != nil {
+		return err
+	}
+	return driver.SetVirtualCapability(90)
+})
+
 // openDevice returns the device that is checked; tests of this package check the CPU.
 func openDevice(name string, opts ...cuda.Option) (device.Device, error) {
 	switch name {
 	case "cpu":
 		return cpu.New(), nil
 	case "virtual":
+		if err := useVirtual(); err != nil {
+			return nil, err
+		}
 		return cuda.NewVirtual(opts...)
 	}
 	n, ok := ordinal(name)
@@ -46,7 +59,7 @@ func machine(ctx context.Context, o options, t *teller) error {
 		t.row("CUDA_VISIBLE_DEVICES", fmt.Sprintf("%q: the driver numbers these alone", visible))
 	}
 	if o.virtual() {
-		if err := driver.UseVirtual(); err != nil {
+		if err := useVirtual(); err != nil {
 			return err
 		}
 	}
@@ -57,6 +70,8 @@ func machine(ctx context.Context, o options, t *teller) error {
 	t.row("newest CUDA of the driver", info.Version)
 	if !info.Virtual {
 		t.row("driver library", info.Library)
+	} else {
+		t.row("compute capability", "that of device 0 in all parts but two: 7.5 in cli, and in conformance unless a test asks for another")
 	}
 	for _, d := range info.Devices {
 		text := fmt.Sprintf("%v, %d multiprocessors, %d KiB of shared memory a block", d, d.Multiprocessors, d.SharedPerBlock>>10)
@@ -81,7 +96,7 @@ func machine(ctx context.Context, o options, t *teller) error {
 	}
 	t.row("checked", name)
 	t.tell(event{Device: name, Title: title, Virtual: info.Virtual})
-	machineCode(d, t)
+	machineCode(d, info.Virtual, t)
 	tellTools(o, t)
 	if !info.Virtual {
 		tellSMI(ctx, d, t)
@@ -142,14 +157,17 @@ func trainsOne(net *compiled, name string) error {
 
 // machineCode tells what there is beside the PTX for a device. Where there is some, it
 // must be of this very PTX, and whole.
-func machineCode(d driver.DeviceInfo, t *teller) {
+func machineCode(d driver.DeviceInfo, virtual bool, t *teller) {
 	c := cuda.MachineCode(d.Major, d.Minor)
 	if len(c.Archs) == 0 {
 		t.row("machine code of the kernels", "none in "+c.Folder+": the driver compiles their PTX")
 		return
 	}
 	use := "the device takes that of " + c.Chosen
-	if c.Chosen == "" {
+	switch {
+	case virtual:
+		use = "the virtual device takes none"
+	case c.Chosen == "":
 		use = "none for the device: the driver compiles the PTX"
 	}
 	t.row("machine code of the kernels", fmt.Sprintf("%s in %s; %s", strings.Join(c.Archs, ", "), c.Folder, use))

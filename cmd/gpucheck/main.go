@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -48,6 +50,7 @@ type options struct {
 	data       string
 	python     string
 	quick      bool
+	plan       string
 	only, skip []string
 	budget     time.Duration
 
@@ -74,15 +77,21 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	f.SetOutput(stderr)
 	var o options
 	f.StringVar(&o.device, "device", "cuda", "cuda (the first that is usable), cuda:N or virtual")
-	f.StringVar(&o.out, "out", reportName, "the report; in a folder, "+reportName)
+	f.StringVar(&o.out, "out", reportName, "the report: a file *.md, or a folder for "+reportName)
 	steps := f.String("steps", "", "after how many steps CPU and GPU are compared (default "+defaultSteps+"; virtual "+virtualSteps+"; -quick "+quickSteps+")")
 	f.StringVar(&o.suite, "suite", "", "folder of the binaries cuda.test and driftless, plain or gzipped, and of cubins (default: that of this binary)")
 	f.StringVar(&o.data, "data", "", "folder of the data sets (default: driftless in the user's cache folder)")
 	f.StringVar(&o.python, "python", "python3", "interpreter that has PyTorch")
 	f.BoolVar(&o.quick, "quick", false, "tiny networks and few steps: does everything run?")
-	only := f.String("only", "", "these parts only, besides machine: "+strings.Join(partNames(), ","))
+	f.StringVar(&o.plan, "plan", planAll, "which parts, and in how much time: "+planNames())
+	only := f.String("only", "", "these parts only, besides machine, whatever the plan: "+strings.Join(partNames(), ","))
 	skip := f.String("skip", "", "all parts but these")
-	f.DurationVar(&o.budget, "budget", time.Hour, "the time for all parts, which is shared out by their worth")
+	f.Func("budget", "the time for all parts, which is shared out by their worth (default: the plan's)", func(s string) (err error) {
+		if o.budget, err = time.ParseDuration(s); err == nil && o.budget <= 0 {
+			err = errors.New("it is not positive: give a time such as 5m")
+		}
+		return err
+	})
 	f.StringVar(&o.part, "part", "", "for gpucheck itself: run this part alone and print what it finds as lines of JSON")
 	f.DurationVar(&o.time, "time", time.Hour, "for gpucheck itself: the time of that part")
 	f.StringVar(&o.work, "work", "", "for gpucheck itself: folder of what is not to stay")
@@ -113,9 +122,11 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 		}
 		o.steps = append(o.steps, n)
 	}
-	if o.budget <= 0 {
-		return o, fmt.Errorf("-budget %v is not positive: give a time such as 5m", o.budget)
+	most, ok := planBudgets[o.plan]
+	if !ok {
+		return o, fmt.Errorf("-plan %q is none: use %s", o.plan, planNames())
 	}
+	o.budget = cmp.Or(o.budget, most)
 	for _, list := range []struct {
 		flag, value string
 		to          *[]string
@@ -133,14 +144,23 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
+// planNames lists the plans with their times.
+func planNames() string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(planBudgets)) {
+		out = append(out, fmt.Sprintf("%s (%v)", name, planBudgets[name]))
+	}
+	return strings.Join(out, ", ")
+}
+
 func isNumber(s string) bool {
 	n, err := strconv.Atoi(s)
 	return err == nil && n >= 0
 }
 
-// reportPath is the file that -out means.
+// reportPath is the file that -out means. What is not called *.md is a folder.
 func reportPath(out string) (string, error) {
-	if info, err := os.Stat(out); err == nil && info.IsDir() || strings.HasSuffix(out, string(filepath.Separator)) {
+	if filepath.Ext(out) != ".md" || isFolder(out) {
 		out = filepath.Join(out, reportName)
 	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
@@ -198,6 +218,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	if o.part != "" {
+		if o.virtual() && o.part != "machine" { // which tells of the machine code that is there
+			_ = os.Unsetenv("DRIFTLESS_CUBINS") // the virtual device takes none, and would say so file by file
+		}
 		return runPart(ctx, o, allParts(), stdout, stderr)
 	}
 	r := newReport(o, time.Now())

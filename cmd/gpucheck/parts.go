@@ -11,28 +11,36 @@ import (
 // A part is one section of the report.
 type part struct {
 	name, title   string
+	plan          string        // that has it, beside planAll
 	weight, least time.Duration // see allot
 	run           func(ctx context.Context, o options, t *teller) error
 }
 
-// allParts are the parts in the order of their worth. The last two are what other
-// programs watch.
+// Plans are what -plan takes, with the time for all of their parts. The last two are for a
+// device that is there for a quarter of an hour: with what run.sh does before, 400 s and 330 s.
+const planAll, planQuarter, planRest = "all", "quarter-hour", "rest"
+
+var planBudgets = map[string]time.Duration{planAll: time.Hour, planQuarter: 395 * time.Second, planRest: 325 * time.Second}
+
+// allParts are the parts in the order of their worth. Every plan has the first. The last two are
+// what other programs watch.
 func allParts() []part {
 	const s = time.Second
 	return []part{
-		{"machine", "Machine", 5 * s, 60 * s, machine},
-		{"graphs", "Graphs and clusters against plain launches", 15 * s, 10 * s, graphs},
-		{"bits", "CPU against GPU", 15 * s, 10 * s, bits},
-		{"replicas", "Replicas", 15 * s, 10 * s, replicas},
-		{"plan", "Where a step's time goes", 15 * s, 10 * s, plan},
-		{"bench", "Step benchmark", 100 * s, 20 * s, bench},
-		{"conformance", "Conformance suite", 110 * s, 20 * s, conformance},
-		{"ncu", "Nsight Compute", 60 * s, 20 * s, ncu},
-		{"cli", "The command line", 15 * s, 10 * s, cli},
-		{"sanitizer", "compute-sanitizer", 25 * s, 15 * s, sanitizer},
-		{"pytorch", "Beside PyTorch", 25 * s, 30 * s, pytorch},
-		{"steps", "", 0, 0, someSteps},
-		{"launches", "", 0, 0, someLaunches},
+		{"machine", "Machine", "", 60 * s, 60 * s, machine},
+		{"graphs", "Graphs and clusters against plain launches", planQuarter, 15 * s, 10 * s, graphs},
+		{"bits", "CPU against GPU", planQuarter, 15 * s, 10 * s, bits},
+		{"replicas", "Replicas", planQuarter, 15 * s, 10 * s, replicas},
+		{"plan", "Where a step's time goes", planQuarter, 15 * s, 10 * s, plan},
+		{"bench", "Step benchmark", planQuarter, 75 * s, 20 * s, bench},
+		{"precision", "TF32 and BF16: not the bits of float32", planQuarter, 25 * s, 10 * s, precision},
+		{"conformance", "Conformance suite", planQuarter, 110 * s, 20 * s, conformance},
+		{"ncu", "Nsight Compute", planQuarter, 60 * s, 20 * s, ncu},
+		{"pytorch", "Beside PyTorch", planRest, 200 * s, 30 * s, pytorch},
+		{"sanitizer", "compute-sanitizer", planRest, 40 * s, 15 * s, sanitizer},
+		{"cli", "The command line", planRest, 15 * s, 10 * s, cli},
+		{"steps", "", "", 0, 0, someSteps},
+		{"launches", "", "", 0, 0, someLaunches},
 	}
 }
 
@@ -51,10 +59,14 @@ func partNames() []string {
 	return out
 }
 
-// asked are the parts that the flags ask for.
+// asked are the parts that the flags ask for: those of the plan, or of -only.
 func (o options) asked() []part {
 	return slices.DeleteFunc(reported(), func(p part) bool {
-		return p.name != "machine" && (len(o.only) > 0 && !slices.Contains(o.only, p.name) || slices.Contains(o.skip, p.name))
+		has := o.plan == planAll || o.plan == p.plan
+		if len(o.only) > 0 {
+			has = slices.Contains(o.only, p.name)
+		}
+		return p.name != "machine" && (!has || slices.Contains(o.skip, p.name))
 	})
 }
 
@@ -77,9 +89,9 @@ func allot(left time.Duration, parts []part) time.Duration {
 func (r *report) runAll(ctx context.Context, o options, self string, stdout, stderr io.Writer) int {
 	env := environment(o)
 	parts := o.asked()
+	stop := r.keep()
 	for i, p := range parts {
 		s := &section{title: p.title}
-		r.sections = append(r.sections, s)
 		fmt.Fprintf(stderr, "%s … ", p.title)
 		// Time is kept back to kill a part that does not stop.
 		left := o.budget - time.Since(r.began) - 2*patience
@@ -89,21 +101,26 @@ func (r *report) runAll(ctx context.Context, o options, self string, stdout, std
 		}
 		if given == 0 {
 			s.left = fmt.Sprintf("of the budget of %v there are %.0f s left, and it takes %.0f at least", o.budget, max(0, left.Seconds()), p.least.Seconds())
+			r.change(func() { r.sections = append(r.sections, s) })
 			fmt.Fprintf(stderr, "%s: %s\n", s.verdict(), s.left)
 			continue
 		}
 		s.running = true
-		began, wrote := time.Now(), time.Now()
-		s.err = runProcess(ctx, given, self, append(o.args(p.name, given), "-leash"), env, func(e event) {
-			s.add(e)
-			if time.Since(wrote) > time.Second {
-				_ = r.write() // at the part's end an error is said
-				wrote = time.Now()
-			}
+		r.change(func() { r.sections = append(r.sections, s) })
+		began := time.Now()
+		err := runProcess(ctx, given, self, append(o.args(p.name, given), "-leash"), env, func(e event) {
+			r.change(func() { s.add(e) })
 		})
-		s.running, s.took, s.given = false, time.Since(began), given
-		r.interrupted = ctx.Err() != nil
-		s.interrupted = r.interrupted
+		r.change(func() {
+			s.err, s.running, s.took, s.given = err, false, time.Since(began), given
+			r.interrupted = ctx.Err() != nil
+			s.interrupted = r.interrupted
+			if i == 0 && s.device.Device != "" { // the others name the very same device
+				o.device = s.device.Device
+				r.device, r.title, r.virtual = s.device.Device, s.device.Title, s.device.Virtual
+			}
+			r.none = r.none || i == 0 && s.device.Device == ""
+		})
 		fmt.Fprintf(stderr, "%s (%.1f s)\n", s.verdict(), s.took.Seconds())
 		if s.left != "" {
 			fmt.Fprintln(stderr, "  "+s.left)
@@ -111,18 +128,11 @@ func (r *report) runAll(ctx context.Context, o options, self string, stdout, std
 		for _, f := range s.failures() {
 			fmt.Fprintln(stderr, "  "+f)
 		}
-		if i == 0 && s.device.Device != "" { // the others name the very same device
-			o.device = s.device.Device
-			r.device, r.title, r.virtual = s.device.Device, s.device.Title, s.device.Virtual
-		}
-		r.none = r.none || i == 0 && s.device.Device == ""
-		if err := r.write(); err != nil {
-			fmt.Fprintln(stderr, "gpucheck:", err)
-		}
 		if r.interrupted || r.none {
 			break
 		}
 	}
+	stop()
 	r.finished = true
 	err := r.write()
 	if err != nil { // the results are all the same worth having

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -23,6 +24,12 @@ func TestMain(m *testing.M) {
 	case "crash":
 		newTeller(os.Stdout).check(true, "before the crash", "")
 		panic("the device is lost")
+	case "burst": // some lines at once, and then nothing
+		t := newTeller(os.Stdout)
+		t.tell(event{Device: "cuda:0", Title: "a CPU"})
+		t.check(true, "the first", "")
+		t.check(true, "the last", "")
+		time.Sleep(time.Minute)
 	case "error":
 		os.Stdout.WriteString("a stray line\n")
 		os.Stderr.WriteString("no such device\n")
@@ -173,5 +180,33 @@ func gone(t *testing.T, pids string) {
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
+	}
+}
+
+// TestReportIsKept: what has been told is in the report, whenever the run is cut off.
+func TestReportIsKept(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GPUCHECK_TEST_PROCESS", "burst")
+	defer func(d time.Duration) { patience = d }(patience)
+	patience = time.Second
+	o := quick("cuda:0")
+	o.work, o.out = t.TempDir(), filepath.Join(t.TempDir(), reportName)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan int)
+	go func() { ended <- newReport(o, time.Now()).runAll(ctx, o, self, io.Discard, io.Discard) }()
+	kept := false
+	for range 200 {
+		data, _ := os.ReadFile(o.out)
+		if kept = strings.Contains(string(data), "not finished: 2 checks passed so far") && strings.Contains(string(data), "PASS the last"); kept {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	cancel()
+	if code := <-ended; !kept || code != exitInterrupted {
+		t.Errorf("what was told last is in the report: %v; exit code %d", kept, code)
 	}
 }

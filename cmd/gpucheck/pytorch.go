@@ -151,13 +151,12 @@ func (b *benchmark) beside(ctx context.Context, g group, impl string, process fu
 	if err != nil {
 		return err
 	}
-	ours := b.find(g, implGraphs)
-	if ours == nil {
-		if err := b.own(ctx, g, implGraphs); err != nil {
+	if b.find(g, implGraphs) == nil {
+		if err := b.own(ctx, g, implGraphs, implClusters); err != nil {
 			return err
 		}
-		ours = b.find(g, implGraphs)
 	}
+	ours := b.find(g, implGraphs)
 	c, err := p.open(ctx, g, impl, b.least)
 	if err != nil {
 		return err
@@ -166,6 +165,9 @@ func (b *benchmark) beside(ctx context.Context, g group, impl string, process fu
 	b.warm(ctx, c)
 	for range torchRounds {
 		b.sample(ctx, ours)
+		if clusters := b.find(g, implClusters); clusters != nil {
+			b.sample(ctx, clusters)
+		}
 		b.sample(ctx, c)
 	}
 	for _, row := range b.all { // whose times are told against ours, which has been timed again

@@ -6,13 +6,17 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 // report is what becomes the Markdown file.
 type report struct {
+	mu            sync.Mutex    // guards what changes
+	changed       chan struct{} // holds one where the file is behind
 	path          string
 	began         time.Time
+	plan          string
 	budget        time.Duration
 	quick         bool
 	device, title string // as -device takes it, and in words
@@ -36,7 +40,7 @@ type section struct {
 }
 
 func newReport(o options, now time.Time) *report {
-	return &report{path: o.out, began: now, budget: o.budget, quick: o.quick, virtual: o.virtual(), device: o.device}
+	return &report{changed: make(chan struct{}, 1), path: o.out, began: now, plan: o.plan, budget: o.budget, quick: o.quick, virtual: o.virtual(), device: o.device}
 }
 
 func (s *section) add(e event) {
@@ -180,10 +184,47 @@ func (r *report) summary() string {
 	return text
 }
 
+// change changes the report, of which keep writes what is new.
+func (r *report) change(f func()) {
+	r.mu.Lock()
+	f()
+	r.mu.Unlock()
+	select {
+	case r.changed <- struct{}{}:
+	default: // it is to be written as it is
+	}
+}
+
+// keep writes the report, while the parts run, as soon as it changes, but at most ten times a
+// second: whenever the program is killed, the file has what had been told. An error is said
+// when the report is written at the end. It stops when the function that it returns is called.
+func (r *report) keep() (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case <-r.changed:
+				_ = r.write()
+				time.Sleep(100 * time.Millisecond)
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
+}
+
 // write writes the report; the file is never half written.
 func (r *report) write() error {
+	r.mu.Lock()
+	text := r.markdown()
+	r.mu.Unlock()
 	tmp := r.path + ".tmp"
-	if err := os.WriteFile(tmp, []byte(r.markdown()), 0o644); err != nil {
+	if err := os.WriteFile(tmp, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("-out: the report cannot be written: %w", err)
 	}
 	if err := os.Rename(tmp, r.path); err != nil {
@@ -203,8 +244,8 @@ func (r *report) markdown() string {
 	if title == "" {
 		title = "none (" + r.device + " asked for)"
 	}
-	fmt.Fprintf(&b, "- device: **%s**\n- result: **%s**\n- date: %s, budget %v\n- build: %s, %s/%s\n", title, r.summary(),
-		r.began.UTC().Format("2006-01-02 15:04 UTC"), r.budget, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(&b, "- device: **%s**\n- result: **%s**\n- date: %s, plan %s, budget %v\n- build: %s, %s/%s\n", title, r.summary(),
+		r.began.UTC().Format("2006-01-02 15:04 UTC"), r.plan, r.budget, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	if r.quick {
 		b.WriteString("- quick: tiny networks and few steps, which show that everything runs and no more\n")
 	}

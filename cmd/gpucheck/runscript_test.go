@@ -57,7 +57,7 @@ func TestRunScript(t *testing.T) {
 		return rest
 	}
 	lines := func(out string) string {
-		return strings.Join([]string{"-suite", dir + "/bin", "-data", dir + "/data", "-out", out, "-budget", "5m", "-out", "mine"}, "\n")
+		return strings.Join([]string{"-suite", dir + "/bin", "-data", dir + "/data", "-out", out, "-plan", "quarter-hour", "-out", "mine"}, "\n")
 	}
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)

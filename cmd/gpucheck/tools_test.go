@@ -323,11 +323,12 @@ func TestWorkFolder(t *testing.T) {
 	}
 }
 
-// TestReportPath: -out names a file, or a folder for one.
+// TestReportPath: -out names a file *.md, or a folder for one, which is made.
 func TestReportPath(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct{ out, want string }{
 		{dir, dir + "/gpu-check.md"}, {dir + "/", dir + "/gpu-check.md"}, {dir + "/new/", dir + "/new/gpu-check.md"},
+		{dir + "/new", dir + "/new/gpu-check.md"}, {dir + "/report", dir + "/report/gpu-check.md"},
 		{dir + "/r.md", dir + "/r.md"}, {dir + "/other/r.md", dir + "/other/r.md"},
 	} {
 		got, err := reportPath(c.out)
@@ -419,7 +420,7 @@ esac; done
 	for _, e := range s.events {
 		text += e.Text + "\n"
 		if len(e.Row) > 0 {
-			if e.Row[4] != implGraphs {
+			if !strings.HasPrefix(e.Row[4], "Driftless") {
 				order = append(order, e.Row[2]+e.Row[3]+" "+e.Row[4])
 			}
 			if e.Row[5] == "" || e.Row[9] == "" {
