@@ -31,6 +31,15 @@
 //	momentum; with batch normalization   96;  96    192; 128
 //	Adam; with batch normalization       88;  64    128; 128
 //
+// Streaming them would not pay with SGD. By a count of first order, not a measurement, a step of P
+// weights with 60 rows has 180 P multiply-adds, of which 16 multiprocessors at 60 % of their peak
+// form 1229 a cycle: P/7 cycles. To read all weights twice, and read and write them once more for
+// the update, from the second-level cache at 64 bytes a cycle and multiprocessor takes P/64: it is
+// the multiprocessors that are too few. For h = 388 (P = 609,000) that is 47 µs at 1.9 GHz for the
+// products alone, where a graph of launches takes about 31 µs in all by the model of steps.md, since
+// its strips are on all multiprocessors. Above h = 200 or so, graphs are ahead by this count even
+// where weights fit.
+//
 // The kernel is cluster.cu, with its tables in table.h, products in products.h, and what else
 // only clusters do in operations.h. To add an operation, number it in table.h and ops.go, and
 // say in package engine/device/cuda (forms) which of its operands are not split by columns.
