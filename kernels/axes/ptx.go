@@ -11,11 +11,14 @@ import (
 //go:embed axes.ptx
 var axesPTX string
 
+//go:embed axes.sm_90.ptx
+var axes90PTX string
+
 // PTX holds the CUDA kernels. op is an elem.Binary other than Pow, which is apply_power, how a
 // Reduction, and log is 1 for the logarithm. x of reduce is [m, size, d]. concat sets columns of y
 // from first on; embed takes a row of count numbers of inner elements for numbers first,
 // first+step, … of y's; count rows are picked of every n. Other ints are those of [PTXInts].
-var PTX = []cuda.Module{{File: "axes.ptx", PTX: axesPTX, Kernels: []cuda.Kernel{
+var PTX = []cuda.Module{{File: "axes.ptx", PTX: axesPTX, Forms: []cuda.Form{cuda.Later(axes90PTX)}, Kernels: []cuda.Kernel{
 	{Name: "move", In: "x", Out: "y", Ints: "m d ldy " + viewNames("x")},
 	{Name: "apply", In: "a b", Out: "y", Ints: "m d ldy op " + viewNames("a", "b")},
 	{Name: "apply_power", In: "a b", Out: "y", Ints: "m d ldy " + viewNames("a", "b")},

@@ -31,10 +31,9 @@ trap 'rm -rf "$tmp"' EXIT
 forms() {
   case "$1" in
     cuda/cluster/*) echo "sm_90:78" ;;
-    gemm/tensor.cu) echo "sm_80:70" ;;
-    gemm/gemm.cu) echo "sm_75:63 sm_80:70" ;;
-    cuda/fused/*) echo "sm_75:63 sm_90:78" ;;
-    *) echo "sm_75:63" ;;
+    gemm/tensor.cu) echo "sm_80:70 sm_90:78" ;;
+    gemm/gemm.cu) echo "sm_75:63 sm_80:70 sm_90:78" ;;
+    *) echo "sm_75:63 sm_90:78" ;;
   esac
 }
 

@@ -13,8 +13,8 @@
 //
 // The PTX is for compute capability 7.5, and what later devices can do besides is compiled
 // from the same source into a form of its own, x.sm_80.ptx beside x.ptx: matrix products
-// whose operands go to shared memory by cp.async, three steps deep; on sm_90 fused kernels
-// that may begin before the launch before has ended, and wait for it themselves. A device takes the last
+// whose operands go to shared memory by cp.async, three steps deep; on sm_90 all kernels, which
+// may begin before the launch before has ended, and wait for it themselves. A device takes the last
 // form that it can ([Module.For]). Forms differ in when data moves, never in what is computed
 // of it, and the tests run all of them.
 //

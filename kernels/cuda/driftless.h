@@ -147,10 +147,23 @@ METHOD void wait_for_copies() {
 // UNUSED is a TENSOR that an instruction has and its kernel does not need.
 #define UNUSED(type, x) type *, long long
 
+// ---- launches that begin early, on sm_90 and later ----
+
+// after_launch_before waits for the end of the launch before and then lets the one after
+// begin, where these have been launched to overlap: in this order no more than one waits. It
+// comes before any access to global memory, in all threads: a kernel begins with it, or with
+// RETURN_IF_DIVERGED.
+INLINE void after_launch_before() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
 // CONTROL is the first argument: not below 0 once the replica has diverged, after
 // which a kernel does nothing more to it.
 #define CONTROL TENSOR(const long long, nonfinite)
 #define RETURN_IF_DIVERGED                     \
+  after_launch_before();                       \
   if (*replica(nonfinite, z_nonfinite) >= 0) { \
     return;                                    \
   }
@@ -198,17 +211,6 @@ INLINE void prefetch(const void *p) { asm volatile("prefetch.global.L2 [%0];" ::
 // cluster_barrier is a barrier of all threads of the cluster.
 INLINE void cluster_barrier() {
   asm volatile("barrier.cluster.arrive.aligned;\n\tbarrier.cluster.wait.aligned;" ::: "memory");
-}
-
-// ---- launches that begin early, on sm_90 and later ----
-
-// after_launch_before waits for the end of the launch before and then lets the one after
-// begin, where these have been launched to overlap: in this order no more than one waits. It
-// must come before any access to global memory, in all threads.
-INLINE void after_launch_before() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;" ::: "memory");
-#endif
 }
 
 // lesser_of is the smaller of two sizes.

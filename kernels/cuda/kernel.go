@@ -41,6 +41,10 @@ func (m *Module) For(capability int) (file string, f Form) {
 	return file, f
 }
 
+// Later is the form for devices on which a launch may begin early, of kernels that wait for
+// the one before.
+func Later(ptx string) Form { return Form{Capability: 90, PTX: ptx, Dependent: true} }
+
 // Kernel describes a kernel. The lists of its arguments are names with a space
 // between them, in order; the package comment says what they are.
 type Kernel struct {

@@ -205,7 +205,9 @@ func TestPlanePools(t *testing.T) {
 }
 
 // TestBatched holds products of pairs of matrices to package gemm.
-func TestBatched(t *testing.T) {
+func TestBatched(t *testing.T) { eachForm(t, "batched_nn_32", testBatched) }
+
+func testBatched(t *testing.T) {
 	small := []product{{1, 1, 1, 0}, {3, 5, 7, 1}, {33, 36, 64, 4}, {40, 12, 1030, 0}}
 	large := []product{{130, 132, 40, 0}, {9, 140, 1056, 3}}
 	const pairs = 3

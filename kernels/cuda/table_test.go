@@ -2,6 +2,7 @@ package cuda_test
 
 import (
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,37 @@ func testTables(t *testing.T) {
 		}
 		if k.code.SharedBytes() > 48<<10 {
 			t.Errorf("%s uses %d bytes of shared memory", name, k.code.SharedBytes())
+		}
+	}
+}
+
+// Kernels whose form lets a launch begin early wait for the launch before, first of all: before
+// any branch, and before they touch memory other than their arguments. Only the kernel of
+// clusters, which is launched in turn, is for such devices and is not said to.
+func TestDependentKernelsWait(t *testing.T) {
+	before := regexp.MustCompile(`^(\.reg|\.shared|\.loc|//|\{|\)|mov\.|ld\.param\.|cvta\.|$)`)
+	for _, m := range all.Modules {
+		_, form := m.For(capabilities[len(capabilities)-1])
+		if !form.Dependent {
+			if form.Capability < 90 || m.Kernels[0].Name != "cluster" {
+				t.Errorf("launches of %s do not begin early", m.File)
+			}
+			continue
+		}
+		bodies := strings.Split(form.PTX, ".entry ")[1:]
+		if len(bodies) != len(m.Kernels) {
+			t.Errorf("%s has %d kernels for later devices, and %d are listed", m.File, len(bodies), len(m.Kernels))
+		}
+		for _, body := range bodies {
+			name, rest, _ := strings.Cut(body, "(")
+			_, rest, _ = strings.Cut(rest, "\n{")
+			first, _, waits := strings.Cut(rest, "griddepcontrol.wait;")
+			for line := range strings.Lines(first) {
+				if line = strings.TrimSpace(line); !waits || !before.MatchString(line) {
+					t.Errorf("%s does not wait before %q", name, line)
+					break
+				}
+			}
 		}
 	}
 }

@@ -9,13 +9,19 @@ import (
 //go:embed elem.ptx
 var elemPTX string
 
+//go:embed elem.sm_90.ptx
+var elem90PTX string
+
 //go:embed wide.ptx
 var widePTX string
+
+//go:embed wide.sm_90.ptx
+var wide90PTX string
 
 // PTX holds the CUDA kernels: of this package, of fills and copies, and of
 // loss.Mean. op is a Binary other than Pow, which is power, or a Unary of that kernel. The operand that fill and fill64 may lack is
 // from. copy moves elements of 4 bytes, or pairs of them, copy8 bytes.
-var PTX = []cuda.Module{{File: "elem.ptx", PTX: elemPTX, Kernels: []cuda.Kernel{
+var PTX = []cuda.Module{{File: "elem.ptx", PTX: elemPTX, Forms: []cuda.Form{cuda.Later(elem90PTX)}, Kernels: []cuda.Kernel{
 	{Name: "binary", In: "a b", Out: "y", Ints: "m d lda ldb ldy op scalars"},
 	{Name: "unary", In: "x", Out: "y", Ints: "m d ldx ldy op"},
 	{Name: "add_row", In: "x row", Out: "y", Ints: "m d ldx ldy"},
@@ -30,7 +36,7 @@ var PTX = []cuda.Module{{File: "elem.ptx", PTX: elemPTX, Kernels: []cuda.Kernel{
 	{Name: "sum", In: "x", Out: "y", Ints: "m d ldx", Over: cuda.Whole},
 	{Name: "mean", In: "x", Out: "y", Ints: "m d ldx", Over: cuda.Whole},
 	{Name: "row_sum", In: "x", Out: "y", Ints: "m d ldx", Over: cuda.Row},
-}}, {File: "wide.ptx", PTX: widePTX, Kernels: []cuda.Kernel{
+}}, {File: "wide.ptx", PTX: widePTX, Forms: []cuda.Form{cuda.Later(wide90PTX)}, Kernels: []cuda.Kernel{
 	{Name: "unary_wide", In: "x", Out: "y", Ints: "m d ldx ldy op"},
 	{Name: "power", In: "a b", Out: "y", Ints: "m d lda ldb ldy scalars"},
 }}}

@@ -10,6 +10,9 @@ import (
 //go:embed gemm.ptx
 var gemmPTX string
 
+//go:embed gemm.sm_90.ptx
+var gemm90PTX string
+
 //go:embed gemm.sm_80.ptx
 var gemm80PTX string
 
@@ -19,14 +22,18 @@ var tensorPTX string
 //go:embed batched.ptx
 var batchedPTX string
 
+//go:embed batched.sm_90.ptx
+var batched90PTX string
+
 // PTX holds the CUDA kernels. Operands that a launch may lack are bias and lr. With
 // the learning rate lr the result takes a step of SGD: alpha is -lr, and add is set.
-// From compute capability 8.0 on, operands go to shared memory by cp.async.
-var PTX = []cuda.Module{{File: "gemm.ptx", PTX: gemmPTX, Forms: []cuda.Form{{Capability: 80, PTX: gemm80PTX}}, Kernels: []cuda.Kernel{
+// From compute capability 8.0 on, operands go to shared memory by cp.async, those of batched
+// products from 9.0 on.
+var PTX = []cuda.Module{{File: "gemm.ptx", PTX: gemmPTX, Forms: []cuda.Form{{Capability: 80, PTX: gemm80PTX}, cuda.Later(gemm90PTX)}, Kernels: []cuda.Kernel{
 	tiled("gemm_nn_32", 32, 128), tiled("gemm_tn_32", 32, 64), tiled("gemm_nt_32", 32, 64),
 	tiled("gemm_nn_64", 64, 256), tiled("gemm_tn_64", 64, 256), tiled("gemm_nt_64", 64, 256),
 	tiled("gemm_nn_128", 128, 256), tiled("gemm_tn_128", 128, 256), tiled("gemm_nt_128", 128, 256),
-}}, {File: "batched.ptx", PTX: batchedPTX, Kernels: []cuda.Kernel{
+}}, {File: "batched.ptx", PTX: batchedPTX, Forms: []cuda.Form{cuda.Later(batched90PTX)}, Kernels: []cuda.Kernel{
 	batched("batched_nn_32", 32, 128), batched("batched_tn_32", 32, 64), batched("batched_nt_32", 32, 64), batched("batched_tt_32", 32, 64),
 	batched("batched_nn_128", 128, 256), batched("batched_tn_128", 128, 256), batched("batched_nt_128", 128, 256),
 }}, {File: "tensor.ptx", PTX: tensorPTX, Capability: TensorCapability, Kernels: []cuda.Kernel{

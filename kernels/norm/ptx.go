@@ -9,18 +9,30 @@ import (
 //go:embed stats.ptx
 var statsPTX string
 
+//go:embed stats.sm_90.ptx
+var stats90PTX string
+
 //go:embed transform.ptx
 var transformPTX string
+
+//go:embed transform.sm_90.ptx
+var transform90PTX string
 
 //go:embed grad.ptx
 var gradPTX string
 
+//go:embed grad.sm_90.ptx
+var grad90PTX string
+
 //go:embed channels.ptx
 var channelsPTX string
 
+//go:embed channels.sm_90.ptx
+var channels90PTX string
+
 // PTX holds the CUDA kernels. accumulate takes as m the rows that count, and the
 // sum of outer products is gemm_tn of x with itself, then accumulate_matrix.
-var PTX = []cuda.Module{{File: "stats.ptx", PTX: statsPTX, Kernels: []cuda.Kernel{
+var PTX = []cuda.Module{{File: "stats.ptx", PTX: statsPTX, Forms: []cuda.Form{cuda.Later(stats90PTX)}, Kernels: []cuda.Kernel{
 	{Name: "column_sum", In: "x", Out: "out", Ints: "m d ldx", Over: cuda.Column},
 	{Name: "column_mean", In: "x", Out: "mean", Ints: "m d ldx", Over: cuda.Column},
 	{Name: "column_var", In: "x mean", Out: "variance", Ints: "m d ldx", Over: cuda.Column},
@@ -30,7 +42,7 @@ var PTX = []cuda.Module{{File: "stats.ptx", PTX: statsPTX, Kernels: []cuda.Kerne
 	{Name: "from_accumulator", In: "acc", Out: "y", Ints: "m d ldacc ldy", Doubles: "scale"},
 	{Name: "ema", In: "old recent", Out: "out", Ints: "m d ldold ldrecent ldout", Floats: "alpha scale"},
 	{Name: "ema_rows", In: "old recent", Out: "out", Ints: "m d ldrecent", Floats: "alpha scale", Over: cuda.Column},
-}}, {File: "transform.ptx", PTX: transformPTX, Kernels: []cuda.Kernel{
+}}, {File: "transform.ptx", PTX: transformPTX, Forms: []cuda.Form{cuda.Later(transform90PTX)}, Kernels: []cuda.Kernel{
 	{Name: "center", In: "x", Out: "y mean", Ints: "m d ldx ldy", Over: cuda.Columns},
 	{Name: "standardize", In: "x", Out: "xhat mean variance invstd", Ints: "m d ldx ldxhat", Doubles: "eps", Over: cuda.Columns},
 	{Name: "standardize_affine", In: "x gamma beta", Out: "xhat mean variance invstd y", Ints: "m d ldx ldxhat ldy", Doubles: "eps",
@@ -45,11 +57,11 @@ var PTX = []cuda.Module{{File: "stats.ptx", PTX: statsPTX, Kernels: []cuda.Kerne
 	{Name: "affine", In: "xhat gamma beta", Out: "y", Ints: "m d ldxhat ldy"},
 	{Name: "scale_columns", In: "g gamma", Out: "dx", Ints: "m d ldg lddx"},
 	{Name: "squared_dev", In: "x mean", Out: "y", Ints: "m d ldx ldy"},
-}}, {File: "grad.ptx", PTX: gradPTX, Kernels: []cuda.Kernel{
+}}, {File: "grad.ptx", PTX: gradPTX, Forms: []cuda.Form{cuda.Later(grad90PTX)}, Kernels: []cuda.Kernel{
 	{Name: "standardize_grad", In: "xhat g invstd", Out: "dx scratch", Ints: "m d ldxhat ldg lddx", Over: cuda.Columns},
 	{Name: "rescale_grad", In: "y g inv", Out: "dx", Ints: "m d ldy ldg lddx", Over: cuda.Column},
 	{Name: "affine_grad", In: "xhat g gamma invstd", Out: "dx dgamma dbeta scratch", Ints: "m d ldxhat ldg lddx", Over: cuda.Columns},
-}}, {File: "channels.ptx", PTX: channelsPTX, Kernels: []cuda.Kernel{
+}}, {File: "channels.ptx", PTX: channelsPTX, Forms: []cuda.Form{cuda.Later(channels90PTX)}, Kernels: []cuda.Kernel{
 	{Name: "channel_stats", In: "x", Out: "mean variance", Ints: "n c s", Over: cuda.Tiles, TileRows: 1, TileCols: 1, TileThreads: 256},
 	{Name: "channels_by", In: "x center invstd", Out: "y", Ints: "m d c"},
 	{Name: "channels_grad", In: "x g center invstd weight", Out: "dx", Ints: "n c s", Over: cuda.Tiles, TileRows: 1, TileCols: 1, TileThreads: 256},

@@ -200,7 +200,7 @@ func (whole *bound) inClusters(b *binder, actions []*action, k *block) error {
 func (b *binder) begin() (*launch, error) {
 	k := catalogue["begin"]
 	fn, err := b.s.dev.context.function(k, b.s.dev.options.warn)
-	l := &launch{kernel: k, fn: fn, rows: 1, cols: 1, round: -1, valid: -1, operands: []operand{
+	l := &launch{kernel: k, fn: fn, early: b.waits(k), rows: 1, cols: 1, round: -1, valid: -1, operands: []operand{
 		b.stateOperand(program.StateNonFinite), b.stateOperand(program.StateStep), word(controlHalted), word(controlNow)}}
 	for i := range l.operands {
 		l.operands[i].settle(nil)

@@ -97,7 +97,7 @@
 // another graph is captured. If the driver cannot capture, kernels are launched one by one;
 // so they are with PlainLaunches, or DRIFTLESS_CUDA_GRAPHS=0 in the environment.
 //
-// On devices of compute capability 9.0 and later, with CUDA 12.3, a fused launch of a graph
+// On devices of compute capability 9.0 and later, with CUDA 12.3, a launch of a graph
 // may begin while the one before still runs: its threads start, and wait for the end of that
 // before they touch memory (programmatic dependent launch), which hides much of the time
 // between two launches. All of its threads wait, so that the end of a launch is the end of

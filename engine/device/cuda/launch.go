@@ -70,8 +70,7 @@ func (b *binder) launch(s shape) (*launch, error) {
 	if l.fn, err = b.s.dev.context.function(k, b.s.dev.options.warn); err != nil {
 		return nil, err
 	}
-	_, form := k.module.For(capability(b.s.dev.context.major, b.s.dev.context.minor))
-	l.early = form.Dependent
+	l.early = b.waits(k)
 	if !k.NoControl {
 		l.operands = append(l.operands, word(controlHalted))
 	}
@@ -126,6 +125,12 @@ func (b *binder) launch(s shape) (*launch, error) {
 		l.floats = append(l.floats, v)
 	}
 	return l, nil
+}
+
+// waits reports whether a kernel waits for the launch before by itself, on the session's device.
+func (b *binder) waits(k *entry) bool {
+	_, form := k.module.For(capability(b.s.dev.context.major, b.s.dev.context.minor))
+	return form.Dependent
 }
 
 // word is one of a replica's control words.

@@ -26,6 +26,7 @@ tick(CONTROL, TENSOR(const float, loss), TENSOR(float, losses), TENSOR(long long
 KERNEL(32)
 begin(TENSOR(const long long, diverged), TENSOR(const long long, step), TENSOR(long long, halted),
       TENSOR(long long, now)) {
+  after_launch_before();
   if (threadX() == 0) {
     *REPLICA(halted) = *REPLICA(diverged);
     *REPLICA(now) = *REPLICA(step);

@@ -48,7 +48,6 @@ head(CONTROL, TENSOR(const float, a), TENSOR(const float, b), TENSOR(const float
      TENSOR(const float, scale), TENSOR(float, logits), TENSOR(float, losses), TENSOR(float, dz), TENSOR(float, loss),
      TENSOR(float, ring), TENSOR(long long, diverged), TENSOR(long long, step), int m, int n, int k, int lda, int ldb,
      int ldlogits, int lddz, int scales, int length) {
-  after_launch_before();
   RETURN_IF_DIVERGED
   const float *left = REPLICA(a), *right = REPLICA(b), *shift = REPLICA(bias);
   float *z = REPLICA(logits);

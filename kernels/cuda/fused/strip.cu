@@ -42,7 +42,6 @@ struct Products {
 // strip: count operations of the table ops, in order. A matrix product is the first.
 KERNEL(COLUMN_THREADS, 2)
 strip(CONTROL, TENSOR(const Op, ops), int count) {
-  after_launch_before();
   RETURN_IF_DIVERGED
   __shared__ Memory shared;
   strip_of(REPLICA(ops), count, shared.columns, Products{shared});

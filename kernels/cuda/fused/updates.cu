@@ -12,7 +12,6 @@
 // tiles of all products are numbered through, one a block.
 KERNEL(THREADS, 6)
 updates(CONTROL, TENSOR(const Op, ops), int count) {
-  after_launch_before();
   RETURN_IF_DIVERGED
   __shared__ Tile<TILE, TILE, 16> tile;
   const Op *table = REPLICA(ops), *o = table;
