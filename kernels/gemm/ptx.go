@@ -19,6 +19,9 @@ var gemm80PTX string
 //go:embed tensor.ptx
 var tensorPTX string
 
+//go:embed tensor.sm_90.ptx
+var tensor90PTX string
+
 //go:embed batched.ptx
 var batchedPTX string
 
@@ -36,7 +39,7 @@ var PTX = []cuda.Module{{File: "gemm.ptx", PTX: gemmPTX, Forms: []cuda.Form{{Cap
 }}, {File: "batched.ptx", PTX: batchedPTX, Forms: []cuda.Form{cuda.Later(batched90PTX)}, Kernels: []cuda.Kernel{
 	batched("batched_nn_32", 32, 128), batched("batched_tn_32", 32, 64), batched("batched_nt_32", 32, 64), batched("batched_tt_32", 32, 64),
 	batched("batched_nn_128", 128, 256), batched("batched_tn_128", 128, 256), batched("batched_nt_128", 128, 256),
-}}, {File: "tensor.ptx", PTX: tensorPTX, Capability: TensorCapability, Kernels: []cuda.Kernel{
+}}, {File: "tensor.ptx", PTX: tensorPTX, Capability: TensorCapability, Forms: []cuda.Form{cuda.Later(tensor90PTX)}, Kernels: []cuda.Kernel{
 	tiled("tensor_tf32_nn_64", 64, 128), tiled("tensor_tf32_tn_64", 64, 128), tiled("tensor_tf32_nt_64", 64, 128),
 	tiled("tensor_tf32_nn_128", 128, 256), tiled("tensor_tf32_tn_128", 128, 256), tiled("tensor_tf32_nt_128", 128, 256),
 	tiled("tensor_bf16_nn_64", 64, 128), tiled("tensor_bf16_tn_64", 64, 128), tiled("tensor_bf16_nt_64", 64, 128),
