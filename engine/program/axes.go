@@ -137,8 +137,14 @@ func (c *compiler) views(op elem.Binary, a, b value, shape tensor.Shape, name st
 		in[i] = v.t
 	}
 	vs = axes.Join(vs...)
-	c.emit(&Instr{Op: OpApply, Bin: op, Views: vs, In: in, Out: []*Tensor{View(out, vs[0].Rows(), vs[0].Cols())}, Nodes: []string{name}})
+	c.emit(&Instr{Op: OpApply, Bin: op, Views: vs, In: in, Out: []*Tensor{out}, Nodes: []string{name}})
 	return value{t: out}
+}
+
+// whole reports whether operand k of an operation on views is read element by element, as it lies.
+func (in *Instr) whole(k int) bool {
+	v, t, y := in.Views[k], in.In[k], in.Out[0]
+	return v.Offset == 0 && t.Rows == y.Rows && t.Cols == y.Cols && slices.Equal(v.Strides, axes.Dense(v.Shape).Strides)
 }
 
 // lowerTranspose recognises a permutation of axes.
@@ -314,7 +320,7 @@ func checkViews(in *Instr) error {
 		if in.In[k].Rows > 1 && in.In[k].LD != in.In[k].Cols {
 			return fmt.Errorf("operand %q has gaps, and views see none", in.In[k].Name)
 		}
-		if y := in.Out[0]; y.Rows != v.Rows() || y.Cols != v.Cols() {
+		if y := in.Out[0]; y.Len() != v.Rows()*v.Cols() || in.Op == OpMove && y.Cols != v.Cols() || in.Op == OpApply && y.Rows > 1 && y.LD != y.Cols {
 			return fmt.Errorf("a view of shape %v does not make %d×%d", v.Shape, y.Rows, y.Cols)
 		}
 	}

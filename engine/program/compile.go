@@ -29,6 +29,7 @@ func Compile(l *Layout, s Spec) (*Program, error) {
 func Assemble(l *Layout, b *Block) *Program {
 	layOut(b)
 	chooseAxes(b)
+	chains(b)
 	plan(b)
 	schedule(b)
 	return &Program{Layout: l, Blocks: []*Block{b}}

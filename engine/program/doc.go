@@ -49,7 +49,9 @@
 // another; schedule.go says before which instructions all workers must have finished those
 // before: where one would touch what another may have written, or may still be
 // reading. plan_apart.go has buffers share scratch memory so that no meeting is needed for that
-// alone. Runs of column-wise instructions are marked to be done strip by strip.
+// alone. chain.go finds runs of instructions, elementwise for the most part, that go over memory
+// once: they are done strip by strip, and what lies between them has no buffer, but a strip's room
+// in a near cache. Broadcast operands are read through views (axes.go).
 // All of it is a function of the Program alone.
 //
 // Matrices in scratch and state have leading dimensions that are multiples of a

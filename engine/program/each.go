@@ -11,7 +11,8 @@ import (
 // kept where a sum needs the state that they write.
 func CompileEach(l *Layout, s Spec) ([]*Program, error) {
 	c := newCompiler(l, s)
-	if err := c.compile(passes[:len(passes)-1]); err != nil { // scheduled part by part
+	whole := slices.DeleteFunc(slices.Clone(passes), func(p pass) bool { return p.name == "chain" || p.name == "schedule" })
+	if err := c.compile(whole); err != nil { // scheduled part by part
 		return nil, fmt.Errorf("compile %s: %w", s.Name, err)
 	}
 	return apart(c.b, l, s), nil

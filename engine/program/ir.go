@@ -32,6 +32,7 @@ type Tensor struct {
 	LD         int // elements from one row to the next
 	Shape      []int
 	Name       string // the state's name, or the node that it holds
+	Slot       int    // of scratch that has no place, but a strip's room: its number from 1 on among those of the chain; 0: none
 
 	root   *Tensor // the buffer that this one is a view of, nil if its own
 	skip   int     // bytes of that before the view

@@ -119,6 +119,7 @@ type row struct {
 	flops   func(in *Instr) float64 // floating-point operations of one execution, nil: none
 	state   []string                // control state that it reads
 	ends    bool                    // it ends a step, which all workers have to have begun
+	strips  bool                    // by rows: it costs about as much strip by strip as all at once, as elementwise ones do
 	moves   bool                    // its first result can take the place of its operands
 	detail  func(in *Instr) string  // what its title says beside the name
 	check   func(in *Instr) error   // what it demands beside so many operands
@@ -164,15 +165,15 @@ var table = [opEnd]row{
 
 	// Of any number of axes: the elements that a view picks; an operation on those of two; zeros with
 	// x as a part; operands side by side; the middle of three axes taken out.
-	OpMove:        {name: "move", sig: "x → y[m,d]", share: byRows, check: checkViews},
-	OpApply:       {name: "apply", sig: "a b → y[m,d]", share: byRows, flops: each(1), detail: binaryDetail, check: checkViews},
+	OpMove:        {name: "move", sig: "x → y[m,d]", share: byRows, strips: true, check: checkViews},
+	OpApply:       {name: "apply", sig: "a b → y[m,d]", share: elementwise, flops: each(1), detail: binaryDetail, check: checkViews},
 	OpEmbed:       {name: "embed", sig: "x[m] → y[m,d]", share: byRows, check: checkEmbed},
 	OpPick:        {name: "pick", sig: "x rows → y[m,d]", share: byRows, check: checkPick}, // of every Total rows of x; sorted are numbers of rows
 	OpPickGrad:    {name: "pick grad", sig: "g rows sorted → dx[m,d]", share: byRows, flops: each(1), check: checkPick},
 	OpConcat:      {name: "concat", sig: "x…[m] → y[m,d]", share: byRows, check: checkConcat},
 	OpReduce:      {name: "reduce", sig: "x → y[m,d]", share: elementwise, flops: each(1), detail: func(in *Instr) string { return in.Reduce.String() }, check: checkReduce},
-	OpSoftmax:     {name: "softmax", sig: "x[m,d] → y[m,d]", share: byRows, flops: each(25), detail: logDetail},
-	OpSoftmaxGrad: {name: "softmax grad", sig: "y[m,d] g[m,d] → dx[m,d]", share: byRows, flops: each(4), detail: logDetail},
+	OpSoftmax:     {name: "softmax", sig: "x[m,d] → y[m,d]", share: byRows, strips: true, flops: each(25), detail: logDetail},
+	OpSoftmaxGrad: {name: "softmax grad", sig: "y[m,d] g[m,d] → dx[m,d]", share: byRows, strips: true, flops: each(4), detail: logDetail},
 
 	// Of images whose channels lie one after another, as Gorgonia's do; convolutions have a row for each image, pooling
 	// one for each channel of each image, and so have channels that are standardized.
@@ -200,7 +201,7 @@ var table = [opEnd]row{
 
 	OpSum:    {name: "sum", sig: "x[m,d] → y", share: alone, flops: each(1), check: checkWhole},
 	OpMean:   {name: "mean", sig: "x[m,d] → y", share: alone, flops: each(1), check: checkWhole},
-	OpRowSum: {name: "row sum", sig: "x[m,d] → y[m]", share: byRows, flops: each(1)},
+	OpRowSum: {name: "row sum", sig: "x[m,d] → y[m]", share: byRows, strips: true, flops: each(1)},
 
 	OpColumnSum:  {name: "column sum", sig: "x[m,d] → y[d]", share: byColumns, flops: each(1)},
 	OpColumnDot:  {name: "column dot", sig: "a[m,d] b[m,d] → y[d]", share: byColumns, flops: each(2)},

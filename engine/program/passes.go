@@ -26,6 +26,7 @@ var passes = []pass{
 	{"mask", mask},
 	{"lay out", block(layOut)},
 	{"share", block(chooseAxes)},
+	{"chain", block(chains)},
 	{"plan", block(plan)},
 	{"schedule", block(schedule)},
 }
@@ -61,8 +62,10 @@ var order = [][2]string{
 	{"mask", "lay out"},
 	// Who touches what follows from the places of values.
 	{"lay out", "share"},
+	// Instructions of one chain are shared along one axis, and what lives within it gets no place.
+	{"share", "chain"},
+	{"chain", "plan"},
 	// Buffers share a place where workers meet anyway, and they meet where buffers share a place.
-	{"share", "plan"},
 	{"plan", "schedule"},
 }
 

@@ -34,16 +34,17 @@ func settle(b *Block, off map[*Tensor]int, size int) {
 }
 
 // plan places the scratch buffers of a block so that they share memory, but as far as a little
-// more of it helps not so that workers would have to meet for that alone.
+// more of it helps not so that workers would have to meet for that alone. Those that a chain
+// touches live from its begin to its end; those that live within it have no place.
 func plan(b *Block) {
-	steps := make([][]Use, len(b.Instrs))
-	for i, in := range b.Instrs {
-		for _, t := range in.In {
-			steps[i] = append(steps[i], Use{t, false})
+	var steps [][]Use
+	rate := rateOf(b)
+	for _, step := range b.steps() {
+		var touched []Use
+		for _, u := range usesOf(step, rate) {
+			touched = append(touched, Use{u.t, u.write})
 		}
-		for _, t := range in.Out {
-			steps[i] = append(steps[i], Use{t, true})
-		}
+		steps = append(steps, touched)
 	}
 	off, size := Place(steps)
 	if roomy, more := placeApart(b, steps, size+roomFor(size)); more <= size+roomFor(size) {

@@ -9,8 +9,8 @@ func placeApart(b *Block, steps [][]Use, most int) (off map[*Tensor]int, size in
 	p := &placer{off: map[*Tensor]int{}, touched: map[*Tensor]own{}, dead: map[own][]*Tensor{}}
 	dying := make([][]*Tensor, len(steps))
 	since := newTouched(b)
-	for i, in := range b.Instrs {
-		now := uses(in, rate)
+	for i, step := range b.steps() {
+		now := usesOf(step, rate)
 		if i == 0 || since.clash(now) {
 			since.clear()
 			p.meet()
@@ -18,17 +18,19 @@ func placeApart(b *Block, steps [][]Use, most int) (off map[*Tensor]int, size in
 		since.add(now)
 		for _, u := range now {
 			base := u.t.Base()
-			if base.Space != SpaceScratch {
+			if _, placed := p.off[base]; placed || !u.write || base.Space != SpaceScratch {
 				continue
 			}
-			if _, placed := p.off[base]; !placed && u.write {
-				if !p.place(base, ownOf(u), most) {
-					since.clear()
-					since.add(now)
-				}
-				dying[last[base]] = append(dying[last[base]], base)
+			if !p.place(base, ownOf(u), most) {
+				since.clear()
+				since.add(now)
 			}
-			p.touch(base, ownOf(u))
+			dying[last[base]] = append(dying[last[base]], base)
+		}
+		for _, u := range now {
+			if base := u.t.Base(); base.Space == SpaceScratch {
+				p.touch(base, ownOf(u))
+			}
 		}
 		for _, t := range dying[i] {
 			p.bury(t)

@@ -76,7 +76,7 @@ func (p *Program) Listing(plan Plan) string {
 	if plan.Launched {
 		w.WriteString("┌│└ one launch   ⇄ on the host, operands and result copied\n")
 	} else {
-		w.WriteString("• all workers meet before it   ┌│└ done together, strip of columns by strip\n" +
+		w.WriteString("• all workers meet before it   ┌│└ done together, strip by strip\n" +
 			"r c shared by rows, by columns   ⇄ what each of two workers has from the other\n")
 	}
 	if plan.Note != "" {

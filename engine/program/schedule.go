@@ -27,7 +27,9 @@ type Schedule struct {
 	Axis   Axis
 	Extent int  // rows or columns to share
 	Wait   bool // every worker has finished all instructions before this one first
-	Strip  int  // ByCols: equal numbers, not 0, mark a run of instructions done strip of columns by strip
+	Strip  int  // equal numbers, not 0, mark a run of instructions done strip by strip
+	Width  int  // of a chain: rows or columns of a strip
+	Room   int  // of a chain: bytes of a strip's room
 }
 
 // Share returns the part of the extent that falls to worker w of p: whole pairs
@@ -52,21 +54,24 @@ func (s Schedule) unit() int {
 	return 4
 }
 
-// schedule decides where the workers have to meet: before an instruction that touches
-// what another worker may have written, or may still be reading, since they last met.
+// schedule decides where the workers have to meet: before an instruction, or a chain of them, that
+// touches what another worker may have written, or may still be reading, since they last met.
 func schedule(b *Block) {
 	since, rate := newTouched(b), rateOf(b)
 	prev := &Instr{}
 	strips, met := 0, false
-	for i, in := range b.Instrs {
-		mine := uses(in, rate)
+	for _, in := range b.Instrs {
+		strips = max(strips, in.Strip)
+	}
+	for i, step := range b.steps() {
+		in, mine := step[0], usesOf(step, rate)
 		in.Wait = i == 0 || table[in.Op].ends && !met || since.clash(mine) // rounds and steps begin with a meeting
 		if in.Wait {
 			since.clear()
 			met = i > 0
 		}
 		since.add(mine)
-		if strippable(in) && strippable(prev) && !in.Wait && in.Extent == prev.Extent {
+		if in.Width == 0 && prev.Width == 0 && strippable(in) && strippable(prev) && !in.Wait && in.Extent == prev.Extent {
 			if prev.Strip == 0 {
 				strips++
 				prev.Strip = strips
@@ -180,7 +185,7 @@ func uses(in *Instr, rate *Tensor) []use {
 	var out []use
 	add := func(ts []*Tensor, write bool) {
 		for k, t := range ts {
-			if t.Space == SpaceConst || t.Space == SpaceShared {
+			if t.Space == SpaceConst || t.Space == SpaceShared || t.Slot > 0 {
 				continue
 			}
 			out = append(out, use{t, write, howUsed(in, k, t, write), in.Extent, in.unit()})
@@ -201,6 +206,8 @@ func howUsed(in *Instr, k int, t *Tensor, write bool) how {
 	switch {
 	case in.Axis == Alone:
 		return leaderPart
+	case in.Op == OpApply && !write && in.whole(k):
+		return howUsed(in, 0, in.Out[0], true)
 	case in.Axis == ByRows && (dims == ",m" || dims == "m" && t.Rows == 1 && t.Cols == in.Extent):
 		return elementPart
 	case in.Axis == ByRows && strings.HasPrefix(dims, "m") && t.Rows == in.Extent && t.Rows > 1:

@@ -155,22 +155,24 @@ func Move[T kernels.Float](v View, first, m int, x, y []T, ldy int) {
 	}
 }
 
-// Apply computes m rows of y = a op b from row first on, where a and b are views of x and z, of
-// one shape. Each element is one IEEE operation in T. The views must have passed their Checks.
-func Apply[T kernels.Float](op elem.Binary, a, b View, first, m int, x, z, y []T, ldy int) {
+// Apply sets y to elements of a op b from number first on, where a and b are views of x and z, of one shape,
+// whose elements are numbered row by row. Each is one IEEE operation in T, but for elem.Pow. The views must
+// have passed their Checks.
+func Apply[T kernels.Float](op elem.Binary, a, b View, first int, x, z, y []T) {
 	n := a.Cols()
-	kernels.CheckMatrix(m, n, len(y), ldy, "axes: y is too short for its shape")
 	sa, sb := a.Strides[len(a.Strides)-1], b.Strides[len(b.Strides)-1]
-	ca, cb := a.row(first), b.row(first)
-	for i := range m {
-		to := y[i*ldy:][:n]
-		if uint(sa) <= 1 && uint(sb) <= 1 {
-			elem.Apply(op, x[ca.at:][:1+(n-1)*sa], z[cb.at:][:1+(n-1)*sb], to)
+	ca, cb := a.row(first/n), b.row(first/n)
+	for j := first % n; len(y) > 0; j = 0 {
+		to := y[:min(n-j, len(y))]
+		i, k := ca.at+j*sa, cb.at+j*sb
+		if last := len(to) - 1; uint(sa) <= 1 && uint(sb) <= 1 {
+			elem.Apply(op, x[i:][:1+last*sa], z[k:][:1+last*sb], to)
 		} else {
-			for j := range to {
-				elem.Apply(op, x[ca.at+j*sa:][:1], z[cb.at+j*sb:][:1], to[j:][:1])
+			for e := range to {
+				elem.Apply(op, x[i+e*sa:][:1], z[k+e*sb:][:1], to[e:][:1])
 			}
 		}
+		y = y[len(to):]
 		a.next(&ca)
 		b.next(&cb)
 	}

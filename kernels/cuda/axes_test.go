@@ -74,7 +74,7 @@ func TestMoveAndApply(t *testing.T) {
 					y := out[float32](l, rows, cols, cols+gap)
 					l.run(rows, cols, args(t, l, map[string]int{"m": rows, "d": cols, "ldy": y.ld, "op": int(op)}, v, other))
 					y.check(fmt.Sprint(op, v), func(r int, to []float32) {
-						axes.Apply(op, v, other, 0, rows, a.x[r], b.x[r], to, y.ld)
+						applyRows(op, v, other, rows, a.x[r], b.x[r], to, y.ld)
 					})
 				}
 			}
@@ -179,5 +179,12 @@ func TestSoftmax(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// applyRows is axes.Apply of so many rows.
+func applyRows(op elem.Binary, a, b axes.View, m int, x, z, y []float32, ldy int) {
+	for i, n := 0, a.Cols(); i < m; i++ {
+		axes.Apply(op, a, b, i*n, x, z, y[i*ldy:][:n])
 	}
 }

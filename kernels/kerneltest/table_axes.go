@@ -129,9 +129,14 @@ func tensors[T kernels.Float]() []kernel[T] {
 		operands: []operand{read("a", cube), read("b", cube), written("y", func(s size) (int, int) { return 2 * s.m, s.d })},
 		run: func(s size, a []arg[T]) {
 			v, w := viewOf(s), axes.View{Shape: []int{s.m, 2, s.d}, Strides: []int{2 * s.d, s.d, 1}}
-			halves(2*s.m, func(first, m int) {
-				axes.Apply(elem.Sub, v, w, first, m, a[0].x, a[1].x, a[2].x[first*a[2].ld:], a[2].ld)
-			})
+			y := a[2]
+			if y.ld == s.d { // runs that begin and end within rows
+				halves(2*s.m*s.d, func(first, n int) { axes.Apply(elem.Sub, v, w, first, a[0].x, a[1].x, y.x[first:][:n]) })
+				return
+			}
+			for i := range 2 * s.m {
+				axes.Apply(elem.Sub, v, w, i*s.d, a[0].x, a[1].x, y.x[i*y.ld:][:s.d])
+			}
 		},
 		ref: func(s size, a []*dense) {
 			a[2].each(func(i, j int) (v, mag float64) { return a[0].v[seen(viewOf(s), i, j)] - a[1].v[i*s.d+j], 0 })

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"driftless/engine/program"
@@ -35,16 +36,25 @@ func bindAs[T kernel](p *program.Program) (*bound, error) {
 				made[in] = run
 			}
 			b.serial = b.serial || in.Serial
+			for _, t := range slices.Concat(in.In, in.Out) {
+				if t.Slot > 0 {
+					b.strips = max(b.strips, t.Slot*in.Room)
+				}
+			}
 			parts := binder.parted(in)
 			if n := len(k.items); in.Strip > 0 && n > 0 && parts == nil && joins(&k.items[n-1], in) {
 				it := &k.items[n-1]
 				it.do = append(it.do, run)
-				it.strip = min(it.strip, strip[T](in))
+				if in.Width == 0 {
+					it.strip = min(it.strip, strip[T](in))
+				}
 				continue
 			}
 			it := item{Schedule: in.Schedule, every: int64(in.Every), host: in.Op == program.OpHost, ends: in.Op == program.OpTick, do: []do{run}, parts: parts, first: i}
 			it.Wait = it.Wait || parts != nil // it is shared otherwise than the schedule has it
-			if in.Strip > 0 {
+			if in.Width > 0 {
+				it.strip = in.Width
+			} else if in.Strip > 0 {
 				it.strip = strip[T](in)
 			}
 			k.items = append(k.items, it)
@@ -89,6 +99,7 @@ type ref[T element] struct {
 	off, n     int
 	rows, cols int
 	ld         int
+	slot       bool // it is a strip of a chain, whose first row and column the environment knows
 }
 
 func refOf[T element](t *program.Tensor) ref[T] {
@@ -100,16 +111,40 @@ func refOf[T element](t *program.Tensor) ref[T] {
 }
 
 // of returns all elements, and what lies between the rows.
-func (r ref[T]) of(e *env) []T { return at[T](e.mem(r.space, r.off), 0, r.n) }
+func (r ref[T]) of(e *env) []T {
+	if r.slot {
+		return at[T](e.strips, r.off, r.n)
+	}
+	return at[T](e.mem(r.space, r.off), 0, r.n)
+}
+
+// from returns the elements from (i, j) on.
+func (r ref[T]) from(e *env, i, j int) []T {
+	if r.slot {
+		i, j = i-e.row, j-e.col
+	}
+	return r.of(e)[i*r.ld+j:]
+}
 
 // in returns the elements from the first of a rectangle on.
-func (r ref[T]) in(e *env, q rect) []T { return r.of(e)[q.i*r.ld+q.j:] }
+func (r ref[T]) in(e *env, q rect) []T { return r.from(e, q.i, q.j) }
 
 // run returns n elements from row i of a rectangle on, 0 its first.
-func (r ref[T]) run(e *env, q rect, i, n int) []T { return r.of(e)[(q.i+i)*r.ld+q.j:][:n] }
+func (r ref[T]) run(e *env, q rect, i, n int) []T { return r.from(e, q.i+i, q.j)[:n] }
+
+// lines returns runs of n elements that begin with the rows of a rectangle.
+func (r ref[T]) lines(e *env, q rect, n int) lines[T] { return lines[T]{r.in(e, q), r.ld, n} }
+
+// lines are runs of n elements, each of which begins ld after the one before.
+type lines[T element] struct {
+	v     []T
+	ld, n int
+}
+
+func (l lines[T]) at(i int) []T { return l.v[i*l.ld:][:l.n] }
 
 // cols1 returns the elements of a vector that go with a rectangle's columns.
-func (r ref[T]) cols1(e *env, q rect) []T { return r.of(e)[q.j:][:q.d] }
+func (r ref[T]) cols1(e *env, q rect) []T { return r.from(e, 0, q.j)[:q.d] }
 
 // rows1 returns the elements of a vector that go with a rectangle's rows.
 func (r ref[T]) rows1(e *env, q rect) []T { return r.of(e)[q.i:][:q.m] }
@@ -153,9 +188,9 @@ func (c cutter) runs(q rect, same bool, ld int) (runs, n int) {
 }
 
 // sameLD reports whether all operands have one shape and leading dimension.
-func sameLD(ts ...*program.Tensor) bool {
-	for _, t := range ts {
-		if t.Rows != ts[0].Rows || t.Cols != ts[0].Cols || t.LD != ts[0].LD {
+func sameLD[T element](rs ...ref[T]) bool {
+	for _, r := range rs {
+		if r.rows != rs[0].rows || r.cols != rs[0].cols || r.ld != rs[0].ld {
 			return false
 		}
 	}

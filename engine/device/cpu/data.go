@@ -18,15 +18,25 @@ func (b *binder[T]) transposeMask(in *program.Instr) do {
 
 // copy binds a copy of elements of any type.
 func (b *binder[T]) copy(in *program.Instr) do {
-	x, y := in.In[0], in.Out[0]
-	size := x.DType.Size()
-	c := cutter{in.Axis, x.Rows, x.Cols}
-	xs, xo, xld, ys, yo, yld := x.Space, x.Off, x.LD*size, y.Space, y.Off, y.LD*size
+	switch in.In[0].DType.Size() {
+	case 1:
+		return copyOf[uint8](in)
+	case 4:
+		return copyOf[int32](in)
+	}
+	return copyOf[int64](in)
+}
+
+// copyOf copies elements of the size of an S.
+func copyOf[S element](in *program.Instr) do {
+	x, y := operand[S](in, in.In[0]), operand[S](in, in.Out[0])
+	c, same := cutter{in.Axis, x.rows, x.cols}, sameLD(x, y)
 	return func(e *env, lo, hi int) {
 		q := c.cut(lo, hi)
-		from, to := e.mem(xs, xo), e.mem(ys, yo)
-		for i := q.i; i < q.i+q.m; i++ {
-			copy(to[i*yld+q.j*size:][:q.d*size], from[i*xld+q.j*size:])
+		runs, n := c.runs(q, same, y.ld)
+		from, to := x.lines(e, q, n), y.lines(e, q, n)
+		for i := range runs {
+			copy(to.at(i), from.at(i))
 		}
 	}
 }
@@ -90,7 +100,7 @@ func (b *binder[T]) fill(in *program.Instr) do {
 }
 
 func fill[T kernel, S kernel](in *program.Instr) do {
-	y, v := refOf[T](in.Out[0]), T(in.Scale)
+	y, v := operand[T](in, in.Out[0]), T(in.Scale)
 	c := cutter{in.Axis, y.rows, y.cols}
 	var x ref[S]
 	from := len(in.In) > 0

@@ -18,9 +18,10 @@
 // are free form the team, and one worker goes on alone where there are none. Workers live
 // as long as the process, and waking one allocates nothing.
 //
-// Runs of column-wise instructions, a normalization with its activation, say, are
-// done strip of columns by strip, so that what one instruction writes is still in
-// the cache for the next.
+// Runs of instructions that work row by row or column by column, a normalization with its
+// activation, say, are done strip by strip, so that what one instruction writes is still in
+// the cache for the next. Of large chains of them a worker keeps what lies between in rooms of
+// its own, of a strip each.
 //
 // # Bits
 //

@@ -16,7 +16,7 @@ func (b *binder[T]) update(in *program.Instr) do {
 	const block = 2048
 	a, step, decay := argsOf[T](in), optim.StepOf[T](in.Rule), T(in.Rule.L2())
 	g, p, slots := a.x[0], a.y[0], a.y[1:]
-	same := sameLD(append([]*program.Tensor{in.In[0]}, in.Out...)...)
+	same := sameLD(append(a.y, g)...)
 	var powers ref[float64]
 	if in.Rule.NeedsBetaPowers() {
 		powers = refOf[float64](in.In[1])

@@ -13,6 +13,7 @@ type env struct {
 	replica *memory
 	scratch arena
 	packing arena   // the worker's own
+	strips  arena   // likewise, the rooms of a chain
 	common  arena   // the team's, for what one worker tells the others
 	consts  arena   // of the block in progress
 	shared  []arena // one for each shared state
@@ -26,6 +27,8 @@ type env struct {
 	met    uint64   // meetings of the team so far
 	parts  [][]span // of each block, of each item
 	rows   [][]span // likewise, of items in parts
+
+	row, col int // of the strip in progress, its first
 
 	now   int64 // steps done when the block began
 	round int   // of the block in progress
@@ -71,6 +74,7 @@ func (e *env) mem(s program.Space, off int) arena {
 type bound struct {
 	p       *program.Program
 	packing int     // bytes of packing buffer for matrix products
+	strips  int     // bytes of the rooms of chains
 	common  int     // bytes for what one worker tells the others
 	ahead   int     // largest batch that is asked for ahead
 	serial  bool    // holds an operation that may keep state of its own between calls
@@ -97,7 +101,7 @@ type item struct {
 	every int64
 	host  bool
 	ends  bool // a step, which all workers have to have begun
-	strip int  // columns
+	strip int  // rows or columns
 	do    []do
 	parts *parted // as a team does it, nil if that is no different
 	first int     // number of the first instruction
@@ -221,6 +225,7 @@ func (k *boundBlock) pass(e *env, parts, rows []span) bool {
 func (it *item) run(e *env, p span) {
 	if it.strip == 0 || p.hi-p.lo <= it.strip {
 		if p.lo < p.hi {
+			it.enter(e, p.lo)
 			for _, do := range it.do {
 				do(e, p.lo, p.hi)
 			}
@@ -228,9 +233,17 @@ func (it *item) run(e *env, p span) {
 		return
 	}
 	for lo := p.lo; lo < p.hi; lo += it.strip {
+		it.enter(e, lo)
 		for _, do := range it.do {
 			do(e, lo, min(lo+it.strip, p.hi))
 		}
+	}
+}
+
+// enter begins a strip.
+func (it *item) enter(e *env, lo int) {
+	if e.row, e.col = 0, lo; it.Axis == program.ByRows {
+		e.row, e.col = lo, 0
 	}
 }
 
@@ -255,6 +268,7 @@ func (c *clock) time(it *item, e *env, p span) {
 		width = min(width, it.strip)
 	}
 	for lo := p.lo; lo < p.hi; lo += width {
+		it.enter(e, lo)
 		for i, do := range it.do {
 			start := time.Now()
 			do(e, lo, min(lo+width, p.hi))

@@ -59,9 +59,7 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpMove: part(func(a *args[T], e *env, q rect) {
 			axes.Move(a.Views[0], q.i, q.m, a.x[0].of(e), a.y[0].in(e, q), a.y[0].ld)
 		}),
-		program.OpApply: part(func(a *args[T], e *env, q rect) {
-			axes.Apply(a.Bin, a.Views[0], a.Views[1], q.i, q.m, a.x[0].of(e), a.x[1].of(e), a.y[0].in(e, q), a.y[0].ld)
-		}),
+		program.OpApply: part(apply[T]),
 		program.OpEmbed: part(func(a *args[T], e *env, q rect) {
 			s, x, y := a.Slice, a.x[0], a.y[0]
 			axes.Embed(y.cols/s.Inner, s.Inner, x.cols/s.Inner, s.At, s.Step, q.i, q.m, x.of(e), y.in(e, q), y.ld)
@@ -311,12 +309,24 @@ func argsOf[T kernel](in *program.Instr) *args[T] {
 		a.cutter = cutter{in.Axis, main.Rows, main.Cols}
 	}
 	for _, t := range in.In {
-		a.x = append(a.x, refOf[T](t))
+		a.x = append(a.x, operand[T](in, t))
 	}
 	for _, t := range in.Out {
-		a.y, a.w = append(a.y, refOf[T](t)), append(a.w, refOf[float64](t))
+		a.y, a.w = append(a.y, operand[T](in, t)), append(a.w, refOf[float64](t))
 	}
 	return a
+}
+
+// operand views a tensor of an instruction, which in a chain may have but a strip's room.
+func operand[T element](in *program.Instr, t *program.Tensor) ref[T] {
+	r := refOf[T](t)
+	if t.Slot > 0 {
+		r.slot, r.off, r.n = true, (t.Slot-1)*in.Room, in.Room/t.DType.Size()
+		if in.Axis == program.ByCols {
+			r.ld = in.Width
+		}
+	}
+	return r
 }
 
 // rows returns operand k, which numbers rows.
@@ -336,36 +346,55 @@ func part[T kernel](f func(a *args[T], e *env, q rect)) func(b *binder[T], in *p
 // binary applies an operation element by element; a or b may be a scalar.
 func (b *binder[T]) binary(in *program.Instr) do {
 	a := argsOf[T](in)
-	run := func(r ref[T], e *env, q rect, i, n int) []T {
+	operand := func(r ref[T], e *env, q rect, n int) lines[T] {
 		if r.n == 1 {
-			return r.of(e)
+			return lines[T]{r.of(e), 0, 1}
 		}
-		return r.run(e, q, i, n)
+		return r.lines(e, q, n)
 	}
-	like := []*program.Tensor{in.Out[0]} // what is no scalar
-	for _, t := range in.In {
+	like := a.y // and what is no scalar
+	for k, t := range in.In {
 		if t.Len() > 1 {
-			like = append(like, t)
+			like = append(like, a.x[k])
 		}
 	}
 	same := sameLD(like...)
 	return func(e *env, lo, hi int) {
 		q := a.cut(lo, hi)
 		runs, n := a.runs(q, same, a.y[0].ld)
+		x, z, y := operand(a.x[0], e, q, n), operand(a.x[1], e, q, n), a.y[0].lines(e, q, n)
 		for i := range runs {
-			elem.Apply(a.Bin, run(a.x[0], e, q, i, n), run(a.x[1], e, q, i, n), a.y[0].run(e, q, i, n))
+			elem.Apply(a.Bin, x.at(i), z.at(i), y.at(i))
 		}
+	}
+}
+
+// apply applies an operation to views of two operands, whose results have no gaps.
+func apply[T kernel](a *args[T], e *env, q rect) {
+	runs, n := a.runs(q, true, a.cols)
+	x, z, y := a.x[0].of(e), a.x[1].of(e), a.y[0].lines(e, q, n)
+	for i := range runs {
+		first := (q.i+i)*a.cols + q.j
+		vs := [2]axes.View{a.Views[0], a.Views[1]}
+		for k, r := range a.x {
+			if r.slot { // read as it lies: its element of that number is elsewhere
+				vs[k].Offset = (q.i+i-e.row)*r.ld + q.j - e.col - first
+			}
+		}
+		axes.Apply(a.Bin, vs[0], vs[1], first, x, z, y.at(i))
 	}
 }
 
 // unary applies a function element by element.
 func (b *binder[T]) unary(in *program.Instr) do {
-	a, same := argsOf[T](in), sameLD(in.In[0], in.Out[0])
+	a := argsOf[T](in)
+	same := sameLD(a.x[0], a.y[0])
 	return func(e *env, lo, hi int) {
 		q := a.cut(lo, hi)
 		runs, n := a.runs(q, same, a.y[0].ld)
+		x, y := a.x[0].lines(e, q, n), a.y[0].lines(e, q, n)
 		for i := range runs {
-			elem.Map(a.Un, a.x[0].run(e, q, i, n), a.y[0].run(e, q, i, n))
+			elem.Map(a.Un, x.at(i), y.at(i))
 		}
 	}
 }

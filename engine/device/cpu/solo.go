@@ -45,7 +45,7 @@ func newSolo[T kernel](l *program.Layout, in *program.Instr) (*Solo, error) {
 				err = fmt.Errorf("instruction %v reads a data set and cannot run by itself", in.Op)
 			}
 			o := *t
-			o.Space, o.Off, o.LD = program.SpaceScratch, size, t.Cols
+			o.Space, o.Off, o.LD, o.Slot = program.SpaceScratch, size, t.Cols, 0
 			size += (o.Bytes() + program.Align - 1) / program.Align * program.Align
 			out = append(out, &o)
 		}

@@ -66,7 +66,7 @@ func (q *squad) enter(replica *memory, shared []arena) {
 }
 
 func newEnv(b *bound) *env {
-	return &env{packing: newArena(b.packing), room: make([]int32, b.ahead)}
+	return &env{packing: newArena(b.packing), strips: newArena(b.strips), room: make([]int32, b.ahead)}
 }
 
 // form makes a team of at most so many workers and returns its size: of the members that

@@ -15,7 +15,9 @@ func (b *binder) move(in *program.Instr) (action, error) {
 
 // apply binds an operation on two views.
 func (b *binder) apply(in *program.Instr) (action, error) {
-	sh := shape{kernel: "apply", over: in.Out[0], in: in.In, out: in.Out, ints: axes.PTXInts(in.Views...)}
+	v := in.Views[0]
+	out := program.View(in.Out[0], v.Rows(), v.Cols())
+	sh := shape{kernel: "apply", over: out, in: in.In, out: []*program.Tensor{out}, ints: axes.PTXInts(in.Views...)}
 	if sh.ints["op"] = int(in.Bin); in.Bin == elem.Pow {
 		sh.kernel = "apply_power"
 	}
