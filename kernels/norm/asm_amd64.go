@@ -403,3 +403,75 @@ func affineGradF64AVX2(strip *int)
 //
 //go:noescape
 func affineGradF64AVX512(strip *int)
+
+// planeSumsAVX2 adds four channels' elements, four of each at a time, to as many accumulators of each. Channels are step bytes
+// apart, and gap lies between those of an image and the next's.
+//
+//go:noescape
+func planeSumsAVX2(images int, quads int, x *float32, step int, gap int, acc *float64)
+
+// planeSquaresAVX2 adds (x − center)² likewise, where each channel has its center.
+//
+//go:noescape
+func planeSquaresAVX2(images int, quads int, x *float32, step int, gap int, center *float64, acc *float64)
+
+// planeGradSumsAVX2 adds up, and then up·(x − mean)·invStd, of two channels likewise.
+//
+//go:noescape
+func planeGradSumsAVX2(images int, quads int, x *float32, up *float32, step int, gap int, mean *float32, invStd *float32, acc *float64)
+
+// planeSumsF64AVX2 adds four channels' elements, four of each at a time, to as many accumulators of each. Channels are step bytes
+// apart, and gap lies between those of an image and the next's.
+//
+//go:noescape
+func planeSumsF64AVX2(images int, quads int, x *float64, step int, gap int, acc *float64)
+
+// planeSquaresF64AVX2 adds (x − center)² likewise, where each channel has its center.
+//
+//go:noescape
+func planeSquaresF64AVX2(images int, quads int, x *float64, step int, gap int, center *float64, acc *float64)
+
+// planeGradSumsF64AVX2 adds up, and then up·(x − mean)·invStd, of two channels likewise.
+//
+//go:noescape
+func planeGradSumsF64AVX2(images int, quads int, x *float64, up *float64, step int, gap int, mean *float64, invStd *float64, acc *float64)
+
+// rowsByAVX2 sets rows to (x − mean)·invStd, where each has a mean and an invStd. Rows are step bytes apart.
+//
+//go:noescape
+func rowsByAVX2(m int, d int, x *float32, step int, mean *float32, invStd *float32, y *float32)
+
+// planeGradAVX2 sets rows to ((up − c2) − (x − c0)·c1·c3)·c1. Rows are step bytes apart.
+//
+//go:noescape
+func planeGradAVX2(m int, d int, x *float32, up *float32, step int, c *float32, dx *float32)
+
+// rowsByAVX512 sets rows to (x − mean)·invStd, where each has a mean and an invStd. Rows are step bytes apart.
+//
+//go:noescape
+func rowsByAVX512(m int, d int, x *float32, step int, mean *float32, invStd *float32, y *float32)
+
+// planeGradAVX512 sets rows to ((up − c2) − (x − c0)·c1·c3)·c1. Rows are step bytes apart.
+//
+//go:noescape
+func planeGradAVX512(m int, d int, x *float32, up *float32, step int, c *float32, dx *float32)
+
+// rowsByF64AVX2 sets rows to (x − mean)·invStd, where each has a mean and an invStd. Rows are step bytes apart.
+//
+//go:noescape
+func rowsByF64AVX2(m int, d int, x *float64, step int, mean *float64, invStd *float64, y *float64)
+
+// planeGradF64AVX2 sets rows to ((up − c2) − (x − c0)·c1·c3)·c1. Rows are step bytes apart.
+//
+//go:noescape
+func planeGradF64AVX2(m int, d int, x *float64, up *float64, step int, c *float64, dx *float64)
+
+// rowsByF64AVX512 sets rows to (x − mean)·invStd, where each has a mean and an invStd. Rows are step bytes apart.
+//
+//go:noescape
+func rowsByF64AVX512(m int, d int, x *float64, step int, mean *float64, invStd *float64, y *float64)
+
+// planeGradF64AVX512 sets rows to ((up − c2) − (x − c0)·c1·c3)·c1. Rows are step bytes apart.
+//
+//go:noescape
+func planeGradF64AVX512(m int, d int, x *float64, up *float64, step int, c *float64, dx *float64)

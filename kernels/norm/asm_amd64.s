@@ -13767,3 +13767,987 @@ next1:
 end1:
 	VZEROUPPER
 	RET
+
+// func planeSumsAVX2(images int, quads int, x *float32, step int, gap int, acc *float64)
+// Requires: AVX
+TEXT ·planeSumsAVX2(SB), NOSPLIT, $0-48
+	MOVQ    step+24(FP), AX
+	MOVQ    x+16(FP), CX
+	LEAQ    (CX)(AX*1), DX
+	LEAQ    (DX)(AX*1), BX
+	LEAQ    (BX)(AX*1), AX
+	MOVQ    acc+40(FP), SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	MOVQ    images+0(FP), DI
+	MOVQ    quads+8(FP), R8
+	XORQ    R9, R9
+
+image:
+	MOVQ R8, R10
+
+quad:
+	VCVTPS2PD (CX)(R9*1), Y4
+	VADDPD    Y4, Y0, Y0
+	VCVTPS2PD (DX)(R9*1), Y4
+	VADDPD    Y4, Y1, Y1
+	VCVTPS2PD (BX)(R9*1), Y4
+	VADDPD    Y4, Y2, Y2
+	VCVTPS2PD (AX)(R9*1), Y4
+	VADDPD    Y4, Y3, Y3
+	ADDQ      $0x10, R9
+	DECQ      R10
+	JNZ       quad
+	ADDQ      gap+32(FP), R9
+	DECQ      DI
+	JNZ       image
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
+	VZEROUPPER
+	RET
+
+// func planeSquaresAVX2(images int, quads int, x *float32, step int, gap int, center *float64, acc *float64)
+// Requires: AVX
+TEXT ·planeSquaresAVX2(SB), NOSPLIT, $0-56
+	MOVQ         step+24(FP), AX
+	MOVQ         x+16(FP), CX
+	LEAQ         (CX)(AX*1), DX
+	LEAQ         (DX)(AX*1), BX
+	LEAQ         (BX)(AX*1), AX
+	MOVQ         acc+48(FP), SI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	MOVQ         center+40(FP), DI
+	VBROADCASTSD (DI), Y4
+	VBROADCASTSD 8(DI), Y5
+	VBROADCASTSD 16(DI), Y6
+	VBROADCASTSD 24(DI), Y7
+	MOVQ         images+0(FP), DI
+	MOVQ         quads+8(FP), R8
+	XORQ         R9, R9
+
+image:
+	MOVQ R8, R10
+
+quad:
+	VCVTPS2PD (CX)(R9*1), Y8
+	VSUBPD    Y4, Y8, Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y0, Y0
+	VCVTPS2PD (DX)(R9*1), Y8
+	VSUBPD    Y5, Y8, Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y1, Y1
+	VCVTPS2PD (BX)(R9*1), Y8
+	VSUBPD    Y6, Y8, Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y2, Y2
+	VCVTPS2PD (AX)(R9*1), Y8
+	VSUBPD    Y7, Y8, Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y3, Y3
+	ADDQ      $0x10, R9
+	DECQ      R10
+	JNZ       quad
+	ADDQ      gap+32(FP), R9
+	DECQ      DI
+	JNZ       image
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   Y1, 32(SI)
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   Y3, 96(SI)
+	VZEROUPPER
+	RET
+
+// func planeGradSumsAVX2(images int, quads int, x *float32, up *float32, step int, gap int, mean *float32, invStd *float32, acc *float64)
+// Requires: AVX, FMA3
+TEXT ·planeGradSumsAVX2(SB), NOSPLIT, $0-72
+	MOVQ         step+32(FP), AX
+	MOVQ         x+16(FP), CX
+	LEAQ         (CX)(AX*1), AX
+	MOVQ         step+32(FP), DX
+	MOVQ         up+24(FP), BX
+	LEAQ         (BX)(DX*1), DX
+	MOVQ         acc+64(FP), SI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	MOVQ         mean+48(FP), DI
+	MOVQ         invStd+56(FP), R8
+	VBROADCASTSS (DI), Y4
+	VBROADCASTSS (R8), Y5
+	VBROADCASTSS 4(DI), Y6
+	VBROADCASTSS 4(R8), Y7
+	MOVQ         images+0(FP), DI
+	MOVQ         quads+8(FP), R8
+	XORQ         R9, R9
+
+image:
+	MOVQ R8, R10
+
+quad:
+	VCVTPS2PD   (BX)(R9*1), Y8
+	VADDPD      Y8, Y0, Y0
+	VMOVUPS     (CX)(R9*1), X9
+	VSUBPS      X4, X9, X9
+	VMULPS      X5, X9, X9
+	VCVTPS2PD   X9, Y9
+	VFMADD231PD Y9, Y8, Y2
+	VCVTPS2PD   (DX)(R9*1), Y8
+	VADDPD      Y8, Y1, Y1
+	VMOVUPS     (AX)(R9*1), X9
+	VSUBPS      X6, X9, X9
+	VMULPS      X7, X9, X9
+	VCVTPS2PD   X9, Y9
+	VFMADD231PD Y9, Y8, Y3
+	ADDQ        $0x10, R9
+	DECQ        R10
+	JNZ         quad
+	ADDQ        gap+40(FP), R9
+	DECQ        DI
+	JNZ         image
+	VMOVUPS     Y0, (SI)
+	VMOVUPS     Y1, 32(SI)
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     Y3, 96(SI)
+	VZEROUPPER
+	RET
+
+// func planeSumsF64AVX2(images int, quads int, x *float64, step int, gap int, acc *float64)
+// Requires: AVX
+TEXT ·planeSumsF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ    step+24(FP), AX
+	MOVQ    x+16(FP), CX
+	LEAQ    (CX)(AX*1), DX
+	LEAQ    (DX)(AX*1), BX
+	LEAQ    (BX)(AX*1), AX
+	MOVQ    acc+40(FP), SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	MOVQ    images+0(FP), DI
+	MOVQ    quads+8(FP), R8
+	XORQ    R9, R9
+
+image:
+	MOVQ R8, R10
+
+quad:
+	VMOVUPS (CX)(R9*1), Y4
+	VADDPD  Y4, Y0, Y0
+	VMOVUPS (DX)(R9*1), Y4
+	VADDPD  Y4, Y1, Y1
+	VMOVUPS (BX)(R9*1), Y4
+	VADDPD  Y4, Y2, Y2
+	VMOVUPS (AX)(R9*1), Y4
+	VADDPD  Y4, Y3, Y3
+	ADDQ    $0x20, R9
+	DECQ    R10
+	JNZ     quad
+	ADDQ    gap+32(FP), R9
+	DECQ    DI
+	JNZ     image
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VZEROUPPER
+	RET
+
+// func planeSquaresF64AVX2(images int, quads int, x *float64, step int, gap int, center *float64, acc *float64)
+// Requires: AVX
+TEXT ·planeSquaresF64AVX2(SB), NOSPLIT, $0-56
+	MOVQ         step+24(FP), AX
+	MOVQ         x+16(FP), CX
+	LEAQ         (CX)(AX*1), DX
+	LEAQ         (DX)(AX*1), BX
+	LEAQ         (BX)(AX*1), AX
+	MOVQ         acc+48(FP), SI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	MOVQ         center+40(FP), DI
+	VBROADCASTSD (DI), Y4
+	VBROADCASTSD 8(DI), Y5
+	VBROADCASTSD 16(DI), Y6
+	VBROADCASTSD 24(DI), Y7
+	MOVQ         images+0(FP), DI
+	MOVQ         quads+8(FP), R8
+	XORQ         R9, R9
+
+image:
+	MOVQ R8, R10
+
+quad:
+	VMOVUPS (CX)(R9*1), Y8
+	VSUBPD  Y4, Y8, Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y0, Y0
+	VMOVUPS (DX)(R9*1), Y8
+	VSUBPD  Y5, Y8, Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y1, Y1
+	VMOVUPS (BX)(R9*1), Y8
+	VSUBPD  Y6, Y8, Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y2, Y2
+	VMOVUPS (AX)(R9*1), Y8
+	VSUBPD  Y7, Y8, Y8
+	VMULPD  Y8, Y8, Y8
+	VADDPD  Y8, Y3, Y3
+	ADDQ    $0x20, R9
+	DECQ    R10
+	JNZ     quad
+	ADDQ    gap+32(FP), R9
+	DECQ    DI
+	JNZ     image
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VZEROUPPER
+	RET
+
+// func planeGradSumsF64AVX2(images int, quads int, x *float64, up *float64, step int, gap int, mean *float64, invStd *float64, acc *float64)
+// Requires: AVX
+TEXT ·planeGradSumsF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ         step+32(FP), AX
+	MOVQ         x+16(FP), CX
+	LEAQ         (CX)(AX*1), AX
+	MOVQ         step+32(FP), DX
+	MOVQ         up+24(FP), BX
+	LEAQ         (BX)(DX*1), DX
+	MOVQ         acc+64(FP), SI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	MOVQ         mean+48(FP), DI
+	MOVQ         invStd+56(FP), R8
+	VBROADCASTSD (DI), Y4
+	VBROADCASTSD (R8), Y5
+	VBROADCASTSD 8(DI), Y6
+	VBROADCASTSD 8(R8), Y7
+	MOVQ         images+0(FP), DI
+	MOVQ         quads+8(FP), R8
+	XORQ         R9, R9
+
+image:
+	MOVQ R8, R10
+
+quad:
+	VMOVUPS (BX)(R9*1), Y8
+	VADDPD  Y8, Y0, Y0
+	VMOVUPS (CX)(R9*1), Y9
+	VSUBPD  Y4, Y9, Y9
+	VMULPD  Y5, Y9, Y9
+	VMULPD  Y9, Y8, Y8
+	VADDPD  Y8, Y2, Y2
+	VMOVUPS (DX)(R9*1), Y8
+	VADDPD  Y8, Y1, Y1
+	VMOVUPS (AX)(R9*1), Y9
+	VSUBPD  Y6, Y9, Y9
+	VMULPD  Y7, Y9, Y9
+	VMULPD  Y9, Y8, Y8
+	VADDPD  Y8, Y3, Y3
+	ADDQ    $0x20, R9
+	DECQ    R10
+	JNZ     quad
+	ADDQ    gap+40(FP), R9
+	DECQ    DI
+	JNZ     image
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VZEROUPPER
+	RET
+
+// func rowsByAVX2(m int, d int, x *float32, step int, mean *float32, invStd *float32, y *float32)
+// Requires: AVX
+TEXT ·rowsByAVX2(SB), NOSPLIT, $0-56
+	MOVQ    m+0(FP), AX
+	MOVQ    d+8(FP), CX
+	MOVQ    CX, DX
+	ANDQ    $-8, DX
+	MOVQ    CX, BX
+	SUBQ    DX, BX
+	LEAQ    tailMasks<>+0(SB), SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	VMOVUPS 32(SI), Y0
+	MOVQ    x+16(FP), BX
+	MOVQ    y+48(FP), SI
+	MOVQ    mean+32(FP), DI
+	MOVQ    invStd+40(FP), R8
+
+row1:
+	VBROADCASTSS (DI), Y1
+	VBROADCASTSS (R8), Y2
+	XORQ         R9, R9
+
+vectors2:
+	LEAQ    32(R9), R10
+	CMPQ    R10, DX
+	JGT     single3
+	VMOVUPS (BX)(R9*4), Y3
+	VSUBPS  Y1, Y3, Y3
+	VMOVUPS 32(BX)(R9*4), Y4
+	VSUBPS  Y1, Y4, Y4
+	VMOVUPS 64(BX)(R9*4), Y5
+	VSUBPS  Y1, Y5, Y5
+	VMOVUPS 96(BX)(R9*4), Y6
+	VSUBPS  Y1, Y6, Y6
+	VMULPS  Y2, Y3, Y3
+	VMULPS  Y2, Y4, Y4
+	VMULPS  Y2, Y5, Y5
+	VMULPS  Y2, Y6, Y6
+	VMOVUPS Y3, (SI)(R9*4)
+	VMOVUPS Y4, 32(SI)(R9*4)
+	VMOVUPS Y5, 64(SI)(R9*4)
+	VMOVUPS Y6, 96(SI)(R9*4)
+	MOVQ    R10, R9
+	JMP     vectors2
+
+single3:
+	CMPQ R9, DX
+	JGE  rest5
+
+vector4:
+	VMOVUPS (BX)(R9*4), Y3
+	VSUBPS  Y1, Y3, Y3
+	VMULPS  Y2, Y3, Y3
+	VMOVUPS Y3, (SI)(R9*4)
+	ADDQ    $0x08, R9
+	CMPQ    R9, DX
+	JLT     vector4
+
+rest5:
+	CMPQ       R9, CX
+	JGE        done6
+	VMASKMOVPS (BX)(R9*4), Y0, Y3
+	VSUBPS     Y1, Y3, Y1
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (SI)(R9*4)
+
+done6:
+	ADDQ step+24(FP), BX
+	ADDQ step+24(FP), SI
+	ADDQ $0x04, DI
+	ADDQ $0x04, R8
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func planeGradAVX2(m int, d int, x *float32, up *float32, step int, c *float32, dx *float32)
+// Requires: AVX
+TEXT ·planeGradAVX2(SB), NOSPLIT, $0-56
+	MOVQ         m+0(FP), AX
+	MOVQ         d+8(FP), CX
+	MOVQ         CX, DX
+	ANDQ         $-8, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	LEAQ         tailMasks<>+0(SB), SI
+	SUBQ         BX, SI
+	SUBQ         BX, SI
+	SUBQ         BX, SI
+	SUBQ         BX, SI
+	VMOVUPS      32(SI), Y0
+	MOVQ         x+16(FP), BX
+	MOVQ         up+24(FP), SI
+	MOVQ         dx+48(FP), DI
+	MOVQ         c+40(FP), R8
+	VBROADCASTSS (R8), Y1
+	VBROADCASTSS 4(R8), Y2
+	VBROADCASTSS 8(R8), Y3
+	VBROADCASTSS 12(R8), Y4
+
+row1:
+	XORQ R8, R8
+
+vectors2:
+	LEAQ    16(R8), R9
+	CMPQ    R9, DX
+	JGT     single3
+	VMOVUPS (BX)(R8*4), Y5
+	VSUBPS  Y1, Y5, Y5
+	VMOVUPS 32(BX)(R8*4), Y6
+	VSUBPS  Y1, Y6, Y6
+	VMULPS  Y2, Y5, Y5
+	VMULPS  Y2, Y6, Y6
+	VMOVUPS (SI)(R8*4), Y7
+	VSUBPS  Y3, Y7, Y7
+	VMOVUPS 32(SI)(R8*4), Y8
+	VSUBPS  Y3, Y8, Y8
+	VMULPS  Y4, Y5, Y5
+	VMULPS  Y4, Y6, Y6
+	VSUBPS  Y5, Y7, Y5
+	VSUBPS  Y6, Y8, Y6
+	VMULPS  Y2, Y5, Y5
+	VMULPS  Y2, Y6, Y6
+	VMOVUPS Y5, (DI)(R8*4)
+	VMOVUPS Y6, 32(DI)(R8*4)
+	MOVQ    R9, R8
+	JMP     vectors2
+
+single3:
+	CMPQ R8, DX
+	JGE  rest5
+
+vector4:
+	VMOVUPS (BX)(R8*4), Y5
+	VSUBPS  Y1, Y5, Y5
+	VMULPS  Y2, Y5, Y5
+	VMOVUPS (SI)(R8*4), Y6
+	VSUBPS  Y3, Y6, Y6
+	VMULPS  Y4, Y5, Y5
+	VSUBPS  Y5, Y6, Y5
+	VMULPS  Y2, Y5, Y5
+	VMOVUPS Y5, (DI)(R8*4)
+	ADDQ    $0x08, R8
+	CMPQ    R8, DX
+	JLT     vector4
+
+rest5:
+	CMPQ       R8, CX
+	JGE        done6
+	VMASKMOVPS (BX)(R8*4), Y0, Y5
+	VSUBPS     Y1, Y5, Y5
+	VMULPS     Y2, Y5, Y5
+	VMASKMOVPS (SI)(R8*4), Y0, Y6
+	VSUBPS     Y3, Y6, Y6
+	VMULPS     Y4, Y5, Y5
+	VSUBPS     Y5, Y6, Y5
+	VMULPS     Y2, Y5, Y5
+	VMASKMOVPS Y5, Y0, (DI)(R8*4)
+
+done6:
+	ADDQ step+32(FP), BX
+	ADDQ step+32(FP), SI
+	ADDQ step+32(FP), DI
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func rowsByAVX512(m int, d int, x *float32, step int, mean *float32, invStd *float32, y *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·rowsByAVX512(SB), NOSPLIT, $0-56
+	MOVQ  m+0(FP), AX
+	MOVQ  d+8(FP), CX
+	MOVQ  CX, DX
+	ANDQ  $-16, DX
+	MOVQ  CX, BX
+	SUBQ  DX, BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
+	MOVQ  x+16(FP), BX
+	MOVQ  y+48(FP), SI
+	MOVQ  mean+32(FP), DI
+	MOVQ  invStd+40(FP), R8
+
+row1:
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS (R8), Z1
+	XORQ         R9, R9
+
+vectors2:
+	LEAQ    64(R9), R10
+	CMPQ    R10, DX
+	JGT     single3
+	VMOVUPS (BX)(R9*4), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMOVUPS 64(BX)(R9*4), Z3
+	VSUBPS  Z0, Z3, Z3
+	VMOVUPS 128(BX)(R9*4), Z4
+	VSUBPS  Z0, Z4, Z4
+	VMOVUPS 192(BX)(R9*4), Z5
+	VSUBPS  Z0, Z5, Z5
+	VMULPS  Z1, Z2, Z2
+	VMULPS  Z1, Z3, Z3
+	VMULPS  Z1, Z4, Z4
+	VMULPS  Z1, Z5, Z5
+	VMOVUPS Z2, (SI)(R9*4)
+	VMOVUPS Z3, 64(SI)(R9*4)
+	VMOVUPS Z4, 128(SI)(R9*4)
+	VMOVUPS Z5, 192(SI)(R9*4)
+	MOVQ    R10, R9
+	JMP     vectors2
+
+single3:
+	CMPQ R9, DX
+	JGE  rest5
+
+vector4:
+	VMOVUPS (BX)(R9*4), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, (SI)(R9*4)
+	ADDQ    $0x10, R9
+	CMPQ    R9, DX
+	JLT     vector4
+
+rest5:
+	CMPQ      R9, CX
+	JGE       done6
+	VMOVUPS.Z (BX)(R9*4), K1, Z2
+	VSUBPS    Z0, Z2, Z0
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (SI)(R9*4)
+
+done6:
+	ADDQ step+24(FP), BX
+	ADDQ step+24(FP), SI
+	ADDQ $0x04, DI
+	ADDQ $0x04, R8
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func planeGradAVX512(m int, d int, x *float32, up *float32, step int, c *float32, dx *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·planeGradAVX512(SB), NOSPLIT, $0-56
+	MOVQ         m+0(FP), AX
+	MOVQ         d+8(FP), CX
+	MOVQ         CX, DX
+	ANDQ         $-16, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	MOVQ         $-1, SI
+	BZHIQ        BX, SI, SI
+	KMOVW        SI, K1
+	MOVQ         x+16(FP), BX
+	MOVQ         up+24(FP), SI
+	MOVQ         dx+48(FP), DI
+	MOVQ         c+40(FP), R8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS 4(R8), Z1
+	VBROADCASTSS 8(R8), Z2
+	VBROADCASTSS 12(R8), Z3
+
+row1:
+	XORQ R8, R8
+
+vectors2:
+	LEAQ    32(R8), R9
+	CMPQ    R9, DX
+	JGT     single3
+	VMOVUPS (BX)(R8*4), Z4
+	VSUBPS  Z0, Z4, Z4
+	VMOVUPS 64(BX)(R8*4), Z5
+	VSUBPS  Z0, Z5, Z5
+	VMULPS  Z1, Z4, Z4
+	VMULPS  Z1, Z5, Z5
+	VMOVUPS (SI)(R8*4), Z6
+	VSUBPS  Z2, Z6, Z6
+	VMOVUPS 64(SI)(R8*4), Z7
+	VSUBPS  Z2, Z7, Z7
+	VMULPS  Z3, Z4, Z4
+	VMULPS  Z3, Z5, Z5
+	VSUBPS  Z4, Z6, Z4
+	VSUBPS  Z5, Z7, Z5
+	VMULPS  Z1, Z4, Z4
+	VMULPS  Z1, Z5, Z5
+	VMOVUPS Z4, (DI)(R8*4)
+	VMOVUPS Z5, 64(DI)(R8*4)
+	MOVQ    R9, R8
+	JMP     vectors2
+
+single3:
+	CMPQ R8, DX
+	JGE  rest5
+
+vector4:
+	VMOVUPS (BX)(R8*4), Z4
+	VSUBPS  Z0, Z4, Z4
+	VMULPS  Z1, Z4, Z4
+	VMOVUPS (SI)(R8*4), Z5
+	VSUBPS  Z2, Z5, Z5
+	VMULPS  Z3, Z4, Z4
+	VSUBPS  Z4, Z5, Z4
+	VMULPS  Z1, Z4, Z4
+	VMOVUPS Z4, (DI)(R8*4)
+	ADDQ    $0x10, R8
+	CMPQ    R8, DX
+	JLT     vector4
+
+rest5:
+	CMPQ      R8, CX
+	JGE       done6
+	VMOVUPS.Z (BX)(R8*4), K1, Z4
+	VSUBPS    Z0, Z4, Z4
+	VMULPS    Z1, Z4, Z4
+	VMOVUPS.Z (SI)(R8*4), K1, Z5
+	VSUBPS    Z2, Z5, Z5
+	VMULPS    Z3, Z4, Z4
+	VSUBPS    Z4, Z5, Z4
+	VMULPS    Z1, Z4, Z4
+	VMOVUPS   Z4, K1, (DI)(R8*4)
+
+done6:
+	ADDQ step+32(FP), BX
+	ADDQ step+32(FP), SI
+	ADDQ step+32(FP), DI
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func rowsByF64AVX2(m int, d int, x *float64, step int, mean *float64, invStd *float64, y *float64)
+// Requires: AVX
+TEXT ·rowsByF64AVX2(SB), NOSPLIT, $0-56
+	MOVQ    m+0(FP), AX
+	MOVQ    d+8(FP), CX
+	MOVQ    CX, DX
+	ANDQ    $-4, DX
+	MOVQ    CX, BX
+	SUBQ    DX, BX
+	LEAQ    tailMasks<>+0(SB), SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	SUBQ    BX, SI
+	VMOVUPS 32(SI), Y0
+	MOVQ    x+16(FP), BX
+	MOVQ    y+48(FP), SI
+	MOVQ    mean+32(FP), DI
+	MOVQ    invStd+40(FP), R8
+
+row1:
+	VBROADCASTSD (DI), Y1
+	VBROADCASTSD (R8), Y2
+	XORQ         R9, R9
+
+vectors2:
+	LEAQ    16(R9), R10
+	CMPQ    R10, DX
+	JGT     single3
+	VMOVUPS (BX)(R9*8), Y3
+	VSUBPD  Y1, Y3, Y3
+	VMOVUPS 32(BX)(R9*8), Y4
+	VSUBPD  Y1, Y4, Y4
+	VMOVUPS 64(BX)(R9*8), Y5
+	VSUBPD  Y1, Y5, Y5
+	VMOVUPS 96(BX)(R9*8), Y6
+	VSUBPD  Y1, Y6, Y6
+	VMULPD  Y2, Y3, Y3
+	VMULPD  Y2, Y4, Y4
+	VMULPD  Y2, Y5, Y5
+	VMULPD  Y2, Y6, Y6
+	VMOVUPS Y3, (SI)(R9*8)
+	VMOVUPS Y4, 32(SI)(R9*8)
+	VMOVUPS Y5, 64(SI)(R9*8)
+	VMOVUPS Y6, 96(SI)(R9*8)
+	MOVQ    R10, R9
+	JMP     vectors2
+
+single3:
+	CMPQ R9, DX
+	JGE  rest5
+
+vector4:
+	VMOVUPS (BX)(R9*8), Y3
+	VSUBPD  Y1, Y3, Y3
+	VMULPD  Y2, Y3, Y3
+	VMOVUPS Y3, (SI)(R9*8)
+	ADDQ    $0x04, R9
+	CMPQ    R9, DX
+	JLT     vector4
+
+rest5:
+	CMPQ       R9, CX
+	JGE        done6
+	VMASKMOVPD (BX)(R9*8), Y0, Y3
+	VSUBPD     Y1, Y3, Y1
+	VMULPD     Y2, Y1, Y1
+	VMASKMOVPD Y1, Y0, (SI)(R9*8)
+
+done6:
+	ADDQ step+24(FP), BX
+	ADDQ step+24(FP), SI
+	ADDQ $0x08, DI
+	ADDQ $0x08, R8
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func planeGradF64AVX2(m int, d int, x *float64, up *float64, step int, c *float64, dx *float64)
+// Requires: AVX
+TEXT ·planeGradF64AVX2(SB), NOSPLIT, $0-56
+	MOVQ         m+0(FP), AX
+	MOVQ         d+8(FP), CX
+	MOVQ         CX, DX
+	ANDQ         $-4, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	LEAQ         tailMasks<>+0(SB), SI
+	SUBQ         BX, SI
+	SUBQ         BX, SI
+	SUBQ         BX, SI
+	SUBQ         BX, SI
+	SUBQ         BX, SI
+	SUBQ         BX, SI
+	SUBQ         BX, SI
+	SUBQ         BX, SI
+	VMOVUPS      32(SI), Y0
+	MOVQ         x+16(FP), BX
+	MOVQ         up+24(FP), SI
+	MOVQ         dx+48(FP), DI
+	MOVQ         c+40(FP), R8
+	VBROADCASTSD (R8), Y1
+	VBROADCASTSD 8(R8), Y2
+	VBROADCASTSD 16(R8), Y3
+	VBROADCASTSD 24(R8), Y4
+
+row1:
+	XORQ R8, R8
+
+vectors2:
+	LEAQ    8(R8), R9
+	CMPQ    R9, DX
+	JGT     single3
+	VMOVUPS (BX)(R8*8), Y5
+	VSUBPD  Y1, Y5, Y5
+	VMOVUPS 32(BX)(R8*8), Y6
+	VSUBPD  Y1, Y6, Y6
+	VMULPD  Y2, Y5, Y5
+	VMULPD  Y2, Y6, Y6
+	VMOVUPS (SI)(R8*8), Y7
+	VSUBPD  Y3, Y7, Y7
+	VMOVUPS 32(SI)(R8*8), Y8
+	VSUBPD  Y3, Y8, Y8
+	VMULPD  Y4, Y5, Y5
+	VMULPD  Y4, Y6, Y6
+	VSUBPD  Y5, Y7, Y5
+	VSUBPD  Y6, Y8, Y6
+	VMULPD  Y2, Y5, Y5
+	VMULPD  Y2, Y6, Y6
+	VMOVUPS Y5, (DI)(R8*8)
+	VMOVUPS Y6, 32(DI)(R8*8)
+	MOVQ    R9, R8
+	JMP     vectors2
+
+single3:
+	CMPQ R8, DX
+	JGE  rest5
+
+vector4:
+	VMOVUPS (BX)(R8*8), Y5
+	VSUBPD  Y1, Y5, Y5
+	VMULPD  Y2, Y5, Y5
+	VMOVUPS (SI)(R8*8), Y6
+	VSUBPD  Y3, Y6, Y6
+	VMULPD  Y4, Y5, Y5
+	VSUBPD  Y5, Y6, Y5
+	VMULPD  Y2, Y5, Y5
+	VMOVUPS Y5, (DI)(R8*8)
+	ADDQ    $0x04, R8
+	CMPQ    R8, DX
+	JLT     vector4
+
+rest5:
+	CMPQ       R8, CX
+	JGE        done6
+	VMASKMOVPD (BX)(R8*8), Y0, Y5
+	VSUBPD     Y1, Y5, Y5
+	VMULPD     Y2, Y5, Y5
+	VMASKMOVPD (SI)(R8*8), Y0, Y6
+	VSUBPD     Y3, Y6, Y6
+	VMULPD     Y4, Y5, Y5
+	VSUBPD     Y5, Y6, Y5
+	VMULPD     Y2, Y5, Y5
+	VMASKMOVPD Y5, Y0, (DI)(R8*8)
+
+done6:
+	ADDQ step+32(FP), BX
+	ADDQ step+32(FP), SI
+	ADDQ step+32(FP), DI
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func rowsByF64AVX512(m int, d int, x *float64, step int, mean *float64, invStd *float64, y *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·rowsByF64AVX512(SB), NOSPLIT, $0-56
+	MOVQ  m+0(FP), AX
+	MOVQ  d+8(FP), CX
+	MOVQ  CX, DX
+	ANDQ  $-8, DX
+	MOVQ  CX, BX
+	SUBQ  DX, BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
+	MOVQ  x+16(FP), BX
+	MOVQ  y+48(FP), SI
+	MOVQ  mean+32(FP), DI
+	MOVQ  invStd+40(FP), R8
+
+row1:
+	VBROADCASTSD (DI), Z0
+	VBROADCASTSD (R8), Z1
+	XORQ         R9, R9
+
+vectors2:
+	LEAQ    32(R9), R10
+	CMPQ    R10, DX
+	JGT     single3
+	VMOVUPS (BX)(R9*8), Z2
+	VSUBPD  Z0, Z2, Z2
+	VMOVUPS 64(BX)(R9*8), Z3
+	VSUBPD  Z0, Z3, Z3
+	VMOVUPS 128(BX)(R9*8), Z4
+	VSUBPD  Z0, Z4, Z4
+	VMOVUPS 192(BX)(R9*8), Z5
+	VSUBPD  Z0, Z5, Z5
+	VMULPD  Z1, Z2, Z2
+	VMULPD  Z1, Z3, Z3
+	VMULPD  Z1, Z4, Z4
+	VMULPD  Z1, Z5, Z5
+	VMOVUPS Z2, (SI)(R9*8)
+	VMOVUPS Z3, 64(SI)(R9*8)
+	VMOVUPS Z4, 128(SI)(R9*8)
+	VMOVUPS Z5, 192(SI)(R9*8)
+	MOVQ    R10, R9
+	JMP     vectors2
+
+single3:
+	CMPQ R9, DX
+	JGE  rest5
+
+vector4:
+	VMOVUPS (BX)(R9*8), Z2
+	VSUBPD  Z0, Z2, Z2
+	VMULPD  Z1, Z2, Z2
+	VMOVUPS Z2, (SI)(R9*8)
+	ADDQ    $0x08, R9
+	CMPQ    R9, DX
+	JLT     vector4
+
+rest5:
+	CMPQ      R9, CX
+	JGE       done6
+	VMOVUPD.Z (BX)(R9*8), K1, Z2
+	VSUBPD    Z0, Z2, Z0
+	VMULPD    Z1, Z0, Z0
+	VMOVUPD   Z0, K1, (SI)(R9*8)
+
+done6:
+	ADDQ step+24(FP), BX
+	ADDQ step+24(FP), SI
+	ADDQ $0x08, DI
+	ADDQ $0x08, R8
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET
+
+// func planeGradF64AVX512(m int, d int, x *float64, up *float64, step int, c *float64, dx *float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·planeGradF64AVX512(SB), NOSPLIT, $0-56
+	MOVQ         m+0(FP), AX
+	MOVQ         d+8(FP), CX
+	MOVQ         CX, DX
+	ANDQ         $-8, DX
+	MOVQ         CX, BX
+	SUBQ         DX, BX
+	MOVQ         $-1, SI
+	BZHIQ        BX, SI, SI
+	KMOVW        SI, K1
+	MOVQ         x+16(FP), BX
+	MOVQ         up+24(FP), SI
+	MOVQ         dx+48(FP), DI
+	MOVQ         c+40(FP), R8
+	VBROADCASTSD (R8), Z0
+	VBROADCASTSD 8(R8), Z1
+	VBROADCASTSD 16(R8), Z2
+	VBROADCASTSD 24(R8), Z3
+
+row1:
+	XORQ R8, R8
+
+vectors2:
+	LEAQ    16(R8), R9
+	CMPQ    R9, DX
+	JGT     single3
+	VMOVUPS (BX)(R8*8), Z4
+	VSUBPD  Z0, Z4, Z4
+	VMOVUPS 64(BX)(R8*8), Z5
+	VSUBPD  Z0, Z5, Z5
+	VMULPD  Z1, Z4, Z4
+	VMULPD  Z1, Z5, Z5
+	VMOVUPS (SI)(R8*8), Z6
+	VSUBPD  Z2, Z6, Z6
+	VMOVUPS 64(SI)(R8*8), Z7
+	VSUBPD  Z2, Z7, Z7
+	VMULPD  Z3, Z4, Z4
+	VMULPD  Z3, Z5, Z5
+	VSUBPD  Z4, Z6, Z4
+	VSUBPD  Z5, Z7, Z5
+	VMULPD  Z1, Z4, Z4
+	VMULPD  Z1, Z5, Z5
+	VMOVUPS Z4, (DI)(R8*8)
+	VMOVUPS Z5, 64(DI)(R8*8)
+	MOVQ    R9, R8
+	JMP     vectors2
+
+single3:
+	CMPQ R8, DX
+	JGE  rest5
+
+vector4:
+	VMOVUPS (BX)(R8*8), Z4
+	VSUBPD  Z0, Z4, Z4
+	VMULPD  Z1, Z4, Z4
+	VMOVUPS (SI)(R8*8), Z5
+	VSUBPD  Z2, Z5, Z5
+	VMULPD  Z3, Z4, Z4
+	VSUBPD  Z4, Z5, Z4
+	VMULPD  Z1, Z4, Z4
+	VMOVUPS Z4, (DI)(R8*8)
+	ADDQ    $0x08, R8
+	CMPQ    R8, DX
+	JLT     vector4
+
+rest5:
+	CMPQ      R8, CX
+	JGE       done6
+	VMOVUPD.Z (BX)(R8*8), K1, Z4
+	VSUBPD    Z0, Z4, Z4
+	VMULPD    Z1, Z4, Z4
+	VMOVUPD.Z (SI)(R8*8), K1, Z5
+	VSUBPD    Z2, Z5, Z5
+	VMULPD    Z3, Z4, Z4
+	VSUBPD    Z4, Z5, Z4
+	VMULPD    Z1, Z4, Z4
+	VMOVUPD   Z4, K1, (DI)(R8*8)
+
+done6:
+	ADDQ step+32(FP), BX
+	ADDQ step+32(FP), SI
+	ADDQ step+32(FP), DI
+	DECQ AX
+	JNZ  row1
+	VZEROUPPER
+	RET

@@ -14,6 +14,9 @@ import "driftless/kernels"
 func PlaneStats[T kernels.Float](n, c, s, first, m int, x, mean, variance []T) {
 	checkPlanes(n, c, s, len(x))
 	kernels.CheckVector(m, min(len(mean), len(variance)), "norm: mean or variance is shorter than the number of channels")
+	if vectorPlaneStats(n, c, s, first, m, x, mean, variance) {
+		return
+	}
 	for j := range m {
 		var sum, sq [4]float64
 		for i := range n {
@@ -56,6 +59,9 @@ func total(sum [4]float64) float64 { return (sum[0] + sum[1]) + (sum[2] + sum[3]
 func RowsBy[T kernels.Float](c, first, m, s int, x, mean, invStd, y []T) {
 	kernels.CheckVector(m*s, min(len(x), len(y)), "norm: x or y is too short for its shape")
 	kernels.CheckVector(c, min(len(mean), len(invStd)), "norm: mean or invStd is shorter than the number of channels")
+	if vectorRowsBy(c, first, m, s, x, mean, invStd, y) {
+		return
+	}
 	for i := range m {
 		from, to, k := x[i*s:][:s], y[i*s:][:s], (first+i)%c
 		center, scale := mean[k], invStd[k]
@@ -74,6 +80,9 @@ func RowsBy[T kernels.Float](c, first, m, s int, x, mean, invStd, y []T) {
 func PlaneStandardizeGrad[T kernels.Float](n, c, s, first, m int, x, mean, invStd []T, weight T, g, dx []T) {
 	checkPlanes(n, c, s, min(len(x), len(g), len(dx)))
 	kernels.CheckVector(m, min(len(mean), len(invStd)), "norm: mean or invStd is shorter than the number of channels")
+	if vectorPlaneGrad(n, c, s, first, m, x, mean, invStd, weight, g, dx) {
+		return
+	}
 	for j := range m {
 		center, scale := mean[j], invStd[j]
 		var sum, dot [4]float64
@@ -97,8 +106,7 @@ func PlaneStandardizeGrad[T kernels.Float](n, c, s, first, m int, x, mean, invSt
 				dot[k&3] += float64(float64(grads[k]) * float64((v-center)*scale))
 			}
 		}
-		w := float64(weight) / float64(n*s)
-		a, b := T(w*total(sum)), T(w*total(dot))
+		a, b := gradMeans(n*s, weight, sum, dot)
 		for i := range n {
 			at := (i*c + first + j) * s
 			plane, grads, to := x[at:][:s], g[at:][:s], dx[at:][:s]
@@ -108,6 +116,12 @@ func PlaneStandardizeGrad[T kernels.Float](n, c, s, first, m int, x, mean, invSt
 			}
 		}
 	}
+}
+
+// gradMeans are a and b of PlaneStandardizeGrad, of a channel of n elements.
+func gradMeans[T kernels.Float](n int, weight T, sum, dot [4]float64) (a, b T) {
+	w := float64(weight) / float64(n)
+	return T(w * total(sum)), T(w * total(dot))
 }
 
 func checkPlanes(n, c, s, length int) {

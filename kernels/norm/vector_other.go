@@ -64,3 +64,11 @@ func vectorAffineGradSums[T kernels.Float](m, d int, xhat []T, ldxh int, g []T, 
 func vectorAffineGradBy[T kernels.Float](m, d int, xhat []T, ldxh int, g []T, ldg int, gamma, invStd, hi, lo, dot, dx []T, lddx int) bool {
 	return false
 }
+
+func vectorPlaneStats[T kernels.Float](n, c, s, first, m int, x, mean, variance []T) bool {
+	return false
+}
+func vectorRowsBy[T kernels.Float](c, first, m, s int, x, mean, invStd, y []T) bool { return false }
+func vectorPlaneGrad[T kernels.Float](n, c, s, first, m int, x, mean, invStd []T, weight T, g, dx []T) bool {
+	return false
+}

@@ -16,6 +16,9 @@ func main() {
 	for _, k := range kernels {
 		vec.All(k.emit)
 	}
+	planeSums(vec.AVX2)
+	planeSums(vec.AVX2.Float64())
+	vec.All(planeRows)
 	Generate()
 	writeDispatch(*dispatch)
 }
