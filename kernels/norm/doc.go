@@ -89,6 +89,9 @@
 //   - what is written is prefetched some rows ahead;
 //   - rows of less than AVX-512's vector, the channels of images, are done several at a time
 //     where each element is by itself (narrow_amd64.go);
+//   - of planes, a channel's four sums fill one vector of 256 bits on either instruction set, and
+//     several channels take turns (planes_amd64.go); planes of less than 8 elements are left to
+//     the plain Go;
 //   - functions of several passes go by strips of columns (see strip) that stay in
 //     the caches from one pass to the next.
 //
