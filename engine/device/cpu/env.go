@@ -140,7 +140,8 @@ func (b *bound) share(size, worker int) (parts, rows [][]span) {
 func (b *bound) run(e *env) {
 	defer func() {
 		if r := recover(); r != nil {
-			e.team.broken.CompareAndSwap(nil, &r)
+			failure := r // r itself would be allocated by every return
+			e.team.broken.CompareAndSwap(nil, &failure)
 		}
 	}()
 	for {
