@@ -187,7 +187,8 @@ func (b *benchmark) close() {
 }
 
 // own opens our contenders of a group, times each once and tells their rows. All but those
-// whose operands are rounded must come to the loss of the first. It returns an error only if the time is up.
+// whose operands are rounded must come to the loss of the first. It returns an error only if
+// the time is up.
 func (b *benchmark) own(ctx context.Context, g group, impls ...string) error {
 	first := len(b.all)
 	for _, impl := range impls {

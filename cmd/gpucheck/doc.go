@@ -58,8 +58,8 @@
 //
 // Each part runs in a process of its own, of this very binary (flag -part), and tells
 // what it finds line by line, and the report is written anew, in one piece, as soon as
-// something is told: whenever the run is cut off, that is there. So a part that crashes, hangs or loses the device ends alone, with what it had
-// found and the reason in the report. One whose time is up keeps what it has, and says
+// something is told: whenever the run is cut off, that is there. So a part that crashes,
+// hangs or loses the device ends alone, with what it had found and the reason in the report. One whose time is up keeps what it has, and says
 // what is missing, which is no failure; one that does not notice that its time is up is
 // stopped, and has failed. The processes that a part starts end with it, and it ends with
 // gpucheck, however that ends.

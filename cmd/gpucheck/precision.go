@@ -134,7 +134,6 @@ func (f *factors) specified(p gemm.Precision) []float32 {
 
 // smallProducts holds each kind of product against its specification.
 func smallProducts(ctx context.Context, o options, t *teller) error {
-	t.table("product", "operands", "m × n × k", "elements", "differ from the specification", "differ from float32", "largest error, of the bound")
 	return compareProducts(ctx, o, t, draw(33, 70, 90), true)
 }
 
@@ -144,11 +143,11 @@ func largeProducts(ctx context.Context, o options, t *teller) error {
 	if o.quick || o.virtual() {
 		return nil
 	}
-	t.table("product", "operands", "m × n × k", "elements", "differ from the specification", "differ from float32", "largest error, of the bound")
 	return compareProducts(ctx, o, t, draw(1400, 1530, 259), false)
 }
 
 func compareProducts(ctx context.Context, o options, t *teller, f *factors, specified bool) error {
+	t.table("product", "operands", "m × n × k", "elements", "differ from the specification", "differ from float32", "largest error, of the bound")
 	plain, err := f.product(ctx, cpu.New(), false, false)
 	if err != nil {
 		return fmt.Errorf("on the CPU: %w", err)

@@ -8,9 +8,9 @@ import "slices"
 
 const (
 	stripBytes = 32 << 10  // of one matrix: a few of them fit in a second-level cache
-	leastChain = 256 << 10 // likewise: whole matrices that are smaller stay in the caches anyway
-	mostStrip  = 256 << 10 // likewise, where a single row, or 16 columns, are more than stripBytes
-	mostSlots  = 8
+	leastChain = 256 << 10 // of a whole matrix: smaller ones stay in the caches anyway
+	mostStrip  = 256 << 10 // of one matrix, where a single row, or 16 columns, are more than stripBytes
+	mostSlots  = 8         // strips that a worker keeps at a time; what is more gets a buffer
 )
 
 // chains finds the block's chains. It comes after chooseAxes.

@@ -43,6 +43,10 @@ func TestMeetings(t *testing.T) {
 		if tells := fmt.Sprintf("two workers meet %d times, each has ", c.want); !strings.Contains(p.String(), tells) || !strings.Contains(p.String(), "⇄") {
 			t.Errorf("the listing lacks %q:\n%v", tells, p)
 		}
+		// A worker steps half of the rows of 784×100 weights, whose rows are 112 floats apart, and multiplies by all.
+		if exchanged := "⇄ 176 kB: A × B(x, fc1.weight)"; c.net == "small" && c.norm == "none" && !strings.Contains(p.String(), exchanged) {
+			t.Errorf("the listing lacks %q:\n%v", exchanged, p)
+		}
 		if met != c.want {
 			t.Errorf("%s net, %s: a team meets %d times a step, not %d:\n%v", c.net, c.norm, met, c.want, p)
 		}

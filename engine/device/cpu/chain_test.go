@@ -165,3 +165,33 @@ func runChain[T kernel](t *testing.T, c chainGraph, m, d, workers int, data map[
 	}
 	return results
 }
+
+// TestChainsEnd: an instruction that needs more of what a chain computes than the strip in progress is none of it.
+func TestChainsEnd(t *testing.T) {
+	t.Run("float32", testChainsEnd[float32])
+	t.Run("float64", testChainsEnd[float64])
+}
+
+func testChainsEnd[T kernel](t *testing.T) {
+	const n, k = 150, 8
+	r := rand.New(rand.NewPCG(1, 2))
+	x, y := make([]T, n*n*k), make([]T, n*n*k)
+	for i := range x {
+		x[i], y[i] = T(r.NormFloat64()), T(r.NormFloat64())
+	}
+	c := chainGraph{build: func(in func(string, ...int) *G.Node, m, d int) G.Nodes {
+		z := G.Must(G.HadamardProd(in("x", n, n, k), in("y", n, n, k)))
+		return G.Nodes{G.Must(G.Sub(G.Must(G.Neg(z)), G.Must(G.Transpose(z, 1, 0, 2))))}
+	}}
+	want := make([]T, len(x))
+	for i := range want {
+		j := (i/k%n*n+i/k/n)*k + i%k // where the first two axes are exchanged
+		z, other := T(x[i]*y[i]), T(x[j]*y[j])
+		want[i] = -z - other
+	}
+	for _, workers := range []int{1, 2} {
+		if got := runChain(t, c, n*n, k, workers, map[string][]T{"x": x, "y": y}, false); !equalBits(got, [][]T{want}) {
+			t.Errorf("%d workers: other values than element by element", workers)
+		}
+	}
+}
