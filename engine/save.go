@@ -45,9 +45,9 @@ func (t *Trainer) kept() []*program.State {
 // among them.
 //
 // It fails with one sentence where the file cannot be written, and where the graph has an
-// operation of Gorgonia's that keeps state in itself from step to step (BatchNorm) or draws
+// operation that keeps state in itself from step to step, such as one of another package, or draws
 // Gorgonia's random numbers (a random node), which no file could continue. Dropout's masks follow
-// from the seed and the step, which are kept.
+// from the seed and the step, which are kept, as are the running statistics of BatchNorm.
 func (t *Trainer) Save(path string) error {
 	s, err := t.Snapshot()
 	if err != nil {
@@ -210,7 +210,7 @@ func (t *Trainer) Load(path string) error {
 		}
 	}
 	t.step = d.Step
-	return nil
+	return follow(t.stats, t.session, nil)
 }
 
 // matches reports what keeps a file from being a checkpoint of this training.

@@ -19,6 +19,7 @@ type Trainer struct {
 	session device.Session
 	program *program.Program
 	hooks   []hook
+	stats   []*running
 	step    int
 }
 
@@ -29,7 +30,8 @@ type hook struct {
 
 // Train compiles a training, puts it on the device and returns its Trainer. As
 // Gorgonia's machines do, it puts the graph's BatchNorm and Dropout into training mode,
-// which clears the running statistics of the former.
+// which clears the running statistics of the former. These are states, each replica's own, and the
+// operations have the first replica's after each Run.
 func Train(t Training, dev device.Device) (*Trainer, error) {
 	if t.Loss == nil {
 		return nil, fmt.Errorf("train: no loss: set Training.Loss to a scalar node")
@@ -60,7 +62,7 @@ func Train(t Training, dev device.Device) (*Trainer, error) {
 
 // NewTrainer returns a Trainer of a Program over a session at step 0.
 func NewTrainer(s device.Session, p *program.Program) *Trainer {
-	return &Trainer{session: s, program: p}
+	return &Trainer{session: s, program: p, stats: runningOf(p.Layout, true)}
 }
 
 // Every has f called after each n-th step, with the number of steps done, in
@@ -104,7 +106,10 @@ func (t *Trainer) Run(ctx context.Context, n int) error {
 			next = min(next, (t.step/h.every+1)*h.every)
 		}
 		start := time.Now()
-		if err := t.session.Run(ctx, t.program, next-t.step); err != nil {
+		if err := bring(t.stats, t.session); err != nil {
+			return err
+		}
+		if err := follow(t.stats, t.session, t.session.Run(ctx, t.program, next-t.step)); err != nil {
 			return fmt.Errorf("steps %d to %d: %w", t.step, next, err)
 		}
 		if took := time.Since(start); took < interval/2 && next-t.step == chunk { // not if a hook or the end made the chunk shorter

@@ -32,6 +32,7 @@ type VM struct {
 	grads   []gradient
 	lent    lending
 	states  []output // inputs that Assign nodes write
+	stats   []*running
 	sets    []*G.Node
 	seen    []*G.Node // inputs and constants that Read statements ask for
 	reads   map[*G.Node][]*G.Node
@@ -190,7 +191,10 @@ func (m *VM) run() error {
 	if err := m.reseed(); err != nil {
 		return err
 	}
-	if err := runOnce(m.session, m.program); err != nil {
+	if err := bring(m.stats, m.session); err != nil {
+		return err
+	}
+	if err := follow(m.stats, m.session, runOnce(m.session, m.program)); err != nil {
 		return err
 	}
 	return m.hand()

@@ -136,6 +136,7 @@ func (m *VM) compile() error {
 		m.program = nil
 		return err
 	}
+	m.stats = runningOf(l, false)
 	m.keep(rest, s.again)
 	return nil
 }

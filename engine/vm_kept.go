@@ -262,7 +262,7 @@ func (m *VM) recompute(nodes []*G.Node) (map[*G.Node]G.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Hidden() != "" {
+	if p.Hidden() != "" || len(runningOf(l, false)) > 0 {
 		return nil, errNotAgain
 	}
 	s, err := m.dev.Open(l, 1)

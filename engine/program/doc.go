@@ -13,7 +13,8 @@
 // their own between calls, as CTCLoss does, so replicas take turns running a
 // Program that holds one, and run in the order in which the graph was written, as
 // Gorgonia runs them; and they do not know the replica's seed: random nodes draw from
-// Gorgonia's source. Dropout's masks are an instruction's, a function of seed, step and node. upstream.go replaces derivatives that
+// Gorgonia's source. BatchNorm's running statistics are states with a Mirror, and Dropout's
+// masks an instruction's, a function of seed, step and node. upstream.go replaces derivatives that
 // Gorgonia gets wrong, and refuses operations that do not compute what they say.
 //
 // Sizes, repetitions and constants fold away, and the statistics that a

@@ -85,9 +85,10 @@ type normOf struct {
 type channels struct {
 	dtype                  DType
 	images, channels, size int
-	eps                    float64
+	eps, momentum          float64
 	batch                  *G.BatchNormOp
-	center, invStd, weight *Tensor
+	training               func() bool // as Instr.Training
+	center, invStd         *Tensor
 }
 
 // channelsOf recognises a batch or group normalization, or the operation of its gradient, which
@@ -123,7 +124,12 @@ func (c *compiler) channelsOf(n *G.Node) (ch *channels, forward *G.Node) {
 	ch = &channels{dtype: dt, images: shape[0], channels: shape[1], size: shape[2:].TotalSize(), eps: field(forward, "epsilon").Float()}
 	switch op := op.(type) {
 	case *G.BatchNormOp:
-		ch.batch = op
+		training, momentum := field(forward, "training"), field(forward, "momentum")
+		mean, variance := op.Stats()
+		if training.Kind() != reflect.Bool || !momentum.CanFloat() || !isRoom(mean, dt, shape[1]) || !isRoom(variance, dt, shape[1]) {
+			return nil, nil
+		}
+		ch.batch, ch.momentum = op, momentum.Float()
 	case *G.GroupNormOp:
 		groups := intOf(forward, "numGroups")
 		if groups < 1 || shape[1]%groups != 0 {
@@ -154,22 +160,48 @@ func (c *compiler) lowerChannelNorm(n *G.Node) (value, bool, error) {
 		return value{}, true, err
 	}
 	name, x := Label(n), ch.rows(t)
-	vector := func(n int, name string) *Tensor {
-		t := c.vector(n, name)
-		t.DType = ch.dtype
-		return t
+	ch.center, ch.invStd = c.vector(ch.channels, "center"), c.vector(ch.channels, "invStd")
+	ch.center.DType, ch.invStd.DType = ch.dtype, ch.dtype
+	out := []*Tensor{ch.center, ch.invStd}
+	if ch.batch != nil && !(c.spec.Held && trainsBatchNorm(forward)) {
+		ch.training = field(forward, "training").Bool // a machine sets the mode
+		running, err := c.running(ch.batch, ch.dtype, ch.training)
+		if err != nil {
+			return value{}, true, err
+		}
+		out = append(out, running...)
 	}
-	mean, variance := vector(ch.channels, "mean"), vector(ch.channels, "variance")
-	c.channelsDo(ch, OpChannelStats, name, []*Tensor{x}, mean, variance)
-	ch.center, ch.invStd, ch.weight = vector(ch.channels, "center"), vector(ch.channels, "invStd"), vector(1, "weight")
-	moves := ch.batch != nil && !(c.spec.Held && trainsBatchNorm(forward))
-	c.emit(&Instr{Op: OpHost, Host: channelNorm{ch.batch, ch.eps, ch.images * ch.size, moves}, In: []*Tensor{mean, variance}, Out: []*Tensor{ch.center, ch.invStd, ch.weight},
-		Serial: moves, Hidden: moves, Nodes: []string{name}})
-	out := c.flat(n.Shape(), name)
-	out.DType = ch.dtype
-	c.channelsDo(ch, OpChannelsBy, name, []*Tensor{x, ch.center, ch.invStd}, ch.rows(out))
+	c.channelsDo(ch, OpChannelNorm, name, []*Tensor{x}, out...)
+	y := c.flat(n.Shape(), name)
+	y.DType = ch.dtype
+	c.channelsDo(ch, OpChannelsBy, name, []*Tensor{x, ch.center, ch.invStd}, ch.rows(y))
 	c.channels[n] = ch
-	return value{t: out}, true, nil
+	return value{t: y}, true, nil
+}
+
+// running returns the running statistics of a batch normalization, mean and variance, which are states of its own.
+func (c *compiler) running(op *G.BatchNormOp, dt DType, training func() bool) (ts []*Tensor, err error) {
+	states := c.l.of[op]
+	if states == nil {
+		mean, variance := op.Stats()
+		for i, v := range []tensor.Tensor{mean, variance} {
+			s := State{Name: fmt.Sprintf("batchnorm.%d.%s", len(c.l.of), [...]string{"mean", "variance"}[i]), DType: dt,
+				Rows: 1, Cols: v.Shape().TotalSize(), Shape: v.Shape().Clone(), Mirror: &Mirror{Room(v), training}, owner: byOperation}
+			if !c.spec.Blank {
+				s.Init = s.Mirror.Data
+			}
+			st, err := c.l.Add(s)
+			if err != nil {
+				return nil, err
+			}
+			states = append(states, st)
+		}
+		c.l.of[op] = states
+	}
+	for _, st := range states {
+		ts = append(ts, stateTensor(st))
+	}
+	return ts, nil
 }
 
 // lowerChannelNormGrad lowers the gradient of a normalization.
@@ -191,24 +223,34 @@ func (c *compiler) lowerChannelNormGrad(n, forward *G.Node) (value, error) {
 	}
 	out := c.flat(n.Shape(), Label(n))
 	out.DType = ch.dtype
-	c.channelsDo(ch, OpChannelsGrad, Label(n), []*Tensor{in[0], in[1], ch.center, ch.invStd, ch.weight}, ch.rows(out))
+	c.channelsDo(ch, OpChannelsGrad, Label(n), []*Tensor{in[0], in[1], ch.center, ch.invStd}, ch.rows(out))
 	return value{t: out}, nil
+}
+
+// isRoom reports whether a value is memory of n elements of a type.
+func isRoom(v G.Value, dt DType, n int) bool {
+	room := reflect.ValueOf(Room(v))
+	return room.Kind() == reflect.Slice && room.Type().Elem() == dt.Dtype().Type && room.Len() == n
 }
 
 // channelsDo emits an instruction on channels. In the float type that the Program does not compute in, the host
 // runs its kernel.
 func (c *compiler) channelsDo(ch *channels, op Op, name string, in []*Tensor, out ...*Tensor) {
-	i := &Instr{Op: op, In: in, Out: out, Nodes: []string{name}}
+	i := &Instr{Op: op, In: in, Out: out, Eps: ch.eps, Alpha: ch.momentum, Training: ch.training, Nodes: []string{name}}
 	if ch.dtype != c.l.DType {
-		i.Op, i.Host = OpHost, channelsHost{op, ch.images, ch.channels, ch.size}
+		h := *i
+		i.Op, i.Host = OpHost, channelsHost{&h, ch}
+		if op == OpChannelNorm {
+			i.In = append(in[:1:1], out[2:]...) // running statistics
+		}
 	}
 	c.emit(i)
 }
 
 // channelsHost is an instruction on channels that the host runs.
 type channelsHost struct {
-	op                     Op
-	images, channels, size int
+	in *Instr
+	*channels
 }
 
 // Call implements Host.
@@ -223,14 +265,28 @@ func (h channelsHost) Call(in, out []any) error {
 }
 
 func channelsOn[T float32 | float64](h channelsHost, x, y [][]T) {
-	switch n, c, s := h.images, h.channels, h.size; h.op {
-	case OpChannelStats:
-		norm.PlaneStats(n, c, s, 0, c, x[0], y[0], y[1])
+	switch n, c, s := h.images, h.channels.channels, h.size; h.in.Op {
+	case OpChannelNorm:
+		r := norm.Running[T]{Momentum: T(h.momentum), Training: h.in.StatsWeight() > 0}
+		if len(x) > 1 {
+			r.Mean, r.Variance = y[2], y[3]
+			copy(r.Mean, x[1])
+			copy(r.Variance, x[2])
+		}
+		norm.ChannelNorm(n, c, s, 0, c, x[0], h.eps, r, y[0], y[1])
 	case OpChannelsBy:
 		norm.RowsBy(c, 0, n*c, s, x[0], x[1], x[2], y[0])
 	case OpChannelsGrad:
-		norm.PlaneStandardizeGrad(n, c, s, 0, c, x[0], x[2], x[3], x[4][0], x[1], y[0])
+		norm.PlaneStandardizeGrad(n, c, s, 0, c, x[0], x[2], x[3], T(h.in.StatsWeight()), x[1], y[0])
 	}
+}
+
+// StatsWeight is 1 where channels are standardized by their own statistics now, 0 where by constants.
+func (in *Instr) StatsWeight() float64 {
+	if in.Training == nil || in.Training() {
+		return 1
+	}
+	return 0
 }
 
 func slicesOf[T any](xs []any) [][]T {
@@ -243,72 +299,6 @@ func slicesOf[T any](xs []any) [][]T {
 
 // rows views a tensor as a row for each channel of each image.
 func (ch *channels) rows(t *Tensor) *Tensor { return View(t, ch.images*ch.channels, ch.size) }
-
-// channelNorm decides what channels are standardized by: their own statistics, which in training a batch normalization
-// adds to its running ones, or in evaluation those.
-type channelNorm struct {
-	batch *G.BatchNormOp
-	eps   float64
-	count int  // elements of a channel
-	moves bool // the running ones
-}
-
-// Call implements Host.
-func (h channelNorm) Call(in, out []any) error {
-	if h.batch == nil {
-		return standardizeBy(in[0], in[1], out, h.eps, 1)
-	}
-	op := reflect.ValueOf(h.batch).Elem()
-	mean, variance := h.batch.Stats()
-	switch training := op.FieldByName("training").Bool(); {
-	case training && !h.moves:
-		return standardizeBy(in[0], in[1], out, h.eps, 1)
-	case !training:
-		return standardizeBy(mean.Data(), variance.Data(), out, h.eps, 0)
-	}
-	momentum, ok := op.FieldByName("momentum").Float(), false
-	switch m := in[0].(type) {
-	case []float32:
-		ok = running(m, in[1].([]float32), mean.Data(), variance.Data(), float32(momentum), h.count)
-	case []float64:
-		ok = running(m, in[1].([]float64), mean.Data(), variance.Data(), momentum, h.count)
-	}
-	if !ok {
-		return fmt.Errorf("running statistics are a %T and a %T, and the channels a %T", mean.Data(), variance.Data(), in[0])
-	}
-	return standardizeBy(in[0], in[1], out, h.eps, 1)
-}
-
-// running moves running statistics, of which that of the variance is of the unbiased one. It reports whether
-// they are of the type.
-func running[T float32 | float64](mean, variance []T, into, varInto any, momentum T, count int) bool {
-	m, ok := into.([]T)
-	v, also := varInto.([]T)
-	if !ok || !also {
-		return false
-	}
-	for i := range mean {
-		m[i] = T(momentum*mean[i]) + T((1-momentum)*m[i])
-		unbiased := variance[i] * T(count) / T(count-1)
-		v[i] = T(momentum*unbiased) + T((1-momentum)*v[i])
-	}
-	return true
-}
-
-func standardizeBy(mean, variance any, out []any, eps float64, weight int) error {
-	if !CopySlice(out[0], mean) {
-		return fmt.Errorf("statistics of another type or number than the channels")
-	}
-	switch v := variance.(type) {
-	case []float32:
-		norm.InvStd(len(v), v, eps, out[1].([]float32))
-		out[2].([]float32)[0] = float32(weight)
-	case []float64:
-		norm.InvStd(len(v), v, eps, out[1].([]float64))
-		out[2].([]float64)[0] = float64(weight)
-	}
-	return nil
-}
 
 func checkPlanes(in *Instr) error {
 	p := in.Planes
@@ -353,10 +343,11 @@ func checkPlain(in *Instr) error {
 
 // checkChannels demands rows for the channels of whole images.
 func checkChannels(in *Instr) error {
-	channels := in.Out[0]
-	if in.Op != OpChannelStats {
-		if channels = in.In[len(in.In)-1]; in.Op == OpChannelsGrad {
-			channels = in.In[2]
+	channels := in.In[len(in.In)-1]
+	if in.Op == OpChannelNorm {
+		channels = in.Out[0]
+		if k := len(in.Out); k != 2 && k != 4 {
+			return fmt.Errorf("%d running statistics, where there are two or none", k-2)
 		}
 	}
 	if x := in.In[0]; channels.Len() == 0 || x.Rows%channels.Len() != 0 {

@@ -102,6 +102,7 @@ type Instr struct {
 	Reduce         axes.Reduction
 	Slice          Slice
 	Drop           func() float64 // the share that a dropout drops now
+	Training       func() bool    // of channels: whether they are standardized by their own statistics now; nil: always
 	Draw           int            // number of a node among those of its graph that draw random numbers
 	Log            bool           // of a softmax: it is the logarithm
 	Mean           bool           // of a loss: over sequences and labels

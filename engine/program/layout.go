@@ -66,6 +66,7 @@ type State struct {
 	Apart      bool  // in memory of its own, which the host hands in or takes over (device.Hander)
 	Off        int   // bytes from the start of a replica's arena; of a shared one its number; of one apart see ApartAt
 	Init       any   // initial content: a slice of the element type, or nil for zeros
+	Mirror     *Mirror
 
 	owner owner
 }
@@ -80,14 +81,22 @@ const (
 	byOptimizer
 	byOutput
 	byData
+	byOperation
 )
 
 func (o owner) String() string {
-	return [...]string{"an input of a graph", "the engine's", "the optimizer's", "an output", "a data set"}[o]
+	return [...]string{"an input of a graph", "the engine's", "the optimizer's", "an output", "a data set", "an operation's"}[o]
 }
 
 // Len returns the number of elements.
 func (s *State) Len() int { return s.Rows * s.Cols }
+
+// Mirror is memory of the host that has what a state holds between runs, such as a running statistic of an
+// operation of Gorgonia's: who runs a Program writes it to the state before if it has changed, and reads it from there after.
+type Mirror struct {
+	Data  any         // a slice of the state's element type
+	Moves func() bool // whether runs change the state now
+}
 
 // Layout is the named state that Programs share: train, evaluation and refresh
 // Programs compiled against one Layout work on the same tensors.
@@ -96,6 +105,7 @@ type Layout struct {
 	Plain  bool  // rows of matrices follow one another without gaps, in state and in scratch memory
 	states []*State
 	byName map[string]*State
+	of     map[any][]*State // an operation → its states
 
 	size, shared, apart int
 }
@@ -117,7 +127,7 @@ func ApartAt(off int) (number, at int, ok bool) {
 // NewLayout returns a Layout for Programs that compute in dt, Float32 or
 // Float64, holding the control state.
 func NewLayout(dt DType) *Layout {
-	l := &Layout{DType: dt, byName: map[string]*State{}}
+	l := &Layout{DType: dt, byName: map[string]*State{}, of: map[any][]*State{}}
 	for _, s := range []State{
 		{Name: StateStep, DType: Int64, Rows: 1, Cols: 1},
 		{Name: StateSeed, DType: Int64, Rows: 1, Cols: 1},

@@ -48,7 +48,7 @@ const (
 	OpPlaneFilterGrad
 	OpPlaneMaxPool
 	OpPlaneMaxPoolGrad
-	OpChannelStats
+	OpChannelNorm
 	OpChannelsBy
 	OpChannelsGrad
 	OpAddRow
@@ -184,9 +184,9 @@ var table = [opEnd]row{
 	OpPlaneFilterGrad:  {name: "plane filter grad", sig: "x g → dw[m,d]", share: byRows, flops: planeFlops, check: checkPlaneConv},
 	OpPlaneMaxPool:     {name: "plane max pool", sig: "x[m] → y[m,d]", share: byRows, flops: each(1), check: checkPlanes},
 	OpPlaneMaxPoolGrad: {name: "plane max pool grad", sig: "x[m] g[m] → dx[m,d]", share: byRows, flops: each(1), check: checkPlanes},
-	OpChannelStats:     {name: "channel statistics", sig: "x → mean[m] variance[m]", share: byRows, flops: each(4), check: checkChannels},
+	OpChannelNorm:      {name: "channel norm", sig: "x → center[m] invStd[m] &running…[m]", share: byRows, flops: each(4), check: checkChannels}, // mean, variance
 	OpChannelsBy:       {name: "channels by", sig: "x[m] center invStd → y[m,d]", share: byRows, flops: each(2), check: checkChannels},
-	OpChannelsGrad:     {name: "channels grad", sig: "x g center[m] invStd[m] weight → dx", share: byRows, flops: each(8), check: checkChannels},
+	OpChannelsGrad:     {name: "channels grad", sig: "x g center[m] invStd[m] → dx", share: byRows, flops: each(8), check: checkChannels},
 
 	OpAddRow:       {name: "add row", sig: "x[m,d] row[d] → y[m,d]", share: elementwise, flops: each(1)},
 	OpSubOuter:     {name: "sub outer", sig: "x[m,d] rows[m] cols[d] → y[m,d]", share: elementwise, flops: each(2)},

@@ -33,14 +33,36 @@ func TestChannels(t *testing.T) {
 				rows := c.n * c.c
 				ints := []int{c.n, c.c, c.s}
 
-				l := newLaunch(t, "channel_stats")
-				x := in(l, rows, c.s, c.s, v.draw)
-				mean, variance := out[float32](l, 1, c.c, c.c), out[float32](l, 1, c.c, c.c)
-				l.run(1, c.c, ints)
-				mean.check("mean", func(r int, y []float32) { norm.PlaneStats(c.n, c.c, c.s, 0, c.c, x.x[r], y, make([]float32, c.c)) })
-				variance.check("variance", func(r int, y []float32) { norm.PlaneStats(c.n, c.c, c.s, 0, c.c, x.x[r], make([]float32, c.c), y) })
+				for how, training := range []float32{0, 1, 1} {
+					l := newLaunch(t, "channel_norm")
+					x := in(l, rows, c.s, c.s, v.draw)
+					center, inv := out[float32](l, 1, c.c, c.c), out[float32](l, 1, c.c, c.c)
+					var mean, variance *tensor[float32]
+					if how < 2 {
+						mean, variance = in(l, 1, c.c, c.c, v.draw), in(l, 1, c.c, c.c, positive.draw)
+					} else {
+						l.null()
+						l.null()
+					}
+					l.run(1, c.c, ints, 0.1, float64(training), eps)
+					norm := func(r int) (center, inv []float32, to norm.Running[float32]) {
+						center, inv = make([]float32, c.c), make([]float32, c.c)
+						to.Momentum, to.Training = 0.1, training > 0
+						if how < 2 {
+							to.Mean, to.Variance = slices.Clone(mean.x[r]), slices.Clone(variance.x[r])
+						}
+						norm.ChannelNorm(c.n, c.c, c.s, 0, c.c, x.x[r], eps, to, center, inv)
+						return center, inv, to
+					}
+					center.check("center", func(r int, y []float32) { want, _, _ := norm(r); copy(y, want) })
+					inv.check("invStd", func(r int, y []float32) { _, want, _ := norm(r); copy(y, want) })
+					if how < 2 {
+						mean.check("running mean", func(r int, y []float32) { _, _, to := norm(r); copy(y, to.Mean) })
+						variance.check("running variance", func(r int, y []float32) { _, _, to := norm(r); copy(y, to.Variance) })
+					}
+				}
 
-				l = newLaunch(t, "channels_by")
+				l := newLaunch(t, "channels_by")
 				x, center, inv := in(l, rows, c.s, c.s, v.draw), in(l, 1, c.c, c.c, v.draw), in(l, 1, c.c, c.c, v.draw)
 				y := out[float32](l, rows, c.s, c.s)
 				l.run(rows, c.s, []int{rows, c.s, c.c})
@@ -50,9 +72,8 @@ func TestChannels(t *testing.T) {
 					l = newLaunch(t, "channels_grad")
 					x, g := in(l, rows, c.s, c.s, v.draw), in(l, rows, c.s, c.s, v.draw)
 					center, inv := in(l, 1, c.c, c.c, v.draw), in(l, 1, c.c, c.c, v.draw)
-					in(l, 1, 1, 1, constant(weight))
 					dx := out[float32](l, rows, c.s, c.s)
-					l.run(1, c.c, ints)
+					l.run(1, c.c, ints, float64(weight))
 					dx.check("dx", func(r int, dx []float32) {
 						norm.PlaneStandardizeGrad(c.n, c.c, c.s, 0, c.c, x.x[r], center.x[r], inv.x[r], weight, g.x[r], dx)
 					})

@@ -342,6 +342,35 @@ func tensors[T kernels.Float]() []kernel[T] {
 		},
 		tol: 4,
 	}, {
+		name: "norm.ChannelNorm",
+		operands: []operand{read("x", flat(channels)), updated("running mean", perRow), updated("running variance", perRow).of(positive),
+			written("center", perRow), written("invStd", perRow)},
+		run: func(s size, a []arg[T]) {
+			halves(s.m, func(first, m int) {
+				r := norm.Running[T]{Mean: a[1].x[first:], Variance: a[2].x[first:], Momentum: alpha, Training: s.k%2 > 0}
+				norm.ChannelNorm(convImages(s), s.m, s.d, first, m, a[0].x, eps, r, a[3].x[first:], a[4].x[first:])
+			})
+		},
+		ref: func(s size, a []*dense) {
+			n := float64(convImages(s) * s.d)
+			for c := range s.m {
+				mean, mag := a[1].v[c], 0.
+				variance, far := a[2].v[c], 0.
+				if s.k%2 > 0 {
+					mean, mag = channelMean(s, c, a[0].v)
+					sq, _ := sum(int(n), func(i int) float64 { return square(channelAt(s, c, i, a[0].v) - mean) })
+					variance, far = sq/n, sq/n+mag*mag*0x1p-40
+					a[1].set(0, c, alpha*mean+(1-alpha)*a[1].v[c], alpha*mag+(1-alpha)*math.Abs(a[1].v[c]))
+					unbiased := alpha * n / (n - 1)
+					a[2].set(0, c, unbiased*variance+(1-alpha)*a[2].v[c], unbiased*far+(1-alpha)*a[2].v[c])
+				}
+				a[3].set(0, c, mean, mag)
+				inv := 1 / math.Sqrt(variance+eps)
+				a[4].set(0, c, inv, inv+inv*inv*inv*far)
+			}
+		},
+		tol: 8,
+	}, {
 		name:     "norm.RowsBy",
 		operands: []operand{read("x", flat(channels)), read("mean", perRow), read("invStd", perRow), written("y", flat(channels))},
 		run: func(s size, a []arg[T]) {

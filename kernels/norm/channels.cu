@@ -67,28 +67,43 @@ INLINE void channel_sums(Terms<SUMS> &terms, int n, int c, int s, int channel, F
   barrier();
 }
 
-// channel_stats: the mean of a channel's n·s elements, and their variance about the mean before it is
-// rounded, all in float64.
+// channel_norm: the mean of a channel's n·s elements, and by their variance about the mean before it is
+// rounded, all in float64, the inverse of their standard deviation; running statistics, if there are any, move
+// towards those by momentum. Where training is 0, both are of the running statistics instead.
 KERNEL(PLANE_THREADS)
-channel_stats(CONTROL, TENSOR(const float, x), TENSOR(float, mean), TENSOR(float, variance), int n, int c, int s) {
+channel_norm(CONTROL, TENSOR(const float, x), TENSOR(float, center), TENSOR(float, invstd), TENSOR(float, running_mean),
+             TENSOR(float, running_variance), int n, int c, int s, float momentum, float training, double eps) {
   RETURN_IF_DIVERGED
   __shared__ Terms<1> terms;
   const float *from = REPLICA(x);
   const int channel = blockX();
-  const double count = (double)n * (double)s;
-  double sum[1];
-  channel_sums(terms, n, c, s, channel, [=](long long at, double(&t)[1]) { t[0] = (double)from[at]; }, sum);
-  const double center = sum[0] / count;
-  channel_sums(
-      terms, n, c, s, channel,
-      [=](long long at, double(&t)[1]) {
-        const double dev = (double)from[at] - center;
-        t[0] = dev * dev;
-      },
-      sum);
+  float *old_mean = REPLICA(running_mean), *old_variance = REPLICA(running_variance);
+  float mean, variance;
+  if (old_mean && training == 0.0f) {
+    mean = old_mean[channel], variance = old_variance[channel];
+  } else {
+    const double count = (double)n * (double)s;
+    double sum[1];
+    channel_sums(terms, n, c, s, channel, [=](long long at, double(&t)[1]) { t[0] = (double)from[at]; }, sum);
+    const double exact = sum[0] / count;
+    channel_sums(
+        terms, n, c, s, channel,
+        [=](long long at, double(&t)[1]) {
+          const double dev = (double)from[at] - exact;
+          t[0] = dev * dev;
+        },
+        sum);
+    mean = float32(exact), variance = float32(sum[0] / count);
+    if (old_mean && threadX() == 0) {
+      const long long elements = (long long)n * s;
+      const float keep = 1.0f - momentum, unbiased = variance * (float)elements / (float)(elements - 1);
+      old_mean[channel] = momentum * mean + keep * old_mean[channel];
+      old_variance[channel] = momentum * unbiased + keep * old_variance[channel];
+    }
+  }
   if (threadX() == 0) {
-    REPLICA(mean)[channel] = float32(center);
-    REPLICA(variance)[channel] = float32(sum[0] / count);
+    REPLICA(center)[channel] = mean;
+    REPLICA(invstd)[channel] = inverse_std(variance, eps);
   }
 }
 
@@ -111,7 +126,7 @@ channels_by(CONTROL, TENSOR(const float, x), TENSOR(const float, center), TENSOR
 // channels_grad: the gradient through channels_by and, where weight is 1, through the statistics.
 KERNEL(PLANE_THREADS)
 channels_grad(CONTROL, TENSOR(const float, x), TENSOR(const float, g), TENSOR(const float, center),
-              TENSOR(const float, invstd), TENSOR(const float, weight), TENSOR(float, dx), int n, int c, int s) {
+              TENSOR(const float, invstd), TENSOR(float, dx), int n, int c, int s, float weight) {
   RETURN_IF_DIVERGED
   __shared__ Terms<2> terms;
   const float *from = REPLICA(x), *grads = REPLICA(g);
@@ -125,7 +140,7 @@ channels_grad(CONTROL, TENSOR(const float, x), TENSOR(const float, g), TENSOR(co
         t[1] = t[0] * (double)((from[at] - mu) * inv);
       },
       sums);
-  const double w = (double)*REPLICA(weight) / ((double)n * (double)s);
+  const double w = (double)weight / ((double)n * (double)s);
   const float a = float32(w * sums[0]), b = float32(w * sums[1]);
   float *to = REPLICA(dx);
   const unsigned all = (unsigned)n * (unsigned)s;

@@ -52,6 +52,48 @@ func PlaneStats[T kernels.Float](n, c, s, first, m int, x, mean, variance []T) {
 	}
 }
 
+// Running are the running statistics of a batch normalization, of each channel. Where there are none
+// both are nil.
+type Running[T kernels.Float] struct {
+	Mean, Variance []T
+	Momentum       T    // the share of a batch's statistics in the next
+	Training       bool // the statistics of a batch move them; else they take their place
+}
+
+// ChannelNorm sets what RowsBy standardizes channels by, of which center and invStd hold the first. In training,
+// and where there are no running statistics, that is their own mean and variance, as PlaneStats has
+// them, and the running statistics move towards those:
+//
+//	center = mean, invStd = InvStd(variance, eps)
+//	running mean = T(momentum·mean) + T((1 - momentum)·running mean)
+//	unbiased = variance·T(n·s) / T(n·s - 1)
+//	running variance = T(momentum·unbiased) + T((1 - momentum)·running variance)
+//
+// In evaluation it is the running statistics, and x is not read. The first of these are the first channel's, too.
+func ChannelNorm[T kernels.Float](n, c, s, first, m int, x []T, eps float64, r Running[T], center, invStd []T) {
+	kernels.CheckVector(m, min(len(center), len(invStd)), "norm: center or invStd is shorter than the number of channels")
+	center, invStd = center[:m], invStd[:m]
+	running := r.Mean != nil
+	if running {
+		kernels.CheckVector(m, min(len(r.Mean), len(r.Variance)), "norm: running statistics are fewer than the channels")
+	}
+	if running && !r.Training {
+		copy(center, r.Mean)
+		InvStd(m, r.Variance, eps, invStd)
+		return
+	}
+	PlaneStats(n, c, s, first, m, x, center, invStd) // which holds the variance until it is used
+	if running {
+		keep, count := 1-r.Momentum, n*s
+		for i, mean := range center {
+			unbiased := T(invStd[i]*T(count)) / T(count-1)
+			r.Mean[i] = T(r.Momentum*mean) + T(keep*r.Mean[i])
+			r.Variance[i] = T(r.Momentum*unbiased) + T(keep*r.Variance[i])
+		}
+	}
+	InvStd(m, invStd, eps, invStd)
+}
+
 func total(sum [4]float64) float64 { return (sum[0] + sum[1]) + (sum[2] + sum[3]) }
 
 // RowsBy computes y = (x - mean)·invStd for m rows of s elements from row first on, of channels that follow

@@ -62,7 +62,8 @@ var PTX = []cuda.Module{{File: "stats.ptx", PTX: statsPTX, Forms: []cuda.Form{cu
 	{Name: "rescale_grad", In: "y g inv", Out: "dx", Ints: "m d ldy ldg lddx", Over: cuda.Column},
 	{Name: "affine_grad", In: "xhat g gamma invstd", Out: "dx dgamma dbeta scratch", Ints: "m d ldxhat ldg lddx", Over: cuda.Columns},
 }}, {File: "channels.ptx", PTX: channelsPTX, Forms: []cuda.Form{cuda.Later(channels90PTX)}, Kernels: []cuda.Kernel{
-	{Name: "channel_stats", In: "x", Out: "mean variance", Ints: "n c s", Over: cuda.Tiles, TileRows: 1, TileCols: 1, TileThreads: 256},
+	{Name: "channel_norm", In: "x", Out: "center invstd running_mean running_variance", Ints: "n c s", Floats: "momentum training", Doubles: "eps",
+		Over: cuda.Tiles, TileRows: 1, TileCols: 1, TileThreads: 256},
 	{Name: "channels_by", In: "x center invstd", Out: "y", Ints: "m d c"},
-	{Name: "channels_grad", In: "x g center invstd weight", Out: "dx", Ints: "n c s", Over: cuda.Tiles, TileRows: 1, TileCols: 1, TileThreads: 256},
+	{Name: "channels_grad", In: "x g center invstd", Out: "dx", Ints: "n c s", Floats: "weight", Over: cuda.Tiles, TileRows: 1, TileCols: 1, TileThreads: 256},
 }}}

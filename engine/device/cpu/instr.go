@@ -104,7 +104,7 @@ func table[T kernel]() map[program.Op]func(b *binder[T], in *program.Instr) do {
 		program.OpPlaneMaxPoolGrad: part(func(a *args[T], e *env, q rect) {
 			conv.PlaneMaxPoolGrad(a.Planes, q.i, q.m, a.x[0].of(e), a.x[1].of(e), a.y[0].in(e, q))
 		}),
-		program.OpChannelStats: (*binder[T]).channelStats,
+		program.OpChannelNorm: (*binder[T]).channelNorm,
 		program.OpChannelsBy: part(func(a *args[T], e *env, q rect) {
 			norm.RowsBy(a.x[1].cols, q.i, q.m, q.d, a.x[0].in(e, q), a.x[1].of(e), a.x[2].of(e), a.y[0].in(e, q))
 		}),

@@ -23,7 +23,11 @@ func (b *binder) dropout(in *program.Instr) (action, error) {
 	a, err := b.one(in, shape{kernel: "dropout", over: in.Out[0], in: in.In, out: in.Out, state: []operand{word(controlNow), b.stateOperand(program.StateSeed)},
 		ints: map[string]int{"node": in.Draw}, floats: map[string]float64{"kept": times, "below": below}})
 	if err == nil {
-		a.launches[0].drop = in.Drop
+		a.launches[0].varies = &varying{in.Drop, func(r *ready, drop float64) {
+			times, below := dropoutFloats(drop)
+			r.setFloat(0, times)
+			r.setDouble(1, below)
+		}}
 	}
 	return a, err
 }

@@ -93,8 +93,8 @@
 // graphs where they do not run in clusters: of 50 steps, and for the rest of 32, 16, 8, 4, 2 and 1. A graph is captured the
 // second time that its steps are asked for, so that what runs only once is not captured,
 // and every kernel has been loaded before. The learning rate, step count and batch are
-// read from the device, so a graph follows them; for another share that a Dropout drops,
-// another graph is captured. If the driver cannot capture, kernels are launched one by one;
+// read from the device, so a graph follows them; for another share that a Dropout drops, and
+// for a BatchNorm in the other mode, another graph is captured. If the driver cannot capture, kernels are launched one by one;
 // so they are with PlainLaunches, or DRIFTLESS_CUDA_GRAPHS=0 in the environment.
 //
 // On devices of compute capability 9.0 and later, with CUDA 12.3, a launch of a graph

@@ -54,7 +54,7 @@ var bindings = map[program.Op]binding{
 	program.OpPlaneFilterGrad:  (*binder).planeFilterGrad,
 	program.OpPlaneMaxPool:     planes("plane_max_pool"),
 	program.OpPlaneMaxPoolGrad: planes("plane_max_pool_grad"),
-	program.OpChannelStats:     (*binder).channelStats,
+	program.OpChannelNorm:      (*binder).channelNorm,
 	program.OpChannelsBy:       (*binder).channelsBy,
 	program.OpChannelsGrad:     (*binder).channelsGrad,
 

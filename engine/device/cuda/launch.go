@@ -27,12 +27,18 @@ type launch struct {
 	operands   []operand // in the order of Kernel.Tensors
 	ints       []int
 	floats     []float64
-	round      int            // which of the ints is the number of the round, -1: none
-	valid      int            // which is the number of rows that count
-	per        int            // of those, for each row of the batch
-	drop       func() float64 // of a dropout: the share that it drops now, which sets its floats
-	table      []*launch      // the operations of a fused kernel
-	first      int            // of an operation: the number of its first tile
+	round      int // which of the ints is the number of the round, -1: none
+	valid      int // which is the number of rows that count
+	per        int // of those, for each row of the batch
+	varies     *varying
+	table      []*launch // the operations of a fused kernel
+	first      int       // of an operation: the number of its first tile
+}
+
+// varying is a number that may be another in the next run, on which floats of a launch depend.
+type varying struct {
+	now func() float64
+	set func(r *ready, v float64)
 }
 
 // operand is a tensor of a launch. It is missing if it has no place at all.
@@ -218,14 +224,20 @@ func (r *ready) setInt(i, v int) {
 	}
 }
 
+// setFloat sets a float, setDouble a double, which come after the floats and count from the first of those.
+func (r *ready) setFloat(i int, v float64) {
+	r.boxes[r.firstInt+len(r.ints)+i] = uint64(math.Float32bits(float32(v)))
+}
+func (r *ready) setDouble(i int, v float64) {
+	r.boxes[r.firstInt+len(r.ints)+i] = math.Float64bits(v)
+}
+
 // launch queues the kernel for a round.
 func (s *session) launch(r *ready, round, valid int) error {
 	r.setInt(r.round, round)
 	r.setInt(r.valid, valid*r.per)
-	if r.drop != nil {
-		times, below := dropoutFloats(r.drop())
-		at := r.firstInt + len(r.ints)
-		r.boxes[at], r.boxes[at+1] = uint64(math.Float32bits(float32(times))), math.Float64bits(below)
+	if v := r.varies; v != nil {
+		v.set(r, v.now())
 	}
 	var err error
 	if s.overlap.next() && r.early {

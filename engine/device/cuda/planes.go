@@ -16,9 +16,13 @@ func planes(name string) binding {
 	}
 }
 
-// channelStats binds the statistics of channels, each of which is a block's.
-func (b *binder) channelStats(in *program.Instr) (action, error) {
-	return b.one(in, shape{kernel: "channel_stats", over: in.Out[0], in: in.In, out: in.Out, ints: channelInts(in.In[0], in.Out[0])})
+// channelNorm binds what channels are standardized by, each of which is a block's.
+func (b *binder) channelNorm(in *program.Instr) (action, error) {
+	out := append(in.Out[:2:2], nil, nil)
+	copy(out[2:], in.Out[2:])
+	a, err := b.one(in, shape{kernel: "channel_norm", over: in.Out[0], in: in.In, out: out, ints: channelInts(in.In[0], in.Out[0]),
+		floats: map[string]float64{"momentum": in.Alpha, "training": 1, "eps": in.Eps}})
+	return a.inMode(in, 1), err
 }
 
 func (b *binder) channelsBy(in *program.Instr) (action, error) {
@@ -26,7 +30,17 @@ func (b *binder) channelsBy(in *program.Instr) (action, error) {
 }
 
 func (b *binder) channelsGrad(in *program.Instr) (action, error) {
-	return b.one(in, shape{kernel: "channels_grad", over: in.In[2], in: in.In, out: in.Out, ints: channelInts(in.In[0], in.In[2])})
+	a, err := b.one(in, shape{kernel: "channels_grad", over: in.In[2], in: in.In, out: in.Out, ints: channelInts(in.In[0], in.In[2]), floats: map[string]float64{"weight": 1}})
+	return a.inMode(in, 0), err
+}
+
+// inMode sets float k of a launch to what the statistics of channels count for when it is launched: a machine may change
+// the mode from run to run.
+func (a action) inMode(in *program.Instr, k int) action {
+	if in.Training != nil && len(a.launches) > 0 {
+		a.launches[0].varies = &varying{in.StatsWeight, func(r *ready, v float64) { r.setFloat(k, v) }}
+	}
+	return a
 }
 
 // channelInts are the sizes of images x, of which each of so many channels is a row.

@@ -136,8 +136,8 @@ func (b *bound) due(now int64) due {
 			}
 			d.graph = d.graph && a.host == nil
 			for _, l := range a.launches {
-				if l.drop != nil { // a graph has the numbers that it was captured with
-					key = binary.LittleEndian.AppendUint64(key, math.Float64bits(l.drop()))
+				if l.varies != nil { // a graph has the numbers that it was captured with
+					key = binary.LittleEndian.AppendUint64(key, math.Float64bits(l.varies.now()))
 				}
 			}
 			if a.tick {

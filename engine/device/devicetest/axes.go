@@ -39,6 +39,19 @@ func (sequences) Call(_, out []any) error {
 	return nil
 }
 
+// channels adds what channels are standardized by, with running statistics or without.
+func (w *workbench) channels(training func() bool, running ...*program.Tensor) {
+	in := program.Instr{Op: program.OpChannelNorm, Eps: 0.5, Alpha: 0.25, Training: training, In: list{w.plain(3*m, d)}, Out: append(list{w.room(1, m), w.room(1, m)}, running...)}
+	for _, t := range w.do(in)[:2] {
+		w.do(program.Instr{Op: program.OpCopy, In: list{t}, Out: list{w.of(t.Rows, t.Cols)}})
+	}
+}
+
+// channelsGrad adds the gradient of channels.
+func (w *workbench) channelsGrad(training func() bool) {
+	w.kept(program.Instr{Op: program.OpChannelsGrad, Training: training, In: list{w.plain(3*m, d), w.plain(3*m, d), w.of(1, m), w.positive(1, m)}, Out: list{w.room(3*m, d)}})
+}
+
 // tensors are examples of instructions on tensors of any number of axes, and on images by planes.
 var tensors = map[program.Op][]build{
 	program.OpBatchedGEMM: {func(w *workbench) {
@@ -94,15 +107,15 @@ var tensors = map[program.Op][]build{
 	program.OpPlaneMaxPoolGrad: {func(w *workbench) {
 		w.kept(program.Instr{Op: program.OpPlaneMaxPoolGrad, Planes: pools, In: list{w.plain(2*3, 42), w.plain(2*3, pools.Windows())}, Out: list{w.room(2*3, 42)}})
 	}},
-	program.OpChannelStats: {func(w *workbench) {
-		w.kept(program.Instr{Op: program.OpChannelStats, In: list{w.plain(3*m, d)}, Out: list{w.room(1, m), w.room(1, m)}})
-	}},
+	program.OpChannelNorm: {
+		func(w *workbench) { w.channels(nil) },
+		func(w *workbench) { w.channels(func() bool { return true }, w.of(1, m), w.positive(1, m)) },
+		func(w *workbench) { w.channels(func() bool { return false }, w.of(1, m), w.positive(1, m)) },
+	},
 	program.OpChannelsBy: {func(w *workbench) {
 		w.kept(program.Instr{Op: program.OpChannelsBy, In: list{w.plain(3*m, d), w.of(1, m), w.positive(1, m)}, Out: list{w.room(3*m, d)}})
 	}},
-	program.OpChannelsGrad: {func(w *workbench) {
-		w.kept(program.Instr{Op: program.OpChannelsGrad, In: list{w.plain(3*m, d), w.plain(3*m, d), w.of(1, m), w.positive(1, m), w.positive(1, 1)}, Out: list{w.room(3*m, d)}})
-	}},
+	program.OpChannelsGrad: {func(w *workbench) { w.channelsGrad(nil) }, func(w *workbench) { w.channelsGrad(func() bool { return false }) }},
 }
 
 // planes are of three channels of 7×6, with padding.
