@@ -50,39 +50,19 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 			d := c.binary(elem.Mul, value{t: cube}, value{c: -0.5}, n.Shape(), Label(n))
 			return c.binary(elem.Mul, g, d, n.Shape(), Label(n)), nil
 		}
-	case is(n, s.linAlg) && n.Op().String() == s.outer: // x·g and y·g
-		return onHost(func(n *G.Node, operand int, in [][]float64, d []float64) {
-			x, y, g := in[0], in[1], in[3]
-			for i := range x {
-				for j := range y {
-					if k := i*len(y) + j; operand == 0 {
-						d[i] += float64(g[k] * y[j])
-					} else {
-						d[j] += float64(g[k] * x[i])
-					}
-				}
-			}
-		})
+	case is(n, s.linAlg) && n.Op().String() == s.outer: // takes each operand for the other
+		return outerGrad
 	case is(n, s.softmax) && n.Dims() == 2 && n.Shape()[1] == 1 && intOf(n, "axis") < 0: // along the columns, of one element
-		log := field(n, "isLog").Bool()
-		return onHost(func(_ *G.Node, _ int, in [][]float64, d []float64) {
-			y, g := in[1], in[2]
-			sum := 0.0
-			for i := range y {
-				if log {
-					sum += g[i]
-				} else {
-					sum += float64(g[i] * y[i])
-				}
+		return func(c *compiler, n *G.Node, _ int, g value) (value, error) {
+			y, err := c.tensor(n)
+			if err != nil {
+				return value{}, err
 			}
-			for i := range y {
-				if log {
-					d[i] = g[i] - float64(math.Exp(y[i])*sum)
-				} else {
-					d[i] = y[i] * (g[i] - sum)
-				}
-			}
-		})
+			dy, dx, size := c.dense(g, Label(n)), c.scratch(n.Shape(), Label(n)), y.Len()
+			c.emit(&Instr{Op: OpSoftmaxGrad, Log: field(n, "isLog").Bool(), In: []*Tensor{c.shaped(y, 1, size), c.shaped(dy, 1, size)},
+				Out: []*Tensor{c.shaped(dx, 1, size)}, Nodes: []string{Label(n)}})
+			return value{t: dx}, nil
+		}
 	case is(n, s.sparsemax): // of the rows of a matrix alone
 		return onHost(func(n *G.Node, _ int, in [][]float64, d []float64) {
 			shape, y, g := n.Shape(), in[1], in[2]
@@ -118,6 +98,22 @@ func (s *stockOps) ruleOf(n *G.Node) rule {
 		return ctcGrad
 	}
 	return nil
+}
+
+// outerGrad multiplies the gradient of x·yᵀ by y, or its transpose by x.
+func outerGrad(c *compiler, n *G.Node, operand int, g value) (value, error) {
+	in, err := c.tensors(Children(n))
+	if err != nil {
+		return value{}, err
+	}
+	rows, cols, dx := in[0].Len(), in[1].Len(), c.scratch(Children(n)[operand].Shape(), Label(n))
+	dy := c.shaped(c.dense(g, Label(n)), rows, cols)
+	product := &Instr{Op: OpGEMM, In: []*Tensor{dy, c.shaped(in[1], cols, 1)}, Out: []*Tensor{c.shaped(dx, rows, 1)}, Nodes: []string{Label(n)}}
+	if operand == 1 {
+		product.In, product.Out = []*Tensor{c.shaped(in[0], 1, rows), dy}, []*Tensor{c.shaped(dx, 1, cols)}
+	}
+	c.emit(product)
+	return value{t: dx}, nil
 }
 
 // findWrong finds the nodes that gorgonia.Grad added for operations whose derivative it
