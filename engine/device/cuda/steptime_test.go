@@ -6,12 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"driftless/engine/program"
+	"driftless/kernels/gemm"
 	"driftless/models/norm"
 )
 
@@ -21,6 +23,7 @@ var update = flag.Bool("update", false, "write kernels/cuda/steps.md anew; read 
 const (
 	modelClock  = 1.9e9                  // Hz
 	modelMemory = 3e12                   // bytes a second
+	modelCache  = 5.5e12                 // the same from the second-level cache, where operands of products are
 	modelGap    = 1000 * time.Nanosecond // from the end of a launch of a graph to the first instruction of the next
 	modelEarly  = 500 * time.Nanosecond  // the same where that has begun early
 	modelStep   = 60.0                   // cycles until a step along k has met the barrier and its first operands
@@ -31,8 +34,13 @@ const (
 	modelDevice = "sm_90"
 )
 
-// innerLoop is a row of kernels/cuda/sass.md.
-type innerLoop struct{ instructions, cycles float64 }
+// innerLoop is a row of kernels/cuda/sass.md: a warp's instructions, how many of them are
+// products, and the cycles of a multiprocessor that these take, and that all take.
+type innerLoop struct{ instructions, products, ofProducts, cycles float64 }
+
+// alone is the cycles that a warp takes if it is alone: an instruction each, and its products
+// what one of the four schedulers' units takes.
+func (l innerLoop) alone() float64 { return l.instructions - l.products + 4*l.ofProducts }
 
 // innerLoops reads what the machine code of the model's device takes.
 func innerLoops(t *testing.T) map[string]innerLoop {
@@ -43,26 +51,32 @@ func innerLoops(t *testing.T) map[string]innerLoop {
 	}
 	must(t, err)
 	loops := map[string]innerLoop{}
+	var head []string
 	for line := range strings.Lines(string(text)) {
 		cell := strings.Split(line, " | ")
-		if len(cell) < 12 || cell[0] != "| "+modelDevice {
-			continue
+		switch {
+		case cell[0] == "| architecture":
+			head = cell
+		case len(cell) == len(head) && cell[0] == "| "+modelDevice:
+			number := func(column string) float64 {
+				x, err := strconv.ParseFloat(cell[slices.Index(head, column)], 64)
+				must(t, err)
+				return x
+			}
+			loops[cell[1]] = innerLoop{number("instructions"), number("products"), number("of products"), number("cycles")}
 		}
-		n, err := strconv.ParseFloat(cell[2], 64)
-		must(t, err)
-		c, err := strconv.ParseFloat(cell[10], 64)
-		must(t, err)
-		loops[cell[1]] = innerLoop{n, c}
 	}
 	return loops
 }
 
-// productTime is that of a product over k in a launch of so many blocks, by a kernel's loop.
-func productTime(loop innerLoop, along, k, blocks, threads, processors int) time.Duration {
+// productTime is that of a product over k in a launch of so many blocks, by a kernel's loop;
+// each block reads rows and columns of the operands.
+func productTime(loop innerLoop, along, k, blocks, threads, read, processors int) time.Duration {
 	steps := float64((k + along - 1) / along)
-	alone := steps * (loop.instructions + modelStep)
+	alone := steps * (loop.alone() + modelStep)
 	together := float64((blocks+processors-1)/processors*threads/32) * steps * loop.cycles
-	return time.Duration(max(alone, together) / modelClock * 1e9)
+	brought := float64(blocks*read*k*4) / modelCache * modelClock
+	return time.Duration(max(alone, together, brought) / modelClock * 1e9)
 }
 
 // launchTime is the model's time of a launch without what comes before it.
@@ -96,18 +110,14 @@ func launchTime(t *testing.T, l *launch, loops map[string]innerLoop, processors 
 				if name == "narrow_strip" { // of whose warps half form sums
 					threads /= 2
 				}
-				sum += time.Duration((op.rows+63)/64) * productTime(loopOf(name), 32, op.int("k"), blocks, threads, processors)
+				sum += time.Duration((op.rows+63)/64) * productTime(loopOf(name), 32, op.int("k"), blocks, threads, min(op.rows, 64)+l.cols/blocks, processors)
 			default: // side by side
-				longest = max(longest, productTime(loopOf(name), 16, op.int("k"), blocks, block[0], processors))
+				longest = max(longest, productTime(loopOf(name), 16, op.int("k"), blocks, block[0], 64, processors))
 			}
 		}
 		return sum + longest
-	case strings.HasPrefix(name, "gemm"):
-		along := 16
-		if name == "gemm_nn_32" {
-			along = 32
-		}
-		return productTime(loopOf(name), along, l.int("k"), blocks, block[0], processors)
+	case isProduct(l):
+		return productTime(loopOf(name), stepOf(name), l.int("k"), blocks, block[0], l.kernel.TileRows+l.kernel.TileCols, processors)
 	}
 	bytes := 0
 	for i := range l.operands {
@@ -117,6 +127,18 @@ func launchTime(t *testing.T, l *launch, loops map[string]innerLoop, processors 
 	}
 	return modelTouch + time.Duration(float64(bytes)/modelMemory*1e9)
 }
+
+// stepOf is how far a step of a product's loop goes along k, as gemm.cu and tensor.cu say.
+func stepOf(kernel string) int {
+	tensor := strings.HasPrefix(kernel, "tensor")
+	if kernel == "gemm_nn_32" || tensor && !(strings.Contains(kernel, "tf32") && strings.HasSuffix(kernel, "_128")) {
+		return 32
+	}
+	return 16
+}
+
+// isProduct reports whether a launch is a product by itself.
+func isProduct(l *launch) bool { return len(l.table) == 0 && l.kernel.TileRows > 1 }
 
 // TestStepTimes compares the times that a first-order model gives the launches of a step with
 // kernels/cuda/steps.md, which says what the model is.
@@ -130,22 +152,30 @@ func TestStepTimes(t *testing.T) {
 Written by go test -tags gpu ./engine/device/cuda -run TestStepTimes -update, from the launches of
 a step on an H100 (132 multiprocessors at 1.9 GHz) and the inner loops of sass.md for %s.
 
-A product takes the longer of two: what its warps take of the busiest multiprocessor by the cycles
-of sass.md; and what one warp takes, an instruction a cycle and %.0f cycles a step along k for the
-barrier. Other launches take %v and their operands' bytes at %.0f TB/s, as if no column's sum
-took longer; other operations of strips take %v; a head %.0f cycles a product of a thread, and %v.
-Before each launch there are %v, or %v if it begins early. The constants are assumptions: no
-device has been timed.
+A product takes the longest of three: what its warps take of the busiest multiprocessor by the cycles
+of sass.md; what one warp takes, an instruction a cycle, what its products take of one of the four
+schedulers' units, and %.0f cycles a step along k for the barrier; and what its blocks read of the
+operands, at %.1f TB/s from the second-level cache. Other launches take %v and their operands'
+bytes at %.0f TB/s, as if no column's sum took longer; other operations of strips take %v; a head
+%.0f cycles a product of a thread, and %v. Before each launch there are %v, or %v if it begins
+early. The constants are assumptions: no device has been timed.
 
-`, modelDevice, modelStep, modelTouch, modelMemory/1e12, modelSums, modelPlain, modelLoss, modelGap, modelEarly)
+`, modelDevice, modelStep, modelCache/1e12, modelTouch, modelMemory/1e12, modelSums, modelPlain, modelLoss, modelGap, modelEarly)
 	wide := paper(norm.Must("batchnorm"))
 	wide.hidden, wide.batch, wide.rows = []int{1024, 1024, 1024}, 512, 600
+	const wideName = "784-1024-1024-1024-10, batches of 512"
 	for _, net := range []struct {
-		name string
-		c    config
-	}{{"784-100-100-100-10, batches of 60", paper(norm.Must("batchnorm"))}, {"784-1024-1024-1024-10, batches of 512", wide}} {
+		name      string
+		c         config
+		precision gemm.Precision
+	}{
+		{"784-100-100-100-10, batches of 60", paper(norm.Must("batchnorm")), gemm.Float32},
+		{wideName, wide, gemm.Float32},
+		{wideName + ", products in TF32", wide, gemm.TF32},
+		{wideName + ", products in BF16", wide, gemm.BF16},
+	} {
 		n := net.c.compile(t)
-		s := n.open(t, open(t, NoClusters()), 3).(*session)
+		s := n.open(t, open(t, NoClusters(), Precision(net.precision)), 3).(*session)
 		var whole *bound
 		must(t, s.do(func() (err error) { whole, err = s.bind(n.train); return err }))
 		processors := s.dev.context.multiprocessors
@@ -167,7 +197,7 @@ device has been timed.
 				grid, block := l.kernel.Grid(l.rows, l.cols, 1)
 				fmt.Fprintf(&rows, "| %s | %d | %d | %.1f | %.1f |\n", l.kernel.Name, grid[0]*grid[1], block[0], before.Seconds()*1e6, does.Seconds()*1e6)
 				sum += before + does
-				if strings.HasPrefix(l.kernel.Name, "gemm") {
+				if isProduct(l) {
 					products += does
 				}
 			}
