@@ -83,9 +83,9 @@
 // -out names a folder, made if need be, for gpu-check.md, or a file *.md. Beside it is what programs
 // printed, as it came: gpu-check-conformance.txt, -ncu.csv, -sanitizer.txt. Temporary
 // files are in a folder below TMPDIR, /tmp or else beside the report, in the first of
-// these where programs can be run; it is removed at the end. Parts have it as TMPDIR and,
-// unless these are set, for the driver's cache of compiled PTX (CUDA_CACHE_PATH),
-// PyTorch's caches and HOME.
+// these where programs can be run; it is removed at the end, or, if gpucheck was killed, by
+// the next one that has its folder there. Parts have it as TMPDIR and, unless these are
+// set, for the driver's cache of compiled PTX (CUDA_CACHE_PATH), PyTorch's caches and HOME.
 //
 // -suite names the folder with the binaries cuda.test and driftless, plain or
 // gzipped, and with the kernels' machine code, cubins (see package engine/device/cuda);

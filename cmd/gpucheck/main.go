@@ -235,6 +235,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		defer os.RemoveAll(o.work)
 	}
+	if held := hold(o.work); held != nil {
+		defer held.Close()
+	}
+	removeAbandoned(filepath.Dir(o.work))
 	return r.runAll(ctx, o, self, stdout, stderr)
 }
 

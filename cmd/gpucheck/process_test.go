@@ -34,6 +34,11 @@ func TestMain(m *testing.M) {
 		os.Stdout.WriteString("a stray line\n")
 		os.Stderr.WriteString("no such device\n")
 		os.Exit(exitFailed)
+	case "holder":
+		held := hold(os.Args[1])
+		os.Stdout.WriteString("held\n")
+		time.Sleep(time.Minute)
+		held.Close()
 	case "parent":
 		self, _ := os.Executable()
 		_ = os.Setenv("GPUCHECK_TEST_PROCESS", "stubborn")
@@ -209,4 +214,51 @@ func TestReportIsKept(t *testing.T) {
 	if code := <-ended; !kept || code != exitInterrupted {
 		t.Errorf("what was told last is in the report: %v; exit code %d", kept, code)
 	}
+}
+
+// TestRemoveAbandoned: the work folder of a process that was killed goes, not that of one that lives.
+func TestRemoveAbandoned(t *testing.T) {
+	parent := t.TempDir()
+	folder := func(name string) string {
+		dir := filepath.Join(parent, name)
+		if err := os.MkdirAll(filepath.Join(dir, "home"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	held, none, other := folder(workPrefix+"held"), folder(workPrefix+"none"), folder("other")
+	if err := os.WriteFile(filepath.Join(other, "in-use"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], held)
+	cmd.Env = append(os.Environ(), "GPUCHECK_TEST_PROCESS=holder")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }()
+	if _, err := io.ReadFull(out, make([]byte, len("held\n"))); err != nil {
+		t.Fatal(err)
+	}
+	if l := hold(folder(workPrefix + "mine")); l == nil {
+		t.Skip("the file system has no locks")
+	} else {
+		defer l.Close()
+	}
+	are := func(when string, there map[string]bool) {
+		t.Helper()
+		removeAbandoned(parent)
+		for dir, want := range there {
+			if isFolder(dir) != want {
+				t.Errorf("%s, %s is there: %v", when, filepath.Base(dir), !want)
+			}
+		}
+	}
+	are("while it lives", map[string]bool{held: true, none: true, other: true, filepath.Join(parent, workPrefix+"mine"): true})
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	are("when it was killed", map[string]bool{held: false, none: true, other: true, filepath.Join(parent, workPrefix+"mine"): true})
 }

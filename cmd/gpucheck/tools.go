@@ -99,12 +99,15 @@ func lastLines(s string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
+// workPrefix begins the names of work folders, those that run.sh makes too.
+const workPrefix = ".gpucheck-"
+
 // workFolder makes a temporary folder, in the first of these in which it can make one and run
 // programs.
 func workFolder(parents ...string) (string, error) {
 	var errs []error
 	for _, parent := range parents {
-		dir, err := os.MkdirTemp(parent, ".gpucheck-")
+		dir, err := os.MkdirTemp(parent, workPrefix)
 		if err != nil {
 			errs = append(errs, err)
 			continue
