@@ -136,6 +136,9 @@ func TestGemmChoice(t *testing.T) {
 		{gemm.Float32, false, false, 0, 100, 1, 132, "gemm_nn_128", true},
 		{gemm.Float32, true, true, 1, 1, 1, 132, "", false},
 		{gemm.TF32, false, false, 512, 1024, 1, 132, "tensor_tf32_nn_64", true},
+		{gemm.TF32, true, false, 1024, 1024, 1, 132, "tensor_tf32_tn_128", true}, // whose operands are read half as often
+		{gemm.BF16, false, false, 512, 1024, 1, 132, "tensor_bf16_nn_128", true}, // for which products are fast enough
+		{gemm.BF16, false, false, 512, 10, 1, 132, "tensor_bf16_nn_64", true},
 		{gemm.BF16, true, false, 4096, 4096, 1, 132, "tensor_bf16_tn_128", true},
 		{gemm.BF16, true, true, 1, 1, 1, 132, "", false},
 	} {

@@ -60,46 +60,54 @@ func batched(name string, tile, threads int) cuda.Kernel {
 		TileRows: tile, TileCols: tile, TileThreads: threads}
 }
 
-// tiles are the sizes of the kernels' tiles, with the share of a multiprocessor's speed, in
-// per cent, that the model of kernels/cuda/sass.md gives their inner loops.
-type tiles []struct{ size, share int }
+// tiles are the sizes of a family's tiles, with how many products a multiprocessor forms a cycle
+// by the model of kernels/cuda/sass.md, times ten: of an H100, by their inner loops.
+type tiles []struct{ size, products int }
 
-var (
-	floatTiles  = tiles{{128, 90}, {64, 78}, {32, 65}}
-	tensorTiles = tiles{{128, 100}, {64, 67}} // of that of the larger
-)
+// Lanes form 128 a cycle, tensor cores 645 of TF32 by mma.sync and twice as many of BF16.
+var familyTiles = [...]tiles{
+	Float32: {{128, 1150}, {64, 1000}, {32, 830}},
+	TF32:    {{128, 5160}, {64, 3440}},
+	BF16:    {{128, 10320}, {64, 6880}},
+}
 
-// lanes is how many products a multiprocessor forms at a time, and loneLanes how many of
-// them a block with the smallest tiles, of 64 threads, can.
-const lanes, loneLanes = 128, 64
+// loneProducts is how many, times ten, a block with the smallest tiles of Float32 forms alone: it
+// has 64 threads.
+const loneProducts = 415
+
+// operandBytes is how many bytes of operands a multiprocessor gets a cycle from the second-level
+// cache when all of them read: an assumption, 5.5 TB/s for 132 of them at 1.9 GHz.
+const operandBytes = 22
 
 // PTXKernel returns the name of the kernel that suits a product on a device of so many
-// multiprocessors: that with which the busiest of them has least to do, the larger of two
-// such. With Float32 the bits are the same whichever is taken, and on a GPU they may not be with
+// multiprocessors: that with which the busiest of them has least to do, or waits least for the
+// operands, the larger of two such. With Float32 the bits are the same whichever is taken, and on a GPU they may not be with
 // other precisions, which need [TensorCapability]. There is none for the product of two
 // transposes.
 func PTXKernel(p Precision, transA, transB bool, m, n, replicas, multiprocessors int) (name string, ok bool) {
 	if transA && transB {
 		return "", false
 	}
-	family, choice := "gemm", floatTiles
+	family := "gemm"
 	if p != Float32 {
-		family, choice = "tensor_"+p.String(), tensorTiles
+		family = "tensor_" + p.String()
 	}
-	return fmt.Sprintf("%s%s_%d", family, transposes(transA, transB), choice.best(m, n, replicas, multiprocessors)), true
+	return fmt.Sprintf("%s%s_%d", family, transposes(transA, transB), familyTiles[p].best(m, n, replicas, multiprocessors)), true
 }
 
 // best returns the size of the tiles that PTXKernel takes.
-func (all tiles) best(m, n, replicas, multiprocessors int) int {
+func (sizes tiles) best(m, n, replicas, multiprocessors int) int {
 	size, least := 0, 0
-	for _, t := range all {
-		blocks := divUp(divUp(m, t.size)*divUp(n, t.size)*replicas, multiprocessors)
-		wide := lanes
+	for _, t := range sizes {
+		all := divUp(m, t.size) * divUp(n, t.size) * replicas
+		blocks, products := divUp(all, multiprocessors), t.products
 		if t.size == 32 && blocks == 1 {
-			wide = loneLanes
+			products = loneProducts
 		}
-		// For each step along k, a hundredth of a cycle.
-		if time := blocks * t.size * t.size * 10000 / (wide * t.share); size == 0 || time < least {
+		// For each step along k, a thousandth of a cycle: what the products take, and the operands,
+		// of which a block reads 2·size elements.
+		time := max(blocks*t.size*t.size*10000/products, all*2*t.size*4*1000/(operandBytes*multiprocessors))
+		if size == 0 || time < least {
 			size, least = t.size, time
 		}
 	}

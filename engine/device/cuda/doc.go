@@ -36,7 +36,8 @@
 // instr.go lists which kernel an instruction takes, and nothing else of it.
 //
 // A matrix product takes tiles of 128×128, 64×64 or 32×32, whichever leaves the busiest of
-// the device's multiprocessors the least to do (gemm.PTXKernel).
+// the device's multiprocessors the least to do, and reads operands from the cache no more often
+// than that hides (gemm.PTXKernel).
 //
 // Launches that have little to do are fused (package driftless/kernels/cuda/fused), as
 // far as that package does their kernels and their instructions let it: those that work
