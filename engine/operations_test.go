@@ -291,7 +291,7 @@ func (d derivative) programs(dt tensor.Dtype, stock bool) (value, both *program.
 	}
 	dtype := map[tensor.Dtype]program.DType{tensor.Float32: program.Float32, tensor.Float64: program.Float64}[dt]
 	compile := func(nodes ...*G.Node) (*program.Program, error) {
-		spec := program.Spec{Name: "graph", Graph: p.g, Stock: stock}
+		spec := program.Spec{Name: "graph", Graph: p.g, Stock: stock, Derives: true}
 		for i, n := range nodes {
 			if !n.IsVar() {
 				spec.Outputs = append(spec.Outputs, program.Output{Node: n, Name: fmt.Sprintf("value.%d", i)})

@@ -33,6 +33,7 @@ type VM struct {
 	lent    lending
 	states  []output // inputs that Assign nodes write
 	stats   []*running
+	derived []derived
 	sets    []*G.Node
 	seen    []*G.Node // inputs and constants that Read statements ask for
 	reads   map[*G.Node][]*G.Node
@@ -187,6 +188,9 @@ func (m *VM) run() error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := m.derive(); err != nil {
+		return err
 	}
 	if err := m.reseed(); err != nil {
 		return err

@@ -136,7 +136,7 @@ func (m *VM) compile() error {
 		m.program = nil
 		return err
 	}
-	m.stats = runningOf(l, false)
+	m.stats, m.derived = runningOf(l, false), m.derivations()
 	m.keep(rest, s.again)
 	return nil
 }
@@ -179,7 +179,7 @@ func (m *VM) compileFor(spares []program.Output) (*program.Layout, error) {
 	l := program.NewLayout(m.dtype)
 	l.Plain = true
 	spec := m.spec(wanted)
-	spec.Spares, spec.Lent = spares, m.lent.tables
+	spec.Spares, spec.Lent, spec.Derives = spares, m.lent.tables, true
 	_, spec.Hand = m.dev.(device.HostDevice)
 	var err error
 	m.program, err = program.Compile(l, spec)

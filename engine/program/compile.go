@@ -21,7 +21,7 @@ func Compile(l *Layout, s Spec) (*Program, error) {
 	if err := c.compile(passes); err != nil {
 		return nil, fmt.Errorf("compile %s: %w", s.Name, err)
 	}
-	return &Program{Layout: l, Blocks: []*Block{c.b}}, nil
+	return &Program{Layout: l, Blocks: []*Block{c.b}, Derived: c.derivations}, nil
 }
 
 // Assemble returns a Program of a block that was written by hand: it gives scratch buffers
@@ -71,9 +71,10 @@ type compiler struct {
 	feeds        map[*G.Node]Feed
 	wrong        map[*G.Node][]derivative // what nodes of Gorgonia's derivatives should hold
 	kept         map[*G.Node]*Tensor      // Dropout → its mask, CTCLoss → its gradient
-	picks        map[picked][]*Tensor     // indices → checked, and sorted
-	norms        map[normOf]*G.Node       // BatchNorm, GroupNorm
-	channels     map[*G.Node]*channels    // these → what their gradients take
+	derivations  []Derived
+	picks        map[picked][]*Tensor  // indices → checked, and sorted
+	norms        map[normOf]*G.Node    // BatchNorm, GroupNorm
+	channels     map[*G.Node]*channels // these → what their gradients take
 }
 
 // stats are the by-products of a normalization's forward pass.

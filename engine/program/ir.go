@@ -10,6 +10,8 @@ import (
 	"driftless/kernels/gather"
 	"driftless/kernels/ngsgd"
 	"driftless/kernels/whiten"
+
+	G "gorgonia.org/gorgonia"
 )
 
 // Space says which memory a tensor lives in.
@@ -134,8 +136,16 @@ type Block struct {
 // Program is what a device runs: blocks over the state of one Layout. One step
 // of the Program runs every block that is due, in order.
 type Program struct {
-	Layout *Layout
-	Blocks []*Block
+	Layout  *Layout
+	Blocks  []*Block
+	Derived []Derived // with Spec.Derives
+}
+
+// Derived are states that the caller sets before a run to what the operation makes of an input's elements.
+type Derived struct {
+	From *G.Node
+	Host Host
+	To   []*State
 }
 
 // Counts reports whether the Program counts steps: whether it has a loss.

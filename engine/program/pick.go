@@ -79,9 +79,31 @@ func (c *compiler) pick(n, indices *G.Node) (picking, error) {
 		return r
 	}
 	p.rows, p.sorted = row("rows"), row("sorted rows")
+	host := &checking{size: p.size, name: Label(n)}
+	if c.spec.Derives && indices.IsVar() {
+		if p.rows, p.sorted, err = c.derived(indices, host, p); err != nil {
+			return p, err
+		}
+	} else {
+		c.emit(&Instr{Op: OpHost, In: []*Tensor{t}, Out: []*Tensor{p.rows, p.sorted}, Host: host, Nodes: []string{Label(indices)}})
+	}
 	c.picks[known] = []*Tensor{p.rows, p.sorted}
-	c.emit(&Instr{Op: OpHost, In: []*Tensor{t}, Out: []*Tensor{p.rows, p.sorted}, Host: &checking{size: p.size, name: Label(n)}, Nodes: []string{Label(indices)}})
 	return p, nil
+}
+
+// derived makes states of what the caller derives from indices, which no Assign node writes, since those are integers.
+func (c *compiler) derived(indices *G.Node, host Host, p picking) (rows, sorted *Tensor, err error) {
+	d := Derived{From: indices, Host: host}
+	for i, t := range []*Tensor{p.rows, p.sorted} {
+		name := fmt.Sprintf("%s.%s.%d", c.spec.stateName(indices), [...]string{"rows", "sorted"}[i], p.size)
+		st, err := c.l.Add(State{Name: name, DType: t.DType, Rows: t.Rows, Cols: t.Cols, Shape: t.Shape, owner: byOperation})
+		if err != nil {
+			return nil, nil, err
+		}
+		d.To = append(d.To, st)
+	}
+	c.derivations = append(c.derivations, d)
+	return stateTensor(d.To[0]), stateTensor(d.To[1]), nil
 }
 
 // Call implements Host: Pick of elements of either float type.

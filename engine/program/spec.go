@@ -47,6 +47,8 @@ type Spec struct {
 	Hand      bool     // outputs and spares that are no scalars are states apart, in which their values are computed where that can be
 	Held      bool     // leave Assign nodes out: the graph reads state as it stands, and writes none
 
+	Derives bool // the caller derives states from inputs before each run, as Program.Derived says, where instructions on the host would
+
 	Stock bool // Gorgonia's operations run by their own Do, also where that is known to be wrong
 
 	Nodes     []*G.Node            // of the graph, to look at; nil: all that it has

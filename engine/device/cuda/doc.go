@@ -76,7 +76,8 @@
 // the device, the results back. Operations of Gorgonia that the compiler does not know
 // run their own Do. Instructions run the kernel of package cpu (cpu.Solo), and so have
 // its bits: a product of two transposes, the step of an optimizer that has no CUDA kernel,
-// and whatever instruction instr.go binds with onHost.
+// and whatever instruction instr.go binds with onHost. The indices of ByIndices are checked and sorted
+// there, by a Program that trains; a machine does it before the run if they are an input.
 // Data sets stay on the device: what reads them needs a kernel. Warn says which run on
 // the host, a listing marks them and gives the bytes copied, and Counters counts both.
 // Where an operation may keep state between its calls, the replicas go through all steps

@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"driftless/engine"
@@ -154,5 +155,45 @@ func TestNormModes(t *testing.T) {
 				t.Error("evaluation says what training does")
 			}
 		})
+	}
+}
+
+// TestIndices: a machine that trains rows of a table, which ByIndices picks, replays a graph, and the host computes nothing
+// in it. Indices may be others in each run, and one outside the table is an error.
+func TestIndices(t *testing.T) {
+	on := func(d device.Device, end func()) (bits []string) {
+		g := G.NewGraph()
+		table := G.NewMatrix(g, tensor.Float32, G.WithShape(7, 5), G.WithName("table"), G.WithValue(tensor.New(tensor.WithShape(7, 5), tensor.WithBacking(wave(35)))))
+		at := G.NewVector(g, tensor.Int, G.WithShape(4), G.WithName("at"))
+		picked := G.Must(G.ByIndices(table, at, 0))
+		_, err := G.Grad(G.Must(G.Mean(G.Must(G.Square(G.Must(G.Tanh(picked)))))), table)
+		must(t, err)
+		m := engine.NewVM(g, d)
+		defer m.Close()
+		for i, indices := range [][]int{{0, 6, 6, 3}, {1, 1, 1, 1}, {5, 4, 3, 2}, {0, 7, 1, 1}, {-1, 0, 0, 0}, {2, 0, 2, 0}} {
+			must(t, G.Let(at, tensor.New(tensor.WithBacking(indices))))
+			if err := m.RunAll(); (err != nil) != (i == 3 || i == 4) {
+				t.Fatalf("indices %v: error %v", indices, err)
+			} else if err != nil {
+				bits = append(bits, err.Error())
+				continue
+			}
+			grad, err := table.Grad()
+			must(t, err)
+			bits = append(bits, fmt.Sprint(grad.Data()))
+			must(t, G.NewVanillaSolver(G.WithLearnRate(0.1)).Step(G.NodesToValueGrads(G.Nodes{table})))
+		}
+		end()
+		return bits
+	}
+	want := on(cpu.New(), func() {})
+	d := &opened{Device: open(t, Warn(func(m string) { t.Error(m) }))}
+	got := on(d, func() {
+		if c := counters(d.sessions[0]); len(d.sessions) != 1 || c.HostCalls != 0 || c.GraphLaunches != 3 {
+			t.Errorf("%d sessions, %+v, want one, 3 graphs and nothing on the host", len(d.sessions), c)
+		}
+	})
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
 	}
 }
