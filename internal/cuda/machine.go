@@ -5,23 +5,33 @@ package cuda
 import (
 	"bytes"
 	"errors"
+	"sync"
 
 	"driftless/internal/cuda/virtual"
 	"driftless/internal/ptx"
 )
 
 // machine runs the virtual driver's kernels by interpreting PTX.
-type machine struct{}
+type machine struct {
+	loaded sync.Map // from file to *ptx.Module: a context after another loads the same
+}
 
-func (machine) Load(name, source string) (virtual.Module, error) {
+type file struct{ name, source string }
+
+func (v *machine) Load(name, source string) (virtual.Module, error) {
+	f := file{name, source}
+	if m, ok := v.loaded.Load(f); ok {
+		return module{m.(*ptx.Module).Again()}, nil
+	}
 	m, err := ptx.Load(name, []byte(source))
 	if err != nil {
 		return nil, err
 	}
-	return module{m}, nil
+	v.loaded.Store(f, m)
+	return module{m.Again()}, nil
 }
 
-func (machine) NewMemory(limit int64) virtual.Memory { return memory{ptx.NewMemory(limit)} }
+func (*machine) NewMemory(limit int64) virtual.Memory { return memory{ptx.NewMemory(limit)} }
 
 type module struct{ *ptx.Module }
 

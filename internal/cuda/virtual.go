@@ -21,7 +21,7 @@ import (
 
 // vd is the virtual driver, which takes part only after UseVirtual.
 var vd = virtual.New(virtual.Config{
-	Machine: machine{},
+	Machine: &machine{},
 	Reserve: func(n int) uintptr {
 		p := C.virtual_reserve(C.size_t(n))
 		if p == nil {

@@ -31,9 +31,22 @@ type Param struct{ Offset, Size, Align int }
 
 // A Kernel is an entry point of a Module.
 type Kernel struct {
-	name   string
+	*entryPoint
 	module *Module
-	line   int
+
+	mu         sync.Mutex
+	maxDynamic int
+	// largeClusters allows clusters of more blocks than every device takes.
+	largeClusters bool
+	idle          []*worker
+	stats         Stats
+	tally         []SharedAccess // by memOp.counted
+}
+
+// An entryPoint is what the file says of a Kernel. Nothing changes it after Load.
+type entryPoint struct {
+	name string
+	line int
 
 	params     []Param
 	paramBytes int
@@ -41,12 +54,9 @@ type Kernel struct {
 	static     int // bytes of static shared memory, without the red zones
 	sharedSize int // where dynamic shared memory begins
 	gaps       [][2]int
-	maxDynamic int
-	// largeClusters allows clusters of more blocks than every device takes.
-	largeClusters bool
-	localBytes    int
-	maxThreads    int
-	required      Dim // .reqntid; zero where absent
+	localBytes int
+	maxThreads int
+	required   Dim // .reqntid; zero where absent
 
 	code  []inst
 	words int // 32-bit register slots
@@ -70,11 +80,6 @@ type Kernel struct {
 	// fineGlobal and fineShared tell that the kernel writes less than 4 bytes at
 	// once, so that races are tracked by byte.
 	fineGlobal, fineShared bool
-
-	mu    sync.Mutex
-	idle  []*worker
-	stats Stats
-	tally []SharedAccess // by memOp.counted
 }
 
 type constant struct {
@@ -122,6 +127,22 @@ func Load(file string, src []byte) (m *Module, err error) {
 	p := newParser(file, string(src))
 	p.file()
 	return p.m, nil
+}
+
+// Again returns what Load would return for the same file, without parsing it again.
+func (m *Module) Again() *Module {
+	c := *m
+	c.kernels, c.byName = nil, map[string]*Kernel{}
+	for _, k := range m.kernels {
+		c.add(k.entryPoint)
+	}
+	return &c
+}
+
+func (m *Module) add(e *entryPoint) {
+	k := &Kernel{entryPoint: e, module: m}
+	m.kernels = append(m.kernels, k)
+	m.byName[e.name] = k
 }
 
 // Kernel returns the kernel of that name, or nil.

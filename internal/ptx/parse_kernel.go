@@ -8,7 +8,7 @@ import (
 
 // A kernelParser is the state of reading one kernel.
 type kernelParser struct {
-	*Kernel
+	*entryPoint
 	paramIndex map[string]int
 	shared     map[string]*sharedVar
 	sharedAt   map[string]int64 // offsets of static variables
@@ -70,12 +70,12 @@ type registers struct {
 // entry parses a kernel, from its name to its closing brace.
 func (p *parser) entry() {
 	line := p.tok.line
-	k := &Kernel{name: p.name(), module: p.m, line: line, maxThreads: maxThreads, words: 1, longs: 1, preds: 2}
+	k := &entryPoint{name: p.name(), line: line, maxThreads: maxThreads, words: 1, longs: 1, preds: 2}
 	if p.m.byName[k.name] != nil {
 		fail(line, "kernel %s is defined twice", clip(k.name))
 	}
 	p.k = &kernelParser{
-		Kernel: k, paramIndex: map[string]int{}, shared: map[string]*sharedVar{}, sharedAt: map[string]int64{},
+		entryPoint: k, paramIndex: map[string]int{}, shared: map[string]*sharedVar{}, sharedAt: map[string]int64{},
 		local: map[string]int64{}, labels: map[string]int{}, constants: map[constantKey]int32{},
 		special: map[specialID]int32{}, symbol: map[symbolKey]int32{}, written: map[slotKey]bool{},
 		read: map[slotKey]reading{}, undefinedByCompiler: map[string]bool{},
@@ -86,8 +86,7 @@ func (p *parser) entry() {
 	p.body(0)
 	p.finish()
 	p.k = nil
-	p.m.kernels = append(p.m.kernels, k)
-	p.m.byName[k.name] = k
+	p.m.add(k)
 }
 
 func (p *parser) params() {

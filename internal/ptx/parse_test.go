@@ -231,3 +231,32 @@ func TestShippedFiles(t *testing.T) {
 		t.Skip("no PTX files beside this package")
 	}
 }
+
+// TestAgain has a module loaded again share nothing that launches or settings change.
+func TestAgain(t *testing.T) {
+	k := kernel(t, "kernels.ptx", "readLaunches")
+	m := NewMemory(1 << 20)
+	if err := k.SetMaxDynamicShared(60 << 10); err != nil {
+		t.Fatal(err)
+	}
+	launch := func(k *Kernel, dynamic int) error {
+		return k.Launch(m, one, Dim{32, 1, 1}, dynamic, params(t, k, alloc(t, m, 4)))
+	}
+	if err := launch(k, 60<<10); err != nil {
+		t.Fatal(err)
+	}
+	again := k.module.Again()
+	other := again.Kernel(k.name)
+	if len(again.Kernels()) != len(k.module.Kernels()) || other.module != again {
+		t.Fatal("the kernels are not those of the file, or of another module")
+	}
+	if s := other.Stats(); s != (Stats{}) {
+		t.Errorf("the kernel counts %+v before its first launch", s)
+	}
+	if launch(other, 60<<10) == nil {
+		t.Error("the kernel has the dynamic shared memory that another module's was allowed")
+	}
+	if err := launch(other, 0); err != nil {
+		t.Error(err)
+	}
+}
