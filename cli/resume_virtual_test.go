@@ -2,4 +2,5 @@
 
 package cli
 
-func init() { killDevices = append(killDevices, killDevice{"virtual", 3, 2, 2}) }
+// What a build without CUDA support does on a CPU, this one does, too.
+func init() { killDevices = []killDevice{{"virtual", 3, 2, 2}} }

@@ -13,10 +13,14 @@ import (
 	"driftless/models/norm"
 )
 
+// manySteps are enough for a second refresh of statistics that norms have refreshed every ten
+// steps, for the ends of warm-ups, and for graphs of several steps.
+const manySteps = 12
+
 // TestPaperNet trains the paper's network on the device and on the CPU: every state
 // has the same bits.
 func TestPaperNet(t *testing.T) {
-	steps := 30
+	steps := 8
 	if testing.Short() {
 		steps = 3
 	}
@@ -28,7 +32,7 @@ func TestPaperNet(t *testing.T) {
 // TestEveryNorm does the same with a small network for every normalization.
 func TestEveryNorm(t *testing.T) {
 	for _, n := range norm.Forms() {
-		t.Run(norm.String(n), func(t *testing.T) { equalsCPU(t, small(n), 30) })
+		t.Run(norm.String(n), func(t *testing.T) { equalsCPU(t, small(n), manySteps) })
 	}
 }
 
@@ -41,7 +45,7 @@ func TestScheduled(t *testing.T) {
 				c := small(norm.Must(name))
 				c.rule = o
 				c.rule.ClipNorm, c.rule.Schedule = bound, optim.Schedule{Kind: optim.ScheduleCosine, Total: 50, WarmUp: 3}
-				t.Run(fmt.Sprintf("%s/%s/%v", name, o.Kind, bound), func(t *testing.T) { equalsCPU(t, c, 30) })
+				t.Run(fmt.Sprintf("%s/%s/%v", name, o.Kind, bound), func(t *testing.T) { equalsCPU(t, c, manySteps) })
 			}
 		}
 	}

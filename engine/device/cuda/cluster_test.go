@@ -131,7 +131,7 @@ func tiny(m norm.Method) config {
 // with three; of the others the reason is said.
 func TestClusterOfEveryNorm(t *testing.T) {
 	withClusters(t)
-	steps := 30
+	steps := manySteps
 	if testing.Short() {
 		steps = 3
 	}
