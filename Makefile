@@ -51,7 +51,7 @@ env: needs-go ## what go build -tags gpu needs: eval "$$(make -s env)"
 	@$(GO) run ./internal/cuda/gen -out build/cuda
 
 # Packages in which a build with CUDA changes something.
-GPU_PACKAGES = ./cli ./cmd/... ./engine ./engine/device/cuda/... ./internal/cuda/... ./internal/ptx
+GPU_PACKAGES = ./cli ./cmd/... ./engine/device/cuda/... ./internal/cuda/... ./internal/ptx
 
 test-gpu: needs-go ## the tests with CUDA, on a virtual device; needs a C compiler
 	$(CUDA_ENV) && $(GO) vet -tags gpu ./... && $(GO) tool staticcheck -tags gpu ./... && $(GO) test -timeout 30m -tags gpu $(GPU_PACKAGES)
@@ -86,13 +86,9 @@ fuzz: needs-go ## every fuzz target for FUZZTIME (30s), two at a time
 	@git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's|/[^/]*:func | |' | xargs -L 1 -P 2 sh -c \
 	  '$(GO) test -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 1 ./$$0 || exit 1'
 
-# Without those that only repeat, on one goroutine or with other numbers, what the rest do at once.
-ALONE = TestFlagsThatChangeNothing|TestConfigRunsAgain|TestPaperQuick|TestDivergence|TestOwnData
-ALONE_CPU = TestInstructionsAllocateNothing|TestAllocations|TestSmallestStep|TestPyTorch|TestDoubleTeams|TestConformance/workers=[18]
-
 race: needs-go ## the tests under the race detector; needs a C compiler
-	CGO_ENABLED=1 $(GO) test -race -short -shuffle=on -timeout 20m -skip '$(ALONE)' $$($(GO) list ./... | grep -v -e /kernels -e /device/cpu)
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m -tags noasm -skip '$(ALONE_CPU)' ./engine/device/cpu # whose assembly is hidden from the detector
+	CGO_ENABLED=1 $(GO) test -race -short -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v -e /kernels -e /device/cpu)
+	CGO_ENABLED=1 $(GO) test -race -short -shuffle=on -timeout 20m -tags noasm ./engine/device/cpu # whose assembly is hidden from the detector
 
 .PHONY: needs-go needs-cc
 needs-cc:

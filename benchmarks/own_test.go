@@ -44,6 +44,9 @@ func points(n, classes int) *dataset.Set {
 // Sets of other sizes, channels, classes and elements are learned, and weights that were trained
 // on them evaluate alike.
 func TestOwnData(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	for _, c := range []struct {
 		set      *dataset.Set
 		net      string // "": hidden layers

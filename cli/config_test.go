@@ -11,6 +11,9 @@ var timing = regexp.MustCompile(`,?"seconds":[^,}]*`)
 
 // TestConfigRunsAgain: config.yaml of a run trains the same again, and flags come before it.
 func TestConfigRunsAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Parallel()
 	base := t.TempDir()
 	first, again := filepath.Join(base, "first"), filepath.Join(base, "again")

@@ -11,6 +11,9 @@ import (
 
 // A flag that changes nothing gives a message that says so.
 func TestFlagsThatChangeNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	for _, c := range []struct {
 		args string
 		idle []string

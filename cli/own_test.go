@@ -38,6 +38,9 @@ func narrow(t *testing.T, text string) {
 
 // Every command that takes data takes one's own, and weights know theirs by the path.
 func TestOwnData(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	inFolder(t)
 	const data = "iris.csv,test.csv"
 	got := call(t, "train", "--data", data, "--steps", "200", "--eval-every", "100", "--lr", "0.5", "--binarize", "--data-dir", "x")

@@ -13,6 +13,9 @@ import (
 // A preset's run leaves its results, figures and page, with a directory for each part, and says
 // that a quick look is one.
 func TestPaperQuick(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	got := call(t, "paper", "--data-dir", dataDirOfTests, "--steps", "3", "--seeds", "1", "--out", dir, "--json")

@@ -250,6 +250,9 @@ func metrics(t *testing.T, dir string) string {
 // A loss that is not finite ends train with exit code 1, but only its arm and
 // seed in compare.
 func TestDivergence(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Parallel()
 	diverge := []string{"--activation", "relu", "--init-sd", "4", "--lr", "10"}
 	for _, c := range []struct {

@@ -27,7 +27,11 @@ func init() {
 // TestConformance runs the suite with one worker and with teams, more of them
 // than processors among them: how a step is shared does not show in its bits.
 func TestConformance(t *testing.T) {
-	for _, workers := range []int{1, 2, 3, 8} {
+	teams := []int{1, 2, 3, 8}
+	if testing.Short() {
+		teams = []int{2, 3}
+	}
+	for _, workers := range teams {
 		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
 			devicetest.RunAll(t, func() device.Device { return cpu.NewDevice(workers, 0) })
 		})
@@ -37,6 +41,9 @@ func TestConformance(t *testing.T) {
 
 // TestPyTorch: trainings have PyTorch's numbers.
 func TestPyTorch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the conformance suite runs the same instructions")
+	}
 	for _, workers := range []int{1, 2} {
 		for _, dt := range []program.DType{program.Float32, program.Float64} {
 			t.Run(fmt.Sprintf("workers=%d/%v", workers, dt), func(t *testing.T) { devicetest.PyTorch(t, cpu.NewDevice(workers, 0), dt) })
@@ -47,6 +54,9 @@ func TestPyTorch(t *testing.T) {
 // TestInstructionsAllocateNothing: not for a step, and neither does calling an operation of the
 // host, whatever that does itself.
 func TestInstructionsAllocateNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the conformance suite runs them, too")
+	}
 	for _, e := range devicetest.Examples(t, program.Float32) {
 		s, err := cpu.NewDevice(1, 0).Open(e.Layout, 1)
 		if err != nil {
@@ -71,6 +81,9 @@ func TestInstructionsAllocateNothing(t *testing.T) {
 // TestSmallestStep: a team trains one number, with nothing to share, for as many steps as were
 // asked for.
 func TestSmallestStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run such steps")
+	}
 	g := G.NewGraph()
 	w := G.NewScalar(g, tensor.Float32, G.WithName("w"), G.WithValue(float32(1)))
 	l := program.NewLayout(program.Float32)

@@ -102,6 +102,9 @@ func TestTeams(t *testing.T) {
 
 // TestDoubleTeams is TestTeams in float64.
 func TestDoubleTeams(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the conformance suite runs the same kernels on a team")
+	}
 	for i, n := range norm.Forms() {
 		if norm.Has(n, "interval") {
 			_ = norm.Set(n, "interval", "2") // it has it
@@ -231,6 +234,9 @@ func trained(t *testing.T, w *network, bad float32) map[string][]float32 {
 // TestAllocations: steps allocate nothing, whatever a Run itself does, alone and
 // in teams.
 func TestAllocations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run such steps")
+	}
 	for _, c := range []struct {
 		norm string
 		rule optim.Optimizer
