@@ -61,16 +61,17 @@ type elements struct {
 	data any
 }
 
-// elementsOf returns the elements of a Value, which are its own memory if that is plain.
-func (e *elements) elementsOf(v G.Value) (any, error) {
+// elementsOf returns the elements of a Value, and reports whether they are its own memory, as they are
+// if that is plain.
+func (e *elements) elementsOf(v G.Value) (data any, own bool, err error) {
 	if d, ok := v.(*tensor.Dense); ok && e.of == v && e.at == d.Uintptr() && program.Plain(d) {
-		return e.data, nil
+		return e.data, true, nil
 	}
-	data, err := program.Elements(v)
-	if err == nil && program.Room(v) != nil {
+	data, err = program.Elements(v)
+	if own = err == nil && program.Room(v) != nil; own {
 		*e = elements{v, v.Uintptr(), data}
 	}
-	return data, err
+	return data, own, err
 }
 
 // output is a node whose value is read after a run.
@@ -222,7 +223,7 @@ func (m *VM) elements(in *input) (any, error) {
 	if v.Dtype() != in.Dtype() || v.Shape().TotalSize() != in.shape.TotalSize() {
 		return nil, fmt.Errorf("its value is %v of shape %v, and the node is %v of shape %v: give it one like that", v.Dtype(), v.Shape(), in.Dtype(), in.shape)
 	}
-	data, err := in.last.elementsOf(v)
+	data, _, err := in.last.elementsOf(v)
 	if err == nil && in.classes > 0 {
 		err = program.CheckLabels(data, in.classes)
 	}

@@ -64,27 +64,11 @@ func (m *VM) give(o *output) (G.Value, error) {
 		if v, err = m.fresh(m.session, o.Name, n.Dtype(), o.shape); err != nil {
 			return nil, err
 		}
-		if err := bind(n, v); err != nil {
+		if err := program.Bind(n, v); err != nil {
 			return nil, fmt.Errorf("result %q: %w", program.Label(n), err)
 		}
 	}
 	return v, m.inspect(n, v)
-}
-
-// bind has a node hold a value, which takes the node's shape for as long as UnsafeLet looks.
-func bind(n *G.Node, v G.Value) error {
-	d, ok := v.(*tensor.Dense)
-	if !ok || d.Shape().Eq(n.Shape()) {
-		return G.UnsafeLet(n, v)
-	}
-	shape := d.Shape().Clone()
-	if err := d.Reshape(n.Shape()...); err != nil {
-		return err
-	}
-	if err := G.UnsafeLet(n, v); err != nil {
-		return err
-	}
-	return d.Reshape(shape...)
 }
 
 // inspect looks for what is watched for, logs what is watched, and hands the value to Read statements.
@@ -178,11 +162,25 @@ func (m *VM) fresh(s device.Session, name string, dt tensor.Dtype, shape tensor.
 	}
 	if h, ok := s.(device.Hander); ok {
 		if data, err := h.Hand(name, 0); err == nil {
-			return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data), tensor.WithEngine(m.options.engine)), nil
+			return tensor.New(withShape(shape), tensor.WithBacking(data), tensor.WithEngine(m.options.engine)), nil
 		}
 	}
 	d := tensor.New(tensor.Of(dt), tensor.WithShape(shape...), tensor.WithEngine(m.options.engine))
 	return d, s.Read(name, 0, d.Data())
+}
+
+// withShape gives a new tensor its shape and strides in one allocation, where tensor.WithShape has six.
+func withShape(shape tensor.Shape) tensor.ConsOpt {
+	return func(t tensor.Tensor) {
+		r := len(shape)
+		ints := make([]int, 2*r)
+		own, strides, size := ints[:r:r], ints[r:], 1 // each may be grown or given away by itself
+		for i := r - 1; i >= 0; i-- {
+			own[i], strides[i] = shape[i], size
+			size *= shape[i]
+		}
+		t.(*tensor.Dense).Info().Init(own, strides)
+	}
 }
 
 // readInto writes the content of a state tensor into a value of the same type and shape.
@@ -254,7 +252,7 @@ func dual(n *G.Node) bool {
 
 // addTo adds a gradient to a value of that shape and float type, in place.
 func (g *gradient) addTo(sum G.Value, from tensor.Shape, y any) error {
-	x, err := g.sum.elementsOf(sum)
+	x, own, err := g.sum.elementsOf(sum)
 	if err != nil {
 		return err
 	}
@@ -268,7 +266,7 @@ func (g *gradient) addTo(sum G.Value, from tensor.Shape, y any) error {
 	if !ok {
 		return fmt.Errorf("a gradient of shape %v, a %T, cannot be added to a %T of shape %v", from, y, sum, sum.Shape())
 	}
-	if program.Room(sum) != nil { // x is its memory
+	if own {
 		return nil
 	}
 	return program.SetElements(sum, x)

@@ -203,7 +203,7 @@ func (m *VM) bindKept() {
 	values := make([]ValueOnDemand, len(m.kept.nodes))
 	for i, n := range m.kept.nodes {
 		values[i] = ValueOnDemand{m: m, n: n, shape: m.kept.shapes[i], run: m.kept.run}
-		_ = G.UnsafeLet(n, &values[i]) // it has the node's shape and type
+		_ = program.Bind(n, &values[i]) // it has the node's shape and type
 	}
 }
 
