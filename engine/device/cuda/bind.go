@@ -173,6 +173,11 @@ func (s *session) bindBlock(whole *bound, blk *program.Block) (block, error) {
 		if actions, err = b.fuse(actions, &k); err != nil {
 			return k, err
 		}
+		if c := whole.cluster; c != nil && chooseClusters {
+			if whole.misfit = preferGraph(c, actions, s.replicas, s.dev.context.multiprocessors); whole.misfit != "" {
+				whole.cluster = nil
+			}
+		}
 	}
 	k.scratch = layOut(actions)
 	for _, a := range actions {

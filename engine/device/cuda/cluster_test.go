@@ -23,6 +23,8 @@ import (
 // withClusters has the virtual device be one whose blocks form clusters, for the test.
 func withClusters(t *testing.T) {
 	t.Helper()
+	chooseClusters = false
+	t.Cleanup(func() { chooseClusters = true })
 	if d := open(t); hardware() {
 		if d.(*Device).context.major < clusterMajor {
 			t.Skip("the device has no clusters")
@@ -350,5 +352,36 @@ func TestClusterPlans(t *testing.T) {
 		if text := n.train.Listing(plan); !strings.HasPrefix(plan.Note, v.want) || !strings.Contains(text, plan.Note) {
 			t.Errorf("the plan says %q, want %q", plan.Note, v.want)
 		}
+	}
+}
+
+// TestClusterChoice: narrow layers go in clusters, wider ones by launches, though they would fit,
+// and the plan says why. The crossings are those of the count.
+func TestClusterChoice(t *testing.T) {
+	onlyVirtual(t, "counts for a device with 132 multiprocessors")
+	withClusters(t)
+	chooseClusters = true
+	for _, v := range []struct {
+		replicas, hidden int
+		why              string // not in clusters, if it is not ""
+	}{
+		{1, 100, ""}, {1, 288, ""}, {1, 320, "clusters of 16 blocks, products and launches"},
+		{8, 384, ""}, // all multiprocessors form products in either
+		{16, 192, ""}, {16, 224, "clusters of 8 blocks, products and launches"},
+	} {
+		c := paper(norm.Must("none"))
+		c.hidden, c.rows, c.evaluationRows = []int{v.hidden, v.hidden, v.hidden}, 60, 10
+		n := c.compile(t)
+		s := n.open(t, open(t), make([]int64, v.replicas)...).(*session)
+		must(t, s.with(n.train, func(b *bound) error {
+			if (b.cluster != nil) != (v.why == "") || !strings.Contains(b.misfit, v.why) {
+				t.Errorf("%d replicas, %d hidden units: in clusters %v, %q", v.replicas, v.hidden, b.cluster != nil, b.misfit)
+			}
+			if note := s.clusterNote(b); v.why != "" && !strings.HasPrefix(note, "not in clusters: by a count of first order") {
+				t.Errorf("the plan says %q", note)
+			}
+			return nil
+		}))
+		must(t, s.Close())
 	}
 }

@@ -122,7 +122,9 @@
 //   - the memory suffices: for the paper's network, that of 8 blocks with SGD, and of 16 with
 //     momentum or Adam;
 //   - the device can run the clusters of all replicas at a time: of 16 blocks if it can, since
-//     a step is shorter, else of 8.
+//     a step is shorter, else of 8;
+//   - by a count of first order (cluster_choice.go) a step does not take longer than by graphs,
+//     which have all multiprocessors.
 //
 // Else it goes by graphs; a plan says why. What runs between such launches, an evaluation for
 // one, goes by launches as ever. No device has shown yet that clusters are faster:
@@ -176,7 +178,8 @@
 //	bind.go     Programs into launches
 //	instr.go    … of instructions, data.go of what brings in the batch and products,
 //	            conv.go and planes.go of images, axes.go of tensors of many axes
-//	cluster.go  all of them into one for many steps, on devices with clusters
+//	cluster.go  all of them into one for many steps, on devices with clusters, where
+//	            cluster_choice.go says that it pays
 //	fuse.go     several of them into one, fuse_step.go at the ends of a step
 //	launch.go   a kernel's arguments
 //	run.go      what is due, step by step

@@ -37,8 +37,9 @@
 // the update, from the second-level cache at 64 bytes a cycle and multiprocessor takes P/64: it is
 // the multiprocessors that are too few. For h = 388 (P = 609,000) that is 47 µs at 1.9 GHz for the
 // products alone, where a graph of launches takes about 31 µs in all by the model of steps.md, since
-// its strips are on all multiprocessors. Above h = 200 or so, graphs are ahead by this count even
-// where weights fit.
+// its strips are on all multiprocessors. With one replica graphs are ahead above h = 300 or so even
+// where weights fit, by such a count, and with 16 above 200: package engine/device/cuda makes it for
+// each Program, and goes by graphs there.
 //
 // The kernel is cluster.cu, with its tables in table.h, products in products.h, and what else
 // only clusters do in operations.h. To add an operation, number it in table.h and ops.go, and
