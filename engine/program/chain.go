@@ -103,7 +103,8 @@ func newChain(in *Instr) *chain {
 // take adds an instruction if that can be done strip by strip with those before.
 func (c *chain) take(in *Instr, rate *Tensor) bool {
 	main := in.Main()
-	if main == nil || in.Axis != c.axis || main.Rows != c.rows || main.Cols != c.cols || in.Extent != extent(in, in.Axis) || !stripped(in) {
+	vector := main != nil && c.axis == ByCols && main.Rows == 1 // such as the step of a norm's parameters
+	if main == nil || in.Axis != c.axis || main.Rows != c.rows && !vector || main.Cols != c.cols || in.Extent != extent(in, in.Axis) || !stripped(in) {
 		return false
 	}
 	now := uses(in, rate)

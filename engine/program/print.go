@@ -101,6 +101,9 @@ func (b *Block) exchange(from []int) string {
 
 // mark returns the sign for how workers come to an instruction.
 func (in *Instr) mark(b *Block, j int) string {
+	if in.Wait { // what goes on with its strips ends with └ all the same
+		return "•"
+	}
 	if in.Strip > 0 {
 		switch {
 		case j == 0 || b.Instrs[j-1].Strip != in.Strip:
@@ -109,9 +112,6 @@ func (in *Instr) mark(b *Block, j int) string {
 			return "└"
 		}
 		return "│"
-	}
-	if in.Wait {
-		return "•"
 	}
 	return " "
 }

@@ -264,6 +264,7 @@ func benchmarkGEMM[T kernels.Float](b *testing.B) {
 		{false, false, 512, 1024, 1024, false},
 		{true, false, 784, 1024, 512, true},
 		{true, false, 1024, 1024, 512, true},
+		{true, false, 1024, 10, 512, true},
 		{false, true, 512, 1024, 1024, false},
 		{false, false, 512, 512, 512, false},
 		{true, false, 512, 512, 512, true},

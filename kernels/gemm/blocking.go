@@ -84,6 +84,14 @@ func scratchA(transA bool, m, n, k int) int {
 	return min(roundUp(m, maxLanes)*(roundUp(min(k, maxChunk), maxLanes)+rowGap), most)
 }
 
+// scratchC is room for the transpose of a narrow C, by which that is computed where A is transposed.
+func scratchC(transA bool, m, n int) int {
+	if !transA {
+		return 0
+	}
+	return min(n, maxLanes) * (roundUp(m, maxLanes) + rowGap)
+}
+
 // worthPackingA says whether a block of A is met by enough panels of B to be
 // copied where its place in memory is bad.
 func worthPackingA(m, n, k int) bool { return m >= 8 && n > 64 && k > 32 }

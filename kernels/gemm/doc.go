@@ -82,6 +82,7 @@
 // Where blocks of a transposed A are packed, they have 768 KiB: in panels as high as tiles
 // if B is large, of which then 4 MiB are packed for the third level, and each tile fetches a part of the next panel,
 // else row by row of A, beside B where it is.
+// A C of 5 to 16 columns, of a large transposed A, is computed by its transpose, for long runs of A.
 // A C of more than 768 KiB whose sums have 64 products or fewer is computed by blocks of rows.
 // [ByColumns] says how to share a product among workers.
 //

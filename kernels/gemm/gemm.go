@@ -45,7 +45,7 @@ func roundUp(x, y int) int { return divUp(x, y) * y }
 // whatever the leading dimensions and the instruction set. It never decreases
 // when m, n or k grow, so scratch for the largest batch also serves a smaller one.
 func Scratch(transA, transB bool, m, n, k int) int {
-	return scratchB(transA, m, n, k) + scratchA(transA, m, n, k)
+	return scratchB(transA, m, n, k) + scratchA(transA, m, n, k) + scratchC(transA, m, n)
 }
 
 // Gemm computes C = act(alpha·op(A)·op(B) + bias), or with add

@@ -90,9 +90,12 @@ func testPacked[T kernels.Float](t *testing.T) {
 	}{
 		{false, false, 150, 110, 1030, 1}, {true, false, 160, 70, 1030, 1}, {true, false, 400, 67, 1026, 1}, {false, true, 150, 70, 1040, 0}, {true, true, 146, 67, 1026, 2},
 		{true, false, 300, 700, 9, 1}, {false, true, 300, 700, 9, 1}, // shallow
+		{true, false, 205, 5, 600, 1}, {true, false, 300, 10, 1030, 1}, {true, false, 1500, 16, 70, 0}, {true, false, 301, 13, 1030, 1}, // narrow
 	} {
 		x := newProblem(v.transA, v.transB, v.m, v.n, v.k, v.pad, normal[T](r), normal[T](r))
 		x.alpha, x.ep = -0.3, Epilogue[T]{Bias: bias[T](r, v.n), Act: activation.ReLU}
+		x.check(t)
+		x.add, x.ep = true, Epilogue[T]{}
 		x.check(t)
 	}
 }

@@ -32,8 +32,32 @@ func vectorGemm[T kernels.Float](x *product[T], scratch []T) bool {
 	if u == nil || x.k == 0 {
 		return false
 	}
-	blocked(x, u, scratch)
+	if x.kStep != 1 && !x.transB && x.n > 4 && x.n <= maxLanes && large(x.m, x.k, kernels.SizeOf[T]()) {
+		turned(x, u, scratch)
+		return true
+	}
+	d := newPlan(x, u, scratch)
+	d.blocked(x)
 	return true
+}
+
+// turned computes a narrow C = Aᵀ·B by its transpose Bᵀ·A, part by part of k, whose vectors run over the long
+// rows of A. An element's sum has the same products in the same order.
+func turned[T kernels.Float](x *product[T], u *unit[T], scratch []T) {
+	d, ld := plan[T]{u: u, rows: x.n, cols: x.m}, roundUp(x.m, maxLanes)+rowGap
+	sums := scratch[:x.n*ld]
+	for q := range parts(x.k) {
+		y := product[T]{m: x.n, n: x.m, k: q.end - q.p, a: x.b[q.p*x.ldb:], rowStep: 1, kStep: x.ldb, b: x.a[q.p*x.kStep:], ldb: x.kStep,
+			out: output[T]{alpha: 1, c: sums, ld: ld}}
+		d.blocked(&y)
+		for i := range x.m {
+			var row [maxLanes]T
+			for j := range x.n {
+				row[j] = sums[j*ld+i]
+			}
+			x.out.row(q, i, 0, row[:x.n])
+		}
+	}
 }
 
 // badStride says whether the rows of a matrix fall into few sets of the caches.
@@ -83,8 +107,7 @@ func newPlan[T kernels.Float](x *product[T], u *unit[T], scratch []T) plan[T] {
 }
 
 // blocked computes a product block by block.
-func blocked[T kernels.Float](x *product[T], u *unit[T], scratch []T) {
-	d := newPlan(x, u, scratch)
+func (d *plan[T]) blocked(x *product[T]) {
 	for j := 0; j < x.n; j += d.cols {
 		cols := min(d.cols, x.n-j)
 		for q := range parts(x.k) {
