@@ -87,7 +87,10 @@ func newChain(in *Instr) *chain {
 	size := main.DType.Size()
 	line, unit := main.Cols*size, 1 // of one row or column
 	if in.Axis == ByCols {
-		line, unit = main.Rows*size, 16
+		line, unit = main.Rows*size, 32 // float32 in two lines of the caches, which fetch such pairs
+		if unit*line > mostStrip || 2*unit > in.Extent {
+			unit = 16
+		}
 	}
 	width := max(unit, stripBytes/line/unit*unit)
 	if main.Len()*size < leastChain || 2*width > in.Extent || width*line > mostStrip {
