@@ -60,45 +60,6 @@ func TestValuesOutliveRuns(t *testing.T) {
 	}
 }
 
-// TestRunAllAllocates: after the first runs, RunAll allocates the Values that it hands over and
-// nothing else.
-func TestRunAllAllocates(t *testing.T) {
-	for _, hidden := range []int{1, 20} { // layers between, whose Values are handed over, too
-		g := G.NewGraph()
-		x := G.NewMatrix(g, tensor.Float64, G.WithShape(4, 6), G.WithName("x"), G.WithInit(G.Ones()))
-		w := G.NewMatrix(g, tensor.Float64, G.WithShape(6, 6), G.WithName("w"), G.WithInit(G.Ones()))
-		h, values := x, 1.0 // the loss
-		for range hidden {
-			h = G.Must(G.Tanh(G.Must(G.Mul(h, w))))
-			values++ // the product is part of the same instruction
-		}
-		loss := G.Must(G.Sum(h))
-		if _, err := G.Grad(loss, w); err != nil {
-			t.Fatal(err)
-		}
-		values++ // the gradient
-		m := engine.NewTapeMachine(g, G.BindDualValues(w))
-		defer m.Close()
-		if err := m.RunAll(); err != nil {
-			t.Fatal(err)
-		}
-		later := 0.0 // values on demand
-		for _, n := range g.AllNodes() {
-			if _, is := n.Value().(*engine.ValueOnDemand); is {
-				later++
-			}
-		}
-		each := testing.AllocsPerRun(20, func() {
-			if err := m.RunAll(); err != nil {
-				t.Fatal(err)
-			}
-		})
-		if most := 14*values + 2*later + 8; each > most {
-			t.Errorf("%d layers: %v allocations in a run that hands over %v Values, and %v on demand", hidden, each, values, later)
-		}
-	}
-}
-
 // TestDoKeepsOperands: no operation of Gorgonia's writes into its operands by its Do, so that the
 // engine can have it read them where they lie.
 func TestDoKeepsOperands(t *testing.T) {
