@@ -20,9 +20,7 @@ case "${1:-}" in
   *) fail "unknown argument $1; usage: sass.sh [--update]" ;;
 esac
 
-environment cuda13 "nvidia-cuda-nvcc==$version13" "nvidia-nvvm==$version13" "nvidia-cuda-crt==$version13" \
-  "nvidia-cuda-runtime==$version13" nvidia-cuda-cccl "nvidia-cuda-nvdisasm==$version13"
-ptxas="$(tool cuda13 ptxas)"
+environment cuda13
 nvdisasm="$(tool cuda13 nvdisasm)"
 
 tmp="$(mktemp -d)"
@@ -81,10 +79,10 @@ sizes() {
 
 # look ARCH PTX: the loops of a file for an architecture, and the sizes of its kernels.
 look() {
-  local code="$tmp/$1-${2//\//-}"
-  "$ptxas" -v -arch="$1" -o "$code" "$kernels/$2" 2>"$code.report" || fail "ptxas does not take kernels/$2 for $1"
-  "$nvdisasm" -c "$code" | loops | sort >"$code.loops"
-  sizes "$2" <"$code.report" | sort | join "$code.loops" - | sed "s/^/$1 /;s/\$/ $(basename "$2" .ptx)/"
+  local code loops="$tmp/$1-${2//\//-}"
+  code="$(machine_code cuda13 "$1" "$2")" || exit 1
+  "$nvdisasm" -c "$code" | loops | sort >"$loops"
+  sizes "$2" <"$code.report" | sort | join "$loops" - | sed "s/^/$1 /;s/\$/ $(basename "$2" .ptx)/"
 }
 
 for arch in $architectures; do
