@@ -38,7 +38,7 @@
 // an error within the bound that package gemm states; a training has its own bits again.
 //
 // The virtual device has compute capability 9.0 here, as the first GPUs with clusters, but
-// in the programs of cli and conformance that of their own choice.
+// 7.5 in cli; the tests of conformance do on it as on hardware.
 //
 // # Plans
 //

@@ -71,7 +71,7 @@ func machine(ctx context.Context, o options, t *teller) error {
 	if !info.Virtual {
 		t.row("driver library", info.Library)
 	} else {
-		t.row("compute capability", "that of device 0 in all parts but two: 7.5 in cli, and in conformance unless a test asks for another")
+		t.row("compute capability", "that of device 0 in all parts but cli, which has 7.5")
 	}
 	for _, d := range info.Devices {
 		text := fmt.Sprintf("%v, %d multiprocessors, %d KiB of shared memory a block", d, d.Multiprocessors, d.SharedPerBlock>>10)

@@ -29,7 +29,8 @@ func TestPaperNet(t *testing.T) {
 	}
 }
 
-// TestEveryNorm does the same with a small network for every normalization.
+// TestEveryNorm does the same with a small network for every normalization, as these tests all by
+// graphs: TestClusterOf… train in clusters.
 func TestEveryNorm(t *testing.T) {
 	for _, n := range norm.Forms() {
 		t.Run(norm.String(n), func(t *testing.T) { equalsCPU(t, small(n), manySteps) })
@@ -53,7 +54,7 @@ func TestScheduled(t *testing.T) {
 
 func equalsCPU(t *testing.T, c config, steps int) {
 	n := c.compile(t)
-	a, b := n.open(t, cpu.New(), 7), n.open(t, open(t), 7)
+	a, b := n.open(t, cpu.New(), 7), n.open(t, open(t, NoClusters()), 7)
 	n.same(t, "at the start", a, 0, b, 0)
 	for range 2 {
 		must(t, a.Run(context.Background(), n.train, steps/2))

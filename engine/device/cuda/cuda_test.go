@@ -14,10 +14,14 @@ import (
 )
 
 // testDevice is the environment variable that has the tests run on a device of the
-// driver, such as cuda:0, in place of the virtual one.
+// driver, such as cuda:0, in place of the virtual one; or on what is rehearsal.
 const testDevice = "DRIFTLESS_TEST_DEVICE"
 
-// hardware reports whether the tests run on a device of the driver.
+// rehearsal is a virtual device of compute capability 9.0 on which the tests do as on hardware
+// of that: nothing is skipped or asked that is not there, and the context is kept.
+const rehearsal = "virtual:90"
+
+// hardware reports whether the tests run on a device of the driver, or as if they did.
 func hardware() bool { name := os.Getenv(testDevice); return name != "" && name != "virtual" }
 
 // open returns the virtual device, or the one that testDevice names. That keeps its
@@ -30,8 +34,13 @@ func open(t testing.TB, opts ...Option) device.Device {
 		return d
 	}
 	var n int
-	if _, err := fmt.Sscanf(os.Getenv(testDevice), "cuda:%d", &n); err != nil {
-		t.Fatalf("%s is %q: want cuda:N or virtual", testDevice, os.Getenv(testDevice))
+	if os.Getenv(testDevice) == rehearsal {
+		must(t, driver.UseVirtual())
+		if info, err := driver.Status(); err != nil || info.Devices[0].Major < clusterMajor {
+			must(t, driver.SetVirtualCapability(90))
+		}
+	} else if _, err := fmt.Sscanf(os.Getenv(testDevice), "cuda:%d", &n); err != nil {
+		t.Fatalf("%s is %q: want cuda:N, virtual or %s", testDevice, os.Getenv(testDevice), rehearsal)
 	}
 	d, err := New(n, append(opts, Keep())...)
 	must(t, err)

@@ -4,10 +4,10 @@ package cuda
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -84,7 +84,7 @@ func TestReplicas(t *testing.T) {
 // capture graphs at the same time, as the arms of a comparison do. Each has the bits that
 // it has alone.
 func TestSessionsAtOnce(t *testing.T) {
-	d := open(t)
+	d := open(t, NoClusters())
 	norms := []norm.Method{norm.Must("none"), norm.Must("batchnorm"), norm.Must("center:naive")}
 	nets, alone, together := make([]*net, len(norms)), make([]device.Session, len(norms)), make([]device.Session, len(norms))
 	for i, n := range norms {
@@ -129,7 +129,7 @@ func TestGraphs(t *testing.T) {
 		c := small(m)
 		c.inputs, c.hidden = 9, []int{8}
 		n := c.compile(t)
-		a, b := n.open(t, open(t), 3, 4), n.open(t, open(t, PlainLaunches()), 3, 4)
+		a, b := n.open(t, open(t, NoClusters()), 3, 4), n.open(t, open(t, PlainLaunches()), 3, 4)
 		for _, steps := range []int{1, 7, 7, 100, 3, 150} {
 			must(t, a.Run(context.Background(), n.train, steps))
 			must(t, b.Run(context.Background(), n.train, steps))
@@ -142,7 +142,7 @@ func TestGraphs(t *testing.T) {
 		}
 	}
 	n := small(norm.Must("none")).compile(t)
-	s := n.open(t, open(t), 3)
+	s := n.open(t, open(t, NoClusters()), 3)
 	must(t, s.Run(context.Background(), n.train, 50))
 	before := counters(s)
 	must(t, s.Run(context.Background(), n.train, 100))
@@ -222,6 +222,9 @@ func kernelless(p *program.Program) (n int) {
 	return n
 }
 
+//go:embed testdata/launches.txt
+var launchesOfAStep string // in the test binary, which a bundle has without the folder
+
 // TestLaunches: the kernels of a step, and the work on the host, are those of
 // testdata/launches.txt. At best that is the batch, a launch for each layer forward, the head,
 // one for each layer backward, and all steps of the weights: 9 for three hidden layers. Adam
@@ -229,7 +232,7 @@ func kernelless(p *program.Program) (n int) {
 // that have no kernel is left to the host.
 func TestLaunches(t *testing.T) {
 	step := func(n *net) int {
-		s := n.open(t, open(t), 1)
+		s := n.open(t, open(t, NoClusters()), 1)
 		before := counters(s)
 		must(t, s.Run(context.Background(), n.train, 1))
 		after := counters(s)
@@ -253,9 +256,7 @@ func TestLaunches(t *testing.T) {
 		}
 		got.WriteString("\n")
 	}
-	want, err := os.ReadFile("testdata/launches.txt")
-	must(t, err)
-	if got.String() != string(want) {
-		t.Errorf("launches of a step are\n%s\nwant\n%s", got.String(), want)
+	if got.String() != launchesOfAStep {
+		t.Errorf("launches of a step are\n%s\nwant\n%s", got.String(), launchesOfAStep)
 	}
 }

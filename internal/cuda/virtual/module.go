@@ -220,6 +220,10 @@ func (d *Driver) Launch(t Thread, h Handle, grid, block, cluster Dim, dependent 
 	})
 }
 
+// groups are the multiprocessors of a device with clusters, in the groups (GPCs) of which a cluster
+// has one to itself: uneven, as those of an H100 are on which 15 clusters of 8 large blocks run.
+var groups = [...]int{18, 18, 18, 16, 16, 16, 16, 14}
+
 // MaxActiveClusters is cuOccupancyMaxActiveClusters: how many clusters of a launch run at a
 // time, where shared memory alone bounds how many blocks a multiprocessor has.
 func (d *Driver) MaxActiveClusters(t Thread, h Handle, grid, block, cluster Dim, dynamicShared int) (n int, r Result) {
@@ -233,7 +237,10 @@ func (d *Driver) MaxActiveClusters(t Thread, h Handle, grid, block, cluster Dim,
 		}
 		if err == nil {
 			const reserved = 1 << 10 // of a block's shared memory
-			n = d.attribute(attributeMultiprocessors) * (d.attribute(attributeShared) / (dynamicShared + f.k.SharedBytes() + reserved)) / cluster.size()
+			blocks := d.attribute(attributeShared) / (dynamicShared + f.k.SharedBytes() + reserved)
+			for _, multiprocessors := range groups {
+				n += multiprocessors * blocks / cluster.size()
+			}
 		}
 		return err
 	})

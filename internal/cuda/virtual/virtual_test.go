@@ -507,8 +507,8 @@ func TestClusters(t *testing.T) {
 			t.Errorf("%d clusters of %d blocks with %d bytes at a time, %v", n, cluster, shared, r)
 		}
 	}
-	active(8, 226<<10, 16)
-	active(8, 100<<10, 33)
+	active(8, 226<<10, 15)
+	active(8, 100<<10, 31)
 	_, r = b.MaxActiveClusters(1, f, Dim{16, 1, 1}, Dim{1, 1, 1}, Dim{16, 1, 1}, 0)
 	b.want(r, InvalidClusterSize, "from 1 to 8 blocks")
 	b.want(launch(b, 8, 3), InvalidClusterSize, "no multiple")
@@ -516,7 +516,7 @@ func TestClusters(t *testing.T) {
 	b.want(launch(b, 16, 0), InvalidClusterSize, "from 1 to 8 blocks")
 	b.ok(b.FuncSetAttribute(1, f, FuncLargeClusters, 1))
 	b.ok(launch(b, 16, 16))
-	active(16, 226<<10, 8)
+	active(16, 226<<10, 7)
 	if v, r := b.FuncAttribute(1, f, FuncLargeClusters); v != 1 || r != Success {
 		t.Errorf("large clusters: %d", v)
 	}
