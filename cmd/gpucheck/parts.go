@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
+
+	"driftless/engine/device/cuda"
 )
 
 // A part is one section of the report.
@@ -85,6 +88,25 @@ func allot(left time.Duration, parts []part) time.Duration {
 	return max(p.least, time.Duration(float64(left)*float64(p.weight)/float64(sum)))
 }
 
+// again is the time in which a part is repeated whose kernels were at fault.
+const again = 20 * time.Second
+
+// oneByOne runs a part again, with each kernel waited for, so that the driver names the one that is
+// at fault.
+func (r *report) oneByOne(ctx context.Context, p part, self string, args, env []string, stderr io.Writer) {
+	s := &section{title: p.title + ", kernel by kernel", running: true, given: again}
+	fmt.Fprintf(stderr, "%s … ", s.title)
+	s.add(event{Text: "The part once more, with " + cuda.OneByOne + ": what fails now is the kernel that its error names. If all passes, " +
+		"the fault is in a graph, where kernels overlap, or in clusters."})
+	r.change(func() { r.sections = append(r.sections, s) })
+	began := time.Now()
+	err := runProcess(ctx, again, self, args, append(slices.Clone(env), strings.Fields(cuda.OneByOne)...), func(e event) {
+		r.change(func() { s.add(e) })
+	})
+	r.change(func() { s.err, s.running, s.took = err, false, time.Since(began) })
+	s.say(stderr)
+}
+
 // runAll runs the parts, writes the report as they tell, and returns the exit code.
 func (r *report) runAll(ctx context.Context, o options, self string, stdout, stderr io.Writer) int {
 	env := environment(o)
@@ -121,12 +143,9 @@ func (r *report) runAll(ctx context.Context, o options, self string, stdout, std
 			}
 			r.none = r.none || i == 0 && s.device.Device == ""
 		})
-		fmt.Fprintf(stderr, "%s (%.1f s)\n", s.verdict(), s.took.Seconds())
-		if s.left != "" {
-			fmt.Fprintln(stderr, "  "+s.left)
-		}
-		for _, f := range s.failures() {
-			fmt.Fprintln(stderr, "  "+f)
+		s.say(stderr)
+		if left := o.budget - time.Since(r.began) - 2*patience; s.faulty() && !r.virtual && left > again && ctx.Err() == nil {
+			r.oneByOne(ctx, p, self, append(o.args(p.name, again), "-leash"), env, stderr)
 		}
 		if r.interrupted || r.none {
 			break

@@ -17,6 +17,9 @@ import (
 // when it has been asked to.
 var patience = 5 * time.Second
 
+// wait waits for a process.
+var wait = (*exec.Cmd).Wait
+
 // runProcess runs a part's process, which ends by itself after the time that it was given,
 // and passes its events on. Its error says why the process did not come to its end. The
 // process leads a group of its own, so that nothing that it started outlives it or this
@@ -37,7 +40,14 @@ func runProcess(ctx context.Context, given time.Duration, self string, args, env
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	err := cmd.Wait()
+	waited := make(chan error, 1)
+	go func() { waited <- wait(cmd) }()
+	var err error
+	select {
+	case err = <-waited:
+	case <-time.After(given + 3*patience): // it had been killed one patience before
+		return fmt.Errorf("it did not end within its %.1f s, and cannot be killed: the driver does not let it go\n%s", given.Seconds(), strings.TrimSpace(errs.String()))
+	}
 	endGroup(cmd.Process.Pid)
 	reason := strings.TrimSpace(out.rest() + errs.String())
 	switch {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	driver "driftless/internal/cuda"
 )
 
 // TestMain lets this test binary be the process of a part, or one that starts such.
@@ -59,8 +61,17 @@ func testParts() []part {
 	parts[0].run = func(ctx context.Context, o options, t *teller) error {
 		tellTools(o, t)
 		t.check(true, "there is one", "")
-		t.tell(event{Device: "cuda:0", Title: "a CPU"})
+		t.tell(event{Device: "cuda:0", Title: "a CPU", Virtual: os.Getenv("GPUCHECK_TEST_VIRTUAL") != ""})
 		return nil
+	}
+	if os.Getenv("GPUCHECK_TEST_PROCESS") == "faulty" {
+		parts[1].run = func(_ context.Context, _ options, t *teller) error {
+			if os.Getenv("DRIFTLESS_CUDA_GRAPHS") == "0" && os.Getenv("CUDA_LAUNCH_BLOCKING") == "1" {
+				return fmt.Errorf("launch of strip: A_FAULT (%s)", driver.Restart)
+			}
+			t.check(false, "the training", "work on the device: A_FAULT (%s)", driver.Restart)
+			return nil
+		}
 	}
 	return append(parts,
 		part{name: "slow", run: func(ctx context.Context, o options, t *teller) error {
@@ -86,6 +97,40 @@ func testParts() []part {
 		}})
 }
 
+// TestFault: a part whose kernels are at fault runs again, once, kernel by kernel; but not on the
+// virtual device, which names the kernel anyway, and not where there is no time for it.
+func TestFault(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GPUCHECK_TEST_PROCESS", "faulty")
+	for _, c := range []struct {
+		virtual bool
+		budget  time.Duration
+		again   bool
+	}{{false, time.Minute, true}, {false, 29 * time.Second, false}, {true, time.Minute, false}} {
+		if c.virtual {
+			t.Setenv("GPUCHECK_TEST_VIRTUAL", "1")
+		}
+		o := quick("cuda")
+		o.suite, o.work, o.out = t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "gpu-check.md")
+		o.budget, o.only = c.budget, []string{"graphs"}
+		var stdout, stderr strings.Builder
+		r := newReport(o, time.Now())
+		code := r.runAll(t.Context(), o, self, &stdout, &stderr)
+		data, err := os.ReadFile(o.out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const title = "## Graphs and clusters against plain launches, kernel by kernel\n"
+		if text := string(data); code != exitFailed || strings.Count(text, title) != map[bool]int{true: 1}[c.again] || strings.Contains(text, "launch of strip: A_FAULT") != c.again ||
+			strings.Count(text, "work on the device: A_FAULT") != 1 || strings.Contains(stderr.String(), "launch of strip") != c.again {
+			t.Errorf("virtual %v, %v: exit code %d\n%s\n%s", c.virtual, c.budget, code, stderr.String(), text)
+		}
+	}
+}
+
 // TestProcesses: a part that crashes, hangs or fails keeps what it told, and its
 // reason.
 func TestProcesses(t *testing.T) {
@@ -95,6 +140,16 @@ func TestProcesses(t *testing.T) {
 	}
 	defer func(d time.Duration) { patience = d }(patience)
 	patience = time.Second
+
+	// A driver may hold a process that was killed.
+	t.Setenv("GPUCHECK_TEST_PROCESS", "hang")
+	wait = func(cmd *exec.Cmd) error { _ = cmd.Wait(); select {} }
+	began := time.Now()
+	err = runProcess(t.Context(), time.Second, self, append(quick("cuda:0").args("hang", time.Second), "-leash"), os.Environ(), func(event) {})
+	if err == nil || !strings.Contains(err.Error(), "cannot be killed") || time.Since(began) > 10*time.Second {
+		t.Errorf("a process that cannot be killed: %v after %v", err, time.Since(began))
+	}
+	wait = (*exec.Cmd).Wait
 	args := func(part string, given time.Duration) []string {
 		return append(quick("cuda:0").args(part, given), "-leash")
 	}

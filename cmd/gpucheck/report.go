@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	driver "driftless/internal/cuda"
 )
 
 // report is what becomes the Markdown file.
@@ -119,6 +122,23 @@ func (s *section) failures() []string {
 		out = append(out, firstLine(s.err.Error()))
 	}
 	return out
+}
+
+// faulty reports whether a kernel was at fault.
+func (s *section) faulty() bool {
+	return s.err != nil && strings.Contains(s.err.Error(), driver.Restart) ||
+		slices.ContainsFunc(s.events, func(e event) bool { return strings.Contains(e.Text, driver.Restart) })
+}
+
+// say prints the section's result, and what failed.
+func (s *section) say(w io.Writer) {
+	fmt.Fprintf(w, "%s (%.1f s)\n", s.verdict(), s.took.Seconds())
+	if s.left != "" {
+		fmt.Fprintln(w, "  "+s.left)
+	}
+	for _, f := range s.failures() {
+		fmt.Fprintln(w, "  "+f)
+	}
 }
 
 func firstLine(s string) string {

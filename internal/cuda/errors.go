@@ -30,7 +30,7 @@ func (e *Error) Error() string {
 		s += ": " + e.Text
 	}
 	if e.Sticky() {
-		s += " (the process must be restarted)"
+		s += " (" + Restart + ")"
 	}
 	if e.Detail != "" {
 		s += ": " + e.Detail

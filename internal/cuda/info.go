@@ -17,6 +17,9 @@ var (
 	ErrNoDevice   = errors.New("the CUDA driver finds no device")
 )
 
+// Restart is what the text of an Error says that is Sticky.
+const Restart = "the process must be restarted"
+
 // Unavailable says why CUDA cannot be used.
 type Unavailable struct {
 	Reason error  // one of the errors above

@@ -99,8 +99,17 @@ func TestFault(t *testing.T) {
 	if !errors.As(driver.LastFault(), &fault) || fault.Kind != ptx.Uninitialised || fault.Kernel != "copy" {
 		t.Fatalf("fault: %v", driver.LastFault())
 	}
-	if err == nil || !strings.Contains(err.Error(), fault.Error()) {
+	if err == nil || !strings.Contains(err.Error(), fault.Error()) || strings.Contains(err.Error(), OneByOne) {
 		t.Errorf("the error does not have the fault's text: %v", err)
+	}
+	// NVIDIA's driver has no such text.
+	b := s.(*session).bound[p]
+	if got := b.blame(err); !errors.Is(got, err) || !strings.HasSuffix(got.Error(), "; of the kernels begin, copy one is at fault: with "+OneByOne+
+		" in the environment the error names it, and compute-sanitizer tells the access") {
+		t.Errorf("on a device of the driver the error is %v", got)
+	}
+	if other := driver.Explain("launch", cu.InvalidValue); b.blame(other) != other {
+		t.Errorf("an error that is no fault becomes %v", b.blame(other))
 	}
 	if err := s.Run(context.Background(), p, 1); err == nil {
 		t.Error("a session ran after a fault")

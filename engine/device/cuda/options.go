@@ -13,6 +13,10 @@ type options struct {
 	warn       func(message string)
 }
 
+// OneByOne are the environment variables with which a driver waits for each kernel, and so tells
+// which one is at fault: no graphs and no clusters, and NVIDIA's own for launches that are waited for.
+const OneByOne = "DRIFTLESS_CUDA_GRAPHS=0 CUDA_LAUNCH_BLOCKING=1"
+
 // PlainLaunches has every kernel launched by itself: no graphs, and no clusters. So has the
 // environment variable DRIFTLESS_CUDA_GRAPHS, if it is 0.
 func PlainLaunches() Option { return func(o *options) { o.plain = true } }

@@ -6,10 +6,14 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 
 	"driftless/engine/program"
+	driver "driftless/internal/cuda"
 	"driftless/kernels/cuda/fused"
 )
 
@@ -50,9 +54,38 @@ func (s *session) with(p *program.Program, f func(*bound) error) error {
 		}
 		if err = f(b); err != nil {
 			s.count.known = false
+			if !s.dev.virtual {
+				err = b.blame(err)
+			}
 		}
 		return err
 	})
+}
+
+// blame adds to the error of a fault of a kernel which kernels it may be: a driver reports a fault
+// with whatever call comes after it, and does not tell of which.
+func (b *bound) blame(err error) error {
+	var e *driver.Error
+	if !errors.As(err, &e) || !e.Sticky() {
+		return err
+	}
+	var kernels []string
+	for _, k := range b.blocks {
+		launches := []*launch{k.begin}
+		for _, a := range k.actions {
+			launches = append(launches, a.launches...)
+		}
+		for _, l := range launches {
+			if l != nil && !slices.Contains(kernels, l.kernel.Name) {
+				kernels = append(kernels, l.kernel.Name)
+			}
+		}
+	}
+	if b.cluster != nil {
+		kernels = []string{b.cluster.begin.kernel.Name, "cluster"}
+	}
+	return fmt.Errorf("%w; of the kernels %s one is at fault: with %s in the environment the error names it, and compute-sanitizer tells the access",
+		err, strings.Join(kernels, ", "), OneByOne)
 }
 
 // run runs n steps and waits for them. It ends early when ctx does, between rounds.
