@@ -6,19 +6,105 @@
 
 // func tile1x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile1x16F64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile1x16F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
+
+panel:
+	MOVQ   8(SP), BX
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
+	JZ     finish
+	MOVQ   DX, R8
+	SHLQ   $0x04, R8
+	ADDQ   SI, R8
+
+loop:
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         DX, R8
+	VBROADCASTSD (BX), Z2
+	VMOVUPS      (SI), Z3
+	VFMADD231PD  Z3, Z2, Z0
+	VMOVUPS      64(SI), Z3
+	VFMADD231PD  Z3, Z2, Z1
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	DECQ         DI
+	JNZ          loop
+
+finish:
+	MOVQ         cStep+72(FP), BX
+	MOVQ         flags+104(FP), SI
+	VBROADCASTSD alpha+88(FP), Z2
+	TESTQ        $0x00000001, SI
+	JZ           scale
+	MOVQ         AX, DI
+	VFMADD213PD  (DI), Z2, Z0
+	VFMADD213PD  64(DI), Z2, Z1
+	ADDQ         BX, DI
+	JMP          bias
+
+scale:
+	VMULPD Z2, Z0, Z0
+	VMULPD Z2, Z1, Z1
+
+bias:
+	MOVQ    bias+80(FP), DI
+	TESTQ   DI, DI
+	JZ      act
+	VMOVUPS (DI), Z2
+	VADDPD  Z2, Z0, Z0
+	VMOVUPS 64(DI), Z2
+	VADDPD  Z2, Z1, Z1
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z2, Z2, Z2
+	VMAXPD Z0, Z2, Z0
+	VADDPD Z2, Z0, Z0
+	VMAXPD Z1, Z2, Z1
+	VADDPD Z2, Z1, Z1
+
+store:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func tile2x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·tile2x16F64AVX512(SB), NOSPLIT, $16-136
+	MOVQ panels+0(FP), AX
+	MOVQ AX, (SP)
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
 	MOVQ kStep+32(FP), DX
 	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, SI
+	MOVQ   8(SP), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
 	MOVQ   b+48(FP), DI
 	MOVQ   k+8(FP), R8
 	TESTQ  R8, R8
@@ -31,11 +117,14 @@ loop:
 	PREFETCHT0   (R9)
 	PREFETCHT0   64(R9)
 	ADDQ         BX, R9
-	VBROADCASTSD (SI), Z2
-	VMOVUPS      (DI), Z3
-	VFMADD231PD  Z3, Z2, Z0
-	VMOVUPS      64(DI), Z3
-	VFMADD231PD  Z3, Z2, Z1
+	VBROADCASTSD (SI), Z4
+	VBROADCASTSD (SI)(CX*1), Z5
+	VMOVUPS      (DI), Z6
+	VFMADD231PD  Z6, Z4, Z0
+	VFMADD231PD  Z6, Z5, Z2
+	VMOVUPS      64(DI), Z6
+	VFMADD231PD  Z6, Z4, Z1
+	VFMADD231PD  Z6, Z5, Z3
 	ADDQ         DX, SI
 	ADDQ         BX, DI
 	DECQ         R8
@@ -44,103 +133,16 @@ loop:
 finish:
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
-	VBROADCASTSD alpha+88(FP), Z2
+	VBROADCASTSD alpha+88(FP), Z4
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R8
-	VFMADD213PD  (R8), Z2, Z0
-	VFMADD213PD  64(R8), Z2, Z1
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z4, Z0
+	VFMADD213PD  64(R8), Z4, Z1
 	ADDQ         SI, R8
-	JMP          bias
-
-scale:
-	VMULPD Z2, Z0, Z0
-	VMULPD Z2, Z1, Z1
-
-bias:
-	MOVQ    bias+80(FP), R8
-	TESTQ   R8, R8
-	JZ      act
-	VMOVUPS (R8), Z2
-	VADDPD  Z2, Z0, Z0
-	VMOVUPS 64(R8), Z2
-	VADDPD  Z2, Z1, Z1
-
-act:
-	TESTQ  $0x00000002, DI
-	JZ     store
-	VXORPS Z2, Z2, Z2
-	VMAXPD Z0, Z2, Z0
-	VADDPD Z2, Z0, Z0
-	VMAXPD Z1, Z2, Z1
-	VADDPD Z2, Z1, Z1
-
-store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    SI, CX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, AX
-	DECQ    (SP)
-	JNZ     panel
-	VZEROUPPER
-	RET
-
-// func tile2x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile2x16F64AVX512(SB), NOSPLIT, $8-136
-	MOVQ panels+0(FP), AX
-	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
-
-panel:
-	MOVQ   AX, DI
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
-	JZ     finish
-	MOVQ   SI, R10
-	SHLQ   $0x04, R10
-	ADDQ   R8, R10
-
-loop:
-	PREFETCHT0   (R10)
-	PREFETCHT0   64(R10)
-	ADDQ         SI, R10
-	VBROADCASTSD (DI), Z4
-	VBROADCASTSD (DI)(DX*1), Z5
-	VMOVUPS      (R8), Z6
-	VFMADD231PD  Z6, Z4, Z0
-	VFMADD231PD  Z6, Z5, Z2
-	VMOVUPS      64(R8), Z6
-	VFMADD231PD  Z6, Z4, Z1
-	VFMADD231PD  Z6, Z5, Z3
-	ADDQ         BX, DI
+	VFMADD213PD  (R8), Z4, Z2
+	VFMADD213PD  64(R8), Z4, Z3
 	ADDQ         SI, R8
-	DECQ         R9
-	JNZ          loop
-
-finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
-	VBROADCASTSD alpha+88(FP), Z4
-	TESTQ        $0x00000001, R8
-	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z4, Z0
-	VFMADD213PD  64(R9), Z4, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z4, Z2
-	VFMADD213PD  64(R9), Z4, Z3
-	ADDQ         DI, R9
 	JMP          bias
 
 scale:
@@ -150,18 +152,18 @@ scale:
 	VMULPD Z4, Z3, Z3
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z4
+	VMOVUPS (R8), Z4
 	VADDPD  Z4, Z0, Z0
 	VADDPD  Z4, Z2, Z2
-	VMOVUPS 64(R9), Z4
+	VMOVUPS 64(R8), Z4
 	VADDPD  Z4, Z1, Z1
 	VADDPD  Z4, Z3, Z3
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z4, Z4, Z4
 	VMAXPD Z0, Z4, Z0
@@ -174,14 +176,14 @@ act:
 	VADDPD Z4, Z3, Z3
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPS Z3, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -189,67 +191,68 @@ store:
 
 // func tile3x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile3x16F64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile3x16F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
+	MOVQ   8(SP), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
-	MOVQ   SI, R10
-	SHLQ   $0x04, R10
-	ADDQ   R8, R10
+	MOVQ   BX, R9
+	SHLQ   $0x04, R9
+	ADDQ   DI, R9
 
 loop:
-	PREFETCHT0   (R10)
-	PREFETCHT0   64(R10)
-	ADDQ         SI, R10
-	VBROADCASTSD (DI), Z6
-	VBROADCASTSD (DI)(DX*1), Z7
-	VBROADCASTSD (DI)(DX*2), Z8
-	VMOVUPS      (R8), Z9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         BX, R9
+	VBROADCASTSD (SI), Z6
+	VBROADCASTSD (SI)(CX*1), Z7
+	VBROADCASTSD (SI)(CX*2), Z8
+	VMOVUPS      (DI), Z9
 	VFMADD231PD  Z9, Z6, Z0
 	VFMADD231PD  Z9, Z7, Z2
 	VFMADD231PD  Z9, Z8, Z4
-	VMOVUPS      64(R8), Z9
+	VMOVUPS      64(DI), Z9
 	VFMADD231PD  Z9, Z6, Z1
 	VFMADD231PD  Z9, Z7, Z3
 	VFMADD231PD  Z9, Z8, Z5
+	ADDQ         DX, SI
 	ADDQ         BX, DI
-	ADDQ         SI, R8
-	DECQ         R9
+	DECQ         R8
 	JNZ          loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z6
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z6, Z0
-	VFMADD213PD  64(R9), Z6, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z6, Z2
-	VFMADD213PD  64(R9), Z6, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z6, Z4
-	VFMADD213PD  64(R9), Z6, Z5
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z6, Z0
+	VFMADD213PD  64(R8), Z6, Z1
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z6, Z2
+	VFMADD213PD  64(R8), Z6, Z3
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z6, Z4
+	VFMADD213PD  64(R8), Z6, Z5
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -261,20 +264,20 @@ scale:
 	VMULPD Z6, Z5, Z5
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z6
+	VMOVUPS (R8), Z6
 	VADDPD  Z6, Z0, Z0
 	VADDPD  Z6, Z2, Z2
 	VADDPD  Z6, Z4, Z4
-	VMOVUPS 64(R9), Z6
+	VMOVUPS 64(R8), Z6
 	VADDPD  Z6, Z1, Z1
 	VADDPD  Z6, Z3, Z3
 	VADDPD  Z6, Z5, Z5
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z6, Z6, Z6
 	VMAXPD Z0, Z6, Z0
@@ -291,17 +294,17 @@ act:
 	VADDPD Z6, Z5, Z5
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPS Z3, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -309,19 +312,20 @@ store:
 
 // func tile4x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile4x16F64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile4x16F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -330,57 +334,56 @@ panel:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
-	MOVQ   SI, R11
-	SHLQ   $0x04, R11
-	ADDQ   R9, R11
+	MOVQ   BX, R10
+	SHLQ   $0x04, R10
+	ADDQ   R8, R10
 
 loop:
-	PREFETCHT0   (R11)
-	PREFETCHT0   64(R11)
-	ADDQ         SI, R11
-	VMOVUPS      (R9), Z8
-	VMOVUPS      64(R9), Z9
-	VBROADCASTSD (DI), Z10
-	VFMADD231PD  Z8, Z10, Z0
-	VFMADD231PD  Z9, Z10, Z1
-	VBROADCASTSD (DI)(DX*1), Z10
-	VFMADD231PD  Z8, Z10, Z2
-	VFMADD231PD  Z9, Z10, Z3
-	VBROADCASTSD (DI)(DX*2), Z10
-	VFMADD231PD  Z8, Z10, Z4
-	VFMADD231PD  Z9, Z10, Z5
-	VBROADCASTSD (R8), Z10
-	VFMADD231PD  Z8, Z10, Z6
-	VFMADD231PD  Z9, Z10, Z7
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          loop
+	PREFETCHT0       (R10)
+	PREFETCHT0       64(R10)
+	ADDQ             BX, R10
+	VMOVUPS          (R8), Z8
+	VMOVUPS          64(R8), Z9
+	VFMADD231PD.BCST (SI), Z8, Z0
+	VFMADD231PD.BCST (SI), Z9, Z1
+	VBROADCASTSD     (SI)(CX*1), Z10
+	VFMADD231PD      Z8, Z10, Z2
+	VFMADD231PD      Z9, Z10, Z3
+	VBROADCASTSD     (SI)(CX*2), Z10
+	VFMADD231PD      Z8, Z10, Z4
+	VFMADD231PD      Z9, Z10, Z5
+	VBROADCASTSD     (DI), Z10
+	VFMADD231PD      Z8, Z10, Z6
+	VFMADD231PD      Z9, Z10, Z7
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             BX, R8
+	DECQ             R9
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z8
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z8, Z0
-	VFMADD213PD  64(R9), Z8, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z8, Z2
-	VFMADD213PD  64(R9), Z8, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z8, Z4
-	VFMADD213PD  64(R9), Z8, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z8, Z6
-	VFMADD213PD  64(R9), Z8, Z7
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z8, Z0
+	VFMADD213PD  64(R8), Z8, Z1
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z8, Z2
+	VFMADD213PD  64(R8), Z8, Z3
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z8, Z4
+	VFMADD213PD  64(R8), Z8, Z5
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z8, Z6
+	VFMADD213PD  64(R8), Z8, Z7
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -394,22 +397,22 @@ scale:
 	VMULPD Z8, Z7, Z7
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z8
+	VMOVUPS (R8), Z8
 	VADDPD  Z8, Z0, Z0
 	VADDPD  Z8, Z2, Z2
 	VADDPD  Z8, Z4, Z4
 	VADDPD  Z8, Z6, Z6
-	VMOVUPS 64(R9), Z8
+	VMOVUPS 64(R8), Z8
 	VADDPD  Z8, Z1, Z1
 	VADDPD  Z8, Z3, Z3
 	VADDPD  Z8, Z5, Z5
 	VADDPD  Z8, Z7, Z7
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z8, Z8, Z8
 	VMAXPD Z0, Z8, Z0
@@ -430,20 +433,20 @@ act:
 	VADDPD Z8, Z7, Z7
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPS Z3, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -451,19 +454,20 @@ store:
 
 // func tile5x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile5x16F64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile5x16F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -474,63 +478,62 @@ panel:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
-	MOVQ   SI, R11
-	SHLQ   $0x04, R11
-	ADDQ   R9, R11
+	MOVQ   BX, R10
+	SHLQ   $0x04, R10
+	ADDQ   R8, R10
 
 loop:
-	PREFETCHT0   (R11)
-	PREFETCHT0   64(R11)
-	ADDQ         SI, R11
-	VMOVUPS      (R9), Z10
-	VMOVUPS      64(R9), Z11
-	VBROADCASTSD (DI), Z12
-	VFMADD231PD  Z10, Z12, Z0
-	VFMADD231PD  Z11, Z12, Z1
-	VBROADCASTSD (DI)(DX*1), Z12
-	VFMADD231PD  Z10, Z12, Z2
-	VFMADD231PD  Z11, Z12, Z3
-	VBROADCASTSD (DI)(DX*2), Z12
-	VFMADD231PD  Z10, Z12, Z4
-	VFMADD231PD  Z11, Z12, Z5
-	VBROADCASTSD (R8), Z12
-	VFMADD231PD  Z10, Z12, Z6
-	VFMADD231PD  Z11, Z12, Z7
-	VBROADCASTSD (R8)(DX*1), Z12
-	VFMADD231PD  Z10, Z12, Z8
-	VFMADD231PD  Z11, Z12, Z9
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          loop
+	PREFETCHT0       (R10)
+	PREFETCHT0       64(R10)
+	ADDQ             BX, R10
+	VMOVUPS          (R8), Z10
+	VMOVUPS          64(R8), Z11
+	VFMADD231PD.BCST (SI), Z10, Z0
+	VFMADD231PD.BCST (SI), Z11, Z1
+	VBROADCASTSD     (SI)(CX*1), Z12
+	VFMADD231PD      Z10, Z12, Z2
+	VFMADD231PD      Z11, Z12, Z3
+	VBROADCASTSD     (SI)(CX*2), Z12
+	VFMADD231PD      Z10, Z12, Z4
+	VFMADD231PD      Z11, Z12, Z5
+	VBROADCASTSD     (DI), Z12
+	VFMADD231PD      Z10, Z12, Z6
+	VFMADD231PD      Z11, Z12, Z7
+	VBROADCASTSD     (DI)(CX*1), Z12
+	VFMADD231PD      Z10, Z12, Z8
+	VFMADD231PD      Z11, Z12, Z9
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             BX, R8
+	DECQ             R9
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z10
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z10, Z0
-	VFMADD213PD  64(R9), Z10, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z10, Z2
-	VFMADD213PD  64(R9), Z10, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z10, Z4
-	VFMADD213PD  64(R9), Z10, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z10, Z6
-	VFMADD213PD  64(R9), Z10, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z10, Z8
-	VFMADD213PD  64(R9), Z10, Z9
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z10, Z0
+	VFMADD213PD  64(R8), Z10, Z1
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z10, Z2
+	VFMADD213PD  64(R8), Z10, Z3
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z10, Z4
+	VFMADD213PD  64(R8), Z10, Z5
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z10, Z6
+	VFMADD213PD  64(R8), Z10, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z10, Z8
+	VFMADD213PD  64(R8), Z10, Z9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -546,16 +549,16 @@ scale:
 	VMULPD Z10, Z9, Z9
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z10
+	VMOVUPS (R8), Z10
 	VADDPD  Z10, Z0, Z0
 	VADDPD  Z10, Z2, Z2
 	VADDPD  Z10, Z4, Z4
 	VADDPD  Z10, Z6, Z6
 	VADDPD  Z10, Z8, Z8
-	VMOVUPS 64(R9), Z10
+	VMOVUPS 64(R8), Z10
 	VADDPD  Z10, Z1, Z1
 	VADDPD  Z10, Z3, Z3
 	VADDPD  Z10, Z5, Z5
@@ -563,7 +566,7 @@ bias:
 	VADDPD  Z10, Z9, Z9
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z10, Z10, Z10
 	VMAXPD Z0, Z10, Z0
@@ -588,23 +591,23 @@ act:
 	VADDPD Z10, Z9, Z9
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPS Z3, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPS Z9, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -612,19 +615,20 @@ store:
 
 // func tile6x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile6x16F64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile6x16F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -637,69 +641,68 @@ panel:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
-	MOVQ   SI, R11
-	SHLQ   $0x04, R11
-	ADDQ   R9, R11
+	MOVQ   BX, R10
+	SHLQ   $0x04, R10
+	ADDQ   R8, R10
 
 loop:
-	PREFETCHT0   (R11)
-	PREFETCHT0   64(R11)
-	ADDQ         SI, R11
-	VMOVUPS      (R9), Z12
-	VMOVUPS      64(R9), Z13
-	VBROADCASTSD (DI), Z14
-	VFMADD231PD  Z12, Z14, Z0
-	VFMADD231PD  Z13, Z14, Z1
-	VBROADCASTSD (DI)(DX*1), Z14
-	VFMADD231PD  Z12, Z14, Z2
-	VFMADD231PD  Z13, Z14, Z3
-	VBROADCASTSD (DI)(DX*2), Z14
-	VFMADD231PD  Z12, Z14, Z4
-	VFMADD231PD  Z13, Z14, Z5
-	VBROADCASTSD (R8), Z14
-	VFMADD231PD  Z12, Z14, Z6
-	VFMADD231PD  Z13, Z14, Z7
-	VBROADCASTSD (R8)(DX*1), Z14
-	VFMADD231PD  Z12, Z14, Z8
-	VFMADD231PD  Z13, Z14, Z9
-	VBROADCASTSD (R8)(DX*2), Z14
-	VFMADD231PD  Z12, Z14, Z10
-	VFMADD231PD  Z13, Z14, Z11
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          loop
+	PREFETCHT0       (R10)
+	PREFETCHT0       64(R10)
+	ADDQ             BX, R10
+	VMOVUPS          (R8), Z12
+	VMOVUPS          64(R8), Z13
+	VFMADD231PD.BCST (SI), Z12, Z0
+	VFMADD231PD.BCST (SI), Z13, Z1
+	VBROADCASTSD     (SI)(CX*1), Z14
+	VFMADD231PD      Z12, Z14, Z2
+	VFMADD231PD      Z13, Z14, Z3
+	VBROADCASTSD     (SI)(CX*2), Z14
+	VFMADD231PD      Z12, Z14, Z4
+	VFMADD231PD      Z13, Z14, Z5
+	VBROADCASTSD     (DI), Z14
+	VFMADD231PD      Z12, Z14, Z6
+	VFMADD231PD      Z13, Z14, Z7
+	VBROADCASTSD     (DI)(CX*1), Z14
+	VFMADD231PD      Z12, Z14, Z8
+	VFMADD231PD      Z13, Z14, Z9
+	VBROADCASTSD     (DI)(CX*2), Z14
+	VFMADD231PD      Z12, Z14, Z10
+	VFMADD231PD      Z13, Z14, Z11
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             BX, R8
+	DECQ             R9
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z12
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z12, Z0
-	VFMADD213PD  64(R9), Z12, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z2
-	VFMADD213PD  64(R9), Z12, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z4
-	VFMADD213PD  64(R9), Z12, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z6
-	VFMADD213PD  64(R9), Z12, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z8
-	VFMADD213PD  64(R9), Z12, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z10
-	VFMADD213PD  64(R9), Z12, Z11
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z12, Z0
+	VFMADD213PD  64(R8), Z12, Z1
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z2
+	VFMADD213PD  64(R8), Z12, Z3
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z4
+	VFMADD213PD  64(R8), Z12, Z5
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z6
+	VFMADD213PD  64(R8), Z12, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z8
+	VFMADD213PD  64(R8), Z12, Z9
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z10
+	VFMADD213PD  64(R8), Z12, Z11
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -717,17 +720,17 @@ scale:
 	VMULPD Z12, Z11, Z11
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z12
+	VMOVUPS (R8), Z12
 	VADDPD  Z12, Z0, Z0
 	VADDPD  Z12, Z2, Z2
 	VADDPD  Z12, Z4, Z4
 	VADDPD  Z12, Z6, Z6
 	VADDPD  Z12, Z8, Z8
 	VADDPD  Z12, Z10, Z10
-	VMOVUPS 64(R9), Z12
+	VMOVUPS 64(R8), Z12
 	VADDPD  Z12, Z1, Z1
 	VADDPD  Z12, Z3, Z3
 	VADDPD  Z12, Z5, Z5
@@ -736,7 +739,7 @@ bias:
 	VADDPD  Z12, Z11, Z11
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z12, Z12, Z12
 	VMAXPD Z0, Z12, Z0
@@ -765,26 +768,26 @@ act:
 	VADDPD Z12, Z11, Z11
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPS Z3, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPS Z9, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPS Z11, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -792,21 +795,22 @@ store:
 
 // func tile7x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile7x16F64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile7x16F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -821,76 +825,74 @@ panel:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
-	MOVQ   SI, R12
-	SHLQ   $0x04, R12
-	ADDQ   R10, R12
+	MOVQ   BX, R11
+	SHLQ   $0x04, R11
+	ADDQ   R9, R11
 
 loop:
-	PREFETCHT0   (R12)
-	PREFETCHT0   64(R12)
-	ADDQ         SI, R12
-	VMOVUPS      (R10), Z14
-	VMOVUPS      64(R10), Z15
-	VBROADCASTSD (DI), Z16
-	VFMADD231PD  Z14, Z16, Z0
-	VFMADD231PD  Z15, Z16, Z1
-	VBROADCASTSD (DI)(DX*1), Z16
-	VFMADD231PD  Z14, Z16, Z2
-	VFMADD231PD  Z15, Z16, Z3
-	VBROADCASTSD (DI)(DX*2), Z16
-	VFMADD231PD  Z14, Z16, Z4
-	VFMADD231PD  Z15, Z16, Z5
-	VBROADCASTSD (R8), Z16
-	VFMADD231PD  Z14, Z16, Z6
-	VFMADD231PD  Z15, Z16, Z7
-	VBROADCASTSD (R8)(DX*1), Z16
-	VFMADD231PD  Z14, Z16, Z8
-	VFMADD231PD  Z15, Z16, Z9
-	VBROADCASTSD (R8)(DX*2), Z16
-	VFMADD231PD  Z14, Z16, Z10
-	VFMADD231PD  Z15, Z16, Z11
-	VBROADCASTSD (R9), Z16
-	VFMADD231PD  Z14, Z16, Z12
-	VFMADD231PD  Z15, Z16, Z13
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         SI, R10
-	DECQ         R11
-	JNZ          loop
+	PREFETCHT0       (R11)
+	PREFETCHT0       64(R11)
+	ADDQ             BX, R11
+	VMOVUPS          (R9), Z14
+	VMOVUPS          64(R9), Z15
+	VFMADD231PD.BCST (SI), Z14, Z0
+	VFMADD231PD.BCST (SI), Z15, Z1
+	VBROADCASTSD     (SI)(CX*1), Z16
+	VFMADD231PD      Z14, Z16, Z2
+	VFMADD231PD      Z15, Z16, Z3
+	VBROADCASTSD     (SI)(CX*2), Z16
+	VFMADD231PD      Z14, Z16, Z4
+	VFMADD231PD      Z15, Z16, Z5
+	VBROADCASTSD     (DI), Z16
+	VFMADD231PD      Z14, Z16, Z6
+	VFMADD231PD      Z15, Z16, Z7
+	VBROADCASTSD     (DI)(CX*1), Z16
+	VFMADD231PD      Z14, Z16, Z8
+	VFMADD231PD      Z15, Z16, Z9
+	VBROADCASTSD     (DI)(CX*2), Z16
+	VFMADD231PD      Z14, Z16, Z10
+	VFMADD231PD      Z15, Z16, Z11
+	VFMADD231PD.BCST (R8), Z14, Z12
+	VFMADD231PD.BCST (R8), Z15, Z13
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             BX, R9
+	DECQ             R10
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z14
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z14, Z0
-	VFMADD213PD  64(R9), Z14, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z2
-	VFMADD213PD  64(R9), Z14, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z4
-	VFMADD213PD  64(R9), Z14, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z6
-	VFMADD213PD  64(R9), Z14, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z8
-	VFMADD213PD  64(R9), Z14, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z10
-	VFMADD213PD  64(R9), Z14, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z12
-	VFMADD213PD  64(R9), Z14, Z13
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z14, Z0
+	VFMADD213PD  64(R8), Z14, Z1
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z2
+	VFMADD213PD  64(R8), Z14, Z3
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z4
+	VFMADD213PD  64(R8), Z14, Z5
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z6
+	VFMADD213PD  64(R8), Z14, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z8
+	VFMADD213PD  64(R8), Z14, Z9
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z10
+	VFMADD213PD  64(R8), Z14, Z11
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z12
+	VFMADD213PD  64(R8), Z14, Z13
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -910,10 +912,10 @@ scale:
 	VMULPD Z14, Z13, Z13
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z14
+	VMOVUPS (R8), Z14
 	VADDPD  Z14, Z0, Z0
 	VADDPD  Z14, Z2, Z2
 	VADDPD  Z14, Z4, Z4
@@ -921,7 +923,7 @@ bias:
 	VADDPD  Z14, Z8, Z8
 	VADDPD  Z14, Z10, Z10
 	VADDPD  Z14, Z12, Z12
-	VMOVUPS 64(R9), Z14
+	VMOVUPS 64(R8), Z14
 	VADDPD  Z14, Z1, Z1
 	VADDPD  Z14, Z3, Z3
 	VADDPD  Z14, Z5, Z5
@@ -931,7 +933,7 @@ bias:
 	VADDPD  Z14, Z13, Z13
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z14, Z14, Z14
 	VMAXPD Z0, Z14, Z0
@@ -964,29 +966,29 @@ act:
 	VADDPD Z14, Z13, Z13
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPS Z3, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPS Z9, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPS Z11, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPS Z13, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -994,21 +996,22 @@ store:
 
 // func tile8x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile8x16F64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile8x16F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1025,82 +1028,80 @@ panel:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
-	MOVQ   SI, R12
-	SHLQ   $0x04, R12
-	ADDQ   R10, R12
+	MOVQ   BX, R11
+	SHLQ   $0x04, R11
+	ADDQ   R9, R11
 
 loop:
-	PREFETCHT0   (R12)
-	PREFETCHT0   64(R12)
-	ADDQ         SI, R12
-	VMOVUPS      (R10), Z16
-	VMOVUPS      64(R10), Z17
-	VBROADCASTSD (DI), Z18
-	VFMADD231PD  Z16, Z18, Z0
-	VFMADD231PD  Z17, Z18, Z1
-	VBROADCASTSD (DI)(DX*1), Z18
-	VFMADD231PD  Z16, Z18, Z2
-	VFMADD231PD  Z17, Z18, Z3
-	VBROADCASTSD (DI)(DX*2), Z18
-	VFMADD231PD  Z16, Z18, Z4
-	VFMADD231PD  Z17, Z18, Z5
-	VBROADCASTSD (R8), Z18
-	VFMADD231PD  Z16, Z18, Z6
-	VFMADD231PD  Z17, Z18, Z7
-	VBROADCASTSD (R8)(DX*1), Z18
-	VFMADD231PD  Z16, Z18, Z8
-	VFMADD231PD  Z17, Z18, Z9
-	VBROADCASTSD (R8)(DX*2), Z18
-	VFMADD231PD  Z16, Z18, Z10
-	VFMADD231PD  Z17, Z18, Z11
-	VBROADCASTSD (R9), Z18
-	VFMADD231PD  Z16, Z18, Z12
-	VFMADD231PD  Z17, Z18, Z13
-	VBROADCASTSD (R9)(DX*1), Z18
-	VFMADD231PD  Z16, Z18, Z14
-	VFMADD231PD  Z17, Z18, Z15
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         SI, R10
-	DECQ         R11
-	JNZ          loop
+	PREFETCHT0       (R11)
+	PREFETCHT0       64(R11)
+	ADDQ             BX, R11
+	VMOVUPS          (R9), Z16
+	VMOVUPS          64(R9), Z17
+	VFMADD231PD.BCST (SI), Z16, Z0
+	VFMADD231PD.BCST (SI), Z17, Z1
+	VBROADCASTSD     (SI)(CX*1), Z18
+	VFMADD231PD      Z16, Z18, Z2
+	VFMADD231PD      Z17, Z18, Z3
+	VBROADCASTSD     (SI)(CX*2), Z18
+	VFMADD231PD      Z16, Z18, Z4
+	VFMADD231PD      Z17, Z18, Z5
+	VBROADCASTSD     (DI), Z18
+	VFMADD231PD      Z16, Z18, Z6
+	VFMADD231PD      Z17, Z18, Z7
+	VBROADCASTSD     (DI)(CX*1), Z18
+	VFMADD231PD      Z16, Z18, Z8
+	VFMADD231PD      Z17, Z18, Z9
+	VBROADCASTSD     (DI)(CX*2), Z18
+	VFMADD231PD      Z16, Z18, Z10
+	VFMADD231PD      Z17, Z18, Z11
+	VFMADD231PD.BCST (R8), Z16, Z12
+	VFMADD231PD.BCST (R8), Z17, Z13
+	VBROADCASTSD     (R8)(CX*1), Z18
+	VFMADD231PD      Z16, Z18, Z14
+	VFMADD231PD      Z17, Z18, Z15
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             BX, R9
+	DECQ             R10
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z16
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z16, Z0
-	VFMADD213PD  64(R9), Z16, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z2
-	VFMADD213PD  64(R9), Z16, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z4
-	VFMADD213PD  64(R9), Z16, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z6
-	VFMADD213PD  64(R9), Z16, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z8
-	VFMADD213PD  64(R9), Z16, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z10
-	VFMADD213PD  64(R9), Z16, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z12
-	VFMADD213PD  64(R9), Z16, Z13
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z14
-	VFMADD213PD  64(R9), Z16, Z15
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z16, Z0
+	VFMADD213PD  64(R8), Z16, Z1
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z2
+	VFMADD213PD  64(R8), Z16, Z3
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z4
+	VFMADD213PD  64(R8), Z16, Z5
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z6
+	VFMADD213PD  64(R8), Z16, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z8
+	VFMADD213PD  64(R8), Z16, Z9
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z10
+	VFMADD213PD  64(R8), Z16, Z11
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z12
+	VFMADD213PD  64(R8), Z16, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z14
+	VFMADD213PD  64(R8), Z16, Z15
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -1122,10 +1123,10 @@ scale:
 	VMULPD Z16, Z15, Z15
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z16
+	VMOVUPS (R8), Z16
 	VADDPD  Z16, Z0, Z0
 	VADDPD  Z16, Z2, Z2
 	VADDPD  Z16, Z4, Z4
@@ -1134,7 +1135,7 @@ bias:
 	VADDPD  Z16, Z10, Z10
 	VADDPD  Z16, Z12, Z12
 	VADDPD  Z16, Z14, Z14
-	VMOVUPS 64(R9), Z16
+	VMOVUPS 64(R8), Z16
 	VADDPD  Z16, Z1, Z1
 	VADDPD  Z16, Z3, Z3
 	VADDPD  Z16, Z5, Z5
@@ -1145,7 +1146,7 @@ bias:
 	VADDPD  Z16, Z15, Z15
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z16, Z16, Z16
 	VMAXPD Z0, Z16, Z0
@@ -1182,32 +1183,32 @@ act:
 	VADDPD Z16, Z15, Z15
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPS Z3, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPS Z9, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPS Z11, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPS Z13, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z14, (CX)
-	VMOVUPS Z15, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -1215,21 +1216,22 @@ store:
 
 // func tile9x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·tile9x16F64AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile9x16F64AVX512(SB), NOSPLIT, $32-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	LEAQ   (DI)(CX*2), R8
+	LEAQ   (R8)(CX*2), R9
+	LEAQ   (R9)(CX*2), R10
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1248,149 +1250,456 @@ panel:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R11
+	MOVQ   k+8(FP), R12
+	TESTQ  R12, R12
 	JZ     finish
-	CMPQ   R11, $0x00000080
+	CMPQ   R12, $0x00000080
 	JGE    fetch
 	CMPQ   fetchStep+120(FP), $0x00
 	JNE    fetch
+	CMPQ   DX, $0x08
+	JNE    loopAcross
+	SUBQ   $0x04, R12
+	JLT    loopRest
+
+loopFours:
+	VMOVUPS          (R11), Z18
+	VMOVUPS          64(R11), Z19
+	VFMADD231PD.BCST (SI), Z18, Z0
+	VFMADD231PD.BCST (SI), Z19, Z1
+	VBROADCASTSD     (SI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST (DI), Z18, Z4
+	VFMADD231PD.BCST (DI), Z19, Z5
+	VBROADCASTSD     (DI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST (R8), Z18, Z8
+	VFMADD231PD.BCST (R8), Z19, Z9
+	VBROADCASTSD     (R8)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST (R9), Z18, Z12
+	VFMADD231PD.BCST (R9), Z19, Z13
+	VBROADCASTSD     (R9)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST (R10), Z18, Z16
+	VFMADD231PD.BCST (R10), Z19, Z17
+	VMOVUPS          (R11)(BX*1), Z18
+	VMOVUPS          64(R11)(BX*1), Z19
+	VFMADD231PD.BCST 8(SI), Z18, Z0
+	VFMADD231PD.BCST 8(SI), Z19, Z1
+	VBROADCASTSD     8(SI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST 8(DI), Z18, Z4
+	VFMADD231PD.BCST 8(DI), Z19, Z5
+	VBROADCASTSD     8(DI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST 8(R8), Z18, Z8
+	VFMADD231PD.BCST 8(R8), Z19, Z9
+	VBROADCASTSD     8(R8)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST 8(R9), Z18, Z12
+	VFMADD231PD.BCST 8(R9), Z19, Z13
+	VBROADCASTSD     8(R9)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST 8(R10), Z18, Z16
+	VFMADD231PD.BCST 8(R10), Z19, Z17
+	LEAQ             (R11)(BX*2), R11
+	VMOVUPS          (R11), Z18
+	VMOVUPS          64(R11), Z19
+	VFMADD231PD.BCST 16(SI), Z18, Z0
+	VFMADD231PD.BCST 16(SI), Z19, Z1
+	VBROADCASTSD     16(SI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST 16(DI), Z18, Z4
+	VFMADD231PD.BCST 16(DI), Z19, Z5
+	VBROADCASTSD     16(DI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST 16(R8), Z18, Z8
+	VFMADD231PD.BCST 16(R8), Z19, Z9
+	VBROADCASTSD     16(R8)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST 16(R9), Z18, Z12
+	VFMADD231PD.BCST 16(R9), Z19, Z13
+	VBROADCASTSD     16(R9)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST 16(R10), Z18, Z16
+	VFMADD231PD.BCST 16(R10), Z19, Z17
+	VMOVUPS          (R11)(BX*1), Z18
+	VMOVUPS          64(R11)(BX*1), Z19
+	VFMADD231PD.BCST 24(SI), Z18, Z0
+	VFMADD231PD.BCST 24(SI), Z19, Z1
+	VBROADCASTSD     24(SI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST 24(DI), Z18, Z4
+	VFMADD231PD.BCST 24(DI), Z19, Z5
+	VBROADCASTSD     24(DI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST 24(R8), Z18, Z8
+	VFMADD231PD.BCST 24(R8), Z19, Z9
+	VBROADCASTSD     24(R8)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST 24(R9), Z18, Z12
+	VFMADD231PD.BCST 24(R9), Z19, Z13
+	VBROADCASTSD     24(R9)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST 24(R10), Z18, Z16
+	VFMADD231PD.BCST 24(R10), Z19, Z17
+	LEAQ             (R11)(BX*2), R11
+	ADDQ             $0x20, SI
+	ADDQ             $0x20, DI
+	ADDQ             $0x20, R8
+	ADDQ             $0x20, R9
+	ADDQ             $0x20, R10
+	SUBQ             $0x04, R12
+	JGE              loopFours
+
+loopRest:
+	ADDQ $0x04, R12
+	JZ   loopDone
 
 loop:
-	VMOVUPS      (R10), Z18
-	VMOVUPS      64(R10), Z19
-	VBROADCASTSD (DI), Z20
-	VFMADD231PD  Z18, Z20, Z0
-	VFMADD231PD  Z19, Z20, Z1
-	VBROADCASTSD (DI)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z2
-	VFMADD231PD  Z19, Z20, Z3
-	VBROADCASTSD (DI)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z4
-	VFMADD231PD  Z19, Z20, Z5
-	VBROADCASTSD (R8), Z20
-	VFMADD231PD  Z18, Z20, Z6
-	VFMADD231PD  Z19, Z20, Z7
-	VBROADCASTSD (R8)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z8
-	VFMADD231PD  Z19, Z20, Z9
-	VBROADCASTSD (R8)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z10
-	VFMADD231PD  Z19, Z20, Z11
-	VBROADCASTSD (R9), Z20
-	VFMADD231PD  Z18, Z20, Z12
-	VFMADD231PD  Z19, Z20, Z13
-	VBROADCASTSD (R9)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z14
-	VFMADD231PD  Z19, Z20, Z15
-	VBROADCASTSD (R9)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z16
-	VFMADD231PD  Z19, Z20, Z17
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         SI, R10
-	DECQ         R11
-	JNZ          loop
-	JMP          finish
+	VMOVUPS          (R11), Z18
+	VMOVUPS          64(R11), Z19
+	VFMADD231PD.BCST (SI), Z18, Z0
+	VFMADD231PD.BCST (SI), Z19, Z1
+	VBROADCASTSD     (SI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST (DI), Z18, Z4
+	VFMADD231PD.BCST (DI), Z19, Z5
+	VBROADCASTSD     (DI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST (R8), Z18, Z8
+	VFMADD231PD.BCST (R8), Z19, Z9
+	VBROADCASTSD     (R8)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST (R9), Z18, Z12
+	VFMADD231PD.BCST (R9), Z19, Z13
+	VBROADCASTSD     (R9)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST (R10), Z18, Z16
+	VFMADD231PD.BCST (R10), Z19, Z17
+	ADDQ             $0x08, SI
+	ADDQ             $0x08, DI
+	ADDQ             $0x08, R8
+	ADDQ             $0x08, R9
+	ADDQ             $0x08, R10
+	ADDQ             BX, R11
+	DECQ             R12
+	JNZ              loop
+	JMP              loopDone
+
+loopAcross:
+	VMOVUPS          (R11), Z18
+	VMOVUPS          64(R11), Z19
+	VFMADD231PD.BCST (SI), Z18, Z0
+	VFMADD231PD.BCST (SI), Z19, Z1
+	VBROADCASTSD     8(SI), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST 16(SI), Z18, Z4
+	VFMADD231PD.BCST 16(SI), Z19, Z5
+	VBROADCASTSD     24(SI), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST 32(SI), Z18, Z8
+	VFMADD231PD.BCST 32(SI), Z19, Z9
+	VBROADCASTSD     40(SI), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST 48(SI), Z18, Z12
+	VFMADD231PD.BCST 48(SI), Z19, Z13
+	VBROADCASTSD     56(SI), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST 64(SI), Z18, Z16
+	VFMADD231PD.BCST 64(SI), Z19, Z17
+	ADDQ             DX, SI
+	ADDQ             BX, R11
+	DECQ             R12
+	JNZ              loopAcross
+
+loopDone:
+	JMP finish
 
 fetch:
-	MOVQ   fetch+112(FP), R12
-	MOVQ   fetchGap+128(FP), R13
-	MOVQ   cStep+72(FP), R14
-	IMUL3Q $0x08, R14, R14
-	ADDQ   CX, R14
-	MOVQ   R14, 8(SP)
-	MOVQ   CX, R14
+	MOVQ   fetch+112(FP), R13
+	MOVQ   fetchGap+128(FP), R14
+	MOVQ   AX, 16(SP)
+	MOVQ   cStep+72(FP), R15
+	IMUL3Q $0x08, R15, R15
+	ADDQ   AX, R15
+	MOVQ   R15, 24(SP)
 
 round:
-	PREFETCHT0 (R14)
-	PREFETCHT0 64(R14)
-	ADDQ       cStep+72(FP), R14
-	CMPQ       R14, 8(SP)
-	CMOVQHI    8(SP), R14
+	MOVQ       16(SP), R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       cStep+72(FP), R15
+	CMPQ       R15, 24(SP)
+	CMOVQHI    24(SP), R15
+	MOVQ       R15, 16(SP)
 	MOVQ       $0x00000008, R15
-	CMPQ       R11, R15
-	CMOVQLT    R11, R15
-	SUBQ       $0x08, R11
+	CMPQ       R12, R15
+	CMOVQLT    R12, R15
+	SUBQ       $0x08, R12
+	CMPQ       DX, $0x08
+	JNE        fetchingAcross
+	SUBQ       $0x04, R15
+	JLT        fetchingRest
+
+fetchingFours:
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11), Z18
+	VMOVUPS          64(R11), Z19
+	VFMADD231PD.BCST (SI), Z18, Z0
+	VFMADD231PD.BCST (SI), Z19, Z1
+	VBROADCASTSD     (SI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST (DI), Z18, Z4
+	VFMADD231PD.BCST (DI), Z19, Z5
+	VBROADCASTSD     (DI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST (R8), Z18, Z8
+	VFMADD231PD.BCST (R8), Z19, Z9
+	VBROADCASTSD     (R8)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST (R9), Z18, Z12
+	VFMADD231PD.BCST (R9), Z19, Z13
+	VBROADCASTSD     (R9)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST (R10), Z18, Z16
+	VFMADD231PD.BCST (R10), Z19, Z17
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11)(BX*1), Z18
+	VMOVUPS          64(R11)(BX*1), Z19
+	VFMADD231PD.BCST 8(SI), Z18, Z0
+	VFMADD231PD.BCST 8(SI), Z19, Z1
+	VBROADCASTSD     8(SI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST 8(DI), Z18, Z4
+	VFMADD231PD.BCST 8(DI), Z19, Z5
+	VBROADCASTSD     8(DI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST 8(R8), Z18, Z8
+	VFMADD231PD.BCST 8(R8), Z19, Z9
+	VBROADCASTSD     8(R8)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST 8(R9), Z18, Z12
+	VFMADD231PD.BCST 8(R9), Z19, Z13
+	VBROADCASTSD     8(R9)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST 8(R10), Z18, Z16
+	VFMADD231PD.BCST 8(R10), Z19, Z17
+	LEAQ             (R11)(BX*2), R11
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11), Z18
+	VMOVUPS          64(R11), Z19
+	VFMADD231PD.BCST 16(SI), Z18, Z0
+	VFMADD231PD.BCST 16(SI), Z19, Z1
+	VBROADCASTSD     16(SI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST 16(DI), Z18, Z4
+	VFMADD231PD.BCST 16(DI), Z19, Z5
+	VBROADCASTSD     16(DI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST 16(R8), Z18, Z8
+	VFMADD231PD.BCST 16(R8), Z19, Z9
+	VBROADCASTSD     16(R8)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST 16(R9), Z18, Z12
+	VFMADD231PD.BCST 16(R9), Z19, Z13
+	VBROADCASTSD     16(R9)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST 16(R10), Z18, Z16
+	VFMADD231PD.BCST 16(R10), Z19, Z17
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11)(BX*1), Z18
+	VMOVUPS          64(R11)(BX*1), Z19
+	VFMADD231PD.BCST 24(SI), Z18, Z0
+	VFMADD231PD.BCST 24(SI), Z19, Z1
+	VBROADCASTSD     24(SI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST 24(DI), Z18, Z4
+	VFMADD231PD.BCST 24(DI), Z19, Z5
+	VBROADCASTSD     24(DI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST 24(R8), Z18, Z8
+	VFMADD231PD.BCST 24(R8), Z19, Z9
+	VBROADCASTSD     24(R8)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST 24(R9), Z18, Z12
+	VFMADD231PD.BCST 24(R9), Z19, Z13
+	VBROADCASTSD     24(R9)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST 24(R10), Z18, Z16
+	VFMADD231PD.BCST 24(R10), Z19, Z17
+	LEAQ             (R11)(BX*2), R11
+	ADDQ             $0x20, SI
+	ADDQ             $0x20, DI
+	ADDQ             $0x20, R8
+	ADDQ             $0x20, R9
+	ADDQ             $0x20, R10
+	SUBQ             $0x04, R15
+	JGE              fetchingFours
+
+fetchingRest:
+	ADDQ $0x04, R15
+	JZ   fetchingDone
 
 fetching:
-	PREFETCHT0   (R12)
-	PREFETCHT0   (R12)(R13*1)
-	ADDQ         fetchStep+120(FP), R12
-	VMOVUPS      (R10), Z18
-	VMOVUPS      64(R10), Z19
-	VBROADCASTSD (DI), Z20
-	VFMADD231PD  Z18, Z20, Z0
-	VFMADD231PD  Z19, Z20, Z1
-	VBROADCASTSD (DI)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z2
-	VFMADD231PD  Z19, Z20, Z3
-	VBROADCASTSD (DI)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z4
-	VFMADD231PD  Z19, Z20, Z5
-	VBROADCASTSD (R8), Z20
-	VFMADD231PD  Z18, Z20, Z6
-	VFMADD231PD  Z19, Z20, Z7
-	VBROADCASTSD (R8)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z8
-	VFMADD231PD  Z19, Z20, Z9
-	VBROADCASTSD (R8)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z10
-	VFMADD231PD  Z19, Z20, Z11
-	VBROADCASTSD (R9), Z20
-	VFMADD231PD  Z18, Z20, Z12
-	VFMADD231PD  Z19, Z20, Z13
-	VBROADCASTSD (R9)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z14
-	VFMADD231PD  Z19, Z20, Z15
-	VBROADCASTSD (R9)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z16
-	VFMADD231PD  Z19, Z20, Z17
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         SI, R10
-	DECQ         R15
-	JNZ          fetching
-	CMPQ         R11, $0x00
-	JGT          round
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11), Z18
+	VMOVUPS          64(R11), Z19
+	VFMADD231PD.BCST (SI), Z18, Z0
+	VFMADD231PD.BCST (SI), Z19, Z1
+	VBROADCASTSD     (SI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST (DI), Z18, Z4
+	VFMADD231PD.BCST (DI), Z19, Z5
+	VBROADCASTSD     (DI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST (R8), Z18, Z8
+	VFMADD231PD.BCST (R8), Z19, Z9
+	VBROADCASTSD     (R8)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST (R9), Z18, Z12
+	VFMADD231PD.BCST (R9), Z19, Z13
+	VBROADCASTSD     (R9)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST (R10), Z18, Z16
+	VFMADD231PD.BCST (R10), Z19, Z17
+	ADDQ             $0x08, SI
+	ADDQ             $0x08, DI
+	ADDQ             $0x08, R8
+	ADDQ             $0x08, R9
+	ADDQ             $0x08, R10
+	ADDQ             BX, R11
+	DECQ             R15
+	JNZ              fetching
+	JMP              fetchingDone
+
+fetchingAcross:
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11), Z18
+	VMOVUPS          64(R11), Z19
+	VFMADD231PD.BCST (SI), Z18, Z0
+	VFMADD231PD.BCST (SI), Z19, Z1
+	VBROADCASTSD     8(SI), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VFMADD231PD.BCST 16(SI), Z18, Z4
+	VFMADD231PD.BCST 16(SI), Z19, Z5
+	VBROADCASTSD     24(SI), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VFMADD231PD.BCST 32(SI), Z18, Z8
+	VFMADD231PD.BCST 32(SI), Z19, Z9
+	VBROADCASTSD     40(SI), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST 48(SI), Z18, Z12
+	VFMADD231PD.BCST 48(SI), Z19, Z13
+	VBROADCASTSD     56(SI), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VFMADD231PD.BCST 64(SI), Z18, Z16
+	VFMADD231PD.BCST 64(SI), Z19, Z17
+	ADDQ             DX, SI
+	ADDQ             BX, R11
+	DECQ             R15
+	JNZ              fetchingAcross
+
+fetchingDone:
+	CMPQ R12, $0x00
+	JGT  round
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z18
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z18, Z0
-	VFMADD213PD  64(R9), Z18, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z2
-	VFMADD213PD  64(R9), Z18, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z4
-	VFMADD213PD  64(R9), Z18, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z6
-	VFMADD213PD  64(R9), Z18, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z8
-	VFMADD213PD  64(R9), Z18, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z10
-	VFMADD213PD  64(R9), Z18, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z12
-	VFMADD213PD  64(R9), Z18, Z13
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z14
-	VFMADD213PD  64(R9), Z18, Z15
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z16
-	VFMADD213PD  64(R9), Z18, Z17
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z18, Z0
+	VFMADD213PD  64(R8), Z18, Z1
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z2
+	VFMADD213PD  64(R8), Z18, Z3
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z4
+	VFMADD213PD  64(R8), Z18, Z5
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z6
+	VFMADD213PD  64(R8), Z18, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z8
+	VFMADD213PD  64(R8), Z18, Z9
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z10
+	VFMADD213PD  64(R8), Z18, Z11
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z12
+	VFMADD213PD  64(R8), Z18, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z14
+	VFMADD213PD  64(R8), Z18, Z15
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z16
+	VFMADD213PD  64(R8), Z18, Z17
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -1414,10 +1723,10 @@ scale:
 	VMULPD Z18, Z17, Z17
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z18
+	VMOVUPS (R8), Z18
 	VADDPD  Z18, Z0, Z0
 	VADDPD  Z18, Z2, Z2
 	VADDPD  Z18, Z4, Z4
@@ -1427,7 +1736,7 @@ bias:
 	VADDPD  Z18, Z12, Z12
 	VADDPD  Z18, Z14, Z14
 	VADDPD  Z18, Z16, Z16
-	VMOVUPS 64(R9), Z18
+	VMOVUPS 64(R8), Z18
 	VADDPD  Z18, Z1, Z1
 	VADDPD  Z18, Z3, Z3
 	VADDPD  Z18, Z5, Z5
@@ -1439,7 +1748,7 @@ bias:
 	VADDPD  Z18, Z17, Z17
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z18, Z18, Z18
 	VMAXPD Z0, Z18, Z0
@@ -1480,35 +1789,35 @@ act:
 	VADDPD Z18, Z17, Z17
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPS Z3, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPS Z9, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPS Z11, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPS Z13, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z14, (CX)
-	VMOVUPS Z15, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z16, (CX)
-	VMOVUPS Z17, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -1516,23 +1825,22 @@ store:
 
 // func tile10x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·tile10x16F64AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile10x16F64AVX512(SB), NOSPLIT, $32-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
-	LEAQ   (R9)(DX*2), R10
-	ADDQ   DX, R10
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	LEAQ   (DI)(CX*2), R8
+	LEAQ   (R8)(CX*2), R9
+	LEAQ   (R9)(CX*2), R10
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1561,152 +1869,487 @@ panel:
 	JGE    fetch
 	CMPQ   fetchStep+120(FP), $0x00
 	JNE    fetch
+	CMPQ   DX, $0x08
+	JNE    loopAcross
+	SUBQ   $0x04, R12
+	JLT    loopRest
+
+loopFours:
+	VMOVUPS          (R11), Z20
+	VMOVUPS          64(R11), Z21
+	VFMADD231PD.BCST (SI), Z20, Z0
+	VFMADD231PD.BCST (SI), Z21, Z1
+	VBROADCASTSD     (SI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST (DI), Z20, Z4
+	VFMADD231PD.BCST (DI), Z21, Z5
+	VBROADCASTSD     (DI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST (R8), Z20, Z8
+	VFMADD231PD.BCST (R8), Z21, Z9
+	VBROADCASTSD     (R8)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST (R9), Z20, Z12
+	VFMADD231PD.BCST (R9), Z21, Z13
+	VBROADCASTSD     (R9)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST (R10), Z20, Z16
+	VFMADD231PD.BCST (R10), Z21, Z17
+	VBROADCASTSD     (R10)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	VMOVUPS          (R11)(BX*1), Z20
+	VMOVUPS          64(R11)(BX*1), Z21
+	VFMADD231PD.BCST 8(SI), Z20, Z0
+	VFMADD231PD.BCST 8(SI), Z21, Z1
+	VBROADCASTSD     8(SI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST 8(DI), Z20, Z4
+	VFMADD231PD.BCST 8(DI), Z21, Z5
+	VBROADCASTSD     8(DI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST 8(R8), Z20, Z8
+	VFMADD231PD.BCST 8(R8), Z21, Z9
+	VBROADCASTSD     8(R8)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST 8(R9), Z20, Z12
+	VFMADD231PD.BCST 8(R9), Z21, Z13
+	VBROADCASTSD     8(R9)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST 8(R10), Z20, Z16
+	VFMADD231PD.BCST 8(R10), Z21, Z17
+	VBROADCASTSD     8(R10)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	LEAQ             (R11)(BX*2), R11
+	VMOVUPS          (R11), Z20
+	VMOVUPS          64(R11), Z21
+	VFMADD231PD.BCST 16(SI), Z20, Z0
+	VFMADD231PD.BCST 16(SI), Z21, Z1
+	VBROADCASTSD     16(SI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST 16(DI), Z20, Z4
+	VFMADD231PD.BCST 16(DI), Z21, Z5
+	VBROADCASTSD     16(DI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST 16(R8), Z20, Z8
+	VFMADD231PD.BCST 16(R8), Z21, Z9
+	VBROADCASTSD     16(R8)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST 16(R9), Z20, Z12
+	VFMADD231PD.BCST 16(R9), Z21, Z13
+	VBROADCASTSD     16(R9)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST 16(R10), Z20, Z16
+	VFMADD231PD.BCST 16(R10), Z21, Z17
+	VBROADCASTSD     16(R10)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	VMOVUPS          (R11)(BX*1), Z20
+	VMOVUPS          64(R11)(BX*1), Z21
+	VFMADD231PD.BCST 24(SI), Z20, Z0
+	VFMADD231PD.BCST 24(SI), Z21, Z1
+	VBROADCASTSD     24(SI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST 24(DI), Z20, Z4
+	VFMADD231PD.BCST 24(DI), Z21, Z5
+	VBROADCASTSD     24(DI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST 24(R8), Z20, Z8
+	VFMADD231PD.BCST 24(R8), Z21, Z9
+	VBROADCASTSD     24(R8)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST 24(R9), Z20, Z12
+	VFMADD231PD.BCST 24(R9), Z21, Z13
+	VBROADCASTSD     24(R9)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST 24(R10), Z20, Z16
+	VFMADD231PD.BCST 24(R10), Z21, Z17
+	VBROADCASTSD     24(R10)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	LEAQ             (R11)(BX*2), R11
+	ADDQ             $0x20, SI
+	ADDQ             $0x20, DI
+	ADDQ             $0x20, R8
+	ADDQ             $0x20, R9
+	ADDQ             $0x20, R10
+	SUBQ             $0x04, R12
+	JGE              loopFours
+
+loopRest:
+	ADDQ $0x04, R12
+	JZ   loopDone
 
 loop:
-	VMOVUPS      (R11), Z20
-	VMOVUPS      64(R11), Z21
-	VBROADCASTSD (DI), Z22
-	VFMADD231PD  Z20, Z22, Z0
-	VFMADD231PD  Z21, Z22, Z1
-	VBROADCASTSD (DI)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z2
-	VFMADD231PD  Z21, Z22, Z3
-	VBROADCASTSD (DI)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z4
-	VFMADD231PD  Z21, Z22, Z5
-	VBROADCASTSD (R8), Z22
-	VFMADD231PD  Z20, Z22, Z6
-	VFMADD231PD  Z21, Z22, Z7
-	VBROADCASTSD (R8)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z8
-	VFMADD231PD  Z21, Z22, Z9
-	VBROADCASTSD (R8)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z10
-	VFMADD231PD  Z21, Z22, Z11
-	VBROADCASTSD (R9), Z22
-	VFMADD231PD  Z20, Z22, Z12
-	VFMADD231PD  Z21, Z22, Z13
-	VBROADCASTSD (R9)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z14
-	VFMADD231PD  Z21, Z22, Z15
-	VBROADCASTSD (R9)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z16
-	VFMADD231PD  Z21, Z22, Z17
-	VBROADCASTSD (R10), Z22
-	VFMADD231PD  Z20, Z22, Z18
-	VFMADD231PD  Z21, Z22, Z19
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         R12
-	JNZ          loop
-	JMP          finish
+	VMOVUPS          (R11), Z20
+	VMOVUPS          64(R11), Z21
+	VFMADD231PD.BCST (SI), Z20, Z0
+	VFMADD231PD.BCST (SI), Z21, Z1
+	VBROADCASTSD     (SI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST (DI), Z20, Z4
+	VFMADD231PD.BCST (DI), Z21, Z5
+	VBROADCASTSD     (DI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST (R8), Z20, Z8
+	VFMADD231PD.BCST (R8), Z21, Z9
+	VBROADCASTSD     (R8)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST (R9), Z20, Z12
+	VFMADD231PD.BCST (R9), Z21, Z13
+	VBROADCASTSD     (R9)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST (R10), Z20, Z16
+	VFMADD231PD.BCST (R10), Z21, Z17
+	VBROADCASTSD     (R10)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	ADDQ             $0x08, SI
+	ADDQ             $0x08, DI
+	ADDQ             $0x08, R8
+	ADDQ             $0x08, R9
+	ADDQ             $0x08, R10
+	ADDQ             BX, R11
+	DECQ             R12
+	JNZ              loop
+	JMP              loopDone
+
+loopAcross:
+	VMOVUPS          (R11), Z20
+	VMOVUPS          64(R11), Z21
+	VFMADD231PD.BCST (SI), Z20, Z0
+	VFMADD231PD.BCST (SI), Z21, Z1
+	VBROADCASTSD     8(SI), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST 16(SI), Z20, Z4
+	VFMADD231PD.BCST 16(SI), Z21, Z5
+	VBROADCASTSD     24(SI), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST 32(SI), Z20, Z8
+	VFMADD231PD.BCST 32(SI), Z21, Z9
+	VBROADCASTSD     40(SI), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST 48(SI), Z20, Z12
+	VFMADD231PD.BCST 48(SI), Z21, Z13
+	VBROADCASTSD     56(SI), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST 64(SI), Z20, Z16
+	VFMADD231PD.BCST 64(SI), Z21, Z17
+	VBROADCASTSD     72(SI), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	ADDQ             DX, SI
+	ADDQ             BX, R11
+	DECQ             R12
+	JNZ              loopAcross
+
+loopDone:
+	JMP finish
 
 fetch:
 	MOVQ   fetch+112(FP), R13
 	MOVQ   fetchGap+128(FP), R14
+	MOVQ   AX, 16(SP)
 	MOVQ   cStep+72(FP), R15
 	IMUL3Q $0x09, R15, R15
-	ADDQ   CX, R15
-	MOVQ   R15, 8(SP)
-	MOVQ   CX, R15
+	ADDQ   AX, R15
+	MOVQ   R15, 24(SP)
 
 round:
+	MOVQ       16(SP), R15
 	PREFETCHT0 (R15)
 	PREFETCHT0 64(R15)
 	ADDQ       cStep+72(FP), R15
-	CMPQ       R15, 8(SP)
-	CMOVQHI    8(SP), R15
-	MOVQ       $0x00000008, BP
-	CMPQ       R12, BP
-	CMOVQLT    R12, BP
+	CMPQ       R15, 24(SP)
+	CMOVQHI    24(SP), R15
+	MOVQ       R15, 16(SP)
+	MOVQ       $0x00000008, R15
+	CMPQ       R12, R15
+	CMOVQLT    R12, R15
 	SUBQ       $0x08, R12
+	CMPQ       DX, $0x08
+	JNE        fetchingAcross
+	SUBQ       $0x04, R15
+	JLT        fetchingRest
+
+fetchingFours:
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11), Z20
+	VMOVUPS          64(R11), Z21
+	VFMADD231PD.BCST (SI), Z20, Z0
+	VFMADD231PD.BCST (SI), Z21, Z1
+	VBROADCASTSD     (SI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST (DI), Z20, Z4
+	VFMADD231PD.BCST (DI), Z21, Z5
+	VBROADCASTSD     (DI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST (R8), Z20, Z8
+	VFMADD231PD.BCST (R8), Z21, Z9
+	VBROADCASTSD     (R8)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST (R9), Z20, Z12
+	VFMADD231PD.BCST (R9), Z21, Z13
+	VBROADCASTSD     (R9)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST (R10), Z20, Z16
+	VFMADD231PD.BCST (R10), Z21, Z17
+	VBROADCASTSD     (R10)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11)(BX*1), Z20
+	VMOVUPS          64(R11)(BX*1), Z21
+	VFMADD231PD.BCST 8(SI), Z20, Z0
+	VFMADD231PD.BCST 8(SI), Z21, Z1
+	VBROADCASTSD     8(SI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST 8(DI), Z20, Z4
+	VFMADD231PD.BCST 8(DI), Z21, Z5
+	VBROADCASTSD     8(DI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST 8(R8), Z20, Z8
+	VFMADD231PD.BCST 8(R8), Z21, Z9
+	VBROADCASTSD     8(R8)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST 8(R9), Z20, Z12
+	VFMADD231PD.BCST 8(R9), Z21, Z13
+	VBROADCASTSD     8(R9)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST 8(R10), Z20, Z16
+	VFMADD231PD.BCST 8(R10), Z21, Z17
+	VBROADCASTSD     8(R10)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	LEAQ             (R11)(BX*2), R11
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11), Z20
+	VMOVUPS          64(R11), Z21
+	VFMADD231PD.BCST 16(SI), Z20, Z0
+	VFMADD231PD.BCST 16(SI), Z21, Z1
+	VBROADCASTSD     16(SI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST 16(DI), Z20, Z4
+	VFMADD231PD.BCST 16(DI), Z21, Z5
+	VBROADCASTSD     16(DI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST 16(R8), Z20, Z8
+	VFMADD231PD.BCST 16(R8), Z21, Z9
+	VBROADCASTSD     16(R8)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST 16(R9), Z20, Z12
+	VFMADD231PD.BCST 16(R9), Z21, Z13
+	VBROADCASTSD     16(R9)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST 16(R10), Z20, Z16
+	VFMADD231PD.BCST 16(R10), Z21, Z17
+	VBROADCASTSD     16(R10)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11)(BX*1), Z20
+	VMOVUPS          64(R11)(BX*1), Z21
+	VFMADD231PD.BCST 24(SI), Z20, Z0
+	VFMADD231PD.BCST 24(SI), Z21, Z1
+	VBROADCASTSD     24(SI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST 24(DI), Z20, Z4
+	VFMADD231PD.BCST 24(DI), Z21, Z5
+	VBROADCASTSD     24(DI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST 24(R8), Z20, Z8
+	VFMADD231PD.BCST 24(R8), Z21, Z9
+	VBROADCASTSD     24(R8)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST 24(R9), Z20, Z12
+	VFMADD231PD.BCST 24(R9), Z21, Z13
+	VBROADCASTSD     24(R9)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST 24(R10), Z20, Z16
+	VFMADD231PD.BCST 24(R10), Z21, Z17
+	VBROADCASTSD     24(R10)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	LEAQ             (R11)(BX*2), R11
+	ADDQ             $0x20, SI
+	ADDQ             $0x20, DI
+	ADDQ             $0x20, R8
+	ADDQ             $0x20, R9
+	ADDQ             $0x20, R10
+	SUBQ             $0x04, R15
+	JGE              fetchingFours
+
+fetchingRest:
+	ADDQ $0x04, R15
+	JZ   fetchingDone
 
 fetching:
-	PREFETCHT0   (R13)
-	PREFETCHT0   (R13)(R14*1)
-	ADDQ         fetchStep+120(FP), R13
-	VMOVUPS      (R11), Z20
-	VMOVUPS      64(R11), Z21
-	VBROADCASTSD (DI), Z22
-	VFMADD231PD  Z20, Z22, Z0
-	VFMADD231PD  Z21, Z22, Z1
-	VBROADCASTSD (DI)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z2
-	VFMADD231PD  Z21, Z22, Z3
-	VBROADCASTSD (DI)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z4
-	VFMADD231PD  Z21, Z22, Z5
-	VBROADCASTSD (R8), Z22
-	VFMADD231PD  Z20, Z22, Z6
-	VFMADD231PD  Z21, Z22, Z7
-	VBROADCASTSD (R8)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z8
-	VFMADD231PD  Z21, Z22, Z9
-	VBROADCASTSD (R8)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z10
-	VFMADD231PD  Z21, Z22, Z11
-	VBROADCASTSD (R9), Z22
-	VFMADD231PD  Z20, Z22, Z12
-	VFMADD231PD  Z21, Z22, Z13
-	VBROADCASTSD (R9)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z14
-	VFMADD231PD  Z21, Z22, Z15
-	VBROADCASTSD (R9)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z16
-	VFMADD231PD  Z21, Z22, Z17
-	VBROADCASTSD (R10), Z22
-	VFMADD231PD  Z20, Z22, Z18
-	VFMADD231PD  Z21, Z22, Z19
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         BP
-	JNZ          fetching
-	CMPQ         R12, $0x00
-	JGT          round
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11), Z20
+	VMOVUPS          64(R11), Z21
+	VFMADD231PD.BCST (SI), Z20, Z0
+	VFMADD231PD.BCST (SI), Z21, Z1
+	VBROADCASTSD     (SI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST (DI), Z20, Z4
+	VFMADD231PD.BCST (DI), Z21, Z5
+	VBROADCASTSD     (DI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST (R8), Z20, Z8
+	VFMADD231PD.BCST (R8), Z21, Z9
+	VBROADCASTSD     (R8)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST (R9), Z20, Z12
+	VFMADD231PD.BCST (R9), Z21, Z13
+	VBROADCASTSD     (R9)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST (R10), Z20, Z16
+	VFMADD231PD.BCST (R10), Z21, Z17
+	VBROADCASTSD     (R10)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	ADDQ             $0x08, SI
+	ADDQ             $0x08, DI
+	ADDQ             $0x08, R8
+	ADDQ             $0x08, R9
+	ADDQ             $0x08, R10
+	ADDQ             BX, R11
+	DECQ             R15
+	JNZ              fetching
+	JMP              fetchingDone
+
+fetchingAcross:
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             fetchStep+120(FP), R13
+	VMOVUPS          (R11), Z20
+	VMOVUPS          64(R11), Z21
+	VFMADD231PD.BCST (SI), Z20, Z0
+	VFMADD231PD.BCST (SI), Z21, Z1
+	VBROADCASTSD     8(SI), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VFMADD231PD.BCST 16(SI), Z20, Z4
+	VFMADD231PD.BCST 16(SI), Z21, Z5
+	VBROADCASTSD     24(SI), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VFMADD231PD.BCST 32(SI), Z20, Z8
+	VFMADD231PD.BCST 32(SI), Z21, Z9
+	VBROADCASTSD     40(SI), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST 48(SI), Z20, Z12
+	VFMADD231PD.BCST 48(SI), Z21, Z13
+	VBROADCASTSD     56(SI), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VFMADD231PD.BCST 64(SI), Z20, Z16
+	VFMADD231PD.BCST 64(SI), Z21, Z17
+	VBROADCASTSD     72(SI), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	ADDQ             DX, SI
+	ADDQ             BX, R11
+	DECQ             R15
+	JNZ              fetchingAcross
+
+fetchingDone:
+	CMPQ R12, $0x00
+	JGT  round
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z20
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z20, Z0
-	VFMADD213PD  64(R9), Z20, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z2
-	VFMADD213PD  64(R9), Z20, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z4
-	VFMADD213PD  64(R9), Z20, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z6
-	VFMADD213PD  64(R9), Z20, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z8
-	VFMADD213PD  64(R9), Z20, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z10
-	VFMADD213PD  64(R9), Z20, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z12
-	VFMADD213PD  64(R9), Z20, Z13
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z14
-	VFMADD213PD  64(R9), Z20, Z15
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z16
-	VFMADD213PD  64(R9), Z20, Z17
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z18
-	VFMADD213PD  64(R9), Z20, Z19
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z20, Z0
+	VFMADD213PD  64(R8), Z20, Z1
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z2
+	VFMADD213PD  64(R8), Z20, Z3
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z4
+	VFMADD213PD  64(R8), Z20, Z5
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z6
+	VFMADD213PD  64(R8), Z20, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z8
+	VFMADD213PD  64(R8), Z20, Z9
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z10
+	VFMADD213PD  64(R8), Z20, Z11
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z12
+	VFMADD213PD  64(R8), Z20, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z14
+	VFMADD213PD  64(R8), Z20, Z15
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z16
+	VFMADD213PD  64(R8), Z20, Z17
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z18
+	VFMADD213PD  64(R8), Z20, Z19
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -1732,10 +2375,10 @@ scale:
 	VMULPD Z20, Z19, Z19
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z20
+	VMOVUPS (R8), Z20
 	VADDPD  Z20, Z0, Z0
 	VADDPD  Z20, Z2, Z2
 	VADDPD  Z20, Z4, Z4
@@ -1746,7 +2389,7 @@ bias:
 	VADDPD  Z20, Z14, Z14
 	VADDPD  Z20, Z16, Z16
 	VADDPD  Z20, Z18, Z18
-	VMOVUPS 64(R9), Z20
+	VMOVUPS 64(R8), Z20
 	VADDPD  Z20, Z1, Z1
 	VADDPD  Z20, Z3, Z3
 	VADDPD  Z20, Z5, Z5
@@ -1759,7 +2402,7 @@ bias:
 	VADDPD  Z20, Z19, Z19
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z20, Z20, Z20
 	VMAXPD Z0, Z20, Z0
@@ -1804,38 +2447,38 @@ act:
 	VADDPD Z20, Z19, Z19
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPS Z3, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPS Z9, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPS Z11, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPS Z13, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z14, (CX)
-	VMOVUPS Z15, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z16, (CX)
-	VMOVUPS Z17, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z18, (CX)
-	VMOVUPS Z19, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -1843,23 +2486,23 @@ store:
 
 // func tile11x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·tile11x16F64AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile11x16F64AVX512(SB), NOSPLIT, $32-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
-	LEAQ   (R9)(DX*2), R10
-	ADDQ   DX, R10
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	LEAQ   (DI)(CX*2), R8
+	LEAQ   (R8)(CX*2), R9
+	LEAQ   (R9)(CX*2), R10
+	LEAQ   (R10)(CX*2), R11
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1882,169 +2525,526 @@ panel:
 	VXORPS Z19, Z19, Z19
 	VXORPS Z20, Z20, Z20
 	VXORPS Z21, Z21, Z21
-	MOVQ   b+48(FP), R11
-	MOVQ   k+8(FP), R12
-	TESTQ  R12, R12
+	MOVQ   b+48(FP), R12
+	MOVQ   k+8(FP), R13
+	TESTQ  R13, R13
 	JZ     finish
-	CMPQ   R12, $0x00000080
+	CMPQ   R13, $0x00000080
 	JGE    fetch
 	CMPQ   fetchStep+120(FP), $0x00
 	JNE    fetch
+	CMPQ   DX, $0x08
+	JNE    loopAcross
+	SUBQ   $0x04, R13
+	JLT    loopRest
+
+loopFours:
+	VMOVUPS          (R12), Z22
+	VMOVUPS          64(R12), Z23
+	VFMADD231PD.BCST (SI), Z22, Z0
+	VFMADD231PD.BCST (SI), Z23, Z1
+	VBROADCASTSD     (SI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST (DI), Z22, Z4
+	VFMADD231PD.BCST (DI), Z23, Z5
+	VBROADCASTSD     (DI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST (R8), Z22, Z8
+	VFMADD231PD.BCST (R8), Z23, Z9
+	VBROADCASTSD     (R8)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST (R9), Z22, Z12
+	VFMADD231PD.BCST (R9), Z23, Z13
+	VBROADCASTSD     (R9)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST (R10), Z22, Z16
+	VFMADD231PD.BCST (R10), Z23, Z17
+	VBROADCASTSD     (R10)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST (R11), Z22, Z20
+	VFMADD231PD.BCST (R11), Z23, Z21
+	VMOVUPS          (R12)(BX*1), Z22
+	VMOVUPS          64(R12)(BX*1), Z23
+	VFMADD231PD.BCST 8(SI), Z22, Z0
+	VFMADD231PD.BCST 8(SI), Z23, Z1
+	VBROADCASTSD     8(SI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST 8(DI), Z22, Z4
+	VFMADD231PD.BCST 8(DI), Z23, Z5
+	VBROADCASTSD     8(DI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST 8(R8), Z22, Z8
+	VFMADD231PD.BCST 8(R8), Z23, Z9
+	VBROADCASTSD     8(R8)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST 8(R9), Z22, Z12
+	VFMADD231PD.BCST 8(R9), Z23, Z13
+	VBROADCASTSD     8(R9)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST 8(R10), Z22, Z16
+	VFMADD231PD.BCST 8(R10), Z23, Z17
+	VBROADCASTSD     8(R10)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST 8(R11), Z22, Z20
+	VFMADD231PD.BCST 8(R11), Z23, Z21
+	LEAQ             (R12)(BX*2), R12
+	VMOVUPS          (R12), Z22
+	VMOVUPS          64(R12), Z23
+	VFMADD231PD.BCST 16(SI), Z22, Z0
+	VFMADD231PD.BCST 16(SI), Z23, Z1
+	VBROADCASTSD     16(SI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST 16(DI), Z22, Z4
+	VFMADD231PD.BCST 16(DI), Z23, Z5
+	VBROADCASTSD     16(DI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST 16(R8), Z22, Z8
+	VFMADD231PD.BCST 16(R8), Z23, Z9
+	VBROADCASTSD     16(R8)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST 16(R9), Z22, Z12
+	VFMADD231PD.BCST 16(R9), Z23, Z13
+	VBROADCASTSD     16(R9)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST 16(R10), Z22, Z16
+	VFMADD231PD.BCST 16(R10), Z23, Z17
+	VBROADCASTSD     16(R10)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST 16(R11), Z22, Z20
+	VFMADD231PD.BCST 16(R11), Z23, Z21
+	VMOVUPS          (R12)(BX*1), Z22
+	VMOVUPS          64(R12)(BX*1), Z23
+	VFMADD231PD.BCST 24(SI), Z22, Z0
+	VFMADD231PD.BCST 24(SI), Z23, Z1
+	VBROADCASTSD     24(SI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST 24(DI), Z22, Z4
+	VFMADD231PD.BCST 24(DI), Z23, Z5
+	VBROADCASTSD     24(DI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST 24(R8), Z22, Z8
+	VFMADD231PD.BCST 24(R8), Z23, Z9
+	VBROADCASTSD     24(R8)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST 24(R9), Z22, Z12
+	VFMADD231PD.BCST 24(R9), Z23, Z13
+	VBROADCASTSD     24(R9)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST 24(R10), Z22, Z16
+	VFMADD231PD.BCST 24(R10), Z23, Z17
+	VBROADCASTSD     24(R10)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST 24(R11), Z22, Z20
+	VFMADD231PD.BCST 24(R11), Z23, Z21
+	LEAQ             (R12)(BX*2), R12
+	ADDQ             $0x20, SI
+	ADDQ             $0x20, DI
+	ADDQ             $0x20, R8
+	ADDQ             $0x20, R9
+	ADDQ             $0x20, R10
+	ADDQ             $0x20, R11
+	SUBQ             $0x04, R13
+	JGE              loopFours
+
+loopRest:
+	ADDQ $0x04, R13
+	JZ   loopDone
 
 loop:
-	VMOVUPS      (R11), Z22
-	VMOVUPS      64(R11), Z23
-	VBROADCASTSD (DI), Z24
-	VFMADD231PD  Z22, Z24, Z0
-	VFMADD231PD  Z23, Z24, Z1
-	VBROADCASTSD (DI)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z2
-	VFMADD231PD  Z23, Z24, Z3
-	VBROADCASTSD (DI)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z4
-	VFMADD231PD  Z23, Z24, Z5
-	VBROADCASTSD (R8), Z24
-	VFMADD231PD  Z22, Z24, Z6
-	VFMADD231PD  Z23, Z24, Z7
-	VBROADCASTSD (R8)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z8
-	VFMADD231PD  Z23, Z24, Z9
-	VBROADCASTSD (R8)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z10
-	VFMADD231PD  Z23, Z24, Z11
-	VBROADCASTSD (R9), Z24
-	VFMADD231PD  Z22, Z24, Z12
-	VFMADD231PD  Z23, Z24, Z13
-	VBROADCASTSD (R9)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z14
-	VFMADD231PD  Z23, Z24, Z15
-	VBROADCASTSD (R9)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z16
-	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (R10), Z24
-	VFMADD231PD  Z22, Z24, Z18
-	VFMADD231PD  Z23, Z24, Z19
-	VBROADCASTSD (R10)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z20
-	VFMADD231PD  Z23, Z24, Z21
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         R12
-	JNZ          loop
-	JMP          finish
+	VMOVUPS          (R12), Z22
+	VMOVUPS          64(R12), Z23
+	VFMADD231PD.BCST (SI), Z22, Z0
+	VFMADD231PD.BCST (SI), Z23, Z1
+	VBROADCASTSD     (SI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST (DI), Z22, Z4
+	VFMADD231PD.BCST (DI), Z23, Z5
+	VBROADCASTSD     (DI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST (R8), Z22, Z8
+	VFMADD231PD.BCST (R8), Z23, Z9
+	VBROADCASTSD     (R8)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST (R9), Z22, Z12
+	VFMADD231PD.BCST (R9), Z23, Z13
+	VBROADCASTSD     (R9)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST (R10), Z22, Z16
+	VFMADD231PD.BCST (R10), Z23, Z17
+	VBROADCASTSD     (R10)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST (R11), Z22, Z20
+	VFMADD231PD.BCST (R11), Z23, Z21
+	ADDQ             $0x08, SI
+	ADDQ             $0x08, DI
+	ADDQ             $0x08, R8
+	ADDQ             $0x08, R9
+	ADDQ             $0x08, R10
+	ADDQ             $0x08, R11
+	ADDQ             BX, R12
+	DECQ             R13
+	JNZ              loop
+	JMP              loopDone
+
+loopAcross:
+	VMOVUPS          (R12), Z22
+	VMOVUPS          64(R12), Z23
+	VFMADD231PD.BCST (SI), Z22, Z0
+	VFMADD231PD.BCST (SI), Z23, Z1
+	VBROADCASTSD     8(SI), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST 16(SI), Z22, Z4
+	VFMADD231PD.BCST 16(SI), Z23, Z5
+	VBROADCASTSD     24(SI), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST 32(SI), Z22, Z8
+	VFMADD231PD.BCST 32(SI), Z23, Z9
+	VBROADCASTSD     40(SI), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST 48(SI), Z22, Z12
+	VFMADD231PD.BCST 48(SI), Z23, Z13
+	VBROADCASTSD     56(SI), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST 64(SI), Z22, Z16
+	VFMADD231PD.BCST 64(SI), Z23, Z17
+	VBROADCASTSD     72(SI), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST 80(SI), Z22, Z20
+	VFMADD231PD.BCST 80(SI), Z23, Z21
+	ADDQ             DX, SI
+	ADDQ             BX, R12
+	DECQ             R13
+	JNZ              loopAcross
+
+loopDone:
+	JMP finish
 
 fetch:
-	MOVQ   fetch+112(FP), R13
-	MOVQ   fetchGap+128(FP), R14
-	MOVQ   cStep+72(FP), R15
-	IMUL3Q $0x0a, R15, R15
-	ADDQ   CX, R15
-	MOVQ   R15, 8(SP)
-	MOVQ   CX, R15
+	MOVQ   fetch+112(FP), R14
+	MOVQ   fetchGap+128(FP), R15
+	MOVQ   AX, 16(SP)
+	MOVQ   cStep+72(FP), BP
+	IMUL3Q $0x0a, BP, BP
+	ADDQ   AX, BP
+	MOVQ   BP, 24(SP)
 
 round:
-	PREFETCHT0 (R15)
-	PREFETCHT0 64(R15)
-	ADDQ       cStep+72(FP), R15
-	CMPQ       R15, 8(SP)
-	CMOVQHI    8(SP), R15
+	MOVQ       16(SP), BP
+	PREFETCHT0 (BP)
+	PREFETCHT0 64(BP)
+	ADDQ       cStep+72(FP), BP
+	CMPQ       BP, 24(SP)
+	CMOVQHI    24(SP), BP
+	MOVQ       BP, 16(SP)
 	MOVQ       $0x00000008, BP
-	CMPQ       R12, BP
-	CMOVQLT    R12, BP
-	SUBQ       $0x08, R12
+	CMPQ       R13, BP
+	CMOVQLT    R13, BP
+	SUBQ       $0x08, R13
+	CMPQ       DX, $0x08
+	JNE        fetchingAcross
+	SUBQ       $0x04, BP
+	JLT        fetchingRest
+
+fetchingFours:
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12), Z22
+	VMOVUPS          64(R12), Z23
+	VFMADD231PD.BCST (SI), Z22, Z0
+	VFMADD231PD.BCST (SI), Z23, Z1
+	VBROADCASTSD     (SI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST (DI), Z22, Z4
+	VFMADD231PD.BCST (DI), Z23, Z5
+	VBROADCASTSD     (DI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST (R8), Z22, Z8
+	VFMADD231PD.BCST (R8), Z23, Z9
+	VBROADCASTSD     (R8)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST (R9), Z22, Z12
+	VFMADD231PD.BCST (R9), Z23, Z13
+	VBROADCASTSD     (R9)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST (R10), Z22, Z16
+	VFMADD231PD.BCST (R10), Z23, Z17
+	VBROADCASTSD     (R10)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST (R11), Z22, Z20
+	VFMADD231PD.BCST (R11), Z23, Z21
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12)(BX*1), Z22
+	VMOVUPS          64(R12)(BX*1), Z23
+	VFMADD231PD.BCST 8(SI), Z22, Z0
+	VFMADD231PD.BCST 8(SI), Z23, Z1
+	VBROADCASTSD     8(SI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST 8(DI), Z22, Z4
+	VFMADD231PD.BCST 8(DI), Z23, Z5
+	VBROADCASTSD     8(DI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST 8(R8), Z22, Z8
+	VFMADD231PD.BCST 8(R8), Z23, Z9
+	VBROADCASTSD     8(R8)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST 8(R9), Z22, Z12
+	VFMADD231PD.BCST 8(R9), Z23, Z13
+	VBROADCASTSD     8(R9)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST 8(R10), Z22, Z16
+	VFMADD231PD.BCST 8(R10), Z23, Z17
+	VBROADCASTSD     8(R10)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST 8(R11), Z22, Z20
+	VFMADD231PD.BCST 8(R11), Z23, Z21
+	LEAQ             (R12)(BX*2), R12
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12), Z22
+	VMOVUPS          64(R12), Z23
+	VFMADD231PD.BCST 16(SI), Z22, Z0
+	VFMADD231PD.BCST 16(SI), Z23, Z1
+	VBROADCASTSD     16(SI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST 16(DI), Z22, Z4
+	VFMADD231PD.BCST 16(DI), Z23, Z5
+	VBROADCASTSD     16(DI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST 16(R8), Z22, Z8
+	VFMADD231PD.BCST 16(R8), Z23, Z9
+	VBROADCASTSD     16(R8)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST 16(R9), Z22, Z12
+	VFMADD231PD.BCST 16(R9), Z23, Z13
+	VBROADCASTSD     16(R9)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST 16(R10), Z22, Z16
+	VFMADD231PD.BCST 16(R10), Z23, Z17
+	VBROADCASTSD     16(R10)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST 16(R11), Z22, Z20
+	VFMADD231PD.BCST 16(R11), Z23, Z21
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12)(BX*1), Z22
+	VMOVUPS          64(R12)(BX*1), Z23
+	VFMADD231PD.BCST 24(SI), Z22, Z0
+	VFMADD231PD.BCST 24(SI), Z23, Z1
+	VBROADCASTSD     24(SI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST 24(DI), Z22, Z4
+	VFMADD231PD.BCST 24(DI), Z23, Z5
+	VBROADCASTSD     24(DI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST 24(R8), Z22, Z8
+	VFMADD231PD.BCST 24(R8), Z23, Z9
+	VBROADCASTSD     24(R8)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST 24(R9), Z22, Z12
+	VFMADD231PD.BCST 24(R9), Z23, Z13
+	VBROADCASTSD     24(R9)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST 24(R10), Z22, Z16
+	VFMADD231PD.BCST 24(R10), Z23, Z17
+	VBROADCASTSD     24(R10)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST 24(R11), Z22, Z20
+	VFMADD231PD.BCST 24(R11), Z23, Z21
+	LEAQ             (R12)(BX*2), R12
+	ADDQ             $0x20, SI
+	ADDQ             $0x20, DI
+	ADDQ             $0x20, R8
+	ADDQ             $0x20, R9
+	ADDQ             $0x20, R10
+	ADDQ             $0x20, R11
+	SUBQ             $0x04, BP
+	JGE              fetchingFours
+
+fetchingRest:
+	ADDQ $0x04, BP
+	JZ   fetchingDone
 
 fetching:
-	PREFETCHT0   (R13)
-	PREFETCHT0   (R13)(R14*1)
-	ADDQ         fetchStep+120(FP), R13
-	VMOVUPS      (R11), Z22
-	VMOVUPS      64(R11), Z23
-	VBROADCASTSD (DI), Z24
-	VFMADD231PD  Z22, Z24, Z0
-	VFMADD231PD  Z23, Z24, Z1
-	VBROADCASTSD (DI)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z2
-	VFMADD231PD  Z23, Z24, Z3
-	VBROADCASTSD (DI)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z4
-	VFMADD231PD  Z23, Z24, Z5
-	VBROADCASTSD (R8), Z24
-	VFMADD231PD  Z22, Z24, Z6
-	VFMADD231PD  Z23, Z24, Z7
-	VBROADCASTSD (R8)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z8
-	VFMADD231PD  Z23, Z24, Z9
-	VBROADCASTSD (R8)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z10
-	VFMADD231PD  Z23, Z24, Z11
-	VBROADCASTSD (R9), Z24
-	VFMADD231PD  Z22, Z24, Z12
-	VFMADD231PD  Z23, Z24, Z13
-	VBROADCASTSD (R9)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z14
-	VFMADD231PD  Z23, Z24, Z15
-	VBROADCASTSD (R9)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z16
-	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (R10), Z24
-	VFMADD231PD  Z22, Z24, Z18
-	VFMADD231PD  Z23, Z24, Z19
-	VBROADCASTSD (R10)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z20
-	VFMADD231PD  Z23, Z24, Z21
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         BP
-	JNZ          fetching
-	CMPQ         R12, $0x00
-	JGT          round
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12), Z22
+	VMOVUPS          64(R12), Z23
+	VFMADD231PD.BCST (SI), Z22, Z0
+	VFMADD231PD.BCST (SI), Z23, Z1
+	VBROADCASTSD     (SI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST (DI), Z22, Z4
+	VFMADD231PD.BCST (DI), Z23, Z5
+	VBROADCASTSD     (DI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST (R8), Z22, Z8
+	VFMADD231PD.BCST (R8), Z23, Z9
+	VBROADCASTSD     (R8)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST (R9), Z22, Z12
+	VFMADD231PD.BCST (R9), Z23, Z13
+	VBROADCASTSD     (R9)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST (R10), Z22, Z16
+	VFMADD231PD.BCST (R10), Z23, Z17
+	VBROADCASTSD     (R10)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST (R11), Z22, Z20
+	VFMADD231PD.BCST (R11), Z23, Z21
+	ADDQ             $0x08, SI
+	ADDQ             $0x08, DI
+	ADDQ             $0x08, R8
+	ADDQ             $0x08, R9
+	ADDQ             $0x08, R10
+	ADDQ             $0x08, R11
+	ADDQ             BX, R12
+	DECQ             BP
+	JNZ              fetching
+	JMP              fetchingDone
+
+fetchingAcross:
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12), Z22
+	VMOVUPS          64(R12), Z23
+	VFMADD231PD.BCST (SI), Z22, Z0
+	VFMADD231PD.BCST (SI), Z23, Z1
+	VBROADCASTSD     8(SI), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VFMADD231PD.BCST 16(SI), Z22, Z4
+	VFMADD231PD.BCST 16(SI), Z23, Z5
+	VBROADCASTSD     24(SI), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VFMADD231PD.BCST 32(SI), Z22, Z8
+	VFMADD231PD.BCST 32(SI), Z23, Z9
+	VBROADCASTSD     40(SI), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST 48(SI), Z22, Z12
+	VFMADD231PD.BCST 48(SI), Z23, Z13
+	VBROADCASTSD     56(SI), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VFMADD231PD.BCST 64(SI), Z22, Z16
+	VFMADD231PD.BCST 64(SI), Z23, Z17
+	VBROADCASTSD     72(SI), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VFMADD231PD.BCST 80(SI), Z22, Z20
+	VFMADD231PD.BCST 80(SI), Z23, Z21
+	ADDQ             DX, SI
+	ADDQ             BX, R12
+	DECQ             BP
+	JNZ              fetchingAcross
+
+fetchingDone:
+	CMPQ R13, $0x00
+	JGT  round
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z22
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z22, Z0
-	VFMADD213PD  64(R9), Z22, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z2
-	VFMADD213PD  64(R9), Z22, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z4
-	VFMADD213PD  64(R9), Z22, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z6
-	VFMADD213PD  64(R9), Z22, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z8
-	VFMADD213PD  64(R9), Z22, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z10
-	VFMADD213PD  64(R9), Z22, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z12
-	VFMADD213PD  64(R9), Z22, Z13
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z14
-	VFMADD213PD  64(R9), Z22, Z15
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z16
-	VFMADD213PD  64(R9), Z22, Z17
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z18
-	VFMADD213PD  64(R9), Z22, Z19
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z20
-	VFMADD213PD  64(R9), Z22, Z21
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z22, Z0
+	VFMADD213PD  64(R8), Z22, Z1
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z2
+	VFMADD213PD  64(R8), Z22, Z3
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z4
+	VFMADD213PD  64(R8), Z22, Z5
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z6
+	VFMADD213PD  64(R8), Z22, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z8
+	VFMADD213PD  64(R8), Z22, Z9
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z10
+	VFMADD213PD  64(R8), Z22, Z11
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z12
+	VFMADD213PD  64(R8), Z22, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z14
+	VFMADD213PD  64(R8), Z22, Z15
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z16
+	VFMADD213PD  64(R8), Z22, Z17
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z18
+	VFMADD213PD  64(R8), Z22, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z20
+	VFMADD213PD  64(R8), Z22, Z21
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -2072,10 +3072,10 @@ scale:
 	VMULPD Z22, Z21, Z21
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z22
+	VMOVUPS (R8), Z22
 	VADDPD  Z22, Z0, Z0
 	VADDPD  Z22, Z2, Z2
 	VADDPD  Z22, Z4, Z4
@@ -2087,7 +3087,7 @@ bias:
 	VADDPD  Z22, Z16, Z16
 	VADDPD  Z22, Z18, Z18
 	VADDPD  Z22, Z20, Z20
-	VMOVUPS 64(R9), Z22
+	VMOVUPS 64(R8), Z22
 	VADDPD  Z22, Z1, Z1
 	VADDPD  Z22, Z3, Z3
 	VADDPD  Z22, Z5, Z5
@@ -2101,7 +3101,7 @@ bias:
 	VADDPD  Z22, Z21, Z21
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z22, Z22, Z22
 	VMAXPD Z0, Z22, Z0
@@ -2150,41 +3150,41 @@ act:
 	VADDPD Z22, Z21, Z21
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPS Z3, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPS Z9, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPS Z11, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPS Z13, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z14, (CX)
-	VMOVUPS Z15, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z16, (CX)
-	VMOVUPS Z17, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z18, (CX)
-	VMOVUPS Z19, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z20, (CX)
-	VMOVUPS Z21, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -2192,23 +3192,23 @@ store:
 
 // func tile12x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·tile12x16F64AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile12x16F64AVX512(SB), NOSPLIT, $32-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
-	LEAQ   (R9)(DX*2), R10
-	ADDQ   DX, R10
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	LEAQ   (DI)(CX*2), R8
+	LEAQ   (R8)(CX*2), R9
+	LEAQ   (R9)(CX*2), R10
+	LEAQ   (R10)(CX*2), R11
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -2233,178 +3233,565 @@ panel:
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	MOVQ   b+48(FP), R11
-	MOVQ   k+8(FP), R12
-	TESTQ  R12, R12
+	MOVQ   b+48(FP), R12
+	MOVQ   k+8(FP), R13
+	TESTQ  R13, R13
 	JZ     finish
-	CMPQ   R12, $0x00000080
+	CMPQ   R13, $0x00000080
 	JGE    fetch
 	CMPQ   fetchStep+120(FP), $0x00
 	JNE    fetch
+	CMPQ   DX, $0x08
+	JNE    loopAcross
+	SUBQ   $0x04, R13
+	JLT    loopRest
+
+loopFours:
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VFMADD231PD.BCST (SI), Z24, Z0
+	VFMADD231PD.BCST (SI), Z25, Z1
+	VBROADCASTSD     (SI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST (DI), Z24, Z4
+	VFMADD231PD.BCST (DI), Z25, Z5
+	VBROADCASTSD     (DI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST (R8), Z24, Z8
+	VFMADD231PD.BCST (R8), Z25, Z9
+	VBROADCASTSD     (R8)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST (R9), Z24, Z12
+	VFMADD231PD.BCST (R9), Z25, Z13
+	VBROADCASTSD     (R9)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST (R10), Z24, Z16
+	VFMADD231PD.BCST (R10), Z25, Z17
+	VBROADCASTSD     (R10)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST (R11), Z24, Z20
+	VFMADD231PD.BCST (R11), Z25, Z21
+	VBROADCASTSD     (R11)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	VMOVUPS          (R12)(BX*1), Z24
+	VMOVUPS          64(R12)(BX*1), Z25
+	VFMADD231PD.BCST 8(SI), Z24, Z0
+	VFMADD231PD.BCST 8(SI), Z25, Z1
+	VBROADCASTSD     8(SI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST 8(DI), Z24, Z4
+	VFMADD231PD.BCST 8(DI), Z25, Z5
+	VBROADCASTSD     8(DI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST 8(R8), Z24, Z8
+	VFMADD231PD.BCST 8(R8), Z25, Z9
+	VBROADCASTSD     8(R8)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST 8(R9), Z24, Z12
+	VFMADD231PD.BCST 8(R9), Z25, Z13
+	VBROADCASTSD     8(R9)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST 8(R10), Z24, Z16
+	VFMADD231PD.BCST 8(R10), Z25, Z17
+	VBROADCASTSD     8(R10)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST 8(R11), Z24, Z20
+	VFMADD231PD.BCST 8(R11), Z25, Z21
+	VBROADCASTSD     8(R11)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	LEAQ             (R12)(BX*2), R12
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VFMADD231PD.BCST 16(SI), Z24, Z0
+	VFMADD231PD.BCST 16(SI), Z25, Z1
+	VBROADCASTSD     16(SI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST 16(DI), Z24, Z4
+	VFMADD231PD.BCST 16(DI), Z25, Z5
+	VBROADCASTSD     16(DI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST 16(R8), Z24, Z8
+	VFMADD231PD.BCST 16(R8), Z25, Z9
+	VBROADCASTSD     16(R8)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST 16(R9), Z24, Z12
+	VFMADD231PD.BCST 16(R9), Z25, Z13
+	VBROADCASTSD     16(R9)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST 16(R10), Z24, Z16
+	VFMADD231PD.BCST 16(R10), Z25, Z17
+	VBROADCASTSD     16(R10)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST 16(R11), Z24, Z20
+	VFMADD231PD.BCST 16(R11), Z25, Z21
+	VBROADCASTSD     16(R11)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	VMOVUPS          (R12)(BX*1), Z24
+	VMOVUPS          64(R12)(BX*1), Z25
+	VFMADD231PD.BCST 24(SI), Z24, Z0
+	VFMADD231PD.BCST 24(SI), Z25, Z1
+	VBROADCASTSD     24(SI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST 24(DI), Z24, Z4
+	VFMADD231PD.BCST 24(DI), Z25, Z5
+	VBROADCASTSD     24(DI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST 24(R8), Z24, Z8
+	VFMADD231PD.BCST 24(R8), Z25, Z9
+	VBROADCASTSD     24(R8)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST 24(R9), Z24, Z12
+	VFMADD231PD.BCST 24(R9), Z25, Z13
+	VBROADCASTSD     24(R9)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST 24(R10), Z24, Z16
+	VFMADD231PD.BCST 24(R10), Z25, Z17
+	VBROADCASTSD     24(R10)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST 24(R11), Z24, Z20
+	VFMADD231PD.BCST 24(R11), Z25, Z21
+	VBROADCASTSD     24(R11)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	LEAQ             (R12)(BX*2), R12
+	ADDQ             $0x20, SI
+	ADDQ             $0x20, DI
+	ADDQ             $0x20, R8
+	ADDQ             $0x20, R9
+	ADDQ             $0x20, R10
+	ADDQ             $0x20, R11
+	SUBQ             $0x04, R13
+	JGE              loopFours
+
+loopRest:
+	ADDQ $0x04, R13
+	JZ   loopDone
 
 loop:
-	VMOVUPS      (R11), Z24
-	VMOVUPS      64(R11), Z25
-	VBROADCASTSD (DI), Z26
-	VFMADD231PD  Z24, Z26, Z0
-	VFMADD231PD  Z25, Z26, Z1
-	VBROADCASTSD (DI)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z2
-	VFMADD231PD  Z25, Z26, Z3
-	VBROADCASTSD (DI)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z4
-	VFMADD231PD  Z25, Z26, Z5
-	VBROADCASTSD (R8), Z26
-	VFMADD231PD  Z24, Z26, Z6
-	VFMADD231PD  Z25, Z26, Z7
-	VBROADCASTSD (R8)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z8
-	VFMADD231PD  Z25, Z26, Z9
-	VBROADCASTSD (R8)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z10
-	VFMADD231PD  Z25, Z26, Z11
-	VBROADCASTSD (R9), Z26
-	VFMADD231PD  Z24, Z26, Z12
-	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R9)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z14
-	VFMADD231PD  Z25, Z26, Z15
-	VBROADCASTSD (R9)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z16
-	VFMADD231PD  Z25, Z26, Z17
-	VBROADCASTSD (R10), Z26
-	VFMADD231PD  Z24, Z26, Z18
-	VFMADD231PD  Z25, Z26, Z19
-	VBROADCASTSD (R10)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z20
-	VFMADD231PD  Z25, Z26, Z21
-	VBROADCASTSD (R10)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z22
-	VFMADD231PD  Z25, Z26, Z23
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         R12
-	JNZ          loop
-	JMP          finish
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VFMADD231PD.BCST (SI), Z24, Z0
+	VFMADD231PD.BCST (SI), Z25, Z1
+	VBROADCASTSD     (SI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST (DI), Z24, Z4
+	VFMADD231PD.BCST (DI), Z25, Z5
+	VBROADCASTSD     (DI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST (R8), Z24, Z8
+	VFMADD231PD.BCST (R8), Z25, Z9
+	VBROADCASTSD     (R8)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST (R9), Z24, Z12
+	VFMADD231PD.BCST (R9), Z25, Z13
+	VBROADCASTSD     (R9)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST (R10), Z24, Z16
+	VFMADD231PD.BCST (R10), Z25, Z17
+	VBROADCASTSD     (R10)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST (R11), Z24, Z20
+	VFMADD231PD.BCST (R11), Z25, Z21
+	VBROADCASTSD     (R11)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	ADDQ             $0x08, SI
+	ADDQ             $0x08, DI
+	ADDQ             $0x08, R8
+	ADDQ             $0x08, R9
+	ADDQ             $0x08, R10
+	ADDQ             $0x08, R11
+	ADDQ             BX, R12
+	DECQ             R13
+	JNZ              loop
+	JMP              loopDone
+
+loopAcross:
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VFMADD231PD.BCST (SI), Z24, Z0
+	VFMADD231PD.BCST (SI), Z25, Z1
+	VBROADCASTSD     8(SI), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST 16(SI), Z24, Z4
+	VFMADD231PD.BCST 16(SI), Z25, Z5
+	VBROADCASTSD     24(SI), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST 32(SI), Z24, Z8
+	VFMADD231PD.BCST 32(SI), Z25, Z9
+	VBROADCASTSD     40(SI), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST 48(SI), Z24, Z12
+	VFMADD231PD.BCST 48(SI), Z25, Z13
+	VBROADCASTSD     56(SI), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST 64(SI), Z24, Z16
+	VFMADD231PD.BCST 64(SI), Z25, Z17
+	VBROADCASTSD     72(SI), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST 80(SI), Z24, Z20
+	VFMADD231PD.BCST 80(SI), Z25, Z21
+	VBROADCASTSD     88(SI), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	ADDQ             DX, SI
+	ADDQ             BX, R12
+	DECQ             R13
+	JNZ              loopAcross
+
+loopDone:
+	JMP finish
 
 fetch:
-	MOVQ   fetch+112(FP), R13
-	MOVQ   fetchGap+128(FP), R14
-	MOVQ   cStep+72(FP), R15
-	IMUL3Q $0x0b, R15, R15
-	ADDQ   CX, R15
-	MOVQ   R15, 8(SP)
-	MOVQ   CX, R15
+	MOVQ   fetch+112(FP), R14
+	MOVQ   fetchGap+128(FP), R15
+	MOVQ   AX, 16(SP)
+	MOVQ   cStep+72(FP), BP
+	IMUL3Q $0x0b, BP, BP
+	ADDQ   AX, BP
+	MOVQ   BP, 24(SP)
 
 round:
-	PREFETCHT0 (R15)
-	PREFETCHT0 64(R15)
-	ADDQ       cStep+72(FP), R15
-	CMPQ       R15, 8(SP)
-	CMOVQHI    8(SP), R15
+	MOVQ       16(SP), BP
+	PREFETCHT0 (BP)
+	PREFETCHT0 64(BP)
+	ADDQ       cStep+72(FP), BP
+	CMPQ       BP, 24(SP)
+	CMOVQHI    24(SP), BP
+	MOVQ       BP, 16(SP)
 	MOVQ       $0x00000008, BP
-	CMPQ       R12, BP
-	CMOVQLT    R12, BP
-	SUBQ       $0x08, R12
+	CMPQ       R13, BP
+	CMOVQLT    R13, BP
+	SUBQ       $0x08, R13
+	CMPQ       DX, $0x08
+	JNE        fetchingAcross
+	SUBQ       $0x04, BP
+	JLT        fetchingRest
+
+fetchingFours:
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VFMADD231PD.BCST (SI), Z24, Z0
+	VFMADD231PD.BCST (SI), Z25, Z1
+	VBROADCASTSD     (SI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST (DI), Z24, Z4
+	VFMADD231PD.BCST (DI), Z25, Z5
+	VBROADCASTSD     (DI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST (R8), Z24, Z8
+	VFMADD231PD.BCST (R8), Z25, Z9
+	VBROADCASTSD     (R8)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST (R9), Z24, Z12
+	VFMADD231PD.BCST (R9), Z25, Z13
+	VBROADCASTSD     (R9)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST (R10), Z24, Z16
+	VFMADD231PD.BCST (R10), Z25, Z17
+	VBROADCASTSD     (R10)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST (R11), Z24, Z20
+	VFMADD231PD.BCST (R11), Z25, Z21
+	VBROADCASTSD     (R11)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12)(BX*1), Z24
+	VMOVUPS          64(R12)(BX*1), Z25
+	VFMADD231PD.BCST 8(SI), Z24, Z0
+	VFMADD231PD.BCST 8(SI), Z25, Z1
+	VBROADCASTSD     8(SI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST 8(DI), Z24, Z4
+	VFMADD231PD.BCST 8(DI), Z25, Z5
+	VBROADCASTSD     8(DI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST 8(R8), Z24, Z8
+	VFMADD231PD.BCST 8(R8), Z25, Z9
+	VBROADCASTSD     8(R8)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST 8(R9), Z24, Z12
+	VFMADD231PD.BCST 8(R9), Z25, Z13
+	VBROADCASTSD     8(R9)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST 8(R10), Z24, Z16
+	VFMADD231PD.BCST 8(R10), Z25, Z17
+	VBROADCASTSD     8(R10)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST 8(R11), Z24, Z20
+	VFMADD231PD.BCST 8(R11), Z25, Z21
+	VBROADCASTSD     8(R11)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	LEAQ             (R12)(BX*2), R12
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VFMADD231PD.BCST 16(SI), Z24, Z0
+	VFMADD231PD.BCST 16(SI), Z25, Z1
+	VBROADCASTSD     16(SI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST 16(DI), Z24, Z4
+	VFMADD231PD.BCST 16(DI), Z25, Z5
+	VBROADCASTSD     16(DI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST 16(R8), Z24, Z8
+	VFMADD231PD.BCST 16(R8), Z25, Z9
+	VBROADCASTSD     16(R8)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST 16(R9), Z24, Z12
+	VFMADD231PD.BCST 16(R9), Z25, Z13
+	VBROADCASTSD     16(R9)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST 16(R10), Z24, Z16
+	VFMADD231PD.BCST 16(R10), Z25, Z17
+	VBROADCASTSD     16(R10)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST 16(R11), Z24, Z20
+	VFMADD231PD.BCST 16(R11), Z25, Z21
+	VBROADCASTSD     16(R11)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12)(BX*1), Z24
+	VMOVUPS          64(R12)(BX*1), Z25
+	VFMADD231PD.BCST 24(SI), Z24, Z0
+	VFMADD231PD.BCST 24(SI), Z25, Z1
+	VBROADCASTSD     24(SI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST 24(DI), Z24, Z4
+	VFMADD231PD.BCST 24(DI), Z25, Z5
+	VBROADCASTSD     24(DI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST 24(R8), Z24, Z8
+	VFMADD231PD.BCST 24(R8), Z25, Z9
+	VBROADCASTSD     24(R8)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST 24(R9), Z24, Z12
+	VFMADD231PD.BCST 24(R9), Z25, Z13
+	VBROADCASTSD     24(R9)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST 24(R10), Z24, Z16
+	VFMADD231PD.BCST 24(R10), Z25, Z17
+	VBROADCASTSD     24(R10)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST 24(R11), Z24, Z20
+	VFMADD231PD.BCST 24(R11), Z25, Z21
+	VBROADCASTSD     24(R11)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	LEAQ             (R12)(BX*2), R12
+	ADDQ             $0x20, SI
+	ADDQ             $0x20, DI
+	ADDQ             $0x20, R8
+	ADDQ             $0x20, R9
+	ADDQ             $0x20, R10
+	ADDQ             $0x20, R11
+	SUBQ             $0x04, BP
+	JGE              fetchingFours
+
+fetchingRest:
+	ADDQ $0x04, BP
+	JZ   fetchingDone
 
 fetching:
-	PREFETCHT0   (R13)
-	PREFETCHT0   (R13)(R14*1)
-	ADDQ         fetchStep+120(FP), R13
-	VMOVUPS      (R11), Z24
-	VMOVUPS      64(R11), Z25
-	VBROADCASTSD (DI), Z26
-	VFMADD231PD  Z24, Z26, Z0
-	VFMADD231PD  Z25, Z26, Z1
-	VBROADCASTSD (DI)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z2
-	VFMADD231PD  Z25, Z26, Z3
-	VBROADCASTSD (DI)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z4
-	VFMADD231PD  Z25, Z26, Z5
-	VBROADCASTSD (R8), Z26
-	VFMADD231PD  Z24, Z26, Z6
-	VFMADD231PD  Z25, Z26, Z7
-	VBROADCASTSD (R8)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z8
-	VFMADD231PD  Z25, Z26, Z9
-	VBROADCASTSD (R8)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z10
-	VFMADD231PD  Z25, Z26, Z11
-	VBROADCASTSD (R9), Z26
-	VFMADD231PD  Z24, Z26, Z12
-	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R9)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z14
-	VFMADD231PD  Z25, Z26, Z15
-	VBROADCASTSD (R9)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z16
-	VFMADD231PD  Z25, Z26, Z17
-	VBROADCASTSD (R10), Z26
-	VFMADD231PD  Z24, Z26, Z18
-	VFMADD231PD  Z25, Z26, Z19
-	VBROADCASTSD (R10)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z20
-	VFMADD231PD  Z25, Z26, Z21
-	VBROADCASTSD (R10)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z22
-	VFMADD231PD  Z25, Z26, Z23
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         BP
-	JNZ          fetching
-	CMPQ         R12, $0x00
-	JGT          round
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VFMADD231PD.BCST (SI), Z24, Z0
+	VFMADD231PD.BCST (SI), Z25, Z1
+	VBROADCASTSD     (SI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST (DI), Z24, Z4
+	VFMADD231PD.BCST (DI), Z25, Z5
+	VBROADCASTSD     (DI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST (R8), Z24, Z8
+	VFMADD231PD.BCST (R8), Z25, Z9
+	VBROADCASTSD     (R8)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST (R9), Z24, Z12
+	VFMADD231PD.BCST (R9), Z25, Z13
+	VBROADCASTSD     (R9)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST (R10), Z24, Z16
+	VFMADD231PD.BCST (R10), Z25, Z17
+	VBROADCASTSD     (R10)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST (R11), Z24, Z20
+	VFMADD231PD.BCST (R11), Z25, Z21
+	VBROADCASTSD     (R11)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	ADDQ             $0x08, SI
+	ADDQ             $0x08, DI
+	ADDQ             $0x08, R8
+	ADDQ             $0x08, R9
+	ADDQ             $0x08, R10
+	ADDQ             $0x08, R11
+	ADDQ             BX, R12
+	DECQ             BP
+	JNZ              fetching
+	JMP              fetchingDone
+
+fetchingAcross:
+	PREFETCHT0       (R14)
+	PREFETCHT0       (R14)(R15*1)
+	ADDQ             fetchStep+120(FP), R14
+	VMOVUPS          (R12), Z24
+	VMOVUPS          64(R12), Z25
+	VFMADD231PD.BCST (SI), Z24, Z0
+	VFMADD231PD.BCST (SI), Z25, Z1
+	VBROADCASTSD     8(SI), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VFMADD231PD.BCST 16(SI), Z24, Z4
+	VFMADD231PD.BCST 16(SI), Z25, Z5
+	VBROADCASTSD     24(SI), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VFMADD231PD.BCST 32(SI), Z24, Z8
+	VFMADD231PD.BCST 32(SI), Z25, Z9
+	VBROADCASTSD     40(SI), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST 48(SI), Z24, Z12
+	VFMADD231PD.BCST 48(SI), Z25, Z13
+	VBROADCASTSD     56(SI), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VFMADD231PD.BCST 64(SI), Z24, Z16
+	VFMADD231PD.BCST 64(SI), Z25, Z17
+	VBROADCASTSD     72(SI), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VFMADD231PD.BCST 80(SI), Z24, Z20
+	VFMADD231PD.BCST 80(SI), Z25, Z21
+	VBROADCASTSD     88(SI), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	ADDQ             DX, SI
+	ADDQ             BX, R12
+	DECQ             BP
+	JNZ              fetchingAcross
+
+fetchingDone:
+	CMPQ R13, $0x00
+	JGT  round
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z24
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z24, Z0
-	VFMADD213PD  64(R9), Z24, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z2
-	VFMADD213PD  64(R9), Z24, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z4
-	VFMADD213PD  64(R9), Z24, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z6
-	VFMADD213PD  64(R9), Z24, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z8
-	VFMADD213PD  64(R9), Z24, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z10
-	VFMADD213PD  64(R9), Z24, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z12
-	VFMADD213PD  64(R9), Z24, Z13
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z14
-	VFMADD213PD  64(R9), Z24, Z15
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z16
-	VFMADD213PD  64(R9), Z24, Z17
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z18
-	VFMADD213PD  64(R9), Z24, Z19
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z20
-	VFMADD213PD  64(R9), Z24, Z21
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z22
-	VFMADD213PD  64(R9), Z24, Z23
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z24, Z0
+	VFMADD213PD  64(R8), Z24, Z1
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z2
+	VFMADD213PD  64(R8), Z24, Z3
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z4
+	VFMADD213PD  64(R8), Z24, Z5
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z6
+	VFMADD213PD  64(R8), Z24, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z8
+	VFMADD213PD  64(R8), Z24, Z9
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z10
+	VFMADD213PD  64(R8), Z24, Z11
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z12
+	VFMADD213PD  64(R8), Z24, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z14
+	VFMADD213PD  64(R8), Z24, Z15
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z16
+	VFMADD213PD  64(R8), Z24, Z17
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z18
+	VFMADD213PD  64(R8), Z24, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z20
+	VFMADD213PD  64(R8), Z24, Z21
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z22
+	VFMADD213PD  64(R8), Z24, Z23
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -2434,10 +3821,10 @@ scale:
 	VMULPD Z24, Z23, Z23
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z24
+	VMOVUPS (R8), Z24
 	VADDPD  Z24, Z0, Z0
 	VADDPD  Z24, Z2, Z2
 	VADDPD  Z24, Z4, Z4
@@ -2450,7 +3837,7 @@ bias:
 	VADDPD  Z24, Z18, Z18
 	VADDPD  Z24, Z20, Z20
 	VADDPD  Z24, Z22, Z22
-	VMOVUPS 64(R9), Z24
+	VMOVUPS 64(R8), Z24
 	VADDPD  Z24, Z1, Z1
 	VADDPD  Z24, Z3, Z3
 	VADDPD  Z24, Z5, Z5
@@ -2465,7 +3852,7 @@ bias:
 	VADDPD  Z24, Z23, Z23
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z24, Z24, Z24
 	VMAXPD Z0, Z24, Z0
@@ -2518,44 +3905,44 @@ act:
 	VADDPD Z24, Z23, Z23
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPS Z3, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPS Z5, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPS Z9, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPS Z11, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPS Z13, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z14, (CX)
-	VMOVUPS Z15, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z16, (CX)
-	VMOVUPS Z17, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z18, (CX)
-	VMOVUPS Z19, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z20, (CX)
-	VMOVUPS Z21, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z22, (CX)
-	VMOVUPS Z23, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -2563,50 +3950,51 @@ store:
 
 // func tile1x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile1x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   AX, SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
 
 loop:
-	VBROADCASTSD (SI), Z2
-	VMOVUPS      (DI), Z3
+	VBROADCASTSD (BX), Z2
+	VMOVUPS      (SI), Z3
 	VFMADD231PD  Z3, Z2, Z0
-	VMOVUPD.Z    64(DI), K1, Z3
+	VMOVUPD.Z    64(SI), K1, Z3
 	VFMADD231PD  Z3, Z2, Z1
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
-	MOVQ         cStep+72(FP), SI
-	MOVQ         flags+104(FP), DI
+	MOVQ         cStep+72(FP), BX
+	MOVQ         flags+104(FP), SI
 	VBROADCASTSD alpha+88(FP), Z2
-	TESTQ        $0x00000001, DI
+	TESTQ        $0x00000001, SI
 	JZ           scale
-	MOVQ         CX, R8
-	VFMADD213PD  (R8), Z2, Z0
-	VMOVUPD.Z    64(R8), K1, Z3
+	MOVQ         AX, DI
+	VFMADD213PD  (DI), Z2, Z0
+	VMOVUPD.Z    64(DI), K1, Z3
 	VFMADD213PD  Z3, Z2, Z1
-	ADDQ         SI, R8
+	ADDQ         BX, DI
 	JMP          bias
 
 scale:
@@ -2614,16 +4002,16 @@ scale:
 	VMULPD Z2, Z1, Z1
 
 bias:
-	MOVQ      bias+80(FP), R8
-	TESTQ     R8, R8
+	MOVQ      bias+80(FP), DI
+	TESTQ     DI, DI
 	JZ        act
-	VMOVUPS   (R8), Z2
+	VMOVUPS   (DI), Z2
 	VADDPD    Z2, Z0, Z0
-	VMOVUPD.Z 64(R8), K1, Z2
+	VMOVUPD.Z 64(DI), K1, Z2
 	VADDPD    Z2, Z1, Z1
 
 act:
-	TESTQ  $0x00000002, DI
+	TESTQ  $0x00000002, SI
 	JZ     store
 	VXORPS Z2, Z2, Z2
 	VMAXPD Z0, Z2, Z0
@@ -2632,11 +4020,11 @@ act:
 	VADDPD Z2, Z1, Z1
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    SI, CX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    BX, AX
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -2644,59 +4032,60 @@ store:
 
 // func tile2x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile2x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
+	MOVQ   8(SP), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VBROADCASTSD (DI), Z4
-	VBROADCASTSD (DI)(DX*1), Z5
-	VMOVUPS      (R8), Z6
+	VBROADCASTSD (SI), Z4
+	VBROADCASTSD (SI)(CX*1), Z5
+	VMOVUPS      (DI), Z6
 	VFMADD231PD  Z6, Z4, Z0
 	VFMADD231PD  Z6, Z5, Z2
-	VMOVUPD.Z    64(R8), K1, Z6
+	VMOVUPD.Z    64(DI), K1, Z6
 	VFMADD231PD  Z6, Z4, Z1
 	VFMADD231PD  Z6, Z5, Z3
+	ADDQ         DX, SI
 	ADDQ         BX, DI
-	ADDQ         SI, R8
-	DECQ         R9
+	DECQ         R8
 	JNZ          loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z4
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z4, Z0
-	VMOVUPD.Z    64(R9), K1, Z5
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z4, Z0
+	VMOVUPD.Z    64(R8), K1, Z5
 	VFMADD213PD  Z5, Z4, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z4, Z2
-	VMOVUPD.Z    64(R9), K1, Z5
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z4, Z2
+	VMOVUPD.Z    64(R8), K1, Z5
 	VFMADD213PD  Z5, Z4, Z3
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -2706,18 +4095,18 @@ scale:
 	VMULPD Z4, Z3, Z3
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z4
+	VMOVUPS   (R8), Z4
 	VADDPD    Z4, Z0, Z0
 	VADDPD    Z4, Z2, Z2
-	VMOVUPD.Z 64(R9), K1, Z4
+	VMOVUPD.Z 64(R8), K1, Z4
 	VADDPD    Z4, Z1, Z1
 	VADDPD    Z4, Z3, Z3
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z4, Z4, Z4
 	VMAXPD Z0, Z4, Z0
@@ -2730,14 +4119,14 @@ act:
 	VADDPD Z4, Z3, Z3
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPD Z3, K1, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPD Z3, K1, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -2745,68 +4134,69 @@ store:
 
 // func tile3x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile3x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
+	MOVQ   8(SP), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VBROADCASTSD (DI), Z6
-	VBROADCASTSD (DI)(DX*1), Z7
-	VBROADCASTSD (DI)(DX*2), Z8
-	VMOVUPS      (R8), Z9
+	VBROADCASTSD (SI), Z6
+	VBROADCASTSD (SI)(CX*1), Z7
+	VBROADCASTSD (SI)(CX*2), Z8
+	VMOVUPS      (DI), Z9
 	VFMADD231PD  Z9, Z6, Z0
 	VFMADD231PD  Z9, Z7, Z2
 	VFMADD231PD  Z9, Z8, Z4
-	VMOVUPD.Z    64(R8), K1, Z9
+	VMOVUPD.Z    64(DI), K1, Z9
 	VFMADD231PD  Z9, Z6, Z1
 	VFMADD231PD  Z9, Z7, Z3
 	VFMADD231PD  Z9, Z8, Z5
+	ADDQ         DX, SI
 	ADDQ         BX, DI
-	ADDQ         SI, R8
-	DECQ         R9
+	DECQ         R8
 	JNZ          loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z6
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z6, Z0
-	VMOVUPD.Z    64(R9), K1, Z7
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z6, Z0
+	VMOVUPD.Z    64(R8), K1, Z7
 	VFMADD213PD  Z7, Z6, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z6, Z2
-	VMOVUPD.Z    64(R9), K1, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z6, Z2
+	VMOVUPD.Z    64(R8), K1, Z7
 	VFMADD213PD  Z7, Z6, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z6, Z4
-	VMOVUPD.Z    64(R9), K1, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z6, Z4
+	VMOVUPD.Z    64(R8), K1, Z7
 	VFMADD213PD  Z7, Z6, Z5
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -2818,20 +4208,20 @@ scale:
 	VMULPD Z6, Z5, Z5
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z6
+	VMOVUPS   (R8), Z6
 	VADDPD    Z6, Z0, Z0
 	VADDPD    Z6, Z2, Z2
 	VADDPD    Z6, Z4, Z4
-	VMOVUPD.Z 64(R9), K1, Z6
+	VMOVUPD.Z 64(R8), K1, Z6
 	VADDPD    Z6, Z1, Z1
 	VADDPD    Z6, Z3, Z3
 	VADDPD    Z6, Z5, Z5
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z6, Z6, Z6
 	VMAXPD Z0, Z6, Z0
@@ -2848,17 +4238,17 @@ act:
 	VADDPD Z6, Z5, Z5
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPD Z3, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPD Z5, K1, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPD Z3, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPD Z5, K1, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -2866,23 +4256,24 @@ store:
 
 // func tile4x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile4x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -2891,55 +4282,54 @@ panel:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS      (R9), Z8
-	VMOVUPD.Z    64(R9), K1, Z9
-	VBROADCASTSD (DI), Z10
-	VFMADD231PD  Z8, Z10, Z0
-	VFMADD231PD  Z9, Z10, Z1
-	VBROADCASTSD (DI)(DX*1), Z10
-	VFMADD231PD  Z8, Z10, Z2
-	VFMADD231PD  Z9, Z10, Z3
-	VBROADCASTSD (DI)(DX*2), Z10
-	VFMADD231PD  Z8, Z10, Z4
-	VFMADD231PD  Z9, Z10, Z5
-	VBROADCASTSD (R8), Z10
-	VFMADD231PD  Z8, Z10, Z6
-	VFMADD231PD  Z9, Z10, Z7
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          loop
+	VMOVUPS          (R8), Z8
+	VMOVUPD.Z        64(R8), K1, Z9
+	VFMADD231PD.BCST (SI), Z8, Z0
+	VFMADD231PD.BCST (SI), Z9, Z1
+	VBROADCASTSD     (SI)(CX*1), Z10
+	VFMADD231PD      Z8, Z10, Z2
+	VFMADD231PD      Z9, Z10, Z3
+	VBROADCASTSD     (SI)(CX*2), Z10
+	VFMADD231PD      Z8, Z10, Z4
+	VFMADD231PD      Z9, Z10, Z5
+	VBROADCASTSD     (DI), Z10
+	VFMADD231PD      Z8, Z10, Z6
+	VFMADD231PD      Z9, Z10, Z7
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             BX, R8
+	DECQ             R9
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z8
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z8, Z0
-	VMOVUPD.Z    64(R9), K1, Z9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z8, Z0
+	VMOVUPD.Z    64(R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z8, Z2
-	VMOVUPD.Z    64(R9), K1, Z9
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z8, Z2
+	VMOVUPD.Z    64(R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z8, Z4
-	VMOVUPD.Z    64(R9), K1, Z9
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z8, Z4
+	VMOVUPD.Z    64(R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z8, Z6
-	VMOVUPD.Z    64(R9), K1, Z9
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z8, Z6
+	VMOVUPD.Z    64(R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z7
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -2953,22 +4343,22 @@ scale:
 	VMULPD Z8, Z7, Z7
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z8
+	VMOVUPS   (R8), Z8
 	VADDPD    Z8, Z0, Z0
 	VADDPD    Z8, Z2, Z2
 	VADDPD    Z8, Z4, Z4
 	VADDPD    Z8, Z6, Z6
-	VMOVUPD.Z 64(R9), K1, Z8
+	VMOVUPD.Z 64(R8), K1, Z8
 	VADDPD    Z8, Z1, Z1
 	VADDPD    Z8, Z3, Z3
 	VADDPD    Z8, Z5, Z5
 	VADDPD    Z8, Z7, Z7
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z8, Z8, Z8
 	VMAXPD Z0, Z8, Z0
@@ -2989,20 +4379,20 @@ act:
 	VADDPD Z8, Z7, Z7
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPD Z3, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPD Z5, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPD Z7, K1, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPD Z3, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPD Z5, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPD Z7, K1, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -3010,23 +4400,24 @@ store:
 
 // func tile5x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile5x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3037,62 +4428,61 @@ panel:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS      (R9), Z10
-	VMOVUPD.Z    64(R9), K1, Z11
-	VBROADCASTSD (DI), Z12
-	VFMADD231PD  Z10, Z12, Z0
-	VFMADD231PD  Z11, Z12, Z1
-	VBROADCASTSD (DI)(DX*1), Z12
-	VFMADD231PD  Z10, Z12, Z2
-	VFMADD231PD  Z11, Z12, Z3
-	VBROADCASTSD (DI)(DX*2), Z12
-	VFMADD231PD  Z10, Z12, Z4
-	VFMADD231PD  Z11, Z12, Z5
-	VBROADCASTSD (R8), Z12
-	VFMADD231PD  Z10, Z12, Z6
-	VFMADD231PD  Z11, Z12, Z7
-	VBROADCASTSD (R8)(DX*1), Z12
-	VFMADD231PD  Z10, Z12, Z8
-	VFMADD231PD  Z11, Z12, Z9
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          loop
+	VMOVUPS          (R8), Z10
+	VMOVUPD.Z        64(R8), K1, Z11
+	VFMADD231PD.BCST (SI), Z10, Z0
+	VFMADD231PD.BCST (SI), Z11, Z1
+	VBROADCASTSD     (SI)(CX*1), Z12
+	VFMADD231PD      Z10, Z12, Z2
+	VFMADD231PD      Z11, Z12, Z3
+	VBROADCASTSD     (SI)(CX*2), Z12
+	VFMADD231PD      Z10, Z12, Z4
+	VFMADD231PD      Z11, Z12, Z5
+	VBROADCASTSD     (DI), Z12
+	VFMADD231PD      Z10, Z12, Z6
+	VFMADD231PD      Z11, Z12, Z7
+	VBROADCASTSD     (DI)(CX*1), Z12
+	VFMADD231PD      Z10, Z12, Z8
+	VFMADD231PD      Z11, Z12, Z9
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             BX, R8
+	DECQ             R9
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z10
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z10, Z0
-	VMOVUPD.Z    64(R9), K1, Z11
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z10, Z0
+	VMOVUPD.Z    64(R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z10, Z2
-	VMOVUPD.Z    64(R9), K1, Z11
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z10, Z2
+	VMOVUPD.Z    64(R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z10, Z4
-	VMOVUPD.Z    64(R9), K1, Z11
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z10, Z4
+	VMOVUPD.Z    64(R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z10, Z6
-	VMOVUPD.Z    64(R9), K1, Z11
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z10, Z6
+	VMOVUPD.Z    64(R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z10, Z8
-	VMOVUPD.Z    64(R9), K1, Z11
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z10, Z8
+	VMOVUPD.Z    64(R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z9
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -3108,16 +4498,16 @@ scale:
 	VMULPD Z10, Z9, Z9
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z10
+	VMOVUPS   (R8), Z10
 	VADDPD    Z10, Z0, Z0
 	VADDPD    Z10, Z2, Z2
 	VADDPD    Z10, Z4, Z4
 	VADDPD    Z10, Z6, Z6
 	VADDPD    Z10, Z8, Z8
-	VMOVUPD.Z 64(R9), K1, Z10
+	VMOVUPD.Z 64(R8), K1, Z10
 	VADDPD    Z10, Z1, Z1
 	VADDPD    Z10, Z3, Z3
 	VADDPD    Z10, Z5, Z5
@@ -3125,7 +4515,7 @@ bias:
 	VADDPD    Z10, Z9, Z9
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z10, Z10, Z10
 	VMAXPD Z0, Z10, Z0
@@ -3150,23 +4540,23 @@ act:
 	VADDPD Z10, Z9, Z9
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPD Z3, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPD Z5, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPD Z7, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPD Z9, K1, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPD Z3, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPD Z5, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPD Z7, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPD Z9, K1, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -3174,23 +4564,24 @@ store:
 
 // func tile6x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile6x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3203,69 +4594,68 @@ panel:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS      (R9), Z12
-	VMOVUPD.Z    64(R9), K1, Z13
-	VBROADCASTSD (DI), Z14
-	VFMADD231PD  Z12, Z14, Z0
-	VFMADD231PD  Z13, Z14, Z1
-	VBROADCASTSD (DI)(DX*1), Z14
-	VFMADD231PD  Z12, Z14, Z2
-	VFMADD231PD  Z13, Z14, Z3
-	VBROADCASTSD (DI)(DX*2), Z14
-	VFMADD231PD  Z12, Z14, Z4
-	VFMADD231PD  Z13, Z14, Z5
-	VBROADCASTSD (R8), Z14
-	VFMADD231PD  Z12, Z14, Z6
-	VFMADD231PD  Z13, Z14, Z7
-	VBROADCASTSD (R8)(DX*1), Z14
-	VFMADD231PD  Z12, Z14, Z8
-	VFMADD231PD  Z13, Z14, Z9
-	VBROADCASTSD (R8)(DX*2), Z14
-	VFMADD231PD  Z12, Z14, Z10
-	VFMADD231PD  Z13, Z14, Z11
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          loop
+	VMOVUPS          (R8), Z12
+	VMOVUPD.Z        64(R8), K1, Z13
+	VFMADD231PD.BCST (SI), Z12, Z0
+	VFMADD231PD.BCST (SI), Z13, Z1
+	VBROADCASTSD     (SI)(CX*1), Z14
+	VFMADD231PD      Z12, Z14, Z2
+	VFMADD231PD      Z13, Z14, Z3
+	VBROADCASTSD     (SI)(CX*2), Z14
+	VFMADD231PD      Z12, Z14, Z4
+	VFMADD231PD      Z13, Z14, Z5
+	VBROADCASTSD     (DI), Z14
+	VFMADD231PD      Z12, Z14, Z6
+	VFMADD231PD      Z13, Z14, Z7
+	VBROADCASTSD     (DI)(CX*1), Z14
+	VFMADD231PD      Z12, Z14, Z8
+	VFMADD231PD      Z13, Z14, Z9
+	VBROADCASTSD     (DI)(CX*2), Z14
+	VFMADD231PD      Z12, Z14, Z10
+	VFMADD231PD      Z13, Z14, Z11
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             BX, R8
+	DECQ             R9
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z12
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z12, Z0
-	VMOVUPD.Z    64(R9), K1, Z13
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z12, Z0
+	VMOVUPD.Z    64(R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z2
-	VMOVUPD.Z    64(R9), K1, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z2
+	VMOVUPD.Z    64(R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z4
-	VMOVUPD.Z    64(R9), K1, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z4
+	VMOVUPD.Z    64(R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z6
-	VMOVUPD.Z    64(R9), K1, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z6
+	VMOVUPD.Z    64(R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z8
-	VMOVUPD.Z    64(R9), K1, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z8
+	VMOVUPD.Z    64(R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z10
-	VMOVUPD.Z    64(R9), K1, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z10
+	VMOVUPD.Z    64(R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z11
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -3283,17 +4673,17 @@ scale:
 	VMULPD Z12, Z11, Z11
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z12
+	VMOVUPS   (R8), Z12
 	VADDPD    Z12, Z0, Z0
 	VADDPD    Z12, Z2, Z2
 	VADDPD    Z12, Z4, Z4
 	VADDPD    Z12, Z6, Z6
 	VADDPD    Z12, Z8, Z8
 	VADDPD    Z12, Z10, Z10
-	VMOVUPD.Z 64(R9), K1, Z12
+	VMOVUPD.Z 64(R8), K1, Z12
 	VADDPD    Z12, Z1, Z1
 	VADDPD    Z12, Z3, Z3
 	VADDPD    Z12, Z5, Z5
@@ -3302,7 +4692,7 @@ bias:
 	VADDPD    Z12, Z11, Z11
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z12, Z12, Z12
 	VMAXPD Z0, Z12, Z0
@@ -3331,26 +4721,26 @@ act:
 	VADDPD Z12, Z11, Z11
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPD Z3, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPD Z5, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPD Z7, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPD Z9, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPD Z11, K1, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPD Z3, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPD Z5, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPD Z7, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPD Z9, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPD Z11, K1, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -3358,25 +4748,26 @@ store:
 
 // func tile7x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile7x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3391,77 +4782,75 @@ panel:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS      (R10), Z14
-	VMOVUPD.Z    64(R10), K1, Z15
-	VBROADCASTSD (DI), Z16
-	VFMADD231PD  Z14, Z16, Z0
-	VFMADD231PD  Z15, Z16, Z1
-	VBROADCASTSD (DI)(DX*1), Z16
-	VFMADD231PD  Z14, Z16, Z2
-	VFMADD231PD  Z15, Z16, Z3
-	VBROADCASTSD (DI)(DX*2), Z16
-	VFMADD231PD  Z14, Z16, Z4
-	VFMADD231PD  Z15, Z16, Z5
-	VBROADCASTSD (R8), Z16
-	VFMADD231PD  Z14, Z16, Z6
-	VFMADD231PD  Z15, Z16, Z7
-	VBROADCASTSD (R8)(DX*1), Z16
-	VFMADD231PD  Z14, Z16, Z8
-	VFMADD231PD  Z15, Z16, Z9
-	VBROADCASTSD (R8)(DX*2), Z16
-	VFMADD231PD  Z14, Z16, Z10
-	VFMADD231PD  Z15, Z16, Z11
-	VBROADCASTSD (R9), Z16
-	VFMADD231PD  Z14, Z16, Z12
-	VFMADD231PD  Z15, Z16, Z13
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         SI, R10
-	DECQ         R11
-	JNZ          loop
+	VMOVUPS          (R9), Z14
+	VMOVUPD.Z        64(R9), K1, Z15
+	VFMADD231PD.BCST (SI), Z14, Z0
+	VFMADD231PD.BCST (SI), Z15, Z1
+	VBROADCASTSD     (SI)(CX*1), Z16
+	VFMADD231PD      Z14, Z16, Z2
+	VFMADD231PD      Z15, Z16, Z3
+	VBROADCASTSD     (SI)(CX*2), Z16
+	VFMADD231PD      Z14, Z16, Z4
+	VFMADD231PD      Z15, Z16, Z5
+	VBROADCASTSD     (DI), Z16
+	VFMADD231PD      Z14, Z16, Z6
+	VFMADD231PD      Z15, Z16, Z7
+	VBROADCASTSD     (DI)(CX*1), Z16
+	VFMADD231PD      Z14, Z16, Z8
+	VFMADD231PD      Z15, Z16, Z9
+	VBROADCASTSD     (DI)(CX*2), Z16
+	VFMADD231PD      Z14, Z16, Z10
+	VFMADD231PD      Z15, Z16, Z11
+	VFMADD231PD.BCST (R8), Z14, Z12
+	VFMADD231PD.BCST (R8), Z15, Z13
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             BX, R9
+	DECQ             R10
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z14
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z14, Z0
-	VMOVUPD.Z    64(R9), K1, Z15
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z14, Z0
+	VMOVUPD.Z    64(R8), K1, Z15
 	VFMADD213PD  Z15, Z14, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z2
-	VMOVUPD.Z    64(R9), K1, Z15
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z2
+	VMOVUPD.Z    64(R8), K1, Z15
 	VFMADD213PD  Z15, Z14, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z4
-	VMOVUPD.Z    64(R9), K1, Z15
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z4
+	VMOVUPD.Z    64(R8), K1, Z15
 	VFMADD213PD  Z15, Z14, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z6
-	VMOVUPD.Z    64(R9), K1, Z15
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z6
+	VMOVUPD.Z    64(R8), K1, Z15
 	VFMADD213PD  Z15, Z14, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z8
-	VMOVUPD.Z    64(R9), K1, Z15
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z8
+	VMOVUPD.Z    64(R8), K1, Z15
 	VFMADD213PD  Z15, Z14, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z10
-	VMOVUPD.Z    64(R9), K1, Z15
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z10
+	VMOVUPD.Z    64(R8), K1, Z15
 	VFMADD213PD  Z15, Z14, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z14, Z12
-	VMOVUPD.Z    64(R9), K1, Z15
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z14, Z12
+	VMOVUPD.Z    64(R8), K1, Z15
 	VFMADD213PD  Z15, Z14, Z13
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -3481,10 +4870,10 @@ scale:
 	VMULPD Z14, Z13, Z13
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z14
+	VMOVUPS   (R8), Z14
 	VADDPD    Z14, Z0, Z0
 	VADDPD    Z14, Z2, Z2
 	VADDPD    Z14, Z4, Z4
@@ -3492,7 +4881,7 @@ bias:
 	VADDPD    Z14, Z8, Z8
 	VADDPD    Z14, Z10, Z10
 	VADDPD    Z14, Z12, Z12
-	VMOVUPD.Z 64(R9), K1, Z14
+	VMOVUPD.Z 64(R8), K1, Z14
 	VADDPD    Z14, Z1, Z1
 	VADDPD    Z14, Z3, Z3
 	VADDPD    Z14, Z5, Z5
@@ -3502,7 +4891,7 @@ bias:
 	VADDPD    Z14, Z13, Z13
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z14, Z14, Z14
 	VMAXPD Z0, Z14, Z0
@@ -3535,29 +4924,29 @@ act:
 	VADDPD Z14, Z13, Z13
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPD Z3, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPD Z5, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPD Z7, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPD Z9, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPD Z11, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPD Z13, K1, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPD Z3, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPD Z5, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPD Z7, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPD Z9, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPD Z11, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPD Z13, K1, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -3565,25 +4954,26 @@ store:
 
 // func tile8x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile8x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3600,84 +4990,82 @@ panel:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS      (R10), Z16
-	VMOVUPD.Z    64(R10), K1, Z17
-	VBROADCASTSD (DI), Z18
-	VFMADD231PD  Z16, Z18, Z0
-	VFMADD231PD  Z17, Z18, Z1
-	VBROADCASTSD (DI)(DX*1), Z18
-	VFMADD231PD  Z16, Z18, Z2
-	VFMADD231PD  Z17, Z18, Z3
-	VBROADCASTSD (DI)(DX*2), Z18
-	VFMADD231PD  Z16, Z18, Z4
-	VFMADD231PD  Z17, Z18, Z5
-	VBROADCASTSD (R8), Z18
-	VFMADD231PD  Z16, Z18, Z6
-	VFMADD231PD  Z17, Z18, Z7
-	VBROADCASTSD (R8)(DX*1), Z18
-	VFMADD231PD  Z16, Z18, Z8
-	VFMADD231PD  Z17, Z18, Z9
-	VBROADCASTSD (R8)(DX*2), Z18
-	VFMADD231PD  Z16, Z18, Z10
-	VFMADD231PD  Z17, Z18, Z11
-	VBROADCASTSD (R9), Z18
-	VFMADD231PD  Z16, Z18, Z12
-	VFMADD231PD  Z17, Z18, Z13
-	VBROADCASTSD (R9)(DX*1), Z18
-	VFMADD231PD  Z16, Z18, Z14
-	VFMADD231PD  Z17, Z18, Z15
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         SI, R10
-	DECQ         R11
-	JNZ          loop
+	VMOVUPS          (R9), Z16
+	VMOVUPD.Z        64(R9), K1, Z17
+	VFMADD231PD.BCST (SI), Z16, Z0
+	VFMADD231PD.BCST (SI), Z17, Z1
+	VBROADCASTSD     (SI)(CX*1), Z18
+	VFMADD231PD      Z16, Z18, Z2
+	VFMADD231PD      Z17, Z18, Z3
+	VBROADCASTSD     (SI)(CX*2), Z18
+	VFMADD231PD      Z16, Z18, Z4
+	VFMADD231PD      Z17, Z18, Z5
+	VBROADCASTSD     (DI), Z18
+	VFMADD231PD      Z16, Z18, Z6
+	VFMADD231PD      Z17, Z18, Z7
+	VBROADCASTSD     (DI)(CX*1), Z18
+	VFMADD231PD      Z16, Z18, Z8
+	VFMADD231PD      Z17, Z18, Z9
+	VBROADCASTSD     (DI)(CX*2), Z18
+	VFMADD231PD      Z16, Z18, Z10
+	VFMADD231PD      Z17, Z18, Z11
+	VFMADD231PD.BCST (R8), Z16, Z12
+	VFMADD231PD.BCST (R8), Z17, Z13
+	VBROADCASTSD     (R8)(CX*1), Z18
+	VFMADD231PD      Z16, Z18, Z14
+	VFMADD231PD      Z17, Z18, Z15
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             BX, R9
+	DECQ             R10
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z16
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z16, Z0
-	VMOVUPD.Z    64(R9), K1, Z17
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z16, Z0
+	VMOVUPD.Z    64(R8), K1, Z17
 	VFMADD213PD  Z17, Z16, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z2
-	VMOVUPD.Z    64(R9), K1, Z17
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z2
+	VMOVUPD.Z    64(R8), K1, Z17
 	VFMADD213PD  Z17, Z16, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z4
-	VMOVUPD.Z    64(R9), K1, Z17
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z4
+	VMOVUPD.Z    64(R8), K1, Z17
 	VFMADD213PD  Z17, Z16, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z6
-	VMOVUPD.Z    64(R9), K1, Z17
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z6
+	VMOVUPD.Z    64(R8), K1, Z17
 	VFMADD213PD  Z17, Z16, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z8
-	VMOVUPD.Z    64(R9), K1, Z17
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z8
+	VMOVUPD.Z    64(R8), K1, Z17
 	VFMADD213PD  Z17, Z16, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z10
-	VMOVUPD.Z    64(R9), K1, Z17
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z10
+	VMOVUPD.Z    64(R8), K1, Z17
 	VFMADD213PD  Z17, Z16, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z12
-	VMOVUPD.Z    64(R9), K1, Z17
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z12
+	VMOVUPD.Z    64(R8), K1, Z17
 	VFMADD213PD  Z17, Z16, Z13
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z14
-	VMOVUPD.Z    64(R9), K1, Z17
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z14
+	VMOVUPD.Z    64(R8), K1, Z17
 	VFMADD213PD  Z17, Z16, Z15
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -3699,10 +5087,10 @@ scale:
 	VMULPD Z16, Z15, Z15
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z16
+	VMOVUPS   (R8), Z16
 	VADDPD    Z16, Z0, Z0
 	VADDPD    Z16, Z2, Z2
 	VADDPD    Z16, Z4, Z4
@@ -3711,7 +5099,7 @@ bias:
 	VADDPD    Z16, Z10, Z10
 	VADDPD    Z16, Z12, Z12
 	VADDPD    Z16, Z14, Z14
-	VMOVUPD.Z 64(R9), K1, Z16
+	VMOVUPD.Z 64(R8), K1, Z16
 	VADDPD    Z16, Z1, Z1
 	VADDPD    Z16, Z3, Z3
 	VADDPD    Z16, Z5, Z5
@@ -3722,7 +5110,7 @@ bias:
 	VADDPD    Z16, Z15, Z15
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z16, Z16, Z16
 	VMAXPD Z0, Z16, Z0
@@ -3759,32 +5147,32 @@ act:
 	VADDPD Z16, Z15, Z15
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPD Z3, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPD Z5, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPD Z7, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPD Z9, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPD Z11, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPD Z13, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z14, (CX)
-	VMOVUPD Z15, K1, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPD Z3, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPD Z5, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPD Z7, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPD Z9, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPD Z11, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPD Z13, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPD Z15, K1, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -3792,25 +5180,26 @@ store:
 
 // func tile9x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile9x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3829,91 +5218,89 @@ panel:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS      (R10), Z18
-	VMOVUPD.Z    64(R10), K1, Z19
-	VBROADCASTSD (DI), Z20
-	VFMADD231PD  Z18, Z20, Z0
-	VFMADD231PD  Z19, Z20, Z1
-	VBROADCASTSD (DI)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z2
-	VFMADD231PD  Z19, Z20, Z3
-	VBROADCASTSD (DI)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z4
-	VFMADD231PD  Z19, Z20, Z5
-	VBROADCASTSD (R8), Z20
-	VFMADD231PD  Z18, Z20, Z6
-	VFMADD231PD  Z19, Z20, Z7
-	VBROADCASTSD (R8)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z8
-	VFMADD231PD  Z19, Z20, Z9
-	VBROADCASTSD (R8)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z10
-	VFMADD231PD  Z19, Z20, Z11
-	VBROADCASTSD (R9), Z20
-	VFMADD231PD  Z18, Z20, Z12
-	VFMADD231PD  Z19, Z20, Z13
-	VBROADCASTSD (R9)(DX*1), Z20
-	VFMADD231PD  Z18, Z20, Z14
-	VFMADD231PD  Z19, Z20, Z15
-	VBROADCASTSD (R9)(DX*2), Z20
-	VFMADD231PD  Z18, Z20, Z16
-	VFMADD231PD  Z19, Z20, Z17
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         SI, R10
-	DECQ         R11
-	JNZ          loop
+	VMOVUPS          (R9), Z18
+	VMOVUPD.Z        64(R9), K1, Z19
+	VFMADD231PD.BCST (SI), Z18, Z0
+	VFMADD231PD.BCST (SI), Z19, Z1
+	VBROADCASTSD     (SI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z2
+	VFMADD231PD      Z19, Z20, Z3
+	VBROADCASTSD     (SI)(CX*2), Z20
+	VFMADD231PD      Z18, Z20, Z4
+	VFMADD231PD      Z19, Z20, Z5
+	VBROADCASTSD     (DI), Z20
+	VFMADD231PD      Z18, Z20, Z6
+	VFMADD231PD      Z19, Z20, Z7
+	VBROADCASTSD     (DI)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z8
+	VFMADD231PD      Z19, Z20, Z9
+	VBROADCASTSD     (DI)(CX*2), Z20
+	VFMADD231PD      Z18, Z20, Z10
+	VFMADD231PD      Z19, Z20, Z11
+	VFMADD231PD.BCST (R8), Z18, Z12
+	VFMADD231PD.BCST (R8), Z19, Z13
+	VBROADCASTSD     (R8)(CX*1), Z20
+	VFMADD231PD      Z18, Z20, Z14
+	VFMADD231PD      Z19, Z20, Z15
+	VBROADCASTSD     (R8)(CX*2), Z20
+	VFMADD231PD      Z18, Z20, Z16
+	VFMADD231PD      Z19, Z20, Z17
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             BX, R9
+	DECQ             R10
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z18
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z18, Z0
-	VMOVUPD.Z    64(R9), K1, Z19
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z18, Z0
+	VMOVUPD.Z    64(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z2
-	VMOVUPD.Z    64(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z2
+	VMOVUPD.Z    64(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z4
-	VMOVUPD.Z    64(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z4
+	VMOVUPD.Z    64(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z6
-	VMOVUPD.Z    64(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z6
+	VMOVUPD.Z    64(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z8
-	VMOVUPD.Z    64(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z8
+	VMOVUPD.Z    64(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z10
-	VMOVUPD.Z    64(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z10
+	VMOVUPD.Z    64(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z12
-	VMOVUPD.Z    64(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z12
+	VMOVUPD.Z    64(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z13
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z14
-	VMOVUPD.Z    64(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z14
+	VMOVUPD.Z    64(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z15
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z16
-	VMOVUPD.Z    64(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z16
+	VMOVUPD.Z    64(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z17
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -3937,10 +5324,10 @@ scale:
 	VMULPD Z18, Z17, Z17
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z18
+	VMOVUPS   (R8), Z18
 	VADDPD    Z18, Z0, Z0
 	VADDPD    Z18, Z2, Z2
 	VADDPD    Z18, Z4, Z4
@@ -3950,7 +5337,7 @@ bias:
 	VADDPD    Z18, Z12, Z12
 	VADDPD    Z18, Z14, Z14
 	VADDPD    Z18, Z16, Z16
-	VMOVUPD.Z 64(R9), K1, Z18
+	VMOVUPD.Z 64(R8), K1, Z18
 	VADDPD    Z18, Z1, Z1
 	VADDPD    Z18, Z3, Z3
 	VADDPD    Z18, Z5, Z5
@@ -3962,7 +5349,7 @@ bias:
 	VADDPD    Z18, Z17, Z17
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z18, Z18, Z18
 	VMAXPD Z0, Z18, Z0
@@ -4003,35 +5390,35 @@ act:
 	VADDPD Z18, Z17, Z17
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPD Z3, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPD Z5, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPD Z7, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPD Z9, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPD Z11, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPD Z13, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z14, (CX)
-	VMOVUPD Z15, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z16, (CX)
-	VMOVUPD Z17, K1, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPD Z3, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPD Z5, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPD Z7, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPD Z9, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPD Z11, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPD Z13, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPD Z15, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPD Z17, K1, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -4039,27 +5426,28 @@ store:
 
 // func tile10x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile10x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile10x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
-	LEAQ   (R9)(DX*2), R10
-	ADDQ   DX, R10
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
+	LEAQ   (R8)(CX*2), R9
+	ADDQ   CX, R9
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4080,99 +5468,97 @@ panel:
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
-	MOVQ   b+48(FP), R11
-	MOVQ   k+8(FP), R12
-	TESTQ  R12, R12
+	MOVQ   b+48(FP), R10
+	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
 	JZ     finish
 
 loop:
-	VMOVUPS      (R11), Z20
-	VMOVUPD.Z    64(R11), K1, Z21
-	VBROADCASTSD (DI), Z22
-	VFMADD231PD  Z20, Z22, Z0
-	VFMADD231PD  Z21, Z22, Z1
-	VBROADCASTSD (DI)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z2
-	VFMADD231PD  Z21, Z22, Z3
-	VBROADCASTSD (DI)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z4
-	VFMADD231PD  Z21, Z22, Z5
-	VBROADCASTSD (R8), Z22
-	VFMADD231PD  Z20, Z22, Z6
-	VFMADD231PD  Z21, Z22, Z7
-	VBROADCASTSD (R8)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z8
-	VFMADD231PD  Z21, Z22, Z9
-	VBROADCASTSD (R8)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z10
-	VFMADD231PD  Z21, Z22, Z11
-	VBROADCASTSD (R9), Z22
-	VFMADD231PD  Z20, Z22, Z12
-	VFMADD231PD  Z21, Z22, Z13
-	VBROADCASTSD (R9)(DX*1), Z22
-	VFMADD231PD  Z20, Z22, Z14
-	VFMADD231PD  Z21, Z22, Z15
-	VBROADCASTSD (R9)(DX*2), Z22
-	VFMADD231PD  Z20, Z22, Z16
-	VFMADD231PD  Z21, Z22, Z17
-	VBROADCASTSD (R10), Z22
-	VFMADD231PD  Z20, Z22, Z18
-	VFMADD231PD  Z21, Z22, Z19
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         R12
-	JNZ          loop
+	VMOVUPS          (R10), Z20
+	VMOVUPD.Z        64(R10), K1, Z21
+	VFMADD231PD.BCST (SI), Z20, Z0
+	VFMADD231PD.BCST (SI), Z21, Z1
+	VBROADCASTSD     (SI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z2
+	VFMADD231PD      Z21, Z22, Z3
+	VBROADCASTSD     (SI)(CX*2), Z22
+	VFMADD231PD      Z20, Z22, Z4
+	VFMADD231PD      Z21, Z22, Z5
+	VBROADCASTSD     (DI), Z22
+	VFMADD231PD      Z20, Z22, Z6
+	VFMADD231PD      Z21, Z22, Z7
+	VBROADCASTSD     (DI)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z8
+	VFMADD231PD      Z21, Z22, Z9
+	VBROADCASTSD     (DI)(CX*2), Z22
+	VFMADD231PD      Z20, Z22, Z10
+	VFMADD231PD      Z21, Z22, Z11
+	VFMADD231PD.BCST (R8), Z20, Z12
+	VFMADD231PD.BCST (R8), Z21, Z13
+	VBROADCASTSD     (R8)(CX*1), Z22
+	VFMADD231PD      Z20, Z22, Z14
+	VFMADD231PD      Z21, Z22, Z15
+	VBROADCASTSD     (R8)(CX*2), Z22
+	VFMADD231PD      Z20, Z22, Z16
+	VFMADD231PD      Z21, Z22, Z17
+	VBROADCASTSD     (R9), Z22
+	VFMADD231PD      Z20, Z22, Z18
+	VFMADD231PD      Z21, Z22, Z19
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             BX, R10
+	DECQ             R11
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z20
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z20, Z0
-	VMOVUPD.Z    64(R9), K1, Z21
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z20, Z0
+	VMOVUPD.Z    64(R8), K1, Z21
 	VFMADD213PD  Z21, Z20, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z2
-	VMOVUPD.Z    64(R9), K1, Z21
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z2
+	VMOVUPD.Z    64(R8), K1, Z21
 	VFMADD213PD  Z21, Z20, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z4
-	VMOVUPD.Z    64(R9), K1, Z21
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z4
+	VMOVUPD.Z    64(R8), K1, Z21
 	VFMADD213PD  Z21, Z20, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z6
-	VMOVUPD.Z    64(R9), K1, Z21
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z6
+	VMOVUPD.Z    64(R8), K1, Z21
 	VFMADD213PD  Z21, Z20, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z8
-	VMOVUPD.Z    64(R9), K1, Z21
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z8
+	VMOVUPD.Z    64(R8), K1, Z21
 	VFMADD213PD  Z21, Z20, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z10
-	VMOVUPD.Z    64(R9), K1, Z21
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z10
+	VMOVUPD.Z    64(R8), K1, Z21
 	VFMADD213PD  Z21, Z20, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z12
-	VMOVUPD.Z    64(R9), K1, Z21
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z12
+	VMOVUPD.Z    64(R8), K1, Z21
 	VFMADD213PD  Z21, Z20, Z13
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z14
-	VMOVUPD.Z    64(R9), K1, Z21
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z14
+	VMOVUPD.Z    64(R8), K1, Z21
 	VFMADD213PD  Z21, Z20, Z15
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z16
-	VMOVUPD.Z    64(R9), K1, Z21
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z16
+	VMOVUPD.Z    64(R8), K1, Z21
 	VFMADD213PD  Z21, Z20, Z17
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z20, Z18
-	VMOVUPD.Z    64(R9), K1, Z21
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z20, Z18
+	VMOVUPD.Z    64(R8), K1, Z21
 	VFMADD213PD  Z21, Z20, Z19
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -4198,10 +5584,10 @@ scale:
 	VMULPD Z20, Z19, Z19
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z20
+	VMOVUPS   (R8), Z20
 	VADDPD    Z20, Z0, Z0
 	VADDPD    Z20, Z2, Z2
 	VADDPD    Z20, Z4, Z4
@@ -4212,7 +5598,7 @@ bias:
 	VADDPD    Z20, Z14, Z14
 	VADDPD    Z20, Z16, Z16
 	VADDPD    Z20, Z18, Z18
-	VMOVUPD.Z 64(R9), K1, Z20
+	VMOVUPD.Z 64(R8), K1, Z20
 	VADDPD    Z20, Z1, Z1
 	VADDPD    Z20, Z3, Z3
 	VADDPD    Z20, Z5, Z5
@@ -4225,7 +5611,7 @@ bias:
 	VADDPD    Z20, Z19, Z19
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z20, Z20, Z20
 	VMAXPD Z0, Z20, Z0
@@ -4270,38 +5656,38 @@ act:
 	VADDPD Z20, Z19, Z19
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPD Z3, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPD Z5, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPD Z7, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPD Z9, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPD Z11, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPD Z13, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z14, (CX)
-	VMOVUPD Z15, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z16, (CX)
-	VMOVUPD Z17, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z18, (CX)
-	VMOVUPD Z19, K1, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPD Z3, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPD Z5, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPD Z7, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPD Z9, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPD Z11, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPD Z13, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPD Z15, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPD Z17, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPD Z19, K1, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -4309,27 +5695,28 @@ store:
 
 // func tile11x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile11x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile11x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
-	LEAQ   (R9)(DX*2), R10
-	ADDQ   DX, R10
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
+	LEAQ   (R8)(CX*2), R9
+	ADDQ   CX, R9
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4352,106 +5739,104 @@ panel:
 	VXORPS Z19, Z19, Z19
 	VXORPS Z20, Z20, Z20
 	VXORPS Z21, Z21, Z21
-	MOVQ   b+48(FP), R11
-	MOVQ   k+8(FP), R12
-	TESTQ  R12, R12
+	MOVQ   b+48(FP), R10
+	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
 	JZ     finish
 
 loop:
-	VMOVUPS      (R11), Z22
-	VMOVUPD.Z    64(R11), K1, Z23
-	VBROADCASTSD (DI), Z24
-	VFMADD231PD  Z22, Z24, Z0
-	VFMADD231PD  Z23, Z24, Z1
-	VBROADCASTSD (DI)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z2
-	VFMADD231PD  Z23, Z24, Z3
-	VBROADCASTSD (DI)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z4
-	VFMADD231PD  Z23, Z24, Z5
-	VBROADCASTSD (R8), Z24
-	VFMADD231PD  Z22, Z24, Z6
-	VFMADD231PD  Z23, Z24, Z7
-	VBROADCASTSD (R8)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z8
-	VFMADD231PD  Z23, Z24, Z9
-	VBROADCASTSD (R8)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z10
-	VFMADD231PD  Z23, Z24, Z11
-	VBROADCASTSD (R9), Z24
-	VFMADD231PD  Z22, Z24, Z12
-	VFMADD231PD  Z23, Z24, Z13
-	VBROADCASTSD (R9)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z14
-	VFMADD231PD  Z23, Z24, Z15
-	VBROADCASTSD (R9)(DX*2), Z24
-	VFMADD231PD  Z22, Z24, Z16
-	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (R10), Z24
-	VFMADD231PD  Z22, Z24, Z18
-	VFMADD231PD  Z23, Z24, Z19
-	VBROADCASTSD (R10)(DX*1), Z24
-	VFMADD231PD  Z22, Z24, Z20
-	VFMADD231PD  Z23, Z24, Z21
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         R12
-	JNZ          loop
+	VMOVUPS          (R10), Z22
+	VMOVUPD.Z        64(R10), K1, Z23
+	VFMADD231PD.BCST (SI), Z22, Z0
+	VFMADD231PD.BCST (SI), Z23, Z1
+	VBROADCASTSD     (SI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z2
+	VFMADD231PD      Z23, Z24, Z3
+	VBROADCASTSD     (SI)(CX*2), Z24
+	VFMADD231PD      Z22, Z24, Z4
+	VFMADD231PD      Z23, Z24, Z5
+	VBROADCASTSD     (DI), Z24
+	VFMADD231PD      Z22, Z24, Z6
+	VFMADD231PD      Z23, Z24, Z7
+	VBROADCASTSD     (DI)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z8
+	VFMADD231PD      Z23, Z24, Z9
+	VBROADCASTSD     (DI)(CX*2), Z24
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VFMADD231PD.BCST (R8), Z22, Z12
+	VFMADD231PD.BCST (R8), Z23, Z13
+	VBROADCASTSD     (R8)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z14
+	VFMADD231PD      Z23, Z24, Z15
+	VBROADCASTSD     (R8)(CX*2), Z24
+	VFMADD231PD      Z22, Z24, Z16
+	VFMADD231PD      Z23, Z24, Z17
+	VBROADCASTSD     (R9), Z24
+	VFMADD231PD      Z22, Z24, Z18
+	VFMADD231PD      Z23, Z24, Z19
+	VBROADCASTSD     (R9)(CX*1), Z24
+	VFMADD231PD      Z22, Z24, Z20
+	VFMADD231PD      Z23, Z24, Z21
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             BX, R10
+	DECQ             R11
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z22
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z22, Z0
-	VMOVUPD.Z    64(R9), K1, Z23
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z22, Z0
+	VMOVUPD.Z    64(R8), K1, Z23
 	VFMADD213PD  Z23, Z22, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z2
-	VMOVUPD.Z    64(R9), K1, Z23
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z2
+	VMOVUPD.Z    64(R8), K1, Z23
 	VFMADD213PD  Z23, Z22, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z4
-	VMOVUPD.Z    64(R9), K1, Z23
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z4
+	VMOVUPD.Z    64(R8), K1, Z23
 	VFMADD213PD  Z23, Z22, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z6
-	VMOVUPD.Z    64(R9), K1, Z23
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z6
+	VMOVUPD.Z    64(R8), K1, Z23
 	VFMADD213PD  Z23, Z22, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z8
-	VMOVUPD.Z    64(R9), K1, Z23
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z8
+	VMOVUPD.Z    64(R8), K1, Z23
 	VFMADD213PD  Z23, Z22, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z10
-	VMOVUPD.Z    64(R9), K1, Z23
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z10
+	VMOVUPD.Z    64(R8), K1, Z23
 	VFMADD213PD  Z23, Z22, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z12
-	VMOVUPD.Z    64(R9), K1, Z23
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z12
+	VMOVUPD.Z    64(R8), K1, Z23
 	VFMADD213PD  Z23, Z22, Z13
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z14
-	VMOVUPD.Z    64(R9), K1, Z23
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z14
+	VMOVUPD.Z    64(R8), K1, Z23
 	VFMADD213PD  Z23, Z22, Z15
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z16
-	VMOVUPD.Z    64(R9), K1, Z23
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z16
+	VMOVUPD.Z    64(R8), K1, Z23
 	VFMADD213PD  Z23, Z22, Z17
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z18
-	VMOVUPD.Z    64(R9), K1, Z23
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z18
+	VMOVUPD.Z    64(R8), K1, Z23
 	VFMADD213PD  Z23, Z22, Z19
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z22, Z20
-	VMOVUPD.Z    64(R9), K1, Z23
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z22, Z20
+	VMOVUPD.Z    64(R8), K1, Z23
 	VFMADD213PD  Z23, Z22, Z21
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -4479,10 +5864,10 @@ scale:
 	VMULPD Z22, Z21, Z21
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z22
+	VMOVUPS   (R8), Z22
 	VADDPD    Z22, Z0, Z0
 	VADDPD    Z22, Z2, Z2
 	VADDPD    Z22, Z4, Z4
@@ -4494,7 +5879,7 @@ bias:
 	VADDPD    Z22, Z16, Z16
 	VADDPD    Z22, Z18, Z18
 	VADDPD    Z22, Z20, Z20
-	VMOVUPD.Z 64(R9), K1, Z22
+	VMOVUPD.Z 64(R8), K1, Z22
 	VADDPD    Z22, Z1, Z1
 	VADDPD    Z22, Z3, Z3
 	VADDPD    Z22, Z5, Z5
@@ -4508,7 +5893,7 @@ bias:
 	VADDPD    Z22, Z21, Z21
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z22, Z22, Z22
 	VMAXPD Z0, Z22, Z0
@@ -4557,41 +5942,41 @@ act:
 	VADDPD Z22, Z21, Z21
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPD Z3, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPD Z5, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPD Z7, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPD Z9, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPD Z11, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPD Z13, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z14, (CX)
-	VMOVUPD Z15, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z16, (CX)
-	VMOVUPD Z17, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z18, (CX)
-	VMOVUPD Z19, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z20, (CX)
-	VMOVUPD Z21, K1, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPD Z3, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPD Z5, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPD Z7, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPD Z9, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPD Z11, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPD Z13, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPD Z15, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPD Z17, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPD Z19, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPD Z21, K1, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -4599,27 +5984,28 @@ store:
 
 // func tile12x16PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile12x16PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile12x16PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
-	LEAQ   (R9)(DX*2), R10
-	ADDQ   DX, R10
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
+	LEAQ   (R8)(CX*2), R9
+	ADDQ   CX, R9
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4644,113 +6030,111 @@ panel:
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	MOVQ   b+48(FP), R11
-	MOVQ   k+8(FP), R12
-	TESTQ  R12, R12
+	MOVQ   b+48(FP), R10
+	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
 	JZ     finish
 
 loop:
-	VMOVUPS      (R11), Z24
-	VMOVUPD.Z    64(R11), K1, Z25
-	VBROADCASTSD (DI), Z26
-	VFMADD231PD  Z24, Z26, Z0
-	VFMADD231PD  Z25, Z26, Z1
-	VBROADCASTSD (DI)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z2
-	VFMADD231PD  Z25, Z26, Z3
-	VBROADCASTSD (DI)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z4
-	VFMADD231PD  Z25, Z26, Z5
-	VBROADCASTSD (R8), Z26
-	VFMADD231PD  Z24, Z26, Z6
-	VFMADD231PD  Z25, Z26, Z7
-	VBROADCASTSD (R8)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z8
-	VFMADD231PD  Z25, Z26, Z9
-	VBROADCASTSD (R8)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z10
-	VFMADD231PD  Z25, Z26, Z11
-	VBROADCASTSD (R9), Z26
-	VFMADD231PD  Z24, Z26, Z12
-	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R9)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z14
-	VFMADD231PD  Z25, Z26, Z15
-	VBROADCASTSD (R9)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z16
-	VFMADD231PD  Z25, Z26, Z17
-	VBROADCASTSD (R10), Z26
-	VFMADD231PD  Z24, Z26, Z18
-	VFMADD231PD  Z25, Z26, Z19
-	VBROADCASTSD (R10)(DX*1), Z26
-	VFMADD231PD  Z24, Z26, Z20
-	VFMADD231PD  Z25, Z26, Z21
-	VBROADCASTSD (R10)(DX*2), Z26
-	VFMADD231PD  Z24, Z26, Z22
-	VFMADD231PD  Z25, Z26, Z23
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         BX, R10
-	ADDQ         SI, R11
-	DECQ         R12
-	JNZ          loop
+	VMOVUPS          (R10), Z24
+	VMOVUPD.Z        64(R10), K1, Z25
+	VFMADD231PD.BCST (SI), Z24, Z0
+	VFMADD231PD.BCST (SI), Z25, Z1
+	VBROADCASTSD     (SI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z2
+	VFMADD231PD      Z25, Z26, Z3
+	VBROADCASTSD     (SI)(CX*2), Z26
+	VFMADD231PD      Z24, Z26, Z4
+	VFMADD231PD      Z25, Z26, Z5
+	VBROADCASTSD     (DI), Z26
+	VFMADD231PD      Z24, Z26, Z6
+	VFMADD231PD      Z25, Z26, Z7
+	VBROADCASTSD     (DI)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z8
+	VFMADD231PD      Z25, Z26, Z9
+	VBROADCASTSD     (DI)(CX*2), Z26
+	VFMADD231PD      Z24, Z26, Z10
+	VFMADD231PD      Z25, Z26, Z11
+	VFMADD231PD.BCST (R8), Z24, Z12
+	VFMADD231PD.BCST (R8), Z25, Z13
+	VBROADCASTSD     (R8)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z14
+	VFMADD231PD      Z25, Z26, Z15
+	VBROADCASTSD     (R8)(CX*2), Z26
+	VFMADD231PD      Z24, Z26, Z16
+	VFMADD231PD      Z25, Z26, Z17
+	VBROADCASTSD     (R9), Z26
+	VFMADD231PD      Z24, Z26, Z18
+	VFMADD231PD      Z25, Z26, Z19
+	VBROADCASTSD     (R9)(CX*1), Z26
+	VFMADD231PD      Z24, Z26, Z20
+	VFMADD231PD      Z25, Z26, Z21
+	VBROADCASTSD     (R9)(CX*2), Z26
+	VFMADD231PD      Z24, Z26, Z22
+	VFMADD231PD      Z25, Z26, Z23
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
+	ADDQ             BX, R10
+	DECQ             R11
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z24
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z24, Z0
-	VMOVUPD.Z    64(R9), K1, Z25
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z24, Z0
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z1
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z2
-	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z2
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z3
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z4
-	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z4
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z6
-	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z6
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z8
-	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z8
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z9
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z10
-	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z10
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z12
-	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z12
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z13
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z14
-	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z14
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z15
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z16
-	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z16
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z17
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z18
-	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z18
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z19
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z20
-	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z20
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z21
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z22
-	VMOVUPD.Z    64(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z22
+	VMOVUPD.Z    64(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z23
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -4780,10 +6164,10 @@ scale:
 	VMULPD Z24, Z23, Z23
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z24
+	VMOVUPS   (R8), Z24
 	VADDPD    Z24, Z0, Z0
 	VADDPD    Z24, Z2, Z2
 	VADDPD    Z24, Z4, Z4
@@ -4796,7 +6180,7 @@ bias:
 	VADDPD    Z24, Z18, Z18
 	VADDPD    Z24, Z20, Z20
 	VADDPD    Z24, Z22, Z22
-	VMOVUPD.Z 64(R9), K1, Z24
+	VMOVUPD.Z 64(R8), K1, Z24
 	VADDPD    Z24, Z1, Z1
 	VADDPD    Z24, Z3, Z3
 	VADDPD    Z24, Z5, Z5
@@ -4811,7 +6195,7 @@ bias:
 	VADDPD    Z24, Z23, Z23
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z24, Z24, Z24
 	VMAXPD Z0, Z24, Z0
@@ -4864,44 +6248,44 @@ act:
 	VADDPD Z24, Z23, Z23
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPD Z1, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z2, (CX)
-	VMOVUPD Z3, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z4, (CX)
-	VMOVUPD Z5, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPD Z7, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPD Z9, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z10, (CX)
-	VMOVUPD Z11, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPD Z13, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z14, (CX)
-	VMOVUPD Z15, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z16, (CX)
-	VMOVUPD Z17, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z18, (CX)
-	VMOVUPD Z19, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z20, (CX)
-	VMOVUPD Z21, K1, 64(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z22, (CX)
-	VMOVUPD Z23, K1, 64(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPD Z1, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPD Z3, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPD Z5, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPD Z7, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPD Z9, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPD Z11, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPD Z13, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPD Z15, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPD Z17, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPD Z19, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPD Z21, K1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPD Z23, K1, 64(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -4909,54 +6293,55 @@ store:
 
 // func tile1x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x24PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile1x24PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   AX, SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
 
 loop:
-	VBROADCASTSD (SI), Z3
-	VMOVUPS      (DI), Z4
+	VBROADCASTSD (BX), Z3
+	VMOVUPS      (SI), Z4
 	VFMADD231PD  Z4, Z3, Z0
-	VMOVUPS      64(DI), Z4
+	VMOVUPS      64(SI), Z4
 	VFMADD231PD  Z4, Z3, Z1
-	VMOVUPD.Z    128(DI), K1, Z4
+	VMOVUPD.Z    128(SI), K1, Z4
 	VFMADD231PD  Z4, Z3, Z2
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
-	MOVQ         cStep+72(FP), SI
-	MOVQ         flags+104(FP), DI
+	MOVQ         cStep+72(FP), BX
+	MOVQ         flags+104(FP), SI
 	VBROADCASTSD alpha+88(FP), Z3
-	TESTQ        $0x00000001, DI
+	TESTQ        $0x00000001, SI
 	JZ           scale
-	MOVQ         CX, R8
-	VFMADD213PD  (R8), Z3, Z0
-	VFMADD213PD  64(R8), Z3, Z1
-	VMOVUPD.Z    128(R8), K1, Z4
+	MOVQ         AX, DI
+	VFMADD213PD  (DI), Z3, Z0
+	VFMADD213PD  64(DI), Z3, Z1
+	VMOVUPD.Z    128(DI), K1, Z4
 	VFMADD213PD  Z4, Z3, Z2
-	ADDQ         SI, R8
+	ADDQ         BX, DI
 	JMP          bias
 
 scale:
@@ -4965,18 +6350,18 @@ scale:
 	VMULPD Z3, Z2, Z2
 
 bias:
-	MOVQ      bias+80(FP), R8
-	TESTQ     R8, R8
+	MOVQ      bias+80(FP), DI
+	TESTQ     DI, DI
 	JZ        act
-	VMOVUPS   (R8), Z3
+	VMOVUPS   (DI), Z3
 	VADDPD    Z3, Z0, Z0
-	VMOVUPS   64(R8), Z3
+	VMOVUPS   64(DI), Z3
 	VADDPD    Z3, Z1, Z1
-	VMOVUPD.Z 128(R8), K1, Z3
+	VMOVUPD.Z 128(DI), K1, Z3
 	VADDPD    Z3, Z2, Z2
 
 act:
-	TESTQ  $0x00000002, DI
+	TESTQ  $0x00000002, SI
 	JZ     store
 	VXORPS Z3, Z3, Z3
 	VMAXPD Z0, Z3, Z0
@@ -4987,12 +6372,12 @@ act:
 	VADDPD Z3, Z2, Z2
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPD Z2, K1, 128(CX)
-	ADDQ    SI, CX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD Z2, K1, 128(AX)
+	ADDQ    BX, AX
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -5000,66 +6385,67 @@ store:
 
 // func tile2x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x24PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile2x24PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
+	MOVQ   8(SP), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VBROADCASTSD (DI), Z6
-	VBROADCASTSD (DI)(DX*1), Z7
-	VMOVUPS      (R8), Z8
+	VBROADCASTSD (SI), Z6
+	VBROADCASTSD (SI)(CX*1), Z7
+	VMOVUPS      (DI), Z8
 	VFMADD231PD  Z8, Z6, Z0
 	VFMADD231PD  Z8, Z7, Z3
-	VMOVUPS      64(R8), Z8
+	VMOVUPS      64(DI), Z8
 	VFMADD231PD  Z8, Z6, Z1
 	VFMADD231PD  Z8, Z7, Z4
-	VMOVUPD.Z    128(R8), K1, Z8
+	VMOVUPD.Z    128(DI), K1, Z8
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z5
+	ADDQ         DX, SI
 	ADDQ         BX, DI
-	ADDQ         SI, R8
-	DECQ         R9
+	DECQ         R8
 	JNZ          loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z6
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z6, Z0
-	VFMADD213PD  64(R9), Z6, Z1
-	VMOVUPD.Z    128(R9), K1, Z7
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z6, Z0
+	VFMADD213PD  64(R8), Z6, Z1
+	VMOVUPD.Z    128(R8), K1, Z7
 	VFMADD213PD  Z7, Z6, Z2
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z6, Z3
-	VFMADD213PD  64(R9), Z6, Z4
-	VMOVUPD.Z    128(R9), K1, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z6, Z3
+	VFMADD213PD  64(R8), Z6, Z4
+	VMOVUPD.Z    128(R8), K1, Z7
 	VFMADD213PD  Z7, Z6, Z5
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -5071,21 +6457,21 @@ scale:
 	VMULPD Z6, Z5, Z5
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z6
+	VMOVUPS   (R8), Z6
 	VADDPD    Z6, Z0, Z0
 	VADDPD    Z6, Z3, Z3
-	VMOVUPS   64(R9), Z6
+	VMOVUPS   64(R8), Z6
 	VADDPD    Z6, Z1, Z1
 	VADDPD    Z6, Z4, Z4
-	VMOVUPD.Z 128(R9), K1, Z6
+	VMOVUPD.Z 128(R8), K1, Z6
 	VADDPD    Z6, Z2, Z2
 	VADDPD    Z6, Z5, Z5
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z6, Z6, Z6
 	VMAXPD Z0, Z6, Z0
@@ -5102,16 +6488,16 @@ act:
 	VADDPD Z6, Z5, Z5
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPD Z2, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z3, (CX)
-	VMOVUPS Z4, 64(CX)
-	VMOVUPD Z5, K1, 128(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD Z2, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPD Z5, K1, 128(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -5119,21 +6505,22 @@ store:
 
 // func tile3x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x24PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile3x24PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
+	MOVQ   8(SP), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5143,54 +6530,54 @@ panel:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VBROADCASTSD (DI), Z9
-	VBROADCASTSD (DI)(DX*1), Z10
-	VBROADCASTSD (DI)(DX*2), Z11
-	VMOVUPS      (R8), Z12
+	VBROADCASTSD (SI), Z9
+	VBROADCASTSD (SI)(CX*1), Z10
+	VBROADCASTSD (SI)(CX*2), Z11
+	VMOVUPS      (DI), Z12
 	VFMADD231PD  Z12, Z9, Z0
 	VFMADD231PD  Z12, Z10, Z3
 	VFMADD231PD  Z12, Z11, Z6
-	VMOVUPS      64(R8), Z12
+	VMOVUPS      64(DI), Z12
 	VFMADD231PD  Z12, Z9, Z1
 	VFMADD231PD  Z12, Z10, Z4
 	VFMADD231PD  Z12, Z11, Z7
-	VMOVUPD.Z    128(R8), K1, Z12
+	VMOVUPD.Z    128(DI), K1, Z12
 	VFMADD231PD  Z12, Z9, Z2
 	VFMADD231PD  Z12, Z10, Z5
 	VFMADD231PD  Z12, Z11, Z8
+	ADDQ         DX, SI
 	ADDQ         BX, DI
-	ADDQ         SI, R8
-	DECQ         R9
+	DECQ         R8
 	JNZ          loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z9
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z9, Z0
-	VFMADD213PD  64(R9), Z9, Z1
-	VMOVUPD.Z    128(R9), K1, Z10
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z9, Z0
+	VFMADD213PD  64(R8), Z9, Z1
+	VMOVUPD.Z    128(R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z2
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z9, Z3
-	VFMADD213PD  64(R9), Z9, Z4
-	VMOVUPD.Z    128(R9), K1, Z10
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z9, Z3
+	VFMADD213PD  64(R8), Z9, Z4
+	VMOVUPD.Z    128(R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z9, Z6
-	VFMADD213PD  64(R9), Z9, Z7
-	VMOVUPD.Z    128(R9), K1, Z10
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z9, Z6
+	VFMADD213PD  64(R8), Z9, Z7
+	VMOVUPD.Z    128(R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z8
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -5205,24 +6592,24 @@ scale:
 	VMULPD Z9, Z8, Z8
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z9
+	VMOVUPS   (R8), Z9
 	VADDPD    Z9, Z0, Z0
 	VADDPD    Z9, Z3, Z3
 	VADDPD    Z9, Z6, Z6
-	VMOVUPS   64(R9), Z9
+	VMOVUPS   64(R8), Z9
 	VADDPD    Z9, Z1, Z1
 	VADDPD    Z9, Z4, Z4
 	VADDPD    Z9, Z7, Z7
-	VMOVUPD.Z 128(R9), K1, Z9
+	VMOVUPD.Z 128(R8), K1, Z9
 	VADDPD    Z9, Z2, Z2
 	VADDPD    Z9, Z5, Z5
 	VADDPD    Z9, Z8, Z8
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z9, Z9, Z9
 	VMAXPD Z0, Z9, Z0
@@ -5245,20 +6632,20 @@ act:
 	VADDPD Z9, Z8, Z8
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPD Z2, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z3, (CX)
-	VMOVUPS Z4, 64(CX)
-	VMOVUPD Z5, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	VMOVUPD Z8, K1, 128(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD Z2, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPD Z5, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPD Z8, K1, 128(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -5266,23 +6653,24 @@ store:
 
 // func tile4x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x24PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile4x24PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5295,64 +6683,63 @@ panel:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS      (R9), Z12
-	VMOVUPS      64(R9), Z13
-	VMOVUPD.Z    128(R9), K1, Z14
-	VBROADCASTSD (DI), Z15
-	VFMADD231PD  Z12, Z15, Z0
-	VFMADD231PD  Z13, Z15, Z1
-	VFMADD231PD  Z14, Z15, Z2
-	VBROADCASTSD (DI)(DX*1), Z15
-	VFMADD231PD  Z12, Z15, Z3
-	VFMADD231PD  Z13, Z15, Z4
-	VFMADD231PD  Z14, Z15, Z5
-	VBROADCASTSD (DI)(DX*2), Z15
-	VFMADD231PD  Z12, Z15, Z6
-	VFMADD231PD  Z13, Z15, Z7
-	VFMADD231PD  Z14, Z15, Z8
-	VBROADCASTSD (R8), Z15
-	VFMADD231PD  Z12, Z15, Z9
-	VFMADD231PD  Z13, Z15, Z10
-	VFMADD231PD  Z14, Z15, Z11
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          loop
+	VMOVUPS          (R8), Z12
+	VMOVUPS          64(R8), Z13
+	VMOVUPD.Z        128(R8), K1, Z14
+	VFMADD231PD.BCST (SI), Z12, Z0
+	VFMADD231PD.BCST (SI), Z13, Z1
+	VFMADD231PD.BCST (SI), Z14, Z2
+	VBROADCASTSD     (SI)(CX*1), Z15
+	VFMADD231PD      Z12, Z15, Z3
+	VFMADD231PD      Z13, Z15, Z4
+	VFMADD231PD      Z14, Z15, Z5
+	VBROADCASTSD     (SI)(CX*2), Z15
+	VFMADD231PD      Z12, Z15, Z6
+	VFMADD231PD      Z13, Z15, Z7
+	VFMADD231PD      Z14, Z15, Z8
+	VBROADCASTSD     (DI), Z15
+	VFMADD231PD      Z12, Z15, Z9
+	VFMADD231PD      Z13, Z15, Z10
+	VFMADD231PD      Z14, Z15, Z11
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             BX, R8
+	DECQ             R9
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z12
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z12, Z0
-	VFMADD213PD  64(R9), Z12, Z1
-	VMOVUPD.Z    128(R9), K1, Z13
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z12, Z0
+	VFMADD213PD  64(R8), Z12, Z1
+	VMOVUPD.Z    128(R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z2
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z3
-	VFMADD213PD  64(R9), Z12, Z4
-	VMOVUPD.Z    128(R9), K1, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z3
+	VFMADD213PD  64(R8), Z12, Z4
+	VMOVUPD.Z    128(R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z6
-	VFMADD213PD  64(R9), Z12, Z7
-	VMOVUPD.Z    128(R9), K1, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z6
+	VFMADD213PD  64(R8), Z12, Z7
+	VMOVUPD.Z    128(R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z8
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z12, Z9
-	VFMADD213PD  64(R9), Z12, Z10
-	VMOVUPD.Z    128(R9), K1, Z13
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z12, Z9
+	VFMADD213PD  64(R8), Z12, Z10
+	VMOVUPD.Z    128(R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z11
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -5370,27 +6757,27 @@ scale:
 	VMULPD Z12, Z11, Z11
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z12
+	VMOVUPS   (R8), Z12
 	VADDPD    Z12, Z0, Z0
 	VADDPD    Z12, Z3, Z3
 	VADDPD    Z12, Z6, Z6
 	VADDPD    Z12, Z9, Z9
-	VMOVUPS   64(R9), Z12
+	VMOVUPS   64(R8), Z12
 	VADDPD    Z12, Z1, Z1
 	VADDPD    Z12, Z4, Z4
 	VADDPD    Z12, Z7, Z7
 	VADDPD    Z12, Z10, Z10
-	VMOVUPD.Z 128(R9), K1, Z12
+	VMOVUPD.Z 128(R8), K1, Z12
 	VADDPD    Z12, Z2, Z2
 	VADDPD    Z12, Z5, Z5
 	VADDPD    Z12, Z8, Z8
 	VADDPD    Z12, Z11, Z11
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z12, Z12, Z12
 	VMAXPD Z0, Z12, Z0
@@ -5419,24 +6806,24 @@ act:
 	VADDPD Z12, Z11, Z11
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPD Z2, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z3, (CX)
-	VMOVUPS Z4, 64(CX)
-	VMOVUPD Z5, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	VMOVUPD Z8, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z9, (CX)
-	VMOVUPS Z10, 64(CX)
-	VMOVUPD Z11, K1, 128(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD Z2, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPD Z5, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPD Z8, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	VMOVUPS Z10, 64(AX)
+	VMOVUPD Z11, K1, 128(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -5444,23 +6831,24 @@ store:
 
 // func tile5x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x24PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile5x24PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5476,73 +6864,72 @@ panel:
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS      (R9), Z15
-	VMOVUPS      64(R9), Z16
-	VMOVUPD.Z    128(R9), K1, Z17
-	VBROADCASTSD (DI), Z18
-	VFMADD231PD  Z15, Z18, Z0
-	VFMADD231PD  Z16, Z18, Z1
-	VFMADD231PD  Z17, Z18, Z2
-	VBROADCASTSD (DI)(DX*1), Z18
-	VFMADD231PD  Z15, Z18, Z3
-	VFMADD231PD  Z16, Z18, Z4
-	VFMADD231PD  Z17, Z18, Z5
-	VBROADCASTSD (DI)(DX*2), Z18
-	VFMADD231PD  Z15, Z18, Z6
-	VFMADD231PD  Z16, Z18, Z7
-	VFMADD231PD  Z17, Z18, Z8
-	VBROADCASTSD (R8), Z18
-	VFMADD231PD  Z15, Z18, Z9
-	VFMADD231PD  Z16, Z18, Z10
-	VFMADD231PD  Z17, Z18, Z11
-	VBROADCASTSD (R8)(DX*1), Z18
-	VFMADD231PD  Z15, Z18, Z12
-	VFMADD231PD  Z16, Z18, Z13
-	VFMADD231PD  Z17, Z18, Z14
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          loop
+	VMOVUPS          (R8), Z15
+	VMOVUPS          64(R8), Z16
+	VMOVUPD.Z        128(R8), K1, Z17
+	VFMADD231PD.BCST (SI), Z15, Z0
+	VFMADD231PD.BCST (SI), Z16, Z1
+	VFMADD231PD.BCST (SI), Z17, Z2
+	VBROADCASTSD     (SI)(CX*1), Z18
+	VFMADD231PD      Z15, Z18, Z3
+	VFMADD231PD      Z16, Z18, Z4
+	VFMADD231PD      Z17, Z18, Z5
+	VBROADCASTSD     (SI)(CX*2), Z18
+	VFMADD231PD      Z15, Z18, Z6
+	VFMADD231PD      Z16, Z18, Z7
+	VFMADD231PD      Z17, Z18, Z8
+	VBROADCASTSD     (DI), Z18
+	VFMADD231PD      Z15, Z18, Z9
+	VFMADD231PD      Z16, Z18, Z10
+	VFMADD231PD      Z17, Z18, Z11
+	VBROADCASTSD     (DI)(CX*1), Z18
+	VFMADD231PD      Z15, Z18, Z12
+	VFMADD231PD      Z16, Z18, Z13
+	VFMADD231PD      Z17, Z18, Z14
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             BX, R8
+	DECQ             R9
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z15
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z15, Z0
-	VFMADD213PD  64(R9), Z15, Z1
-	VMOVUPD.Z    128(R9), K1, Z16
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z15, Z0
+	VFMADD213PD  64(R8), Z15, Z1
+	VMOVUPD.Z    128(R8), K1, Z16
 	VFMADD213PD  Z16, Z15, Z2
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z15, Z3
-	VFMADD213PD  64(R9), Z15, Z4
-	VMOVUPD.Z    128(R9), K1, Z16
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z15, Z3
+	VFMADD213PD  64(R8), Z15, Z4
+	VMOVUPD.Z    128(R8), K1, Z16
 	VFMADD213PD  Z16, Z15, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z15, Z6
-	VFMADD213PD  64(R9), Z15, Z7
-	VMOVUPD.Z    128(R9), K1, Z16
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z15, Z6
+	VFMADD213PD  64(R8), Z15, Z7
+	VMOVUPD.Z    128(R8), K1, Z16
 	VFMADD213PD  Z16, Z15, Z8
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z15, Z9
-	VFMADD213PD  64(R9), Z15, Z10
-	VMOVUPD.Z    128(R9), K1, Z16
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z15, Z9
+	VFMADD213PD  64(R8), Z15, Z10
+	VMOVUPD.Z    128(R8), K1, Z16
 	VFMADD213PD  Z16, Z15, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z15, Z12
-	VFMADD213PD  64(R9), Z15, Z13
-	VMOVUPD.Z    128(R9), K1, Z16
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z15, Z12
+	VFMADD213PD  64(R8), Z15, Z13
+	VMOVUPD.Z    128(R8), K1, Z16
 	VFMADD213PD  Z16, Z15, Z14
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -5563,22 +6950,22 @@ scale:
 	VMULPD Z15, Z14, Z14
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z15
+	VMOVUPS   (R8), Z15
 	VADDPD    Z15, Z0, Z0
 	VADDPD    Z15, Z3, Z3
 	VADDPD    Z15, Z6, Z6
 	VADDPD    Z15, Z9, Z9
 	VADDPD    Z15, Z12, Z12
-	VMOVUPS   64(R9), Z15
+	VMOVUPS   64(R8), Z15
 	VADDPD    Z15, Z1, Z1
 	VADDPD    Z15, Z4, Z4
 	VADDPD    Z15, Z7, Z7
 	VADDPD    Z15, Z10, Z10
 	VADDPD    Z15, Z13, Z13
-	VMOVUPD.Z 128(R9), K1, Z15
+	VMOVUPD.Z 128(R8), K1, Z15
 	VADDPD    Z15, Z2, Z2
 	VADDPD    Z15, Z5, Z5
 	VADDPD    Z15, Z8, Z8
@@ -5586,7 +6973,7 @@ bias:
 	VADDPD    Z15, Z14, Z14
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z15, Z15, Z15
 	VMAXPD Z0, Z15, Z0
@@ -5621,28 +7008,28 @@ act:
 	VADDPD Z15, Z14, Z14
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPD Z2, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z3, (CX)
-	VMOVUPS Z4, 64(CX)
-	VMOVUPD Z5, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	VMOVUPD Z8, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z9, (CX)
-	VMOVUPS Z10, 64(CX)
-	VMOVUPD Z11, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPS Z13, 64(CX)
-	VMOVUPD Z14, K1, 128(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD Z2, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPD Z5, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPD Z8, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	VMOVUPS Z10, 64(AX)
+	VMOVUPD Z11, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPD Z14, K1, 128(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -5650,23 +7037,24 @@ store:
 
 // func tile6x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x24PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile6x24PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5685,82 +7073,81 @@ panel:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS      (R9), Z18
-	VMOVUPS      64(R9), Z19
-	VMOVUPD.Z    128(R9), K1, Z20
-	VBROADCASTSD (DI), Z21
-	VFMADD231PD  Z18, Z21, Z0
-	VFMADD231PD  Z19, Z21, Z1
-	VFMADD231PD  Z20, Z21, Z2
-	VBROADCASTSD (DI)(DX*1), Z21
-	VFMADD231PD  Z18, Z21, Z3
-	VFMADD231PD  Z19, Z21, Z4
-	VFMADD231PD  Z20, Z21, Z5
-	VBROADCASTSD (DI)(DX*2), Z21
-	VFMADD231PD  Z18, Z21, Z6
-	VFMADD231PD  Z19, Z21, Z7
-	VFMADD231PD  Z20, Z21, Z8
-	VBROADCASTSD (R8), Z21
-	VFMADD231PD  Z18, Z21, Z9
-	VFMADD231PD  Z19, Z21, Z10
-	VFMADD231PD  Z20, Z21, Z11
-	VBROADCASTSD (R8)(DX*1), Z21
-	VFMADD231PD  Z18, Z21, Z12
-	VFMADD231PD  Z19, Z21, Z13
-	VFMADD231PD  Z20, Z21, Z14
-	VBROADCASTSD (R8)(DX*2), Z21
-	VFMADD231PD  Z18, Z21, Z15
-	VFMADD231PD  Z19, Z21, Z16
-	VFMADD231PD  Z20, Z21, Z17
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         SI, R9
-	DECQ         R10
-	JNZ          loop
+	VMOVUPS          (R8), Z18
+	VMOVUPS          64(R8), Z19
+	VMOVUPD.Z        128(R8), K1, Z20
+	VFMADD231PD.BCST (SI), Z18, Z0
+	VFMADD231PD.BCST (SI), Z19, Z1
+	VFMADD231PD.BCST (SI), Z20, Z2
+	VBROADCASTSD     (SI)(CX*1), Z21
+	VFMADD231PD      Z18, Z21, Z3
+	VFMADD231PD      Z19, Z21, Z4
+	VFMADD231PD      Z20, Z21, Z5
+	VBROADCASTSD     (SI)(CX*2), Z21
+	VFMADD231PD      Z18, Z21, Z6
+	VFMADD231PD      Z19, Z21, Z7
+	VFMADD231PD      Z20, Z21, Z8
+	VBROADCASTSD     (DI), Z21
+	VFMADD231PD      Z18, Z21, Z9
+	VFMADD231PD      Z19, Z21, Z10
+	VFMADD231PD      Z20, Z21, Z11
+	VBROADCASTSD     (DI)(CX*1), Z21
+	VFMADD231PD      Z18, Z21, Z12
+	VFMADD231PD      Z19, Z21, Z13
+	VFMADD231PD      Z20, Z21, Z14
+	VBROADCASTSD     (DI)(CX*2), Z21
+	VFMADD231PD      Z18, Z21, Z15
+	VFMADD231PD      Z19, Z21, Z16
+	VFMADD231PD      Z20, Z21, Z17
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             BX, R8
+	DECQ             R9
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z18
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z18, Z0
-	VFMADD213PD  64(R9), Z18, Z1
-	VMOVUPD.Z    128(R9), K1, Z19
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z18, Z0
+	VFMADD213PD  64(R8), Z18, Z1
+	VMOVUPD.Z    128(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z2
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z3
-	VFMADD213PD  64(R9), Z18, Z4
-	VMOVUPD.Z    128(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z3
+	VFMADD213PD  64(R8), Z18, Z4
+	VMOVUPD.Z    128(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z6
-	VFMADD213PD  64(R9), Z18, Z7
-	VMOVUPD.Z    128(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z6
+	VFMADD213PD  64(R8), Z18, Z7
+	VMOVUPD.Z    128(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z8
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z9
-	VFMADD213PD  64(R9), Z18, Z10
-	VMOVUPD.Z    128(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z9
+	VFMADD213PD  64(R8), Z18, Z10
+	VMOVUPD.Z    128(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z12
-	VFMADD213PD  64(R9), Z18, Z13
-	VMOVUPD.Z    128(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z12
+	VFMADD213PD  64(R8), Z18, Z13
+	VMOVUPD.Z    128(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z14
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z18, Z15
-	VFMADD213PD  64(R9), Z18, Z16
-	VMOVUPD.Z    128(R9), K1, Z19
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z18, Z15
+	VFMADD213PD  64(R8), Z18, Z16
+	VMOVUPD.Z    128(R8), K1, Z19
 	VFMADD213PD  Z19, Z18, Z17
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -5784,24 +7171,24 @@ scale:
 	VMULPD Z18, Z17, Z17
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z18
+	VMOVUPS   (R8), Z18
 	VADDPD    Z18, Z0, Z0
 	VADDPD    Z18, Z3, Z3
 	VADDPD    Z18, Z6, Z6
 	VADDPD    Z18, Z9, Z9
 	VADDPD    Z18, Z12, Z12
 	VADDPD    Z18, Z15, Z15
-	VMOVUPS   64(R9), Z18
+	VMOVUPS   64(R8), Z18
 	VADDPD    Z18, Z1, Z1
 	VADDPD    Z18, Z4, Z4
 	VADDPD    Z18, Z7, Z7
 	VADDPD    Z18, Z10, Z10
 	VADDPD    Z18, Z13, Z13
 	VADDPD    Z18, Z16, Z16
-	VMOVUPD.Z 128(R9), K1, Z18
+	VMOVUPD.Z 128(R8), K1, Z18
 	VADDPD    Z18, Z2, Z2
 	VADDPD    Z18, Z5, Z5
 	VADDPD    Z18, Z8, Z8
@@ -5810,7 +7197,7 @@ bias:
 	VADDPD    Z18, Z17, Z17
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z18, Z18, Z18
 	VMAXPD Z0, Z18, Z0
@@ -5851,32 +7238,32 @@ act:
 	VADDPD Z18, Z17, Z17
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPD Z2, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z3, (CX)
-	VMOVUPS Z4, 64(CX)
-	VMOVUPD Z5, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	VMOVUPD Z8, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z9, (CX)
-	VMOVUPS Z10, 64(CX)
-	VMOVUPD Z11, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPS Z13, 64(CX)
-	VMOVUPD Z14, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z15, (CX)
-	VMOVUPS Z16, 64(CX)
-	VMOVUPD Z17, K1, 128(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD Z2, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPD Z5, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPD Z8, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	VMOVUPS Z10, 64(AX)
+	VMOVUPD Z11, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPD Z14, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z15, (AX)
+	VMOVUPS Z16, 64(AX)
+	VMOVUPD Z17, K1, 128(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -5884,25 +7271,26 @@ store:
 
 // func tile7x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x24PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile7x24PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5924,92 +7312,90 @@ panel:
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
 	VXORPS Z20, Z20, Z20
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS      (R10), Z21
-	VMOVUPS      64(R10), Z22
-	VMOVUPD.Z    128(R10), K1, Z23
-	VBROADCASTSD (DI), Z24
-	VFMADD231PD  Z21, Z24, Z0
-	VFMADD231PD  Z22, Z24, Z1
-	VFMADD231PD  Z23, Z24, Z2
-	VBROADCASTSD (DI)(DX*1), Z24
-	VFMADD231PD  Z21, Z24, Z3
-	VFMADD231PD  Z22, Z24, Z4
-	VFMADD231PD  Z23, Z24, Z5
-	VBROADCASTSD (DI)(DX*2), Z24
-	VFMADD231PD  Z21, Z24, Z6
-	VFMADD231PD  Z22, Z24, Z7
-	VFMADD231PD  Z23, Z24, Z8
-	VBROADCASTSD (R8), Z24
-	VFMADD231PD  Z21, Z24, Z9
-	VFMADD231PD  Z22, Z24, Z10
-	VFMADD231PD  Z23, Z24, Z11
-	VBROADCASTSD (R8)(DX*1), Z24
-	VFMADD231PD  Z21, Z24, Z12
-	VFMADD231PD  Z22, Z24, Z13
-	VFMADD231PD  Z23, Z24, Z14
-	VBROADCASTSD (R8)(DX*2), Z24
-	VFMADD231PD  Z21, Z24, Z15
-	VFMADD231PD  Z22, Z24, Z16
-	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (R9), Z24
-	VFMADD231PD  Z21, Z24, Z18
-	VFMADD231PD  Z22, Z24, Z19
-	VFMADD231PD  Z23, Z24, Z20
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         SI, R10
-	DECQ         R11
-	JNZ          loop
+	VMOVUPS          (R9), Z21
+	VMOVUPS          64(R9), Z22
+	VMOVUPD.Z        128(R9), K1, Z23
+	VFMADD231PD.BCST (SI), Z21, Z0
+	VFMADD231PD.BCST (SI), Z22, Z1
+	VFMADD231PD.BCST (SI), Z23, Z2
+	VBROADCASTSD     (SI)(CX*1), Z24
+	VFMADD231PD      Z21, Z24, Z3
+	VFMADD231PD      Z22, Z24, Z4
+	VFMADD231PD      Z23, Z24, Z5
+	VBROADCASTSD     (SI)(CX*2), Z24
+	VFMADD231PD      Z21, Z24, Z6
+	VFMADD231PD      Z22, Z24, Z7
+	VFMADD231PD      Z23, Z24, Z8
+	VBROADCASTSD     (DI), Z24
+	VFMADD231PD      Z21, Z24, Z9
+	VFMADD231PD      Z22, Z24, Z10
+	VFMADD231PD      Z23, Z24, Z11
+	VBROADCASTSD     (DI)(CX*1), Z24
+	VFMADD231PD      Z21, Z24, Z12
+	VFMADD231PD      Z22, Z24, Z13
+	VFMADD231PD      Z23, Z24, Z14
+	VBROADCASTSD     (DI)(CX*2), Z24
+	VFMADD231PD      Z21, Z24, Z15
+	VFMADD231PD      Z22, Z24, Z16
+	VFMADD231PD      Z23, Z24, Z17
+	VFMADD231PD.BCST (R8), Z21, Z18
+	VFMADD231PD.BCST (R8), Z22, Z19
+	VFMADD231PD.BCST (R8), Z23, Z20
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             BX, R9
+	DECQ             R10
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z21
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z21, Z0
-	VFMADD213PD  64(R9), Z21, Z1
-	VMOVUPD.Z    128(R9), K1, Z22
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z21, Z0
+	VFMADD213PD  64(R8), Z21, Z1
+	VMOVUPD.Z    128(R8), K1, Z22
 	VFMADD213PD  Z22, Z21, Z2
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z21, Z3
-	VFMADD213PD  64(R9), Z21, Z4
-	VMOVUPD.Z    128(R9), K1, Z22
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z21, Z3
+	VFMADD213PD  64(R8), Z21, Z4
+	VMOVUPD.Z    128(R8), K1, Z22
 	VFMADD213PD  Z22, Z21, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z21, Z6
-	VFMADD213PD  64(R9), Z21, Z7
-	VMOVUPD.Z    128(R9), K1, Z22
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z21, Z6
+	VFMADD213PD  64(R8), Z21, Z7
+	VMOVUPD.Z    128(R8), K1, Z22
 	VFMADD213PD  Z22, Z21, Z8
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z21, Z9
-	VFMADD213PD  64(R9), Z21, Z10
-	VMOVUPD.Z    128(R9), K1, Z22
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z21, Z9
+	VFMADD213PD  64(R8), Z21, Z10
+	VMOVUPD.Z    128(R8), K1, Z22
 	VFMADD213PD  Z22, Z21, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z21, Z12
-	VFMADD213PD  64(R9), Z21, Z13
-	VMOVUPD.Z    128(R9), K1, Z22
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z21, Z12
+	VFMADD213PD  64(R8), Z21, Z13
+	VMOVUPD.Z    128(R8), K1, Z22
 	VFMADD213PD  Z22, Z21, Z14
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z21, Z15
-	VFMADD213PD  64(R9), Z21, Z16
-	VMOVUPD.Z    128(R9), K1, Z22
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z21, Z15
+	VFMADD213PD  64(R8), Z21, Z16
+	VMOVUPD.Z    128(R8), K1, Z22
 	VFMADD213PD  Z22, Z21, Z17
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z21, Z18
-	VFMADD213PD  64(R9), Z21, Z19
-	VMOVUPD.Z    128(R9), K1, Z22
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z21, Z18
+	VFMADD213PD  64(R8), Z21, Z19
+	VMOVUPD.Z    128(R8), K1, Z22
 	VFMADD213PD  Z22, Z21, Z20
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -6036,10 +7422,10 @@ scale:
 	VMULPD Z21, Z20, Z20
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z21
+	VMOVUPS   (R8), Z21
 	VADDPD    Z21, Z0, Z0
 	VADDPD    Z21, Z3, Z3
 	VADDPD    Z21, Z6, Z6
@@ -6047,7 +7433,7 @@ bias:
 	VADDPD    Z21, Z12, Z12
 	VADDPD    Z21, Z15, Z15
 	VADDPD    Z21, Z18, Z18
-	VMOVUPS   64(R9), Z21
+	VMOVUPS   64(R8), Z21
 	VADDPD    Z21, Z1, Z1
 	VADDPD    Z21, Z4, Z4
 	VADDPD    Z21, Z7, Z7
@@ -6055,7 +7441,7 @@ bias:
 	VADDPD    Z21, Z13, Z13
 	VADDPD    Z21, Z16, Z16
 	VADDPD    Z21, Z19, Z19
-	VMOVUPD.Z 128(R9), K1, Z21
+	VMOVUPD.Z 128(R8), K1, Z21
 	VADDPD    Z21, Z2, Z2
 	VADDPD    Z21, Z5, Z5
 	VADDPD    Z21, Z8, Z8
@@ -6065,7 +7451,7 @@ bias:
 	VADDPD    Z21, Z20, Z20
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z21, Z21, Z21
 	VMAXPD Z0, Z21, Z0
@@ -6112,36 +7498,36 @@ act:
 	VADDPD Z21, Z20, Z20
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPD Z2, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z3, (CX)
-	VMOVUPS Z4, 64(CX)
-	VMOVUPD Z5, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	VMOVUPD Z8, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z9, (CX)
-	VMOVUPS Z10, 64(CX)
-	VMOVUPD Z11, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPS Z13, 64(CX)
-	VMOVUPD Z14, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z15, (CX)
-	VMOVUPS Z16, 64(CX)
-	VMOVUPD Z17, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z18, (CX)
-	VMOVUPS Z19, 64(CX)
-	VMOVUPD Z20, K1, 128(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD Z2, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPD Z5, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPD Z8, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	VMOVUPS Z10, 64(AX)
+	VMOVUPD Z11, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPD Z14, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z15, (AX)
+	VMOVUPS Z16, 64(AX)
+	VMOVUPD Z17, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	VMOVUPD Z20, K1, 128(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -6149,25 +7535,26 @@ store:
 
 // func tile8x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x24PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile8x24PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6192,101 +7579,99 @@ panel:
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS      (R10), Z24
-	VMOVUPS      64(R10), Z25
-	VMOVUPD.Z    128(R10), K1, Z26
-	VBROADCASTSD (DI), Z27
-	VFMADD231PD  Z24, Z27, Z0
-	VFMADD231PD  Z25, Z27, Z1
-	VFMADD231PD  Z26, Z27, Z2
-	VBROADCASTSD (DI)(DX*1), Z27
-	VFMADD231PD  Z24, Z27, Z3
-	VFMADD231PD  Z25, Z27, Z4
-	VFMADD231PD  Z26, Z27, Z5
-	VBROADCASTSD (DI)(DX*2), Z27
-	VFMADD231PD  Z24, Z27, Z6
-	VFMADD231PD  Z25, Z27, Z7
-	VFMADD231PD  Z26, Z27, Z8
-	VBROADCASTSD (R8), Z27
-	VFMADD231PD  Z24, Z27, Z9
-	VFMADD231PD  Z25, Z27, Z10
-	VFMADD231PD  Z26, Z27, Z11
-	VBROADCASTSD (R8)(DX*1), Z27
-	VFMADD231PD  Z24, Z27, Z12
-	VFMADD231PD  Z25, Z27, Z13
-	VFMADD231PD  Z26, Z27, Z14
-	VBROADCASTSD (R8)(DX*2), Z27
-	VFMADD231PD  Z24, Z27, Z15
-	VFMADD231PD  Z25, Z27, Z16
-	VFMADD231PD  Z26, Z27, Z17
-	VBROADCASTSD (R9), Z27
-	VFMADD231PD  Z24, Z27, Z18
-	VFMADD231PD  Z25, Z27, Z19
-	VFMADD231PD  Z26, Z27, Z20
-	VBROADCASTSD (R9)(DX*1), Z27
-	VFMADD231PD  Z24, Z27, Z21
-	VFMADD231PD  Z25, Z27, Z22
-	VFMADD231PD  Z26, Z27, Z23
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         SI, R10
-	DECQ         R11
-	JNZ          loop
+	VMOVUPS          (R9), Z24
+	VMOVUPS          64(R9), Z25
+	VMOVUPD.Z        128(R9), K1, Z26
+	VFMADD231PD.BCST (SI), Z24, Z0
+	VFMADD231PD.BCST (SI), Z25, Z1
+	VFMADD231PD.BCST (SI), Z26, Z2
+	VBROADCASTSD     (SI)(CX*1), Z27
+	VFMADD231PD      Z24, Z27, Z3
+	VFMADD231PD      Z25, Z27, Z4
+	VFMADD231PD      Z26, Z27, Z5
+	VBROADCASTSD     (SI)(CX*2), Z27
+	VFMADD231PD      Z24, Z27, Z6
+	VFMADD231PD      Z25, Z27, Z7
+	VFMADD231PD      Z26, Z27, Z8
+	VBROADCASTSD     (DI), Z27
+	VFMADD231PD      Z24, Z27, Z9
+	VFMADD231PD      Z25, Z27, Z10
+	VFMADD231PD      Z26, Z27, Z11
+	VBROADCASTSD     (DI)(CX*1), Z27
+	VFMADD231PD      Z24, Z27, Z12
+	VFMADD231PD      Z25, Z27, Z13
+	VFMADD231PD      Z26, Z27, Z14
+	VBROADCASTSD     (DI)(CX*2), Z27
+	VFMADD231PD      Z24, Z27, Z15
+	VFMADD231PD      Z25, Z27, Z16
+	VFMADD231PD      Z26, Z27, Z17
+	VFMADD231PD.BCST (R8), Z24, Z18
+	VFMADD231PD.BCST (R8), Z25, Z19
+	VFMADD231PD.BCST (R8), Z26, Z20
+	VBROADCASTSD     (R8)(CX*1), Z27
+	VFMADD231PD      Z24, Z27, Z21
+	VFMADD231PD      Z25, Z27, Z22
+	VFMADD231PD      Z26, Z27, Z23
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             BX, R9
+	DECQ             R10
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z24
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z24, Z0
-	VFMADD213PD  64(R9), Z24, Z1
-	VMOVUPD.Z    128(R9), K1, Z25
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z24, Z0
+	VFMADD213PD  64(R8), Z24, Z1
+	VMOVUPD.Z    128(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z2
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z3
-	VFMADD213PD  64(R9), Z24, Z4
-	VMOVUPD.Z    128(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z3
+	VFMADD213PD  64(R8), Z24, Z4
+	VMOVUPD.Z    128(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z6
-	VFMADD213PD  64(R9), Z24, Z7
-	VMOVUPD.Z    128(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z6
+	VFMADD213PD  64(R8), Z24, Z7
+	VMOVUPD.Z    128(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z8
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z9
-	VFMADD213PD  64(R9), Z24, Z10
-	VMOVUPD.Z    128(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z9
+	VFMADD213PD  64(R8), Z24, Z10
+	VMOVUPD.Z    128(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z12
-	VFMADD213PD  64(R9), Z24, Z13
-	VMOVUPD.Z    128(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z12
+	VFMADD213PD  64(R8), Z24, Z13
+	VMOVUPD.Z    128(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z14
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z15
-	VFMADD213PD  64(R9), Z24, Z16
-	VMOVUPD.Z    128(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z15
+	VFMADD213PD  64(R8), Z24, Z16
+	VMOVUPD.Z    128(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z17
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z18
-	VFMADD213PD  64(R9), Z24, Z19
-	VMOVUPD.Z    128(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z18
+	VFMADD213PD  64(R8), Z24, Z19
+	VMOVUPD.Z    128(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z20
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z21
-	VFMADD213PD  64(R9), Z24, Z22
-	VMOVUPD.Z    128(R9), K1, Z25
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z21
+	VFMADD213PD  64(R8), Z24, Z22
+	VMOVUPD.Z    128(R8), K1, Z25
 	VFMADD213PD  Z25, Z24, Z23
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -6316,10 +7701,10 @@ scale:
 	VMULPD Z24, Z23, Z23
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z24
+	VMOVUPS   (R8), Z24
 	VADDPD    Z24, Z0, Z0
 	VADDPD    Z24, Z3, Z3
 	VADDPD    Z24, Z6, Z6
@@ -6328,7 +7713,7 @@ bias:
 	VADDPD    Z24, Z15, Z15
 	VADDPD    Z24, Z18, Z18
 	VADDPD    Z24, Z21, Z21
-	VMOVUPS   64(R9), Z24
+	VMOVUPS   64(R8), Z24
 	VADDPD    Z24, Z1, Z1
 	VADDPD    Z24, Z4, Z4
 	VADDPD    Z24, Z7, Z7
@@ -6337,7 +7722,7 @@ bias:
 	VADDPD    Z24, Z16, Z16
 	VADDPD    Z24, Z19, Z19
 	VADDPD    Z24, Z22, Z22
-	VMOVUPD.Z 128(R9), K1, Z24
+	VMOVUPD.Z 128(R8), K1, Z24
 	VADDPD    Z24, Z2, Z2
 	VADDPD    Z24, Z5, Z5
 	VADDPD    Z24, Z8, Z8
@@ -6348,7 +7733,7 @@ bias:
 	VADDPD    Z24, Z23, Z23
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z24, Z24, Z24
 	VMAXPD Z0, Z24, Z0
@@ -6401,40 +7786,40 @@ act:
 	VADDPD Z24, Z23, Z23
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPD Z2, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z3, (CX)
-	VMOVUPS Z4, 64(CX)
-	VMOVUPD Z5, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	VMOVUPD Z8, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z9, (CX)
-	VMOVUPS Z10, 64(CX)
-	VMOVUPD Z11, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPS Z13, 64(CX)
-	VMOVUPD Z14, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z15, (CX)
-	VMOVUPS Z16, 64(CX)
-	VMOVUPD Z17, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z18, (CX)
-	VMOVUPS Z19, 64(CX)
-	VMOVUPD Z20, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z21, (CX)
-	VMOVUPS Z22, 64(CX)
-	VMOVUPD Z23, K1, 128(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD Z2, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPD Z5, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPD Z8, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	VMOVUPS Z10, 64(AX)
+	VMOVUPD Z11, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPD Z14, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z15, (AX)
+	VMOVUPS Z16, 64(AX)
+	VMOVUPD Z17, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	VMOVUPD Z20, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z21, (AX)
+	VMOVUPS Z22, 64(AX)
+	VMOVUPD Z23, K1, 128(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -6442,25 +7827,26 @@ store:
 
 // func tile9x24PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x24PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile9x24PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6488,110 +7874,108 @@ panel:
 	VXORPS Z24, Z24, Z24
 	VXORPS Z25, Z25, Z25
 	VXORPS Z26, Z26, Z26
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS      (R10), Z27
-	VMOVUPS      64(R10), Z28
-	VMOVUPD.Z    128(R10), K1, Z29
-	VBROADCASTSD (DI), Z30
-	VFMADD231PD  Z27, Z30, Z0
-	VFMADD231PD  Z28, Z30, Z1
-	VFMADD231PD  Z29, Z30, Z2
-	VBROADCASTSD (DI)(DX*1), Z30
-	VFMADD231PD  Z27, Z30, Z3
-	VFMADD231PD  Z28, Z30, Z4
-	VFMADD231PD  Z29, Z30, Z5
-	VBROADCASTSD (DI)(DX*2), Z30
-	VFMADD231PD  Z27, Z30, Z6
-	VFMADD231PD  Z28, Z30, Z7
-	VFMADD231PD  Z29, Z30, Z8
-	VBROADCASTSD (R8), Z30
-	VFMADD231PD  Z27, Z30, Z9
-	VFMADD231PD  Z28, Z30, Z10
-	VFMADD231PD  Z29, Z30, Z11
-	VBROADCASTSD (R8)(DX*1), Z30
-	VFMADD231PD  Z27, Z30, Z12
-	VFMADD231PD  Z28, Z30, Z13
-	VFMADD231PD  Z29, Z30, Z14
-	VBROADCASTSD (R8)(DX*2), Z30
-	VFMADD231PD  Z27, Z30, Z15
-	VFMADD231PD  Z28, Z30, Z16
-	VFMADD231PD  Z29, Z30, Z17
-	VBROADCASTSD (R9), Z30
-	VFMADD231PD  Z27, Z30, Z18
-	VFMADD231PD  Z28, Z30, Z19
-	VFMADD231PD  Z29, Z30, Z20
-	VBROADCASTSD (R9)(DX*1), Z30
-	VFMADD231PD  Z27, Z30, Z21
-	VFMADD231PD  Z28, Z30, Z22
-	VFMADD231PD  Z29, Z30, Z23
-	VBROADCASTSD (R9)(DX*2), Z30
-	VFMADD231PD  Z27, Z30, Z24
-	VFMADD231PD  Z28, Z30, Z25
-	VFMADD231PD  Z29, Z30, Z26
-	ADDQ         BX, DI
-	ADDQ         BX, R8
-	ADDQ         BX, R9
-	ADDQ         SI, R10
-	DECQ         R11
-	JNZ          loop
+	VMOVUPS          (R9), Z27
+	VMOVUPS          64(R9), Z28
+	VMOVUPD.Z        128(R9), K1, Z29
+	VFMADD231PD.BCST (SI), Z27, Z0
+	VFMADD231PD.BCST (SI), Z28, Z1
+	VFMADD231PD.BCST (SI), Z29, Z2
+	VBROADCASTSD     (SI)(CX*1), Z30
+	VFMADD231PD      Z27, Z30, Z3
+	VFMADD231PD      Z28, Z30, Z4
+	VFMADD231PD      Z29, Z30, Z5
+	VBROADCASTSD     (SI)(CX*2), Z30
+	VFMADD231PD      Z27, Z30, Z6
+	VFMADD231PD      Z28, Z30, Z7
+	VFMADD231PD      Z29, Z30, Z8
+	VBROADCASTSD     (DI), Z30
+	VFMADD231PD      Z27, Z30, Z9
+	VFMADD231PD      Z28, Z30, Z10
+	VFMADD231PD      Z29, Z30, Z11
+	VBROADCASTSD     (DI)(CX*1), Z30
+	VFMADD231PD      Z27, Z30, Z12
+	VFMADD231PD      Z28, Z30, Z13
+	VFMADD231PD      Z29, Z30, Z14
+	VBROADCASTSD     (DI)(CX*2), Z30
+	VFMADD231PD      Z27, Z30, Z15
+	VFMADD231PD      Z28, Z30, Z16
+	VFMADD231PD      Z29, Z30, Z17
+	VFMADD231PD.BCST (R8), Z27, Z18
+	VFMADD231PD.BCST (R8), Z28, Z19
+	VFMADD231PD.BCST (R8), Z29, Z20
+	VBROADCASTSD     (R8)(CX*1), Z30
+	VFMADD231PD      Z27, Z30, Z21
+	VFMADD231PD      Z28, Z30, Z22
+	VFMADD231PD      Z29, Z30, Z23
+	VBROADCASTSD     (R8)(CX*2), Z30
+	VFMADD231PD      Z27, Z30, Z24
+	VFMADD231PD      Z28, Z30, Z25
+	VFMADD231PD      Z29, Z30, Z26
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             BX, R9
+	DECQ             R10
+	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z27
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z27, Z0
-	VFMADD213PD  64(R9), Z27, Z1
-	VMOVUPD.Z    128(R9), K1, Z28
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z27, Z0
+	VFMADD213PD  64(R8), Z27, Z1
+	VMOVUPD.Z    128(R8), K1, Z28
 	VFMADD213PD  Z28, Z27, Z2
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z27, Z3
-	VFMADD213PD  64(R9), Z27, Z4
-	VMOVUPD.Z    128(R9), K1, Z28
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z27, Z3
+	VFMADD213PD  64(R8), Z27, Z4
+	VMOVUPD.Z    128(R8), K1, Z28
 	VFMADD213PD  Z28, Z27, Z5
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z27, Z6
-	VFMADD213PD  64(R9), Z27, Z7
-	VMOVUPD.Z    128(R9), K1, Z28
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z27, Z6
+	VFMADD213PD  64(R8), Z27, Z7
+	VMOVUPD.Z    128(R8), K1, Z28
 	VFMADD213PD  Z28, Z27, Z8
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z27, Z9
-	VFMADD213PD  64(R9), Z27, Z10
-	VMOVUPD.Z    128(R9), K1, Z28
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z27, Z9
+	VFMADD213PD  64(R8), Z27, Z10
+	VMOVUPD.Z    128(R8), K1, Z28
 	VFMADD213PD  Z28, Z27, Z11
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z27, Z12
-	VFMADD213PD  64(R9), Z27, Z13
-	VMOVUPD.Z    128(R9), K1, Z28
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z27, Z12
+	VFMADD213PD  64(R8), Z27, Z13
+	VMOVUPD.Z    128(R8), K1, Z28
 	VFMADD213PD  Z28, Z27, Z14
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z27, Z15
-	VFMADD213PD  64(R9), Z27, Z16
-	VMOVUPD.Z    128(R9), K1, Z28
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z27, Z15
+	VFMADD213PD  64(R8), Z27, Z16
+	VMOVUPD.Z    128(R8), K1, Z28
 	VFMADD213PD  Z28, Z27, Z17
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z27, Z18
-	VFMADD213PD  64(R9), Z27, Z19
-	VMOVUPD.Z    128(R9), K1, Z28
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z27, Z18
+	VFMADD213PD  64(R8), Z27, Z19
+	VMOVUPD.Z    128(R8), K1, Z28
 	VFMADD213PD  Z28, Z27, Z20
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z27, Z21
-	VFMADD213PD  64(R9), Z27, Z22
-	VMOVUPD.Z    128(R9), K1, Z28
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z27, Z21
+	VFMADD213PD  64(R8), Z27, Z22
+	VMOVUPD.Z    128(R8), K1, Z28
 	VFMADD213PD  Z28, Z27, Z23
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z27, Z24
-	VFMADD213PD  64(R9), Z27, Z25
-	VMOVUPD.Z    128(R9), K1, Z28
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z27, Z24
+	VFMADD213PD  64(R8), Z27, Z25
+	VMOVUPD.Z    128(R8), K1, Z28
 	VFMADD213PD  Z28, Z27, Z26
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -6624,10 +8008,10 @@ scale:
 	VMULPD Z27, Z26, Z26
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPS   (R9), Z27
+	VMOVUPS   (R8), Z27
 	VADDPD    Z27, Z0, Z0
 	VADDPD    Z27, Z3, Z3
 	VADDPD    Z27, Z6, Z6
@@ -6637,7 +8021,7 @@ bias:
 	VADDPD    Z27, Z18, Z18
 	VADDPD    Z27, Z21, Z21
 	VADDPD    Z27, Z24, Z24
-	VMOVUPS   64(R9), Z27
+	VMOVUPS   64(R8), Z27
 	VADDPD    Z27, Z1, Z1
 	VADDPD    Z27, Z4, Z4
 	VADDPD    Z27, Z7, Z7
@@ -6647,7 +8031,7 @@ bias:
 	VADDPD    Z27, Z19, Z19
 	VADDPD    Z27, Z22, Z22
 	VADDPD    Z27, Z25, Z25
-	VMOVUPD.Z 128(R9), K1, Z27
+	VMOVUPD.Z 128(R8), K1, Z27
 	VADDPD    Z27, Z2, Z2
 	VADDPD    Z27, Z5, Z5
 	VADDPD    Z27, Z8, Z8
@@ -6659,7 +8043,7 @@ bias:
 	VADDPD    Z27, Z26, Z26
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z27, Z27, Z27
 	VMAXPD Z0, Z27, Z0
@@ -6718,44 +8102,44 @@ act:
 	VADDPD Z27, Z26, Z26
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPD Z2, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z3, (CX)
-	VMOVUPS Z4, 64(CX)
-	VMOVUPD Z5, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z6, (CX)
-	VMOVUPS Z7, 64(CX)
-	VMOVUPD Z8, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z9, (CX)
-	VMOVUPS Z10, 64(CX)
-	VMOVUPD Z11, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z12, (CX)
-	VMOVUPS Z13, 64(CX)
-	VMOVUPD Z14, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z15, (CX)
-	VMOVUPS Z16, 64(CX)
-	VMOVUPD Z17, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z18, (CX)
-	VMOVUPS Z19, 64(CX)
-	VMOVUPD Z20, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z21, (CX)
-	VMOVUPS Z22, 64(CX)
-	VMOVUPD Z23, K1, 128(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z24, (CX)
-	VMOVUPS Z25, 64(CX)
-	VMOVUPD Z26, K1, 128(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD Z2, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPD Z5, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPD Z8, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	VMOVUPS Z10, 64(AX)
+	VMOVUPD Z11, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPD Z14, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z15, (AX)
+	VMOVUPS Z16, 64(AX)
+	VMOVUPD Z17, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	VMOVUPD Z20, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z21, (AX)
+	VMOVUPS Z22, 64(AX)
+	VMOVUPD Z23, K1, 128(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z24, (AX)
+	VMOVUPS Z25, 64(AX)
+	VMOVUPD Z26, K1, 128(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -6763,12 +8147,85 @@ store:
 
 // func tile1x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x8PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile1x8PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
+
+panel:
+	MOVQ   8(SP), BX
+	VXORPS Z0, Z0, Z0
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
+	JZ     finish
+
+loop:
+	VBROADCASTSD (BX), Z1
+	VMOVUPD.Z    (SI), K1, Z2
+	VFMADD231PD  Z2, Z1, Z0
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	DECQ         DI
+	JNZ          loop
+
+finish:
+	MOVQ         cStep+72(FP), BX
+	MOVQ         flags+104(FP), SI
+	VBROADCASTSD alpha+88(FP), Z1
+	TESTQ        $0x00000001, SI
+	JZ           scale
+	MOVQ         AX, DI
+	VMOVUPD.Z    (DI), K1, Z2
+	VFMADD213PD  Z2, Z1, Z0
+	ADDQ         BX, DI
+	JMP          bias
+
+scale:
+	VMULPD Z1, Z0, Z0
+
+bias:
+	MOVQ      bias+80(FP), DI
+	TESTQ     DI, DI
+	JZ        act
+	VMOVUPD.Z (DI), K1, Z1
+	VADDPD    Z1, Z0, Z0
+
+act:
+	TESTQ  $0x00000002, SI
+	JZ     store
+	VXORPS Z1, Z1, Z1
+	VMAXPD Z0, Z1, Z0
+	VADDPD Z1, Z0, Z0
+
+store:
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    BX, AX
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
+	DECQ    (SP)
+	JNZ     panel
+	VZEROUPPER
+	RET
+
+// func tile2x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·tile2x8PartF64AVX512(SB), NOSPLIT, $16-136
+	MOVQ  panels+0(FP), AX
+	MOVQ  AX, (SP)
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
 	MOVQ  kStep+32(FP), DX
 	MOVQ  bStep+56(FP), BX
 	MOVQ  tail+96(FP), SI
@@ -6777,17 +8234,20 @@ TEXT ·tile1x8PartF64AVX512(SB), NOSPLIT, $8-136
 	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, SI
+	MOVQ   8(SP), SI
 	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
 	MOVQ   b+48(FP), DI
 	MOVQ   k+8(FP), R8
 	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VBROADCASTSD (SI), Z1
-	VMOVUPD.Z    (DI), K1, Z2
-	VFMADD231PD  Z2, Z1, Z0
+	VBROADCASTSD (SI), Z2
+	VBROADCASTSD (SI)(CX*1), Z3
+	VMOVUPD.Z    (DI), K1, Z4
+	VFMADD231PD  Z4, Z2, Z0
+	VFMADD231PD  Z4, Z3, Z1
 	ADDQ         DX, SI
 	ADDQ         BX, DI
 	DECQ         R8
@@ -6796,90 +8256,16 @@ loop:
 finish:
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
-	VBROADCASTSD alpha+88(FP), Z1
+	VBROADCASTSD alpha+88(FP), Z2
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R8
-	VMOVUPD.Z    (R8), K1, Z2
-	VFMADD213PD  Z2, Z1, Z0
-	ADDQ         SI, R8
-	JMP          bias
-
-scale:
-	VMULPD Z1, Z0, Z0
-
-bias:
-	MOVQ      bias+80(FP), R8
-	TESTQ     R8, R8
-	JZ        act
-	VMOVUPD.Z (R8), K1, Z1
-	VADDPD    Z1, Z0, Z0
-
-act:
-	TESTQ  $0x00000002, DI
-	JZ     store
-	VXORPS Z1, Z1, Z1
-	VMAXPD Z0, Z1, Z0
-	VADDPD Z1, Z0, Z0
-
-store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    SI, CX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, AX
-	DECQ    (SP)
-	JNZ     panel
-	VZEROUPPER
-	RET
-
-// func tile2x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x8PartF64AVX512(SB), NOSPLIT, $8-136
-	MOVQ  panels+0(FP), AX
-	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
-
-panel:
-	MOVQ   AX, DI
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
-	JZ     finish
-
-loop:
-	VBROADCASTSD (DI), Z2
-	VBROADCASTSD (DI)(DX*1), Z3
-	VMOVUPD.Z    (R8), K1, Z4
-	VFMADD231PD  Z4, Z2, Z0
-	VFMADD231PD  Z4, Z3, Z1
-	ADDQ         BX, DI
-	ADDQ         SI, R8
-	DECQ         R9
-	JNZ          loop
-
-finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
-	VBROADCASTSD alpha+88(FP), Z2
-	TESTQ        $0x00000001, R8
-	JZ           scale
-	MOVQ         CX, R9
-	VMOVUPD.Z    (R9), K1, Z3
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z3
 	VFMADD213PD  Z3, Z2, Z0
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z3
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z3
 	VFMADD213PD  Z3, Z2, Z1
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -6887,15 +8273,15 @@ scale:
 	VMULPD Z2, Z1, Z1
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPD.Z (R9), K1, Z2
+	VMOVUPD.Z (R8), K1, Z2
 	VADDPD    Z2, Z0, Z0
 	VADDPD    Z2, Z1, Z1
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z2, Z2, Z2
 	VMAXPD Z0, Z2, Z0
@@ -6904,12 +8290,12 @@ act:
 	VADDPD Z2, Z1, Z1
 
 store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z1, K1, (CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z1, K1, (AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -6917,58 +8303,59 @@ store:
 
 // func tile3x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x8PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile3x8PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
+	MOVQ   8(SP), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VBROADCASTSD (DI), Z3
-	VBROADCASTSD (DI)(DX*1), Z4
-	VBROADCASTSD (DI)(DX*2), Z5
-	VMOVUPD.Z    (R8), K1, Z6
+	VBROADCASTSD (SI), Z3
+	VBROADCASTSD (SI)(CX*1), Z4
+	VBROADCASTSD (SI)(CX*2), Z5
+	VMOVUPD.Z    (DI), K1, Z6
 	VFMADD231PD  Z6, Z3, Z0
 	VFMADD231PD  Z6, Z4, Z1
 	VFMADD231PD  Z6, Z5, Z2
+	ADDQ         DX, SI
 	ADDQ         BX, DI
-	ADDQ         SI, R8
-	DECQ         R9
+	DECQ         R8
 	JNZ          loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z3
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VMOVUPD.Z    (R9), K1, Z4
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z4
 	VFMADD213PD  Z4, Z3, Z0
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z4
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z4
 	VFMADD213PD  Z4, Z3, Z1
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z4
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z4
 	VFMADD213PD  Z4, Z3, Z2
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -6977,16 +8364,16 @@ scale:
 	VMULPD Z3, Z2, Z2
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPD.Z (R9), K1, Z3
+	VMOVUPD.Z (R8), K1, Z3
 	VADDPD    Z3, Z0, Z0
 	VADDPD    Z3, Z1, Z1
 	VADDPD    Z3, Z2, Z2
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z3, Z3, Z3
 	VMAXPD Z0, Z3, Z0
@@ -6997,14 +8384,14 @@ act:
 	VADDPD Z3, Z2, Z2
 
 store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z1, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z2, K1, (CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z1, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z2, K1, (AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -7012,63 +8399,64 @@ store:
 
 // func tile4x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x8PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile4x8PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPD.Z        (R9), K1, Z4
-	VFMADD231PD.BCST (DI), Z4, Z0
-	VFMADD231PD.BCST (DI)(DX*1), Z4, Z1
-	VFMADD231PD.BCST (DI)(DX*2), Z4, Z2
-	VFMADD231PD.BCST (R8), Z4, Z3
-	ADDQ             BX, DI
+	VMOVUPD.Z        (R8), K1, Z4
+	VFMADD231PD.BCST (SI), Z4, Z0
+	VFMADD231PD.BCST (SI)(CX*1), Z4, Z1
+	VFMADD231PD.BCST (SI)(CX*2), Z4, Z2
+	VFMADD231PD.BCST (DI), Z4, Z3
+	ADDQ             DX, SI
+	ADDQ             DX, DI
 	ADDQ             BX, R8
-	ADDQ             SI, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z4
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VMOVUPD.Z    (R9), K1, Z5
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z5
 	VFMADD213PD  Z5, Z4, Z0
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z5
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z5
 	VFMADD213PD  Z5, Z4, Z1
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z5
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z5
 	VFMADD213PD  Z5, Z4, Z2
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z5
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z5
 	VFMADD213PD  Z5, Z4, Z3
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -7078,17 +8466,17 @@ scale:
 	VMULPD Z4, Z3, Z3
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPD.Z (R9), K1, Z4
+	VMOVUPD.Z (R8), K1, Z4
 	VADDPD    Z4, Z0, Z0
 	VADDPD    Z4, Z1, Z1
 	VADDPD    Z4, Z2, Z2
 	VADDPD    Z4, Z3, Z3
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z4, Z4, Z4
 	VMAXPD Z0, Z4, Z0
@@ -7101,16 +8489,16 @@ act:
 	VADDPD Z4, Z3, Z3
 
 store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z1, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z2, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z3, K1, (CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z1, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z2, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z3, K1, (AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -7118,68 +8506,69 @@ store:
 
 // func tile5x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x8PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile5x8PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPD.Z        (R9), K1, Z5
-	VFMADD231PD.BCST (DI), Z5, Z0
-	VFMADD231PD.BCST (DI)(DX*1), Z5, Z1
-	VFMADD231PD.BCST (DI)(DX*2), Z5, Z2
-	VFMADD231PD.BCST (R8), Z5, Z3
-	VFMADD231PD.BCST (R8)(DX*1), Z5, Z4
-	ADDQ             BX, DI
+	VMOVUPD.Z        (R8), K1, Z5
+	VFMADD231PD.BCST (SI), Z5, Z0
+	VFMADD231PD.BCST (SI)(CX*1), Z5, Z1
+	VFMADD231PD.BCST (SI)(CX*2), Z5, Z2
+	VFMADD231PD.BCST (DI), Z5, Z3
+	VFMADD231PD.BCST (DI)(CX*1), Z5, Z4
+	ADDQ             DX, SI
+	ADDQ             DX, DI
 	ADDQ             BX, R8
-	ADDQ             SI, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z5
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VMOVUPD.Z    (R9), K1, Z6
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z6
 	VFMADD213PD  Z6, Z5, Z0
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z6
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z6
 	VFMADD213PD  Z6, Z5, Z1
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z6
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z6
 	VFMADD213PD  Z6, Z5, Z2
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z6
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z6
 	VFMADD213PD  Z6, Z5, Z3
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z6
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z6
 	VFMADD213PD  Z6, Z5, Z4
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -7190,10 +8579,10 @@ scale:
 	VMULPD Z5, Z4, Z4
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPD.Z (R9), K1, Z5
+	VMOVUPD.Z (R8), K1, Z5
 	VADDPD    Z5, Z0, Z0
 	VADDPD    Z5, Z1, Z1
 	VADDPD    Z5, Z2, Z2
@@ -7201,7 +8590,7 @@ bias:
 	VADDPD    Z5, Z4, Z4
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z5, Z5, Z5
 	VMAXPD Z0, Z5, Z0
@@ -7216,18 +8605,18 @@ act:
 	VADDPD Z5, Z4, Z4
 
 store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z1, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z2, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z3, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z4, K1, (CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z1, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z2, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z3, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z4, K1, (AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -7235,73 +8624,74 @@ store:
 
 // func tile6x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x8PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile6x8PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPD.Z        (R9), K1, Z6
-	VFMADD231PD.BCST (DI), Z6, Z0
-	VFMADD231PD.BCST (DI)(DX*1), Z6, Z1
-	VFMADD231PD.BCST (DI)(DX*2), Z6, Z2
-	VFMADD231PD.BCST (R8), Z6, Z3
-	VFMADD231PD.BCST (R8)(DX*1), Z6, Z4
-	VFMADD231PD.BCST (R8)(DX*2), Z6, Z5
-	ADDQ             BX, DI
+	VMOVUPD.Z        (R8), K1, Z6
+	VFMADD231PD.BCST (SI), Z6, Z0
+	VFMADD231PD.BCST (SI)(CX*1), Z6, Z1
+	VFMADD231PD.BCST (SI)(CX*2), Z6, Z2
+	VFMADD231PD.BCST (DI), Z6, Z3
+	VFMADD231PD.BCST (DI)(CX*1), Z6, Z4
+	VFMADD231PD.BCST (DI)(CX*2), Z6, Z5
+	ADDQ             DX, SI
+	ADDQ             DX, DI
 	ADDQ             BX, R8
-	ADDQ             SI, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z6
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VMOVUPD.Z    (R9), K1, Z7
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z7
 	VFMADD213PD  Z7, Z6, Z0
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z7
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z7
 	VFMADD213PD  Z7, Z6, Z1
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z7
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z7
 	VFMADD213PD  Z7, Z6, Z2
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z7
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z7
 	VFMADD213PD  Z7, Z6, Z3
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z7
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z7
 	VFMADD213PD  Z7, Z6, Z4
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z7
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z7
 	VFMADD213PD  Z7, Z6, Z5
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -7313,10 +8703,10 @@ scale:
 	VMULPD Z6, Z5, Z5
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPD.Z (R9), K1, Z6
+	VMOVUPD.Z (R8), K1, Z6
 	VADDPD    Z6, Z0, Z0
 	VADDPD    Z6, Z1, Z1
 	VADDPD    Z6, Z2, Z2
@@ -7325,7 +8715,7 @@ bias:
 	VADDPD    Z6, Z5, Z5
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z6, Z6, Z6
 	VMAXPD Z0, Z6, Z0
@@ -7342,20 +8732,20 @@ act:
 	VADDPD Z6, Z5, Z5
 
 store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z1, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z2, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z3, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z4, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z5, K1, (CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z1, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z2, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z3, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z4, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z5, K1, (AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -7363,25 +8753,26 @@ store:
 
 // func tile7x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x8PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile7x8PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7389,55 +8780,55 @@ panel:
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPD.Z        (R10), K1, Z7
-	VFMADD231PD.BCST (DI), Z7, Z0
-	VFMADD231PD.BCST (DI)(DX*1), Z7, Z1
-	VFMADD231PD.BCST (DI)(DX*2), Z7, Z2
-	VFMADD231PD.BCST (R8), Z7, Z3
-	VFMADD231PD.BCST (R8)(DX*1), Z7, Z4
-	VFMADD231PD.BCST (R8)(DX*2), Z7, Z5
-	VFMADD231PD.BCST (R9), Z7, Z6
-	ADDQ             BX, DI
-	ADDQ             BX, R8
+	VMOVUPD.Z        (R9), K1, Z7
+	VFMADD231PD.BCST (SI), Z7, Z0
+	VFMADD231PD.BCST (SI)(CX*1), Z7, Z1
+	VFMADD231PD.BCST (SI)(CX*2), Z7, Z2
+	VFMADD231PD.BCST (DI), Z7, Z3
+	VFMADD231PD.BCST (DI)(CX*1), Z7, Z4
+	VFMADD231PD.BCST (DI)(CX*2), Z7, Z5
+	VFMADD231PD.BCST (R8), Z7, Z6
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
 	ADDQ             BX, R9
-	ADDQ             SI, R10
-	DECQ             R11
+	DECQ             R10
 	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z7
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VMOVUPD.Z    (R9), K1, Z8
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z8
 	VFMADD213PD  Z8, Z7, Z0
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z8
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z8
 	VFMADD213PD  Z8, Z7, Z1
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z8
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z8
 	VFMADD213PD  Z8, Z7, Z2
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z8
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z8
 	VFMADD213PD  Z8, Z7, Z3
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z8
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z8
 	VFMADD213PD  Z8, Z7, Z4
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z8
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z8
 	VFMADD213PD  Z8, Z7, Z5
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z8
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z8
 	VFMADD213PD  Z8, Z7, Z6
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -7450,10 +8841,10 @@ scale:
 	VMULPD Z7, Z6, Z6
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPD.Z (R9), K1, Z7
+	VMOVUPD.Z (R8), K1, Z7
 	VADDPD    Z7, Z0, Z0
 	VADDPD    Z7, Z1, Z1
 	VADDPD    Z7, Z2, Z2
@@ -7463,7 +8854,7 @@ bias:
 	VADDPD    Z7, Z6, Z6
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z7, Z7, Z7
 	VMAXPD Z0, Z7, Z0
@@ -7482,22 +8873,22 @@ act:
 	VADDPD Z7, Z6, Z6
 
 store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z1, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z2, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z3, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z4, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z5, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z6, K1, (CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z1, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z2, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z3, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z4, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z5, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z6, K1, (AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -7505,25 +8896,26 @@ store:
 
 // func tile8x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x8PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile8x8PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7532,59 +8924,59 @@ panel:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPD.Z        (R10), K1, Z8
-	VFMADD231PD.BCST (DI), Z8, Z0
-	VFMADD231PD.BCST (DI)(DX*1), Z8, Z1
-	VFMADD231PD.BCST (DI)(DX*2), Z8, Z2
-	VFMADD231PD.BCST (R8), Z8, Z3
-	VFMADD231PD.BCST (R8)(DX*1), Z8, Z4
-	VFMADD231PD.BCST (R8)(DX*2), Z8, Z5
-	VFMADD231PD.BCST (R9), Z8, Z6
-	VFMADD231PD.BCST (R9)(DX*1), Z8, Z7
-	ADDQ             BX, DI
-	ADDQ             BX, R8
+	VMOVUPD.Z        (R9), K1, Z8
+	VFMADD231PD.BCST (SI), Z8, Z0
+	VFMADD231PD.BCST (SI)(CX*1), Z8, Z1
+	VFMADD231PD.BCST (SI)(CX*2), Z8, Z2
+	VFMADD231PD.BCST (DI), Z8, Z3
+	VFMADD231PD.BCST (DI)(CX*1), Z8, Z4
+	VFMADD231PD.BCST (DI)(CX*2), Z8, Z5
+	VFMADD231PD.BCST (R8), Z8, Z6
+	VFMADD231PD.BCST (R8)(CX*1), Z8, Z7
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
 	ADDQ             BX, R9
-	ADDQ             SI, R10
-	DECQ             R11
+	DECQ             R10
 	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z8
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VMOVUPD.Z    (R9), K1, Z9
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z0
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z9
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z1
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z9
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z2
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z9
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z3
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z9
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z4
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z9
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z5
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z9
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z6
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z9
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z9
 	VFMADD213PD  Z9, Z8, Z7
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -7598,10 +8990,10 @@ scale:
 	VMULPD Z8, Z7, Z7
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPD.Z (R9), K1, Z8
+	VMOVUPD.Z (R8), K1, Z8
 	VADDPD    Z8, Z0, Z0
 	VADDPD    Z8, Z1, Z1
 	VADDPD    Z8, Z2, Z2
@@ -7612,7 +9004,7 @@ bias:
 	VADDPD    Z8, Z7, Z7
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z8, Z8, Z8
 	VMAXPD Z0, Z8, Z0
@@ -7633,24 +9025,24 @@ act:
 	VADDPD Z8, Z7, Z7
 
 store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z1, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z2, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z3, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z4, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z5, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z6, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z7, K1, (CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z1, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z2, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z3, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z4, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z5, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z6, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z7, K1, (AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -7658,25 +9050,26 @@ store:
 
 // func tile9x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x8PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile9x8PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7686,63 +9079,63 @@ panel:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPD.Z        (R10), K1, Z9
-	VFMADD231PD.BCST (DI), Z9, Z0
-	VFMADD231PD.BCST (DI)(DX*1), Z9, Z1
-	VFMADD231PD.BCST (DI)(DX*2), Z9, Z2
-	VFMADD231PD.BCST (R8), Z9, Z3
-	VFMADD231PD.BCST (R8)(DX*1), Z9, Z4
-	VFMADD231PD.BCST (R8)(DX*2), Z9, Z5
-	VFMADD231PD.BCST (R9), Z9, Z6
-	VFMADD231PD.BCST (R9)(DX*1), Z9, Z7
-	VFMADD231PD.BCST (R9)(DX*2), Z9, Z8
-	ADDQ             BX, DI
-	ADDQ             BX, R8
+	VMOVUPD.Z        (R9), K1, Z9
+	VFMADD231PD.BCST (SI), Z9, Z0
+	VFMADD231PD.BCST (SI)(CX*1), Z9, Z1
+	VFMADD231PD.BCST (SI)(CX*2), Z9, Z2
+	VFMADD231PD.BCST (DI), Z9, Z3
+	VFMADD231PD.BCST (DI)(CX*1), Z9, Z4
+	VFMADD231PD.BCST (DI)(CX*2), Z9, Z5
+	VFMADD231PD.BCST (R8), Z9, Z6
+	VFMADD231PD.BCST (R8)(CX*1), Z9, Z7
+	VFMADD231PD.BCST (R8)(CX*2), Z9, Z8
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
 	ADDQ             BX, R9
-	ADDQ             SI, R10
-	DECQ             R11
+	DECQ             R10
 	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z9
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VMOVUPD.Z    (R9), K1, Z10
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z0
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z10
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z1
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z10
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z2
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z10
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z3
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z10
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z4
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z10
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z5
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z10
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z6
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z10
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z7
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z10
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z10
 	VFMADD213PD  Z10, Z9, Z8
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -7757,10 +9150,10 @@ scale:
 	VMULPD Z9, Z8, Z8
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPD.Z (R9), K1, Z9
+	VMOVUPD.Z (R8), K1, Z9
 	VADDPD    Z9, Z0, Z0
 	VADDPD    Z9, Z1, Z1
 	VADDPD    Z9, Z2, Z2
@@ -7772,7 +9165,7 @@ bias:
 	VADDPD    Z9, Z8, Z8
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z9, Z9, Z9
 	VMAXPD Z0, Z9, Z0
@@ -7795,26 +9188,26 @@ act:
 	VADDPD Z9, Z8, Z8
 
 store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z1, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z2, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z3, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z4, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z5, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z6, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z7, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z8, K1, (CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z1, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z2, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z3, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z4, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z5, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z6, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z7, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z8, K1, (AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -7822,27 +9215,28 @@ store:
 
 // func tile10x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile10x8PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile10x8PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
-	LEAQ   (R9)(DX*2), R10
-	ADDQ   DX, R10
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
+	LEAQ   (R8)(CX*2), R9
+	ADDQ   CX, R9
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7853,68 +9247,68 @@ panel:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	MOVQ   b+48(FP), R11
-	MOVQ   k+8(FP), R12
-	TESTQ  R12, R12
+	MOVQ   b+48(FP), R10
+	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
 	JZ     finish
 
 loop:
-	VMOVUPD.Z        (R11), K1, Z10
-	VFMADD231PD.BCST (DI), Z10, Z0
-	VFMADD231PD.BCST (DI)(DX*1), Z10, Z1
-	VFMADD231PD.BCST (DI)(DX*2), Z10, Z2
-	VFMADD231PD.BCST (R8), Z10, Z3
-	VFMADD231PD.BCST (R8)(DX*1), Z10, Z4
-	VFMADD231PD.BCST (R8)(DX*2), Z10, Z5
-	VFMADD231PD.BCST (R9), Z10, Z6
-	VFMADD231PD.BCST (R9)(DX*1), Z10, Z7
-	VFMADD231PD.BCST (R9)(DX*2), Z10, Z8
-	VFMADD231PD.BCST (R10), Z10, Z9
-	ADDQ             BX, DI
-	ADDQ             BX, R8
-	ADDQ             BX, R9
+	VMOVUPD.Z        (R10), K1, Z10
+	VFMADD231PD.BCST (SI), Z10, Z0
+	VFMADD231PD.BCST (SI)(CX*1), Z10, Z1
+	VFMADD231PD.BCST (SI)(CX*2), Z10, Z2
+	VFMADD231PD.BCST (DI), Z10, Z3
+	VFMADD231PD.BCST (DI)(CX*1), Z10, Z4
+	VFMADD231PD.BCST (DI)(CX*2), Z10, Z5
+	VFMADD231PD.BCST (R8), Z10, Z6
+	VFMADD231PD.BCST (R8)(CX*1), Z10, Z7
+	VFMADD231PD.BCST (R8)(CX*2), Z10, Z8
+	VFMADD231PD.BCST (R9), Z10, Z9
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
 	ADDQ             BX, R10
-	ADDQ             SI, R11
-	DECQ             R12
+	DECQ             R11
 	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z10
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VMOVUPD.Z    (R9), K1, Z11
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z0
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z1
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z2
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z3
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z4
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z5
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z6
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z7
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z8
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z11
 	VFMADD213PD  Z11, Z10, Z9
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -7930,10 +9324,10 @@ scale:
 	VMULPD Z10, Z9, Z9
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPD.Z (R9), K1, Z10
+	VMOVUPD.Z (R8), K1, Z10
 	VADDPD    Z10, Z0, Z0
 	VADDPD    Z10, Z1, Z1
 	VADDPD    Z10, Z2, Z2
@@ -7946,7 +9340,7 @@ bias:
 	VADDPD    Z10, Z9, Z9
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z10, Z10, Z10
 	VMAXPD Z0, Z10, Z0
@@ -7971,28 +9365,28 @@ act:
 	VADDPD Z10, Z9, Z9
 
 store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z1, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z2, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z3, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z4, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z5, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z6, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z7, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z8, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z9, K1, (CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z1, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z2, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z3, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z4, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z5, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z6, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z7, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z8, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z9, K1, (AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8000,27 +9394,28 @@ store:
 
 // func tile11x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile11x8PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile11x8PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
-	LEAQ   (R9)(DX*2), R10
-	ADDQ   DX, R10
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
+	LEAQ   (R8)(CX*2), R9
+	ADDQ   CX, R9
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8032,72 +9427,72 @@ panel:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
-	MOVQ   b+48(FP), R11
-	MOVQ   k+8(FP), R12
-	TESTQ  R12, R12
+	MOVQ   b+48(FP), R10
+	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
 	JZ     finish
 
 loop:
-	VMOVUPD.Z        (R11), K1, Z11
-	VFMADD231PD.BCST (DI), Z11, Z0
-	VFMADD231PD.BCST (DI)(DX*1), Z11, Z1
-	VFMADD231PD.BCST (DI)(DX*2), Z11, Z2
-	VFMADD231PD.BCST (R8), Z11, Z3
-	VFMADD231PD.BCST (R8)(DX*1), Z11, Z4
-	VFMADD231PD.BCST (R8)(DX*2), Z11, Z5
-	VFMADD231PD.BCST (R9), Z11, Z6
-	VFMADD231PD.BCST (R9)(DX*1), Z11, Z7
-	VFMADD231PD.BCST (R9)(DX*2), Z11, Z8
-	VFMADD231PD.BCST (R10), Z11, Z9
-	VFMADD231PD.BCST (R10)(DX*1), Z11, Z10
-	ADDQ             BX, DI
-	ADDQ             BX, R8
-	ADDQ             BX, R9
+	VMOVUPD.Z        (R10), K1, Z11
+	VFMADD231PD.BCST (SI), Z11, Z0
+	VFMADD231PD.BCST (SI)(CX*1), Z11, Z1
+	VFMADD231PD.BCST (SI)(CX*2), Z11, Z2
+	VFMADD231PD.BCST (DI), Z11, Z3
+	VFMADD231PD.BCST (DI)(CX*1), Z11, Z4
+	VFMADD231PD.BCST (DI)(CX*2), Z11, Z5
+	VFMADD231PD.BCST (R8), Z11, Z6
+	VFMADD231PD.BCST (R8)(CX*1), Z11, Z7
+	VFMADD231PD.BCST (R8)(CX*2), Z11, Z8
+	VFMADD231PD.BCST (R9), Z11, Z9
+	VFMADD231PD.BCST (R9)(CX*1), Z11, Z10
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
 	ADDQ             BX, R10
-	ADDQ             SI, R11
-	DECQ             R12
+	DECQ             R11
 	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z11
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VMOVUPD.Z    (R9), K1, Z12
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z12
 	VFMADD213PD  Z12, Z11, Z0
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z12
 	VFMADD213PD  Z12, Z11, Z1
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z12
 	VFMADD213PD  Z12, Z11, Z2
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z12
 	VFMADD213PD  Z12, Z11, Z3
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z12
 	VFMADD213PD  Z12, Z11, Z4
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z12
 	VFMADD213PD  Z12, Z11, Z5
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z12
 	VFMADD213PD  Z12, Z11, Z6
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z12
 	VFMADD213PD  Z12, Z11, Z7
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z12
 	VFMADD213PD  Z12, Z11, Z8
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z12
 	VFMADD213PD  Z12, Z11, Z9
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z12
 	VFMADD213PD  Z12, Z11, Z10
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -8114,10 +9509,10 @@ scale:
 	VMULPD Z11, Z10, Z10
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPD.Z (R9), K1, Z11
+	VMOVUPD.Z (R8), K1, Z11
 	VADDPD    Z11, Z0, Z0
 	VADDPD    Z11, Z1, Z1
 	VADDPD    Z11, Z2, Z2
@@ -8131,7 +9526,7 @@ bias:
 	VADDPD    Z11, Z10, Z10
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z11, Z11, Z11
 	VMAXPD Z0, Z11, Z0
@@ -8158,30 +9553,30 @@ act:
 	VADDPD Z11, Z10, Z10
 
 store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z1, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z2, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z3, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z4, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z5, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z6, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z7, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z8, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z9, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z10, K1, (CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z1, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z2, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z3, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z4, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z5, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z6, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z7, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z8, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z9, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z10, K1, (AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8189,27 +9584,28 @@ store:
 
 // func tile12x8PartF64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile12x8PartF64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile12x8PartF64AVX512(SB), NOSPLIT, $16-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
-	MOVQ  a+16(FP), AX
-	MOVQ  c+64(FP), CX
-	MOVQ  rowStep+24(FP), DX
-	MOVQ  kStep+32(FP), BX
-	MOVQ  bStep+56(FP), SI
-	MOVQ  tail+96(FP), DI
-	MOVQ  $-1, R8
-	BZHIQ DI, R8, R8
-	KMOVW R8, K1
+	MOVQ  c+64(FP), AX
+	MOVQ  a+16(FP), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  rowStep+24(FP), CX
+	MOVQ  kStep+32(FP), DX
+	MOVQ  bStep+56(FP), BX
+	MOVQ  tail+96(FP), SI
+	MOVQ  $-1, DI
+	BZHIQ SI, DI, DI
+	KMOVW DI, K1
 
 panel:
-	MOVQ   AX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	LEAQ   (R8)(DX*2), R9
-	ADDQ   DX, R9
-	LEAQ   (R9)(DX*2), R10
-	ADDQ   DX, R10
+	MOVQ   8(SP), SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	LEAQ   (DI)(CX*2), R8
+	ADDQ   CX, R8
+	LEAQ   (R8)(CX*2), R9
+	ADDQ   CX, R9
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8222,76 +9618,76 @@ panel:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	MOVQ   b+48(FP), R11
-	MOVQ   k+8(FP), R12
-	TESTQ  R12, R12
+	MOVQ   b+48(FP), R10
+	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
 	JZ     finish
 
 loop:
-	VMOVUPD.Z        (R11), K1, Z12
-	VFMADD231PD.BCST (DI), Z12, Z0
-	VFMADD231PD.BCST (DI)(DX*1), Z12, Z1
-	VFMADD231PD.BCST (DI)(DX*2), Z12, Z2
-	VFMADD231PD.BCST (R8), Z12, Z3
-	VFMADD231PD.BCST (R8)(DX*1), Z12, Z4
-	VFMADD231PD.BCST (R8)(DX*2), Z12, Z5
-	VFMADD231PD.BCST (R9), Z12, Z6
-	VFMADD231PD.BCST (R9)(DX*1), Z12, Z7
-	VFMADD231PD.BCST (R9)(DX*2), Z12, Z8
-	VFMADD231PD.BCST (R10), Z12, Z9
-	VFMADD231PD.BCST (R10)(DX*1), Z12, Z10
-	VFMADD231PD.BCST (R10)(DX*2), Z12, Z11
-	ADDQ             BX, DI
-	ADDQ             BX, R8
-	ADDQ             BX, R9
+	VMOVUPD.Z        (R10), K1, Z12
+	VFMADD231PD.BCST (SI), Z12, Z0
+	VFMADD231PD.BCST (SI)(CX*1), Z12, Z1
+	VFMADD231PD.BCST (SI)(CX*2), Z12, Z2
+	VFMADD231PD.BCST (DI), Z12, Z3
+	VFMADD231PD.BCST (DI)(CX*1), Z12, Z4
+	VFMADD231PD.BCST (DI)(CX*2), Z12, Z5
+	VFMADD231PD.BCST (R8), Z12, Z6
+	VFMADD231PD.BCST (R8)(CX*1), Z12, Z7
+	VFMADD231PD.BCST (R8)(CX*2), Z12, Z8
+	VFMADD231PD.BCST (R9), Z12, Z9
+	VFMADD231PD.BCST (R9)(CX*1), Z12, Z10
+	VFMADD231PD.BCST (R9)(CX*2), Z12, Z11
+	ADDQ             DX, SI
+	ADDQ             DX, DI
+	ADDQ             DX, R8
+	ADDQ             DX, R9
 	ADDQ             BX, R10
-	ADDQ             SI, R11
-	DECQ             R12
+	DECQ             R11
 	JNZ              loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z12
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z0
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z1
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z2
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z3
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z4
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z5
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z6
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z7
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z8
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z9
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z10
-	ADDQ         DI, R9
-	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         SI, R8
+	VMOVUPD.Z    (R8), K1, Z13
 	VFMADD213PD  Z13, Z12, Z11
-	ADDQ         DI, R9
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -8309,10 +9705,10 @@ scale:
 	VMULPD Z12, Z11, Z11
 
 bias:
-	MOVQ      bias+80(FP), R9
-	TESTQ     R9, R9
+	MOVQ      bias+80(FP), R8
+	TESTQ     R8, R8
 	JZ        act
-	VMOVUPD.Z (R9), K1, Z12
+	VMOVUPD.Z (R8), K1, Z12
 	VADDPD    Z12, Z0, Z0
 	VADDPD    Z12, Z1, Z1
 	VADDPD    Z12, Z2, Z2
@@ -8327,7 +9723,7 @@ bias:
 	VADDPD    Z12, Z11, Z11
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z12, Z12, Z12
 	VMAXPD Z0, Z12, Z0
@@ -8356,32 +9752,32 @@ act:
 	VADDPD Z12, Z11, Z11
 
 store:
-	VMOVUPD Z0, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z1, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z2, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z3, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z4, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z5, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z6, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z7, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z8, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z9, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z10, K1, (CX)
-	ADDQ    DI, CX
-	VMOVUPD Z11, K1, (CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPD Z0, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z1, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z2, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z3, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z4, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z5, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z6, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z7, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z8, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z9, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z10, K1, (AX)
+	ADDQ    SI, AX
+	VMOVUPD Z11, K1, (AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8389,17 +9785,18 @@ store:
 
 // func tile1x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile1x64F64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile1x64F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   AX, SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8408,62 +9805,62 @@ panel:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
-	MOVQ   BX, R9
-	SHLQ   $0x04, R9
-	ADDQ   DI, R9
+	MOVQ   DX, R8
+	SHLQ   $0x04, R8
+	ADDQ   SI, R8
 
 loop:
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	PREFETCHT0   256(R9)
-	PREFETCHT0   320(R9)
-	PREFETCHT0   384(R9)
-	PREFETCHT0   448(R9)
-	ADDQ         BX, R9
-	VBROADCASTSD (SI), Z8
-	VMOVUPS      (DI), Z9
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	PREFETCHT0   256(R8)
+	PREFETCHT0   320(R8)
+	PREFETCHT0   384(R8)
+	PREFETCHT0   448(R8)
+	ADDQ         DX, R8
+	VBROADCASTSD (BX), Z8
+	VMOVUPS      (SI), Z9
 	VFMADD231PD  Z9, Z8, Z0
-	VMOVUPS      64(DI), Z9
+	VMOVUPS      64(SI), Z9
 	VFMADD231PD  Z9, Z8, Z1
-	VMOVUPS      128(DI), Z9
+	VMOVUPS      128(SI), Z9
 	VFMADD231PD  Z9, Z8, Z2
-	VMOVUPS      192(DI), Z9
+	VMOVUPS      192(SI), Z9
 	VFMADD231PD  Z9, Z8, Z3
-	VMOVUPS      256(DI), Z9
+	VMOVUPS      256(SI), Z9
 	VFMADD231PD  Z9, Z8, Z4
-	VMOVUPS      320(DI), Z9
+	VMOVUPS      320(SI), Z9
 	VFMADD231PD  Z9, Z8, Z5
-	VMOVUPS      384(DI), Z9
+	VMOVUPS      384(SI), Z9
 	VFMADD231PD  Z9, Z8, Z6
-	VMOVUPS      448(DI), Z9
+	VMOVUPS      448(SI), Z9
 	VFMADD231PD  Z9, Z8, Z7
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
-	MOVQ         cStep+72(FP), SI
-	MOVQ         flags+104(FP), DI
+	MOVQ         cStep+72(FP), BX
+	MOVQ         flags+104(FP), SI
 	VBROADCASTSD alpha+88(FP), Z8
-	TESTQ        $0x00000001, DI
+	TESTQ        $0x00000001, SI
 	JZ           scale
-	MOVQ         CX, R8
-	VFMADD213PD  (R8), Z8, Z0
-	VFMADD213PD  64(R8), Z8, Z1
-	VFMADD213PD  128(R8), Z8, Z2
-	VFMADD213PD  192(R8), Z8, Z3
-	VFMADD213PD  256(R8), Z8, Z4
-	VFMADD213PD  320(R8), Z8, Z5
-	VFMADD213PD  384(R8), Z8, Z6
-	VFMADD213PD  448(R8), Z8, Z7
-	ADDQ         SI, R8
+	MOVQ         AX, DI
+	VFMADD213PD  (DI), Z8, Z0
+	VFMADD213PD  64(DI), Z8, Z1
+	VFMADD213PD  128(DI), Z8, Z2
+	VFMADD213PD  192(DI), Z8, Z3
+	VFMADD213PD  256(DI), Z8, Z4
+	VFMADD213PD  320(DI), Z8, Z5
+	VFMADD213PD  384(DI), Z8, Z6
+	VFMADD213PD  448(DI), Z8, Z7
+	ADDQ         BX, DI
 	JMP          bias
 
 scale:
@@ -8477,28 +9874,28 @@ scale:
 	VMULPD Z8, Z7, Z7
 
 bias:
-	MOVQ    bias+80(FP), R8
-	TESTQ   R8, R8
+	MOVQ    bias+80(FP), DI
+	TESTQ   DI, DI
 	JZ      act
-	VMOVUPS (R8), Z8
+	VMOVUPS (DI), Z8
 	VADDPD  Z8, Z0, Z0
-	VMOVUPS 64(R8), Z8
+	VMOVUPS 64(DI), Z8
 	VADDPD  Z8, Z1, Z1
-	VMOVUPS 128(R8), Z8
+	VMOVUPS 128(DI), Z8
 	VADDPD  Z8, Z2, Z2
-	VMOVUPS 192(R8), Z8
+	VMOVUPS 192(DI), Z8
 	VADDPD  Z8, Z3, Z3
-	VMOVUPS 256(R8), Z8
+	VMOVUPS 256(DI), Z8
 	VADDPD  Z8, Z4, Z4
-	VMOVUPS 320(R8), Z8
+	VMOVUPS 320(DI), Z8
 	VADDPD  Z8, Z5, Z5
-	VMOVUPS 384(R8), Z8
+	VMOVUPS 384(DI), Z8
 	VADDPD  Z8, Z6, Z6
-	VMOVUPS 448(R8), Z8
+	VMOVUPS 448(DI), Z8
 	VADDPD  Z8, Z7, Z7
 
 act:
-	TESTQ  $0x00000002, DI
+	TESTQ  $0x00000002, SI
 	JZ     store
 	VXORPS Z8, Z8, Z8
 	VMAXPD Z0, Z8, Z0
@@ -8519,17 +9916,17 @@ act:
 	VADDPD Z8, Z7, Z7
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPS Z2, 128(CX)
-	VMOVUPS Z3, 192(CX)
-	VMOVUPS Z4, 256(CX)
-	VMOVUPS Z5, 320(CX)
-	VMOVUPS Z6, 384(CX)
-	VMOVUPS Z7, 448(CX)
-	ADDQ    SI, CX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	ADDQ    BX, AX
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8537,17 +9934,18 @@ store:
 
 // func tile2x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile2x64F64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile2x64F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
+	MOVQ   8(SP), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8564,80 +9962,80 @@ panel:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
-	MOVQ   SI, R10
-	SHLQ   $0x04, R10
-	ADDQ   R8, R10
+	MOVQ   BX, R9
+	SHLQ   $0x04, R9
+	ADDQ   DI, R9
 
 loop:
-	PREFETCHT0   (R10)
-	PREFETCHT0   64(R10)
-	PREFETCHT0   128(R10)
-	PREFETCHT0   192(R10)
-	PREFETCHT0   256(R10)
-	PREFETCHT0   320(R10)
-	PREFETCHT0   384(R10)
-	PREFETCHT0   448(R10)
-	ADDQ         SI, R10
-	VBROADCASTSD (DI), Z16
-	VBROADCASTSD (DI)(DX*1), Z17
-	VMOVUPS      (R8), Z18
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	PREFETCHT0   256(R9)
+	PREFETCHT0   320(R9)
+	PREFETCHT0   384(R9)
+	PREFETCHT0   448(R9)
+	ADDQ         BX, R9
+	VBROADCASTSD (SI), Z16
+	VBROADCASTSD (SI)(CX*1), Z17
+	VMOVUPS      (DI), Z18
 	VFMADD231PD  Z18, Z16, Z0
 	VFMADD231PD  Z18, Z17, Z8
-	VMOVUPS      64(R8), Z18
+	VMOVUPS      64(DI), Z18
 	VFMADD231PD  Z18, Z16, Z1
 	VFMADD231PD  Z18, Z17, Z9
-	VMOVUPS      128(R8), Z18
+	VMOVUPS      128(DI), Z18
 	VFMADD231PD  Z18, Z16, Z2
 	VFMADD231PD  Z18, Z17, Z10
-	VMOVUPS      192(R8), Z18
+	VMOVUPS      192(DI), Z18
 	VFMADD231PD  Z18, Z16, Z3
 	VFMADD231PD  Z18, Z17, Z11
-	VMOVUPS      256(R8), Z18
+	VMOVUPS      256(DI), Z18
 	VFMADD231PD  Z18, Z16, Z4
 	VFMADD231PD  Z18, Z17, Z12
-	VMOVUPS      320(R8), Z18
+	VMOVUPS      320(DI), Z18
 	VFMADD231PD  Z18, Z16, Z5
 	VFMADD231PD  Z18, Z17, Z13
-	VMOVUPS      384(R8), Z18
+	VMOVUPS      384(DI), Z18
 	VFMADD231PD  Z18, Z16, Z6
 	VFMADD231PD  Z18, Z17, Z14
-	VMOVUPS      448(R8), Z18
+	VMOVUPS      448(DI), Z18
 	VFMADD231PD  Z18, Z16, Z7
 	VFMADD231PD  Z18, Z17, Z15
+	ADDQ         DX, SI
 	ADDQ         BX, DI
-	ADDQ         SI, R8
-	DECQ         R9
+	DECQ         R8
 	JNZ          loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z16
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z16, Z0
-	VFMADD213PD  64(R9), Z16, Z1
-	VFMADD213PD  128(R9), Z16, Z2
-	VFMADD213PD  192(R9), Z16, Z3
-	VFMADD213PD  256(R9), Z16, Z4
-	VFMADD213PD  320(R9), Z16, Z5
-	VFMADD213PD  384(R9), Z16, Z6
-	VFMADD213PD  448(R9), Z16, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z16, Z8
-	VFMADD213PD  64(R9), Z16, Z9
-	VFMADD213PD  128(R9), Z16, Z10
-	VFMADD213PD  192(R9), Z16, Z11
-	VFMADD213PD  256(R9), Z16, Z12
-	VFMADD213PD  320(R9), Z16, Z13
-	VFMADD213PD  384(R9), Z16, Z14
-	VFMADD213PD  448(R9), Z16, Z15
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z16, Z0
+	VFMADD213PD  64(R8), Z16, Z1
+	VFMADD213PD  128(R8), Z16, Z2
+	VFMADD213PD  192(R8), Z16, Z3
+	VFMADD213PD  256(R8), Z16, Z4
+	VFMADD213PD  320(R8), Z16, Z5
+	VFMADD213PD  384(R8), Z16, Z6
+	VFMADD213PD  448(R8), Z16, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z16, Z8
+	VFMADD213PD  64(R8), Z16, Z9
+	VFMADD213PD  128(R8), Z16, Z10
+	VFMADD213PD  192(R8), Z16, Z11
+	VFMADD213PD  256(R8), Z16, Z12
+	VFMADD213PD  320(R8), Z16, Z13
+	VFMADD213PD  384(R8), Z16, Z14
+	VFMADD213PD  448(R8), Z16, Z15
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -8659,36 +10057,36 @@ scale:
 	VMULPD Z16, Z15, Z15
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z16
+	VMOVUPS (R8), Z16
 	VADDPD  Z16, Z0, Z0
 	VADDPD  Z16, Z8, Z8
-	VMOVUPS 64(R9), Z16
+	VMOVUPS 64(R8), Z16
 	VADDPD  Z16, Z1, Z1
 	VADDPD  Z16, Z9, Z9
-	VMOVUPS 128(R9), Z16
+	VMOVUPS 128(R8), Z16
 	VADDPD  Z16, Z2, Z2
 	VADDPD  Z16, Z10, Z10
-	VMOVUPS 192(R9), Z16
+	VMOVUPS 192(R8), Z16
 	VADDPD  Z16, Z3, Z3
 	VADDPD  Z16, Z11, Z11
-	VMOVUPS 256(R9), Z16
+	VMOVUPS 256(R8), Z16
 	VADDPD  Z16, Z4, Z4
 	VADDPD  Z16, Z12, Z12
-	VMOVUPS 320(R9), Z16
+	VMOVUPS 320(R8), Z16
 	VADDPD  Z16, Z5, Z5
 	VADDPD  Z16, Z13, Z13
-	VMOVUPS 384(R9), Z16
+	VMOVUPS 384(R8), Z16
 	VADDPD  Z16, Z6, Z6
 	VADDPD  Z16, Z14, Z14
-	VMOVUPS 448(R9), Z16
+	VMOVUPS 448(R8), Z16
 	VADDPD  Z16, Z7, Z7
 	VADDPD  Z16, Z15, Z15
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z16, Z16, Z16
 	VMAXPD Z0, Z16, Z0
@@ -8725,26 +10123,26 @@ act:
 	VADDPD Z16, Z15, Z15
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPS Z2, 128(CX)
-	VMOVUPS Z3, 192(CX)
-	VMOVUPS Z4, 256(CX)
-	VMOVUPS Z5, 320(CX)
-	VMOVUPS Z6, 384(CX)
-	VMOVUPS Z7, 448(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPS Z9, 64(CX)
-	VMOVUPS Z10, 128(CX)
-	VMOVUPS Z11, 192(CX)
-	VMOVUPS Z12, 256(CX)
-	VMOVUPS Z13, 320(CX)
-	VMOVUPS Z14, 384(CX)
-	VMOVUPS Z15, 448(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	VMOVUPS Z10, 128(AX)
+	VMOVUPS Z11, 192(AX)
+	VMOVUPS Z12, 256(AX)
+	VMOVUPS Z13, 320(AX)
+	VMOVUPS Z14, 384(AX)
+	VMOVUPS Z15, 448(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8752,17 +10150,18 @@ store:
 
 // func tile3x64F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, panelStep int, b *float64, bStep int, c *float64, cStep int, bias *float64, alpha float64, tail int, flags int, fetch *float64, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile3x64F64AVX512(SB), NOSPLIT, $8-136
+TEXT ·tile3x64F64AVX512(SB), NOSPLIT, $16-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
-	MOVQ a+16(FP), AX
-	MOVQ c+64(FP), CX
-	MOVQ rowStep+24(FP), DX
-	MOVQ kStep+32(FP), BX
-	MOVQ bStep+56(FP), SI
+	MOVQ c+64(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ rowStep+24(FP), CX
+	MOVQ kStep+32(FP), DX
+	MOVQ bStep+56(FP), BX
 
 panel:
-	MOVQ   AX, DI
+	MOVQ   8(SP), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8787,98 +10186,98 @@ panel:
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
-	MOVQ   SI, R10
-	SHLQ   $0x04, R10
-	ADDQ   R8, R10
+	MOVQ   BX, R9
+	SHLQ   $0x04, R9
+	ADDQ   DI, R9
 
 loop:
-	PREFETCHT0   (R10)
-	PREFETCHT0   64(R10)
-	PREFETCHT0   128(R10)
-	PREFETCHT0   192(R10)
-	PREFETCHT0   256(R10)
-	PREFETCHT0   320(R10)
-	PREFETCHT0   384(R10)
-	PREFETCHT0   448(R10)
-	ADDQ         SI, R10
-	VBROADCASTSD (DI), Z24
-	VBROADCASTSD (DI)(DX*1), Z25
-	VBROADCASTSD (DI)(DX*2), Z26
-	VMOVUPS      (R8), Z27
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	PREFETCHT0   256(R9)
+	PREFETCHT0   320(R9)
+	PREFETCHT0   384(R9)
+	PREFETCHT0   448(R9)
+	ADDQ         BX, R9
+	VBROADCASTSD (SI), Z24
+	VBROADCASTSD (SI)(CX*1), Z25
+	VBROADCASTSD (SI)(CX*2), Z26
+	VMOVUPS      (DI), Z27
 	VFMADD231PD  Z27, Z24, Z0
 	VFMADD231PD  Z27, Z25, Z8
 	VFMADD231PD  Z27, Z26, Z16
-	VMOVUPS      64(R8), Z27
+	VMOVUPS      64(DI), Z27
 	VFMADD231PD  Z27, Z24, Z1
 	VFMADD231PD  Z27, Z25, Z9
 	VFMADD231PD  Z27, Z26, Z17
-	VMOVUPS      128(R8), Z27
+	VMOVUPS      128(DI), Z27
 	VFMADD231PD  Z27, Z24, Z2
 	VFMADD231PD  Z27, Z25, Z10
 	VFMADD231PD  Z27, Z26, Z18
-	VMOVUPS      192(R8), Z27
+	VMOVUPS      192(DI), Z27
 	VFMADD231PD  Z27, Z24, Z3
 	VFMADD231PD  Z27, Z25, Z11
 	VFMADD231PD  Z27, Z26, Z19
-	VMOVUPS      256(R8), Z27
+	VMOVUPS      256(DI), Z27
 	VFMADD231PD  Z27, Z24, Z4
 	VFMADD231PD  Z27, Z25, Z12
 	VFMADD231PD  Z27, Z26, Z20
-	VMOVUPS      320(R8), Z27
+	VMOVUPS      320(DI), Z27
 	VFMADD231PD  Z27, Z24, Z5
 	VFMADD231PD  Z27, Z25, Z13
 	VFMADD231PD  Z27, Z26, Z21
-	VMOVUPS      384(R8), Z27
+	VMOVUPS      384(DI), Z27
 	VFMADD231PD  Z27, Z24, Z6
 	VFMADD231PD  Z27, Z25, Z14
 	VFMADD231PD  Z27, Z26, Z22
-	VMOVUPS      448(R8), Z27
+	VMOVUPS      448(DI), Z27
 	VFMADD231PD  Z27, Z24, Z7
 	VFMADD231PD  Z27, Z25, Z15
 	VFMADD231PD  Z27, Z26, Z23
+	ADDQ         DX, SI
 	ADDQ         BX, DI
-	ADDQ         SI, R8
-	DECQ         R9
+	DECQ         R8
 	JNZ          loop
 
 finish:
-	MOVQ         cStep+72(FP), DI
-	MOVQ         flags+104(FP), R8
+	MOVQ         cStep+72(FP), SI
+	MOVQ         flags+104(FP), DI
 	VBROADCASTSD alpha+88(FP), Z24
-	TESTQ        $0x00000001, R8
+	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         CX, R9
-	VFMADD213PD  (R9), Z24, Z0
-	VFMADD213PD  64(R9), Z24, Z1
-	VFMADD213PD  128(R9), Z24, Z2
-	VFMADD213PD  192(R9), Z24, Z3
-	VFMADD213PD  256(R9), Z24, Z4
-	VFMADD213PD  320(R9), Z24, Z5
-	VFMADD213PD  384(R9), Z24, Z6
-	VFMADD213PD  448(R9), Z24, Z7
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z8
-	VFMADD213PD  64(R9), Z24, Z9
-	VFMADD213PD  128(R9), Z24, Z10
-	VFMADD213PD  192(R9), Z24, Z11
-	VFMADD213PD  256(R9), Z24, Z12
-	VFMADD213PD  320(R9), Z24, Z13
-	VFMADD213PD  384(R9), Z24, Z14
-	VFMADD213PD  448(R9), Z24, Z15
-	ADDQ         DI, R9
-	VFMADD213PD  (R9), Z24, Z16
-	VFMADD213PD  64(R9), Z24, Z17
-	VFMADD213PD  128(R9), Z24, Z18
-	VFMADD213PD  192(R9), Z24, Z19
-	VFMADD213PD  256(R9), Z24, Z20
-	VFMADD213PD  320(R9), Z24, Z21
-	VFMADD213PD  384(R9), Z24, Z22
-	VFMADD213PD  448(R9), Z24, Z23
-	ADDQ         DI, R9
+	MOVQ         AX, R8
+	VFMADD213PD  (R8), Z24, Z0
+	VFMADD213PD  64(R8), Z24, Z1
+	VFMADD213PD  128(R8), Z24, Z2
+	VFMADD213PD  192(R8), Z24, Z3
+	VFMADD213PD  256(R8), Z24, Z4
+	VFMADD213PD  320(R8), Z24, Z5
+	VFMADD213PD  384(R8), Z24, Z6
+	VFMADD213PD  448(R8), Z24, Z7
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z8
+	VFMADD213PD  64(R8), Z24, Z9
+	VFMADD213PD  128(R8), Z24, Z10
+	VFMADD213PD  192(R8), Z24, Z11
+	VFMADD213PD  256(R8), Z24, Z12
+	VFMADD213PD  320(R8), Z24, Z13
+	VFMADD213PD  384(R8), Z24, Z14
+	VFMADD213PD  448(R8), Z24, Z15
+	ADDQ         SI, R8
+	VFMADD213PD  (R8), Z24, Z16
+	VFMADD213PD  64(R8), Z24, Z17
+	VFMADD213PD  128(R8), Z24, Z18
+	VFMADD213PD  192(R8), Z24, Z19
+	VFMADD213PD  256(R8), Z24, Z20
+	VFMADD213PD  320(R8), Z24, Z21
+	VFMADD213PD  384(R8), Z24, Z22
+	VFMADD213PD  448(R8), Z24, Z23
+	ADDQ         SI, R8
 	JMP          bias
 
 scale:
@@ -8908,44 +10307,44 @@ scale:
 	VMULPD Z24, Z23, Z23
 
 bias:
-	MOVQ    bias+80(FP), R9
-	TESTQ   R9, R9
+	MOVQ    bias+80(FP), R8
+	TESTQ   R8, R8
 	JZ      act
-	VMOVUPS (R9), Z24
+	VMOVUPS (R8), Z24
 	VADDPD  Z24, Z0, Z0
 	VADDPD  Z24, Z8, Z8
 	VADDPD  Z24, Z16, Z16
-	VMOVUPS 64(R9), Z24
+	VMOVUPS 64(R8), Z24
 	VADDPD  Z24, Z1, Z1
 	VADDPD  Z24, Z9, Z9
 	VADDPD  Z24, Z17, Z17
-	VMOVUPS 128(R9), Z24
+	VMOVUPS 128(R8), Z24
 	VADDPD  Z24, Z2, Z2
 	VADDPD  Z24, Z10, Z10
 	VADDPD  Z24, Z18, Z18
-	VMOVUPS 192(R9), Z24
+	VMOVUPS 192(R8), Z24
 	VADDPD  Z24, Z3, Z3
 	VADDPD  Z24, Z11, Z11
 	VADDPD  Z24, Z19, Z19
-	VMOVUPS 256(R9), Z24
+	VMOVUPS 256(R8), Z24
 	VADDPD  Z24, Z4, Z4
 	VADDPD  Z24, Z12, Z12
 	VADDPD  Z24, Z20, Z20
-	VMOVUPS 320(R9), Z24
+	VMOVUPS 320(R8), Z24
 	VADDPD  Z24, Z5, Z5
 	VADDPD  Z24, Z13, Z13
 	VADDPD  Z24, Z21, Z21
-	VMOVUPS 384(R9), Z24
+	VMOVUPS 384(R8), Z24
 	VADDPD  Z24, Z6, Z6
 	VADDPD  Z24, Z14, Z14
 	VADDPD  Z24, Z22, Z22
-	VMOVUPS 448(R9), Z24
+	VMOVUPS 448(R8), Z24
 	VADDPD  Z24, Z7, Z7
 	VADDPD  Z24, Z15, Z15
 	VADDPD  Z24, Z23, Z23
 
 act:
-	TESTQ  $0x00000002, R8
+	TESTQ  $0x00000002, DI
 	JZ     store
 	VXORPS Z24, Z24, Z24
 	VMAXPD Z0, Z24, Z0
@@ -8998,35 +10397,35 @@ act:
 	VADDPD Z24, Z23, Z23
 
 store:
-	VMOVUPS Z0, (CX)
-	VMOVUPS Z1, 64(CX)
-	VMOVUPS Z2, 128(CX)
-	VMOVUPS Z3, 192(CX)
-	VMOVUPS Z4, 256(CX)
-	VMOVUPS Z5, 320(CX)
-	VMOVUPS Z6, 384(CX)
-	VMOVUPS Z7, 448(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z8, (CX)
-	VMOVUPS Z9, 64(CX)
-	VMOVUPS Z10, 128(CX)
-	VMOVUPS Z11, 192(CX)
-	VMOVUPS Z12, 256(CX)
-	VMOVUPS Z13, 320(CX)
-	VMOVUPS Z14, 384(CX)
-	VMOVUPS Z15, 448(CX)
-	ADDQ    DI, CX
-	VMOVUPS Z16, (CX)
-	VMOVUPS Z17, 64(CX)
-	VMOVUPS Z18, 128(CX)
-	VMOVUPS Z19, 192(CX)
-	VMOVUPS Z20, 256(CX)
-	VMOVUPS Z21, 320(CX)
-	VMOVUPS Z22, 384(CX)
-	VMOVUPS Z23, 448(CX)
-	ADDQ    DI, CX
-	MOVQ    panelStep+40(FP), DI
-	ADDQ    DI, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	VMOVUPS Z10, 128(AX)
+	VMOVUPS Z11, 192(AX)
+	VMOVUPS Z12, 256(AX)
+	VMOVUPS Z13, 320(AX)
+	VMOVUPS Z14, 384(AX)
+	VMOVUPS Z15, 448(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	VMOVUPS Z18, 128(AX)
+	VMOVUPS Z19, 192(AX)
+	VMOVUPS Z20, 256(AX)
+	VMOVUPS Z21, 320(AX)
+	VMOVUPS Z22, 384(AX)
+	VMOVUPS Z23, 448(AX)
+	ADDQ    SI, AX
+	MOVQ    panelStep+40(FP), SI
+	ADDQ    SI, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER

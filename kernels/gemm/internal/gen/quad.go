@@ -64,8 +64,7 @@ func alongK(n int) {
 	MOVQ(vec.Arg("a"), a)
 
 	Label("panel")
-	base := rowPointers(a, rowStep, 4*n)
-	elem := func(i int) Mem { return rowElement(base, rowStep, i) }
+	rows := rowPointers(a, rowStep, 4*n, 3)
 	for _, v := range t.sums {
 		t.Clear(v)
 	}
@@ -81,7 +80,7 @@ func alongK(n int) {
 	for i, sum := range t.sums {
 		x := t.New()
 		for quad := range 4 {
-			t.loadQuad(elem(4*i+quad), quad, x)
+			t.loadQuad(rows.element(4*i+quad), quad, x)
 		}
 		for e := range y {
 			one := t.New()
@@ -89,9 +88,7 @@ func alongK(n int) {
 			VFMADD231PS(y[e], one, sum)
 		}
 	}
-	for _, p := range base {
-		ADDQ(Imm(16), p)
-	}
+	rows.advance(Imm(16))
 	SUBQ(Imm(4), k)
 	JGE(LabelRef("four"))
 	Label("rest")
@@ -103,15 +100,13 @@ func alongK(n int) {
 	ADDQ(bStep, b)
 	for i, sum := range t.sums {
 		x := t.New()
-		VBROADCASTSS(elem(4*i), x)
+		VBROADCASTSS(rows.element(4*i), x)
 		for quad := 1; quad < 4; quad++ {
-			VBROADCASTSS(elem(4*i+quad), t.lane[quad].K(), x)
+			VBROADCASTSS(rows.element(4*i+quad), t.lane[quad].K(), x)
 		}
 		VFMADD231PS(last, x, sum)
 	}
-	for _, p := range base {
-		ADDQ(Imm(4), p)
-	}
+	rows.advance(Imm(4))
 	DECQ(k)
 	JNZ(LabelRef("one"))
 

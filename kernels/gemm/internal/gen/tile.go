@@ -38,9 +38,27 @@ func (s shape) fetches(w width, rows int) bool {
 	return !s.partial && rows <= w.Bytes/8
 }
 
+// compact says whether a tile has few instructions besides multiplications. Two threads that share a core
+// get every second cycle of its decoder each: beside another guest's, tiles that had 23 others for 24
+// multiplications went at 0.65 of their rate, where a loop of nothing but multiplications kept it.
+func (s shape) compact(w width, rows int) bool {
+	return !s.partial && !s.fetches(w, rows)
+}
+
+// rowsEach is how many rows of A have a pointer in common. A multiplication takes its element along only
+// where its address needs no index. Elements of other rows are loaded, once for all vectors, so that loads
+// are no more than the cache serves.
+func (s shape) rowsEach(w width, rows int) int {
+	if w.Wide() && s.compact(w, rows) {
+		return 2
+	}
+	return 3
+}
+
 const (
 	fetchEvery = 8
 	fetchFrom  = 128
+	unrolled   = 4
 )
 
 func tiles(w width) {
@@ -74,7 +92,8 @@ func tile(w width, s shape, rows int) {
 
 	left := AllocLocal(8) // panels still to do: general registers are short
 	MOVQ(vec.Arg("panels"), left)
-	a, c := vec.Arg("a"), vec.Arg("c")
+	panel, c := AllocLocal(8), vec.Arg("c")
+	MOVQ(vec.Arg("a"), panel)
 	rowStep, kStep, bStep := vec.Arg("rowStep"), vec.Arg("kStep"), vec.Arg("bStep")
 	var last *mask
 	if s.partial {
@@ -92,7 +111,7 @@ func tile(w width, s shape, rows int) {
 	}
 
 	Label("panel")
-	base := rowPointers(a, rowStep, rows)
+	a := rowPointers(panel, rowStep, rows, s.rowsEach(w, rows))
 	for i := range sums {
 		for _, v := range sums[i] {
 			w.Clear(v)
@@ -109,12 +128,14 @@ func tile(w width, s shape, rows int) {
 	}
 	// loop adds products, as many as left says; each calls first before.
 	loop := func(label string, left general, first func()) {
+		if s.compact(w, rows) {
+			compactLoop(w, label, sums, a, kStep, b, bStep, left, first)
+			return
+		}
 		Label(label)
 		first()
-		step(w, s, sums, base, rowStep, b, lanesOf)
-		for _, p := range base {
-			ADDQ(kStep, p)
-		}
+		step(w, sums, a.element, Mem{Base: b}, lanesOf)
+		a.advance(kStep)
 		ADDQ(bStep, b)
 		DECQ(left)
 		JNZ(LabelRef(label))
@@ -139,17 +160,20 @@ func tile(w width, s shape, rows int) {
 		loop("loop", n, func() {})
 		JMP(LabelRef("finish"))
 		Label("fetch")
-		next, gap, row, lastRow := vec.Arg("fetch"), vec.Arg("fetchGap"), GP64(), AllocLocal(8)
-		MOVQ(vec.Step("cStep"), row)
-		IMUL3Q(Imm(uint64(rows-1)), row, row)
-		ADDQ(c, row)
-		MOVQ(row, lastRow)
-		MOVQ(c, row)
+		next, gap, first, nextRow, lastRow := vec.Arg("fetch"), vec.Arg("fetchGap"), GP64(), AllocLocal(8), AllocLocal(8)
+		MOVQ(c, nextRow)
+		MOVQ(vec.Step("cStep"), first)
+		IMUL3Q(Imm(uint64(rows-1)), first, first)
+		ADDQ(c, first)
+		MOVQ(first, lastRow)
 		Label("round")
+		row := GP64()
+		MOVQ(nextRow, row)
 		fetch(row)
 		ADDQ(vec.Step("cStep"), row)
 		CMPQ(row, lastRow)
 		CMOVQHI(lastRow, row)
+		MOVQ(row, nextRow)
 		round := GP64()
 		MOVQ(U32(fetchEvery), round)
 		CMPQ(n, round)
@@ -166,68 +190,132 @@ func tile(w width, s shape, rows int) {
 
 	Label("finish")
 	w.finishRows(sums, c, vec.Arg("cStep"), vec.Arg("flags"), lanesOf, func(name string) string { return name })
-	ADDQ(vec.Arg("panelStep"), a)
+	ADDQ(vec.Arg("panelStep"), panel)
 	DECQ(left)
 	JNZ(LabelRef("panel"))
 	VZEROUPPER()
 	RET()
 }
 
-// step adds the products of one k to the sums.
-func step(w width, s shape, sums [][]vector, base []general, rowStep, b general, lanes func(j int) *mask) {
-	elem := func(i int) Mem { return rowElement(base, rowStep, i) }
+// compactLoop is a tile's loop for an op(A) whose elements follow each other in memory, those of a row or those
+// of a k.
+func compactLoop(w width, label string, sums [][]vector, a rowsOfA, kStep, b, bStep, left general, first func()) {
+	all := func(int) *mask { return nil }
+	CMPQ(kStep, Imm(uint64(w.Size)))
+	JNE(LabelRef(label + "Across"))
+	SUBQ(Imm(unrolled), left)
+	JLT(LabelRef(label + "Rest"))
+	Label(label + "Fours")
+	for u := range unrolled {
+		first()
+		row := Mem{Base: b}
+		if u%2 == 1 {
+			row = Mem{Base: b, Index: bStep, Scale: 1}
+		}
+		step(w, sums, func(i int) Mem { return a.element(i).Offset(u * w.Size) }, row, all)
+		if u%2 == 1 {
+			LEAQ(Mem{Base: b, Index: bStep, Scale: 2}, b)
+		}
+	}
+	a.advance(Imm(uint64(unrolled * w.Size)))
+	SUBQ(Imm(unrolled), left)
+	JGE(LabelRef(label + "Fours"))
+	Label(label + "Rest")
+	ADDQ(Imm(unrolled), left)
+	JZ(LabelRef(label + "Done"))
+	Label(label)
+	first()
+	step(w, sums, a.element, Mem{Base: b}, all)
+	a.advance(Imm(uint64(w.Size)))
+	ADDQ(bStep, b)
+	DECQ(left)
+	JNZ(LabelRef(label))
+	JMP(LabelRef(label + "Done"))
+
+	Label(label + "Across")
+	first()
+	step(w, sums, func(i int) Mem { return Mem{Base: a.pointers[0], Disp: i * w.Size} }, Mem{Base: b}, all)
+	ADDQ(kStep, a.pointers[0])
+	ADDQ(bStep, b)
+	DECQ(left)
+	JNZ(LabelRef(label + "Across"))
+	Label(label + "Done")
+}
+
+// step adds the products of one k to the sums, of the row of B.
+func step(w width, sums [][]vector, element func(i int) Mem, b Mem, lanes func(j int) *mask) {
+	vectors := len(sums[0])
+	column := func(j int) Mem { return b.Offset(w.Bytes * j) }
 	if len(sums) <= 3 { // elements of A stay, vectors of B pass
 		x := make([]vector, len(sums))
 		for i := range x {
-			x[i] = w.Broadcast(elem(i))
+			x[i] = w.Broadcast(element(i))
 		}
-		for j := range s.vectors {
+		for j := range vectors {
 			y := w.New()
-			w.load(w.column(b, j), lanes(j), y)
+			w.load(column(j), lanes(j), y)
 			for i := range sums {
 				w.AddFMA(x[i], y, sums[i][j])
 			}
 		}
 		return
 	}
-	y := w.vectors(s.vectors)
+	y := w.vectors(vectors)
 	for j := range y {
-		w.load(w.column(b, j), lanes(j), y[j])
+		w.load(column(j), lanes(j), y[j])
 	}
 	for i := range sums {
-		if w.Wide() && s.vectors == 1 {
-			w.AddFMABroadcast(elem(i), y[0], sums[i][0])
+		if w.Wide() && (vectors == 1 || element(i).Index == nil && i%2 == 0) {
+			for j := range y {
+				w.AddFMABroadcast(element(i), y[j], sums[i][j])
+			}
 			continue
 		}
-		x := w.Broadcast(elem(i))
+		x := w.Broadcast(element(i))
 		for j := range y {
 			w.AddFMA(x, y[j], sums[i][j])
 		}
 	}
 }
 
-// rowPointers returns a pointer for every three rows of A: the others are one and
-// two steps on.
-func rowPointers(a Op, rowStep general, rows int) []general {
-	var base []general
-	for i := 0; i < rows; i += 3 {
-		p := GP64()
-		if i == 0 {
-			MOVQ(a, p)
-		} else {
-			LEAQ(Mem{Base: base[i/3-1], Index: rowStep, Scale: 2}, p)
-			ADDQ(rowStep, p)
-		}
-		base = append(base, p)
-	}
-	return base
+// rowsOfA are pointers into rows of A, one for each so many; the others are one and two steps on.
+type rowsOfA struct {
+	pointers []general
+	step     general
+	each     int
 }
 
-// rowElement is where row i is, by its pointer.
-func rowElement(base []general, rowStep general, i int) Mem {
-	m := Mem{Base: base[i/3]}
-	if i%3 != 0 {
-		m.Index, m.Scale = rowStep, uint8(i%3)
+// rowPointers returns pointers for some rows from a on.
+func rowPointers(a Op, step general, rows, each int) rowsOfA {
+	r := rowsOfA{step: step, each: each}
+	for i := 0; i < rows; i += each {
+		p := GP64()
+		switch {
+		case i == 0:
+			MOVQ(a, p)
+		case each == 2:
+			LEAQ(Mem{Base: r.pointers[i/each-1], Index: step, Scale: 2}, p)
+		default:
+			LEAQ(Mem{Base: r.pointers[i/each-1], Index: step, Scale: 2}, p)
+			ADDQ(step, p)
+		}
+		r.pointers = append(r.pointers, p)
+	}
+	return r
+}
+
+// element is where the element of row i is.
+func (r rowsOfA) element(i int) Mem {
+	m := Mem{Base: r.pointers[i/r.each]}
+	if i%r.each != 0 {
+		m.Index, m.Scale = r.step, uint8(i%r.each)
 	}
 	return m
+}
+
+// advance moves all pointers on.
+func (r rowsOfA) advance(by Op) {
+	for _, p := range r.pointers {
+		ADDQ(by, p)
+	}
 }
