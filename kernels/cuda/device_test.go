@@ -388,9 +388,16 @@ type shape struct{ m, d, gap int }
 
 var shapes = []shape{{1, 1, 0}, {3, 5, 0}, {7, 33, 3}, {12, 64, 0}, {60, 100, 12}, {65, 10, 6}, {2, 131, 1}}
 
+// tall are those that take several rounds of a tall strip's threads, and two of its memory.
+var tall = []shape{{520, 9, 3}}
+
 // sweep runs f for every shape and mode.
 func sweep(t *testing.T, f func(t *testing.T, s shape, v mode)) {
-	for _, s := range shapes {
+	all := shapes
+	if asOperation == "tall_strip" {
+		all = append(tall, shapes...)
+	}
+	for _, s := range all {
 		for _, v := range modes {
 			t.Run(fmt.Sprintf("%d×%d+%d/%s", s.m, s.d, s.gap, v.name), func(t *testing.T) { f(t, s, v) })
 		}

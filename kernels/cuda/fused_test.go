@@ -3,6 +3,7 @@ package cuda_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"driftless/kernels/activation"
@@ -42,9 +43,18 @@ func put(from []float32, m, n int, to []float32, ld int) {
 	}
 }
 
-// eachStrip runs a test with the strips of either width, in each of their forms.
+// tight copies a matrix to where it has no gaps.
+func tight(from []float32, m, n, ld int) []float32 {
+	to := make([]float32, m*n)
+	for i := range m {
+		copy(to[i*n:][:n], from[i*ld:])
+	}
+	return to
+}
+
+// eachStrip runs a test with the strips of all widths, in each of their forms.
 func eachStrip(t *testing.T, f func(t *testing.T, strip string)) {
-	for _, strip := range []string{"strip", "narrow_strip"} {
+	for _, strip := range []string{"strip", "narrow_strip", "tall_strip"} {
 		t.Run(strip, func(t *testing.T) { eachForm(t, strip, func(t *testing.T) { f(t, strip) }) })
 	}
 }
@@ -58,14 +68,20 @@ func testStrip(t *testing.T, strip string) {
 	clear(didAsOperation)
 	for name, f := range map[string]func(*testing.T){"gemm": testGemms, "columns": TestColumns, "EMA": TestEMA, "standardize": TestStandardize,
 		"gradients": TestNormGrad, "transforms": TestTransforms, "optimizers": TestOptimizers, "activations": TestActivation, "rows": TestRows, "copies": TestFillAndCopy} {
+		if !products(strip) && name == "gemm" {
+			continue
+		}
 		t.Run(name, f)
 	}
 	for _, name := range fused.Operations() {
-		if name != "gemm_tn" && didAsOperation[name] == 0 {
+		if name != "gemm_tn" && (products(strip) || !strings.HasPrefix(name, "gemm")) && didAsOperation[name] == 0 {
 			t.Errorf("no test does %s as an operation", name)
 		}
 	}
 }
+
+// products reports whether a strip may begin with a product.
+func products(strip string) bool { return strip != "tall_strip" }
 
 // TestStripOfMany: operations read what those before them wrote, and their widths may
 // differ.
@@ -76,24 +92,34 @@ func testStripOfMany(t *testing.T, strip string) {
 		m, n, k, ld := c.m, c.n, c.k, c.n+c.gap
 		l := newLaunch(t, strip)
 		a, b, bias := in(l, m, k, k+c.gap, v.draw), in(l, k, n, ld, v.draw), in(l, 1, n, n, v.draw)
-		h, mean, y := out[float32](l, m, n, ld), out[float32](l, 1, n, n), out[float32](l, m, n, ld)
+		h0, mean, y := in(l, m, n, ld, v.draw), out[float32](l, 1, n, n), out[float32](l, m, n, ld)
 		wide := in(l, 1, n+20, n+20, v.draw)
 		copied := out[float32](l, 1, n+20, n+20)
 		at := l.tensors[1:]
-		l.table(n+20,
-			fused.Op{Kernel: entry(t, "gemm_nn_32"), Tensors: []cuda.Tensor{at[0], at[1], at[2], at[3], {}}, Ints: []int{m, n, k, a.ld, ld, ld, 0}},
-			fused.Op{Kernel: entry(t, "column_mean"), Tensors: []cuda.Tensor{at[3], at[4]}, Ints: []int{m, n, ld}},
-			fused.Op{Kernel: entry(t, "copy"), Tensors: []cuda.Tensor{at[6], at[7]}, Ints: []int{1, n + 20, n + 20, n + 20}},
-			fused.Op{Kernel: entry(t, "center_by"), Tensors: []cuda.Tensor{at[3], at[4], at[5]}, Ints: []int{m, n, ld, ld}},
-			fused.Op{Kernel: entry(t, "activation"), Tensors: []cuda.Tensor{at[5], at[5]}, Ints: []int{m, n, ld, ld, int(act)}})
+		ops := []fused.Op{
+			{Kernel: entry(t, "gemm_nn_32"), Tensors: []cuda.Tensor{at[0], at[1], at[2], at[3], {}}, Ints: []int{m, n, k, a.ld, ld, ld, 0}},
+			{Kernel: entry(t, "column_mean"), Tensors: []cuda.Tensor{at[3], at[4]}, Ints: []int{m, n, ld}},
+			{Kernel: entry(t, "copy"), Tensors: []cuda.Tensor{at[6], at[7]}, Ints: []int{1, n + 20, n + 20, n + 20}},
+			{Kernel: entry(t, "center_by"), Tensors: []cuda.Tensor{at[3], at[4], at[5]}, Ints: []int{m, n, ld, ld}},
+			{Kernel: entry(t, "activation"), Tensors: []cuda.Tensor{at[5], at[5]}, Ints: []int{m, n, ld, ld, int(act)}},
+		}
+		if !products(strip) {
+			ops = ops[1:]
+		}
+		l.table(n+20, ops...)
 		want := func(r int) (h, mean, y []float32) {
-			h, mean, y = multiply(false, m, n, k, a.x[r], a.ld, b.x[r], ld, bias.x[r]), make([]float32, n), make([]float32, m*n)
+			mean, y = make([]float32, n), make([]float32, m*n)
+			if products(strip) {
+				h = multiply(false, m, n, k, a.x[r], a.ld, b.x[r], ld, bias.x[r])
+			} else {
+				h = tight(h0.x[r], m, n, ld)
+			}
 			norm.ColumnMean(m, n, h, n, mean)
 			norm.CenterBy(m, n, h, n, mean, y, n)
 			activation.Forward(act, m, n, y, n, y, n)
 			return h, mean, y
 		}
-		h.check("h", func(r int, x []float32) { z, _, _ := want(r); put(z, m, n, x, ld) })
+		h0.check("h", func(r int, x []float32) { z, _, _ := want(r); put(z, m, n, x, ld) })
 		mean.check("mean", func(r int, x []float32) { _, z, _ := want(r); copy(x, z) })
 		y.check("y", func(r int, x []float32) { _, _, z := want(r); put(z, m, n, x, ld) })
 		copied.check("copied", func(r int, x []float32) { copy(x, wide.x[r]) })
@@ -303,13 +329,16 @@ func entry(t testing.TB, name string) *cuda.Kernel {
 	return &k.Kernel
 }
 
-// TestStripChoice: strips are narrow while every block has a multiprocessor to itself.
+// TestStripChoice: strips with a product are narrow while every block has a multiprocessor to
+// itself, and those without have no product's code.
 func TestStripChoice(t *testing.T) {
 	for _, c := range []struct {
+		product                    bool
 		cols, replicas, processors int
 		want                       string
-	}{{100, 1, 132, "narrow_strip"}, {100, 5, 132, "narrow_strip"}, {100, 6, 132, "strip"}, {1024, 1, 132, "strip"}, {1, 1, 1, "narrow_strip"}} {
-		if got := fused.Strip(c.cols, c.replicas, c.processors); got != c.want {
+	}{{true, 100, 1, 132, "narrow_strip"}, {true, 100, 5, 132, "narrow_strip"}, {true, 100, 6, 132, "strip"}, {true, 1024, 1, 132, "strip"},
+		{true, 1, 1, 1, "narrow_strip"}, {false, 100, 1, 132, "tall_strip"}, {false, 1024, 1, 132, "tall_strip"}} {
+		if got := fused.Strip(c.product, c.cols, c.replicas, c.processors); got != c.want {
 			t.Errorf("%+v: got %s", c, got)
 		}
 	}

@@ -74,6 +74,7 @@ const (
 	Quads   Share = iota // four columns a thread
 	Columns              // 16 columns a block, all rows
 	Narrow               // 4 columns a block, all rows
+	Tall                 // 8 columns a block, all rows, 512 threads
 	Column               // a column a thread
 	Row                  // a row a thread
 	Rows                 // a row a warp
@@ -89,6 +90,7 @@ const (
 	quadThreads   = 256
 	columnsWide   = 16
 	narrowColumns = 4
+	tallColumns   = 8
 	ownerThreads  = 128 // of blocks that own columns
 	columnThreads = 64
 	indexThreads  = 128
@@ -110,6 +112,8 @@ func (k *Kernel) Grid(m, d, replicas int) (grid, block Dim) {
 		x, threads = divUp(d, columnsWide), ownerThreads
 	case Narrow:
 		x, threads = divUp(d, narrowColumns), ownerThreads
+	case Tall:
+		x, threads = divUp(d, tallColumns), blockThreads
 	case Column:
 		x, threads = divUp(d, columnThreads), columnThreads
 	case Row:

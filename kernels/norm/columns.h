@@ -1,6 +1,6 @@
 // columns.h is what the kernels share that own columns with all of their rows: a
-// block has 16 of them unless COLUMNS says otherwise. Threads of a group read a row. Strips of 64 rows
-// go through shared memory, so that all threads wait for them together; sums over
+// block has 16 of them unless COLUMNS says otherwise. Threads of a group read a row. Strips of 64 rows,
+// or of STRIP, go through shared memory, so that all threads wait for them together; sums over
 // rows are then one thread's for each column, in order.
 #pragma once
 
@@ -13,7 +13,9 @@
 #define GROUPS 8
 #endif
 #define COLUMN_THREADS (COLUMNS * GROUPS)
+#ifndef STRIP
 #define STRIP 64
+#endif
 #define APART (32 / COLUMNS) // groups of the next warp
 
 // FIRST_COLUMN is a block's first.

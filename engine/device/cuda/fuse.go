@@ -17,8 +17,12 @@ import (
 // says works column by column, what is a product, what is an update; and of whether package
 // fused does their kernel as an operation.
 
-// maxStripRows is the largest batch whose columns a block takes alone.
-const maxStripRows = 128
+// maxStripRows is the largest batch whose columns a block takes alone, with a product, and
+// maxTallRows without one: a thread has at most four groups of four elements of an operation.
+const (
+	maxStripRows = 128
+	maxTallRows  = 1024
+)
 
 // maxWide is the longest vector that a strip takes: of one row, a thread of 32 is busy.
 const maxWide = 4096
@@ -97,13 +101,19 @@ func (f *fuser) place(i int) {
 	floor := f.floor(a)
 	if columnwise(a) {
 		for at := max(0, floor); at < len(f.bundles); at++ {
-			if g := f.bundles[at]; g.strip && g.actions[0].every == a.every && (at > floor || f.fits(a, g)) {
+			if g := f.bundles[at]; g.strip && g.takes(a) && (at > floor || f.fits(a, g)) {
 				f.join(at, a)
 				return
 			}
 		}
 	}
 	f.join(f.add(&bundle{strip: columnwise(a) || isStripProduct(a)}), a)
+}
+
+// takes reports whether a strip's blocks have threads enough for an action, which is due with it.
+func (g *bundle) takes(a *action) bool {
+	first := g.actions[0]
+	return first.every == a.every && (!first.in.Op.Product() || a.only().rows <= maxStripRows)
 }
 
 // add begins a bundle, behind the others, and returns its number.
@@ -154,7 +164,7 @@ func (a *action) operation() *launch {
 // columnwise reports whether an action can be part of a strip, anywhere.
 func columnwise(a *action) bool {
 	l := a.operation()
-	return l != nil && a.in.Op.Columnwise() && l.rows <= maxStripRows && (l.rows > 1 || l.cols <= maxWide)
+	return l != nil && a.in.Op.Columnwise() && l.rows <= maxTallRows && (l.rows > 1 || l.cols <= maxWide)
 }
 
 // isStripProduct reports whether an action can begin a strip: a product of so few rows
@@ -321,7 +331,7 @@ func (f *fuser) launch(g *bundle) (*action, error) {
 		a.instrs = append(a.instrs, m.instrs...)
 		sh.over.Cols = max(sh.over.Cols, m.only().cols)
 	}
-	sh.kernel = fused.Strip(sh.over.Cols, f.b.s.replicas, f.b.s.dev.context.multiprocessors)
+	sh.kernel = fused.Strip(g.actions[0].in.Op.Product(), sh.over.Cols, f.b.s.replicas, f.b.s.dev.context.multiprocessors)
 	if g.updates {
 		sh.kernel, sh.over.Cols = "updates", g.tiles
 	}

@@ -102,7 +102,9 @@ func launchTime(t *testing.T, l *launch, loops map[string]innerLoop, processors 
 		for _, op := range l.table {
 			switch {
 			case !strings.HasPrefix(op.kernel.Name, "gemm"):
-				if strip {
+				if strip && op.rows > maxStripRows {
+					sum += touch(op)
+				} else if strip {
 					sum += modelSums
 				}
 			case strip:
@@ -119,6 +121,11 @@ func launchTime(t *testing.T, l *launch, loops map[string]innerLoop, processors 
 	case isProduct(l):
 		return productTime(loopOf(name), stepOf(name), l.int("k"), blocks, block[0], l.kernel.TileRows+l.kernel.TileCols, processors)
 	}
+	return touch(l)
+}
+
+// touch is the time of what only goes over its operands.
+func touch(l *launch) time.Duration {
 	bytes := 0
 	for i := range l.operands {
 		if x := l.operands[i].tensor; x != nil && x.Space != program.SpaceShared {
@@ -156,11 +163,12 @@ A product takes the longest of three: what its warps take of the busiest multipr
 of sass.md; what one warp takes, an instruction a cycle, what its products take of one of the four
 schedulers' units, and %.0f cycles a step along k for the barrier; and what its blocks read of the
 operands, at %.1f TB/s from the second-level cache. Other launches take %v and their operands'
-bytes at %.0f TB/s, as if no column's sum took longer; other operations of strips take %v; a head
+bytes at %.0f TB/s, as if no column's sum took longer, and so do operations of strips over more than
+%d rows; other operations of strips take %v; a head
 %.0f cycles a product of a thread, and %v. Before each launch there are %v, or %v if it begins
 early. The constants are assumptions: no device has been timed.
 
-`, modelDevice, modelStep, modelCache/1e12, modelTouch, modelMemory/1e12, modelSums, modelPlain, modelLoss, modelGap, modelEarly)
+`, modelDevice, modelStep, modelCache/1e12, modelTouch, modelMemory/1e12, maxStripRows, modelSums, modelPlain, modelLoss, modelGap, modelEarly)
 	wide := paper(norm.Must("batchnorm"))
 	wide.hidden, wide.batch, wide.rows = []int{1024, 1024, 1024}, 512, 600
 	const wideName = "784-1024-1024-1024-10, batches of 512"

@@ -7,7 +7,8 @@
 //	strip    what works column by column: a product with bias and activation, then
 //	         statistics, normalization, activation; backward the product, the
 //	         gradients, and the steps of what is one number a column; narrow_strip has
-//	         4 columns a block in place of 16, for launches of few blocks ([Strip])
+//	         4 columns a block in place of 16, for launches of few blocks ([Strip]);
+//	         tall_strip has no product, and its batches may be large
 //	head     gemm; cross entropy, grad; mean; tick
 //	updates  the products that are the weights' gradients, and the optimizer's step
 //

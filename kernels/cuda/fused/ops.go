@@ -113,15 +113,19 @@ func (o *Op) pack(b []byte) []byte {
 func Operations() []string { return slices.Clone(codes) }
 
 // Operation reports whether a kernel is an operation of a table. Strips have all but the
-// product gemm_tn, which is that of updates; a product can only be a strip's first.
+// product gemm_tn, which is that of updates; a product can only be a strip's first, and
+// tall_strip has none.
 func Operation(kernel string) bool { return code(kernel) >= 0 }
 
-// Strip returns the name of the kernel for a strip over so many columns: the one whose blocks
-// have 4 of them while a device of so many multiprocessors has one for each block, since all
-// blocks read all of a product's first operand; else the one whose blocks have 16. The bits are
-// the same.
-func Strip(cols, replicas, multiprocessors int) string {
-	if divUp(cols, 4)*replicas <= multiprocessors {
+// Strip returns the name of the kernel for a strip over so many columns. Of those that begin
+// with a product it is the one whose blocks have 4 columns while a device of so many
+// multiprocessors has one for each block, since all blocks read all of a product's first operand;
+// else the one whose blocks have 16. The bits are the same.
+func Strip(product bool, cols, replicas, multiprocessors int) string {
+	switch {
+	case !product:
+		return "tall_strip"
+	case divUp(cols, 4)*replicas <= multiprocessors:
 		return "narrow_strip"
 	}
 	return "strip"

@@ -18,6 +18,9 @@ var narrow90PTX string
 //go:embed strip.sm_90.ptx
 var strip90PTX string
 
+//go:embed tall.sm_90.ptx
+var tall90PTX string
+
 //go:embed updates.sm_90.ptx
 var updates90PTX string
 
@@ -26,6 +29,9 @@ var stripPTX string
 
 //go:embed narrow.ptx
 var narrowPTX string
+
+//go:embed tall.ptx
+var tallPTX string
 
 //go:embed updates.ptx
 var updatesPTX string
@@ -42,6 +48,8 @@ var PTX = []cuda.Module{{File: "step.ptx", PTX: stepPTX, Forms: []cuda.Form{cuda
 	{Name: "strip", In: "ops", Ints: "count", Over: cuda.Columns},
 }}, {File: "narrow.ptx", PTX: narrowPTX, Forms: []cuda.Form{cuda.Later(narrow90PTX)}, Kernels: []cuda.Kernel{
 	{Name: "narrow_strip", In: "ops", Ints: "count", Over: cuda.Narrow},
+}}, {File: "tall.ptx", PTX: tallPTX, Forms: []cuda.Form{cuda.Later(tall90PTX)}, Kernels: []cuda.Kernel{
+	{Name: "tall_strip", In: "ops", Ints: "count", Over: cuda.Tall},
 }}, {File: "updates.ptx", PTX: updatesPTX, Forms: []cuda.Form{cuda.Later(updates90PTX)}, Kernels: []cuda.Kernel{
 	{Name: "updates", In: "ops", Ints: "count", Over: cuda.Tiles, TileRows: 1, TileCols: 1, TileThreads: updateThreads},
 }}}
