@@ -6,49 +6,51 @@
 
 // func tile1x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile1x32AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile1x32AVX512(SB), NOSPLIT, $24-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), CX
-	MOVQ bStep+56(FP), DX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), AX
+	MOVQ bStep+56(FP), CX
 
 panel:
-	MOVQ   8(SP), BX
+	MOVQ   8(SP), DX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
-	MOVQ   b+48(FP), SI
-	MOVQ   k+8(FP), DI
-	TESTQ  DI, DI
+	MOVQ   b+48(FP), BX
+	MOVQ   k+8(FP), SI
+	TESTQ  SI, SI
 	JZ     finish
-	MOVQ   DX, R8
-	SHLQ   $0x04, R8
-	ADDQ   SI, R8
+	MOVQ   CX, DI
+	SHLQ   $0x04, DI
+	ADDQ   BX, DI
 
 loop:
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	ADDQ         DX, R8
-	VBROADCASTSS (BX), Z2
-	VMOVUPS      (SI), Z3
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         CX, DI
+	VBROADCASTSS (DX), Z2
+	VMOVUPS      (BX), Z3
 	VFMADD231PS  Z3, Z2, Z0
-	VMOVUPS      64(SI), Z3
+	VMOVUPS      64(BX), Z3
 	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         AX, DX
 	ADDQ         CX, BX
-	ADDQ         DX, SI
-	DECQ         DI
+	DECQ         SI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), DX
 	MOVQ         cStep+72(FP), BX
 	MOVQ         flags+104(FP), SI
 	VBROADCASTSS alpha+88(FP), Z2
 	TESTQ        $0x00000001, SI
 	JZ           scale
-	MOVQ         AX, DI
+	MOVQ         DX, DI
 	VFMADD213PS  (DI), Z2, Z0
 	VFMADD213PS  64(DI), Z2, Z1
 	ADDQ         BX, DI
@@ -77,11 +79,12 @@ act:
 	VADDPS Z2, Z1, Z1
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    BX, AX
-	MOVQ    panelStep+40(FP), BX
-	ADDQ    BX, 8(SP)
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	ADDQ    BX, DX
+	MOVQ    DX, 16(SP)
+	MOVQ    panelStep+40(FP), DX
+	ADDQ    DX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -89,54 +92,56 @@ store:
 
 // func tile2x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile2x32AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile2x32AVX512(SB), NOSPLIT, $24-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
-	MOVQ   BX, R9
-	SHLQ   $0x04, R9
-	ADDQ   DI, R9
+	MOVQ   DX, R8
+	SHLQ   $0x04, R8
+	ADDQ   SI, R8
 
 loop:
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         BX, R9
-	VBROADCASTSS (SI), Z4
-	VBROADCASTSS (SI)(CX*1), Z5
-	VMOVUPS      (DI), Z6
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         DX, R8
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX)(AX*1), Z5
+	VMOVUPS      (SI), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z2
-	VMOVUPS      64(DI), Z6
+	VMOVUPS      64(SI), Z6
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z3
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z4
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z4, Z0
 	VFMADD213PS  64(R8), Z4, Z1
 	ADDQ         SI, R8
@@ -176,14 +181,15 @@ act:
 	VADDPS Z4, Z3, Z3
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -191,59 +197,61 @@ store:
 
 // func tile3x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile3x32AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile3x32AVX512(SB), NOSPLIT, $24-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
-	MOVQ   BX, R9
-	SHLQ   $0x04, R9
-	ADDQ   DI, R9
+	MOVQ   DX, R8
+	SHLQ   $0x04, R8
+	ADDQ   SI, R8
 
 loop:
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	ADDQ         BX, R9
-	VBROADCASTSS (SI), Z6
-	VBROADCASTSS (SI)(CX*1), Z7
-	VBROADCASTSS (SI)(CX*2), Z8
-	VMOVUPS      (DI), Z9
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         DX, R8
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX)(AX*1), Z7
+	VBROADCASTSS (BX)(AX*2), Z8
+	VMOVUPS      (SI), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z2
 	VFMADD231PS  Z9, Z8, Z4
-	VMOVUPS      64(DI), Z9
+	VMOVUPS      64(SI), Z9
 	VFMADD231PS  Z9, Z6, Z1
 	VFMADD231PS  Z9, Z7, Z3
 	VFMADD231PS  Z9, Z8, Z5
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z6
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z6, Z0
 	VFMADD213PS  64(R8), Z6, Z1
 	ADDQ         SI, R8
@@ -294,17 +302,18 @@ act:
 	VADDPS Z6, Z5, Z5
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -312,20 +321,21 @@ store:
 
 // func tile4x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile4x32AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile4x32AVX512(SB), NOSPLIT, $24-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -334,44 +344,45 @@ panel:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
-	MOVQ   BX, R10
-	SHLQ   $0x04, R10
-	ADDQ   R8, R10
+	MOVQ   DX, R9
+	SHLQ   $0x04, R9
+	ADDQ   DI, R9
 
 loop:
-	PREFETCHT0       (R10)
-	PREFETCHT0       64(R10)
-	ADDQ             BX, R10
-	VMOVUPS          (R8), Z8
-	VMOVUPS          64(R8), Z9
-	VFMADD231PS.BCST (SI), Z8, Z0
-	VFMADD231PS.BCST (SI), Z9, Z1
-	VBROADCASTSS     (SI)(CX*1), Z10
+	PREFETCHT0       (R9)
+	PREFETCHT0       64(R9)
+	ADDQ             DX, R9
+	VMOVUPS          (DI), Z8
+	VMOVUPS          64(DI), Z9
+	VFMADD231PS.BCST (BX), Z8, Z0
+	VFMADD231PS.BCST (BX), Z9, Z1
+	VBROADCASTSS     (BX)(AX*1), Z10
 	VFMADD231PS      Z8, Z10, Z2
 	VFMADD231PS      Z9, Z10, Z3
-	VBROADCASTSS     (SI)(CX*2), Z10
+	VBROADCASTSS     (BX)(AX*2), Z10
 	VFMADD231PS      Z8, Z10, Z4
 	VFMADD231PS      Z9, Z10, Z5
-	VBROADCASTSS     (DI), Z10
+	VBROADCASTSS     (SI), Z10
 	VFMADD231PS      Z8, Z10, Z6
 	VFMADD231PS      Z9, Z10, Z7
-	ADDQ             DX, SI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z8
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z8, Z0
 	VFMADD213PS  64(R8), Z8, Z1
 	ADDQ         SI, R8
@@ -433,20 +444,21 @@ act:
 	VADDPS Z8, Z7, Z7
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -454,20 +466,21 @@ store:
 
 // func tile5x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile5x32AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile5x32AVX512(SB), NOSPLIT, $24-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -478,47 +491,48 @@ panel:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
-	MOVQ   BX, R10
-	SHLQ   $0x04, R10
-	ADDQ   R8, R10
+	MOVQ   DX, R9
+	SHLQ   $0x04, R9
+	ADDQ   DI, R9
 
 loop:
-	PREFETCHT0       (R10)
-	PREFETCHT0       64(R10)
-	ADDQ             BX, R10
-	VMOVUPS          (R8), Z10
-	VMOVUPS          64(R8), Z11
-	VFMADD231PS.BCST (SI), Z10, Z0
-	VFMADD231PS.BCST (SI), Z11, Z1
-	VBROADCASTSS     (SI)(CX*1), Z12
+	PREFETCHT0       (R9)
+	PREFETCHT0       64(R9)
+	ADDQ             DX, R9
+	VMOVUPS          (DI), Z10
+	VMOVUPS          64(DI), Z11
+	VFMADD231PS.BCST (BX), Z10, Z0
+	VFMADD231PS.BCST (BX), Z11, Z1
+	VBROADCASTSS     (BX)(AX*1), Z12
 	VFMADD231PS      Z10, Z12, Z2
 	VFMADD231PS      Z11, Z12, Z3
-	VBROADCASTSS     (SI)(CX*2), Z12
+	VBROADCASTSS     (BX)(AX*2), Z12
 	VFMADD231PS      Z10, Z12, Z4
 	VFMADD231PS      Z11, Z12, Z5
-	VBROADCASTSS     (DI), Z12
+	VBROADCASTSS     (SI), Z12
 	VFMADD231PS      Z10, Z12, Z6
 	VFMADD231PS      Z11, Z12, Z7
-	VBROADCASTSS     (DI)(CX*1), Z12
+	VBROADCASTSS     (SI)(AX*1), Z12
 	VFMADD231PS      Z10, Z12, Z8
 	VFMADD231PS      Z11, Z12, Z9
-	ADDQ             DX, SI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z10
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z10, Z0
 	VFMADD213PS  64(R8), Z10, Z1
 	ADDQ         SI, R8
@@ -591,23 +605,24 @@ act:
 	VADDPS Z10, Z9, Z9
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -615,20 +630,21 @@ store:
 
 // func tile6x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile6x32AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile6x32AVX512(SB), NOSPLIT, $24-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -641,50 +657,51 @@ panel:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
-	MOVQ   BX, R10
-	SHLQ   $0x04, R10
-	ADDQ   R8, R10
+	MOVQ   DX, R9
+	SHLQ   $0x04, R9
+	ADDQ   DI, R9
 
 loop:
-	PREFETCHT0       (R10)
-	PREFETCHT0       64(R10)
-	ADDQ             BX, R10
-	VMOVUPS          (R8), Z12
-	VMOVUPS          64(R8), Z13
-	VFMADD231PS.BCST (SI), Z12, Z0
-	VFMADD231PS.BCST (SI), Z13, Z1
-	VBROADCASTSS     (SI)(CX*1), Z14
+	PREFETCHT0       (R9)
+	PREFETCHT0       64(R9)
+	ADDQ             DX, R9
+	VMOVUPS          (DI), Z12
+	VMOVUPS          64(DI), Z13
+	VFMADD231PS.BCST (BX), Z12, Z0
+	VFMADD231PS.BCST (BX), Z13, Z1
+	VBROADCASTSS     (BX)(AX*1), Z14
 	VFMADD231PS      Z12, Z14, Z2
 	VFMADD231PS      Z13, Z14, Z3
-	VBROADCASTSS     (SI)(CX*2), Z14
+	VBROADCASTSS     (BX)(AX*2), Z14
 	VFMADD231PS      Z12, Z14, Z4
 	VFMADD231PS      Z13, Z14, Z5
-	VBROADCASTSS     (DI), Z14
+	VBROADCASTSS     (SI), Z14
 	VFMADD231PS      Z12, Z14, Z6
 	VFMADD231PS      Z13, Z14, Z7
-	VBROADCASTSS     (DI)(CX*1), Z14
+	VBROADCASTSS     (SI)(AX*1), Z14
 	VFMADD231PS      Z12, Z14, Z8
 	VFMADD231PS      Z13, Z14, Z9
-	VBROADCASTSS     (DI)(CX*2), Z14
+	VBROADCASTSS     (SI)(AX*2), Z14
 	VFMADD231PS      Z12, Z14, Z10
 	VFMADD231PS      Z13, Z14, Z11
-	ADDQ             DX, SI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z12
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z12, Z0
 	VFMADD213PS  64(R8), Z12, Z1
 	ADDQ         SI, R8
@@ -768,26 +785,27 @@ act:
 	VADDPS Z12, Z11, Z11
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -795,22 +813,23 @@ store:
 
 // func tile7x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile7x32AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile7x32AVX512(SB), NOSPLIT, $24-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -825,53 +844,54 @@ panel:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
-	MOVQ   BX, R11
-	SHLQ   $0x04, R11
-	ADDQ   R9, R11
+	MOVQ   DX, R10
+	SHLQ   $0x04, R10
+	ADDQ   R8, R10
 
 loop:
-	PREFETCHT0       (R11)
-	PREFETCHT0       64(R11)
-	ADDQ             BX, R11
-	VMOVUPS          (R9), Z14
-	VMOVUPS          64(R9), Z15
-	VFMADD231PS.BCST (SI), Z14, Z0
-	VFMADD231PS.BCST (SI), Z15, Z1
-	VBROADCASTSS     (SI)(CX*1), Z16
+	PREFETCHT0       (R10)
+	PREFETCHT0       64(R10)
+	ADDQ             DX, R10
+	VMOVUPS          (R8), Z14
+	VMOVUPS          64(R8), Z15
+	VFMADD231PS.BCST (BX), Z14, Z0
+	VFMADD231PS.BCST (BX), Z15, Z1
+	VBROADCASTSS     (BX)(AX*1), Z16
 	VFMADD231PS      Z14, Z16, Z2
 	VFMADD231PS      Z15, Z16, Z3
-	VBROADCASTSS     (SI)(CX*2), Z16
+	VBROADCASTSS     (BX)(AX*2), Z16
 	VFMADD231PS      Z14, Z16, Z4
 	VFMADD231PS      Z15, Z16, Z5
-	VBROADCASTSS     (DI), Z16
+	VBROADCASTSS     (SI), Z16
 	VFMADD231PS      Z14, Z16, Z6
 	VFMADD231PS      Z15, Z16, Z7
-	VBROADCASTSS     (DI)(CX*1), Z16
+	VBROADCASTSS     (SI)(AX*1), Z16
 	VFMADD231PS      Z14, Z16, Z8
 	VFMADD231PS      Z15, Z16, Z9
-	VBROADCASTSS     (DI)(CX*2), Z16
+	VBROADCASTSS     (SI)(AX*2), Z16
 	VFMADD231PS      Z14, Z16, Z10
 	VFMADD231PS      Z15, Z16, Z11
-	VFMADD231PS.BCST (R8), Z14, Z12
-	VFMADD231PS.BCST (R8), Z15, Z13
-	ADDQ             DX, SI
-	ADDQ             DX, DI
+	VFMADD231PS.BCST (DI), Z14, Z12
+	VFMADD231PS.BCST (DI), Z15, Z13
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
 	ADDQ             DX, R8
-	ADDQ             BX, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z14
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z14, Z0
 	VFMADD213PS  64(R8), Z14, Z1
 	ADDQ         SI, R8
@@ -966,29 +986,30 @@ act:
 	VADDPS Z14, Z13, Z13
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -996,22 +1017,23 @@ store:
 
 // func tile8x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile8x32AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile8x32AVX512(SB), NOSPLIT, $24-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1028,56 +1050,57 @@ panel:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
-	MOVQ   BX, R11
-	SHLQ   $0x04, R11
-	ADDQ   R9, R11
+	MOVQ   DX, R10
+	SHLQ   $0x04, R10
+	ADDQ   R8, R10
 
 loop:
-	PREFETCHT0       (R11)
-	PREFETCHT0       64(R11)
-	ADDQ             BX, R11
-	VMOVUPS          (R9), Z16
-	VMOVUPS          64(R9), Z17
-	VFMADD231PS.BCST (SI), Z16, Z0
-	VFMADD231PS.BCST (SI), Z17, Z1
-	VBROADCASTSS     (SI)(CX*1), Z18
+	PREFETCHT0       (R10)
+	PREFETCHT0       64(R10)
+	ADDQ             DX, R10
+	VMOVUPS          (R8), Z16
+	VMOVUPS          64(R8), Z17
+	VFMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST (BX), Z17, Z1
+	VBROADCASTSS     (BX)(AX*1), Z18
 	VFMADD231PS      Z16, Z18, Z2
 	VFMADD231PS      Z17, Z18, Z3
-	VBROADCASTSS     (SI)(CX*2), Z18
+	VBROADCASTSS     (BX)(AX*2), Z18
 	VFMADD231PS      Z16, Z18, Z4
 	VFMADD231PS      Z17, Z18, Z5
-	VBROADCASTSS     (DI), Z18
+	VBROADCASTSS     (SI), Z18
 	VFMADD231PS      Z16, Z18, Z6
 	VFMADD231PS      Z17, Z18, Z7
-	VBROADCASTSS     (DI)(CX*1), Z18
+	VBROADCASTSS     (SI)(AX*1), Z18
 	VFMADD231PS      Z16, Z18, Z8
 	VFMADD231PS      Z17, Z18, Z9
-	VBROADCASTSS     (DI)(CX*2), Z18
+	VBROADCASTSS     (SI)(AX*2), Z18
 	VFMADD231PS      Z16, Z18, Z10
 	VFMADD231PS      Z17, Z18, Z11
-	VFMADD231PS.BCST (R8), Z16, Z12
-	VFMADD231PS.BCST (R8), Z17, Z13
-	VBROADCASTSS     (R8)(CX*1), Z18
+	VFMADD231PS.BCST (DI), Z16, Z12
+	VFMADD231PS.BCST (DI), Z17, Z13
+	VBROADCASTSS     (DI)(AX*1), Z18
 	VFMADD231PS      Z16, Z18, Z14
 	VFMADD231PS      Z17, Z18, Z15
-	ADDQ             DX, SI
-	ADDQ             DX, DI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
 	ADDQ             DX, R8
-	ADDQ             BX, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z16
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z16, Z0
 	VFMADD213PS  64(R8), Z16, Z1
 	ADDQ         SI, R8
@@ -1183,32 +1206,33 @@ act:
 	VADDPS Z16, Z15, Z15
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -1216,22 +1240,23 @@ store:
 
 // func tile9x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·tile9x32AVX512(SB), NOSPLIT, $32-136
+TEXT ·tile9x32AVX512(SB), NOSPLIT, $40-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	LEAQ   (DI)(CX*2), R8
-	LEAQ   (R8)(CX*2), R9
-	LEAQ   (R9)(CX*2), R10
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	LEAQ   (SI)(AX*2), DI
+	LEAQ   (DI)(AX*2), R8
+	LEAQ   (R8)(AX*2), R9
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1250,340 +1275,449 @@ panel:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
-	MOVQ   b+48(FP), R11
-	MOVQ   k+8(FP), R12
-	TESTQ  R12, R12
+	MOVQ   b+48(FP), R10
+	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
 	JZ     finish
-	CMPQ   R12, $0x00000080
+	CMPQ   R11, $0x00000080
 	JGE    fetch
 	CMPQ   fetchStep+120(FP), $0x00
 	JNE    fetch
-	CMPQ   DX, $0x04
-	JNE    loopAcross
-	SUBQ   $0x04, R12
+	CMPQ   CX, $0x04
+	JNE    loopAcrossRows
+	SUBQ   $0x04, R11
 	JLT    loopRest
 
 loopFours:
-	VMOVUPS          (R11), Z18
-	VMOVUPS          64(R11), Z19
-	VFMADD231PS.BCST (SI), Z18, Z0
-	VFMADD231PS.BCST (SI), Z19, Z1
-	VBROADCASTSS     (SI)(CX*1), Z20
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VBROADCASTSS     (BX)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z2
 	VFMADD231PS      Z19, Z20, Z3
-	VFMADD231PS.BCST (DI), Z18, Z4
-	VFMADD231PS.BCST (DI), Z19, Z5
-	VBROADCASTSS     (DI)(CX*1), Z20
+	VFMADD231PS.BCST (SI), Z18, Z4
+	VFMADD231PS.BCST (SI), Z19, Z5
+	VBROADCASTSS     (SI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z6
 	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST (R8), Z18, Z8
-	VFMADD231PS.BCST (R8), Z19, Z9
-	VBROADCASTSS     (R8)(CX*1), Z20
+	VFMADD231PS.BCST (DI), Z18, Z8
+	VFMADD231PS.BCST (DI), Z19, Z9
+	VBROADCASTSS     (DI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z10
 	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST (R9), Z18, Z12
-	VFMADD231PS.BCST (R9), Z19, Z13
-	VBROADCASTSS     (R9)(CX*1), Z20
+	VFMADD231PS.BCST (R8), Z18, Z12
+	VFMADD231PS.BCST (R8), Z19, Z13
+	VBROADCASTSS     (R8)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z14
 	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST (R10), Z18, Z16
-	VFMADD231PS.BCST (R10), Z19, Z17
-	VMOVUPS          (R11)(BX*1), Z18
-	VMOVUPS          64(R11)(BX*1), Z19
-	VFMADD231PS.BCST 4(SI), Z18, Z0
-	VFMADD231PS.BCST 4(SI), Z19, Z1
-	VBROADCASTSS     4(SI)(CX*1), Z20
+	VFMADD231PS.BCST (R9), Z18, Z16
+	VFMADD231PS.BCST (R9), Z19, Z17
+	VMOVUPS          (R10)(DX*1), Z18
+	VMOVUPS          64(R10)(DX*1), Z19
+	VFMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST 4(BX), Z19, Z1
+	VBROADCASTSS     4(BX)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z2
 	VFMADD231PS      Z19, Z20, Z3
-	VFMADD231PS.BCST 4(DI), Z18, Z4
-	VFMADD231PS.BCST 4(DI), Z19, Z5
-	VBROADCASTSS     4(DI)(CX*1), Z20
+	VFMADD231PS.BCST 4(SI), Z18, Z4
+	VFMADD231PS.BCST 4(SI), Z19, Z5
+	VBROADCASTSS     4(SI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z6
 	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST 4(R8), Z18, Z8
-	VFMADD231PS.BCST 4(R8), Z19, Z9
-	VBROADCASTSS     4(R8)(CX*1), Z20
+	VFMADD231PS.BCST 4(DI), Z18, Z8
+	VFMADD231PS.BCST 4(DI), Z19, Z9
+	VBROADCASTSS     4(DI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z10
 	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST 4(R9), Z18, Z12
-	VFMADD231PS.BCST 4(R9), Z19, Z13
-	VBROADCASTSS     4(R9)(CX*1), Z20
+	VFMADD231PS.BCST 4(R8), Z18, Z12
+	VFMADD231PS.BCST 4(R8), Z19, Z13
+	VBROADCASTSS     4(R8)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z14
 	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST 4(R10), Z18, Z16
-	VFMADD231PS.BCST 4(R10), Z19, Z17
-	LEAQ             (R11)(BX*2), R11
-	VMOVUPS          (R11), Z18
-	VMOVUPS          64(R11), Z19
-	VFMADD231PS.BCST 8(SI), Z18, Z0
-	VFMADD231PS.BCST 8(SI), Z19, Z1
-	VBROADCASTSS     8(SI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z2
-	VFMADD231PS      Z19, Z20, Z3
-	VFMADD231PS.BCST 8(DI), Z18, Z4
-	VFMADD231PS.BCST 8(DI), Z19, Z5
-	VBROADCASTSS     8(DI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z6
-	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST 8(R8), Z18, Z8
-	VFMADD231PS.BCST 8(R8), Z19, Z9
-	VBROADCASTSS     8(R8)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z10
-	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST 8(R9), Z18, Z12
-	VFMADD231PS.BCST 8(R9), Z19, Z13
-	VBROADCASTSS     8(R9)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z14
-	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST 8(R10), Z18, Z16
-	VFMADD231PS.BCST 8(R10), Z19, Z17
-	VMOVUPS          (R11)(BX*1), Z18
-	VMOVUPS          64(R11)(BX*1), Z19
-	VFMADD231PS.BCST 12(SI), Z18, Z0
-	VFMADD231PS.BCST 12(SI), Z19, Z1
-	VBROADCASTSS     12(SI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z2
-	VFMADD231PS      Z19, Z20, Z3
-	VFMADD231PS.BCST 12(DI), Z18, Z4
-	VFMADD231PS.BCST 12(DI), Z19, Z5
-	VBROADCASTSS     12(DI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z6
-	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST 12(R8), Z18, Z8
-	VFMADD231PS.BCST 12(R8), Z19, Z9
-	VBROADCASTSS     12(R8)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z10
-	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST 12(R9), Z18, Z12
-	VFMADD231PS.BCST 12(R9), Z19, Z13
-	VBROADCASTSS     12(R9)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z14
-	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST 12(R10), Z18, Z16
-	VFMADD231PS.BCST 12(R10), Z19, Z17
-	LEAQ             (R11)(BX*2), R11
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, DI
-	ADDQ             $0x10, R8
-	ADDQ             $0x10, R9
-	ADDQ             $0x10, R10
-	SUBQ             $0x04, R12
-	JGE              loopFours
-
-loopRest:
-	ADDQ $0x04, R12
-	JZ   loopDone
-
-loop:
-	VMOVUPS          (R11), Z18
-	VMOVUPS          64(R11), Z19
-	VFMADD231PS.BCST (SI), Z18, Z0
-	VFMADD231PS.BCST (SI), Z19, Z1
-	VBROADCASTSS     (SI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z2
-	VFMADD231PS      Z19, Z20, Z3
-	VFMADD231PS.BCST (DI), Z18, Z4
-	VFMADD231PS.BCST (DI), Z19, Z5
-	VBROADCASTSS     (DI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z6
-	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST (R8), Z18, Z8
-	VFMADD231PS.BCST (R8), Z19, Z9
-	VBROADCASTSS     (R8)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z10
-	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST (R9), Z18, Z12
-	VFMADD231PS.BCST (R9), Z19, Z13
-	VBROADCASTSS     (R9)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z14
-	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST (R10), Z18, Z16
-	VFMADD231PS.BCST (R10), Z19, Z17
-	ADDQ             $0x04, SI
-	ADDQ             $0x04, DI
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, R9
-	ADDQ             $0x04, R10
-	ADDQ             BX, R11
-	DECQ             R12
-	JNZ              loop
-	JMP              loopDone
-
-loopAcross:
-	VMOVUPS          (R11), Z18
-	VMOVUPS          64(R11), Z19
-	VFMADD231PS.BCST (SI), Z18, Z0
-	VFMADD231PS.BCST (SI), Z19, Z1
-	VBROADCASTSS     4(SI), Z20
+	VFMADD231PS.BCST 4(R9), Z18, Z16
+	VFMADD231PS.BCST 4(R9), Z19, Z17
+	LEAQ             (R10)(DX*2), R10
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST 8(BX), Z18, Z0
+	VFMADD231PS.BCST 8(BX), Z19, Z1
+	VBROADCASTSS     8(BX)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z2
 	VFMADD231PS      Z19, Z20, Z3
 	VFMADD231PS.BCST 8(SI), Z18, Z4
 	VFMADD231PS.BCST 8(SI), Z19, Z5
-	VBROADCASTSS     12(SI), Z20
+	VBROADCASTSS     8(SI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z6
 	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST 16(SI), Z18, Z8
-	VFMADD231PS.BCST 16(SI), Z19, Z9
-	VBROADCASTSS     20(SI), Z20
+	VFMADD231PS.BCST 8(DI), Z18, Z8
+	VFMADD231PS.BCST 8(DI), Z19, Z9
+	VBROADCASTSS     8(DI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z10
 	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST 24(SI), Z18, Z12
-	VFMADD231PS.BCST 24(SI), Z19, Z13
-	VBROADCASTSS     28(SI), Z20
+	VFMADD231PS.BCST 8(R8), Z18, Z12
+	VFMADD231PS.BCST 8(R8), Z19, Z13
+	VBROADCASTSS     8(R8)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z14
 	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST 32(SI), Z18, Z16
-	VFMADD231PS.BCST 32(SI), Z19, Z17
-	ADDQ             DX, SI
-	ADDQ             BX, R11
-	DECQ             R12
-	JNZ              loopAcross
-
-loopDone:
-	JMP finish
-
-fetch:
-	MOVQ   fetch+112(FP), R13
-	MOVQ   fetchGap+128(FP), R14
-	MOVQ   AX, 16(SP)
-	MOVQ   cStep+72(FP), R15
-	IMUL3Q $0x08, R15, R15
-	ADDQ   AX, R15
-	MOVQ   R15, 24(SP)
-
-round:
-	MOVQ       16(SP), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 64(R15)
-	ADDQ       cStep+72(FP), R15
-	CMPQ       R15, 24(SP)
-	CMOVQHI    24(SP), R15
-	MOVQ       R15, 16(SP)
-	MOVQ       $0x00000008, R15
-	CMPQ       R12, R15
-	CMOVQLT    R12, R15
-	SUBQ       $0x08, R12
-	CMPQ       DX, $0x04
-	JNE        fetchingAcross
-	SUBQ       $0x04, R15
-	JLT        fetchingRest
-
-fetchingFours:
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11), Z18
-	VMOVUPS          64(R11), Z19
-	VFMADD231PS.BCST (SI), Z18, Z0
-	VFMADD231PS.BCST (SI), Z19, Z1
-	VBROADCASTSS     (SI)(CX*1), Z20
+	VFMADD231PS.BCST 8(R9), Z18, Z16
+	VFMADD231PS.BCST 8(R9), Z19, Z17
+	VMOVUPS          (R10)(DX*1), Z18
+	VMOVUPS          64(R10)(DX*1), Z19
+	VFMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST 12(BX), Z19, Z1
+	VBROADCASTSS     12(BX)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z2
 	VFMADD231PS      Z19, Z20, Z3
-	VFMADD231PS.BCST (DI), Z18, Z4
-	VFMADD231PS.BCST (DI), Z19, Z5
-	VBROADCASTSS     (DI)(CX*1), Z20
+	VFMADD231PS.BCST 12(SI), Z18, Z4
+	VFMADD231PS.BCST 12(SI), Z19, Z5
+	VBROADCASTSS     12(SI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z6
 	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST (R8), Z18, Z8
-	VFMADD231PS.BCST (R8), Z19, Z9
-	VBROADCASTSS     (R8)(CX*1), Z20
+	VFMADD231PS.BCST 12(DI), Z18, Z8
+	VFMADD231PS.BCST 12(DI), Z19, Z9
+	VBROADCASTSS     12(DI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z10
 	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST (R9), Z18, Z12
-	VFMADD231PS.BCST (R9), Z19, Z13
-	VBROADCASTSS     (R9)(CX*1), Z20
+	VFMADD231PS.BCST 12(R8), Z18, Z12
+	VFMADD231PS.BCST 12(R8), Z19, Z13
+	VBROADCASTSS     12(R8)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z14
 	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST (R10), Z18, Z16
-	VFMADD231PS.BCST (R10), Z19, Z17
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11)(BX*1), Z18
-	VMOVUPS          64(R11)(BX*1), Z19
-	VFMADD231PS.BCST 4(SI), Z18, Z0
-	VFMADD231PS.BCST 4(SI), Z19, Z1
-	VBROADCASTSS     4(SI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z2
-	VFMADD231PS      Z19, Z20, Z3
-	VFMADD231PS.BCST 4(DI), Z18, Z4
-	VFMADD231PS.BCST 4(DI), Z19, Z5
-	VBROADCASTSS     4(DI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z6
-	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST 4(R8), Z18, Z8
-	VFMADD231PS.BCST 4(R8), Z19, Z9
-	VBROADCASTSS     4(R8)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z10
-	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST 4(R9), Z18, Z12
-	VFMADD231PS.BCST 4(R9), Z19, Z13
-	VBROADCASTSS     4(R9)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z14
-	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST 4(R10), Z18, Z16
-	VFMADD231PS.BCST 4(R10), Z19, Z17
-	LEAQ             (R11)(BX*2), R11
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11), Z18
-	VMOVUPS          64(R11), Z19
-	VFMADD231PS.BCST 8(SI), Z18, Z0
-	VFMADD231PS.BCST 8(SI), Z19, Z1
-	VBROADCASTSS     8(SI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z2
-	VFMADD231PS      Z19, Z20, Z3
-	VFMADD231PS.BCST 8(DI), Z18, Z4
-	VFMADD231PS.BCST 8(DI), Z19, Z5
-	VBROADCASTSS     8(DI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z6
-	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST 8(R8), Z18, Z8
-	VFMADD231PS.BCST 8(R8), Z19, Z9
-	VBROADCASTSS     8(R8)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z10
-	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST 8(R9), Z18, Z12
-	VFMADD231PS.BCST 8(R9), Z19, Z13
-	VBROADCASTSS     8(R9)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z14
-	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST 8(R10), Z18, Z16
-	VFMADD231PS.BCST 8(R10), Z19, Z17
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11)(BX*1), Z18
-	VMOVUPS          64(R11)(BX*1), Z19
-	VFMADD231PS.BCST 12(SI), Z18, Z0
-	VFMADD231PS.BCST 12(SI), Z19, Z1
-	VBROADCASTSS     12(SI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z2
-	VFMADD231PS      Z19, Z20, Z3
-	VFMADD231PS.BCST 12(DI), Z18, Z4
-	VFMADD231PS.BCST 12(DI), Z19, Z5
-	VBROADCASTSS     12(DI)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z6
-	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST 12(R8), Z18, Z8
-	VFMADD231PS.BCST 12(R8), Z19, Z9
-	VBROADCASTSS     12(R8)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z10
-	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST 12(R9), Z18, Z12
-	VFMADD231PS.BCST 12(R9), Z19, Z13
-	VBROADCASTSS     12(R9)(CX*1), Z20
-	VFMADD231PS      Z18, Z20, Z14
-	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST 12(R10), Z18, Z16
-	VFMADD231PS.BCST 12(R10), Z19, Z17
-	LEAQ             (R11)(BX*2), R11
+	VFMADD231PS.BCST 12(R9), Z18, Z16
+	VFMADD231PS.BCST 12(R9), Z19, Z17
+	LEAQ             (R10)(DX*2), R10
+	ADDQ             $0x10, BX
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, DI
 	ADDQ             $0x10, R8
 	ADDQ             $0x10, R9
-	ADDQ             $0x10, R10
+	SUBQ             $0x04, R11
+	JGE              loopFours
+
+loopRest:
+	ADDQ $0x04, R11
+	JZ   loopDone
+
+loopSingly:
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VBROADCASTSS     (BX)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z2
+	VFMADD231PS      Z19, Z20, Z3
+	VFMADD231PS.BCST (SI), Z18, Z4
+	VFMADD231PS.BCST (SI), Z19, Z5
+	VBROADCASTSS     (SI)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST (DI), Z18, Z8
+	VFMADD231PS.BCST (DI), Z19, Z9
+	VBROADCASTSS     (DI)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z10
+	VFMADD231PS      Z19, Z20, Z11
+	VFMADD231PS.BCST (R8), Z18, Z12
+	VFMADD231PS.BCST (R8), Z19, Z13
+	VBROADCASTSS     (R8)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST (R9), Z18, Z16
+	VFMADD231PS.BCST (R9), Z19, Z17
+	ADDQ             $0x04, BX
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, DI
+	ADDQ             $0x04, R8
+	ADDQ             $0x04, R9
+	ADDQ             DX, R10
+	DECQ             R11
+	JNZ              loopSingly
+
+loopDone:
+	JMP loopEnd
+
+loopAcrossRows:
+	SUBQ $0x04, R11
+	JLT  loopAcrossRest
+
+loopAcrossFours:
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VFMADD231PS.BCST 4(BX), Z18, Z2
+	VFMADD231PS.BCST 4(BX), Z19, Z3
+	VFMADD231PS.BCST 8(BX), Z18, Z4
+	VFMADD231PS.BCST 8(BX), Z19, Z5
+	VBROADCASTSS     12(BX), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 16(BX), Z18, Z8
+	VFMADD231PS.BCST 16(BX), Z19, Z9
+	VFMADD231PS.BCST 20(BX), Z18, Z10
+	VFMADD231PS.BCST 20(BX), Z19, Z11
+	VFMADD231PS.BCST 24(BX), Z18, Z12
+	VFMADD231PS.BCST 24(BX), Z19, Z13
+	VBROADCASTSS     28(BX), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 32(BX), Z18, Z16
+	VFMADD231PS.BCST 32(BX), Z19, Z17
+	ADDQ             CX, BX
+	VMOVUPS          (R10)(DX*1), Z18
+	VMOVUPS          64(R10)(DX*1), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VFMADD231PS.BCST 4(BX), Z18, Z2
+	VFMADD231PS.BCST 4(BX), Z19, Z3
+	VFMADD231PS.BCST 8(BX), Z18, Z4
+	VFMADD231PS.BCST 8(BX), Z19, Z5
+	VBROADCASTSS     12(BX), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 16(BX), Z18, Z8
+	VFMADD231PS.BCST 16(BX), Z19, Z9
+	VFMADD231PS.BCST 20(BX), Z18, Z10
+	VFMADD231PS.BCST 20(BX), Z19, Z11
+	VFMADD231PS.BCST 24(BX), Z18, Z12
+	VFMADD231PS.BCST 24(BX), Z19, Z13
+	VBROADCASTSS     28(BX), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 32(BX), Z18, Z16
+	VFMADD231PS.BCST 32(BX), Z19, Z17
+	ADDQ             CX, BX
+	LEAQ             (R10)(DX*2), R10
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VFMADD231PS.BCST 4(BX), Z18, Z2
+	VFMADD231PS.BCST 4(BX), Z19, Z3
+	VFMADD231PS.BCST 8(BX), Z18, Z4
+	VFMADD231PS.BCST 8(BX), Z19, Z5
+	VBROADCASTSS     12(BX), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 16(BX), Z18, Z8
+	VFMADD231PS.BCST 16(BX), Z19, Z9
+	VFMADD231PS.BCST 20(BX), Z18, Z10
+	VFMADD231PS.BCST 20(BX), Z19, Z11
+	VFMADD231PS.BCST 24(BX), Z18, Z12
+	VFMADD231PS.BCST 24(BX), Z19, Z13
+	VBROADCASTSS     28(BX), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 32(BX), Z18, Z16
+	VFMADD231PS.BCST 32(BX), Z19, Z17
+	ADDQ             CX, BX
+	VMOVUPS          (R10)(DX*1), Z18
+	VMOVUPS          64(R10)(DX*1), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VFMADD231PS.BCST 4(BX), Z18, Z2
+	VFMADD231PS.BCST 4(BX), Z19, Z3
+	VFMADD231PS.BCST 8(BX), Z18, Z4
+	VFMADD231PS.BCST 8(BX), Z19, Z5
+	VBROADCASTSS     12(BX), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 16(BX), Z18, Z8
+	VFMADD231PS.BCST 16(BX), Z19, Z9
+	VFMADD231PS.BCST 20(BX), Z18, Z10
+	VFMADD231PS.BCST 20(BX), Z19, Z11
+	VFMADD231PS.BCST 24(BX), Z18, Z12
+	VFMADD231PS.BCST 24(BX), Z19, Z13
+	VBROADCASTSS     28(BX), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 32(BX), Z18, Z16
+	VFMADD231PS.BCST 32(BX), Z19, Z17
+	ADDQ             CX, BX
+	LEAQ             (R10)(DX*2), R10
+	SUBQ             $0x04, R11
+	JGE              loopAcrossFours
+
+loopAcrossRest:
+	ADDQ $0x04, R11
+	JZ   loopAcrossDone
+
+loopAcrossSingly:
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VFMADD231PS.BCST 4(BX), Z18, Z2
+	VFMADD231PS.BCST 4(BX), Z19, Z3
+	VFMADD231PS.BCST 8(BX), Z18, Z4
+	VFMADD231PS.BCST 8(BX), Z19, Z5
+	VBROADCASTSS     12(BX), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 16(BX), Z18, Z8
+	VFMADD231PS.BCST 16(BX), Z19, Z9
+	VFMADD231PS.BCST 20(BX), Z18, Z10
+	VFMADD231PS.BCST 20(BX), Z19, Z11
+	VFMADD231PS.BCST 24(BX), Z18, Z12
+	VFMADD231PS.BCST 24(BX), Z19, Z13
+	VBROADCASTSS     28(BX), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 32(BX), Z18, Z16
+	VFMADD231PS.BCST 32(BX), Z19, Z17
+	ADDQ             CX, BX
+	ADDQ             DX, R10
+	DECQ             R11
+	JNZ              loopAcrossSingly
+
+loopAcrossDone:
+loopEnd:
+	JMP finish
+
+fetch:
+	MOVQ   fetch+112(FP), R12
+	MOVQ   fetchGap+128(FP), R13
+	MOVQ   fetchStep+120(FP), R14
+	MOVQ   16(SP), R15
+	MOVQ   R15, 24(SP)
+	MOVQ   cStep+72(FP), R15
+	IMUL3Q $0x08, R15, R15
+	ADDQ   16(SP), R15
+	MOVQ   R15, 32(SP)
+
+round:
+	MOVQ       24(SP), R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       cStep+72(FP), R15
+	CMPQ       R15, 32(SP)
+	CMOVQHI    32(SP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       $0x00000008, R15
+	CMPQ       R11, R15
+	CMOVQLT    R11, R15
+	SUBQ       $0x08, R11
+	CMPQ       CX, $0x04
+	JNE        fetchingAcrossRows
+	SUBQ       $0x04, R15
+	JLT        fetchingRest
+
+fetchingFours:
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VBROADCASTSS     (BX)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z2
+	VFMADD231PS      Z19, Z20, Z3
+	VFMADD231PS.BCST (SI), Z18, Z4
+	VFMADD231PS.BCST (SI), Z19, Z5
+	VBROADCASTSS     (SI)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST (DI), Z18, Z8
+	VFMADD231PS.BCST (DI), Z19, Z9
+	VBROADCASTSS     (DI)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z10
+	VFMADD231PS      Z19, Z20, Z11
+	VFMADD231PS.BCST (R8), Z18, Z12
+	VFMADD231PS.BCST (R8), Z19, Z13
+	VBROADCASTSS     (R8)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST (R9), Z18, Z16
+	VFMADD231PS.BCST (R9), Z19, Z17
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10)(DX*1), Z18
+	VMOVUPS          64(R10)(DX*1), Z19
+	VFMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST 4(BX), Z19, Z1
+	VBROADCASTSS     4(BX)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z2
+	VFMADD231PS      Z19, Z20, Z3
+	VFMADD231PS.BCST 4(SI), Z18, Z4
+	VFMADD231PS.BCST 4(SI), Z19, Z5
+	VBROADCASTSS     4(SI)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 4(DI), Z18, Z8
+	VFMADD231PS.BCST 4(DI), Z19, Z9
+	VBROADCASTSS     4(DI)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z10
+	VFMADD231PS      Z19, Z20, Z11
+	VFMADD231PS.BCST 4(R8), Z18, Z12
+	VFMADD231PS.BCST 4(R8), Z19, Z13
+	VBROADCASTSS     4(R8)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 4(R9), Z18, Z16
+	VFMADD231PS.BCST 4(R9), Z19, Z17
+	LEAQ             (R10)(DX*2), R10
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST 8(BX), Z18, Z0
+	VFMADD231PS.BCST 8(BX), Z19, Z1
+	VBROADCASTSS     8(BX)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z2
+	VFMADD231PS      Z19, Z20, Z3
+	VFMADD231PS.BCST 8(SI), Z18, Z4
+	VFMADD231PS.BCST 8(SI), Z19, Z5
+	VBROADCASTSS     8(SI)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 8(DI), Z18, Z8
+	VFMADD231PS.BCST 8(DI), Z19, Z9
+	VBROADCASTSS     8(DI)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z10
+	VFMADD231PS      Z19, Z20, Z11
+	VFMADD231PS.BCST 8(R8), Z18, Z12
+	VFMADD231PS.BCST 8(R8), Z19, Z13
+	VBROADCASTSS     8(R8)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 8(R9), Z18, Z16
+	VFMADD231PS.BCST 8(R9), Z19, Z17
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10)(DX*1), Z18
+	VMOVUPS          64(R10)(DX*1), Z19
+	VFMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST 12(BX), Z19, Z1
+	VBROADCASTSS     12(BX)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z2
+	VFMADD231PS      Z19, Z20, Z3
+	VFMADD231PS.BCST 12(SI), Z18, Z4
+	VFMADD231PS.BCST 12(SI), Z19, Z5
+	VBROADCASTSS     12(SI)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 12(DI), Z18, Z8
+	VFMADD231PS.BCST 12(DI), Z19, Z9
+	VBROADCASTSS     12(DI)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z10
+	VFMADD231PS      Z19, Z20, Z11
+	VFMADD231PS.BCST 12(R8), Z18, Z12
+	VFMADD231PS.BCST 12(R8), Z19, Z13
+	VBROADCASTSS     12(R8)(AX*1), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 12(R9), Z18, Z16
+	VFMADD231PS.BCST 12(R9), Z19, Z17
+	LEAQ             (R10)(DX*2), R10
+	ADDQ             $0x10, BX
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, DI
+	ADDQ             $0x10, R8
+	ADDQ             $0x10, R9
 	SUBQ             $0x04, R15
 	JGE              fetchingFours
 
@@ -1591,88 +1725,208 @@ fetchingRest:
 	ADDQ $0x04, R15
 	JZ   fetchingDone
 
-fetching:
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11), Z18
-	VMOVUPS          64(R11), Z19
-	VFMADD231PS.BCST (SI), Z18, Z0
-	VFMADD231PS.BCST (SI), Z19, Z1
-	VBROADCASTSS     (SI)(CX*1), Z20
+fetchingSingly:
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VBROADCASTSS     (BX)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z2
 	VFMADD231PS      Z19, Z20, Z3
-	VFMADD231PS.BCST (DI), Z18, Z4
-	VFMADD231PS.BCST (DI), Z19, Z5
-	VBROADCASTSS     (DI)(CX*1), Z20
+	VFMADD231PS.BCST (SI), Z18, Z4
+	VFMADD231PS.BCST (SI), Z19, Z5
+	VBROADCASTSS     (SI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z6
 	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST (R8), Z18, Z8
-	VFMADD231PS.BCST (R8), Z19, Z9
-	VBROADCASTSS     (R8)(CX*1), Z20
+	VFMADD231PS.BCST (DI), Z18, Z8
+	VFMADD231PS.BCST (DI), Z19, Z9
+	VBROADCASTSS     (DI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z10
 	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST (R9), Z18, Z12
-	VFMADD231PS.BCST (R9), Z19, Z13
-	VBROADCASTSS     (R9)(CX*1), Z20
+	VFMADD231PS.BCST (R8), Z18, Z12
+	VFMADD231PS.BCST (R8), Z19, Z13
+	VBROADCASTSS     (R8)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z14
 	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST (R10), Z18, Z16
-	VFMADD231PS.BCST (R10), Z19, Z17
+	VFMADD231PS.BCST (R9), Z18, Z16
+	VFMADD231PS.BCST (R9), Z19, Z17
+	ADDQ             $0x04, BX
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, DI
 	ADDQ             $0x04, R8
 	ADDQ             $0x04, R9
-	ADDQ             $0x04, R10
-	ADDQ             BX, R11
+	ADDQ             DX, R10
 	DECQ             R15
-	JNZ              fetching
-	JMP              fetchingDone
-
-fetchingAcross:
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11), Z18
-	VMOVUPS          64(R11), Z19
-	VFMADD231PS.BCST (SI), Z18, Z0
-	VFMADD231PS.BCST (SI), Z19, Z1
-	VBROADCASTSS     4(SI), Z20
-	VFMADD231PS      Z18, Z20, Z2
-	VFMADD231PS      Z19, Z20, Z3
-	VFMADD231PS.BCST 8(SI), Z18, Z4
-	VFMADD231PS.BCST 8(SI), Z19, Z5
-	VBROADCASTSS     12(SI), Z20
-	VFMADD231PS      Z18, Z20, Z6
-	VFMADD231PS      Z19, Z20, Z7
-	VFMADD231PS.BCST 16(SI), Z18, Z8
-	VFMADD231PS.BCST 16(SI), Z19, Z9
-	VBROADCASTSS     20(SI), Z20
-	VFMADD231PS      Z18, Z20, Z10
-	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST 24(SI), Z18, Z12
-	VFMADD231PS.BCST 24(SI), Z19, Z13
-	VBROADCASTSS     28(SI), Z20
-	VFMADD231PS      Z18, Z20, Z14
-	VFMADD231PS      Z19, Z20, Z15
-	VFMADD231PS.BCST 32(SI), Z18, Z16
-	VFMADD231PS.BCST 32(SI), Z19, Z17
-	ADDQ             DX, SI
-	ADDQ             BX, R11
-	DECQ             R15
-	JNZ              fetchingAcross
+	JNZ              fetchingSingly
 
 fetchingDone:
-	CMPQ R12, $0x00
+	JMP fetchingEnd
+
+fetchingAcrossRows:
+	SUBQ $0x04, R15
+	JLT  fetchingAcrossRest
+
+fetchingAcrossFours:
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VFMADD231PS.BCST 4(BX), Z18, Z2
+	VFMADD231PS.BCST 4(BX), Z19, Z3
+	VFMADD231PS.BCST 8(BX), Z18, Z4
+	VFMADD231PS.BCST 8(BX), Z19, Z5
+	VBROADCASTSS     12(BX), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 16(BX), Z18, Z8
+	VFMADD231PS.BCST 16(BX), Z19, Z9
+	VFMADD231PS.BCST 20(BX), Z18, Z10
+	VFMADD231PS.BCST 20(BX), Z19, Z11
+	VFMADD231PS.BCST 24(BX), Z18, Z12
+	VFMADD231PS.BCST 24(BX), Z19, Z13
+	VBROADCASTSS     28(BX), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 32(BX), Z18, Z16
+	VFMADD231PS.BCST 32(BX), Z19, Z17
+	ADDQ             CX, BX
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10)(DX*1), Z18
+	VMOVUPS          64(R10)(DX*1), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VFMADD231PS.BCST 4(BX), Z18, Z2
+	VFMADD231PS.BCST 4(BX), Z19, Z3
+	VFMADD231PS.BCST 8(BX), Z18, Z4
+	VFMADD231PS.BCST 8(BX), Z19, Z5
+	VBROADCASTSS     12(BX), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 16(BX), Z18, Z8
+	VFMADD231PS.BCST 16(BX), Z19, Z9
+	VFMADD231PS.BCST 20(BX), Z18, Z10
+	VFMADD231PS.BCST 20(BX), Z19, Z11
+	VFMADD231PS.BCST 24(BX), Z18, Z12
+	VFMADD231PS.BCST 24(BX), Z19, Z13
+	VBROADCASTSS     28(BX), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 32(BX), Z18, Z16
+	VFMADD231PS.BCST 32(BX), Z19, Z17
+	ADDQ             CX, BX
+	LEAQ             (R10)(DX*2), R10
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VFMADD231PS.BCST 4(BX), Z18, Z2
+	VFMADD231PS.BCST 4(BX), Z19, Z3
+	VFMADD231PS.BCST 8(BX), Z18, Z4
+	VFMADD231PS.BCST 8(BX), Z19, Z5
+	VBROADCASTSS     12(BX), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 16(BX), Z18, Z8
+	VFMADD231PS.BCST 16(BX), Z19, Z9
+	VFMADD231PS.BCST 20(BX), Z18, Z10
+	VFMADD231PS.BCST 20(BX), Z19, Z11
+	VFMADD231PS.BCST 24(BX), Z18, Z12
+	VFMADD231PS.BCST 24(BX), Z19, Z13
+	VBROADCASTSS     28(BX), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 32(BX), Z18, Z16
+	VFMADD231PS.BCST 32(BX), Z19, Z17
+	ADDQ             CX, BX
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10)(DX*1), Z18
+	VMOVUPS          64(R10)(DX*1), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VFMADD231PS.BCST 4(BX), Z18, Z2
+	VFMADD231PS.BCST 4(BX), Z19, Z3
+	VFMADD231PS.BCST 8(BX), Z18, Z4
+	VFMADD231PS.BCST 8(BX), Z19, Z5
+	VBROADCASTSS     12(BX), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 16(BX), Z18, Z8
+	VFMADD231PS.BCST 16(BX), Z19, Z9
+	VFMADD231PS.BCST 20(BX), Z18, Z10
+	VFMADD231PS.BCST 20(BX), Z19, Z11
+	VFMADD231PS.BCST 24(BX), Z18, Z12
+	VFMADD231PS.BCST 24(BX), Z19, Z13
+	VBROADCASTSS     28(BX), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 32(BX), Z18, Z16
+	VFMADD231PS.BCST 32(BX), Z19, Z17
+	ADDQ             CX, BX
+	LEAQ             (R10)(DX*2), R10
+	SUBQ             $0x04, R15
+	JGE              fetchingAcrossFours
+
+fetchingAcrossRest:
+	ADDQ $0x04, R15
+	JZ   fetchingAcrossDone
+
+fetchingAcrossSingly:
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z18
+	VMOVUPS          64(R10), Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VFMADD231PS.BCST 4(BX), Z18, Z2
+	VFMADD231PS.BCST 4(BX), Z19, Z3
+	VFMADD231PS.BCST 8(BX), Z18, Z4
+	VFMADD231PS.BCST 8(BX), Z19, Z5
+	VBROADCASTSS     12(BX), Z20
+	VFMADD231PS      Z18, Z20, Z6
+	VFMADD231PS      Z19, Z20, Z7
+	VFMADD231PS.BCST 16(BX), Z18, Z8
+	VFMADD231PS.BCST 16(BX), Z19, Z9
+	VFMADD231PS.BCST 20(BX), Z18, Z10
+	VFMADD231PS.BCST 20(BX), Z19, Z11
+	VFMADD231PS.BCST 24(BX), Z18, Z12
+	VFMADD231PS.BCST 24(BX), Z19, Z13
+	VBROADCASTSS     28(BX), Z20
+	VFMADD231PS      Z18, Z20, Z14
+	VFMADD231PS      Z19, Z20, Z15
+	VFMADD231PS.BCST 32(BX), Z18, Z16
+	VFMADD231PS.BCST 32(BX), Z19, Z17
+	ADDQ             CX, BX
+	ADDQ             DX, R10
+	DECQ             R15
+	JNZ              fetchingAcrossSingly
+
+fetchingAcrossDone:
+fetchingEnd:
+	CMPQ R11, $0x00
 	JGT  round
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z18
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z18, Z0
 	VFMADD213PS  64(R8), Z18, Z1
 	ADDQ         SI, R8
@@ -1789,35 +2043,36 @@ act:
 	VADDPS Z18, Z17, Z17
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -1825,22 +2080,23 @@ store:
 
 // func tile10x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·tile10x32AVX512(SB), NOSPLIT, $32-136
+TEXT ·tile10x32AVX512(SB), NOSPLIT, $40-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	LEAQ   (DI)(CX*2), R8
-	LEAQ   (R8)(CX*2), R9
-	LEAQ   (R9)(CX*2), R10
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	LEAQ   (SI)(AX*2), DI
+	LEAQ   (DI)(AX*2), R8
+	LEAQ   (R8)(AX*2), R9
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1861,370 +2117,486 @@ panel:
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
-	MOVQ   b+48(FP), R11
-	MOVQ   k+8(FP), R12
-	TESTQ  R12, R12
+	MOVQ   b+48(FP), R10
+	MOVQ   k+8(FP), R11
+	TESTQ  R11, R11
 	JZ     finish
-	CMPQ   R12, $0x00000080
+	CMPQ   R11, $0x00000080
 	JGE    fetch
 	CMPQ   fetchStep+120(FP), $0x00
 	JNE    fetch
-	CMPQ   DX, $0x04
-	JNE    loopAcross
-	SUBQ   $0x04, R12
+	CMPQ   CX, $0x04
+	JNE    loopAcrossRows
+	SUBQ   $0x04, R11
 	JLT    loopRest
 
 loopFours:
-	VMOVUPS          (R11), Z20
-	VMOVUPS          64(R11), Z21
-	VFMADD231PS.BCST (SI), Z20, Z0
-	VFMADD231PS.BCST (SI), Z21, Z1
-	VBROADCASTSS     (SI)(CX*1), Z22
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VBROADCASTSS     (BX)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z2
 	VFMADD231PS      Z21, Z22, Z3
-	VFMADD231PS.BCST (DI), Z20, Z4
-	VFMADD231PS.BCST (DI), Z21, Z5
-	VBROADCASTSS     (DI)(CX*1), Z22
+	VFMADD231PS.BCST (SI), Z20, Z4
+	VFMADD231PS.BCST (SI), Z21, Z5
+	VBROADCASTSS     (SI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z6
 	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST (R8), Z20, Z8
-	VFMADD231PS.BCST (R8), Z21, Z9
-	VBROADCASTSS     (R8)(CX*1), Z22
+	VFMADD231PS.BCST (DI), Z20, Z8
+	VFMADD231PS.BCST (DI), Z21, Z9
+	VBROADCASTSS     (DI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z10
 	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST (R9), Z20, Z12
-	VFMADD231PS.BCST (R9), Z21, Z13
-	VBROADCASTSS     (R9)(CX*1), Z22
+	VFMADD231PS.BCST (R8), Z20, Z12
+	VFMADD231PS.BCST (R8), Z21, Z13
+	VBROADCASTSS     (R8)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z14
 	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST (R10), Z20, Z16
-	VFMADD231PS.BCST (R10), Z21, Z17
-	VBROADCASTSS     (R10)(CX*1), Z22
+	VFMADD231PS.BCST (R9), Z20, Z16
+	VFMADD231PS.BCST (R9), Z21, Z17
+	VBROADCASTSS     (R9)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z18
 	VFMADD231PS      Z21, Z22, Z19
-	VMOVUPS          (R11)(BX*1), Z20
-	VMOVUPS          64(R11)(BX*1), Z21
-	VFMADD231PS.BCST 4(SI), Z20, Z0
-	VFMADD231PS.BCST 4(SI), Z21, Z1
-	VBROADCASTSS     4(SI)(CX*1), Z22
+	VMOVUPS          (R10)(DX*1), Z20
+	VMOVUPS          64(R10)(DX*1), Z21
+	VFMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST 4(BX), Z21, Z1
+	VBROADCASTSS     4(BX)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z2
 	VFMADD231PS      Z21, Z22, Z3
-	VFMADD231PS.BCST 4(DI), Z20, Z4
-	VFMADD231PS.BCST 4(DI), Z21, Z5
-	VBROADCASTSS     4(DI)(CX*1), Z22
+	VFMADD231PS.BCST 4(SI), Z20, Z4
+	VFMADD231PS.BCST 4(SI), Z21, Z5
+	VBROADCASTSS     4(SI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z6
 	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST 4(R8), Z20, Z8
-	VFMADD231PS.BCST 4(R8), Z21, Z9
-	VBROADCASTSS     4(R8)(CX*1), Z22
+	VFMADD231PS.BCST 4(DI), Z20, Z8
+	VFMADD231PS.BCST 4(DI), Z21, Z9
+	VBROADCASTSS     4(DI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z10
 	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST 4(R9), Z20, Z12
-	VFMADD231PS.BCST 4(R9), Z21, Z13
-	VBROADCASTSS     4(R9)(CX*1), Z22
+	VFMADD231PS.BCST 4(R8), Z20, Z12
+	VFMADD231PS.BCST 4(R8), Z21, Z13
+	VBROADCASTSS     4(R8)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z14
 	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST 4(R10), Z20, Z16
-	VFMADD231PS.BCST 4(R10), Z21, Z17
-	VBROADCASTSS     4(R10)(CX*1), Z22
+	VFMADD231PS.BCST 4(R9), Z20, Z16
+	VFMADD231PS.BCST 4(R9), Z21, Z17
+	VBROADCASTSS     4(R9)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z18
 	VFMADD231PS      Z21, Z22, Z19
-	LEAQ             (R11)(BX*2), R11
-	VMOVUPS          (R11), Z20
-	VMOVUPS          64(R11), Z21
-	VFMADD231PS.BCST 8(SI), Z20, Z0
-	VFMADD231PS.BCST 8(SI), Z21, Z1
-	VBROADCASTSS     8(SI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z2
-	VFMADD231PS      Z21, Z22, Z3
-	VFMADD231PS.BCST 8(DI), Z20, Z4
-	VFMADD231PS.BCST 8(DI), Z21, Z5
-	VBROADCASTSS     8(DI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z6
-	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST 8(R8), Z20, Z8
-	VFMADD231PS.BCST 8(R8), Z21, Z9
-	VBROADCASTSS     8(R8)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z10
-	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST 8(R9), Z20, Z12
-	VFMADD231PS.BCST 8(R9), Z21, Z13
-	VBROADCASTSS     8(R9)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z14
-	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST 8(R10), Z20, Z16
-	VFMADD231PS.BCST 8(R10), Z21, Z17
-	VBROADCASTSS     8(R10)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z18
-	VFMADD231PS      Z21, Z22, Z19
-	VMOVUPS          (R11)(BX*1), Z20
-	VMOVUPS          64(R11)(BX*1), Z21
-	VFMADD231PS.BCST 12(SI), Z20, Z0
-	VFMADD231PS.BCST 12(SI), Z21, Z1
-	VBROADCASTSS     12(SI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z2
-	VFMADD231PS      Z21, Z22, Z3
-	VFMADD231PS.BCST 12(DI), Z20, Z4
-	VFMADD231PS.BCST 12(DI), Z21, Z5
-	VBROADCASTSS     12(DI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z6
-	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST 12(R8), Z20, Z8
-	VFMADD231PS.BCST 12(R8), Z21, Z9
-	VBROADCASTSS     12(R8)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z10
-	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST 12(R9), Z20, Z12
-	VFMADD231PS.BCST 12(R9), Z21, Z13
-	VBROADCASTSS     12(R9)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z14
-	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST 12(R10), Z20, Z16
-	VFMADD231PS.BCST 12(R10), Z21, Z17
-	VBROADCASTSS     12(R10)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z18
-	VFMADD231PS      Z21, Z22, Z19
-	LEAQ             (R11)(BX*2), R11
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, DI
-	ADDQ             $0x10, R8
-	ADDQ             $0x10, R9
-	ADDQ             $0x10, R10
-	SUBQ             $0x04, R12
-	JGE              loopFours
-
-loopRest:
-	ADDQ $0x04, R12
-	JZ   loopDone
-
-loop:
-	VMOVUPS          (R11), Z20
-	VMOVUPS          64(R11), Z21
-	VFMADD231PS.BCST (SI), Z20, Z0
-	VFMADD231PS.BCST (SI), Z21, Z1
-	VBROADCASTSS     (SI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z2
-	VFMADD231PS      Z21, Z22, Z3
-	VFMADD231PS.BCST (DI), Z20, Z4
-	VFMADD231PS.BCST (DI), Z21, Z5
-	VBROADCASTSS     (DI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z6
-	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST (R8), Z20, Z8
-	VFMADD231PS.BCST (R8), Z21, Z9
-	VBROADCASTSS     (R8)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z10
-	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST (R9), Z20, Z12
-	VFMADD231PS.BCST (R9), Z21, Z13
-	VBROADCASTSS     (R9)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z14
-	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST (R10), Z20, Z16
-	VFMADD231PS.BCST (R10), Z21, Z17
-	VBROADCASTSS     (R10)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z18
-	VFMADD231PS      Z21, Z22, Z19
-	ADDQ             $0x04, SI
-	ADDQ             $0x04, DI
-	ADDQ             $0x04, R8
-	ADDQ             $0x04, R9
-	ADDQ             $0x04, R10
-	ADDQ             BX, R11
-	DECQ             R12
-	JNZ              loop
-	JMP              loopDone
-
-loopAcross:
-	VMOVUPS          (R11), Z20
-	VMOVUPS          64(R11), Z21
-	VFMADD231PS.BCST (SI), Z20, Z0
-	VFMADD231PS.BCST (SI), Z21, Z1
-	VBROADCASTSS     4(SI), Z22
+	LEAQ             (R10)(DX*2), R10
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST 8(BX), Z20, Z0
+	VFMADD231PS.BCST 8(BX), Z21, Z1
+	VBROADCASTSS     8(BX)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z2
 	VFMADD231PS      Z21, Z22, Z3
 	VFMADD231PS.BCST 8(SI), Z20, Z4
 	VFMADD231PS.BCST 8(SI), Z21, Z5
-	VBROADCASTSS     12(SI), Z22
+	VBROADCASTSS     8(SI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z6
 	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST 16(SI), Z20, Z8
-	VFMADD231PS.BCST 16(SI), Z21, Z9
-	VBROADCASTSS     20(SI), Z22
+	VFMADD231PS.BCST 8(DI), Z20, Z8
+	VFMADD231PS.BCST 8(DI), Z21, Z9
+	VBROADCASTSS     8(DI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z10
 	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST 24(SI), Z20, Z12
-	VFMADD231PS.BCST 24(SI), Z21, Z13
-	VBROADCASTSS     28(SI), Z22
+	VFMADD231PS.BCST 8(R8), Z20, Z12
+	VFMADD231PS.BCST 8(R8), Z21, Z13
+	VBROADCASTSS     8(R8)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z14
 	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST 32(SI), Z20, Z16
-	VFMADD231PS.BCST 32(SI), Z21, Z17
-	VBROADCASTSS     36(SI), Z22
+	VFMADD231PS.BCST 8(R9), Z20, Z16
+	VFMADD231PS.BCST 8(R9), Z21, Z17
+	VBROADCASTSS     8(R9)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z18
 	VFMADD231PS      Z21, Z22, Z19
-	ADDQ             DX, SI
-	ADDQ             BX, R11
-	DECQ             R12
-	JNZ              loopAcross
-
-loopDone:
-	JMP finish
-
-fetch:
-	MOVQ   fetch+112(FP), R13
-	MOVQ   fetchGap+128(FP), R14
-	MOVQ   AX, 16(SP)
-	MOVQ   cStep+72(FP), R15
-	IMUL3Q $0x09, R15, R15
-	ADDQ   AX, R15
-	MOVQ   R15, 24(SP)
-
-round:
-	MOVQ       16(SP), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 64(R15)
-	ADDQ       cStep+72(FP), R15
-	CMPQ       R15, 24(SP)
-	CMOVQHI    24(SP), R15
-	MOVQ       R15, 16(SP)
-	MOVQ       $0x00000008, R15
-	CMPQ       R12, R15
-	CMOVQLT    R12, R15
-	SUBQ       $0x08, R12
-	CMPQ       DX, $0x04
-	JNE        fetchingAcross
-	SUBQ       $0x04, R15
-	JLT        fetchingRest
-
-fetchingFours:
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11), Z20
-	VMOVUPS          64(R11), Z21
-	VFMADD231PS.BCST (SI), Z20, Z0
-	VFMADD231PS.BCST (SI), Z21, Z1
-	VBROADCASTSS     (SI)(CX*1), Z22
+	VMOVUPS          (R10)(DX*1), Z20
+	VMOVUPS          64(R10)(DX*1), Z21
+	VFMADD231PS.BCST 12(BX), Z20, Z0
+	VFMADD231PS.BCST 12(BX), Z21, Z1
+	VBROADCASTSS     12(BX)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z2
 	VFMADD231PS      Z21, Z22, Z3
-	VFMADD231PS.BCST (DI), Z20, Z4
-	VFMADD231PS.BCST (DI), Z21, Z5
-	VBROADCASTSS     (DI)(CX*1), Z22
+	VFMADD231PS.BCST 12(SI), Z20, Z4
+	VFMADD231PS.BCST 12(SI), Z21, Z5
+	VBROADCASTSS     12(SI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z6
 	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST (R8), Z20, Z8
-	VFMADD231PS.BCST (R8), Z21, Z9
-	VBROADCASTSS     (R8)(CX*1), Z22
+	VFMADD231PS.BCST 12(DI), Z20, Z8
+	VFMADD231PS.BCST 12(DI), Z21, Z9
+	VBROADCASTSS     12(DI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z10
 	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST (R9), Z20, Z12
-	VFMADD231PS.BCST (R9), Z21, Z13
-	VBROADCASTSS     (R9)(CX*1), Z22
+	VFMADD231PS.BCST 12(R8), Z20, Z12
+	VFMADD231PS.BCST 12(R8), Z21, Z13
+	VBROADCASTSS     12(R8)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z14
 	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST (R10), Z20, Z16
-	VFMADD231PS.BCST (R10), Z21, Z17
-	VBROADCASTSS     (R10)(CX*1), Z22
+	VFMADD231PS.BCST 12(R9), Z20, Z16
+	VFMADD231PS.BCST 12(R9), Z21, Z17
+	VBROADCASTSS     12(R9)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z18
 	VFMADD231PS      Z21, Z22, Z19
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11)(BX*1), Z20
-	VMOVUPS          64(R11)(BX*1), Z21
-	VFMADD231PS.BCST 4(SI), Z20, Z0
-	VFMADD231PS.BCST 4(SI), Z21, Z1
-	VBROADCASTSS     4(SI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z2
-	VFMADD231PS      Z21, Z22, Z3
-	VFMADD231PS.BCST 4(DI), Z20, Z4
-	VFMADD231PS.BCST 4(DI), Z21, Z5
-	VBROADCASTSS     4(DI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z6
-	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST 4(R8), Z20, Z8
-	VFMADD231PS.BCST 4(R8), Z21, Z9
-	VBROADCASTSS     4(R8)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z10
-	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST 4(R9), Z20, Z12
-	VFMADD231PS.BCST 4(R9), Z21, Z13
-	VBROADCASTSS     4(R9)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z14
-	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST 4(R10), Z20, Z16
-	VFMADD231PS.BCST 4(R10), Z21, Z17
-	VBROADCASTSS     4(R10)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z18
-	VFMADD231PS      Z21, Z22, Z19
-	LEAQ             (R11)(BX*2), R11
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11), Z20
-	VMOVUPS          64(R11), Z21
-	VFMADD231PS.BCST 8(SI), Z20, Z0
-	VFMADD231PS.BCST 8(SI), Z21, Z1
-	VBROADCASTSS     8(SI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z2
-	VFMADD231PS      Z21, Z22, Z3
-	VFMADD231PS.BCST 8(DI), Z20, Z4
-	VFMADD231PS.BCST 8(DI), Z21, Z5
-	VBROADCASTSS     8(DI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z6
-	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST 8(R8), Z20, Z8
-	VFMADD231PS.BCST 8(R8), Z21, Z9
-	VBROADCASTSS     8(R8)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z10
-	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST 8(R9), Z20, Z12
-	VFMADD231PS.BCST 8(R9), Z21, Z13
-	VBROADCASTSS     8(R9)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z14
-	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST 8(R10), Z20, Z16
-	VFMADD231PS.BCST 8(R10), Z21, Z17
-	VBROADCASTSS     8(R10)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z18
-	VFMADD231PS      Z21, Z22, Z19
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11)(BX*1), Z20
-	VMOVUPS          64(R11)(BX*1), Z21
-	VFMADD231PS.BCST 12(SI), Z20, Z0
-	VFMADD231PS.BCST 12(SI), Z21, Z1
-	VBROADCASTSS     12(SI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z2
-	VFMADD231PS      Z21, Z22, Z3
-	VFMADD231PS.BCST 12(DI), Z20, Z4
-	VFMADD231PS.BCST 12(DI), Z21, Z5
-	VBROADCASTSS     12(DI)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z6
-	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST 12(R8), Z20, Z8
-	VFMADD231PS.BCST 12(R8), Z21, Z9
-	VBROADCASTSS     12(R8)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z10
-	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST 12(R9), Z20, Z12
-	VFMADD231PS.BCST 12(R9), Z21, Z13
-	VBROADCASTSS     12(R9)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z14
-	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST 12(R10), Z20, Z16
-	VFMADD231PS.BCST 12(R10), Z21, Z17
-	VBROADCASTSS     12(R10)(CX*1), Z22
-	VFMADD231PS      Z20, Z22, Z18
-	VFMADD231PS      Z21, Z22, Z19
-	LEAQ             (R11)(BX*2), R11
+	LEAQ             (R10)(DX*2), R10
+	ADDQ             $0x10, BX
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, DI
 	ADDQ             $0x10, R8
 	ADDQ             $0x10, R9
-	ADDQ             $0x10, R10
+	SUBQ             $0x04, R11
+	JGE              loopFours
+
+loopRest:
+	ADDQ $0x04, R11
+	JZ   loopDone
+
+loopSingly:
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VBROADCASTSS     (BX)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z2
+	VFMADD231PS      Z21, Z22, Z3
+	VFMADD231PS.BCST (SI), Z20, Z4
+	VFMADD231PS.BCST (SI), Z21, Z5
+	VBROADCASTSS     (SI)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST (DI), Z20, Z8
+	VFMADD231PS.BCST (DI), Z21, Z9
+	VBROADCASTSS     (DI)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z10
+	VFMADD231PS      Z21, Z22, Z11
+	VFMADD231PS.BCST (R8), Z20, Z12
+	VFMADD231PS.BCST (R8), Z21, Z13
+	VBROADCASTSS     (R8)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST (R9), Z20, Z16
+	VFMADD231PS.BCST (R9), Z21, Z17
+	VBROADCASTSS     (R9)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z18
+	VFMADD231PS      Z21, Z22, Z19
+	ADDQ             $0x04, BX
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, DI
+	ADDQ             $0x04, R8
+	ADDQ             $0x04, R9
+	ADDQ             DX, R10
+	DECQ             R11
+	JNZ              loopSingly
+
+loopDone:
+	JMP loopEnd
+
+loopAcrossRows:
+	SUBQ $0x04, R11
+	JLT  loopAcrossRest
+
+loopAcrossFours:
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VFMADD231PS.BCST 4(BX), Z20, Z2
+	VFMADD231PS.BCST 4(BX), Z21, Z3
+	VFMADD231PS.BCST 8(BX), Z20, Z4
+	VFMADD231PS.BCST 8(BX), Z21, Z5
+	VBROADCASTSS     12(BX), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 16(BX), Z20, Z8
+	VFMADD231PS.BCST 16(BX), Z21, Z9
+	VFMADD231PS.BCST 20(BX), Z20, Z10
+	VFMADD231PS.BCST 20(BX), Z21, Z11
+	VFMADD231PS.BCST 24(BX), Z20, Z12
+	VFMADD231PS.BCST 24(BX), Z21, Z13
+	VBROADCASTSS     28(BX), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 32(BX), Z20, Z16
+	VFMADD231PS.BCST 32(BX), Z21, Z17
+	VFMADD231PS.BCST 36(BX), Z20, Z18
+	VFMADD231PS.BCST 36(BX), Z21, Z19
+	ADDQ             CX, BX
+	VMOVUPS          (R10)(DX*1), Z20
+	VMOVUPS          64(R10)(DX*1), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VFMADD231PS.BCST 4(BX), Z20, Z2
+	VFMADD231PS.BCST 4(BX), Z21, Z3
+	VFMADD231PS.BCST 8(BX), Z20, Z4
+	VFMADD231PS.BCST 8(BX), Z21, Z5
+	VBROADCASTSS     12(BX), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 16(BX), Z20, Z8
+	VFMADD231PS.BCST 16(BX), Z21, Z9
+	VFMADD231PS.BCST 20(BX), Z20, Z10
+	VFMADD231PS.BCST 20(BX), Z21, Z11
+	VFMADD231PS.BCST 24(BX), Z20, Z12
+	VFMADD231PS.BCST 24(BX), Z21, Z13
+	VBROADCASTSS     28(BX), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 32(BX), Z20, Z16
+	VFMADD231PS.BCST 32(BX), Z21, Z17
+	VFMADD231PS.BCST 36(BX), Z20, Z18
+	VFMADD231PS.BCST 36(BX), Z21, Z19
+	ADDQ             CX, BX
+	LEAQ             (R10)(DX*2), R10
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VFMADD231PS.BCST 4(BX), Z20, Z2
+	VFMADD231PS.BCST 4(BX), Z21, Z3
+	VFMADD231PS.BCST 8(BX), Z20, Z4
+	VFMADD231PS.BCST 8(BX), Z21, Z5
+	VBROADCASTSS     12(BX), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 16(BX), Z20, Z8
+	VFMADD231PS.BCST 16(BX), Z21, Z9
+	VFMADD231PS.BCST 20(BX), Z20, Z10
+	VFMADD231PS.BCST 20(BX), Z21, Z11
+	VFMADD231PS.BCST 24(BX), Z20, Z12
+	VFMADD231PS.BCST 24(BX), Z21, Z13
+	VBROADCASTSS     28(BX), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 32(BX), Z20, Z16
+	VFMADD231PS.BCST 32(BX), Z21, Z17
+	VFMADD231PS.BCST 36(BX), Z20, Z18
+	VFMADD231PS.BCST 36(BX), Z21, Z19
+	ADDQ             CX, BX
+	VMOVUPS          (R10)(DX*1), Z20
+	VMOVUPS          64(R10)(DX*1), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VFMADD231PS.BCST 4(BX), Z20, Z2
+	VFMADD231PS.BCST 4(BX), Z21, Z3
+	VFMADD231PS.BCST 8(BX), Z20, Z4
+	VFMADD231PS.BCST 8(BX), Z21, Z5
+	VBROADCASTSS     12(BX), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 16(BX), Z20, Z8
+	VFMADD231PS.BCST 16(BX), Z21, Z9
+	VFMADD231PS.BCST 20(BX), Z20, Z10
+	VFMADD231PS.BCST 20(BX), Z21, Z11
+	VFMADD231PS.BCST 24(BX), Z20, Z12
+	VFMADD231PS.BCST 24(BX), Z21, Z13
+	VBROADCASTSS     28(BX), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 32(BX), Z20, Z16
+	VFMADD231PS.BCST 32(BX), Z21, Z17
+	VFMADD231PS.BCST 36(BX), Z20, Z18
+	VFMADD231PS.BCST 36(BX), Z21, Z19
+	ADDQ             CX, BX
+	LEAQ             (R10)(DX*2), R10
+	SUBQ             $0x04, R11
+	JGE              loopAcrossFours
+
+loopAcrossRest:
+	ADDQ $0x04, R11
+	JZ   loopAcrossDone
+
+loopAcrossSingly:
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VFMADD231PS.BCST 4(BX), Z20, Z2
+	VFMADD231PS.BCST 4(BX), Z21, Z3
+	VFMADD231PS.BCST 8(BX), Z20, Z4
+	VFMADD231PS.BCST 8(BX), Z21, Z5
+	VBROADCASTSS     12(BX), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 16(BX), Z20, Z8
+	VFMADD231PS.BCST 16(BX), Z21, Z9
+	VFMADD231PS.BCST 20(BX), Z20, Z10
+	VFMADD231PS.BCST 20(BX), Z21, Z11
+	VFMADD231PS.BCST 24(BX), Z20, Z12
+	VFMADD231PS.BCST 24(BX), Z21, Z13
+	VBROADCASTSS     28(BX), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 32(BX), Z20, Z16
+	VFMADD231PS.BCST 32(BX), Z21, Z17
+	VFMADD231PS.BCST 36(BX), Z20, Z18
+	VFMADD231PS.BCST 36(BX), Z21, Z19
+	ADDQ             CX, BX
+	ADDQ             DX, R10
+	DECQ             R11
+	JNZ              loopAcrossSingly
+
+loopAcrossDone:
+loopEnd:
+	JMP finish
+
+fetch:
+	MOVQ   fetch+112(FP), R12
+	MOVQ   fetchGap+128(FP), R13
+	MOVQ   fetchStep+120(FP), R14
+	MOVQ   16(SP), R15
+	MOVQ   R15, 24(SP)
+	MOVQ   cStep+72(FP), R15
+	IMUL3Q $0x09, R15, R15
+	ADDQ   16(SP), R15
+	MOVQ   R15, 32(SP)
+
+round:
+	MOVQ       24(SP), R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       cStep+72(FP), R15
+	CMPQ       R15, 32(SP)
+	CMOVQHI    32(SP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       $0x00000008, R15
+	CMPQ       R11, R15
+	CMOVQLT    R11, R15
+	SUBQ       $0x08, R11
+	CMPQ       CX, $0x04
+	JNE        fetchingAcrossRows
+	SUBQ       $0x04, R15
+	JLT        fetchingRest
+
+fetchingFours:
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VBROADCASTSS     (BX)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z2
+	VFMADD231PS      Z21, Z22, Z3
+	VFMADD231PS.BCST (SI), Z20, Z4
+	VFMADD231PS.BCST (SI), Z21, Z5
+	VBROADCASTSS     (SI)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST (DI), Z20, Z8
+	VFMADD231PS.BCST (DI), Z21, Z9
+	VBROADCASTSS     (DI)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z10
+	VFMADD231PS      Z21, Z22, Z11
+	VFMADD231PS.BCST (R8), Z20, Z12
+	VFMADD231PS.BCST (R8), Z21, Z13
+	VBROADCASTSS     (R8)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST (R9), Z20, Z16
+	VFMADD231PS.BCST (R9), Z21, Z17
+	VBROADCASTSS     (R9)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z18
+	VFMADD231PS      Z21, Z22, Z19
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10)(DX*1), Z20
+	VMOVUPS          64(R10)(DX*1), Z21
+	VFMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST 4(BX), Z21, Z1
+	VBROADCASTSS     4(BX)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z2
+	VFMADD231PS      Z21, Z22, Z3
+	VFMADD231PS.BCST 4(SI), Z20, Z4
+	VFMADD231PS.BCST 4(SI), Z21, Z5
+	VBROADCASTSS     4(SI)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 4(DI), Z20, Z8
+	VFMADD231PS.BCST 4(DI), Z21, Z9
+	VBROADCASTSS     4(DI)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z10
+	VFMADD231PS      Z21, Z22, Z11
+	VFMADD231PS.BCST 4(R8), Z20, Z12
+	VFMADD231PS.BCST 4(R8), Z21, Z13
+	VBROADCASTSS     4(R8)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 4(R9), Z20, Z16
+	VFMADD231PS.BCST 4(R9), Z21, Z17
+	VBROADCASTSS     4(R9)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z18
+	VFMADD231PS      Z21, Z22, Z19
+	LEAQ             (R10)(DX*2), R10
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST 8(BX), Z20, Z0
+	VFMADD231PS.BCST 8(BX), Z21, Z1
+	VBROADCASTSS     8(BX)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z2
+	VFMADD231PS      Z21, Z22, Z3
+	VFMADD231PS.BCST 8(SI), Z20, Z4
+	VFMADD231PS.BCST 8(SI), Z21, Z5
+	VBROADCASTSS     8(SI)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 8(DI), Z20, Z8
+	VFMADD231PS.BCST 8(DI), Z21, Z9
+	VBROADCASTSS     8(DI)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z10
+	VFMADD231PS      Z21, Z22, Z11
+	VFMADD231PS.BCST 8(R8), Z20, Z12
+	VFMADD231PS.BCST 8(R8), Z21, Z13
+	VBROADCASTSS     8(R8)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 8(R9), Z20, Z16
+	VFMADD231PS.BCST 8(R9), Z21, Z17
+	VBROADCASTSS     8(R9)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z18
+	VFMADD231PS      Z21, Z22, Z19
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10)(DX*1), Z20
+	VMOVUPS          64(R10)(DX*1), Z21
+	VFMADD231PS.BCST 12(BX), Z20, Z0
+	VFMADD231PS.BCST 12(BX), Z21, Z1
+	VBROADCASTSS     12(BX)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z2
+	VFMADD231PS      Z21, Z22, Z3
+	VFMADD231PS.BCST 12(SI), Z20, Z4
+	VFMADD231PS.BCST 12(SI), Z21, Z5
+	VBROADCASTSS     12(SI)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 12(DI), Z20, Z8
+	VFMADD231PS.BCST 12(DI), Z21, Z9
+	VBROADCASTSS     12(DI)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z10
+	VFMADD231PS      Z21, Z22, Z11
+	VFMADD231PS.BCST 12(R8), Z20, Z12
+	VFMADD231PS.BCST 12(R8), Z21, Z13
+	VBROADCASTSS     12(R8)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 12(R9), Z20, Z16
+	VFMADD231PS.BCST 12(R9), Z21, Z17
+	VBROADCASTSS     12(R9)(AX*1), Z22
+	VFMADD231PS      Z20, Z22, Z18
+	VFMADD231PS      Z21, Z22, Z19
+	LEAQ             (R10)(DX*2), R10
+	ADDQ             $0x10, BX
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, DI
+	ADDQ             $0x10, R8
+	ADDQ             $0x10, R9
 	SUBQ             $0x04, R15
 	JGE              fetchingFours
 
@@ -2232,94 +2604,221 @@ fetchingRest:
 	ADDQ $0x04, R15
 	JZ   fetchingDone
 
-fetching:
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11), Z20
-	VMOVUPS          64(R11), Z21
-	VFMADD231PS.BCST (SI), Z20, Z0
-	VFMADD231PS.BCST (SI), Z21, Z1
-	VBROADCASTSS     (SI)(CX*1), Z22
+fetchingSingly:
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VBROADCASTSS     (BX)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z2
 	VFMADD231PS      Z21, Z22, Z3
-	VFMADD231PS.BCST (DI), Z20, Z4
-	VFMADD231PS.BCST (DI), Z21, Z5
-	VBROADCASTSS     (DI)(CX*1), Z22
+	VFMADD231PS.BCST (SI), Z20, Z4
+	VFMADD231PS.BCST (SI), Z21, Z5
+	VBROADCASTSS     (SI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z6
 	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST (R8), Z20, Z8
-	VFMADD231PS.BCST (R8), Z21, Z9
-	VBROADCASTSS     (R8)(CX*1), Z22
+	VFMADD231PS.BCST (DI), Z20, Z8
+	VFMADD231PS.BCST (DI), Z21, Z9
+	VBROADCASTSS     (DI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z10
 	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST (R9), Z20, Z12
-	VFMADD231PS.BCST (R9), Z21, Z13
-	VBROADCASTSS     (R9)(CX*1), Z22
+	VFMADD231PS.BCST (R8), Z20, Z12
+	VFMADD231PS.BCST (R8), Z21, Z13
+	VBROADCASTSS     (R8)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z14
 	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST (R10), Z20, Z16
-	VFMADD231PS.BCST (R10), Z21, Z17
-	VBROADCASTSS     (R10)(CX*1), Z22
+	VFMADD231PS.BCST (R9), Z20, Z16
+	VFMADD231PS.BCST (R9), Z21, Z17
+	VBROADCASTSS     (R9)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z18
 	VFMADD231PS      Z21, Z22, Z19
+	ADDQ             $0x04, BX
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, DI
 	ADDQ             $0x04, R8
 	ADDQ             $0x04, R9
-	ADDQ             $0x04, R10
-	ADDQ             BX, R11
+	ADDQ             DX, R10
 	DECQ             R15
-	JNZ              fetching
-	JMP              fetchingDone
-
-fetchingAcross:
-	PREFETCHT0       (R13)
-	PREFETCHT0       (R13)(R14*1)
-	ADDQ             fetchStep+120(FP), R13
-	VMOVUPS          (R11), Z20
-	VMOVUPS          64(R11), Z21
-	VFMADD231PS.BCST (SI), Z20, Z0
-	VFMADD231PS.BCST (SI), Z21, Z1
-	VBROADCASTSS     4(SI), Z22
-	VFMADD231PS      Z20, Z22, Z2
-	VFMADD231PS      Z21, Z22, Z3
-	VFMADD231PS.BCST 8(SI), Z20, Z4
-	VFMADD231PS.BCST 8(SI), Z21, Z5
-	VBROADCASTSS     12(SI), Z22
-	VFMADD231PS      Z20, Z22, Z6
-	VFMADD231PS      Z21, Z22, Z7
-	VFMADD231PS.BCST 16(SI), Z20, Z8
-	VFMADD231PS.BCST 16(SI), Z21, Z9
-	VBROADCASTSS     20(SI), Z22
-	VFMADD231PS      Z20, Z22, Z10
-	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST 24(SI), Z20, Z12
-	VFMADD231PS.BCST 24(SI), Z21, Z13
-	VBROADCASTSS     28(SI), Z22
-	VFMADD231PS      Z20, Z22, Z14
-	VFMADD231PS      Z21, Z22, Z15
-	VFMADD231PS.BCST 32(SI), Z20, Z16
-	VFMADD231PS.BCST 32(SI), Z21, Z17
-	VBROADCASTSS     36(SI), Z22
-	VFMADD231PS      Z20, Z22, Z18
-	VFMADD231PS      Z21, Z22, Z19
-	ADDQ             DX, SI
-	ADDQ             BX, R11
-	DECQ             R15
-	JNZ              fetchingAcross
+	JNZ              fetchingSingly
 
 fetchingDone:
-	CMPQ R12, $0x00
+	JMP fetchingEnd
+
+fetchingAcrossRows:
+	SUBQ $0x04, R15
+	JLT  fetchingAcrossRest
+
+fetchingAcrossFours:
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VFMADD231PS.BCST 4(BX), Z20, Z2
+	VFMADD231PS.BCST 4(BX), Z21, Z3
+	VFMADD231PS.BCST 8(BX), Z20, Z4
+	VFMADD231PS.BCST 8(BX), Z21, Z5
+	VBROADCASTSS     12(BX), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 16(BX), Z20, Z8
+	VFMADD231PS.BCST 16(BX), Z21, Z9
+	VFMADD231PS.BCST 20(BX), Z20, Z10
+	VFMADD231PS.BCST 20(BX), Z21, Z11
+	VFMADD231PS.BCST 24(BX), Z20, Z12
+	VFMADD231PS.BCST 24(BX), Z21, Z13
+	VBROADCASTSS     28(BX), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 32(BX), Z20, Z16
+	VFMADD231PS.BCST 32(BX), Z21, Z17
+	VFMADD231PS.BCST 36(BX), Z20, Z18
+	VFMADD231PS.BCST 36(BX), Z21, Z19
+	ADDQ             CX, BX
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10)(DX*1), Z20
+	VMOVUPS          64(R10)(DX*1), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VFMADD231PS.BCST 4(BX), Z20, Z2
+	VFMADD231PS.BCST 4(BX), Z21, Z3
+	VFMADD231PS.BCST 8(BX), Z20, Z4
+	VFMADD231PS.BCST 8(BX), Z21, Z5
+	VBROADCASTSS     12(BX), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 16(BX), Z20, Z8
+	VFMADD231PS.BCST 16(BX), Z21, Z9
+	VFMADD231PS.BCST 20(BX), Z20, Z10
+	VFMADD231PS.BCST 20(BX), Z21, Z11
+	VFMADD231PS.BCST 24(BX), Z20, Z12
+	VFMADD231PS.BCST 24(BX), Z21, Z13
+	VBROADCASTSS     28(BX), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 32(BX), Z20, Z16
+	VFMADD231PS.BCST 32(BX), Z21, Z17
+	VFMADD231PS.BCST 36(BX), Z20, Z18
+	VFMADD231PS.BCST 36(BX), Z21, Z19
+	ADDQ             CX, BX
+	LEAQ             (R10)(DX*2), R10
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VFMADD231PS.BCST 4(BX), Z20, Z2
+	VFMADD231PS.BCST 4(BX), Z21, Z3
+	VFMADD231PS.BCST 8(BX), Z20, Z4
+	VFMADD231PS.BCST 8(BX), Z21, Z5
+	VBROADCASTSS     12(BX), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 16(BX), Z20, Z8
+	VFMADD231PS.BCST 16(BX), Z21, Z9
+	VFMADD231PS.BCST 20(BX), Z20, Z10
+	VFMADD231PS.BCST 20(BX), Z21, Z11
+	VFMADD231PS.BCST 24(BX), Z20, Z12
+	VFMADD231PS.BCST 24(BX), Z21, Z13
+	VBROADCASTSS     28(BX), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 32(BX), Z20, Z16
+	VFMADD231PS.BCST 32(BX), Z21, Z17
+	VFMADD231PS.BCST 36(BX), Z20, Z18
+	VFMADD231PS.BCST 36(BX), Z21, Z19
+	ADDQ             CX, BX
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10)(DX*1), Z20
+	VMOVUPS          64(R10)(DX*1), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VFMADD231PS.BCST 4(BX), Z20, Z2
+	VFMADD231PS.BCST 4(BX), Z21, Z3
+	VFMADD231PS.BCST 8(BX), Z20, Z4
+	VFMADD231PS.BCST 8(BX), Z21, Z5
+	VBROADCASTSS     12(BX), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 16(BX), Z20, Z8
+	VFMADD231PS.BCST 16(BX), Z21, Z9
+	VFMADD231PS.BCST 20(BX), Z20, Z10
+	VFMADD231PS.BCST 20(BX), Z21, Z11
+	VFMADD231PS.BCST 24(BX), Z20, Z12
+	VFMADD231PS.BCST 24(BX), Z21, Z13
+	VBROADCASTSS     28(BX), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 32(BX), Z20, Z16
+	VFMADD231PS.BCST 32(BX), Z21, Z17
+	VFMADD231PS.BCST 36(BX), Z20, Z18
+	VFMADD231PS.BCST 36(BX), Z21, Z19
+	ADDQ             CX, BX
+	LEAQ             (R10)(DX*2), R10
+	SUBQ             $0x04, R15
+	JGE              fetchingAcrossFours
+
+fetchingAcrossRest:
+	ADDQ $0x04, R15
+	JZ   fetchingAcrossDone
+
+fetchingAcrossSingly:
+	PREFETCHT0       (R12)
+	PREFETCHT0       (R12)(R13*1)
+	ADDQ             R14, R12
+	VMOVUPS          (R10), Z20
+	VMOVUPS          64(R10), Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VFMADD231PS.BCST 4(BX), Z20, Z2
+	VFMADD231PS.BCST 4(BX), Z21, Z3
+	VFMADD231PS.BCST 8(BX), Z20, Z4
+	VFMADD231PS.BCST 8(BX), Z21, Z5
+	VBROADCASTSS     12(BX), Z22
+	VFMADD231PS      Z20, Z22, Z6
+	VFMADD231PS      Z21, Z22, Z7
+	VFMADD231PS.BCST 16(BX), Z20, Z8
+	VFMADD231PS.BCST 16(BX), Z21, Z9
+	VFMADD231PS.BCST 20(BX), Z20, Z10
+	VFMADD231PS.BCST 20(BX), Z21, Z11
+	VFMADD231PS.BCST 24(BX), Z20, Z12
+	VFMADD231PS.BCST 24(BX), Z21, Z13
+	VBROADCASTSS     28(BX), Z22
+	VFMADD231PS      Z20, Z22, Z14
+	VFMADD231PS      Z21, Z22, Z15
+	VFMADD231PS.BCST 32(BX), Z20, Z16
+	VFMADD231PS.BCST 32(BX), Z21, Z17
+	VFMADD231PS.BCST 36(BX), Z20, Z18
+	VFMADD231PS.BCST 36(BX), Z21, Z19
+	ADDQ             CX, BX
+	ADDQ             DX, R10
+	DECQ             R15
+	JNZ              fetchingAcrossSingly
+
+fetchingAcrossDone:
+fetchingEnd:
+	CMPQ R11, $0x00
 	JGT  round
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z20
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z20, Z0
 	VFMADD213PS  64(R8), Z20, Z1
 	ADDQ         SI, R8
@@ -2447,38 +2946,39 @@ act:
 	VADDPS Z20, Z19, Z19
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -2486,23 +2986,24 @@ store:
 
 // func tile11x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·tile11x32AVX512(SB), NOSPLIT, $32-136
+TEXT ·tile11x32AVX512(SB), NOSPLIT, $40-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	LEAQ   (DI)(CX*2), R8
-	LEAQ   (R8)(CX*2), R9
-	LEAQ   (R9)(CX*2), R10
-	LEAQ   (R10)(CX*2), R11
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	LEAQ   (SI)(AX*2), DI
+	LEAQ   (DI)(AX*2), R8
+	LEAQ   (R8)(AX*2), R9
+	LEAQ   (R9)(AX*2), R10
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -2525,393 +3026,517 @@ panel:
 	VXORPS Z19, Z19, Z19
 	VXORPS Z20, Z20, Z20
 	VXORPS Z21, Z21, Z21
-	MOVQ   b+48(FP), R12
-	MOVQ   k+8(FP), R13
-	TESTQ  R13, R13
+	MOVQ   b+48(FP), R11
+	MOVQ   k+8(FP), R12
+	TESTQ  R12, R12
 	JZ     finish
-	CMPQ   R13, $0x00000080
+	CMPQ   R12, $0x00000080
 	JGE    fetch
 	CMPQ   fetchStep+120(FP), $0x00
 	JNE    fetch
-	CMPQ   DX, $0x04
-	JNE    loopAcross
-	SUBQ   $0x04, R13
+	CMPQ   CX, $0x04
+	JNE    loopAcrossRows
+	SUBQ   $0x04, R12
 	JLT    loopRest
 
 loopFours:
-	VMOVUPS          (R12), Z22
-	VMOVUPS          64(R12), Z23
-	VFMADD231PS.BCST (SI), Z22, Z0
-	VFMADD231PS.BCST (SI), Z23, Z1
-	VBROADCASTSS     (SI)(CX*1), Z24
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VBROADCASTSS     (BX)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z2
 	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST (DI), Z22, Z4
-	VFMADD231PS.BCST (DI), Z23, Z5
-	VBROADCASTSS     (DI)(CX*1), Z24
+	VFMADD231PS.BCST (SI), Z22, Z4
+	VFMADD231PS.BCST (SI), Z23, Z5
+	VBROADCASTSS     (SI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z6
 	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST (R8), Z22, Z8
-	VFMADD231PS.BCST (R8), Z23, Z9
-	VBROADCASTSS     (R8)(CX*1), Z24
+	VFMADD231PS.BCST (DI), Z22, Z8
+	VFMADD231PS.BCST (DI), Z23, Z9
+	VBROADCASTSS     (DI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST (R9), Z22, Z12
-	VFMADD231PS.BCST (R9), Z23, Z13
-	VBROADCASTSS     (R9)(CX*1), Z24
+	VFMADD231PS.BCST (R8), Z22, Z12
+	VFMADD231PS.BCST (R8), Z23, Z13
+	VBROADCASTSS     (R8)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z14
 	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST (R10), Z22, Z16
-	VFMADD231PS.BCST (R10), Z23, Z17
-	VBROADCASTSS     (R10)(CX*1), Z24
+	VFMADD231PS.BCST (R9), Z22, Z16
+	VFMADD231PS.BCST (R9), Z23, Z17
+	VBROADCASTSS     (R9)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z18
 	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST (R11), Z22, Z20
-	VFMADD231PS.BCST (R11), Z23, Z21
-	VMOVUPS          (R12)(BX*1), Z22
-	VMOVUPS          64(R12)(BX*1), Z23
-	VFMADD231PS.BCST 4(SI), Z22, Z0
-	VFMADD231PS.BCST 4(SI), Z23, Z1
-	VBROADCASTSS     4(SI)(CX*1), Z24
+	VFMADD231PS.BCST (R10), Z22, Z20
+	VFMADD231PS.BCST (R10), Z23, Z21
+	VMOVUPS          (R11)(DX*1), Z22
+	VMOVUPS          64(R11)(DX*1), Z23
+	VFMADD231PS.BCST 4(BX), Z22, Z0
+	VFMADD231PS.BCST 4(BX), Z23, Z1
+	VBROADCASTSS     4(BX)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z2
 	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST 4(DI), Z22, Z4
-	VFMADD231PS.BCST 4(DI), Z23, Z5
-	VBROADCASTSS     4(DI)(CX*1), Z24
+	VFMADD231PS.BCST 4(SI), Z22, Z4
+	VFMADD231PS.BCST 4(SI), Z23, Z5
+	VBROADCASTSS     4(SI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z6
 	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST 4(R8), Z22, Z8
-	VFMADD231PS.BCST 4(R8), Z23, Z9
-	VBROADCASTSS     4(R8)(CX*1), Z24
+	VFMADD231PS.BCST 4(DI), Z22, Z8
+	VFMADD231PS.BCST 4(DI), Z23, Z9
+	VBROADCASTSS     4(DI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST 4(R9), Z22, Z12
-	VFMADD231PS.BCST 4(R9), Z23, Z13
-	VBROADCASTSS     4(R9)(CX*1), Z24
+	VFMADD231PS.BCST 4(R8), Z22, Z12
+	VFMADD231PS.BCST 4(R8), Z23, Z13
+	VBROADCASTSS     4(R8)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z14
 	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST 4(R10), Z22, Z16
-	VFMADD231PS.BCST 4(R10), Z23, Z17
-	VBROADCASTSS     4(R10)(CX*1), Z24
+	VFMADD231PS.BCST 4(R9), Z22, Z16
+	VFMADD231PS.BCST 4(R9), Z23, Z17
+	VBROADCASTSS     4(R9)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z18
 	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST 4(R11), Z22, Z20
-	VFMADD231PS.BCST 4(R11), Z23, Z21
-	LEAQ             (R12)(BX*2), R12
-	VMOVUPS          (R12), Z22
-	VMOVUPS          64(R12), Z23
-	VFMADD231PS.BCST 8(SI), Z22, Z0
-	VFMADD231PS.BCST 8(SI), Z23, Z1
-	VBROADCASTSS     8(SI)(CX*1), Z24
+	VFMADD231PS.BCST 4(R10), Z22, Z20
+	VFMADD231PS.BCST 4(R10), Z23, Z21
+	LEAQ             (R11)(DX*2), R11
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST 8(BX), Z22, Z0
+	VFMADD231PS.BCST 8(BX), Z23, Z1
+	VBROADCASTSS     8(BX)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z2
 	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST 8(DI), Z22, Z4
-	VFMADD231PS.BCST 8(DI), Z23, Z5
-	VBROADCASTSS     8(DI)(CX*1), Z24
+	VFMADD231PS.BCST 8(SI), Z22, Z4
+	VFMADD231PS.BCST 8(SI), Z23, Z5
+	VBROADCASTSS     8(SI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z6
 	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST 8(R8), Z22, Z8
-	VFMADD231PS.BCST 8(R8), Z23, Z9
-	VBROADCASTSS     8(R8)(CX*1), Z24
+	VFMADD231PS.BCST 8(DI), Z22, Z8
+	VFMADD231PS.BCST 8(DI), Z23, Z9
+	VBROADCASTSS     8(DI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST 8(R9), Z22, Z12
-	VFMADD231PS.BCST 8(R9), Z23, Z13
-	VBROADCASTSS     8(R9)(CX*1), Z24
+	VFMADD231PS.BCST 8(R8), Z22, Z12
+	VFMADD231PS.BCST 8(R8), Z23, Z13
+	VBROADCASTSS     8(R8)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z14
 	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST 8(R10), Z22, Z16
-	VFMADD231PS.BCST 8(R10), Z23, Z17
-	VBROADCASTSS     8(R10)(CX*1), Z24
+	VFMADD231PS.BCST 8(R9), Z22, Z16
+	VFMADD231PS.BCST 8(R9), Z23, Z17
+	VBROADCASTSS     8(R9)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z18
 	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST 8(R11), Z22, Z20
-	VFMADD231PS.BCST 8(R11), Z23, Z21
-	VMOVUPS          (R12)(BX*1), Z22
-	VMOVUPS          64(R12)(BX*1), Z23
-	VFMADD231PS.BCST 12(SI), Z22, Z0
-	VFMADD231PS.BCST 12(SI), Z23, Z1
-	VBROADCASTSS     12(SI)(CX*1), Z24
+	VFMADD231PS.BCST 8(R10), Z22, Z20
+	VFMADD231PS.BCST 8(R10), Z23, Z21
+	VMOVUPS          (R11)(DX*1), Z22
+	VMOVUPS          64(R11)(DX*1), Z23
+	VFMADD231PS.BCST 12(BX), Z22, Z0
+	VFMADD231PS.BCST 12(BX), Z23, Z1
+	VBROADCASTSS     12(BX)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z2
 	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST 12(DI), Z22, Z4
-	VFMADD231PS.BCST 12(DI), Z23, Z5
-	VBROADCASTSS     12(DI)(CX*1), Z24
+	VFMADD231PS.BCST 12(SI), Z22, Z4
+	VFMADD231PS.BCST 12(SI), Z23, Z5
+	VBROADCASTSS     12(SI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z6
 	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST 12(R8), Z22, Z8
-	VFMADD231PS.BCST 12(R8), Z23, Z9
-	VBROADCASTSS     12(R8)(CX*1), Z24
+	VFMADD231PS.BCST 12(DI), Z22, Z8
+	VFMADD231PS.BCST 12(DI), Z23, Z9
+	VBROADCASTSS     12(DI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST 12(R9), Z22, Z12
-	VFMADD231PS.BCST 12(R9), Z23, Z13
-	VBROADCASTSS     12(R9)(CX*1), Z24
+	VFMADD231PS.BCST 12(R8), Z22, Z12
+	VFMADD231PS.BCST 12(R8), Z23, Z13
+	VBROADCASTSS     12(R8)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z14
 	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST 12(R10), Z22, Z16
-	VFMADD231PS.BCST 12(R10), Z23, Z17
-	VBROADCASTSS     12(R10)(CX*1), Z24
+	VFMADD231PS.BCST 12(R9), Z22, Z16
+	VFMADD231PS.BCST 12(R9), Z23, Z17
+	VBROADCASTSS     12(R9)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z18
 	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST 12(R11), Z22, Z20
-	VFMADD231PS.BCST 12(R11), Z23, Z21
-	LEAQ             (R12)(BX*2), R12
+	VFMADD231PS.BCST 12(R10), Z22, Z20
+	VFMADD231PS.BCST 12(R10), Z23, Z21
+	LEAQ             (R11)(DX*2), R11
+	ADDQ             $0x10, BX
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, DI
 	ADDQ             $0x10, R8
 	ADDQ             $0x10, R9
 	ADDQ             $0x10, R10
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, R13
+	SUBQ             $0x04, R12
 	JGE              loopFours
 
 loopRest:
-	ADDQ $0x04, R13
+	ADDQ $0x04, R12
 	JZ   loopDone
 
-loop:
-	VMOVUPS          (R12), Z22
-	VMOVUPS          64(R12), Z23
-	VFMADD231PS.BCST (SI), Z22, Z0
-	VFMADD231PS.BCST (SI), Z23, Z1
-	VBROADCASTSS     (SI)(CX*1), Z24
+loopSingly:
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VBROADCASTSS     (BX)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z2
 	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST (DI), Z22, Z4
-	VFMADD231PS.BCST (DI), Z23, Z5
-	VBROADCASTSS     (DI)(CX*1), Z24
+	VFMADD231PS.BCST (SI), Z22, Z4
+	VFMADD231PS.BCST (SI), Z23, Z5
+	VBROADCASTSS     (SI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z6
 	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST (R8), Z22, Z8
-	VFMADD231PS.BCST (R8), Z23, Z9
-	VBROADCASTSS     (R8)(CX*1), Z24
+	VFMADD231PS.BCST (DI), Z22, Z8
+	VFMADD231PS.BCST (DI), Z23, Z9
+	VBROADCASTSS     (DI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST (R9), Z22, Z12
-	VFMADD231PS.BCST (R9), Z23, Z13
-	VBROADCASTSS     (R9)(CX*1), Z24
+	VFMADD231PS.BCST (R8), Z22, Z12
+	VFMADD231PS.BCST (R8), Z23, Z13
+	VBROADCASTSS     (R8)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z14
 	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST (R10), Z22, Z16
-	VFMADD231PS.BCST (R10), Z23, Z17
-	VBROADCASTSS     (R10)(CX*1), Z24
+	VFMADD231PS.BCST (R9), Z22, Z16
+	VFMADD231PS.BCST (R9), Z23, Z17
+	VBROADCASTSS     (R9)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z18
 	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST (R11), Z22, Z20
-	VFMADD231PS.BCST (R11), Z23, Z21
+	VFMADD231PS.BCST (R10), Z22, Z20
+	VFMADD231PS.BCST (R10), Z23, Z21
+	ADDQ             $0x04, BX
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, DI
 	ADDQ             $0x04, R8
 	ADDQ             $0x04, R9
 	ADDQ             $0x04, R10
-	ADDQ             $0x04, R11
-	ADDQ             BX, R12
-	DECQ             R13
-	JNZ              loop
-	JMP              loopDone
-
-loopAcross:
-	VMOVUPS          (R12), Z22
-	VMOVUPS          64(R12), Z23
-	VFMADD231PS.BCST (SI), Z22, Z0
-	VFMADD231PS.BCST (SI), Z23, Z1
-	VBROADCASTSS     4(SI), Z24
-	VFMADD231PS      Z22, Z24, Z2
-	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST 8(SI), Z22, Z4
-	VFMADD231PS.BCST 8(SI), Z23, Z5
-	VBROADCASTSS     12(SI), Z24
-	VFMADD231PS      Z22, Z24, Z6
-	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST 16(SI), Z22, Z8
-	VFMADD231PS.BCST 16(SI), Z23, Z9
-	VBROADCASTSS     20(SI), Z24
-	VFMADD231PS      Z22, Z24, Z10
-	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST 24(SI), Z22, Z12
-	VFMADD231PS.BCST 24(SI), Z23, Z13
-	VBROADCASTSS     28(SI), Z24
-	VFMADD231PS      Z22, Z24, Z14
-	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST 32(SI), Z22, Z16
-	VFMADD231PS.BCST 32(SI), Z23, Z17
-	VBROADCASTSS     36(SI), Z24
-	VFMADD231PS      Z22, Z24, Z18
-	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST 40(SI), Z22, Z20
-	VFMADD231PS.BCST 40(SI), Z23, Z21
-	ADDQ             DX, SI
-	ADDQ             BX, R12
-	DECQ             R13
-	JNZ              loopAcross
+	ADDQ             DX, R11
+	DECQ             R12
+	JNZ              loopSingly
 
 loopDone:
+	JMP loopEnd
+
+loopAcrossRows:
+	SUBQ $0x04, R12
+	JLT  loopAcrossRest
+
+loopAcrossFours:
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VFMADD231PS.BCST 4(BX), Z22, Z2
+	VFMADD231PS.BCST 4(BX), Z23, Z3
+	VFMADD231PS.BCST 8(BX), Z22, Z4
+	VFMADD231PS.BCST 8(BX), Z23, Z5
+	VBROADCASTSS     12(BX), Z24
+	VFMADD231PS      Z22, Z24, Z6
+	VFMADD231PS      Z23, Z24, Z7
+	VFMADD231PS.BCST 16(BX), Z22, Z8
+	VFMADD231PS.BCST 16(BX), Z23, Z9
+	VFMADD231PS.BCST 20(BX), Z22, Z10
+	VFMADD231PS.BCST 20(BX), Z23, Z11
+	VFMADD231PS.BCST 24(BX), Z22, Z12
+	VFMADD231PS.BCST 24(BX), Z23, Z13
+	VBROADCASTSS     28(BX), Z24
+	VFMADD231PS      Z22, Z24, Z14
+	VFMADD231PS      Z23, Z24, Z15
+	VFMADD231PS.BCST 32(BX), Z22, Z16
+	VFMADD231PS.BCST 32(BX), Z23, Z17
+	VFMADD231PS.BCST 36(BX), Z22, Z18
+	VFMADD231PS.BCST 36(BX), Z23, Z19
+	VFMADD231PS.BCST 40(BX), Z22, Z20
+	VFMADD231PS.BCST 40(BX), Z23, Z21
+	ADDQ             CX, BX
+	VMOVUPS          (R11)(DX*1), Z22
+	VMOVUPS          64(R11)(DX*1), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VFMADD231PS.BCST 4(BX), Z22, Z2
+	VFMADD231PS.BCST 4(BX), Z23, Z3
+	VFMADD231PS.BCST 8(BX), Z22, Z4
+	VFMADD231PS.BCST 8(BX), Z23, Z5
+	VBROADCASTSS     12(BX), Z24
+	VFMADD231PS      Z22, Z24, Z6
+	VFMADD231PS      Z23, Z24, Z7
+	VFMADD231PS.BCST 16(BX), Z22, Z8
+	VFMADD231PS.BCST 16(BX), Z23, Z9
+	VFMADD231PS.BCST 20(BX), Z22, Z10
+	VFMADD231PS.BCST 20(BX), Z23, Z11
+	VFMADD231PS.BCST 24(BX), Z22, Z12
+	VFMADD231PS.BCST 24(BX), Z23, Z13
+	VBROADCASTSS     28(BX), Z24
+	VFMADD231PS      Z22, Z24, Z14
+	VFMADD231PS      Z23, Z24, Z15
+	VFMADD231PS.BCST 32(BX), Z22, Z16
+	VFMADD231PS.BCST 32(BX), Z23, Z17
+	VFMADD231PS.BCST 36(BX), Z22, Z18
+	VFMADD231PS.BCST 36(BX), Z23, Z19
+	VFMADD231PS.BCST 40(BX), Z22, Z20
+	VFMADD231PS.BCST 40(BX), Z23, Z21
+	ADDQ             CX, BX
+	LEAQ             (R11)(DX*2), R11
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VFMADD231PS.BCST 4(BX), Z22, Z2
+	VFMADD231PS.BCST 4(BX), Z23, Z3
+	VFMADD231PS.BCST 8(BX), Z22, Z4
+	VFMADD231PS.BCST 8(BX), Z23, Z5
+	VBROADCASTSS     12(BX), Z24
+	VFMADD231PS      Z22, Z24, Z6
+	VFMADD231PS      Z23, Z24, Z7
+	VFMADD231PS.BCST 16(BX), Z22, Z8
+	VFMADD231PS.BCST 16(BX), Z23, Z9
+	VFMADD231PS.BCST 20(BX), Z22, Z10
+	VFMADD231PS.BCST 20(BX), Z23, Z11
+	VFMADD231PS.BCST 24(BX), Z22, Z12
+	VFMADD231PS.BCST 24(BX), Z23, Z13
+	VBROADCASTSS     28(BX), Z24
+	VFMADD231PS      Z22, Z24, Z14
+	VFMADD231PS      Z23, Z24, Z15
+	VFMADD231PS.BCST 32(BX), Z22, Z16
+	VFMADD231PS.BCST 32(BX), Z23, Z17
+	VFMADD231PS.BCST 36(BX), Z22, Z18
+	VFMADD231PS.BCST 36(BX), Z23, Z19
+	VFMADD231PS.BCST 40(BX), Z22, Z20
+	VFMADD231PS.BCST 40(BX), Z23, Z21
+	ADDQ             CX, BX
+	VMOVUPS          (R11)(DX*1), Z22
+	VMOVUPS          64(R11)(DX*1), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VFMADD231PS.BCST 4(BX), Z22, Z2
+	VFMADD231PS.BCST 4(BX), Z23, Z3
+	VFMADD231PS.BCST 8(BX), Z22, Z4
+	VFMADD231PS.BCST 8(BX), Z23, Z5
+	VBROADCASTSS     12(BX), Z24
+	VFMADD231PS      Z22, Z24, Z6
+	VFMADD231PS      Z23, Z24, Z7
+	VFMADD231PS.BCST 16(BX), Z22, Z8
+	VFMADD231PS.BCST 16(BX), Z23, Z9
+	VFMADD231PS.BCST 20(BX), Z22, Z10
+	VFMADD231PS.BCST 20(BX), Z23, Z11
+	VFMADD231PS.BCST 24(BX), Z22, Z12
+	VFMADD231PS.BCST 24(BX), Z23, Z13
+	VBROADCASTSS     28(BX), Z24
+	VFMADD231PS      Z22, Z24, Z14
+	VFMADD231PS      Z23, Z24, Z15
+	VFMADD231PS.BCST 32(BX), Z22, Z16
+	VFMADD231PS.BCST 32(BX), Z23, Z17
+	VFMADD231PS.BCST 36(BX), Z22, Z18
+	VFMADD231PS.BCST 36(BX), Z23, Z19
+	VFMADD231PS.BCST 40(BX), Z22, Z20
+	VFMADD231PS.BCST 40(BX), Z23, Z21
+	ADDQ             CX, BX
+	LEAQ             (R11)(DX*2), R11
+	SUBQ             $0x04, R12
+	JGE              loopAcrossFours
+
+loopAcrossRest:
+	ADDQ $0x04, R12
+	JZ   loopAcrossDone
+
+loopAcrossSingly:
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VFMADD231PS.BCST 4(BX), Z22, Z2
+	VFMADD231PS.BCST 4(BX), Z23, Z3
+	VFMADD231PS.BCST 8(BX), Z22, Z4
+	VFMADD231PS.BCST 8(BX), Z23, Z5
+	VBROADCASTSS     12(BX), Z24
+	VFMADD231PS      Z22, Z24, Z6
+	VFMADD231PS      Z23, Z24, Z7
+	VFMADD231PS.BCST 16(BX), Z22, Z8
+	VFMADD231PS.BCST 16(BX), Z23, Z9
+	VFMADD231PS.BCST 20(BX), Z22, Z10
+	VFMADD231PS.BCST 20(BX), Z23, Z11
+	VFMADD231PS.BCST 24(BX), Z22, Z12
+	VFMADD231PS.BCST 24(BX), Z23, Z13
+	VBROADCASTSS     28(BX), Z24
+	VFMADD231PS      Z22, Z24, Z14
+	VFMADD231PS      Z23, Z24, Z15
+	VFMADD231PS.BCST 32(BX), Z22, Z16
+	VFMADD231PS.BCST 32(BX), Z23, Z17
+	VFMADD231PS.BCST 36(BX), Z22, Z18
+	VFMADD231PS.BCST 36(BX), Z23, Z19
+	VFMADD231PS.BCST 40(BX), Z22, Z20
+	VFMADD231PS.BCST 40(BX), Z23, Z21
+	ADDQ             CX, BX
+	ADDQ             DX, R11
+	DECQ             R12
+	JNZ              loopAcrossSingly
+
+loopAcrossDone:
+loopEnd:
 	JMP finish
 
 fetch:
-	MOVQ   fetch+112(FP), R14
-	MOVQ   fetchGap+128(FP), R15
-	MOVQ   AX, 16(SP)
+	MOVQ   fetch+112(FP), R13
+	MOVQ   fetchGap+128(FP), R14
+	MOVQ   fetchStep+120(FP), R15
+	MOVQ   16(SP), BP
+	MOVQ   BP, 24(SP)
 	MOVQ   cStep+72(FP), BP
 	IMUL3Q $0x0a, BP, BP
-	ADDQ   AX, BP
-	MOVQ   BP, 24(SP)
+	ADDQ   16(SP), BP
+	MOVQ   BP, 32(SP)
 
 round:
-	MOVQ       16(SP), BP
+	MOVQ       24(SP), BP
 	PREFETCHT0 (BP)
 	PREFETCHT0 64(BP)
 	ADDQ       cStep+72(FP), BP
-	CMPQ       BP, 24(SP)
-	CMOVQHI    24(SP), BP
-	MOVQ       BP, 16(SP)
+	CMPQ       BP, 32(SP)
+	CMOVQHI    32(SP), BP
+	MOVQ       BP, 24(SP)
 	MOVQ       $0x00000008, BP
-	CMPQ       R13, BP
-	CMOVQLT    R13, BP
-	SUBQ       $0x08, R13
-	CMPQ       DX, $0x04
-	JNE        fetchingAcross
+	CMPQ       R12, BP
+	CMOVQLT    R12, BP
+	SUBQ       $0x08, R12
+	CMPQ       CX, $0x04
+	JNE        fetchingAcrossRows
 	SUBQ       $0x04, BP
 	JLT        fetchingRest
 
 fetchingFours:
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12), Z22
-	VMOVUPS          64(R12), Z23
-	VFMADD231PS.BCST (SI), Z22, Z0
-	VFMADD231PS.BCST (SI), Z23, Z1
-	VBROADCASTSS     (SI)(CX*1), Z24
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VBROADCASTSS     (BX)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z2
 	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST (DI), Z22, Z4
-	VFMADD231PS.BCST (DI), Z23, Z5
-	VBROADCASTSS     (DI)(CX*1), Z24
+	VFMADD231PS.BCST (SI), Z22, Z4
+	VFMADD231PS.BCST (SI), Z23, Z5
+	VBROADCASTSS     (SI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z6
 	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST (R8), Z22, Z8
-	VFMADD231PS.BCST (R8), Z23, Z9
-	VBROADCASTSS     (R8)(CX*1), Z24
+	VFMADD231PS.BCST (DI), Z22, Z8
+	VFMADD231PS.BCST (DI), Z23, Z9
+	VBROADCASTSS     (DI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST (R9), Z22, Z12
-	VFMADD231PS.BCST (R9), Z23, Z13
-	VBROADCASTSS     (R9)(CX*1), Z24
+	VFMADD231PS.BCST (R8), Z22, Z12
+	VFMADD231PS.BCST (R8), Z23, Z13
+	VBROADCASTSS     (R8)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z14
 	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST (R10), Z22, Z16
-	VFMADD231PS.BCST (R10), Z23, Z17
-	VBROADCASTSS     (R10)(CX*1), Z24
+	VFMADD231PS.BCST (R9), Z22, Z16
+	VFMADD231PS.BCST (R9), Z23, Z17
+	VBROADCASTSS     (R9)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z18
 	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST (R11), Z22, Z20
-	VFMADD231PS.BCST (R11), Z23, Z21
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12)(BX*1), Z22
-	VMOVUPS          64(R12)(BX*1), Z23
-	VFMADD231PS.BCST 4(SI), Z22, Z0
-	VFMADD231PS.BCST 4(SI), Z23, Z1
-	VBROADCASTSS     4(SI)(CX*1), Z24
+	VFMADD231PS.BCST (R10), Z22, Z20
+	VFMADD231PS.BCST (R10), Z23, Z21
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11)(DX*1), Z22
+	VMOVUPS          64(R11)(DX*1), Z23
+	VFMADD231PS.BCST 4(BX), Z22, Z0
+	VFMADD231PS.BCST 4(BX), Z23, Z1
+	VBROADCASTSS     4(BX)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z2
 	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST 4(DI), Z22, Z4
-	VFMADD231PS.BCST 4(DI), Z23, Z5
-	VBROADCASTSS     4(DI)(CX*1), Z24
+	VFMADD231PS.BCST 4(SI), Z22, Z4
+	VFMADD231PS.BCST 4(SI), Z23, Z5
+	VBROADCASTSS     4(SI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z6
 	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST 4(R8), Z22, Z8
-	VFMADD231PS.BCST 4(R8), Z23, Z9
-	VBROADCASTSS     4(R8)(CX*1), Z24
+	VFMADD231PS.BCST 4(DI), Z22, Z8
+	VFMADD231PS.BCST 4(DI), Z23, Z9
+	VBROADCASTSS     4(DI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST 4(R9), Z22, Z12
-	VFMADD231PS.BCST 4(R9), Z23, Z13
-	VBROADCASTSS     4(R9)(CX*1), Z24
+	VFMADD231PS.BCST 4(R8), Z22, Z12
+	VFMADD231PS.BCST 4(R8), Z23, Z13
+	VBROADCASTSS     4(R8)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z14
 	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST 4(R10), Z22, Z16
-	VFMADD231PS.BCST 4(R10), Z23, Z17
-	VBROADCASTSS     4(R10)(CX*1), Z24
+	VFMADD231PS.BCST 4(R9), Z22, Z16
+	VFMADD231PS.BCST 4(R9), Z23, Z17
+	VBROADCASTSS     4(R9)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z18
 	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST 4(R11), Z22, Z20
-	VFMADD231PS.BCST 4(R11), Z23, Z21
-	LEAQ             (R12)(BX*2), R12
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12), Z22
-	VMOVUPS          64(R12), Z23
-	VFMADD231PS.BCST 8(SI), Z22, Z0
-	VFMADD231PS.BCST 8(SI), Z23, Z1
-	VBROADCASTSS     8(SI)(CX*1), Z24
+	VFMADD231PS.BCST 4(R10), Z22, Z20
+	VFMADD231PS.BCST 4(R10), Z23, Z21
+	LEAQ             (R11)(DX*2), R11
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST 8(BX), Z22, Z0
+	VFMADD231PS.BCST 8(BX), Z23, Z1
+	VBROADCASTSS     8(BX)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z2
 	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST 8(DI), Z22, Z4
-	VFMADD231PS.BCST 8(DI), Z23, Z5
-	VBROADCASTSS     8(DI)(CX*1), Z24
+	VFMADD231PS.BCST 8(SI), Z22, Z4
+	VFMADD231PS.BCST 8(SI), Z23, Z5
+	VBROADCASTSS     8(SI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z6
 	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST 8(R8), Z22, Z8
-	VFMADD231PS.BCST 8(R8), Z23, Z9
-	VBROADCASTSS     8(R8)(CX*1), Z24
+	VFMADD231PS.BCST 8(DI), Z22, Z8
+	VFMADD231PS.BCST 8(DI), Z23, Z9
+	VBROADCASTSS     8(DI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST 8(R9), Z22, Z12
-	VFMADD231PS.BCST 8(R9), Z23, Z13
-	VBROADCASTSS     8(R9)(CX*1), Z24
+	VFMADD231PS.BCST 8(R8), Z22, Z12
+	VFMADD231PS.BCST 8(R8), Z23, Z13
+	VBROADCASTSS     8(R8)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z14
 	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST 8(R10), Z22, Z16
-	VFMADD231PS.BCST 8(R10), Z23, Z17
-	VBROADCASTSS     8(R10)(CX*1), Z24
+	VFMADD231PS.BCST 8(R9), Z22, Z16
+	VFMADD231PS.BCST 8(R9), Z23, Z17
+	VBROADCASTSS     8(R9)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z18
 	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST 8(R11), Z22, Z20
-	VFMADD231PS.BCST 8(R11), Z23, Z21
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12)(BX*1), Z22
-	VMOVUPS          64(R12)(BX*1), Z23
-	VFMADD231PS.BCST 12(SI), Z22, Z0
-	VFMADD231PS.BCST 12(SI), Z23, Z1
-	VBROADCASTSS     12(SI)(CX*1), Z24
+	VFMADD231PS.BCST 8(R10), Z22, Z20
+	VFMADD231PS.BCST 8(R10), Z23, Z21
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11)(DX*1), Z22
+	VMOVUPS          64(R11)(DX*1), Z23
+	VFMADD231PS.BCST 12(BX), Z22, Z0
+	VFMADD231PS.BCST 12(BX), Z23, Z1
+	VBROADCASTSS     12(BX)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z2
 	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST 12(DI), Z22, Z4
-	VFMADD231PS.BCST 12(DI), Z23, Z5
-	VBROADCASTSS     12(DI)(CX*1), Z24
+	VFMADD231PS.BCST 12(SI), Z22, Z4
+	VFMADD231PS.BCST 12(SI), Z23, Z5
+	VBROADCASTSS     12(SI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z6
 	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST 12(R8), Z22, Z8
-	VFMADD231PS.BCST 12(R8), Z23, Z9
-	VBROADCASTSS     12(R8)(CX*1), Z24
+	VFMADD231PS.BCST 12(DI), Z22, Z8
+	VFMADD231PS.BCST 12(DI), Z23, Z9
+	VBROADCASTSS     12(DI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST 12(R9), Z22, Z12
-	VFMADD231PS.BCST 12(R9), Z23, Z13
-	VBROADCASTSS     12(R9)(CX*1), Z24
+	VFMADD231PS.BCST 12(R8), Z22, Z12
+	VFMADD231PS.BCST 12(R8), Z23, Z13
+	VBROADCASTSS     12(R8)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z14
 	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST 12(R10), Z22, Z16
-	VFMADD231PS.BCST 12(R10), Z23, Z17
-	VBROADCASTSS     12(R10)(CX*1), Z24
+	VFMADD231PS.BCST 12(R9), Z22, Z16
+	VFMADD231PS.BCST 12(R9), Z23, Z17
+	VBROADCASTSS     12(R9)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z18
 	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST 12(R11), Z22, Z20
-	VFMADD231PS.BCST 12(R11), Z23, Z21
-	LEAQ             (R12)(BX*2), R12
+	VFMADD231PS.BCST 12(R10), Z22, Z20
+	VFMADD231PS.BCST 12(R10), Z23, Z21
+	LEAQ             (R11)(DX*2), R11
+	ADDQ             $0x10, BX
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, DI
 	ADDQ             $0x10, R8
 	ADDQ             $0x10, R9
 	ADDQ             $0x10, R10
-	ADDQ             $0x10, R11
 	SUBQ             $0x04, BP
 	JGE              fetchingFours
 
@@ -2919,99 +3544,234 @@ fetchingRest:
 	ADDQ $0x04, BP
 	JZ   fetchingDone
 
-fetching:
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12), Z22
-	VMOVUPS          64(R12), Z23
-	VFMADD231PS.BCST (SI), Z22, Z0
-	VFMADD231PS.BCST (SI), Z23, Z1
-	VBROADCASTSS     (SI)(CX*1), Z24
+fetchingSingly:
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VBROADCASTSS     (BX)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z2
 	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST (DI), Z22, Z4
-	VFMADD231PS.BCST (DI), Z23, Z5
-	VBROADCASTSS     (DI)(CX*1), Z24
+	VFMADD231PS.BCST (SI), Z22, Z4
+	VFMADD231PS.BCST (SI), Z23, Z5
+	VBROADCASTSS     (SI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z6
 	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST (R8), Z22, Z8
-	VFMADD231PS.BCST (R8), Z23, Z9
-	VBROADCASTSS     (R8)(CX*1), Z24
+	VFMADD231PS.BCST (DI), Z22, Z8
+	VFMADD231PS.BCST (DI), Z23, Z9
+	VBROADCASTSS     (DI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST (R9), Z22, Z12
-	VFMADD231PS.BCST (R9), Z23, Z13
-	VBROADCASTSS     (R9)(CX*1), Z24
+	VFMADD231PS.BCST (R8), Z22, Z12
+	VFMADD231PS.BCST (R8), Z23, Z13
+	VBROADCASTSS     (R8)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z14
 	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST (R10), Z22, Z16
-	VFMADD231PS.BCST (R10), Z23, Z17
-	VBROADCASTSS     (R10)(CX*1), Z24
+	VFMADD231PS.BCST (R9), Z22, Z16
+	VFMADD231PS.BCST (R9), Z23, Z17
+	VBROADCASTSS     (R9)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z18
 	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST (R11), Z22, Z20
-	VFMADD231PS.BCST (R11), Z23, Z21
+	VFMADD231PS.BCST (R10), Z22, Z20
+	VFMADD231PS.BCST (R10), Z23, Z21
+	ADDQ             $0x04, BX
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, DI
 	ADDQ             $0x04, R8
 	ADDQ             $0x04, R9
 	ADDQ             $0x04, R10
-	ADDQ             $0x04, R11
-	ADDQ             BX, R12
+	ADDQ             DX, R11
 	DECQ             BP
-	JNZ              fetching
-	JMP              fetchingDone
-
-fetchingAcross:
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12), Z22
-	VMOVUPS          64(R12), Z23
-	VFMADD231PS.BCST (SI), Z22, Z0
-	VFMADD231PS.BCST (SI), Z23, Z1
-	VBROADCASTSS     4(SI), Z24
-	VFMADD231PS      Z22, Z24, Z2
-	VFMADD231PS      Z23, Z24, Z3
-	VFMADD231PS.BCST 8(SI), Z22, Z4
-	VFMADD231PS.BCST 8(SI), Z23, Z5
-	VBROADCASTSS     12(SI), Z24
-	VFMADD231PS      Z22, Z24, Z6
-	VFMADD231PS      Z23, Z24, Z7
-	VFMADD231PS.BCST 16(SI), Z22, Z8
-	VFMADD231PS.BCST 16(SI), Z23, Z9
-	VBROADCASTSS     20(SI), Z24
-	VFMADD231PS      Z22, Z24, Z10
-	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST 24(SI), Z22, Z12
-	VFMADD231PS.BCST 24(SI), Z23, Z13
-	VBROADCASTSS     28(SI), Z24
-	VFMADD231PS      Z22, Z24, Z14
-	VFMADD231PS      Z23, Z24, Z15
-	VFMADD231PS.BCST 32(SI), Z22, Z16
-	VFMADD231PS.BCST 32(SI), Z23, Z17
-	VBROADCASTSS     36(SI), Z24
-	VFMADD231PS      Z22, Z24, Z18
-	VFMADD231PS      Z23, Z24, Z19
-	VFMADD231PS.BCST 40(SI), Z22, Z20
-	VFMADD231PS.BCST 40(SI), Z23, Z21
-	ADDQ             DX, SI
-	ADDQ             BX, R12
-	DECQ             BP
-	JNZ              fetchingAcross
+	JNZ              fetchingSingly
 
 fetchingDone:
-	CMPQ R13, $0x00
+	JMP fetchingEnd
+
+fetchingAcrossRows:
+	SUBQ $0x04, BP
+	JLT  fetchingAcrossRest
+
+fetchingAcrossFours:
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VFMADD231PS.BCST 4(BX), Z22, Z2
+	VFMADD231PS.BCST 4(BX), Z23, Z3
+	VFMADD231PS.BCST 8(BX), Z22, Z4
+	VFMADD231PS.BCST 8(BX), Z23, Z5
+	VBROADCASTSS     12(BX), Z24
+	VFMADD231PS      Z22, Z24, Z6
+	VFMADD231PS      Z23, Z24, Z7
+	VFMADD231PS.BCST 16(BX), Z22, Z8
+	VFMADD231PS.BCST 16(BX), Z23, Z9
+	VFMADD231PS.BCST 20(BX), Z22, Z10
+	VFMADD231PS.BCST 20(BX), Z23, Z11
+	VFMADD231PS.BCST 24(BX), Z22, Z12
+	VFMADD231PS.BCST 24(BX), Z23, Z13
+	VBROADCASTSS     28(BX), Z24
+	VFMADD231PS      Z22, Z24, Z14
+	VFMADD231PS      Z23, Z24, Z15
+	VFMADD231PS.BCST 32(BX), Z22, Z16
+	VFMADD231PS.BCST 32(BX), Z23, Z17
+	VFMADD231PS.BCST 36(BX), Z22, Z18
+	VFMADD231PS.BCST 36(BX), Z23, Z19
+	VFMADD231PS.BCST 40(BX), Z22, Z20
+	VFMADD231PS.BCST 40(BX), Z23, Z21
+	ADDQ             CX, BX
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11)(DX*1), Z22
+	VMOVUPS          64(R11)(DX*1), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VFMADD231PS.BCST 4(BX), Z22, Z2
+	VFMADD231PS.BCST 4(BX), Z23, Z3
+	VFMADD231PS.BCST 8(BX), Z22, Z4
+	VFMADD231PS.BCST 8(BX), Z23, Z5
+	VBROADCASTSS     12(BX), Z24
+	VFMADD231PS      Z22, Z24, Z6
+	VFMADD231PS      Z23, Z24, Z7
+	VFMADD231PS.BCST 16(BX), Z22, Z8
+	VFMADD231PS.BCST 16(BX), Z23, Z9
+	VFMADD231PS.BCST 20(BX), Z22, Z10
+	VFMADD231PS.BCST 20(BX), Z23, Z11
+	VFMADD231PS.BCST 24(BX), Z22, Z12
+	VFMADD231PS.BCST 24(BX), Z23, Z13
+	VBROADCASTSS     28(BX), Z24
+	VFMADD231PS      Z22, Z24, Z14
+	VFMADD231PS      Z23, Z24, Z15
+	VFMADD231PS.BCST 32(BX), Z22, Z16
+	VFMADD231PS.BCST 32(BX), Z23, Z17
+	VFMADD231PS.BCST 36(BX), Z22, Z18
+	VFMADD231PS.BCST 36(BX), Z23, Z19
+	VFMADD231PS.BCST 40(BX), Z22, Z20
+	VFMADD231PS.BCST 40(BX), Z23, Z21
+	ADDQ             CX, BX
+	LEAQ             (R11)(DX*2), R11
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VFMADD231PS.BCST 4(BX), Z22, Z2
+	VFMADD231PS.BCST 4(BX), Z23, Z3
+	VFMADD231PS.BCST 8(BX), Z22, Z4
+	VFMADD231PS.BCST 8(BX), Z23, Z5
+	VBROADCASTSS     12(BX), Z24
+	VFMADD231PS      Z22, Z24, Z6
+	VFMADD231PS      Z23, Z24, Z7
+	VFMADD231PS.BCST 16(BX), Z22, Z8
+	VFMADD231PS.BCST 16(BX), Z23, Z9
+	VFMADD231PS.BCST 20(BX), Z22, Z10
+	VFMADD231PS.BCST 20(BX), Z23, Z11
+	VFMADD231PS.BCST 24(BX), Z22, Z12
+	VFMADD231PS.BCST 24(BX), Z23, Z13
+	VBROADCASTSS     28(BX), Z24
+	VFMADD231PS      Z22, Z24, Z14
+	VFMADD231PS      Z23, Z24, Z15
+	VFMADD231PS.BCST 32(BX), Z22, Z16
+	VFMADD231PS.BCST 32(BX), Z23, Z17
+	VFMADD231PS.BCST 36(BX), Z22, Z18
+	VFMADD231PS.BCST 36(BX), Z23, Z19
+	VFMADD231PS.BCST 40(BX), Z22, Z20
+	VFMADD231PS.BCST 40(BX), Z23, Z21
+	ADDQ             CX, BX
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11)(DX*1), Z22
+	VMOVUPS          64(R11)(DX*1), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VFMADD231PS.BCST 4(BX), Z22, Z2
+	VFMADD231PS.BCST 4(BX), Z23, Z3
+	VFMADD231PS.BCST 8(BX), Z22, Z4
+	VFMADD231PS.BCST 8(BX), Z23, Z5
+	VBROADCASTSS     12(BX), Z24
+	VFMADD231PS      Z22, Z24, Z6
+	VFMADD231PS      Z23, Z24, Z7
+	VFMADD231PS.BCST 16(BX), Z22, Z8
+	VFMADD231PS.BCST 16(BX), Z23, Z9
+	VFMADD231PS.BCST 20(BX), Z22, Z10
+	VFMADD231PS.BCST 20(BX), Z23, Z11
+	VFMADD231PS.BCST 24(BX), Z22, Z12
+	VFMADD231PS.BCST 24(BX), Z23, Z13
+	VBROADCASTSS     28(BX), Z24
+	VFMADD231PS      Z22, Z24, Z14
+	VFMADD231PS      Z23, Z24, Z15
+	VFMADD231PS.BCST 32(BX), Z22, Z16
+	VFMADD231PS.BCST 32(BX), Z23, Z17
+	VFMADD231PS.BCST 36(BX), Z22, Z18
+	VFMADD231PS.BCST 36(BX), Z23, Z19
+	VFMADD231PS.BCST 40(BX), Z22, Z20
+	VFMADD231PS.BCST 40(BX), Z23, Z21
+	ADDQ             CX, BX
+	LEAQ             (R11)(DX*2), R11
+	SUBQ             $0x04, BP
+	JGE              fetchingAcrossFours
+
+fetchingAcrossRest:
+	ADDQ $0x04, BP
+	JZ   fetchingAcrossDone
+
+fetchingAcrossSingly:
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z22
+	VMOVUPS          64(R11), Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VFMADD231PS.BCST 4(BX), Z22, Z2
+	VFMADD231PS.BCST 4(BX), Z23, Z3
+	VFMADD231PS.BCST 8(BX), Z22, Z4
+	VFMADD231PS.BCST 8(BX), Z23, Z5
+	VBROADCASTSS     12(BX), Z24
+	VFMADD231PS      Z22, Z24, Z6
+	VFMADD231PS      Z23, Z24, Z7
+	VFMADD231PS.BCST 16(BX), Z22, Z8
+	VFMADD231PS.BCST 16(BX), Z23, Z9
+	VFMADD231PS.BCST 20(BX), Z22, Z10
+	VFMADD231PS.BCST 20(BX), Z23, Z11
+	VFMADD231PS.BCST 24(BX), Z22, Z12
+	VFMADD231PS.BCST 24(BX), Z23, Z13
+	VBROADCASTSS     28(BX), Z24
+	VFMADD231PS      Z22, Z24, Z14
+	VFMADD231PS      Z23, Z24, Z15
+	VFMADD231PS.BCST 32(BX), Z22, Z16
+	VFMADD231PS.BCST 32(BX), Z23, Z17
+	VFMADD231PS.BCST 36(BX), Z22, Z18
+	VFMADD231PS.BCST 36(BX), Z23, Z19
+	VFMADD231PS.BCST 40(BX), Z22, Z20
+	VFMADD231PS.BCST 40(BX), Z23, Z21
+	ADDQ             CX, BX
+	ADDQ             DX, R11
+	DECQ             BP
+	JNZ              fetchingAcrossSingly
+
+fetchingAcrossDone:
+fetchingEnd:
+	CMPQ R12, $0x00
 	JGT  round
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z22
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z22, Z0
 	VFMADD213PS  64(R8), Z22, Z1
 	ADDQ         SI, R8
@@ -3150,41 +3910,42 @@ act:
 	VADDPS Z22, Z21, Z21
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -3192,23 +3953,24 @@ store:
 
 // func tile12x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·tile12x32AVX512(SB), NOSPLIT, $32-136
+TEXT ·tile12x32AVX512(SB), NOSPLIT, $40-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	LEAQ   (DI)(CX*2), R8
-	LEAQ   (R8)(CX*2), R9
-	LEAQ   (R9)(CX*2), R10
-	LEAQ   (R10)(CX*2), R11
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	LEAQ   (SI)(AX*2), DI
+	LEAQ   (DI)(AX*2), R8
+	LEAQ   (R8)(AX*2), R9
+	LEAQ   (R9)(AX*2), R10
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3233,423 +3995,559 @@ panel:
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	MOVQ   b+48(FP), R12
-	MOVQ   k+8(FP), R13
-	TESTQ  R13, R13
+	MOVQ   b+48(FP), R11
+	MOVQ   k+8(FP), R12
+	TESTQ  R12, R12
 	JZ     finish
-	CMPQ   R13, $0x00000080
+	CMPQ   R12, $0x00000080
 	JGE    fetch
 	CMPQ   fetchStep+120(FP), $0x00
 	JNE    fetch
-	CMPQ   DX, $0x04
-	JNE    loopAcross
-	SUBQ   $0x04, R13
+	CMPQ   CX, $0x04
+	JNE    loopAcrossRows
+	SUBQ   $0x04, R12
 	JLT    loopRest
 
 loopFours:
-	VMOVUPS          (R12), Z24
-	VMOVUPS          64(R12), Z25
-	VFMADD231PS.BCST (SI), Z24, Z0
-	VFMADD231PS.BCST (SI), Z25, Z1
-	VBROADCASTSS     (SI)(CX*1), Z26
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VBROADCASTSS     (BX)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z2
 	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST (DI), Z24, Z4
-	VFMADD231PS.BCST (DI), Z25, Z5
-	VBROADCASTSS     (DI)(CX*1), Z26
+	VFMADD231PS.BCST (SI), Z24, Z4
+	VFMADD231PS.BCST (SI), Z25, Z5
+	VBROADCASTSS     (SI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z6
 	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST (R8), Z24, Z8
-	VFMADD231PS.BCST (R8), Z25, Z9
-	VBROADCASTSS     (R8)(CX*1), Z26
+	VFMADD231PS.BCST (DI), Z24, Z8
+	VFMADD231PS.BCST (DI), Z25, Z9
+	VBROADCASTSS     (DI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z10
 	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST (R9), Z24, Z12
-	VFMADD231PS.BCST (R9), Z25, Z13
-	VBROADCASTSS     (R9)(CX*1), Z26
+	VFMADD231PS.BCST (R8), Z24, Z12
+	VFMADD231PS.BCST (R8), Z25, Z13
+	VBROADCASTSS     (R8)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z14
 	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST (R10), Z24, Z16
-	VFMADD231PS.BCST (R10), Z25, Z17
-	VBROADCASTSS     (R10)(CX*1), Z26
+	VFMADD231PS.BCST (R9), Z24, Z16
+	VFMADD231PS.BCST (R9), Z25, Z17
+	VBROADCASTSS     (R9)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z18
 	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST (R11), Z24, Z20
-	VFMADD231PS.BCST (R11), Z25, Z21
-	VBROADCASTSS     (R11)(CX*1), Z26
+	VFMADD231PS.BCST (R10), Z24, Z20
+	VFMADD231PS.BCST (R10), Z25, Z21
+	VBROADCASTSS     (R10)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z22
 	VFMADD231PS      Z25, Z26, Z23
-	VMOVUPS          (R12)(BX*1), Z24
-	VMOVUPS          64(R12)(BX*1), Z25
-	VFMADD231PS.BCST 4(SI), Z24, Z0
-	VFMADD231PS.BCST 4(SI), Z25, Z1
-	VBROADCASTSS     4(SI)(CX*1), Z26
+	VMOVUPS          (R11)(DX*1), Z24
+	VMOVUPS          64(R11)(DX*1), Z25
+	VFMADD231PS.BCST 4(BX), Z24, Z0
+	VFMADD231PS.BCST 4(BX), Z25, Z1
+	VBROADCASTSS     4(BX)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z2
 	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST 4(DI), Z24, Z4
-	VFMADD231PS.BCST 4(DI), Z25, Z5
-	VBROADCASTSS     4(DI)(CX*1), Z26
+	VFMADD231PS.BCST 4(SI), Z24, Z4
+	VFMADD231PS.BCST 4(SI), Z25, Z5
+	VBROADCASTSS     4(SI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z6
 	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST 4(R8), Z24, Z8
-	VFMADD231PS.BCST 4(R8), Z25, Z9
-	VBROADCASTSS     4(R8)(CX*1), Z26
+	VFMADD231PS.BCST 4(DI), Z24, Z8
+	VFMADD231PS.BCST 4(DI), Z25, Z9
+	VBROADCASTSS     4(DI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z10
 	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST 4(R9), Z24, Z12
-	VFMADD231PS.BCST 4(R9), Z25, Z13
-	VBROADCASTSS     4(R9)(CX*1), Z26
+	VFMADD231PS.BCST 4(R8), Z24, Z12
+	VFMADD231PS.BCST 4(R8), Z25, Z13
+	VBROADCASTSS     4(R8)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z14
 	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST 4(R10), Z24, Z16
-	VFMADD231PS.BCST 4(R10), Z25, Z17
-	VBROADCASTSS     4(R10)(CX*1), Z26
+	VFMADD231PS.BCST 4(R9), Z24, Z16
+	VFMADD231PS.BCST 4(R9), Z25, Z17
+	VBROADCASTSS     4(R9)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z18
 	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST 4(R11), Z24, Z20
-	VFMADD231PS.BCST 4(R11), Z25, Z21
-	VBROADCASTSS     4(R11)(CX*1), Z26
+	VFMADD231PS.BCST 4(R10), Z24, Z20
+	VFMADD231PS.BCST 4(R10), Z25, Z21
+	VBROADCASTSS     4(R10)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z22
 	VFMADD231PS      Z25, Z26, Z23
-	LEAQ             (R12)(BX*2), R12
-	VMOVUPS          (R12), Z24
-	VMOVUPS          64(R12), Z25
-	VFMADD231PS.BCST 8(SI), Z24, Z0
-	VFMADD231PS.BCST 8(SI), Z25, Z1
-	VBROADCASTSS     8(SI)(CX*1), Z26
+	LEAQ             (R11)(DX*2), R11
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST 8(BX), Z24, Z0
+	VFMADD231PS.BCST 8(BX), Z25, Z1
+	VBROADCASTSS     8(BX)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z2
 	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST 8(DI), Z24, Z4
-	VFMADD231PS.BCST 8(DI), Z25, Z5
-	VBROADCASTSS     8(DI)(CX*1), Z26
+	VFMADD231PS.BCST 8(SI), Z24, Z4
+	VFMADD231PS.BCST 8(SI), Z25, Z5
+	VBROADCASTSS     8(SI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z6
 	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST 8(R8), Z24, Z8
-	VFMADD231PS.BCST 8(R8), Z25, Z9
-	VBROADCASTSS     8(R8)(CX*1), Z26
+	VFMADD231PS.BCST 8(DI), Z24, Z8
+	VFMADD231PS.BCST 8(DI), Z25, Z9
+	VBROADCASTSS     8(DI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z10
 	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST 8(R9), Z24, Z12
-	VFMADD231PS.BCST 8(R9), Z25, Z13
-	VBROADCASTSS     8(R9)(CX*1), Z26
+	VFMADD231PS.BCST 8(R8), Z24, Z12
+	VFMADD231PS.BCST 8(R8), Z25, Z13
+	VBROADCASTSS     8(R8)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z14
 	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST 8(R10), Z24, Z16
-	VFMADD231PS.BCST 8(R10), Z25, Z17
-	VBROADCASTSS     8(R10)(CX*1), Z26
+	VFMADD231PS.BCST 8(R9), Z24, Z16
+	VFMADD231PS.BCST 8(R9), Z25, Z17
+	VBROADCASTSS     8(R9)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z18
 	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST 8(R11), Z24, Z20
-	VFMADD231PS.BCST 8(R11), Z25, Z21
-	VBROADCASTSS     8(R11)(CX*1), Z26
+	VFMADD231PS.BCST 8(R10), Z24, Z20
+	VFMADD231PS.BCST 8(R10), Z25, Z21
+	VBROADCASTSS     8(R10)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z22
 	VFMADD231PS      Z25, Z26, Z23
-	VMOVUPS          (R12)(BX*1), Z24
-	VMOVUPS          64(R12)(BX*1), Z25
-	VFMADD231PS.BCST 12(SI), Z24, Z0
-	VFMADD231PS.BCST 12(SI), Z25, Z1
-	VBROADCASTSS     12(SI)(CX*1), Z26
+	VMOVUPS          (R11)(DX*1), Z24
+	VMOVUPS          64(R11)(DX*1), Z25
+	VFMADD231PS.BCST 12(BX), Z24, Z0
+	VFMADD231PS.BCST 12(BX), Z25, Z1
+	VBROADCASTSS     12(BX)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z2
 	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST 12(DI), Z24, Z4
-	VFMADD231PS.BCST 12(DI), Z25, Z5
-	VBROADCASTSS     12(DI)(CX*1), Z26
+	VFMADD231PS.BCST 12(SI), Z24, Z4
+	VFMADD231PS.BCST 12(SI), Z25, Z5
+	VBROADCASTSS     12(SI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z6
 	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST 12(R8), Z24, Z8
-	VFMADD231PS.BCST 12(R8), Z25, Z9
-	VBROADCASTSS     12(R8)(CX*1), Z26
+	VFMADD231PS.BCST 12(DI), Z24, Z8
+	VFMADD231PS.BCST 12(DI), Z25, Z9
+	VBROADCASTSS     12(DI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z10
 	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST 12(R9), Z24, Z12
-	VFMADD231PS.BCST 12(R9), Z25, Z13
-	VBROADCASTSS     12(R9)(CX*1), Z26
+	VFMADD231PS.BCST 12(R8), Z24, Z12
+	VFMADD231PS.BCST 12(R8), Z25, Z13
+	VBROADCASTSS     12(R8)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z14
 	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST 12(R10), Z24, Z16
-	VFMADD231PS.BCST 12(R10), Z25, Z17
-	VBROADCASTSS     12(R10)(CX*1), Z26
+	VFMADD231PS.BCST 12(R9), Z24, Z16
+	VFMADD231PS.BCST 12(R9), Z25, Z17
+	VBROADCASTSS     12(R9)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z18
 	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST 12(R11), Z24, Z20
-	VFMADD231PS.BCST 12(R11), Z25, Z21
-	VBROADCASTSS     12(R11)(CX*1), Z26
+	VFMADD231PS.BCST 12(R10), Z24, Z20
+	VFMADD231PS.BCST 12(R10), Z25, Z21
+	VBROADCASTSS     12(R10)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z22
 	VFMADD231PS      Z25, Z26, Z23
-	LEAQ             (R12)(BX*2), R12
+	LEAQ             (R11)(DX*2), R11
+	ADDQ             $0x10, BX
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, DI
 	ADDQ             $0x10, R8
 	ADDQ             $0x10, R9
 	ADDQ             $0x10, R10
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, R13
+	SUBQ             $0x04, R12
 	JGE              loopFours
 
 loopRest:
-	ADDQ $0x04, R13
+	ADDQ $0x04, R12
 	JZ   loopDone
 
-loop:
-	VMOVUPS          (R12), Z24
-	VMOVUPS          64(R12), Z25
-	VFMADD231PS.BCST (SI), Z24, Z0
-	VFMADD231PS.BCST (SI), Z25, Z1
-	VBROADCASTSS     (SI)(CX*1), Z26
+loopSingly:
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VBROADCASTSS     (BX)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z2
 	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST (DI), Z24, Z4
-	VFMADD231PS.BCST (DI), Z25, Z5
-	VBROADCASTSS     (DI)(CX*1), Z26
+	VFMADD231PS.BCST (SI), Z24, Z4
+	VFMADD231PS.BCST (SI), Z25, Z5
+	VBROADCASTSS     (SI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z6
 	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST (R8), Z24, Z8
-	VFMADD231PS.BCST (R8), Z25, Z9
-	VBROADCASTSS     (R8)(CX*1), Z26
+	VFMADD231PS.BCST (DI), Z24, Z8
+	VFMADD231PS.BCST (DI), Z25, Z9
+	VBROADCASTSS     (DI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z10
 	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST (R9), Z24, Z12
-	VFMADD231PS.BCST (R9), Z25, Z13
-	VBROADCASTSS     (R9)(CX*1), Z26
+	VFMADD231PS.BCST (R8), Z24, Z12
+	VFMADD231PS.BCST (R8), Z25, Z13
+	VBROADCASTSS     (R8)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z14
 	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST (R10), Z24, Z16
-	VFMADD231PS.BCST (R10), Z25, Z17
-	VBROADCASTSS     (R10)(CX*1), Z26
+	VFMADD231PS.BCST (R9), Z24, Z16
+	VFMADD231PS.BCST (R9), Z25, Z17
+	VBROADCASTSS     (R9)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z18
 	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST (R11), Z24, Z20
-	VFMADD231PS.BCST (R11), Z25, Z21
-	VBROADCASTSS     (R11)(CX*1), Z26
+	VFMADD231PS.BCST (R10), Z24, Z20
+	VFMADD231PS.BCST (R10), Z25, Z21
+	VBROADCASTSS     (R10)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z22
 	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             $0x04, BX
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, DI
 	ADDQ             $0x04, R8
 	ADDQ             $0x04, R9
 	ADDQ             $0x04, R10
-	ADDQ             $0x04, R11
-	ADDQ             BX, R12
-	DECQ             R13
-	JNZ              loop
-	JMP              loopDone
-
-loopAcross:
-	VMOVUPS          (R12), Z24
-	VMOVUPS          64(R12), Z25
-	VFMADD231PS.BCST (SI), Z24, Z0
-	VFMADD231PS.BCST (SI), Z25, Z1
-	VBROADCASTSS     4(SI), Z26
-	VFMADD231PS      Z24, Z26, Z2
-	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST 8(SI), Z24, Z4
-	VFMADD231PS.BCST 8(SI), Z25, Z5
-	VBROADCASTSS     12(SI), Z26
-	VFMADD231PS      Z24, Z26, Z6
-	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST 16(SI), Z24, Z8
-	VFMADD231PS.BCST 16(SI), Z25, Z9
-	VBROADCASTSS     20(SI), Z26
-	VFMADD231PS      Z24, Z26, Z10
-	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST 24(SI), Z24, Z12
-	VFMADD231PS.BCST 24(SI), Z25, Z13
-	VBROADCASTSS     28(SI), Z26
-	VFMADD231PS      Z24, Z26, Z14
-	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST 32(SI), Z24, Z16
-	VFMADD231PS.BCST 32(SI), Z25, Z17
-	VBROADCASTSS     36(SI), Z26
-	VFMADD231PS      Z24, Z26, Z18
-	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST 40(SI), Z24, Z20
-	VFMADD231PS.BCST 40(SI), Z25, Z21
-	VBROADCASTSS     44(SI), Z26
-	VFMADD231PS      Z24, Z26, Z22
-	VFMADD231PS      Z25, Z26, Z23
-	ADDQ             DX, SI
-	ADDQ             BX, R12
-	DECQ             R13
-	JNZ              loopAcross
+	ADDQ             DX, R11
+	DECQ             R12
+	JNZ              loopSingly
 
 loopDone:
+	JMP loopEnd
+
+loopAcrossRows:
+	SUBQ $0x04, R12
+	JLT  loopAcrossRest
+
+loopAcrossFours:
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VFMADD231PS.BCST 4(BX), Z24, Z2
+	VFMADD231PS.BCST 4(BX), Z25, Z3
+	VFMADD231PS.BCST 8(BX), Z24, Z4
+	VFMADD231PS.BCST 8(BX), Z25, Z5
+	VBROADCASTSS     12(BX), Z26
+	VFMADD231PS      Z24, Z26, Z6
+	VFMADD231PS      Z25, Z26, Z7
+	VFMADD231PS.BCST 16(BX), Z24, Z8
+	VFMADD231PS.BCST 16(BX), Z25, Z9
+	VFMADD231PS.BCST 20(BX), Z24, Z10
+	VFMADD231PS.BCST 20(BX), Z25, Z11
+	VFMADD231PS.BCST 24(BX), Z24, Z12
+	VFMADD231PS.BCST 24(BX), Z25, Z13
+	VBROADCASTSS     28(BX), Z26
+	VFMADD231PS      Z24, Z26, Z14
+	VFMADD231PS      Z25, Z26, Z15
+	VFMADD231PS.BCST 32(BX), Z24, Z16
+	VFMADD231PS.BCST 32(BX), Z25, Z17
+	VFMADD231PS.BCST 36(BX), Z24, Z18
+	VFMADD231PS.BCST 36(BX), Z25, Z19
+	VFMADD231PS.BCST 40(BX), Z24, Z20
+	VFMADD231PS.BCST 40(BX), Z25, Z21
+	VBROADCASTSS     44(BX), Z26
+	VFMADD231PS      Z24, Z26, Z22
+	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             CX, BX
+	VMOVUPS          (R11)(DX*1), Z24
+	VMOVUPS          64(R11)(DX*1), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VFMADD231PS.BCST 4(BX), Z24, Z2
+	VFMADD231PS.BCST 4(BX), Z25, Z3
+	VFMADD231PS.BCST 8(BX), Z24, Z4
+	VFMADD231PS.BCST 8(BX), Z25, Z5
+	VBROADCASTSS     12(BX), Z26
+	VFMADD231PS      Z24, Z26, Z6
+	VFMADD231PS      Z25, Z26, Z7
+	VFMADD231PS.BCST 16(BX), Z24, Z8
+	VFMADD231PS.BCST 16(BX), Z25, Z9
+	VFMADD231PS.BCST 20(BX), Z24, Z10
+	VFMADD231PS.BCST 20(BX), Z25, Z11
+	VFMADD231PS.BCST 24(BX), Z24, Z12
+	VFMADD231PS.BCST 24(BX), Z25, Z13
+	VBROADCASTSS     28(BX), Z26
+	VFMADD231PS      Z24, Z26, Z14
+	VFMADD231PS      Z25, Z26, Z15
+	VFMADD231PS.BCST 32(BX), Z24, Z16
+	VFMADD231PS.BCST 32(BX), Z25, Z17
+	VFMADD231PS.BCST 36(BX), Z24, Z18
+	VFMADD231PS.BCST 36(BX), Z25, Z19
+	VFMADD231PS.BCST 40(BX), Z24, Z20
+	VFMADD231PS.BCST 40(BX), Z25, Z21
+	VBROADCASTSS     44(BX), Z26
+	VFMADD231PS      Z24, Z26, Z22
+	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             CX, BX
+	LEAQ             (R11)(DX*2), R11
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VFMADD231PS.BCST 4(BX), Z24, Z2
+	VFMADD231PS.BCST 4(BX), Z25, Z3
+	VFMADD231PS.BCST 8(BX), Z24, Z4
+	VFMADD231PS.BCST 8(BX), Z25, Z5
+	VBROADCASTSS     12(BX), Z26
+	VFMADD231PS      Z24, Z26, Z6
+	VFMADD231PS      Z25, Z26, Z7
+	VFMADD231PS.BCST 16(BX), Z24, Z8
+	VFMADD231PS.BCST 16(BX), Z25, Z9
+	VFMADD231PS.BCST 20(BX), Z24, Z10
+	VFMADD231PS.BCST 20(BX), Z25, Z11
+	VFMADD231PS.BCST 24(BX), Z24, Z12
+	VFMADD231PS.BCST 24(BX), Z25, Z13
+	VBROADCASTSS     28(BX), Z26
+	VFMADD231PS      Z24, Z26, Z14
+	VFMADD231PS      Z25, Z26, Z15
+	VFMADD231PS.BCST 32(BX), Z24, Z16
+	VFMADD231PS.BCST 32(BX), Z25, Z17
+	VFMADD231PS.BCST 36(BX), Z24, Z18
+	VFMADD231PS.BCST 36(BX), Z25, Z19
+	VFMADD231PS.BCST 40(BX), Z24, Z20
+	VFMADD231PS.BCST 40(BX), Z25, Z21
+	VBROADCASTSS     44(BX), Z26
+	VFMADD231PS      Z24, Z26, Z22
+	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             CX, BX
+	VMOVUPS          (R11)(DX*1), Z24
+	VMOVUPS          64(R11)(DX*1), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VFMADD231PS.BCST 4(BX), Z24, Z2
+	VFMADD231PS.BCST 4(BX), Z25, Z3
+	VFMADD231PS.BCST 8(BX), Z24, Z4
+	VFMADD231PS.BCST 8(BX), Z25, Z5
+	VBROADCASTSS     12(BX), Z26
+	VFMADD231PS      Z24, Z26, Z6
+	VFMADD231PS      Z25, Z26, Z7
+	VFMADD231PS.BCST 16(BX), Z24, Z8
+	VFMADD231PS.BCST 16(BX), Z25, Z9
+	VFMADD231PS.BCST 20(BX), Z24, Z10
+	VFMADD231PS.BCST 20(BX), Z25, Z11
+	VFMADD231PS.BCST 24(BX), Z24, Z12
+	VFMADD231PS.BCST 24(BX), Z25, Z13
+	VBROADCASTSS     28(BX), Z26
+	VFMADD231PS      Z24, Z26, Z14
+	VFMADD231PS      Z25, Z26, Z15
+	VFMADD231PS.BCST 32(BX), Z24, Z16
+	VFMADD231PS.BCST 32(BX), Z25, Z17
+	VFMADD231PS.BCST 36(BX), Z24, Z18
+	VFMADD231PS.BCST 36(BX), Z25, Z19
+	VFMADD231PS.BCST 40(BX), Z24, Z20
+	VFMADD231PS.BCST 40(BX), Z25, Z21
+	VBROADCASTSS     44(BX), Z26
+	VFMADD231PS      Z24, Z26, Z22
+	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             CX, BX
+	LEAQ             (R11)(DX*2), R11
+	SUBQ             $0x04, R12
+	JGE              loopAcrossFours
+
+loopAcrossRest:
+	ADDQ $0x04, R12
+	JZ   loopAcrossDone
+
+loopAcrossSingly:
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VFMADD231PS.BCST 4(BX), Z24, Z2
+	VFMADD231PS.BCST 4(BX), Z25, Z3
+	VFMADD231PS.BCST 8(BX), Z24, Z4
+	VFMADD231PS.BCST 8(BX), Z25, Z5
+	VBROADCASTSS     12(BX), Z26
+	VFMADD231PS      Z24, Z26, Z6
+	VFMADD231PS      Z25, Z26, Z7
+	VFMADD231PS.BCST 16(BX), Z24, Z8
+	VFMADD231PS.BCST 16(BX), Z25, Z9
+	VFMADD231PS.BCST 20(BX), Z24, Z10
+	VFMADD231PS.BCST 20(BX), Z25, Z11
+	VFMADD231PS.BCST 24(BX), Z24, Z12
+	VFMADD231PS.BCST 24(BX), Z25, Z13
+	VBROADCASTSS     28(BX), Z26
+	VFMADD231PS      Z24, Z26, Z14
+	VFMADD231PS      Z25, Z26, Z15
+	VFMADD231PS.BCST 32(BX), Z24, Z16
+	VFMADD231PS.BCST 32(BX), Z25, Z17
+	VFMADD231PS.BCST 36(BX), Z24, Z18
+	VFMADD231PS.BCST 36(BX), Z25, Z19
+	VFMADD231PS.BCST 40(BX), Z24, Z20
+	VFMADD231PS.BCST 40(BX), Z25, Z21
+	VBROADCASTSS     44(BX), Z26
+	VFMADD231PS      Z24, Z26, Z22
+	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             CX, BX
+	ADDQ             DX, R11
+	DECQ             R12
+	JNZ              loopAcrossSingly
+
+loopAcrossDone:
+loopEnd:
 	JMP finish
 
 fetch:
-	MOVQ   fetch+112(FP), R14
-	MOVQ   fetchGap+128(FP), R15
-	MOVQ   AX, 16(SP)
+	MOVQ   fetch+112(FP), R13
+	MOVQ   fetchGap+128(FP), R14
+	MOVQ   fetchStep+120(FP), R15
+	MOVQ   16(SP), BP
+	MOVQ   BP, 24(SP)
 	MOVQ   cStep+72(FP), BP
 	IMUL3Q $0x0b, BP, BP
-	ADDQ   AX, BP
-	MOVQ   BP, 24(SP)
+	ADDQ   16(SP), BP
+	MOVQ   BP, 32(SP)
 
 round:
-	MOVQ       16(SP), BP
+	MOVQ       24(SP), BP
 	PREFETCHT0 (BP)
 	PREFETCHT0 64(BP)
 	ADDQ       cStep+72(FP), BP
-	CMPQ       BP, 24(SP)
-	CMOVQHI    24(SP), BP
-	MOVQ       BP, 16(SP)
+	CMPQ       BP, 32(SP)
+	CMOVQHI    32(SP), BP
+	MOVQ       BP, 24(SP)
 	MOVQ       $0x00000008, BP
-	CMPQ       R13, BP
-	CMOVQLT    R13, BP
-	SUBQ       $0x08, R13
-	CMPQ       DX, $0x04
-	JNE        fetchingAcross
+	CMPQ       R12, BP
+	CMOVQLT    R12, BP
+	SUBQ       $0x08, R12
+	CMPQ       CX, $0x04
+	JNE        fetchingAcrossRows
 	SUBQ       $0x04, BP
 	JLT        fetchingRest
 
 fetchingFours:
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12), Z24
-	VMOVUPS          64(R12), Z25
-	VFMADD231PS.BCST (SI), Z24, Z0
-	VFMADD231PS.BCST (SI), Z25, Z1
-	VBROADCASTSS     (SI)(CX*1), Z26
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VBROADCASTSS     (BX)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z2
 	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST (DI), Z24, Z4
-	VFMADD231PS.BCST (DI), Z25, Z5
-	VBROADCASTSS     (DI)(CX*1), Z26
+	VFMADD231PS.BCST (SI), Z24, Z4
+	VFMADD231PS.BCST (SI), Z25, Z5
+	VBROADCASTSS     (SI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z6
 	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST (R8), Z24, Z8
-	VFMADD231PS.BCST (R8), Z25, Z9
-	VBROADCASTSS     (R8)(CX*1), Z26
+	VFMADD231PS.BCST (DI), Z24, Z8
+	VFMADD231PS.BCST (DI), Z25, Z9
+	VBROADCASTSS     (DI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z10
 	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST (R9), Z24, Z12
-	VFMADD231PS.BCST (R9), Z25, Z13
-	VBROADCASTSS     (R9)(CX*1), Z26
+	VFMADD231PS.BCST (R8), Z24, Z12
+	VFMADD231PS.BCST (R8), Z25, Z13
+	VBROADCASTSS     (R8)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z14
 	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST (R10), Z24, Z16
-	VFMADD231PS.BCST (R10), Z25, Z17
-	VBROADCASTSS     (R10)(CX*1), Z26
+	VFMADD231PS.BCST (R9), Z24, Z16
+	VFMADD231PS.BCST (R9), Z25, Z17
+	VBROADCASTSS     (R9)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z18
 	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST (R11), Z24, Z20
-	VFMADD231PS.BCST (R11), Z25, Z21
-	VBROADCASTSS     (R11)(CX*1), Z26
+	VFMADD231PS.BCST (R10), Z24, Z20
+	VFMADD231PS.BCST (R10), Z25, Z21
+	VBROADCASTSS     (R10)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z22
 	VFMADD231PS      Z25, Z26, Z23
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12)(BX*1), Z24
-	VMOVUPS          64(R12)(BX*1), Z25
-	VFMADD231PS.BCST 4(SI), Z24, Z0
-	VFMADD231PS.BCST 4(SI), Z25, Z1
-	VBROADCASTSS     4(SI)(CX*1), Z26
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11)(DX*1), Z24
+	VMOVUPS          64(R11)(DX*1), Z25
+	VFMADD231PS.BCST 4(BX), Z24, Z0
+	VFMADD231PS.BCST 4(BX), Z25, Z1
+	VBROADCASTSS     4(BX)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z2
 	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST 4(DI), Z24, Z4
-	VFMADD231PS.BCST 4(DI), Z25, Z5
-	VBROADCASTSS     4(DI)(CX*1), Z26
+	VFMADD231PS.BCST 4(SI), Z24, Z4
+	VFMADD231PS.BCST 4(SI), Z25, Z5
+	VBROADCASTSS     4(SI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z6
 	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST 4(R8), Z24, Z8
-	VFMADD231PS.BCST 4(R8), Z25, Z9
-	VBROADCASTSS     4(R8)(CX*1), Z26
+	VFMADD231PS.BCST 4(DI), Z24, Z8
+	VFMADD231PS.BCST 4(DI), Z25, Z9
+	VBROADCASTSS     4(DI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z10
 	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST 4(R9), Z24, Z12
-	VFMADD231PS.BCST 4(R9), Z25, Z13
-	VBROADCASTSS     4(R9)(CX*1), Z26
+	VFMADD231PS.BCST 4(R8), Z24, Z12
+	VFMADD231PS.BCST 4(R8), Z25, Z13
+	VBROADCASTSS     4(R8)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z14
 	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST 4(R10), Z24, Z16
-	VFMADD231PS.BCST 4(R10), Z25, Z17
-	VBROADCASTSS     4(R10)(CX*1), Z26
+	VFMADD231PS.BCST 4(R9), Z24, Z16
+	VFMADD231PS.BCST 4(R9), Z25, Z17
+	VBROADCASTSS     4(R9)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z18
 	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST 4(R11), Z24, Z20
-	VFMADD231PS.BCST 4(R11), Z25, Z21
-	VBROADCASTSS     4(R11)(CX*1), Z26
+	VFMADD231PS.BCST 4(R10), Z24, Z20
+	VFMADD231PS.BCST 4(R10), Z25, Z21
+	VBROADCASTSS     4(R10)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z22
 	VFMADD231PS      Z25, Z26, Z23
-	LEAQ             (R12)(BX*2), R12
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12), Z24
-	VMOVUPS          64(R12), Z25
-	VFMADD231PS.BCST 8(SI), Z24, Z0
-	VFMADD231PS.BCST 8(SI), Z25, Z1
-	VBROADCASTSS     8(SI)(CX*1), Z26
+	LEAQ             (R11)(DX*2), R11
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST 8(BX), Z24, Z0
+	VFMADD231PS.BCST 8(BX), Z25, Z1
+	VBROADCASTSS     8(BX)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z2
 	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST 8(DI), Z24, Z4
-	VFMADD231PS.BCST 8(DI), Z25, Z5
-	VBROADCASTSS     8(DI)(CX*1), Z26
+	VFMADD231PS.BCST 8(SI), Z24, Z4
+	VFMADD231PS.BCST 8(SI), Z25, Z5
+	VBROADCASTSS     8(SI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z6
 	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST 8(R8), Z24, Z8
-	VFMADD231PS.BCST 8(R8), Z25, Z9
-	VBROADCASTSS     8(R8)(CX*1), Z26
+	VFMADD231PS.BCST 8(DI), Z24, Z8
+	VFMADD231PS.BCST 8(DI), Z25, Z9
+	VBROADCASTSS     8(DI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z10
 	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST 8(R9), Z24, Z12
-	VFMADD231PS.BCST 8(R9), Z25, Z13
-	VBROADCASTSS     8(R9)(CX*1), Z26
+	VFMADD231PS.BCST 8(R8), Z24, Z12
+	VFMADD231PS.BCST 8(R8), Z25, Z13
+	VBROADCASTSS     8(R8)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z14
 	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST 8(R10), Z24, Z16
-	VFMADD231PS.BCST 8(R10), Z25, Z17
-	VBROADCASTSS     8(R10)(CX*1), Z26
+	VFMADD231PS.BCST 8(R9), Z24, Z16
+	VFMADD231PS.BCST 8(R9), Z25, Z17
+	VBROADCASTSS     8(R9)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z18
 	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST 8(R11), Z24, Z20
-	VFMADD231PS.BCST 8(R11), Z25, Z21
-	VBROADCASTSS     8(R11)(CX*1), Z26
+	VFMADD231PS.BCST 8(R10), Z24, Z20
+	VFMADD231PS.BCST 8(R10), Z25, Z21
+	VBROADCASTSS     8(R10)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z22
 	VFMADD231PS      Z25, Z26, Z23
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12)(BX*1), Z24
-	VMOVUPS          64(R12)(BX*1), Z25
-	VFMADD231PS.BCST 12(SI), Z24, Z0
-	VFMADD231PS.BCST 12(SI), Z25, Z1
-	VBROADCASTSS     12(SI)(CX*1), Z26
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11)(DX*1), Z24
+	VMOVUPS          64(R11)(DX*1), Z25
+	VFMADD231PS.BCST 12(BX), Z24, Z0
+	VFMADD231PS.BCST 12(BX), Z25, Z1
+	VBROADCASTSS     12(BX)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z2
 	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST 12(DI), Z24, Z4
-	VFMADD231PS.BCST 12(DI), Z25, Z5
-	VBROADCASTSS     12(DI)(CX*1), Z26
+	VFMADD231PS.BCST 12(SI), Z24, Z4
+	VFMADD231PS.BCST 12(SI), Z25, Z5
+	VBROADCASTSS     12(SI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z6
 	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST 12(R8), Z24, Z8
-	VFMADD231PS.BCST 12(R8), Z25, Z9
-	VBROADCASTSS     12(R8)(CX*1), Z26
+	VFMADD231PS.BCST 12(DI), Z24, Z8
+	VFMADD231PS.BCST 12(DI), Z25, Z9
+	VBROADCASTSS     12(DI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z10
 	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST 12(R9), Z24, Z12
-	VFMADD231PS.BCST 12(R9), Z25, Z13
-	VBROADCASTSS     12(R9)(CX*1), Z26
+	VFMADD231PS.BCST 12(R8), Z24, Z12
+	VFMADD231PS.BCST 12(R8), Z25, Z13
+	VBROADCASTSS     12(R8)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z14
 	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST 12(R10), Z24, Z16
-	VFMADD231PS.BCST 12(R10), Z25, Z17
-	VBROADCASTSS     12(R10)(CX*1), Z26
+	VFMADD231PS.BCST 12(R9), Z24, Z16
+	VFMADD231PS.BCST 12(R9), Z25, Z17
+	VBROADCASTSS     12(R9)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z18
 	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST 12(R11), Z24, Z20
-	VFMADD231PS.BCST 12(R11), Z25, Z21
-	VBROADCASTSS     12(R11)(CX*1), Z26
+	VFMADD231PS.BCST 12(R10), Z24, Z20
+	VFMADD231PS.BCST 12(R10), Z25, Z21
+	VBROADCASTSS     12(R10)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z22
 	VFMADD231PS      Z25, Z26, Z23
-	LEAQ             (R12)(BX*2), R12
+	LEAQ             (R11)(DX*2), R11
+	ADDQ             $0x10, BX
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, DI
 	ADDQ             $0x10, R8
 	ADDQ             $0x10, R9
 	ADDQ             $0x10, R10
-	ADDQ             $0x10, R11
 	SUBQ             $0x04, BP
 	JGE              fetchingFours
 
@@ -3657,105 +4555,252 @@ fetchingRest:
 	ADDQ $0x04, BP
 	JZ   fetchingDone
 
-fetching:
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12), Z24
-	VMOVUPS          64(R12), Z25
-	VFMADD231PS.BCST (SI), Z24, Z0
-	VFMADD231PS.BCST (SI), Z25, Z1
-	VBROADCASTSS     (SI)(CX*1), Z26
+fetchingSingly:
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VBROADCASTSS     (BX)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z2
 	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST (DI), Z24, Z4
-	VFMADD231PS.BCST (DI), Z25, Z5
-	VBROADCASTSS     (DI)(CX*1), Z26
+	VFMADD231PS.BCST (SI), Z24, Z4
+	VFMADD231PS.BCST (SI), Z25, Z5
+	VBROADCASTSS     (SI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z6
 	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST (R8), Z24, Z8
-	VFMADD231PS.BCST (R8), Z25, Z9
-	VBROADCASTSS     (R8)(CX*1), Z26
+	VFMADD231PS.BCST (DI), Z24, Z8
+	VFMADD231PS.BCST (DI), Z25, Z9
+	VBROADCASTSS     (DI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z10
 	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST (R9), Z24, Z12
-	VFMADD231PS.BCST (R9), Z25, Z13
-	VBROADCASTSS     (R9)(CX*1), Z26
+	VFMADD231PS.BCST (R8), Z24, Z12
+	VFMADD231PS.BCST (R8), Z25, Z13
+	VBROADCASTSS     (R8)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z14
 	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST (R10), Z24, Z16
-	VFMADD231PS.BCST (R10), Z25, Z17
-	VBROADCASTSS     (R10)(CX*1), Z26
+	VFMADD231PS.BCST (R9), Z24, Z16
+	VFMADD231PS.BCST (R9), Z25, Z17
+	VBROADCASTSS     (R9)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z18
 	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST (R11), Z24, Z20
-	VFMADD231PS.BCST (R11), Z25, Z21
-	VBROADCASTSS     (R11)(CX*1), Z26
+	VFMADD231PS.BCST (R10), Z24, Z20
+	VFMADD231PS.BCST (R10), Z25, Z21
+	VBROADCASTSS     (R10)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z22
 	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             $0x04, BX
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, DI
 	ADDQ             $0x04, R8
 	ADDQ             $0x04, R9
 	ADDQ             $0x04, R10
-	ADDQ             $0x04, R11
-	ADDQ             BX, R12
+	ADDQ             DX, R11
 	DECQ             BP
-	JNZ              fetching
-	JMP              fetchingDone
-
-fetchingAcross:
-	PREFETCHT0       (R14)
-	PREFETCHT0       (R14)(R15*1)
-	ADDQ             fetchStep+120(FP), R14
-	VMOVUPS          (R12), Z24
-	VMOVUPS          64(R12), Z25
-	VFMADD231PS.BCST (SI), Z24, Z0
-	VFMADD231PS.BCST (SI), Z25, Z1
-	VBROADCASTSS     4(SI), Z26
-	VFMADD231PS      Z24, Z26, Z2
-	VFMADD231PS      Z25, Z26, Z3
-	VFMADD231PS.BCST 8(SI), Z24, Z4
-	VFMADD231PS.BCST 8(SI), Z25, Z5
-	VBROADCASTSS     12(SI), Z26
-	VFMADD231PS      Z24, Z26, Z6
-	VFMADD231PS      Z25, Z26, Z7
-	VFMADD231PS.BCST 16(SI), Z24, Z8
-	VFMADD231PS.BCST 16(SI), Z25, Z9
-	VBROADCASTSS     20(SI), Z26
-	VFMADD231PS      Z24, Z26, Z10
-	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST 24(SI), Z24, Z12
-	VFMADD231PS.BCST 24(SI), Z25, Z13
-	VBROADCASTSS     28(SI), Z26
-	VFMADD231PS      Z24, Z26, Z14
-	VFMADD231PS      Z25, Z26, Z15
-	VFMADD231PS.BCST 32(SI), Z24, Z16
-	VFMADD231PS.BCST 32(SI), Z25, Z17
-	VBROADCASTSS     36(SI), Z26
-	VFMADD231PS      Z24, Z26, Z18
-	VFMADD231PS      Z25, Z26, Z19
-	VFMADD231PS.BCST 40(SI), Z24, Z20
-	VFMADD231PS.BCST 40(SI), Z25, Z21
-	VBROADCASTSS     44(SI), Z26
-	VFMADD231PS      Z24, Z26, Z22
-	VFMADD231PS      Z25, Z26, Z23
-	ADDQ             DX, SI
-	ADDQ             BX, R12
-	DECQ             BP
-	JNZ              fetchingAcross
+	JNZ              fetchingSingly
 
 fetchingDone:
-	CMPQ R13, $0x00
+	JMP fetchingEnd
+
+fetchingAcrossRows:
+	SUBQ $0x04, BP
+	JLT  fetchingAcrossRest
+
+fetchingAcrossFours:
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VFMADD231PS.BCST 4(BX), Z24, Z2
+	VFMADD231PS.BCST 4(BX), Z25, Z3
+	VFMADD231PS.BCST 8(BX), Z24, Z4
+	VFMADD231PS.BCST 8(BX), Z25, Z5
+	VBROADCASTSS     12(BX), Z26
+	VFMADD231PS      Z24, Z26, Z6
+	VFMADD231PS      Z25, Z26, Z7
+	VFMADD231PS.BCST 16(BX), Z24, Z8
+	VFMADD231PS.BCST 16(BX), Z25, Z9
+	VFMADD231PS.BCST 20(BX), Z24, Z10
+	VFMADD231PS.BCST 20(BX), Z25, Z11
+	VFMADD231PS.BCST 24(BX), Z24, Z12
+	VFMADD231PS.BCST 24(BX), Z25, Z13
+	VBROADCASTSS     28(BX), Z26
+	VFMADD231PS      Z24, Z26, Z14
+	VFMADD231PS      Z25, Z26, Z15
+	VFMADD231PS.BCST 32(BX), Z24, Z16
+	VFMADD231PS.BCST 32(BX), Z25, Z17
+	VFMADD231PS.BCST 36(BX), Z24, Z18
+	VFMADD231PS.BCST 36(BX), Z25, Z19
+	VFMADD231PS.BCST 40(BX), Z24, Z20
+	VFMADD231PS.BCST 40(BX), Z25, Z21
+	VBROADCASTSS     44(BX), Z26
+	VFMADD231PS      Z24, Z26, Z22
+	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             CX, BX
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11)(DX*1), Z24
+	VMOVUPS          64(R11)(DX*1), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VFMADD231PS.BCST 4(BX), Z24, Z2
+	VFMADD231PS.BCST 4(BX), Z25, Z3
+	VFMADD231PS.BCST 8(BX), Z24, Z4
+	VFMADD231PS.BCST 8(BX), Z25, Z5
+	VBROADCASTSS     12(BX), Z26
+	VFMADD231PS      Z24, Z26, Z6
+	VFMADD231PS      Z25, Z26, Z7
+	VFMADD231PS.BCST 16(BX), Z24, Z8
+	VFMADD231PS.BCST 16(BX), Z25, Z9
+	VFMADD231PS.BCST 20(BX), Z24, Z10
+	VFMADD231PS.BCST 20(BX), Z25, Z11
+	VFMADD231PS.BCST 24(BX), Z24, Z12
+	VFMADD231PS.BCST 24(BX), Z25, Z13
+	VBROADCASTSS     28(BX), Z26
+	VFMADD231PS      Z24, Z26, Z14
+	VFMADD231PS      Z25, Z26, Z15
+	VFMADD231PS.BCST 32(BX), Z24, Z16
+	VFMADD231PS.BCST 32(BX), Z25, Z17
+	VFMADD231PS.BCST 36(BX), Z24, Z18
+	VFMADD231PS.BCST 36(BX), Z25, Z19
+	VFMADD231PS.BCST 40(BX), Z24, Z20
+	VFMADD231PS.BCST 40(BX), Z25, Z21
+	VBROADCASTSS     44(BX), Z26
+	VFMADD231PS      Z24, Z26, Z22
+	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             CX, BX
+	LEAQ             (R11)(DX*2), R11
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VFMADD231PS.BCST 4(BX), Z24, Z2
+	VFMADD231PS.BCST 4(BX), Z25, Z3
+	VFMADD231PS.BCST 8(BX), Z24, Z4
+	VFMADD231PS.BCST 8(BX), Z25, Z5
+	VBROADCASTSS     12(BX), Z26
+	VFMADD231PS      Z24, Z26, Z6
+	VFMADD231PS      Z25, Z26, Z7
+	VFMADD231PS.BCST 16(BX), Z24, Z8
+	VFMADD231PS.BCST 16(BX), Z25, Z9
+	VFMADD231PS.BCST 20(BX), Z24, Z10
+	VFMADD231PS.BCST 20(BX), Z25, Z11
+	VFMADD231PS.BCST 24(BX), Z24, Z12
+	VFMADD231PS.BCST 24(BX), Z25, Z13
+	VBROADCASTSS     28(BX), Z26
+	VFMADD231PS      Z24, Z26, Z14
+	VFMADD231PS      Z25, Z26, Z15
+	VFMADD231PS.BCST 32(BX), Z24, Z16
+	VFMADD231PS.BCST 32(BX), Z25, Z17
+	VFMADD231PS.BCST 36(BX), Z24, Z18
+	VFMADD231PS.BCST 36(BX), Z25, Z19
+	VFMADD231PS.BCST 40(BX), Z24, Z20
+	VFMADD231PS.BCST 40(BX), Z25, Z21
+	VBROADCASTSS     44(BX), Z26
+	VFMADD231PS      Z24, Z26, Z22
+	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             CX, BX
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11)(DX*1), Z24
+	VMOVUPS          64(R11)(DX*1), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VFMADD231PS.BCST 4(BX), Z24, Z2
+	VFMADD231PS.BCST 4(BX), Z25, Z3
+	VFMADD231PS.BCST 8(BX), Z24, Z4
+	VFMADD231PS.BCST 8(BX), Z25, Z5
+	VBROADCASTSS     12(BX), Z26
+	VFMADD231PS      Z24, Z26, Z6
+	VFMADD231PS      Z25, Z26, Z7
+	VFMADD231PS.BCST 16(BX), Z24, Z8
+	VFMADD231PS.BCST 16(BX), Z25, Z9
+	VFMADD231PS.BCST 20(BX), Z24, Z10
+	VFMADD231PS.BCST 20(BX), Z25, Z11
+	VFMADD231PS.BCST 24(BX), Z24, Z12
+	VFMADD231PS.BCST 24(BX), Z25, Z13
+	VBROADCASTSS     28(BX), Z26
+	VFMADD231PS      Z24, Z26, Z14
+	VFMADD231PS      Z25, Z26, Z15
+	VFMADD231PS.BCST 32(BX), Z24, Z16
+	VFMADD231PS.BCST 32(BX), Z25, Z17
+	VFMADD231PS.BCST 36(BX), Z24, Z18
+	VFMADD231PS.BCST 36(BX), Z25, Z19
+	VFMADD231PS.BCST 40(BX), Z24, Z20
+	VFMADD231PS.BCST 40(BX), Z25, Z21
+	VBROADCASTSS     44(BX), Z26
+	VFMADD231PS      Z24, Z26, Z22
+	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             CX, BX
+	LEAQ             (R11)(DX*2), R11
+	SUBQ             $0x04, BP
+	JGE              fetchingAcrossFours
+
+fetchingAcrossRest:
+	ADDQ $0x04, BP
+	JZ   fetchingAcrossDone
+
+fetchingAcrossSingly:
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(R14*1)
+	ADDQ             R15, R13
+	VMOVUPS          (R11), Z24
+	VMOVUPS          64(R11), Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VFMADD231PS.BCST 4(BX), Z24, Z2
+	VFMADD231PS.BCST 4(BX), Z25, Z3
+	VFMADD231PS.BCST 8(BX), Z24, Z4
+	VFMADD231PS.BCST 8(BX), Z25, Z5
+	VBROADCASTSS     12(BX), Z26
+	VFMADD231PS      Z24, Z26, Z6
+	VFMADD231PS      Z25, Z26, Z7
+	VFMADD231PS.BCST 16(BX), Z24, Z8
+	VFMADD231PS.BCST 16(BX), Z25, Z9
+	VFMADD231PS.BCST 20(BX), Z24, Z10
+	VFMADD231PS.BCST 20(BX), Z25, Z11
+	VFMADD231PS.BCST 24(BX), Z24, Z12
+	VFMADD231PS.BCST 24(BX), Z25, Z13
+	VBROADCASTSS     28(BX), Z26
+	VFMADD231PS      Z24, Z26, Z14
+	VFMADD231PS      Z25, Z26, Z15
+	VFMADD231PS.BCST 32(BX), Z24, Z16
+	VFMADD231PS.BCST 32(BX), Z25, Z17
+	VFMADD231PS.BCST 36(BX), Z24, Z18
+	VFMADD231PS.BCST 36(BX), Z25, Z19
+	VFMADD231PS.BCST 40(BX), Z24, Z20
+	VFMADD231PS.BCST 40(BX), Z25, Z21
+	VBROADCASTSS     44(BX), Z26
+	VFMADD231PS      Z24, Z26, Z22
+	VFMADD231PS      Z25, Z26, Z23
+	ADDQ             CX, BX
+	ADDQ             DX, R11
+	DECQ             BP
+	JNZ              fetchingAcrossSingly
+
+fetchingAcrossDone:
+fetchingEnd:
+	CMPQ R12, $0x00
 	JGT  round
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z24
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z24, Z0
 	VFMADD213PS  64(R8), Z24, Z1
 	ADDQ         SI, R8
@@ -3905,44 +4950,45 @@ act:
 	VADDPS Z24, Z23, Z23
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z22, (AX)
-	VMOVUPS Z23, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -3950,47 +4996,49 @@ store:
 
 // func tile1x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile1x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), CX
-	MOVQ  bStep+56(FP), DX
-	MOVQ  tail+96(FP), BX
-	MOVQ  $-1, SI
-	BZHIQ BX, SI, SI
-	KMOVW SI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), AX
+	MOVQ  bStep+56(FP), CX
+	MOVQ  tail+96(FP), DX
+	MOVQ  $-1, BX
+	BZHIQ DX, BX, BX
+	KMOVW BX, K1
 
 panel:
-	MOVQ   8(SP), BX
+	MOVQ   8(SP), DX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
-	MOVQ   b+48(FP), SI
-	MOVQ   k+8(FP), DI
-	TESTQ  DI, DI
+	MOVQ   b+48(FP), BX
+	MOVQ   k+8(FP), SI
+	TESTQ  SI, SI
 	JZ     finish
 
 loop:
-	VBROADCASTSS (BX), Z2
-	VMOVUPS      (SI), Z3
+	VBROADCASTSS (DX), Z2
+	VMOVUPS      (BX), Z3
 	VFMADD231PS  Z3, Z2, Z0
-	VMOVUPS.Z    64(SI), K1, Z3
+	VMOVUPS.Z    64(BX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         AX, DX
 	ADDQ         CX, BX
-	ADDQ         DX, SI
-	DECQ         DI
+	DECQ         SI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), DX
 	MOVQ         cStep+72(FP), BX
 	MOVQ         flags+104(FP), SI
 	VBROADCASTSS alpha+88(FP), Z2
 	TESTQ        $0x00000001, SI
 	JZ           scale
-	MOVQ         AX, DI
+	MOVQ         DX, DI
 	VFMADD213PS  (DI), Z2, Z0
 	VMOVUPS.Z    64(DI), K1, Z3
 	VFMADD213PS  Z3, Z2, Z1
@@ -4020,11 +5068,12 @@ act:
 	VADDPS Z2, Z1, Z1
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    BX, AX
-	MOVQ    panelStep+40(FP), BX
-	ADDQ    BX, 8(SP)
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, K1, 64(DX)
+	ADDQ    BX, DX
+	MOVQ    DX, 16(SP)
+	MOVQ    panelStep+40(FP), DX
+	ADDQ    DX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -4032,52 +5081,54 @@ store:
 
 // func tile2x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile2x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
 
 loop:
-	VBROADCASTSS (SI), Z4
-	VBROADCASTSS (SI)(CX*1), Z5
-	VMOVUPS      (DI), Z6
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX)(AX*1), Z5
+	VMOVUPS      (SI), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z2
-	VMOVUPS.Z    64(DI), K1, Z6
+	VMOVUPS.Z    64(SI), K1, Z6
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z3
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z4
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z4, Z0
 	VMOVUPS.Z    64(R8), K1, Z5
 	VFMADD213PS  Z5, Z4, Z1
@@ -4119,14 +5170,15 @@ act:
 	VADDPS Z4, Z3, Z3
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -4134,57 +5186,59 @@ store:
 
 // func tile3x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile3x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
 
 loop:
-	VBROADCASTSS (SI), Z6
-	VBROADCASTSS (SI)(CX*1), Z7
-	VBROADCASTSS (SI)(CX*2), Z8
-	VMOVUPS      (DI), Z9
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX)(AX*1), Z7
+	VBROADCASTSS (BX)(AX*2), Z8
+	VMOVUPS      (SI), Z9
 	VFMADD231PS  Z9, Z6, Z0
 	VFMADD231PS  Z9, Z7, Z2
 	VFMADD231PS  Z9, Z8, Z4
-	VMOVUPS.Z    64(DI), K1, Z9
+	VMOVUPS.Z    64(SI), K1, Z9
 	VFMADD231PS  Z9, Z6, Z1
 	VFMADD231PS  Z9, Z7, Z3
 	VFMADD231PS  Z9, Z8, Z5
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z6
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z6, Z0
 	VMOVUPS.Z    64(R8), K1, Z7
 	VFMADD213PS  Z7, Z6, Z1
@@ -4238,17 +5292,18 @@ act:
 	VADDPS Z6, Z5, Z5
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -4256,24 +5311,25 @@ store:
 
 // func tile4x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile4x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4282,38 +5338,39 @@ panel:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VMOVUPS          (R8), Z8
-	VMOVUPS.Z        64(R8), K1, Z9
-	VFMADD231PS.BCST (SI), Z8, Z0
-	VFMADD231PS.BCST (SI), Z9, Z1
-	VBROADCASTSS     (SI)(CX*1), Z10
+	VMOVUPS          (DI), Z8
+	VMOVUPS.Z        64(DI), K1, Z9
+	VFMADD231PS.BCST (BX), Z8, Z0
+	VFMADD231PS.BCST (BX), Z9, Z1
+	VBROADCASTSS     (BX)(AX*1), Z10
 	VFMADD231PS      Z8, Z10, Z2
 	VFMADD231PS      Z9, Z10, Z3
-	VBROADCASTSS     (SI)(CX*2), Z10
+	VBROADCASTSS     (BX)(AX*2), Z10
 	VFMADD231PS      Z8, Z10, Z4
 	VFMADD231PS      Z9, Z10, Z5
-	VBROADCASTSS     (DI), Z10
+	VBROADCASTSS     (SI), Z10
 	VFMADD231PS      Z8, Z10, Z6
 	VFMADD231PS      Z9, Z10, Z7
-	ADDQ             DX, SI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z8
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z8, Z0
 	VMOVUPS.Z    64(R8), K1, Z9
 	VFMADD213PS  Z9, Z8, Z1
@@ -4379,20 +5436,21 @@ act:
 	VADDPS Z8, Z7, Z7
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -4400,24 +5458,25 @@ store:
 
 // func tile5x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile5x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4428,41 +5487,42 @@ panel:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VMOVUPS          (R8), Z10
-	VMOVUPS.Z        64(R8), K1, Z11
-	VFMADD231PS.BCST (SI), Z10, Z0
-	VFMADD231PS.BCST (SI), Z11, Z1
-	VBROADCASTSS     (SI)(CX*1), Z12
+	VMOVUPS          (DI), Z10
+	VMOVUPS.Z        64(DI), K1, Z11
+	VFMADD231PS.BCST (BX), Z10, Z0
+	VFMADD231PS.BCST (BX), Z11, Z1
+	VBROADCASTSS     (BX)(AX*1), Z12
 	VFMADD231PS      Z10, Z12, Z2
 	VFMADD231PS      Z11, Z12, Z3
-	VBROADCASTSS     (SI)(CX*2), Z12
+	VBROADCASTSS     (BX)(AX*2), Z12
 	VFMADD231PS      Z10, Z12, Z4
 	VFMADD231PS      Z11, Z12, Z5
-	VBROADCASTSS     (DI), Z12
+	VBROADCASTSS     (SI), Z12
 	VFMADD231PS      Z10, Z12, Z6
 	VFMADD231PS      Z11, Z12, Z7
-	VBROADCASTSS     (DI)(CX*1), Z12
+	VBROADCASTSS     (SI)(AX*1), Z12
 	VFMADD231PS      Z10, Z12, Z8
 	VFMADD231PS      Z11, Z12, Z9
-	ADDQ             DX, SI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z10
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z10, Z0
 	VMOVUPS.Z    64(R8), K1, Z11
 	VFMADD213PS  Z11, Z10, Z1
@@ -4540,23 +5600,24 @@ act:
 	VADDPS Z10, Z9, Z9
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -4564,24 +5625,25 @@ store:
 
 // func tile6x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile6x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4594,44 +5656,45 @@ panel:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VMOVUPS          (R8), Z12
-	VMOVUPS.Z        64(R8), K1, Z13
-	VFMADD231PS.BCST (SI), Z12, Z0
-	VFMADD231PS.BCST (SI), Z13, Z1
-	VBROADCASTSS     (SI)(CX*1), Z14
+	VMOVUPS          (DI), Z12
+	VMOVUPS.Z        64(DI), K1, Z13
+	VFMADD231PS.BCST (BX), Z12, Z0
+	VFMADD231PS.BCST (BX), Z13, Z1
+	VBROADCASTSS     (BX)(AX*1), Z14
 	VFMADD231PS      Z12, Z14, Z2
 	VFMADD231PS      Z13, Z14, Z3
-	VBROADCASTSS     (SI)(CX*2), Z14
+	VBROADCASTSS     (BX)(AX*2), Z14
 	VFMADD231PS      Z12, Z14, Z4
 	VFMADD231PS      Z13, Z14, Z5
-	VBROADCASTSS     (DI), Z14
+	VBROADCASTSS     (SI), Z14
 	VFMADD231PS      Z12, Z14, Z6
 	VFMADD231PS      Z13, Z14, Z7
-	VBROADCASTSS     (DI)(CX*1), Z14
+	VBROADCASTSS     (SI)(AX*1), Z14
 	VFMADD231PS      Z12, Z14, Z8
 	VFMADD231PS      Z13, Z14, Z9
-	VBROADCASTSS     (DI)(CX*2), Z14
+	VBROADCASTSS     (SI)(AX*2), Z14
 	VFMADD231PS      Z12, Z14, Z10
 	VFMADD231PS      Z13, Z14, Z11
-	ADDQ             DX, SI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z12
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z12, Z0
 	VMOVUPS.Z    64(R8), K1, Z13
 	VFMADD213PS  Z13, Z12, Z1
@@ -4721,26 +5784,27 @@ act:
 	VADDPS Z12, Z11, Z11
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -4748,26 +5812,27 @@ store:
 
 // func tile7x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile7x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4782,47 +5847,48 @@ panel:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS          (R9), Z14
-	VMOVUPS.Z        64(R9), K1, Z15
-	VFMADD231PS.BCST (SI), Z14, Z0
-	VFMADD231PS.BCST (SI), Z15, Z1
-	VBROADCASTSS     (SI)(CX*1), Z16
+	VMOVUPS          (R8), Z14
+	VMOVUPS.Z        64(R8), K1, Z15
+	VFMADD231PS.BCST (BX), Z14, Z0
+	VFMADD231PS.BCST (BX), Z15, Z1
+	VBROADCASTSS     (BX)(AX*1), Z16
 	VFMADD231PS      Z14, Z16, Z2
 	VFMADD231PS      Z15, Z16, Z3
-	VBROADCASTSS     (SI)(CX*2), Z16
+	VBROADCASTSS     (BX)(AX*2), Z16
 	VFMADD231PS      Z14, Z16, Z4
 	VFMADD231PS      Z15, Z16, Z5
-	VBROADCASTSS     (DI), Z16
+	VBROADCASTSS     (SI), Z16
 	VFMADD231PS      Z14, Z16, Z6
 	VFMADD231PS      Z15, Z16, Z7
-	VBROADCASTSS     (DI)(CX*1), Z16
+	VBROADCASTSS     (SI)(AX*1), Z16
 	VFMADD231PS      Z14, Z16, Z8
 	VFMADD231PS      Z15, Z16, Z9
-	VBROADCASTSS     (DI)(CX*2), Z16
+	VBROADCASTSS     (SI)(AX*2), Z16
 	VFMADD231PS      Z14, Z16, Z10
 	VFMADD231PS      Z15, Z16, Z11
-	VFMADD231PS.BCST (R8), Z14, Z12
-	VFMADD231PS.BCST (R8), Z15, Z13
-	ADDQ             DX, SI
-	ADDQ             DX, DI
+	VFMADD231PS.BCST (DI), Z14, Z12
+	VFMADD231PS.BCST (DI), Z15, Z13
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
 	ADDQ             DX, R8
-	ADDQ             BX, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z14
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z14, Z0
 	VMOVUPS.Z    64(R8), K1, Z15
 	VFMADD213PS  Z15, Z14, Z1
@@ -4924,29 +5990,30 @@ act:
 	VADDPS Z14, Z13, Z13
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -4954,26 +6021,27 @@ store:
 
 // func tile8x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile8x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4990,50 +6058,51 @@ panel:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS          (R9), Z16
-	VMOVUPS.Z        64(R9), K1, Z17
-	VFMADD231PS.BCST (SI), Z16, Z0
-	VFMADD231PS.BCST (SI), Z17, Z1
-	VBROADCASTSS     (SI)(CX*1), Z18
+	VMOVUPS          (R8), Z16
+	VMOVUPS.Z        64(R8), K1, Z17
+	VFMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST (BX), Z17, Z1
+	VBROADCASTSS     (BX)(AX*1), Z18
 	VFMADD231PS      Z16, Z18, Z2
 	VFMADD231PS      Z17, Z18, Z3
-	VBROADCASTSS     (SI)(CX*2), Z18
+	VBROADCASTSS     (BX)(AX*2), Z18
 	VFMADD231PS      Z16, Z18, Z4
 	VFMADD231PS      Z17, Z18, Z5
-	VBROADCASTSS     (DI), Z18
+	VBROADCASTSS     (SI), Z18
 	VFMADD231PS      Z16, Z18, Z6
 	VFMADD231PS      Z17, Z18, Z7
-	VBROADCASTSS     (DI)(CX*1), Z18
+	VBROADCASTSS     (SI)(AX*1), Z18
 	VFMADD231PS      Z16, Z18, Z8
 	VFMADD231PS      Z17, Z18, Z9
-	VBROADCASTSS     (DI)(CX*2), Z18
+	VBROADCASTSS     (SI)(AX*2), Z18
 	VFMADD231PS      Z16, Z18, Z10
 	VFMADD231PS      Z17, Z18, Z11
-	VFMADD231PS.BCST (R8), Z16, Z12
-	VFMADD231PS.BCST (R8), Z17, Z13
-	VBROADCASTSS     (R8)(CX*1), Z18
+	VFMADD231PS.BCST (DI), Z16, Z12
+	VFMADD231PS.BCST (DI), Z17, Z13
+	VBROADCASTSS     (DI)(AX*1), Z18
 	VFMADD231PS      Z16, Z18, Z14
 	VFMADD231PS      Z17, Z18, Z15
-	ADDQ             DX, SI
-	ADDQ             DX, DI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
 	ADDQ             DX, R8
-	ADDQ             BX, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z16
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z16, Z0
 	VMOVUPS.Z    64(R8), K1, Z17
 	VFMADD213PS  Z17, Z16, Z1
@@ -5147,32 +6216,33 @@ act:
 	VADDPS Z16, Z15, Z15
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, K1, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -5180,26 +6250,27 @@ store:
 
 // func tile9x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile9x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5218,53 +6289,54 @@ panel:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS          (R9), Z18
-	VMOVUPS.Z        64(R9), K1, Z19
-	VFMADD231PS.BCST (SI), Z18, Z0
-	VFMADD231PS.BCST (SI), Z19, Z1
-	VBROADCASTSS     (SI)(CX*1), Z20
+	VMOVUPS          (R8), Z18
+	VMOVUPS.Z        64(R8), K1, Z19
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VBROADCASTSS     (BX)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z2
 	VFMADD231PS      Z19, Z20, Z3
-	VBROADCASTSS     (SI)(CX*2), Z20
+	VBROADCASTSS     (BX)(AX*2), Z20
 	VFMADD231PS      Z18, Z20, Z4
 	VFMADD231PS      Z19, Z20, Z5
-	VBROADCASTSS     (DI), Z20
+	VBROADCASTSS     (SI), Z20
 	VFMADD231PS      Z18, Z20, Z6
 	VFMADD231PS      Z19, Z20, Z7
-	VBROADCASTSS     (DI)(CX*1), Z20
+	VBROADCASTSS     (SI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z8
 	VFMADD231PS      Z19, Z20, Z9
-	VBROADCASTSS     (DI)(CX*2), Z20
+	VBROADCASTSS     (SI)(AX*2), Z20
 	VFMADD231PS      Z18, Z20, Z10
 	VFMADD231PS      Z19, Z20, Z11
-	VFMADD231PS.BCST (R8), Z18, Z12
-	VFMADD231PS.BCST (R8), Z19, Z13
-	VBROADCASTSS     (R8)(CX*1), Z20
+	VFMADD231PS.BCST (DI), Z18, Z12
+	VFMADD231PS.BCST (DI), Z19, Z13
+	VBROADCASTSS     (DI)(AX*1), Z20
 	VFMADD231PS      Z18, Z20, Z14
 	VFMADD231PS      Z19, Z20, Z15
-	VBROADCASTSS     (R8)(CX*2), Z20
+	VBROADCASTSS     (DI)(AX*2), Z20
 	VFMADD231PS      Z18, Z20, Z16
 	VFMADD231PS      Z19, Z20, Z17
-	ADDQ             DX, SI
-	ADDQ             DX, DI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
 	ADDQ             DX, R8
-	ADDQ             BX, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z18
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z18, Z0
 	VMOVUPS.Z    64(R8), K1, Z19
 	VFMADD213PS  Z19, Z18, Z1
@@ -5390,35 +6462,36 @@ act:
 	VADDPS Z18, Z17, Z17
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, K1, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, K1, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -5426,28 +6499,29 @@ store:
 
 // func tile10x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile10x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile10x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
+	LEAQ   (DI)(AX*2), R8
+	ADDQ   AX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5468,57 +6542,57 @@ panel:
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS          (R10), Z20
-	VMOVUPS.Z        64(R10), K1, Z21
-	VFMADD231PS.BCST (SI), Z20, Z0
-	VFMADD231PS.BCST (SI), Z21, Z1
-	VBROADCASTSS     (SI)(CX*1), Z22
+	VMOVUPS          (R9), Z20
+	VMOVUPS.Z        64(R9), K1, Z21
+	VFMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST (BX), Z21, Z1
+	VBROADCASTSS     (BX)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z2
 	VFMADD231PS      Z21, Z22, Z3
-	VBROADCASTSS     (SI)(CX*2), Z22
+	VBROADCASTSS     (BX)(AX*2), Z22
 	VFMADD231PS      Z20, Z22, Z4
 	VFMADD231PS      Z21, Z22, Z5
-	VBROADCASTSS     (DI), Z22
+	VBROADCASTSS     (SI), Z22
 	VFMADD231PS      Z20, Z22, Z6
 	VFMADD231PS      Z21, Z22, Z7
-	VBROADCASTSS     (DI)(CX*1), Z22
+	VBROADCASTSS     (SI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z8
 	VFMADD231PS      Z21, Z22, Z9
-	VBROADCASTSS     (DI)(CX*2), Z22
+	VBROADCASTSS     (SI)(AX*2), Z22
 	VFMADD231PS      Z20, Z22, Z10
 	VFMADD231PS      Z21, Z22, Z11
-	VFMADD231PS.BCST (R8), Z20, Z12
-	VFMADD231PS.BCST (R8), Z21, Z13
-	VBROADCASTSS     (R8)(CX*1), Z22
+	VFMADD231PS.BCST (DI), Z20, Z12
+	VFMADD231PS.BCST (DI), Z21, Z13
+	VBROADCASTSS     (DI)(AX*1), Z22
 	VFMADD231PS      Z20, Z22, Z14
 	VFMADD231PS      Z21, Z22, Z15
-	VBROADCASTSS     (R8)(CX*2), Z22
+	VBROADCASTSS     (DI)(AX*2), Z22
 	VFMADD231PS      Z20, Z22, Z16
 	VFMADD231PS      Z21, Z22, Z17
-	VBROADCASTSS     (R9), Z22
-	VFMADD231PS      Z20, Z22, Z18
-	VFMADD231PS      Z21, Z22, Z19
-	ADDQ             DX, SI
-	ADDQ             DX, DI
-	ADDQ             DX, R8
+	VFMADD231PS.BCST (R8), Z20, Z18
+	VFMADD231PS.BCST (R8), Z21, Z19
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
+	ADDQ             CX, R8
 	ADDQ             DX, R9
-	ADDQ             BX, R10
-	DECQ             R11
+	DECQ             R10
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z20
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z20, Z0
 	VMOVUPS.Z    64(R8), K1, Z21
 	VFMADD213PS  Z21, Z20, Z1
@@ -5656,38 +6730,39 @@ act:
 	VADDPS Z20, Z19, Z19
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, K1, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, K1, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -5695,28 +6770,29 @@ store:
 
 // func tile11x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile11x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile11x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
+	LEAQ   (DI)(AX*2), R8
+	ADDQ   AX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5739,60 +6815,60 @@ panel:
 	VXORPS Z19, Z19, Z19
 	VXORPS Z20, Z20, Z20
 	VXORPS Z21, Z21, Z21
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS          (R10), Z22
-	VMOVUPS.Z        64(R10), K1, Z23
-	VFMADD231PS.BCST (SI), Z22, Z0
-	VFMADD231PS.BCST (SI), Z23, Z1
-	VBROADCASTSS     (SI)(CX*1), Z24
+	VMOVUPS          (R9), Z22
+	VMOVUPS.Z        64(R9), K1, Z23
+	VFMADD231PS.BCST (BX), Z22, Z0
+	VFMADD231PS.BCST (BX), Z23, Z1
+	VBROADCASTSS     (BX)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z2
 	VFMADD231PS      Z23, Z24, Z3
-	VBROADCASTSS     (SI)(CX*2), Z24
+	VBROADCASTSS     (BX)(AX*2), Z24
 	VFMADD231PS      Z22, Z24, Z4
 	VFMADD231PS      Z23, Z24, Z5
-	VBROADCASTSS     (DI), Z24
+	VBROADCASTSS     (SI), Z24
 	VFMADD231PS      Z22, Z24, Z6
 	VFMADD231PS      Z23, Z24, Z7
-	VBROADCASTSS     (DI)(CX*1), Z24
+	VBROADCASTSS     (SI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z8
 	VFMADD231PS      Z23, Z24, Z9
-	VBROADCASTSS     (DI)(CX*2), Z24
+	VBROADCASTSS     (SI)(AX*2), Z24
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VFMADD231PS.BCST (R8), Z22, Z12
-	VFMADD231PS.BCST (R8), Z23, Z13
-	VBROADCASTSS     (R8)(CX*1), Z24
+	VFMADD231PS.BCST (DI), Z22, Z12
+	VFMADD231PS.BCST (DI), Z23, Z13
+	VBROADCASTSS     (DI)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z14
 	VFMADD231PS      Z23, Z24, Z15
-	VBROADCASTSS     (R8)(CX*2), Z24
+	VBROADCASTSS     (DI)(AX*2), Z24
 	VFMADD231PS      Z22, Z24, Z16
 	VFMADD231PS      Z23, Z24, Z17
-	VBROADCASTSS     (R9), Z24
-	VFMADD231PS      Z22, Z24, Z18
-	VFMADD231PS      Z23, Z24, Z19
-	VBROADCASTSS     (R9)(CX*1), Z24
+	VFMADD231PS.BCST (R8), Z22, Z18
+	VFMADD231PS.BCST (R8), Z23, Z19
+	VBROADCASTSS     (R8)(AX*1), Z24
 	VFMADD231PS      Z22, Z24, Z20
 	VFMADD231PS      Z23, Z24, Z21
-	ADDQ             DX, SI
-	ADDQ             DX, DI
-	ADDQ             DX, R8
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
+	ADDQ             CX, R8
 	ADDQ             DX, R9
-	ADDQ             BX, R10
-	DECQ             R11
+	DECQ             R10
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z22
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z22, Z0
 	VMOVUPS.Z    64(R8), K1, Z23
 	VFMADD213PS  Z23, Z22, Z1
@@ -5942,41 +7018,42 @@ act:
 	VADDPS Z22, Z21, Z21
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, K1, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, K1, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -5984,28 +7061,29 @@ store:
 
 // func tile12x32PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile12x32PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile12x32PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
+	LEAQ   (DI)(AX*2), R8
+	ADDQ   AX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6030,63 +7108,63 @@ panel:
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS          (R10), Z24
-	VMOVUPS.Z        64(R10), K1, Z25
-	VFMADD231PS.BCST (SI), Z24, Z0
-	VFMADD231PS.BCST (SI), Z25, Z1
-	VBROADCASTSS     (SI)(CX*1), Z26
+	VMOVUPS          (R9), Z24
+	VMOVUPS.Z        64(R9), K1, Z25
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VBROADCASTSS     (BX)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z2
 	VFMADD231PS      Z25, Z26, Z3
-	VBROADCASTSS     (SI)(CX*2), Z26
+	VBROADCASTSS     (BX)(AX*2), Z26
 	VFMADD231PS      Z24, Z26, Z4
 	VFMADD231PS      Z25, Z26, Z5
-	VBROADCASTSS     (DI), Z26
+	VBROADCASTSS     (SI), Z26
 	VFMADD231PS      Z24, Z26, Z6
 	VFMADD231PS      Z25, Z26, Z7
-	VBROADCASTSS     (DI)(CX*1), Z26
+	VBROADCASTSS     (SI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z8
 	VFMADD231PS      Z25, Z26, Z9
-	VBROADCASTSS     (DI)(CX*2), Z26
+	VBROADCASTSS     (SI)(AX*2), Z26
 	VFMADD231PS      Z24, Z26, Z10
 	VFMADD231PS      Z25, Z26, Z11
-	VFMADD231PS.BCST (R8), Z24, Z12
-	VFMADD231PS.BCST (R8), Z25, Z13
-	VBROADCASTSS     (R8)(CX*1), Z26
+	VFMADD231PS.BCST (DI), Z24, Z12
+	VFMADD231PS.BCST (DI), Z25, Z13
+	VBROADCASTSS     (DI)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z14
 	VFMADD231PS      Z25, Z26, Z15
-	VBROADCASTSS     (R8)(CX*2), Z26
+	VBROADCASTSS     (DI)(AX*2), Z26
 	VFMADD231PS      Z24, Z26, Z16
 	VFMADD231PS      Z25, Z26, Z17
-	VBROADCASTSS     (R9), Z26
-	VFMADD231PS      Z24, Z26, Z18
-	VFMADD231PS      Z25, Z26, Z19
-	VBROADCASTSS     (R9)(CX*1), Z26
+	VFMADD231PS.BCST (R8), Z24, Z18
+	VFMADD231PS.BCST (R8), Z25, Z19
+	VBROADCASTSS     (R8)(AX*1), Z26
 	VFMADD231PS      Z24, Z26, Z20
 	VFMADD231PS      Z25, Z26, Z21
-	VBROADCASTSS     (R9)(CX*2), Z26
+	VBROADCASTSS     (R8)(AX*2), Z26
 	VFMADD231PS      Z24, Z26, Z22
 	VFMADD231PS      Z25, Z26, Z23
-	ADDQ             DX, SI
-	ADDQ             DX, DI
-	ADDQ             DX, R8
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
+	ADDQ             CX, R8
 	ADDQ             DX, R9
-	ADDQ             BX, R10
-	DECQ             R11
+	DECQ             R10
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z24
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z24, Z0
 	VMOVUPS.Z    64(R8), K1, Z25
 	VFMADD213PS  Z25, Z24, Z1
@@ -6248,44 +7326,45 @@ act:
 	VADDPS Z24, Z23, Z23
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, (AX)
-	VMOVUPS Z3, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, (AX)
-	VMOVUPS Z5, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, (AX)
-	VMOVUPS Z11, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z14, (AX)
-	VMOVUPS Z15, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z20, (AX)
-	VMOVUPS Z21, K1, 64(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z22, (AX)
-	VMOVUPS Z23, K1, 64(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, (BX)
+	VMOVUPS Z3, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, (BX)
+	VMOVUPS Z5, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, (BX)
+	VMOVUPS Z11, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z14, (BX)
+	VMOVUPS Z15, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z20, (BX)
+	VMOVUPS Z21, K1, 64(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z22, (BX)
+	VMOVUPS Z23, K1, 64(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -6293,50 +7372,52 @@ store:
 
 // func tile1x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x48PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile1x48PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), CX
-	MOVQ  bStep+56(FP), DX
-	MOVQ  tail+96(FP), BX
-	MOVQ  $-1, SI
-	BZHIQ BX, SI, SI
-	KMOVW SI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), AX
+	MOVQ  bStep+56(FP), CX
+	MOVQ  tail+96(FP), DX
+	MOVQ  $-1, BX
+	BZHIQ DX, BX, BX
+	KMOVW BX, K1
 
 panel:
-	MOVQ   8(SP), BX
+	MOVQ   8(SP), DX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
-	MOVQ   b+48(FP), SI
-	MOVQ   k+8(FP), DI
-	TESTQ  DI, DI
+	MOVQ   b+48(FP), BX
+	MOVQ   k+8(FP), SI
+	TESTQ  SI, SI
 	JZ     finish
 
 loop:
-	VBROADCASTSS (BX), Z3
-	VMOVUPS      (SI), Z4
+	VBROADCASTSS (DX), Z3
+	VMOVUPS      (BX), Z4
 	VFMADD231PS  Z4, Z3, Z0
-	VMOVUPS      64(SI), Z4
+	VMOVUPS      64(BX), Z4
 	VFMADD231PS  Z4, Z3, Z1
-	VMOVUPS.Z    128(SI), K1, Z4
+	VMOVUPS.Z    128(BX), K1, Z4
 	VFMADD231PS  Z4, Z3, Z2
+	ADDQ         AX, DX
 	ADDQ         CX, BX
-	ADDQ         DX, SI
-	DECQ         DI
+	DECQ         SI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), DX
 	MOVQ         cStep+72(FP), BX
 	MOVQ         flags+104(FP), SI
 	VBROADCASTSS alpha+88(FP), Z3
 	TESTQ        $0x00000001, SI
 	JZ           scale
-	MOVQ         AX, DI
+	MOVQ         DX, DI
 	VFMADD213PS  (DI), Z3, Z0
 	VFMADD213PS  64(DI), Z3, Z1
 	VMOVUPS.Z    128(DI), K1, Z4
@@ -6372,12 +7453,13 @@ act:
 	VADDPS Z3, Z2, Z2
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, K1, 128(AX)
-	ADDQ    BX, AX
-	MOVQ    panelStep+40(FP), BX
-	ADDQ    BX, 8(SP)
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	VMOVUPS Z2, K1, 128(DX)
+	ADDQ    BX, DX
+	MOVQ    DX, 16(SP)
+	MOVQ    panelStep+40(FP), DX
+	ADDQ    DX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -6385,57 +7467,59 @@ store:
 
 // func tile2x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x48PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile2x48PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
 
 loop:
-	VBROADCASTSS (SI), Z6
-	VBROADCASTSS (SI)(CX*1), Z7
-	VMOVUPS      (DI), Z8
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX)(AX*1), Z7
+	VMOVUPS      (SI), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z3
-	VMOVUPS      64(DI), Z8
+	VMOVUPS      64(SI), Z8
 	VFMADD231PS  Z8, Z6, Z1
 	VFMADD231PS  Z8, Z7, Z4
-	VMOVUPS.Z    128(DI), K1, Z8
+	VMOVUPS.Z    128(SI), K1, Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z5
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z6
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z6, Z0
 	VFMADD213PS  64(R8), Z6, Z1
 	VMOVUPS.Z    128(R8), K1, Z7
@@ -6488,16 +7572,17 @@ act:
 	VADDPS Z6, Z5, Z5
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	VMOVUPS Z4, 64(AX)
-	VMOVUPS Z5, K1, 128(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	VMOVUPS Z4, 64(BX)
+	VMOVUPS Z5, K1, 128(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -6505,22 +7590,23 @@ store:
 
 // func tile3x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x48PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile3x48PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6530,39 +7616,40 @@ panel:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
 
 loop:
-	VBROADCASTSS (SI), Z9
-	VBROADCASTSS (SI)(CX*1), Z10
-	VBROADCASTSS (SI)(CX*2), Z11
-	VMOVUPS      (DI), Z12
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX)(AX*1), Z10
+	VBROADCASTSS (BX)(AX*2), Z11
+	VMOVUPS      (SI), Z12
 	VFMADD231PS  Z12, Z9, Z0
 	VFMADD231PS  Z12, Z10, Z3
 	VFMADD231PS  Z12, Z11, Z6
-	VMOVUPS      64(DI), Z12
+	VMOVUPS      64(SI), Z12
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z7
-	VMOVUPS.Z    128(DI), K1, Z12
+	VMOVUPS.Z    128(SI), K1, Z12
 	VFMADD231PS  Z12, Z9, Z2
 	VFMADD231PS  Z12, Z10, Z5
 	VFMADD231PS  Z12, Z11, Z8
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z9
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z9, Z0
 	VFMADD213PS  64(R8), Z9, Z1
 	VMOVUPS.Z    128(R8), K1, Z10
@@ -6632,20 +7719,21 @@ act:
 	VADDPS Z9, Z8, Z8
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	VMOVUPS Z4, 64(AX)
-	VMOVUPS Z5, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	VMOVUPS Z8, K1, 128(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	VMOVUPS Z4, 64(BX)
+	VMOVUPS Z5, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	VMOVUPS Z8, K1, 128(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -6653,24 +7741,25 @@ store:
 
 // func tile4x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x48PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile4x48PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6683,43 +7772,44 @@ panel:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VMOVUPS          (R8), Z12
-	VMOVUPS          64(R8), Z13
-	VMOVUPS.Z        128(R8), K1, Z14
-	VFMADD231PS.BCST (SI), Z12, Z0
-	VFMADD231PS.BCST (SI), Z13, Z1
-	VFMADD231PS.BCST (SI), Z14, Z2
-	VBROADCASTSS     (SI)(CX*1), Z15
+	VMOVUPS          (DI), Z12
+	VMOVUPS          64(DI), Z13
+	VMOVUPS.Z        128(DI), K1, Z14
+	VFMADD231PS.BCST (BX), Z12, Z0
+	VFMADD231PS.BCST (BX), Z13, Z1
+	VFMADD231PS.BCST (BX), Z14, Z2
+	VBROADCASTSS     (BX)(AX*1), Z15
 	VFMADD231PS      Z12, Z15, Z3
 	VFMADD231PS      Z13, Z15, Z4
 	VFMADD231PS      Z14, Z15, Z5
-	VBROADCASTSS     (SI)(CX*2), Z15
+	VBROADCASTSS     (BX)(AX*2), Z15
 	VFMADD231PS      Z12, Z15, Z6
 	VFMADD231PS      Z13, Z15, Z7
 	VFMADD231PS      Z14, Z15, Z8
-	VBROADCASTSS     (DI), Z15
+	VBROADCASTSS     (SI), Z15
 	VFMADD231PS      Z12, Z15, Z9
 	VFMADD231PS      Z13, Z15, Z10
 	VFMADD231PS      Z14, Z15, Z11
-	ADDQ             DX, SI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z12
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z12, Z0
 	VFMADD213PS  64(R8), Z12, Z1
 	VMOVUPS.Z    128(R8), K1, Z13
@@ -6806,24 +7896,25 @@ act:
 	VADDPS Z12, Z11, Z11
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	VMOVUPS Z4, 64(AX)
-	VMOVUPS Z5, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	VMOVUPS Z8, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, (AX)
-	VMOVUPS Z10, 64(AX)
-	VMOVUPS Z11, K1, 128(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	VMOVUPS Z4, 64(BX)
+	VMOVUPS Z5, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	VMOVUPS Z8, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, (BX)
+	VMOVUPS Z10, 64(BX)
+	VMOVUPS Z11, K1, 128(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -6831,24 +7922,25 @@ store:
 
 // func tile5x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x48PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile5x48PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6864,47 +7956,48 @@ panel:
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VMOVUPS          (R8), Z15
-	VMOVUPS          64(R8), Z16
-	VMOVUPS.Z        128(R8), K1, Z17
-	VFMADD231PS.BCST (SI), Z15, Z0
-	VFMADD231PS.BCST (SI), Z16, Z1
-	VFMADD231PS.BCST (SI), Z17, Z2
-	VBROADCASTSS     (SI)(CX*1), Z18
+	VMOVUPS          (DI), Z15
+	VMOVUPS          64(DI), Z16
+	VMOVUPS.Z        128(DI), K1, Z17
+	VFMADD231PS.BCST (BX), Z15, Z0
+	VFMADD231PS.BCST (BX), Z16, Z1
+	VFMADD231PS.BCST (BX), Z17, Z2
+	VBROADCASTSS     (BX)(AX*1), Z18
 	VFMADD231PS      Z15, Z18, Z3
 	VFMADD231PS      Z16, Z18, Z4
 	VFMADD231PS      Z17, Z18, Z5
-	VBROADCASTSS     (SI)(CX*2), Z18
+	VBROADCASTSS     (BX)(AX*2), Z18
 	VFMADD231PS      Z15, Z18, Z6
 	VFMADD231PS      Z16, Z18, Z7
 	VFMADD231PS      Z17, Z18, Z8
-	VBROADCASTSS     (DI), Z18
+	VBROADCASTSS     (SI), Z18
 	VFMADD231PS      Z15, Z18, Z9
 	VFMADD231PS      Z16, Z18, Z10
 	VFMADD231PS      Z17, Z18, Z11
-	VBROADCASTSS     (DI)(CX*1), Z18
+	VBROADCASTSS     (SI)(AX*1), Z18
 	VFMADD231PS      Z15, Z18, Z12
 	VFMADD231PS      Z16, Z18, Z13
 	VFMADD231PS      Z17, Z18, Z14
-	ADDQ             DX, SI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z15
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z15, Z0
 	VFMADD213PS  64(R8), Z15, Z1
 	VMOVUPS.Z    128(R8), K1, Z16
@@ -7008,28 +8101,29 @@ act:
 	VADDPS Z15, Z14, Z14
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	VMOVUPS Z4, 64(AX)
-	VMOVUPS Z5, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	VMOVUPS Z8, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, (AX)
-	VMOVUPS Z10, 64(AX)
-	VMOVUPS Z11, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z14, K1, 128(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	VMOVUPS Z4, 64(BX)
+	VMOVUPS Z5, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	VMOVUPS Z8, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, (BX)
+	VMOVUPS Z10, 64(BX)
+	VMOVUPS Z11, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	VMOVUPS Z14, K1, 128(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -7037,24 +8131,25 @@ store:
 
 // func tile6x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x48PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile6x48PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7073,51 +8168,52 @@ panel:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VMOVUPS          (R8), Z18
-	VMOVUPS          64(R8), Z19
-	VMOVUPS.Z        128(R8), K1, Z20
-	VFMADD231PS.BCST (SI), Z18, Z0
-	VFMADD231PS.BCST (SI), Z19, Z1
-	VFMADD231PS.BCST (SI), Z20, Z2
-	VBROADCASTSS     (SI)(CX*1), Z21
+	VMOVUPS          (DI), Z18
+	VMOVUPS          64(DI), Z19
+	VMOVUPS.Z        128(DI), K1, Z20
+	VFMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST (BX), Z19, Z1
+	VFMADD231PS.BCST (BX), Z20, Z2
+	VBROADCASTSS     (BX)(AX*1), Z21
 	VFMADD231PS      Z18, Z21, Z3
 	VFMADD231PS      Z19, Z21, Z4
 	VFMADD231PS      Z20, Z21, Z5
-	VBROADCASTSS     (SI)(CX*2), Z21
+	VBROADCASTSS     (BX)(AX*2), Z21
 	VFMADD231PS      Z18, Z21, Z6
 	VFMADD231PS      Z19, Z21, Z7
 	VFMADD231PS      Z20, Z21, Z8
-	VBROADCASTSS     (DI), Z21
+	VBROADCASTSS     (SI), Z21
 	VFMADD231PS      Z18, Z21, Z9
 	VFMADD231PS      Z19, Z21, Z10
 	VFMADD231PS      Z20, Z21, Z11
-	VBROADCASTSS     (DI)(CX*1), Z21
+	VBROADCASTSS     (SI)(AX*1), Z21
 	VFMADD231PS      Z18, Z21, Z12
 	VFMADD231PS      Z19, Z21, Z13
 	VFMADD231PS      Z20, Z21, Z14
-	VBROADCASTSS     (DI)(CX*2), Z21
+	VBROADCASTSS     (SI)(AX*2), Z21
 	VFMADD231PS      Z18, Z21, Z15
 	VFMADD231PS      Z19, Z21, Z16
 	VFMADD231PS      Z20, Z21, Z17
-	ADDQ             DX, SI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z18
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z18, Z0
 	VFMADD213PS  64(R8), Z18, Z1
 	VMOVUPS.Z    128(R8), K1, Z19
@@ -7238,32 +8334,33 @@ act:
 	VADDPS Z18, Z17, Z17
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	VMOVUPS Z4, 64(AX)
-	VMOVUPS Z5, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	VMOVUPS Z8, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, (AX)
-	VMOVUPS Z10, 64(AX)
-	VMOVUPS Z11, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z14, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z15, (AX)
-	VMOVUPS Z16, 64(AX)
-	VMOVUPS Z17, K1, 128(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	VMOVUPS Z4, 64(BX)
+	VMOVUPS Z5, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	VMOVUPS Z8, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, (BX)
+	VMOVUPS Z10, 64(BX)
+	VMOVUPS Z11, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	VMOVUPS Z14, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z15, (BX)
+	VMOVUPS Z16, 64(BX)
+	VMOVUPS Z17, K1, 128(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -7271,26 +8368,27 @@ store:
 
 // func tile7x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x48PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile7x48PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7312,55 +8410,56 @@ panel:
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
 	VXORPS Z20, Z20, Z20
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS          (R9), Z21
-	VMOVUPS          64(R9), Z22
-	VMOVUPS.Z        128(R9), K1, Z23
-	VFMADD231PS.BCST (SI), Z21, Z0
-	VFMADD231PS.BCST (SI), Z22, Z1
-	VFMADD231PS.BCST (SI), Z23, Z2
-	VBROADCASTSS     (SI)(CX*1), Z24
+	VMOVUPS          (R8), Z21
+	VMOVUPS          64(R8), Z22
+	VMOVUPS.Z        128(R8), K1, Z23
+	VFMADD231PS.BCST (BX), Z21, Z0
+	VFMADD231PS.BCST (BX), Z22, Z1
+	VFMADD231PS.BCST (BX), Z23, Z2
+	VBROADCASTSS     (BX)(AX*1), Z24
 	VFMADD231PS      Z21, Z24, Z3
 	VFMADD231PS      Z22, Z24, Z4
 	VFMADD231PS      Z23, Z24, Z5
-	VBROADCASTSS     (SI)(CX*2), Z24
+	VBROADCASTSS     (BX)(AX*2), Z24
 	VFMADD231PS      Z21, Z24, Z6
 	VFMADD231PS      Z22, Z24, Z7
 	VFMADD231PS      Z23, Z24, Z8
-	VBROADCASTSS     (DI), Z24
+	VBROADCASTSS     (SI), Z24
 	VFMADD231PS      Z21, Z24, Z9
 	VFMADD231PS      Z22, Z24, Z10
 	VFMADD231PS      Z23, Z24, Z11
-	VBROADCASTSS     (DI)(CX*1), Z24
+	VBROADCASTSS     (SI)(AX*1), Z24
 	VFMADD231PS      Z21, Z24, Z12
 	VFMADD231PS      Z22, Z24, Z13
 	VFMADD231PS      Z23, Z24, Z14
-	VBROADCASTSS     (DI)(CX*2), Z24
+	VBROADCASTSS     (SI)(AX*2), Z24
 	VFMADD231PS      Z21, Z24, Z15
 	VFMADD231PS      Z22, Z24, Z16
 	VFMADD231PS      Z23, Z24, Z17
-	VFMADD231PS.BCST (R8), Z21, Z18
-	VFMADD231PS.BCST (R8), Z22, Z19
-	VFMADD231PS.BCST (R8), Z23, Z20
-	ADDQ             DX, SI
-	ADDQ             DX, DI
+	VFMADD231PS.BCST (DI), Z21, Z18
+	VFMADD231PS.BCST (DI), Z22, Z19
+	VFMADD231PS.BCST (DI), Z23, Z20
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
 	ADDQ             DX, R8
-	ADDQ             BX, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z21
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z21, Z0
 	VFMADD213PS  64(R8), Z21, Z1
 	VMOVUPS.Z    128(R8), K1, Z22
@@ -7498,36 +8597,37 @@ act:
 	VADDPS Z21, Z20, Z20
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	VMOVUPS Z4, 64(AX)
-	VMOVUPS Z5, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	VMOVUPS Z8, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, (AX)
-	VMOVUPS Z10, 64(AX)
-	VMOVUPS Z11, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z14, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z15, (AX)
-	VMOVUPS Z16, 64(AX)
-	VMOVUPS Z17, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	VMOVUPS Z20, K1, 128(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	VMOVUPS Z4, 64(BX)
+	VMOVUPS Z5, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	VMOVUPS Z8, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, (BX)
+	VMOVUPS Z10, 64(BX)
+	VMOVUPS Z11, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	VMOVUPS Z14, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z15, (BX)
+	VMOVUPS Z16, 64(BX)
+	VMOVUPS Z17, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	VMOVUPS Z20, K1, 128(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -7535,26 +8635,27 @@ store:
 
 // func tile8x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x48PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile8x48PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7579,59 +8680,60 @@ panel:
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS          (R9), Z24
-	VMOVUPS          64(R9), Z25
-	VMOVUPS.Z        128(R9), K1, Z26
-	VFMADD231PS.BCST (SI), Z24, Z0
-	VFMADD231PS.BCST (SI), Z25, Z1
-	VFMADD231PS.BCST (SI), Z26, Z2
-	VBROADCASTSS     (SI)(CX*1), Z27
+	VMOVUPS          (R8), Z24
+	VMOVUPS          64(R8), Z25
+	VMOVUPS.Z        128(R8), K1, Z26
+	VFMADD231PS.BCST (BX), Z24, Z0
+	VFMADD231PS.BCST (BX), Z25, Z1
+	VFMADD231PS.BCST (BX), Z26, Z2
+	VBROADCASTSS     (BX)(AX*1), Z27
 	VFMADD231PS      Z24, Z27, Z3
 	VFMADD231PS      Z25, Z27, Z4
 	VFMADD231PS      Z26, Z27, Z5
-	VBROADCASTSS     (SI)(CX*2), Z27
+	VBROADCASTSS     (BX)(AX*2), Z27
 	VFMADD231PS      Z24, Z27, Z6
 	VFMADD231PS      Z25, Z27, Z7
 	VFMADD231PS      Z26, Z27, Z8
-	VBROADCASTSS     (DI), Z27
+	VBROADCASTSS     (SI), Z27
 	VFMADD231PS      Z24, Z27, Z9
 	VFMADD231PS      Z25, Z27, Z10
 	VFMADD231PS      Z26, Z27, Z11
-	VBROADCASTSS     (DI)(CX*1), Z27
+	VBROADCASTSS     (SI)(AX*1), Z27
 	VFMADD231PS      Z24, Z27, Z12
 	VFMADD231PS      Z25, Z27, Z13
 	VFMADD231PS      Z26, Z27, Z14
-	VBROADCASTSS     (DI)(CX*2), Z27
+	VBROADCASTSS     (SI)(AX*2), Z27
 	VFMADD231PS      Z24, Z27, Z15
 	VFMADD231PS      Z25, Z27, Z16
 	VFMADD231PS      Z26, Z27, Z17
-	VFMADD231PS.BCST (R8), Z24, Z18
-	VFMADD231PS.BCST (R8), Z25, Z19
-	VFMADD231PS.BCST (R8), Z26, Z20
-	VBROADCASTSS     (R8)(CX*1), Z27
+	VFMADD231PS.BCST (DI), Z24, Z18
+	VFMADD231PS.BCST (DI), Z25, Z19
+	VFMADD231PS.BCST (DI), Z26, Z20
+	VBROADCASTSS     (DI)(AX*1), Z27
 	VFMADD231PS      Z24, Z27, Z21
 	VFMADD231PS      Z25, Z27, Z22
 	VFMADD231PS      Z26, Z27, Z23
-	ADDQ             DX, SI
-	ADDQ             DX, DI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
 	ADDQ             DX, R8
-	ADDQ             BX, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z24
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z24, Z0
 	VFMADD213PS  64(R8), Z24, Z1
 	VMOVUPS.Z    128(R8), K1, Z25
@@ -7786,40 +8888,41 @@ act:
 	VADDPS Z24, Z23, Z23
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	VMOVUPS Z4, 64(AX)
-	VMOVUPS Z5, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	VMOVUPS Z8, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, (AX)
-	VMOVUPS Z10, 64(AX)
-	VMOVUPS Z11, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z14, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z15, (AX)
-	VMOVUPS Z16, 64(AX)
-	VMOVUPS Z17, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	VMOVUPS Z20, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z21, (AX)
-	VMOVUPS Z22, 64(AX)
-	VMOVUPS Z23, K1, 128(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	VMOVUPS Z4, 64(BX)
+	VMOVUPS Z5, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	VMOVUPS Z8, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, (BX)
+	VMOVUPS Z10, 64(BX)
+	VMOVUPS Z11, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	VMOVUPS Z14, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z15, (BX)
+	VMOVUPS Z16, 64(BX)
+	VMOVUPS Z17, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	VMOVUPS Z20, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z21, (BX)
+	VMOVUPS Z22, 64(BX)
+	VMOVUPS Z23, K1, 128(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -7827,26 +8930,27 @@ store:
 
 // func tile9x48PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x48PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile9x48PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7874,63 +8978,64 @@ panel:
 	VXORPS Z24, Z24, Z24
 	VXORPS Z25, Z25, Z25
 	VXORPS Z26, Z26, Z26
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS          (R9), Z27
-	VMOVUPS          64(R9), Z28
-	VMOVUPS.Z        128(R9), K1, Z29
-	VFMADD231PS.BCST (SI), Z27, Z0
-	VFMADD231PS.BCST (SI), Z28, Z1
-	VFMADD231PS.BCST (SI), Z29, Z2
-	VBROADCASTSS     (SI)(CX*1), Z30
+	VMOVUPS          (R8), Z27
+	VMOVUPS          64(R8), Z28
+	VMOVUPS.Z        128(R8), K1, Z29
+	VFMADD231PS.BCST (BX), Z27, Z0
+	VFMADD231PS.BCST (BX), Z28, Z1
+	VFMADD231PS.BCST (BX), Z29, Z2
+	VBROADCASTSS     (BX)(AX*1), Z30
 	VFMADD231PS      Z27, Z30, Z3
 	VFMADD231PS      Z28, Z30, Z4
 	VFMADD231PS      Z29, Z30, Z5
-	VBROADCASTSS     (SI)(CX*2), Z30
+	VBROADCASTSS     (BX)(AX*2), Z30
 	VFMADD231PS      Z27, Z30, Z6
 	VFMADD231PS      Z28, Z30, Z7
 	VFMADD231PS      Z29, Z30, Z8
-	VBROADCASTSS     (DI), Z30
+	VBROADCASTSS     (SI), Z30
 	VFMADD231PS      Z27, Z30, Z9
 	VFMADD231PS      Z28, Z30, Z10
 	VFMADD231PS      Z29, Z30, Z11
-	VBROADCASTSS     (DI)(CX*1), Z30
+	VBROADCASTSS     (SI)(AX*1), Z30
 	VFMADD231PS      Z27, Z30, Z12
 	VFMADD231PS      Z28, Z30, Z13
 	VFMADD231PS      Z29, Z30, Z14
-	VBROADCASTSS     (DI)(CX*2), Z30
+	VBROADCASTSS     (SI)(AX*2), Z30
 	VFMADD231PS      Z27, Z30, Z15
 	VFMADD231PS      Z28, Z30, Z16
 	VFMADD231PS      Z29, Z30, Z17
-	VFMADD231PS.BCST (R8), Z27, Z18
-	VFMADD231PS.BCST (R8), Z28, Z19
-	VFMADD231PS.BCST (R8), Z29, Z20
-	VBROADCASTSS     (R8)(CX*1), Z30
+	VFMADD231PS.BCST (DI), Z27, Z18
+	VFMADD231PS.BCST (DI), Z28, Z19
+	VFMADD231PS.BCST (DI), Z29, Z20
+	VBROADCASTSS     (DI)(AX*1), Z30
 	VFMADD231PS      Z27, Z30, Z21
 	VFMADD231PS      Z28, Z30, Z22
 	VFMADD231PS      Z29, Z30, Z23
-	VBROADCASTSS     (R8)(CX*2), Z30
+	VBROADCASTSS     (DI)(AX*2), Z30
 	VFMADD231PS      Z27, Z30, Z24
 	VFMADD231PS      Z28, Z30, Z25
 	VFMADD231PS      Z29, Z30, Z26
-	ADDQ             DX, SI
-	ADDQ             DX, DI
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
 	ADDQ             DX, R8
-	ADDQ             BX, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z27
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z27, Z0
 	VFMADD213PS  64(R8), Z27, Z1
 	VMOVUPS.Z    128(R8), K1, Z28
@@ -8102,44 +9207,45 @@ act:
 	VADDPS Z27, Z26, Z26
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, (AX)
-	VMOVUPS Z4, 64(AX)
-	VMOVUPS Z5, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, (AX)
-	VMOVUPS Z7, 64(AX)
-	VMOVUPS Z8, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, (AX)
-	VMOVUPS Z10, 64(AX)
-	VMOVUPS Z11, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z12, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z14, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z15, (AX)
-	VMOVUPS Z16, 64(AX)
-	VMOVUPS Z17, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z18, (AX)
-	VMOVUPS Z19, 64(AX)
-	VMOVUPS Z20, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z21, (AX)
-	VMOVUPS Z22, 64(AX)
-	VMOVUPS Z23, K1, 128(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z24, (AX)
-	VMOVUPS Z25, 64(AX)
-	VMOVUPS Z26, K1, 128(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, (BX)
+	VMOVUPS Z4, 64(BX)
+	VMOVUPS Z5, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, (BX)
+	VMOVUPS Z7, 64(BX)
+	VMOVUPS Z8, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, (BX)
+	VMOVUPS Z10, 64(BX)
+	VMOVUPS Z11, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z12, (BX)
+	VMOVUPS Z13, 64(BX)
+	VMOVUPS Z14, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z15, (BX)
+	VMOVUPS Z16, 64(BX)
+	VMOVUPS Z17, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z18, (BX)
+	VMOVUPS Z19, 64(BX)
+	VMOVUPS Z20, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z21, (BX)
+	VMOVUPS Z22, 64(BX)
+	VMOVUPS Z23, K1, 128(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z24, (BX)
+	VMOVUPS Z25, 64(BX)
+	VMOVUPS Z26, K1, 128(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8147,44 +9253,46 @@ store:
 
 // func tile1x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile1x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile1x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), CX
-	MOVQ  bStep+56(FP), DX
-	MOVQ  tail+96(FP), BX
-	MOVQ  $-1, SI
-	BZHIQ BX, SI, SI
-	KMOVW SI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), AX
+	MOVQ  bStep+56(FP), CX
+	MOVQ  tail+96(FP), DX
+	MOVQ  $-1, BX
+	BZHIQ DX, BX, BX
+	KMOVW BX, K1
 
 panel:
-	MOVQ   8(SP), BX
+	MOVQ   8(SP), DX
 	VXORPS Z0, Z0, Z0
-	MOVQ   b+48(FP), SI
-	MOVQ   k+8(FP), DI
-	TESTQ  DI, DI
+	MOVQ   b+48(FP), BX
+	MOVQ   k+8(FP), SI
+	TESTQ  SI, SI
 	JZ     finish
 
 loop:
-	VBROADCASTSS (BX), Z1
-	VMOVUPS.Z    (SI), K1, Z2
+	VBROADCASTSS (DX), Z1
+	VMOVUPS.Z    (BX), K1, Z2
 	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         AX, DX
 	ADDQ         CX, BX
-	ADDQ         DX, SI
-	DECQ         DI
+	DECQ         SI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), DX
 	MOVQ         cStep+72(FP), BX
 	MOVQ         flags+104(FP), SI
 	VBROADCASTSS alpha+88(FP), Z1
 	TESTQ        $0x00000001, SI
 	JZ           scale
-	MOVQ         AX, DI
+	MOVQ         DX, DI
 	VMOVUPS.Z    (DI), K1, Z2
 	VFMADD213PS  Z2, Z1, Z0
 	ADDQ         BX, DI
@@ -8208,10 +9316,11 @@ act:
 	VADDPS Z1, Z0, Z0
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    BX, AX
-	MOVQ    panelStep+40(FP), BX
-	ADDQ    BX, 8(SP)
+	VMOVUPS Z0, K1, (DX)
+	ADDQ    BX, DX
+	MOVQ    DX, 16(SP)
+	MOVQ    panelStep+40(FP), DX
+	ADDQ    DX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8219,47 +9328,49 @@ store:
 
 // func tile2x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile2x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile2x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
 
 loop:
-	VBROADCASTSS (SI), Z2
-	VBROADCASTSS (SI)(CX*1), Z3
-	VMOVUPS.Z    (DI), K1, Z4
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (BX)(AX*1), Z3
+	VMOVUPS.Z    (SI), K1, Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z2
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VMOVUPS.Z    (R8), K1, Z3
 	VFMADD213PS  Z3, Z2, Z0
 	ADDQ         SI, R8
@@ -8290,12 +9401,13 @@ act:
 	VADDPS Z2, Z1, Z1
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8303,50 +9415,52 @@ store:
 
 // func tile3x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile3x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile3x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
 
 loop:
-	VBROADCASTSS (SI), Z3
-	VBROADCASTSS (SI)(CX*1), Z4
-	VBROADCASTSS (SI)(CX*2), Z5
-	VMOVUPS.Z    (DI), K1, Z6
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (BX)(AX*1), Z4
+	VBROADCASTSS (BX)(AX*2), Z5
+	VMOVUPS.Z    (SI), K1, Z6
 	VFMADD231PS  Z6, Z3, Z0
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z2
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z3
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VMOVUPS.Z    (R8), K1, Z4
 	VFMADD213PS  Z4, Z3, Z0
 	ADDQ         SI, R8
@@ -8384,14 +9498,15 @@ act:
 	VADDPS Z3, Z2, Z2
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8399,52 +9514,54 @@ store:
 
 // func tile4x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile4x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile4x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VMOVUPS.Z        (R8), K1, Z4
-	VFMADD231PS.BCST (SI), Z4, Z0
-	VFMADD231PS.BCST (SI)(CX*1), Z4, Z1
-	VFMADD231PS.BCST (SI)(CX*2), Z4, Z2
-	VFMADD231PS.BCST (DI), Z4, Z3
-	ADDQ             DX, SI
+	VMOVUPS.Z        (DI), K1, Z4
+	VFMADD231PS.BCST (BX), Z4, Z0
+	VFMADD231PS.BCST (BX)(AX*1), Z4, Z1
+	VFMADD231PS.BCST (BX)(AX*2), Z4, Z2
+	VFMADD231PS.BCST (SI), Z4, Z3
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z4
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VMOVUPS.Z    (R8), K1, Z5
 	VFMADD213PS  Z5, Z4, Z0
 	ADDQ         SI, R8
@@ -8489,16 +9606,17 @@ act:
 	VADDPS Z4, Z3, Z3
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, K1, (BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8506,54 +9624,56 @@ store:
 
 // func tile5x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile5x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile5x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VMOVUPS.Z        (R8), K1, Z5
-	VFMADD231PS.BCST (SI), Z5, Z0
-	VFMADD231PS.BCST (SI)(CX*1), Z5, Z1
-	VFMADD231PS.BCST (SI)(CX*2), Z5, Z2
-	VFMADD231PS.BCST (DI), Z5, Z3
-	VFMADD231PS.BCST (DI)(CX*1), Z5, Z4
-	ADDQ             DX, SI
+	VMOVUPS.Z        (DI), K1, Z5
+	VFMADD231PS.BCST (BX), Z5, Z0
+	VFMADD231PS.BCST (BX)(AX*1), Z5, Z1
+	VFMADD231PS.BCST (BX)(AX*2), Z5, Z2
+	VFMADD231PS.BCST (SI), Z5, Z3
+	VFMADD231PS.BCST (SI)(AX*1), Z5, Z4
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z5
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VMOVUPS.Z    (R8), K1, Z6
 	VFMADD213PS  Z6, Z5, Z0
 	ADDQ         SI, R8
@@ -8605,18 +9725,19 @@ act:
 	VADDPS Z5, Z4, Z4
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, K1, (BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8624,56 +9745,58 @@ store:
 
 // func tile6x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile6x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile6x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   b+48(FP), R8
-	MOVQ   k+8(FP), R9
-	TESTQ  R9, R9
+	MOVQ   b+48(FP), DI
+	MOVQ   k+8(FP), R8
+	TESTQ  R8, R8
 	JZ     finish
 
 loop:
-	VMOVUPS.Z        (R8), K1, Z6
-	VFMADD231PS.BCST (SI), Z6, Z0
-	VFMADD231PS.BCST (SI)(CX*1), Z6, Z1
-	VFMADD231PS.BCST (SI)(CX*2), Z6, Z2
-	VFMADD231PS.BCST (DI), Z6, Z3
-	VFMADD231PS.BCST (DI)(CX*1), Z6, Z4
-	VFMADD231PS.BCST (DI)(CX*2), Z6, Z5
-	ADDQ             DX, SI
+	VMOVUPS.Z        (DI), K1, Z6
+	VFMADD231PS.BCST (BX), Z6, Z0
+	VFMADD231PS.BCST (BX)(AX*1), Z6, Z1
+	VFMADD231PS.BCST (BX)(AX*2), Z6, Z2
+	VFMADD231PS.BCST (SI), Z6, Z3
+	VFMADD231PS.BCST (SI)(AX*1), Z6, Z4
+	VFMADD231PS.BCST (SI)(AX*2), Z6, Z5
+	ADDQ             CX, BX
+	ADDQ             CX, SI
 	ADDQ             DX, DI
-	ADDQ             BX, R8
-	DECQ             R9
+	DECQ             R8
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z6
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VMOVUPS.Z    (R8), K1, Z7
 	VFMADD213PS  Z7, Z6, Z0
 	ADDQ         SI, R8
@@ -8732,20 +9855,21 @@ act:
 	VADDPS Z6, Z5, Z5
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, K1, (BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8753,26 +9877,27 @@ store:
 
 // func tile7x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile7x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile7x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8780,34 +9905,35 @@ panel:
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS.Z        (R9), K1, Z7
-	VFMADD231PS.BCST (SI), Z7, Z0
-	VFMADD231PS.BCST (SI)(CX*1), Z7, Z1
-	VFMADD231PS.BCST (SI)(CX*2), Z7, Z2
-	VFMADD231PS.BCST (DI), Z7, Z3
-	VFMADD231PS.BCST (DI)(CX*1), Z7, Z4
-	VFMADD231PS.BCST (DI)(CX*2), Z7, Z5
-	VFMADD231PS.BCST (R8), Z7, Z6
-	ADDQ             DX, SI
-	ADDQ             DX, DI
+	VMOVUPS.Z        (R8), K1, Z7
+	VFMADD231PS.BCST (BX), Z7, Z0
+	VFMADD231PS.BCST (BX)(AX*1), Z7, Z1
+	VFMADD231PS.BCST (BX)(AX*2), Z7, Z2
+	VFMADD231PS.BCST (SI), Z7, Z3
+	VFMADD231PS.BCST (SI)(AX*1), Z7, Z4
+	VFMADD231PS.BCST (SI)(AX*2), Z7, Z5
+	VFMADD231PS.BCST (DI), Z7, Z6
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
 	ADDQ             DX, R8
-	ADDQ             BX, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z7
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VMOVUPS.Z    (R8), K1, Z8
 	VFMADD213PS  Z8, Z7, Z0
 	ADDQ         SI, R8
@@ -8873,22 +9999,23 @@ act:
 	VADDPS Z7, Z6, Z6
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, K1, (BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -8896,26 +10023,27 @@ store:
 
 // func tile8x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile8x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile8x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8924,35 +10052,36 @@ panel:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS.Z        (R9), K1, Z8
-	VFMADD231PS.BCST (SI), Z8, Z0
-	VFMADD231PS.BCST (SI)(CX*1), Z8, Z1
-	VFMADD231PS.BCST (SI)(CX*2), Z8, Z2
-	VFMADD231PS.BCST (DI), Z8, Z3
-	VFMADD231PS.BCST (DI)(CX*1), Z8, Z4
-	VFMADD231PS.BCST (DI)(CX*2), Z8, Z5
-	VFMADD231PS.BCST (R8), Z8, Z6
-	VFMADD231PS.BCST (R8)(CX*1), Z8, Z7
-	ADDQ             DX, SI
-	ADDQ             DX, DI
+	VMOVUPS.Z        (R8), K1, Z8
+	VFMADD231PS.BCST (BX), Z8, Z0
+	VFMADD231PS.BCST (BX)(AX*1), Z8, Z1
+	VFMADD231PS.BCST (BX)(AX*2), Z8, Z2
+	VFMADD231PS.BCST (SI), Z8, Z3
+	VFMADD231PS.BCST (SI)(AX*1), Z8, Z4
+	VFMADD231PS.BCST (SI)(AX*2), Z8, Z5
+	VFMADD231PS.BCST (DI), Z8, Z6
+	VFMADD231PS.BCST (DI)(AX*1), Z8, Z7
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
 	ADDQ             DX, R8
-	ADDQ             BX, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z8
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VMOVUPS.Z    (R8), K1, Z9
 	VFMADD213PS  Z9, Z8, Z0
 	ADDQ         SI, R8
@@ -9025,24 +10154,25 @@ act:
 	VADDPS Z8, Z7, Z7
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z7, K1, (BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -9050,26 +10180,27 @@ store:
 
 // func tile9x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile9x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile9x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -9079,36 +10210,37 @@ panel:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
-	MOVQ   b+48(FP), R9
-	MOVQ   k+8(FP), R10
-	TESTQ  R10, R10
+	MOVQ   b+48(FP), R8
+	MOVQ   k+8(FP), R9
+	TESTQ  R9, R9
 	JZ     finish
 
 loop:
-	VMOVUPS.Z        (R9), K1, Z9
-	VFMADD231PS.BCST (SI), Z9, Z0
-	VFMADD231PS.BCST (SI)(CX*1), Z9, Z1
-	VFMADD231PS.BCST (SI)(CX*2), Z9, Z2
-	VFMADD231PS.BCST (DI), Z9, Z3
-	VFMADD231PS.BCST (DI)(CX*1), Z9, Z4
-	VFMADD231PS.BCST (DI)(CX*2), Z9, Z5
-	VFMADD231PS.BCST (R8), Z9, Z6
-	VFMADD231PS.BCST (R8)(CX*1), Z9, Z7
-	VFMADD231PS.BCST (R8)(CX*2), Z9, Z8
-	ADDQ             DX, SI
-	ADDQ             DX, DI
+	VMOVUPS.Z        (R8), K1, Z9
+	VFMADD231PS.BCST (BX), Z9, Z0
+	VFMADD231PS.BCST (BX)(AX*1), Z9, Z1
+	VFMADD231PS.BCST (BX)(AX*2), Z9, Z2
+	VFMADD231PS.BCST (SI), Z9, Z3
+	VFMADD231PS.BCST (SI)(AX*1), Z9, Z4
+	VFMADD231PS.BCST (SI)(AX*2), Z9, Z5
+	VFMADD231PS.BCST (DI), Z9, Z6
+	VFMADD231PS.BCST (DI)(AX*1), Z9, Z7
+	VFMADD231PS.BCST (DI)(AX*2), Z9, Z8
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
 	ADDQ             DX, R8
-	ADDQ             BX, R9
-	DECQ             R10
+	DECQ             R9
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z9
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VMOVUPS.Z    (R8), K1, Z10
 	VFMADD213PS  Z10, Z9, Z0
 	ADDQ         SI, R8
@@ -9188,26 +10320,27 @@ act:
 	VADDPS Z9, Z8, Z8
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z7, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, K1, (BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -9215,28 +10348,29 @@ store:
 
 // func tile10x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile10x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile10x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
+	LEAQ   (DI)(AX*2), R8
+	ADDQ   AX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -9247,38 +10381,39 @@ panel:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS.Z        (R10), K1, Z10
-	VFMADD231PS.BCST (SI), Z10, Z0
-	VFMADD231PS.BCST (SI)(CX*1), Z10, Z1
-	VFMADD231PS.BCST (SI)(CX*2), Z10, Z2
-	VFMADD231PS.BCST (DI), Z10, Z3
-	VFMADD231PS.BCST (DI)(CX*1), Z10, Z4
-	VFMADD231PS.BCST (DI)(CX*2), Z10, Z5
-	VFMADD231PS.BCST (R8), Z10, Z6
-	VFMADD231PS.BCST (R8)(CX*1), Z10, Z7
-	VFMADD231PS.BCST (R8)(CX*2), Z10, Z8
-	VFMADD231PS.BCST (R9), Z10, Z9
-	ADDQ             DX, SI
-	ADDQ             DX, DI
-	ADDQ             DX, R8
+	VMOVUPS.Z        (R9), K1, Z10
+	VFMADD231PS.BCST (BX), Z10, Z0
+	VFMADD231PS.BCST (BX)(AX*1), Z10, Z1
+	VFMADD231PS.BCST (BX)(AX*2), Z10, Z2
+	VFMADD231PS.BCST (SI), Z10, Z3
+	VFMADD231PS.BCST (SI)(AX*1), Z10, Z4
+	VFMADD231PS.BCST (SI)(AX*2), Z10, Z5
+	VFMADD231PS.BCST (DI), Z10, Z6
+	VFMADD231PS.BCST (DI)(AX*1), Z10, Z7
+	VFMADD231PS.BCST (DI)(AX*2), Z10, Z8
+	VFMADD231PS.BCST (R8), Z10, Z9
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
+	ADDQ             CX, R8
 	ADDQ             DX, R9
-	ADDQ             BX, R10
-	DECQ             R11
+	DECQ             R10
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z10
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VMOVUPS.Z    (R8), K1, Z11
 	VFMADD213PS  Z11, Z10, Z0
 	ADDQ         SI, R8
@@ -9365,28 +10500,29 @@ act:
 	VADDPS Z10, Z9, Z9
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z7, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, K1, (BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -9394,28 +10530,29 @@ store:
 
 // func tile11x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile11x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile11x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
+	LEAQ   (DI)(AX*2), R8
+	ADDQ   AX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -9427,39 +10564,40 @@ panel:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS.Z        (R10), K1, Z11
-	VFMADD231PS.BCST (SI), Z11, Z0
-	VFMADD231PS.BCST (SI)(CX*1), Z11, Z1
-	VFMADD231PS.BCST (SI)(CX*2), Z11, Z2
-	VFMADD231PS.BCST (DI), Z11, Z3
-	VFMADD231PS.BCST (DI)(CX*1), Z11, Z4
-	VFMADD231PS.BCST (DI)(CX*2), Z11, Z5
-	VFMADD231PS.BCST (R8), Z11, Z6
-	VFMADD231PS.BCST (R8)(CX*1), Z11, Z7
-	VFMADD231PS.BCST (R8)(CX*2), Z11, Z8
-	VFMADD231PS.BCST (R9), Z11, Z9
-	VFMADD231PS.BCST (R9)(CX*1), Z11, Z10
-	ADDQ             DX, SI
-	ADDQ             DX, DI
-	ADDQ             DX, R8
+	VMOVUPS.Z        (R9), K1, Z11
+	VFMADD231PS.BCST (BX), Z11, Z0
+	VFMADD231PS.BCST (BX)(AX*1), Z11, Z1
+	VFMADD231PS.BCST (BX)(AX*2), Z11, Z2
+	VFMADD231PS.BCST (SI), Z11, Z3
+	VFMADD231PS.BCST (SI)(AX*1), Z11, Z4
+	VFMADD231PS.BCST (SI)(AX*2), Z11, Z5
+	VFMADD231PS.BCST (DI), Z11, Z6
+	VFMADD231PS.BCST (DI)(AX*1), Z11, Z7
+	VFMADD231PS.BCST (DI)(AX*2), Z11, Z8
+	VFMADD231PS.BCST (R8), Z11, Z9
+	VFMADD231PS.BCST (R8)(AX*1), Z11, Z10
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
+	ADDQ             CX, R8
 	ADDQ             DX, R9
-	ADDQ             BX, R10
-	DECQ             R11
+	DECQ             R10
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z11
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VMOVUPS.Z    (R8), K1, Z12
 	VFMADD213PS  Z12, Z11, Z0
 	ADDQ         SI, R8
@@ -9553,30 +10691,31 @@ act:
 	VADDPS Z11, Z10, Z10
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z7, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, K1, (BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -9584,28 +10723,29 @@ store:
 
 // func tile12x16PartAVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·tile12x16PartAVX512(SB), NOSPLIT, $16-136
+TEXT ·tile12x16PartAVX512(SB), NOSPLIT, $24-136
 	MOVQ  panels+0(FP), AX
 	MOVQ  AX, (SP)
+	MOVQ  a+16(FP), AX
+	MOVQ  AX, 8(SP)
 	MOVQ  c+64(FP), AX
-	MOVQ  a+16(FP), CX
-	MOVQ  CX, 8(SP)
-	MOVQ  rowStep+24(FP), CX
-	MOVQ  kStep+32(FP), DX
-	MOVQ  bStep+56(FP), BX
-	MOVQ  tail+96(FP), SI
-	MOVQ  $-1, DI
-	BZHIQ SI, DI, DI
-	KMOVW DI, K1
+	MOVQ  AX, 16(SP)
+	MOVQ  rowStep+24(FP), AX
+	MOVQ  kStep+32(FP), CX
+	MOVQ  bStep+56(FP), DX
+	MOVQ  tail+96(FP), BX
+	MOVQ  $-1, SI
+	BZHIQ BX, SI, SI
+	KMOVW SI, K1
 
 panel:
-	MOVQ   8(SP), SI
-	LEAQ   (SI)(CX*2), DI
-	ADDQ   CX, DI
-	LEAQ   (DI)(CX*2), R8
-	ADDQ   CX, R8
-	LEAQ   (R8)(CX*2), R9
-	ADDQ   CX, R9
+	MOVQ   8(SP), BX
+	LEAQ   (BX)(AX*2), SI
+	ADDQ   AX, SI
+	LEAQ   (SI)(AX*2), DI
+	ADDQ   AX, DI
+	LEAQ   (DI)(AX*2), R8
+	ADDQ   AX, R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -9618,40 +10758,41 @@ panel:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	MOVQ   b+48(FP), R10
-	MOVQ   k+8(FP), R11
-	TESTQ  R11, R11
+	MOVQ   b+48(FP), R9
+	MOVQ   k+8(FP), R10
+	TESTQ  R10, R10
 	JZ     finish
 
 loop:
-	VMOVUPS.Z        (R10), K1, Z12
-	VFMADD231PS.BCST (SI), Z12, Z0
-	VFMADD231PS.BCST (SI)(CX*1), Z12, Z1
-	VFMADD231PS.BCST (SI)(CX*2), Z12, Z2
-	VFMADD231PS.BCST (DI), Z12, Z3
-	VFMADD231PS.BCST (DI)(CX*1), Z12, Z4
-	VFMADD231PS.BCST (DI)(CX*2), Z12, Z5
-	VFMADD231PS.BCST (R8), Z12, Z6
-	VFMADD231PS.BCST (R8)(CX*1), Z12, Z7
-	VFMADD231PS.BCST (R8)(CX*2), Z12, Z8
-	VFMADD231PS.BCST (R9), Z12, Z9
-	VFMADD231PS.BCST (R9)(CX*1), Z12, Z10
-	VFMADD231PS.BCST (R9)(CX*2), Z12, Z11
-	ADDQ             DX, SI
-	ADDQ             DX, DI
-	ADDQ             DX, R8
+	VMOVUPS.Z        (R9), K1, Z12
+	VFMADD231PS.BCST (BX), Z12, Z0
+	VFMADD231PS.BCST (BX)(AX*1), Z12, Z1
+	VFMADD231PS.BCST (BX)(AX*2), Z12, Z2
+	VFMADD231PS.BCST (SI), Z12, Z3
+	VFMADD231PS.BCST (SI)(AX*1), Z12, Z4
+	VFMADD231PS.BCST (SI)(AX*2), Z12, Z5
+	VFMADD231PS.BCST (DI), Z12, Z6
+	VFMADD231PS.BCST (DI)(AX*1), Z12, Z7
+	VFMADD231PS.BCST (DI)(AX*2), Z12, Z8
+	VFMADD231PS.BCST (R8), Z12, Z9
+	VFMADD231PS.BCST (R8)(AX*1), Z12, Z10
+	VFMADD231PS.BCST (R8)(AX*2), Z12, Z11
+	ADDQ             CX, BX
+	ADDQ             CX, SI
+	ADDQ             CX, DI
+	ADDQ             CX, R8
 	ADDQ             DX, R9
-	ADDQ             BX, R10
-	DECQ             R11
+	DECQ             R10
 	JNZ              loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z12
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VMOVUPS.Z    (R8), K1, Z13
 	VFMADD213PS  Z13, Z12, Z0
 	ADDQ         SI, R8
@@ -9752,32 +10893,33 @@ act:
 	VADDPS Z12, Z11, Z11
 
 store:
-	VMOVUPS Z0, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z1, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z2, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z3, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z4, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z5, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z6, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z7, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z9, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z10, K1, (AX)
-	ADDQ    SI, AX
-	VMOVUPS Z11, K1, (AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z1, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z2, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z3, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z4, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z5, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z6, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z7, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z9, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z10, K1, (BX)
+	ADDQ    SI, BX
+	VMOVUPS Z11, K1, (BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -9785,18 +10927,19 @@ store:
 
 // func tile1x128AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile1x128AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile1x128AVX512(SB), NOSPLIT, $24-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), CX
-	MOVQ bStep+56(FP), DX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), AX
+	MOVQ bStep+56(FP), CX
 
 panel:
-	MOVQ   8(SP), BX
+	MOVQ   8(SP), DX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -9805,53 +10948,54 @@ panel:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	MOVQ   b+48(FP), SI
-	MOVQ   k+8(FP), DI
-	TESTQ  DI, DI
+	MOVQ   b+48(FP), BX
+	MOVQ   k+8(FP), SI
+	TESTQ  SI, SI
 	JZ     finish
-	MOVQ   DX, R8
-	SHLQ   $0x04, R8
-	ADDQ   SI, R8
+	MOVQ   CX, DI
+	SHLQ   $0x04, DI
+	ADDQ   BX, DI
 
 loop:
-	PREFETCHT0   (R8)
-	PREFETCHT0   64(R8)
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	PREFETCHT0   256(R8)
-	PREFETCHT0   320(R8)
-	PREFETCHT0   384(R8)
-	PREFETCHT0   448(R8)
-	ADDQ         DX, R8
-	VBROADCASTSS (BX), Z8
-	VMOVUPS      (SI), Z9
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	PREFETCHT0   256(DI)
+	PREFETCHT0   320(DI)
+	PREFETCHT0   384(DI)
+	PREFETCHT0   448(DI)
+	ADDQ         CX, DI
+	VBROADCASTSS (DX), Z8
+	VMOVUPS      (BX), Z9
 	VFMADD231PS  Z9, Z8, Z0
-	VMOVUPS      64(SI), Z9
+	VMOVUPS      64(BX), Z9
 	VFMADD231PS  Z9, Z8, Z1
-	VMOVUPS      128(SI), Z9
+	VMOVUPS      128(BX), Z9
 	VFMADD231PS  Z9, Z8, Z2
-	VMOVUPS      192(SI), Z9
+	VMOVUPS      192(BX), Z9
 	VFMADD231PS  Z9, Z8, Z3
-	VMOVUPS      256(SI), Z9
+	VMOVUPS      256(BX), Z9
 	VFMADD231PS  Z9, Z8, Z4
-	VMOVUPS      320(SI), Z9
+	VMOVUPS      320(BX), Z9
 	VFMADD231PS  Z9, Z8, Z5
-	VMOVUPS      384(SI), Z9
+	VMOVUPS      384(BX), Z9
 	VFMADD231PS  Z9, Z8, Z6
-	VMOVUPS      448(SI), Z9
+	VMOVUPS      448(BX), Z9
 	VFMADD231PS  Z9, Z8, Z7
+	ADDQ         AX, DX
 	ADDQ         CX, BX
-	ADDQ         DX, SI
-	DECQ         DI
+	DECQ         SI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), DX
 	MOVQ         cStep+72(FP), BX
 	MOVQ         flags+104(FP), SI
 	VBROADCASTSS alpha+88(FP), Z8
 	TESTQ        $0x00000001, SI
 	JZ           scale
-	MOVQ         AX, DI
+	MOVQ         DX, DI
 	VFMADD213PS  (DI), Z8, Z0
 	VFMADD213PS  64(DI), Z8, Z1
 	VFMADD213PS  128(DI), Z8, Z2
@@ -9916,17 +11060,18 @@ act:
 	VADDPS Z8, Z7, Z7
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, 128(AX)
-	VMOVUPS Z3, 192(AX)
-	VMOVUPS Z4, 256(AX)
-	VMOVUPS Z5, 320(AX)
-	VMOVUPS Z6, 384(AX)
-	VMOVUPS Z7, 448(AX)
-	ADDQ    BX, AX
-	MOVQ    panelStep+40(FP), BX
-	ADDQ    BX, 8(SP)
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	VMOVUPS Z2, 128(DX)
+	VMOVUPS Z3, 192(DX)
+	VMOVUPS Z4, 256(DX)
+	VMOVUPS Z5, 320(DX)
+	VMOVUPS Z6, 384(DX)
+	VMOVUPS Z7, 448(DX)
+	ADDQ    BX, DX
+	MOVQ    DX, 16(SP)
+	MOVQ    panelStep+40(FP), DX
+	ADDQ    DX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -9934,18 +11079,19 @@ store:
 
 // func tile2x128AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile2x128AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile2x128AVX512(SB), NOSPLIT, $24-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -9962,62 +11108,63 @@ panel:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
-	MOVQ   BX, R9
-	SHLQ   $0x04, R9
-	ADDQ   DI, R9
+	MOVQ   DX, R8
+	SHLQ   $0x04, R8
+	ADDQ   SI, R8
 
 loop:
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	PREFETCHT0   256(R9)
-	PREFETCHT0   320(R9)
-	PREFETCHT0   384(R9)
-	PREFETCHT0   448(R9)
-	ADDQ         BX, R9
-	VBROADCASTSS (SI), Z16
-	VBROADCASTSS (SI)(CX*1), Z17
-	VMOVUPS      (DI), Z18
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	PREFETCHT0   256(R8)
+	PREFETCHT0   320(R8)
+	PREFETCHT0   384(R8)
+	PREFETCHT0   448(R8)
+	ADDQ         DX, R8
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS (BX)(AX*1), Z17
+	VMOVUPS      (SI), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z8
-	VMOVUPS      64(DI), Z18
+	VMOVUPS      64(SI), Z18
 	VFMADD231PS  Z18, Z16, Z1
 	VFMADD231PS  Z18, Z17, Z9
-	VMOVUPS      128(DI), Z18
+	VMOVUPS      128(SI), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z10
-	VMOVUPS      192(DI), Z18
+	VMOVUPS      192(SI), Z18
 	VFMADD231PS  Z18, Z16, Z3
 	VFMADD231PS  Z18, Z17, Z11
-	VMOVUPS      256(DI), Z18
+	VMOVUPS      256(SI), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z12
-	VMOVUPS      320(DI), Z18
+	VMOVUPS      320(SI), Z18
 	VFMADD231PS  Z18, Z16, Z5
 	VFMADD231PS  Z18, Z17, Z13
-	VMOVUPS      384(DI), Z18
+	VMOVUPS      384(SI), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z14
-	VMOVUPS      448(DI), Z18
+	VMOVUPS      448(SI), Z18
 	VFMADD231PS  Z18, Z16, Z7
 	VFMADD231PS  Z18, Z17, Z15
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z16
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z16, Z0
 	VFMADD213PS  64(R8), Z16, Z1
 	VFMADD213PS  128(R8), Z16, Z2
@@ -10123,26 +11270,27 @@ act:
 	VADDPS Z16, Z15, Z15
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, 128(AX)
-	VMOVUPS Z3, 192(AX)
-	VMOVUPS Z4, 256(AX)
-	VMOVUPS Z5, 320(AX)
-	VMOVUPS Z6, 384(AX)
-	VMOVUPS Z7, 448(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	VMOVUPS Z10, 128(AX)
-	VMOVUPS Z11, 192(AX)
-	VMOVUPS Z12, 256(AX)
-	VMOVUPS Z13, 320(AX)
-	VMOVUPS Z14, 384(AX)
-	VMOVUPS Z15, 448(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, 128(BX)
+	VMOVUPS Z3, 192(BX)
+	VMOVUPS Z4, 256(BX)
+	VMOVUPS Z5, 320(BX)
+	VMOVUPS Z6, 384(BX)
+	VMOVUPS Z7, 448(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	VMOVUPS Z10, 128(BX)
+	VMOVUPS Z11, 192(BX)
+	VMOVUPS Z12, 256(BX)
+	VMOVUPS Z13, 320(BX)
+	VMOVUPS Z14, 384(BX)
+	VMOVUPS Z15, 448(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER
@@ -10150,18 +11298,19 @@ store:
 
 // func tile3x128AVX512(panels int, k int, a *float32, rowStep int, kStep int, panelStep int, b *float32, bStep int, c *float32, cStep int, bias *float32, alpha float32, tail int, flags int, fetch *float32, fetchStep int, fetchGap int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile3x128AVX512(SB), NOSPLIT, $16-136
+TEXT ·tile3x128AVX512(SB), NOSPLIT, $24-136
 	MOVQ panels+0(FP), AX
 	MOVQ AX, (SP)
+	MOVQ a+16(FP), AX
+	MOVQ AX, 8(SP)
 	MOVQ c+64(FP), AX
-	MOVQ a+16(FP), CX
-	MOVQ CX, 8(SP)
-	MOVQ rowStep+24(FP), CX
-	MOVQ kStep+32(FP), DX
-	MOVQ bStep+56(FP), BX
+	MOVQ AX, 16(SP)
+	MOVQ rowStep+24(FP), AX
+	MOVQ kStep+32(FP), CX
+	MOVQ bStep+56(FP), DX
 
 panel:
-	MOVQ   8(SP), SI
+	MOVQ   8(SP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -10186,71 +11335,72 @@ panel:
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	MOVQ   b+48(FP), DI
-	MOVQ   k+8(FP), R8
-	TESTQ  R8, R8
+	MOVQ   b+48(FP), SI
+	MOVQ   k+8(FP), DI
+	TESTQ  DI, DI
 	JZ     finish
-	MOVQ   BX, R9
-	SHLQ   $0x04, R9
-	ADDQ   DI, R9
+	MOVQ   DX, R8
+	SHLQ   $0x04, R8
+	ADDQ   SI, R8
 
 loop:
-	PREFETCHT0   (R9)
-	PREFETCHT0   64(R9)
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	PREFETCHT0   256(R9)
-	PREFETCHT0   320(R9)
-	PREFETCHT0   384(R9)
-	PREFETCHT0   448(R9)
-	ADDQ         BX, R9
-	VBROADCASTSS (SI), Z24
-	VBROADCASTSS (SI)(CX*1), Z25
-	VBROADCASTSS (SI)(CX*2), Z26
-	VMOVUPS      (DI), Z27
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	PREFETCHT0   256(R8)
+	PREFETCHT0   320(R8)
+	PREFETCHT0   384(R8)
+	PREFETCHT0   448(R8)
+	ADDQ         DX, R8
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS (BX)(AX*1), Z25
+	VBROADCASTSS (BX)(AX*2), Z26
+	VMOVUPS      (SI), Z27
 	VFMADD231PS  Z27, Z24, Z0
 	VFMADD231PS  Z27, Z25, Z8
 	VFMADD231PS  Z27, Z26, Z16
-	VMOVUPS      64(DI), Z27
+	VMOVUPS      64(SI), Z27
 	VFMADD231PS  Z27, Z24, Z1
 	VFMADD231PS  Z27, Z25, Z9
 	VFMADD231PS  Z27, Z26, Z17
-	VMOVUPS      128(DI), Z27
+	VMOVUPS      128(SI), Z27
 	VFMADD231PS  Z27, Z24, Z2
 	VFMADD231PS  Z27, Z25, Z10
 	VFMADD231PS  Z27, Z26, Z18
-	VMOVUPS      192(DI), Z27
+	VMOVUPS      192(SI), Z27
 	VFMADD231PS  Z27, Z24, Z3
 	VFMADD231PS  Z27, Z25, Z11
 	VFMADD231PS  Z27, Z26, Z19
-	VMOVUPS      256(DI), Z27
+	VMOVUPS      256(SI), Z27
 	VFMADD231PS  Z27, Z24, Z4
 	VFMADD231PS  Z27, Z25, Z12
 	VFMADD231PS  Z27, Z26, Z20
-	VMOVUPS      320(DI), Z27
+	VMOVUPS      320(SI), Z27
 	VFMADD231PS  Z27, Z24, Z5
 	VFMADD231PS  Z27, Z25, Z13
 	VFMADD231PS  Z27, Z26, Z21
-	VMOVUPS      384(DI), Z27
+	VMOVUPS      384(SI), Z27
 	VFMADD231PS  Z27, Z24, Z6
 	VFMADD231PS  Z27, Z25, Z14
 	VFMADD231PS  Z27, Z26, Z22
-	VMOVUPS      448(DI), Z27
+	VMOVUPS      448(SI), Z27
 	VFMADD231PS  Z27, Z24, Z7
 	VFMADD231PS  Z27, Z25, Z15
 	VFMADD231PS  Z27, Z26, Z23
+	ADDQ         CX, BX
 	ADDQ         DX, SI
-	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         DI
 	JNZ          loop
 
 finish:
+	MOVQ         16(SP), BX
 	MOVQ         cStep+72(FP), SI
 	MOVQ         flags+104(FP), DI
 	VBROADCASTSS alpha+88(FP), Z24
 	TESTQ        $0x00000001, DI
 	JZ           scale
-	MOVQ         AX, R8
+	MOVQ         BX, R8
 	VFMADD213PS  (R8), Z24, Z0
 	VFMADD213PS  64(R8), Z24, Z1
 	VFMADD213PS  128(R8), Z24, Z2
@@ -10397,35 +11547,36 @@ act:
 	VADDPS Z24, Z23, Z23
 
 store:
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, 128(AX)
-	VMOVUPS Z3, 192(AX)
-	VMOVUPS Z4, 256(AX)
-	VMOVUPS Z5, 320(AX)
-	VMOVUPS Z6, 384(AX)
-	VMOVUPS Z7, 448(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z8, (AX)
-	VMOVUPS Z9, 64(AX)
-	VMOVUPS Z10, 128(AX)
-	VMOVUPS Z11, 192(AX)
-	VMOVUPS Z12, 256(AX)
-	VMOVUPS Z13, 320(AX)
-	VMOVUPS Z14, 384(AX)
-	VMOVUPS Z15, 448(AX)
-	ADDQ    SI, AX
-	VMOVUPS Z16, (AX)
-	VMOVUPS Z17, 64(AX)
-	VMOVUPS Z18, 128(AX)
-	VMOVUPS Z19, 192(AX)
-	VMOVUPS Z20, 256(AX)
-	VMOVUPS Z21, 320(AX)
-	VMOVUPS Z22, 384(AX)
-	VMOVUPS Z23, 448(AX)
-	ADDQ    SI, AX
-	MOVQ    panelStep+40(FP), SI
-	ADDQ    SI, 8(SP)
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, 128(BX)
+	VMOVUPS Z3, 192(BX)
+	VMOVUPS Z4, 256(BX)
+	VMOVUPS Z5, 320(BX)
+	VMOVUPS Z6, 384(BX)
+	VMOVUPS Z7, 448(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z8, (BX)
+	VMOVUPS Z9, 64(BX)
+	VMOVUPS Z10, 128(BX)
+	VMOVUPS Z11, 192(BX)
+	VMOVUPS Z12, 256(BX)
+	VMOVUPS Z13, 320(BX)
+	VMOVUPS Z14, 384(BX)
+	VMOVUPS Z15, 448(BX)
+	ADDQ    SI, BX
+	VMOVUPS Z16, (BX)
+	VMOVUPS Z17, 64(BX)
+	VMOVUPS Z18, 128(BX)
+	VMOVUPS Z19, 192(BX)
+	VMOVUPS Z20, 256(BX)
+	VMOVUPS Z21, 320(BX)
+	VMOVUPS Z22, 384(BX)
+	VMOVUPS Z23, 448(BX)
+	ADDQ    SI, BX
+	MOVQ    BX, 16(SP)
+	MOVQ    panelStep+40(FP), BX
+	ADDQ    BX, 8(SP)
 	DECQ    (SP)
 	JNZ     panel
 	VZEROUPPER

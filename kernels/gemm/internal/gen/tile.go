@@ -39,8 +39,8 @@ func (s shape) fetches(w width, rows int) bool {
 }
 
 // compact says whether a tile has few instructions besides multiplications. Two threads that share a core
-// get every second cycle of its decoder each: beside another guest's, tiles that had 23 others for 24
-// multiplications went at 0.65 of their rate, where a loop of nothing but multiplications kept it.
+// get every second cycle of its decoder each: while another guest had that thread, tiles with 23 others for
+// 24 multiplications went at 0.65 of their rate, where a loop of nothing but multiplications kept it.
 func (s shape) compact(w width, rows int) bool {
 	return !s.partial && !s.fetches(w, rows)
 }
@@ -92,8 +92,9 @@ func tile(w width, s shape, rows int) {
 
 	left := AllocLocal(8) // panels still to do: general registers are short
 	MOVQ(vec.Arg("panels"), left)
-	panel, c := AllocLocal(8), vec.Arg("c")
+	panel, c := AllocLocal(8), AllocLocal(8)
 	MOVQ(vec.Arg("a"), panel)
+	MOVQ(vec.Arg("c"), c)
 	rowStep, kStep, bStep := vec.Arg("rowStep"), vec.Arg("kStep"), vec.Arg("bStep")
 	var last *mask
 	if s.partial {
@@ -160,8 +161,9 @@ func tile(w width, s shape, rows int) {
 		loop("loop", n, func() {})
 		JMP(LabelRef("finish"))
 		Label("fetch")
-		next, gap, first, nextRow, lastRow := vec.Arg("fetch"), vec.Arg("fetchGap"), GP64(), AllocLocal(8), AllocLocal(8)
-		MOVQ(c, nextRow)
+		next, gap, move, first, nextRow, lastRow := vec.Arg("fetch"), vec.Arg("fetchGap"), vec.Arg("fetchStep"), GP64(), AllocLocal(8), AllocLocal(8)
+		MOVQ(c, first)
+		MOVQ(first, nextRow)
 		MOVQ(vec.Step("cStep"), first)
 		IMUL3Q(Imm(uint64(rows-1)), first, first)
 		ADDQ(c, first)
@@ -182,14 +184,17 @@ func tile(w width, s shape, rows int) {
 		loop("fetching", round, func() {
 			PREFETCHT0(Mem{Base: next})
 			PREFETCHT0(Mem{Base: next, Index: gap, Scale: 1})
-			ADDQ(vec.Step("fetchStep"), next)
+			ADDQ(move, next)
 		})
 		CMPQ(n, Imm(0))
 		JGT(LabelRef("round"))
 	}
 
 	Label("finish")
-	w.finishRows(sums, c, vec.Arg("cStep"), vec.Arg("flags"), lanesOf, func(name string) string { return name })
+	to := GP64()
+	MOVQ(c, to)
+	w.finishRows(sums, to, vec.Arg("cStep"), vec.Arg("flags"), lanesOf, func(name string) string { return name })
+	MOVQ(to, c)
 	ADDQ(vec.Arg("panelStep"), panel)
 	DECQ(left)
 	JNZ(LabelRef("panel"))
@@ -197,49 +202,52 @@ func tile(w width, s shape, rows int) {
 	RET()
 }
 
-// compactLoop is a tile's loop for an op(A) whose elements follow each other in memory, those of a row or those
-// of a k.
+// compactLoop is a tile's loop for an op(A) whose elements follow each other in memory: those of a row, or else
+// those of a k, which the first pointer reaches.
 func compactLoop(w width, label string, sums [][]vector, a rowsOfA, kStep, b, bStep, left general, first func()) {
-	all := func(int) *mask { return nil }
-	CMPQ(kStep, Imm(uint64(w.Size)))
-	JNE(LabelRef(label + "Across"))
-	SUBQ(Imm(unrolled), left)
-	JLT(LabelRef(label + "Rest"))
-	Label(label + "Fours")
-	for u := range unrolled {
-		first()
-		row := Mem{Base: b}
-		if u%2 == 1 {
-			row = Mem{Base: b, Index: bStep, Scale: 1}
+	// times adds products by fours, then singly. Element i of A of the u-th k of them is where element says; each is
+	// called after each k, and move after n of them.
+	times := func(label string, element func(i, u int) Mem, move func(n int), each func()) {
+		product := func(u int) {
+			first()
+			row := Mem{Base: b}
+			if u%2 == 1 {
+				row = Mem{Base: b, Index: bStep, Scale: 1}
+			}
+			step(w, sums, func(i int) Mem { return element(i, u) }, row, func(int) *mask { return nil })
+			each()
+			if u%2 == 1 {
+				LEAQ(Mem{Base: b, Index: bStep, Scale: 2}, b)
+			}
 		}
-		step(w, sums, func(i int) Mem { return a.element(i).Offset(u * w.Size) }, row, all)
-		if u%2 == 1 {
-			LEAQ(Mem{Base: b, Index: bStep, Scale: 2}, b)
+		SUBQ(Imm(unrolled), left)
+		JLT(LabelRef(label + "Rest"))
+		Label(label + "Fours")
+		for u := range unrolled {
+			product(u)
 		}
+		move(unrolled)
+		SUBQ(Imm(unrolled), left)
+		JGE(LabelRef(label + "Fours"))
+		Label(label + "Rest")
+		ADDQ(Imm(unrolled), left)
+		JZ(LabelRef(label + "Done"))
+		Label(label + "Singly")
+		product(0)
+		move(1)
+		ADDQ(bStep, b)
+		DECQ(left)
+		JNZ(LabelRef(label + "Singly"))
+		Label(label + "Done")
 	}
-	a.advance(Imm(uint64(unrolled * w.Size)))
-	SUBQ(Imm(unrolled), left)
-	JGE(LabelRef(label + "Fours"))
-	Label(label + "Rest")
-	ADDQ(Imm(unrolled), left)
-	JZ(LabelRef(label + "Done"))
-	Label(label)
-	first()
-	step(w, sums, a.element, Mem{Base: b}, all)
-	a.advance(Imm(uint64(w.Size)))
-	ADDQ(bStep, b)
-	DECQ(left)
-	JNZ(LabelRef(label))
-	JMP(LabelRef(label + "Done"))
-
-	Label(label + "Across")
-	first()
-	step(w, sums, func(i int) Mem { return Mem{Base: a.pointers[0], Disp: i * w.Size} }, Mem{Base: b}, all)
-	ADDQ(kStep, a.pointers[0])
-	ADDQ(bStep, b)
-	DECQ(left)
-	JNZ(LabelRef(label + "Across"))
-	Label(label + "Done")
+	CMPQ(kStep, Imm(uint64(w.Size)))
+	JNE(LabelRef(label + "AcrossRows"))
+	times(label, func(i, u int) Mem { return a.element(i).Offset(u * w.Size) }, func(n int) { a.advance(Imm(uint64(n * w.Size))) }, func() {})
+	JMP(LabelRef(label + "End"))
+	Label(label + "AcrossRows")
+	p := a.pointers[0]
+	times(label+"Across", func(i, u int) Mem { return Mem{Base: p, Disp: i * w.Size} }, func(int) {}, func() { ADDQ(kStep, p) })
+	Label(label + "End")
 }
 
 // step adds the products of one k to the sums, of the row of B.
@@ -265,7 +273,7 @@ func step(w width, sums [][]vector, element func(i int) Mem, b Mem, lanes func(j
 		w.load(column(j), lanes(j), y[j])
 	}
 	for i := range sums {
-		if w.Wide() && (vectors == 1 || element(i).Index == nil && i%2 == 0) {
+		if w.Wide() && (vectors == 1 || element(i).Index == nil && i%4 != 3) {
 			for j := range y {
 				w.AddFMABroadcast(element(i), y[j], sums[i][j])
 			}
