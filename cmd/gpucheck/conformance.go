@@ -7,8 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	driver "driftless/internal/cuda"
 )
 
 // testDevice is the environment variable by which the tests of package
@@ -36,12 +39,77 @@ func conformance(ctx context.Context, o options, t *teller) error {
 	defer log.Close()
 	t.note("What the tests printed is in %s.", filepath.Base(log.Name()))
 
-	// The tests stop themselves, and so print what they were at; the part ends after them.
-	left := o.time
-	if deadline, ok := ctx.Deadline(); ok {
-		left = time.Until(deadline)
+	t.table("test", "result", "seconds")
+	passed, skipped, failed := 0, 0, 0
+	var done []string // in processes that did not come to their end
+	for {
+		left := o.time
+		if deadline, ok := ctx.Deadline(); ok {
+			left = time.Until(deadline)
+		}
+		run, stop := context.WithCancel(ctx)
+		lost := "" // the test in which a kernel was at fault, after which all fail
+		tests := &testLog{ended: func(test *test) {
+			name := top(test.name)
+			if lost != "" && name != lost {
+				return
+			}
+			if name == test.name {
+				t.row(test.name, strings.TrimSpace(test.result+" "+test.why()), test.seconds)
+			}
+			switch test.result {
+			case "PASS":
+				passed++
+			case "SKIP":
+				skipped++
+			default:
+				failed++
+				t.check(false, test.name, "%s", test.text())
+				if strings.Contains(test.text(), driver.Restart) {
+					lost = name
+					stop()
+				}
+			}
+		}}
+		runErr := o.runTests(run, path, left, done, io.MultiWriter(log, tests))
+		stop()
+		if ctx.Err() != nil || strings.Contains(tests.fatal, "panic: test timed out") {
+			t.note("The time was up in %s: %d tests and subtests had passed.", tests.current, passed)
+			if passed > 0 && failed == 0 {
+				t.check(true, "conformance suite and tests of the device, as far as they came", "%d tests and subtests passed, %d skipped", passed, skipped)
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return context.DeadlineExceeded
+		}
+		if lost == "" {
+			tests.unfinished(func(test *test) {
+				failed++
+				t.check(false, test.name, "%s", test.text())
+			})
+		}
+		if lost != "" || tests.fatal != "" {
+			if began := tests.until(lost); len(began) > 0 && !slices.Contains(done, began[0]) {
+				done = append(done, began...)
+				t.note("After %s a process can do no more: the tests that come then are another's.", done[len(done)-1])
+				continue
+			}
+		}
+		if runErr != nil && (failed == 0 || tests.fatal != "") {
+			return fmt.Errorf("cuda.test: %w\n%s", runErr, tests.last.String())
+		}
+		if failed == 0 {
+			t.check(passed > 0, "conformance suite and tests of the device", "%d tests and subtests passed, %d skipped", passed, skipped)
+		}
+		return nil
 	}
-	limit := max(time.Second, left-2*time.Second)
+}
+
+// runTests runs the tests that are not done, which stop themselves when the time is up, and so print
+// what they were at.
+func (o options) runTests(ctx context.Context, path string, left time.Duration, done []string, out io.Writer) error {
+	limit := max(time.Second, left-2*time.Second) // the part ends after them
 	args := []string{"-test.v", "-test.timeout", limit.String()}
 	if o.virtual() || left < enoughForAll {
 		args = append(args, "-test.short")
@@ -49,52 +117,23 @@ func conformance(ctx context.Context, o options, t *teller) error {
 	if o.quick {
 		args = append(args, "-test.run", "^(TestConformance|TestTwice)$")
 	}
-	t.table("test", "result", "seconds")
-	passed, skipped, failed := 0, 0, 0
-	tests := &testLog{ended: func(test *test) {
-		if !strings.Contains(test.name, "/") {
-			t.row(test.name, strings.TrimSpace(test.result+" "+test.why()), test.seconds)
-		}
-		switch test.result {
-		case "PASS":
-			passed++
-		case "SKIP":
-			skipped++
-		default:
-			failed++
-			t.check(false, test.name, "%s", test.text())
-		}
-	}}
-	cmd := command(ctx, path, args...)
+	if len(done) > 0 {
+		args = append(args, "-test.skip", "^("+strings.Join(done, "|")+")$")
+	}
 	device := o.device
 	if o.virtual() {
 		device = rehearsal
 	}
+	cmd := command(ctx, path, args...)
 	cmd.Env = append(os.Environ(), testDevice+"="+device)
-	cmd.Stdout = io.MultiWriter(log, tests)
-	cmd.Stderr = cmd.Stdout
-	runErr := cmd.Run()
-	if ctx.Err() != nil || strings.Contains(tests.fatal, "panic: test timed out") {
-		t.note("The time was up in %s: %d tests and subtests had passed.", tests.current, passed)
-		if passed > 0 && failed == 0 {
-			t.check(true, "conformance suite and tests of the device, as far as they came", "%d tests and subtests passed, %d skipped", passed, skipped)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return context.DeadlineExceeded
-	}
-	tests.unfinished(func(test *test) {
-		failed++
-		t.check(false, test.name, "%s", test.text())
-	})
-	if runErr != nil && (failed == 0 || tests.fatal != "") {
-		return fmt.Errorf("cuda.test: %w\n%s", runErr, tests.last.String())
-	}
-	if failed == 0 {
-		t.check(passed > 0, "conformance suite and tests of the device", "%d tests and subtests passed, %d skipped", passed, skipped)
-	}
-	return nil
+	cmd.Stdout, cmd.Stderr = out, out
+	return cmd.Run()
+}
+
+// top is the name of the test that a subtest belongs to.
+func top(name string) string {
+	name, _, _ = strings.Cut(name, "/")
+	return name
 }
 
 // test is what a test binary says of one test.
@@ -183,6 +222,18 @@ func (l *testLog) get(name string) *test {
 		l.begun = append(l.begun, t)
 	}
 	return t
+}
+
+// until lists the tests that have begun up to one, or all, without their subtests.
+func (l *testLog) until(last string) (out []string) {
+	for _, t := range l.begun {
+		if name := top(t.name); !slices.Contains(out, name) {
+			if out = append(out, name); name == last {
+				break
+			}
+		}
+	}
+	return out
 }
 
 // unfinished calls f for each test that began and did not end.

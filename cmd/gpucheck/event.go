@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"driftless/engine/device/cuda"
+	driver "driftless/internal/cuda"
 )
 
 // An event is what a part tells: a check, a table's head or row, a note, that it is left
@@ -25,6 +27,9 @@ type event struct {
 	Title   string   `json:",omitempty"` // of the device, in words
 	Virtual bool     `json:",omitempty"`
 }
+
+// faulty reports whether the event tells of a kernel's fault, after which the process can do nothing.
+func (e event) faulty() bool { return strings.Contains(e.Text, driver.Restart) }
 
 // teller writes events.
 type teller struct {

@@ -96,12 +96,14 @@ const again = 20 * time.Second
 func (r *report) oneByOne(ctx context.Context, p part, self string, args, env []string, stderr io.Writer) {
 	s := &section{title: p.title + ", kernel by kernel", running: true, given: again}
 	fmt.Fprintf(stderr, "%s … ", s.title)
-	s.add(event{Text: "The part once more, with " + cuda.OneByOne + ": what fails now is the kernel that its error names. If all passes, " +
-		"the fault is in a graph, where kernels overlap, or in clusters."})
+	s.add(event{Text: "The part once more, with " + cuda.OneByOne + ", of which only faults of kernels are told: the error names the kernel. " +
+		"If there is none, it takes a graph, where kernels overlap, or clusters."})
 	r.change(func() { r.sections = append(r.sections, s) })
 	began := time.Now()
 	err := runProcess(ctx, again, self, args, append(slices.Clone(env), strings.Fields(cuda.OneByOne)...), func(e event) {
-		r.change(func() { s.add(e) })
+		if e.Check != "" && e.faulty() {
+			r.change(func() { s.add(e) })
+		}
 	})
 	r.change(func() { s.err, s.running, s.took = err, false, time.Since(began) })
 	s.say(stderr)

@@ -127,7 +127,7 @@ func (s *section) failures() []string {
 // faulty reports whether a kernel was at fault.
 func (s *section) faulty() bool {
 	return s.err != nil && strings.Contains(s.err.Error(), driver.Restart) ||
-		slices.ContainsFunc(s.events, func(e event) bool { return strings.Contains(e.Text, driver.Restart) })
+		slices.ContainsFunc(s.events, event.faulty)
 }
 
 // say prints the section's result, and what failed.

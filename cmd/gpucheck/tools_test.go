@@ -78,11 +78,33 @@ func TestConformancePart(t *testing.T) {
 		t.Errorf("without the binary: %v", s.err)
 	}
 	path := filepath.Join(o.suite, "cuda.test")
-	script(t, path, "cat <<'END'\n"+testOutput+"END\nexit 2\n")
+	script(t, path, "case \"$*\" in *-test.skip*) exit;; esac\ncat <<'END'\n"+testOutput+"END\nexit 2\n")
 	s := collect(t, conformance, o)
 	if passed, all := s.checks(); passed != 0 || all != 3 || !s.failed() {
 		t.Errorf("%d of %d checks passed: %+v", passed, all, s)
 	}
+
+	// After a fault of a kernel, or a crash, the tests that come then run in another process.
+	script(t, path, `case "$*" in
+*"^(TestA|TestB|TestD)$"*) echo "=== RUN   TestC"; echo "--- PASS: TestC (0.10s)"; echo PASS;;
+*"^(TestA|TestB)$"*) echo "=== RUN   TestD"; echo "panic: lost"; exit 2;;
+*) echo "=== RUN   TestA"; echo "--- PASS: TestA (0.10s)"
+echo "=== RUN   TestB"; echo "=== RUN   TestB/x"; echo "    work on the device: A_FAULT (`+driver.Restart+`)"
+echo "--- FAIL: TestB (0.20s)"; echo "    --- FAIL: TestB/x (0.20s)"
+echo "=== RUN   TestC"; echo "    work on the device: A_FAULT (`+driver.Restart+`)"; echo "--- FAIL: TestC (0.00s)"; sleep 60;;
+esac
+`)
+	s = collect(t, conformance, o)
+	var rows []string
+	for _, e := range s.events {
+		if e.Row != nil {
+			rows = append(rows, strings.Join(e.Row, " "))
+		}
+	}
+	if got := strings.Join(rows, "; "); got != "TestA PASS 0.10; TestB FAIL 0.20; TestC PASS 0.10" || len(s.failures()) != 3 || s.err != nil {
+		t.Errorf("after a fault: %s; failures %q, error %v", got, s.failures(), s.err)
+	}
+
 	script(t, path, "echo 'CUDA_ERROR_X' >&2; exit 1\n")
 	if s := collect(t, conformance, o); s.err == nil || !strings.Contains(s.err.Error(), "CUDA_ERROR_X") {
 		t.Errorf("a binary that fails at once: %v", s.err)
