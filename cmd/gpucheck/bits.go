@@ -143,7 +143,8 @@ func graphs(ctx context.Context, o options, t *teller) error {
 	ways := []struct {
 		name    string
 		options []cuda.Option
-	}{{"graphs", []cuda.Option{cuda.NoClusters()}}, {"plain", []cuda.Option{cuda.PlainLaunches()}}, {"clusters", nil}}
+	}{{"graphs", []cuda.Option{cuda.NoClusters()}}, {"plain", []cuda.Option{cuda.PlainLaunches()}}, {"graphs in turn", []cuda.Option{cuda.NoClusters(), cuda.InTurn()}}, {"clusters", nil}}
+	const clustersWay = 3
 	var devices []device.Device
 	for _, w := range ways {
 		dev, err := openDevice(o.device, t.options(append(w.options, cuda.Keep())...)...)
@@ -154,7 +155,7 @@ func graphs(ctx context.Context, o options, t *teller) error {
 	}
 	large, _ := o.shapes()
 	set, steps := load(o, t), max(8, o.steps[len(o.steps)-1])
-	t.table("network", "norm, optimizer", "steps", "way", "kernels launched", "graphs launched", "kernels in graphs", "clusters launched", "launches a step")
+	t.table("network", "norm, optimizer", "steps", "way", "kernels launched", "graphs launched", "kernels in graphs", "of them early", "clusters launched", "launches a step")
 	for _, n := range []norm.Method{norm.Must("none"), norm.Must("batchnorm"), norm.Must("center:naive")} {
 		c := trial{large, kind{n, optim.SGD(0.1)}}
 		net, err := c.compile(c.kind, set)
@@ -178,10 +179,10 @@ func graphs(ctx context.Context, o options, t *teller) error {
 				break
 			}
 			d := counters(sessions[i])
-			if i == 2 && d.ClusterLaunches == 0 {
+			if i == clustersWay && d.ClusterLaunches == 0 {
 				break // the plan says why
 			}
-			t.row(c.name, c.kind, steps, ways[i].name, d.Launches, d.GraphLaunches, d.GraphKernels, d.ClusterLaunches,
+			t.row(c.name, c.kind, steps, ways[i].name, d.Launches, d.GraphLaunches, d.GraphKernels, d.Dependent, d.ClusterLaunches,
 				fmt.Sprintf("%.2f", float64(d.Launches+d.GraphLaunches+d.ClusterLaunches)/float64(steps)))
 		}
 		if ctx.Err() != nil {
@@ -191,9 +192,9 @@ func graphs(ctx context.Context, o options, t *teller) error {
 			t.check(false, c.String(), "%v", err)
 			continue
 		}
-		x, y, z := counters(sessions[0]), counters(sessions[1]), counters(sessions[2])
+		x, y, z := counters(sessions[0]), counters(sessions[1]), counters(sessions[clustersWay])
 		for i := 1; i < len(ways); i++ {
-			if i == 2 && z.ClusterLaunches == 0 {
+			if i == clustersWay && z.ClusterLaunches == 0 {
 				break
 			}
 			for r := range 2 {

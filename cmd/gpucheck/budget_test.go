@@ -117,7 +117,7 @@ echo "--- PASS: TestA (0.01s)"
 		return code, out.String(), errs.String(), string(data)
 	}
 	code, stdout, stderr, text := run()
-	if code != exitOK || !strings.HasPrefix(stdout, "PASS: 44 checks, 4 parts left out\nreport: "+o.out) {
+	if code != exitOK || !strings.HasPrefix(stdout, "PASS: 48 checks, 4 parts left out\nreport: "+o.out) {
 		t.Errorf("exit code %d\n%s\n%s", code, stdout, stderr)
 	}
 	last := -1

@@ -18,8 +18,9 @@
 //	             state after 1, 10 and 1,000 steps, and an evaluation at the end
 //	replicas     three networks at once against the same three alone
 //	plan         the launches of a step, with their times
-//	bench        a training step of 1, 10 and 50 networks, and of a wide one: graphs, plain
-//	             launches, clusters where the device runs them, and the CPU
+//	bench        a training step of 1, 10 and 50 networks, and of a wide one: graphs, with
+//	             and without launches that begin early, plain launches, clusters where the
+//	             device runs them, and the CPU
 //	precision    products on tensor cores, whose operands are rounded to TF32 or BF16:
 //	             against their specification, and steps of the wide network beside float32
 //	conformance  the tests of package engine/device/cuda on that device: the device
@@ -63,6 +64,10 @@
 // what is missing, which is no failure; one that does not notice that its time is up is
 // stopped, and has failed. The processes that a part starts end with it, and it ends with
 // gpucheck, however that ends.
+//
+// NVIDIA's driver reports the fault of a kernel with a later call, and refuses all calls from then
+// on. So a part with a fault runs again, kernel by kernel, in a section of its own with what is at
+// fault; and the tests of conformance go on in another process.
 //
 // The exit code is 0 if every check that ran passed, 1 if one failed or a part did not
 // come to its end, 2 for wrong flags, 130 if it was interrupted. What is not installed

@@ -45,7 +45,7 @@ func TestPartsOnCPU(t *testing.T) {
 		name   string
 		run    func(context.Context, options, *teller) error
 		checks int
-	}{{"bits", bits, 24}, {"replicas", replicas, 6}, {"steps", someSteps, 0}, {"launches", someLaunches, 0}, {"bench", bench, 12}, {"plan", plan, 0}, {"precision", precision, 0}} {
+	}{{"bits", bits, 24}, {"replicas", replicas, 6}, {"steps", someSteps, 0}, {"launches", someLaunches, 0}, {"bench", bench, 16}, {"plan", plan, 0}, {"precision", precision, 0}} {
 		s := collect(t, c.run, quick("cpu"))
 		if passed, all := s.checks(); s.err != nil || passed != all || all != c.checks {
 			t.Errorf("%s: %d of %d checks passed, want all of %d; error %v", c.name, passed, all, c.checks, s.err)

@@ -198,6 +198,31 @@ func TestClustersOfTwoPrograms(t *testing.T) {
 	}
 }
 
+// TestClustersRefused: where the driver refuses the launch steps go by graphs, and the plan says why.
+func TestClustersRefused(t *testing.T) {
+	withClusters(t)
+	onlyClustersOf(t, 16)
+	n := tiny(norm.Must("none")).compile(t)
+	var said []string
+	s, ref := n.open(t, open(t, Warn(func(m string) { said = append(said, m) })), 3, 4), n.open(t, cpu.New(), 3)
+	own := s.(*session)
+	for i, steps := range []int{2, 4, 4, 4} {
+		if i == 1 {
+			must(t, own.do(func() error { return driver.SetAttribute(own.bound[n.train].cluster.fn, driver.LargeClusters, 0) }))
+		}
+		must(t, s.Run(context.Background(), n.train, steps))
+		must(t, ref.Run(context.Background(), n.train, steps))
+	}
+	n.same(t, "refused", ref, 0, s, 0)
+	if c := own.counters; c.ClusterSteps != 2 || c.GraphLaunches != 2 || len(said) != 1 {
+		t.Errorf("%+v, said %q", c, said)
+	}
+	if note := own.clusterNote(own.bound[n.train]); !strings.Contains(note, "not in clusters: the driver refuses them: launch of cluster") ||
+		!strings.Contains(note, "CUDA_ERROR_INVALID_CLUSTER_SIZE") || !strings.Contains(said[0], note[len("not in clusters: "):]) {
+		t.Errorf("the plan says %q, said %q", note, said)
+	}
+}
+
 // tampered runs two steps of a net in clusters whose operations tamper may change.
 func tampered(t *testing.T, n *net, tamper func(steps []clusterStep)) error {
 	t.Helper()

@@ -54,12 +54,13 @@ func New(n int, opts ...Option) (device.Device, error) {
 	} else {
 		dev.peak = peak(handle, d)
 	}
-	dev.early = d.Major >= earlyMajor && (info.Virtual || info.Version >= earlyDriver) && os.Getenv("DRIFTLESS_CUDA_DEPENDENT") != "0"
 	dev.options.plain = os.Getenv("DRIFTLESS_CUDA_GRAPHS") == "0"
 	dev.options.noClusters = os.Getenv("DRIFTLESS_CUDA_CLUSTERS") == "0"
+	dev.options.inTurn = os.Getenv("DRIFTLESS_CUDA_DEPENDENT") == "0"
 	for _, o := range opts {
 		o(&dev.options)
 	}
+	dev.early = d.Major >= earlyMajor && (info.Virtual || info.Version >= earlyDriver) && !dev.options.inTurn
 	if p := dev.options.precision; p != gemm.Float32 {
 		if capability(d.Major, d.Minor) < gemm.TensorCapability {
 			return nil, fmt.Errorf("%s has compute capability %d.%d, and products in %v need %d.%d or later: leave the precision at %v",

@@ -104,7 +104,7 @@
 // before they touch memory (programmatic dependent launch), which hides much of the time
 // between two launches. All of its threads wait, so that the end of a launch is the end of
 // all before it. If the driver cannot capture such a graph, or with
-// DRIFTLESS_CUDA_DEPENDENT=0, launches follow each other as on other devices.
+// InTurn or DRIFTLESS_CUDA_DEPENDENT=0, launches follow each other as on other devices.
 //
 // # Clusters
 //
@@ -126,7 +126,7 @@
 //   - by a count of first order (cluster_choice.go) a step does not take longer than by graphs,
 //     which have all multiprocessors.
 //
-// Else it goes by graphs; a plan says why. What runs between such launches, an evaluation for
+// Else, or if the driver refuses the launch, it goes by graphs; a plan says why. What runs between such launches, an evaluation for
 // one, goes by launches as ever. No device has shown yet that clusters are faster:
 // NoClusters, or DRIFTLESS_CUDA_CLUSTERS=0 in the environment, has all Programs go by graphs,
 // and gpucheck times both.
@@ -140,7 +140,8 @@
 // everything; the kernels go with the device's last session, unless Keep says otherwise.
 //
 // After a fault in a kernel NVIDIA's driver fails every call of the process: the process
-// must be restarted, and the error says so. Only the virtual device recovers, when all
+// must be restarted, and the error says so, which kernels it may have been, and how to find
+// which (OneByOne). Only the virtual device recovers, when all
 // sessions are closed. Errors have the driver's name and text, and on the virtual device
 // the fault: kernel, line, thread, address.
 //

@@ -73,7 +73,15 @@ func (s *session) forget(b *bound) error {
 // second time on that it is asked for that number.
 func (s *session) alike(ctx context.Context, b *bound, r *prepared, d due, n int) error {
 	if b.cluster != nil {
-		return s.inCluster(b, r.view, n)
+		err := s.inCluster(b, r.view, n)
+		var refused *driver.Error
+		if !errors.As(err, &refused) || refused.Sticky() {
+			return err
+		}
+		b.cluster, b.misfit = nil, fmt.Sprintf("the driver refuses them: %v", err)
+		if s.dev.options.warn != nil {
+			s.dev.options.warn("no clusters, steps go by graphs: " + b.misfit)
+		}
 	}
 	for i := 0; n > 0; {
 		size := n

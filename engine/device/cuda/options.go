@@ -8,6 +8,7 @@ type Option func(*options)
 type options struct {
 	plain      bool
 	noClusters bool
+	inTurn     bool
 	keep       bool
 	precision  gemm.Precision
 	warn       func(message string)
@@ -26,6 +27,10 @@ func PlainLaunches() Option { return func(o *options) { o.plain = true } }
 // the environment variable DRIFTLESS_CUDA_CLUSTERS, if it is 0.
 func NoClusters() Option { return func(o *options) { o.noClusters = true } }
 
+// InTurn has no launch of a graph begin before the one before has ended, as those may on devices of
+// compute capability 9.0 and later. So has the environment variable DRIFTLESS_CUDA_DEPENDENT, if it is 0.
+func InTurn() Option { return func(o *options) { o.inTurn = true } }
+
 // Precision has the operands of matrix products rounded, so that tensor cores can form them:
 // faster, and with fewer bits than the other devices. New fails where the device's compute
 // capability is below 8.0. The device's name then says so. See the package comment.
@@ -37,7 +42,8 @@ func Precision(p gemm.Precision) Option { return func(o *options) { o.precision 
 func Keep() Option { return func(o *options) { o.keep = true } }
 
 // Warn has f told, once for each Program of a session, which of its instructions
-// run on the host, and of a driver that cannot capture graphs or takes no machine code.
+// run on the host, and of a driver that cannot capture graphs, refuses clusters or takes no
+// machine code.
 // It is called from a goroutine of the session's.
 func Warn(f func(message string)) Option { return func(o *options) { o.warn = f } }
 
