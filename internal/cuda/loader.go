@@ -68,9 +68,13 @@ const (
 	adviceOld      = "install NVIDIA's driver 450 or later, or use --device cpu"
 )
 
-// stubLibrary is the result of cuInit in the library that the CUDA toolkit has
-// for linking on machines without a driver.
-const stubLibrary = 34
+// Results of cuInit that say what is in the way, and that cu's header is too old for.
+const (
+	stubLibrary    = 34  // of the library that the CUDA toolkit has for linking on machines without a driver
+	notReady       = 802 // a daemon of the driver is missing
+	driverMismatch = 803 // the library is of another version than the kernel's module
+	noCompatible   = 804 // the library is a toolkit's, for older drivers, and not for this device
+)
 
 // unavailable puts into words why the driver was not loaded.
 func unavailable(state C.enum_shim_state, info Info, detail string, initError int) error {
@@ -100,6 +104,10 @@ func unavailable(state C.enum_shim_state, info Info, detail string, initError in
 			u.Reason, u.Advice = ErrNoDevice, adviceNoDevice
 		case stubLibrary:
 			u.Advice = "this is the CUDA toolkit's library for linking: take its folder off LD_LIBRARY_PATH"
+		case notReady:
+			u.Advice = "on machines whose GPUs are joined by NVSwitch, see that nvidia-fabricmanager runs, of the driver's version; or use --device cpu"
+		case driverMismatch, noCompatible:
+			u.Advice = "take folders with another libcuda.so.1, such as /usr/local/cuda/compat, off LD_LIBRARY_PATH, or restart the machine if its driver is new; or use --device cpu"
 		}
 		return u
 	}

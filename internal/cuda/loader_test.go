@@ -197,6 +197,8 @@ func TestBrokenLibraries(t *testing.T) {
 		{"no symbols", empty, []string{"error: libcuda.so.1 is not a CUDA driver: " + empty, "has no symbol cuInit", "LD_LIBRARY_PATH", "reason: libcuda.so.1 is not"}},
 		{"cuInit fails", fakeDriver(t, true, nil, "-DINIT=999"),
 			[]string{"error: the CUDA driver does not start: /", "cuInit: FAKE_ERROR_UNKNOWN: says the fake driver [999] (see that nvidia-smi works", "reason: the CUDA driver does not start", "alloc: Unknown"}},
+		{"no fabric manager", fakeDriver(t, true, nil, "-DINIT=802"), []string{"[802]", "see that nvidia-fabricmanager runs"}},
+		{"another library", fakeDriver(t, true, nil, "-DINIT=803"), []string{"[803]", "such as /usr/local/cuda/compat, off LD_LIBRARY_PATH"}},
 		{"the toolkit's library", fakeDriver(t, true, nil, "-DINIT=34"), []string{"[34]", "CUDA toolkit's library for linking: take its folder off LD_LIBRARY_PATH"}},
 		{"cuInit finds no device", fakeDriver(t, true, nil, "-DINIT=100"), []string{"error: the CUDA driver finds no device: ", "[100]", "CUDA_VISIBLE_DEVICES", "reason: the CUDA driver finds no device", "alloc: NoDevice"}},
 		{"no device", fakeDriver(t, true, nil, "-DDEVICES=0"), []string{"Version:12.4", "error: the CUDA driver finds no device: it counts 0 devices", "require: the CUDA driver finds no device"}},
