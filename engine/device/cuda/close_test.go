@@ -120,6 +120,27 @@ func TestFault(t *testing.T) {
 	must(t, s.Close())
 }
 
+// TestTooLarge: what is beyond the kernels' ints is refused before memory is asked for.
+func TestTooLarge(t *testing.T) {
+	for _, cols := range []int{1 << 15, 1<<15 - 1} {
+		l := program.NewLayout(program.Float32)
+		x := &program.Tensor{Space: program.SpaceScratch, DType: program.Float32, Rows: 1 << 16, Cols: cols, LD: 1 << 15}
+		y := *x
+		p := &program.Program{Layout: l, Blocks: []*program.Block{{Name: "odd", Rounds: 1,
+			Instrs: []*program.Instr{{Op: program.OpCopy, In: []*program.Tensor{x}, Out: []*program.Tensor{&y}}}}}}
+		s, err := open(t).Open(l, 1)
+		must(t, err)
+		must(t, s.(*session).do(func() error {
+			_, err := s.(*session).bind(p)
+			if cols == 1<<15 && (err == nil || !strings.Contains(err.Error(), "kernel copy: 65536 × 32768 elements are more than the 2147483647 that kernels count")) || cols < 1<<15 && err != nil {
+				t.Errorf("%d columns: %v", cols, err)
+			}
+			return nil
+		}))
+		must(t, s.Close())
+	}
+}
+
 func TestPieces(t *testing.T) {
 	for _, c := range []struct {
 		span

@@ -71,6 +71,9 @@ func (b *binder) launch(s shape) (*launch, error) {
 	if k == nil {
 		return nil, fmt.Errorf("there is no kernel %q", s.kernel)
 	}
+	if m, n := s.over.Rows, s.over.Cols; m > 0 && n > math.MaxInt32/m {
+		return nil, fmt.Errorf("kernel %s: %d × %d elements are more than the %d that kernels count: take a smaller batch, or the CPU (--device cpu)", k.Name, m, n, math.MaxInt32)
+	}
 	l := &launch{kernel: k, rows: s.over.Rows, cols: s.over.Cols, round: -1, valid: -1, per: max(1, s.per)}
 	var err error
 	if l.fn, err = b.s.dev.context.function(k, b.s.dev.options.warn); err != nil {
