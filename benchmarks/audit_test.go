@@ -81,6 +81,9 @@ func TestAuditForecastsCollapse(t *testing.T) {
 // TestAuditTexts: table and words fit 80 columns, name parameters and statistics, and say so
 // where nothing is wasted.
 func TestAuditTexts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train arms at once")
+	}
 	c := Defaults()
 	c.Data, c.Norms, c.Hidden, c.Steps = "synthetic", []string{"standardize:naive", "whiten:naive", "batchnorm", "raiko"}, []int{12, 10}, 5
 	for _, steps := range []int{0, 5} {

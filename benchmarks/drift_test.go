@@ -131,6 +131,9 @@ func TestDriftCollapse(t *testing.T) {
 }
 
 func TestDriftIsRepeatable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train arms at once")
+	}
 	again, err := Drift(cpu.New())
 	if err != nil {
 		t.Fatal(err)
@@ -308,6 +311,9 @@ func TestExplain(t *testing.T) {
 }
 
 func TestDriftPlot(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train arms at once")
+	}
 	var out bytes.Buffer
 	if err := driftResult(t).Plot(&out); err != nil {
 		t.Fatal(err)

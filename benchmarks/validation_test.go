@@ -62,6 +62,9 @@ func TestValidationRows(t *testing.T) {
 // A seed ends at the evaluation that its patience says, and has until then the points of one that
 // is not stopped; the rest go on; the weights of its best evaluation are kept.
 func TestEarlyStopping(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train arms at once")
+	}
 	set, c := small(t), stopping()
 	folder := t.TempDir()
 	e := experiment(t, c, set)

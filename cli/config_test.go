@@ -60,6 +60,9 @@ func TestConfigRunsAgain(t *testing.T) {
 // TestOptimizerFlags: the constants of the optimizer reach the training, and what cannot be is
 // wrong usage.
 func TestOptimizerFlags(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	want(t, call(t, with(dir, "train", "--optimizer", "momentum", "--momentum", "0.5", "--nesterov", "--weight-decay", "0.001")...), exitDone)

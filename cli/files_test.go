@@ -313,6 +313,9 @@ func TestInterrupt(t *testing.T) {
 // On a full disk, for which a limit on the size of files stands in, a run ends
 // with one sentence that names the file, and leaves no part of it.
 func TestDiskFull(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Parallel()
 	for _, c := range []struct {
 		blocks int // of 512 bytes or 1 KiB, as the shell has it

@@ -55,6 +55,9 @@ func TestFlagsThatChangeNothing(t *testing.T) {
 
 // An interval of statistics that is longer than the run does not make its timing longer.
 func TestIntervalLongerThanTheRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	for _, interval := range []string{"100000", "9223372036854775807"} {
 		want(t, call(t, with(filepath.Join(t.TempDir(), "run"), "train", "--norm", "center:naive", "--interval", interval)...), exitDone)
 	}

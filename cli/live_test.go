@@ -174,6 +174,9 @@ func TestLiveInABrowser(t *testing.T) {
 }
 
 func TestView(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Parallel()
 	root := t.TempDir()
 	var dirs []string

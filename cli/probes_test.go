@@ -53,6 +53,9 @@ func TestProbes(t *testing.T) {
 // A run with instruments keeps what they saw, says which they were, and shows them, also when
 // the page is written anew.
 func TestProbedRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	dir := filepath.Join(t.TempDir(), "run")
 	want(t, call(t, with(dir, "train", "--norm", "center:naive", "--probe", "undo-ratio,loss-variation")...), 0)
 	for line := range strings.Lines(read(t, dir, "metrics.jsonl")) {

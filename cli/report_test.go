@@ -9,6 +9,9 @@ import (
 
 // A page of two runs names what differs between them, and neither run is touched.
 func TestReportOfSeveralRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	dir := t.TempDir()
 	a, b, out := filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "both.html")
 	for _, args := range [][]string{{"--lr", "0.1", "--out", a}, {"--lr", "0.5", "--out", b}} {

@@ -71,6 +71,9 @@ func TestTrain(t *testing.T) {
 
 // --plan lists the compiled step, with times, before the run, in 80 columns.
 func TestPlan(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Parallel()
 	for _, json := range []bool{false, true} {
 		args := with(filepath.Join(t.TempDir(), "run"), "train", "--plan")
@@ -119,6 +122,9 @@ func TestPaceLeavesOutThePlan(t *testing.T) {
 // Without --json a run ends with a summary that fits a screen of 80 columns and
 // 24 lines.
 func TestSummary(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Chdir(t.TempDir())
 	// The learning rate makes the loss a long number, which is a divergence.
 	got := call(t, append([]string{"train", "--norm", "none", "--lr", "1e30"}, append(slices.Clone(small), "--data", "synthetic")...)...)
@@ -206,6 +212,9 @@ func TestCompare(t *testing.T) {
 }
 
 func TestDrift(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	got := call(t, "drift", "--json", "--out", dir)

@@ -166,6 +166,9 @@ func TestKilled(t *testing.T) {
 
 // The page and the picture that report writes are those that the run wrote.
 func TestReport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	want(t, call(t, with(dir, "compare", "--norms", "none,center:naive", "--seeds", "2")...), exitDone)

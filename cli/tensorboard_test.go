@@ -46,6 +46,9 @@ func records(t *testing.T, path string) int {
 // TestEventFiles: there is one for each seed of each arm with two records for each
 // evaluation, and none without the flag.
 func TestEventFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	got := call(t, with(dir, "compare", "--norms", "none,center:naive:lr=0.2", "--seeds", "2", "--tensorboard")...)

@@ -111,6 +111,9 @@ func TestReadIDXGrows(t *testing.T) {
 // A gzip bomb is neither unpacked beyond the declared size nor given memory
 // that its data does not fill.
 func TestReadIDXBomb(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	zeros := make([]byte, 1<<20)
 	for _, test := range []struct {
 		name     string

@@ -92,6 +92,9 @@ func (p *point) input(name string, dt tensor.Dtype, a operand, r *rand.Rand) *G.
 // central differences of its value, in float64, and in float32 against those as well:
 // what gorgonia.Grad put into the graph, run by a VM.
 func TestDerivatives(t *testing.T) {
+	if testing.Short() {
+		t.Skip("random graphs run on the same machine")
+	}
 	log.SetOutput(io.Discard) // gorgonia's GroupNorm prints
 	defer log.SetOutput(os.Stderr)
 	for _, d := range derivatives {

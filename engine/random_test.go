@@ -37,7 +37,7 @@ func TestRandomGraphs(t *testing.T) {
 	defer log.SetOutput(os.Stderr)
 	count, first := 500, 1
 	if testing.Short() {
-		count = 60
+		count = 20
 	}
 	for name, v := range map[string]*int{"DRIFTLESS_GRAPHS": &count, "DRIFTLESS_SEED": &first} {
 		if s := os.Getenv(name); s != "" {

@@ -19,6 +19,9 @@ import (
 //   - a gradient that is added to a dual value is read as a slice in 2, or as a number, copied out and back, in 7;
 //   - an input that is a number is read in 2, and the cost is copied to Read's variable in 2.
 func TestProgramsAllocate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("random graphs run on the same machine")
+	}
 	for _, prog := range programs() {
 		var own *engine.VM
 		p, err := newTraining(prog, func(g *G.ExprGraph, opts ...G.VMOpt) G.VM {

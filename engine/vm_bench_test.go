@@ -31,8 +31,8 @@ func TestPrograms(t *testing.T) {
 	quiet(t)
 	for _, prog := range programs() {
 		t.Run(prog.name, func(t *testing.T) {
-			if testing.Short() && strings.HasPrefix(prog.name, "convnet-f") { // those with batch norm do more
-				t.Skip("short")
+			if testing.Short() && strings.HasPrefix(prog.name, "convnet") {
+				t.Skip("random graphs have convolutions, too")
 			}
 			var ran [2]*training
 			var costs [2][]float64

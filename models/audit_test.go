@@ -29,6 +29,9 @@ func audited(t *testing.T, m *models.Network, steps int) (*rig, []engine.Finding
 // hidden bias, all of whose step is in vain, with its own layer's mean; of the others it says
 // nothing. What is refreshed behind the last statistic is left alone.
 func TestAuditOfMethods(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the team of a device has tests of its own")
+	}
 	for _, n := range arms() {
 		for _, steps := range []int{0, 3} {
 			m := small(n)

@@ -31,6 +31,9 @@ func convolving(n norm.Method, act string, average bool, dt program.DType) *mode
 
 // TestConvolutionsAgainstTapeMachine: every method, as TestAgainstTapeMachine.
 func TestConvolutionsAgainstTapeMachine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the team of a device has tests of its own")
+	}
 	for i, n := range arms() {
 		if norm.HasShortcuts(n) {
 			continue
@@ -45,6 +48,9 @@ func TestConvolutionsAgainstTapeMachine(t *testing.T) {
 // TestConvolutionsRun: what every method does beside a step works with images, and statistics
 // of all rows are those of all their positions.
 func TestConvolutionsRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the team of a device has tests of its own")
+	}
 	for _, n := range norm.Forms() {
 		if norm.HasShortcuts(n) {
 			continue

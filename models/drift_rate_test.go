@@ -73,6 +73,9 @@ func biasOnly(t *testing.T, arm string, lr float64, steps int) []float64 {
 // towards the batch's after each step has it grow by −lr·G0/(1 + k·lr) a step for ever,
 // k = (1 − alpha)/alpha. The limits are T = 1 and alpha = 1, −lr·G0.
 func TestDriftOfHeldStatistics(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the team of a device has tests of its own")
+	}
 	const g0 = -0.2 // less the mean of y
 	for _, lr := range []float64{0.01, 0.3} {
 		for _, T := range []int{1, 10, 100} {

@@ -39,6 +39,9 @@ var identities = map[string]func(t *testing.T){
 func both(a, b func(*testing.T)) func(*testing.T) { return func(t *testing.T) { a(t); b(t) } }
 
 func TestIdentities(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the team of a device has tests of its own")
+	}
 	for _, name := range norm.Names() {
 		test := identities[name]
 		if test == nil {

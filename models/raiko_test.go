@@ -308,6 +308,9 @@ func (p *bent) copyFrom(q *bent) {
 // TestCompensationKeepsTheFunction: a change of all units leaves the logits as they were, up
 // to the rounding of the weights.
 func TestCompensationKeepsTheFunction(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the team of a device has tests of its own")
+	}
 	for _, c := range []struct {
 		dt  program.DType
 		tol float64

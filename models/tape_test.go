@@ -272,6 +272,9 @@ func cancelled(m *models.Network, param string) int {
 // compare; it is held to the bound on rounding. Weights are of a size at which units are
 // curved: what a method takes from a nearly straight one leaves rounding.
 func TestAgainstTapeMachine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the team of a device has tests of its own")
+	}
 	for _, dt := range []program.DType{program.Float64, program.Float32} {
 		for _, act := range models.Activations {
 			for _, n := range arms() {
@@ -414,6 +417,9 @@ func TestStatisticsAreTheBatchs(t *testing.T) {
 // TestGradients is the gradient check: central differences of the loss, with
 // naive statistics held at what they are.
 func TestGradients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the team of a device has tests of its own")
+	}
 	for _, n := range arms() {
 		t.Run(norm.String(n), func(t *testing.T) {
 			m := models.MLP{Inputs: 7, Hidden: []int{6, 6}, Classes: 4, Activation: "tanh", InitSD: 0.5, Norm: fitted(n, rigBatch, 6), DType: program.Float64}.Network()

@@ -127,6 +127,9 @@ func runSmall(t *testing.T, stop bool) (*Results, error) {
 }
 
 func TestRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("another test trains")
+	}
 	res, err := runSmall(t, false)
 	if err != nil || res.Interrupted || len(res.Parts) != 2 {
 		t.Fatalf("%v, %+v", err, res)

@@ -89,6 +89,9 @@ func TestBudget(t *testing.T) {
 // machine may lack: what they are for is left out and said, and the rest passes. The
 // report is there before the end.
 func TestRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run parts in processes")
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -41,6 +41,9 @@ func quick(device string) options {
 
 // TestPartsOnCPU runs the comparisons with the CPU as the device: all are equal.
 func TestPartsOnCPU(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	for _, c := range []struct {
 		name   string
 		run    func(context.Context, options, *teller) error

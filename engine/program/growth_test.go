@@ -18,6 +18,9 @@ import (
 // counted in allocations and in bytes, which other load does not change. Gorgonia's part,
 // which is slightly more than linear, is left out.
 func TestCompileIsLinear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	count := func(layers int) (allocations, bytes uint64) {
 		m := models.MLP{Inputs: 9, Hidden: slices.Repeat([]int{10}, layers), Classes: 4, Activation: "sigmoid", Norm: norm.Must("batchnorm")}.Network()
 		l := program.NewLayout(m.DType)

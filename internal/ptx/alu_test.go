@@ -264,7 +264,12 @@ func integerReferences() map[string]reference {
 	return refs
 }
 
-func TestInteger(t *testing.T) { compareWith(t, integerReferences()) }
+func TestInteger(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run blocks at once")
+	}
+	compareWith(t, integerReferences())
+}
 
 func bitReferences() map[string]reference {
 	refs := map[string]reference{}
@@ -389,7 +394,12 @@ func bitReferences() map[string]reference {
 	return refs
 }
 
-func TestBits(t *testing.T) { compareWith(t, bitReferences()) }
+func TestBits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run blocks at once")
+	}
+	compareWith(t, bitReferences())
+}
 
 func moveReferences() map[string]reference {
 	refs := map[string]reference{}

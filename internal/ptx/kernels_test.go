@@ -21,6 +21,9 @@ func eachWorkers(t *testing.T, test func(t *testing.T, m *Memory)) {
 }
 
 func TestSGEMM(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run blocks at once")
+	}
 	k := kernel(t, "sgemm.ptx", "sgemm")
 	eachWorkers(t, func(t *testing.T, m *Memory) {
 		for _, s := range [][3]int{{60, 100, 97}, {1, 1, 1}, {33, 31, 16}, {32, 64, 40}} {
@@ -338,6 +341,9 @@ func TestConcurrentLaunches(t *testing.T) {
 
 // A launch allocates a little, the interpretation nothing.
 func TestAllocations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run blocks at once")
+	}
 	k := kernel(t, "sgemm.ptx", "sgemm")
 	for _, workers := range []int{1, 2} {
 		m := NewMemory(1 << 20)

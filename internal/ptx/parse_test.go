@@ -202,6 +202,9 @@ func TestHostileSizes(t *testing.T) {
 
 // Every PTX file of the project must load.
 func TestShippedFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run blocks at once")
+	}
 	n := 0
 	err := filepath.WalkDir("../../kernels", func(path string, _ os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".ptx") {

@@ -245,6 +245,9 @@ func many() Run {
 
 // At the width of a telephone nothing is wider than the page, and no word is broken.
 func TestPageOnATelephone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	b := tab{browsertest.Open(t)}
 	b.Size(375, 800, "light")
 	for name, run := range map[string]Run{"five arms": fakeRun(), "twenty arms": many()} {
@@ -272,6 +275,9 @@ func TestPageOnATelephone(t *testing.T) {
 }
 
 func TestPageInTheDark(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	b := tab{browsertest.Open(t)}
 	seen := map[string]string{}
 	for _, theme := range []string{"light", "dark"} {
@@ -288,6 +294,9 @@ func TestPageInTheDark(t *testing.T) {
 
 // Pages of odd runs open without a word of the console.
 func TestOddPagesInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	b := tab{browsertest.Open(t)}
 	for name, run := range oddRuns() {
 		b.open(run)

@@ -100,6 +100,9 @@ func TestAutoDir(t *testing.T) {
 }
 
 func TestFilesOfARun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	d, err := Create(filepath.Join(t.TempDir(), "run"))
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +152,9 @@ func TestFilesOfARun(t *testing.T) {
 // A file that cannot be written is named, and so is what the directory keeps. Each
 // file of the report in turn cannot be written, since a directory has its name.
 func TestErrorsSayWhatIsKept(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	run := fakeRun()
 	run.Points = run.Points[:20]
 	files := []string{ConfigFile, MetricsFile, CurvesFile, ReportFile}

@@ -57,6 +57,9 @@ func TestDocument(t *testing.T) {
 }
 
 func TestFigure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	f := fakeDocument().Sections[0].Figure
 	data, err := f.PNG()
 	if err != nil {

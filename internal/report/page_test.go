@@ -265,6 +265,9 @@ func colourCounts(t *testing.T, data []byte) map[[3]uint32]int {
 }
 
 func TestCurves(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	rgb := func(c color.NRGBA) [3]uint32 { return [3]uint32{uint32(c.R), uint32(c.G), uint32(c.B)} }
 	draw := func(run Run) map[[3]uint32]int {
 		data, err := renderPNG(run, 60)
@@ -289,6 +292,9 @@ func TestCurves(t *testing.T) {
 }
 
 func TestCurvesOfOddRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	for name, run := range oddRuns() {
 		data, err := renderPNG(run, testDPI)
 		if err != nil {

@@ -10,6 +10,9 @@ import (
 
 // A page written from the files of a run directory is the page that the run wrote.
 func TestRecordGivesThePageAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	dir, err := Create(filepath.Join(t.TempDir(), "run"))
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +78,9 @@ func TestRecordGivesThePageAgain(t *testing.T) {
 
 // A folder that holds no run, or a broken one, gives a sentence that names the file.
 func TestReadRefuses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	sound := func(t *testing.T) string {
 		dir, err := Create(filepath.Join(t.TempDir(), "run"))
 		if err != nil {
