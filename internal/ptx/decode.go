@@ -123,6 +123,8 @@ func (s *statement) other() {
 		s.synchronise()
 	case "mma":
 		s.tensorProduct()
+	case "ldmatrix":
+		s.matrixLoad()
 	case "cp":
 		s.asyncCopy()
 	case "griddepcontrol":

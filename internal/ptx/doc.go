@@ -45,6 +45,7 @@
 //	            cvt.rna.tf32.f32, cvt.rn.bf16x2.f32, for sm_80
 //	products    mma.sync.aligned.row.col with f32 sums: m16n8k8 of tf32, m16n8k16 of bf16,
 //	            for sm_80: a chain of fma in order of k, where a GPU adds as it likes
+//	matrices    ldmatrix.sync.aligned.m8n8.x4, with and without .trans, of b16 from shared memory
 //	data        mov, also of packed registers, of predicates and of addresses;
 //	            selp; setp with all comparisons; and or xor not of predicates
 //	memory      ld and st: global, shared, local, param, const and generic; v2,
@@ -102,7 +103,7 @@
 //   - Barriers that some threads of the block, or of the cluster, have left behind or
 //     pass by; arriving twice at a cluster's barrier, or waiting there without having
 //     arrived; shuffles and votes whose lanes do not take part, and products on tensor
-//     cores without all 32; their operands in TF32 that no conversion has rounded.
+//     cores and loads of matrices without all 32; their operands in TF32 that no conversion has rounded.
 //   - Endless loops, by a budget of instructions; integer division by zero;
 //     writes to constants; trap; launches with too many threads, too much
 //     shared memory, or the wrong size of parameters.

@@ -51,7 +51,8 @@ const (
 	kWarpSync
 	kShuffle
 	kVote
-	kTensor // mma
+	kTensor     // mma
+	kMatrixLoad // ldmatrix; if long, .trans
 	kActiveMask
 	kCopy       // cp.async
 	kCopyCommit // … .commit_group

@@ -85,6 +85,8 @@ func (k *Kernel) check(grid, block, cluster Dim, dynShared int, params []byte) *
 		return k.bad("atomic operations on shared memory are not supported in clusters")
 	case (size > 1 || k.clusters) && k.async:
 		return k.bad("cp.async is not supported in clusters")
+	case (size > 1 || k.clusters) && k.matrices:
+		return k.bad("ldmatrix is not supported in clusters")
 	case len(params) != k.paramBytes:
 		return k.bad("%d bytes of parameters instead of %d", len(params), k.paramBytes)
 	}

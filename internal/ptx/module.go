@@ -75,6 +75,7 @@ type entryPoint struct {
 	atomics   bool // global atomics: blocks run one after the other
 	clusters  bool // what only blocks of clusters do
 	async     bool // cp.async
+	matrices  bool // ldmatrix
 	// sharedAtomics tells of atomics on shared memory.
 	sharedAtomics bool
 	// fineGlobal and fineShared tell that the kernel writes less than 4 bytes at

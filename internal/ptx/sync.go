@@ -14,7 +14,7 @@ func (w *worker) needs(wp *warp, in *inst, m uint32) (need uint32, ok bool) {
 		}
 		return wp.all, true
 	}
-	if in.kind == kTensor {
+	if in.kind == kTensor || in.kind == kMatrixLoad {
 		return w.wholeWarp(wp, in, m)
 	}
 	members := &wp.w[in.sync.members]
@@ -59,6 +59,8 @@ func (w *worker) together(wp *warp, in *inst, m, need uint32) bool {
 		return w.arrive(wp, in)
 	case kTensor:
 		return w.tensor(wp, in)
+	case kMatrixLoad:
+		return w.matrices(wp, in)
 	case kWarpSync:
 		if !w.nextEvent(wp, in) {
 			return false

@@ -1,9 +1,6 @@
 package ptx
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
 // Products on tensor cores: mma.sync of 16×8 sums, with operands in TF32 (8 along k) or BF16
 // (16, two of which are a register). The registers of lane 4g+t hold
@@ -59,14 +56,6 @@ func (s *statement) tensorProduct() {
 			}
 		}
 	}
-}
-
-// wholeWarp returns the lanes that an mma needs, which are all 32.
-func (w *worker) wholeWarp(wp *warp, in *inst, m uint32) (need uint32, ok bool) {
-	if wp.all != allLanes || wp.live != allLanes {
-		return 0, w.fail(wp, in, m, BadShuffle, "%s needs 32 threads of the warp, and it has %d", in.op, bits.OnesCount32(wp.all&wp.live))
-	}
-	return allLanes, true
 }
 
 // tensor executes an mma.

@@ -160,7 +160,7 @@ func (w *worker) run(wp *warp) bool {
 				if mask &^= m; mask == 0 {
 					goto next
 				}
-			case kBarrier, kClusterArrive, kClusterWait, kWarpSync, kShuffle, kVote, kTensor:
+			case kBarrier, kClusterArrive, kClusterWait, kWarpSync, kShuffle, kVote, kTensor, kMatrixLoad:
 				if m != mask { // the others go on
 					wp.push(group{pc: pc + 1, mask: mask &^ m})
 					mask = m

@@ -31,7 +31,7 @@ trap 'rm -rf "$tmp"' EXIT
 forms() {
   case "$1" in
     cuda/cluster/*) echo "sm_90:78" ;;
-    gemm/tensor.cu) echo "sm_80:70 sm_90:78" ;;
+    gemm/tensor.cu | gemm/bfloat.cu) echo "sm_80:70 sm_90:78" ;;
     gemm/gemm.cu) echo "sm_75:63 sm_80:70 sm_90:78" ;;
     *) echo "sm_75:63 sm_90:78" ;;
   esac

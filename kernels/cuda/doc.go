@@ -39,7 +39,7 @@
 // operand that may be missing is null, at distance 0. Ints have 4 bytes, Floats 4,
 // Doubles 8, each aligned to its size; [Kernel.Params] packs them.
 //
-// An int called ld<x> is the distance in elements between the rows of tensor x; m
+// An int called ld<x> is the distance in elements, of packed matrices in words, between the rows of tensor x; m
 // and d are rows and columns. Matrices may start at any element: where rows are
 // aligned to 16 bytes, accesses are 16 bytes wide. What lies between the rows is
 // neither read nor written. Sizes are below 2^31, and so is the number of elements of
@@ -60,6 +60,7 @@
 //
 //	driftless.h   what the sources need of CUDA, under clang or nvcc
 //	scalar.h      package scalar
+//	packed.h      matrices in BF16, two elements a word
 //	scalar64.h    … what it computes in float64
 //	build.sh      source to PTX, by the one compiler whose bytes are committed (--check: compare)
 //	check.sh      assembles the PTX for every architecture: no spills; registers.md (--update: write it)

@@ -2,9 +2,13 @@ package cuda_test
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"driftless/kernels/activation"
+	"driftless/kernels/cuda"
 	"driftless/kernels/gemm"
 )
 
@@ -46,12 +50,16 @@ func testGemms(t *testing.T) {
 func TestTensorGemm(t *testing.T) {
 	middle := []product{{1, 1, 1, 0}, {66, 70, 40, 0}, {64, 64, 64, 4}, {9, 68, 1056, 4}, {70, 65, 17, 1}, {5, 4, 0, 0}, {17, 12, 36, 3}}
 	large := []product{{130, 132, 40, 0}, {128, 128, 64, 4}, {9, 140, 100, 3}}
+	between := []product{{130, 68, 100, 0}, {128, 64, 96, 4}, {9, 75, 129, 3}}
 	for _, p := range []gemm.Precision{gemm.TF32, gemm.BF16} {
 		for _, trans := range []string{"nn", "tn", "nt"} {
-			for size, cases := range map[int][]product{64: middle, 128: large} {
+			for size, cases := range map[string][]product{"64": middle, "128": large, "128_64": between} {
+				if p == gemm.TF32 && size == "128_64" {
+					continue
+				}
 				for _, c := range cases {
 					for e, m := range []mode{ordinary, tiny, special, faint} {
-						name := fmt.Sprintf("tensor_%v_%s_%d", p, trans, size)
+						name := fmt.Sprintf("tensor_%v_%s_%s", p, trans, size)
 						t.Run(fmt.Sprintf("%s/%d×%d×%d+%d/%s", name, c.m, c.n, c.k, c.gap, m.name), func(t *testing.T) {
 							act, hasBias := activation.Kind((e+c.m+c.n)%4), (e+c.k)%2 == 0
 							if m.name == faint.name { // -0 is to be seen
@@ -76,8 +84,8 @@ func testGemm(t *testing.T, name string, p gemm.Precision, transA, transB bool, 
 		br, bc = bc, br
 	}
 	l := newLaunch(t, name)
-	a := in(l, ar, ac, ac+c.gap, v.draw)
-	b := in(l, br, bc, bc+c.gap, v.draw)
+	a := operand(l, p, ar, ac, c.gap, v.draw)
+	b := operand(l, p, br, bc, c.gap, v.draw)
 	bias := (*tensor[float32])(nil)
 	if hasBias {
 		bias = in(l, 1, c.n, c.n, v.draw)
@@ -91,6 +99,11 @@ func testGemm(t *testing.T, name string, p gemm.Precision, transA, transB bool, 
 	} else {
 		result = out[float32](l, c.m, c.n, ldc)
 	}
+	var copied *tensor[int32]
+	if p == gemm.BF16 {
+		words := gemm.PackedWords(c.n)
+		copied = out[int32](l, c.m, words, words+4*c.gap)
+	}
 	alpha := float32(1)
 	if step {
 		const lr = 0.37
@@ -99,9 +112,13 @@ func testGemm(t *testing.T, name string, p gemm.Precision, transA, transB bool, 
 	} else {
 		l.null()
 	}
-	l.run(c.m, c.n, []int{c.m, c.n, c.k, a.ld, b.ld, ldc, int(act)})
+	ints := []int{c.m, c.n, c.k, a.words, b.words, ldc, int(act)}
+	if copied != nil {
+		ints = append(ints[:6:6], copied.ld, int(act))
+	}
+	l.run(c.m, c.n, ints)
 	scratch := make([]float32, gemm.Scratch(transA, transB, c.m, c.n, c.k))
-	result.check("c", func(r int, x []float32) {
+	multiply := func(r int, x []float32) {
 		ep := gemm.Epilogue[float32]{Act: act}
 		if hasBias {
 			ep.Bias = bias.x[r]
@@ -111,9 +128,97 @@ func testGemm(t *testing.T, name string, p gemm.Precision, transA, transB bool, 
 			return
 		}
 		gemm.Gemm(transA, transB, c.m, c.n, c.k, alpha, a.x[r], a.ld, b.x[r], b.ld, step, x, ldc, ep, scratch)
-	})
-	a.check("a", nil)
-	b.check("b", nil)
+	}
+	result.check("c", multiply)
+	if copied != nil {
+		copied.check("packed", func(r int, words []int32) { pack(words, copied.ld, result.got[r], ldc, c.m, c.n) })
+	}
+	a.unchanged()
+	b.unchanged()
+}
+
+// matrix is an operand of a product: what it is before it is rounded, and where it lies.
+type matrix struct {
+	x         [][]float32 // one a replica
+	ld        int
+	words     int // from one row to the next where it lies
+	unchanged func()
+}
+
+// operand is one as a product in a precision takes it: in BF16 packed.
+func operand(l *launch, p gemm.Precision, rows, cols, gap int, draw func(*rand.Rand) float32) *matrix {
+	l.t.Helper()
+	m := &matrix{ld: cols + gap}
+	if p != gemm.BF16 {
+		x := in(l, rows, cols, m.ld, draw)
+		m.x, m.words, m.unchanged = x.x, x.ld, func() { x.check("operand", nil) }
+		return m
+	}
+	words := gemm.PackedWords(cols)
+	y := place[int32](l, rows, words, words+4*gap)
+	for r := range y.x {
+		x := make([]float32, max(0, rows*m.ld))
+		for i := range x {
+			x[i] = draw(l.rand)
+		}
+		pack(y.x[r], y.ld, x, m.ld, rows, cols)
+		m.x = append(m.x, x)
+	}
+	y.upload()
+	m.words, m.unchanged = y.ld, func() { y.check("operand", nil) }
+	return m
+}
+
+// pack is the specification of packed matrices.
+func pack(to []int32, ldto int, x []float32, ldx, rows, cols int) {
+	for i := range rows {
+		for w := range gemm.PackedWords(cols) {
+			var word uint32
+			for h := range 2 {
+				if j := 2*w + h; j < cols {
+					v := x[i*ldx+j]
+					bits := math.Float32bits(gemm.BF16.Round(v)) >> 16
+					if v != v {
+						bits = 0x7fff
+					}
+					word |= bits << (16 * h)
+				}
+			}
+			to[i*ldto+w] = int32(word)
+		}
+	}
+}
+
+// TestPack: a copy in BF16 has the bits of its specification, and zeros behind the rows;
+// without a control word it is made for a replica that has diverged as well.
+func TestPack(t *testing.T) { eachForm(t, "pack", testPack) }
+
+func testPack(t *testing.T) {
+	for _, s := range append(shapes, shape{4, 8, 0}, shape{3, 44, 2}, shape{0, 5, 0}) {
+		for _, v := range []mode{ordinary, special, tiny} {
+			for _, controlled := range []bool{true, false} {
+				l := newLaunch(t, "pack")
+				x := in(l, s.m, s.d, s.d+s.gap, v.draw)
+				words := gemm.PackedWords(s.d)
+				y := out[int32](l, s.m, words, words+4*s.gap)
+				if !controlled {
+					l.tensors[0] = cuda.Tensor{}
+				}
+				l.run(s.m, s.d, []int{s.m, s.d, x.ld, y.ld})
+				want := func(r int, to []int32) { pack(to, y.ld, x.x[r], x.ld, s.m, s.d) }
+				if controlled {
+					y.check("packed", want)
+					continue
+				}
+				for r := range y.x {
+					all := append([]int32(nil), y.x[r]...)
+					if want(r, all); !slices.Equal(all, y.got[r]) {
+						t.Errorf("%+v: without control replica %d has %v, want %v", s, r, y.got[r], all)
+					}
+				}
+			}
+		}
+	}
 }
 
 func TestGemmChoice(t *testing.T) {
@@ -136,8 +241,9 @@ func TestGemmChoice(t *testing.T) {
 		{gemm.Float32, false, false, 0, 100, 1, 132, "gemm_nn_128", true},
 		{gemm.Float32, true, true, 1, 1, 1, 132, "", false},
 		{gemm.TF32, false, false, 512, 1024, 1, 132, "tensor_tf32_nn_64", true},
-		{gemm.TF32, true, false, 1024, 1024, 1, 132, "tensor_tf32_tn_128", true}, // whose operands are read half as often
-		{gemm.BF16, false, false, 512, 1024, 1, 132, "tensor_bf16_nn_128", true}, // for which products are fast enough
+		{gemm.TF32, true, false, 1024, 1024, 1, 132, "tensor_tf32_tn_128", true},    // whose operands are read half as often
+		{gemm.BF16, false, false, 512, 1024, 1, 132, "tensor_bf16_nn_128_64", true}, // twice as many multiprocessors as with 128, and less to read than with 64
+		{gemm.BF16, true, false, 1024, 1024, 1, 132, "tensor_bf16_tn_128", true},
 		{gemm.BF16, false, false, 512, 10, 1, 132, "tensor_bf16_nn_64", true},
 		{gemm.BF16, true, false, 4096, 4096, 1, 132, "tensor_bf16_tn_128", true},
 		{gemm.BF16, true, true, 1, 1, 1, 132, "", false},

@@ -3,7 +3,8 @@
 # and architecture, load 128 bits at a time from global memory, or have it copied to shared
 # memory, and at least 70 % of their instructions are FFMA, 60 % in strips and gemm_nn_32,
 # whose threads have fewer sums. Only a narrow strip loads an element besides. Products on
-# tensor cores are counted in HMMA, an instruction of a warp for 16×8 sums.
+# tensor cores are counted in HMMA, an instruction of a warp for 16×8 sums; an LDSM, which
+# loads four matrices, is a load of 128 bits.
 # The counts, and the time that they take by a first-order model, are compared with
 # sass.md, which says what the model is. Usage: sass.sh [--update]; with --update
 # sass.md is written.
@@ -12,7 +13,7 @@ set -euo pipefail
 . "$(dirname "$0")/tools.sh"
 
 readonly least=70 least_narrow=60
-readonly sources="gemm/gemm gemm/tensor cuda/fused/strip cuda/fused/narrow cuda/fused/updates"
+readonly sources="gemm/gemm gemm/tensor gemm/bfloat cuda/fused/strip cuda/fused/narrow cuda/fused/updates"
 update=false
 case "${1:-}" in
   "") ;;
@@ -36,6 +37,7 @@ loops() {
         op = code[i]; all++
         if (op == "FFMA" || op ~ /^HMMA\./) products++
         if (op ~ /^LDS\./ || op == "LDS") { lds++; if (op ~ /\.128/) lds128++; if (op ~ /\.64/) lds64++ }
+        if (op ~ /^LDSM\./) { lds++; lds128++ }
         if (op ~ /^STS\./ || op == "STS") { sts++; if (op ~ /\.128/) sts128++ }
         if (op ~ /^LDGSTS\./) { cp++; if (op ~ /\.128/) cp128++ }
         if (op ~ /^LDG\./) { ldg++; if (op ~ /\.128/) ldg128++ }
@@ -129,7 +131,7 @@ model() {
     }
     NR == FNR {
       split($0, cell, " *[|] *"); split(cell[2], word, " "); kernel = word[1]; op = cell[3]
-      class = op ~ /^ld.*v4/ ? "lds128" : op ~ /^ld.*v2/ ? "lds64" : op ~ /^st.*v4/ ? "sts128" : op ~ /^st/ ? "sts" : op ~ /^cp.*cg/ ? "cp128" : op ~ /^cp/ ? "cp" : "lds"
+      class = op ~ /^ld.*v4|^ldmatrix/ ? "lds128" : op ~ /^ld.*v2/ ? "lds64" : op ~ /^st.*v4/ ? "sts128" : op ~ /^st/ ? "sts" : op ~ /^cp.*cg/ ? "cp128" : op ~ /^cp/ ? "cp" : "lds"
       if (cell[6] + 0 > cost[kernel, class]) cost[kernel, class] = cell[6] + 0
       next
     }
@@ -156,7 +158,8 @@ model >"$tmp/timed"
   echo
   echo "Written by sass.sh --update, from the machine code of ptxas $version13: the loop along k over whole steps."
   echo
-  echo "Products are FFMA; those of tensor_… HMMA, of 16×8×8 products in TF32 or 16×8×16 in BF16. Cycles"
+  echo "Products are FFMA; those of tensor_… HMMA, of 16×8×8 products in TF32 or 16×8×16 in BF16, whose"
+  echo "operands are loaded by LDSM, of 128 bits. Cycles"
   echo "are those that the loop of one warp takes of a multiprocessor by a first-order model: the largest of"
   echo "a quarter of its instructions, since four schedulers issue one each; of what its products take, an"
   echo "FFMA a quarter, or half where schedulers have 16 lanes each (sm_75, sm_80), and an HMMA 1.6 on sm_90"

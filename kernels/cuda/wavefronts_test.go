@@ -58,7 +58,7 @@ func count(row string, l *launch, run func(l *launch)) []accesses {
 }
 
 // countProduct counts the product of a kernel.
-func countProduct(t *testing.T, name string, c product) []accesses {
+func countProduct(t *testing.T, p gemm.Precision, name string, c product) []accesses {
 	transA, transB := strings.Contains(name, "_tn_"), strings.Contains(name, "_nt_")
 	ar, ac, br, bc := c.m, c.k, c.k, c.n
 	if transA {
@@ -68,13 +68,17 @@ func countProduct(t *testing.T, name string, c product) []accesses {
 		br, bc = bc, br
 	}
 	l := newLaunch(t, name)
-	in(l, ar, ac, ac, ordinary.draw)
-	in(l, br, bc, bc, ordinary.draw)
+	a, b := operand(l, p, ar, ac, 0, ordinary.draw), operand(l, p, br, bc, 0, ordinary.draw)
 	l.null()
 	out[float32](l, c.m, c.n, c.n)
+	ints := []int{c.m, c.n, c.k, a.words, b.words, c.n, 0}
+	if p == gemm.BF16 {
+		l.null()
+		ints = append(ints, 0)
+	}
 	l.null()
 	return count(fmt.Sprintf("%s %d×%d×%d", name, c.m, c.n, c.k), l, func(l *launch) {
-		l.run(c.m, c.n, []int{c.m, c.n, c.k, ac, bc, c.n, 0})
+		l.run(c.m, c.n, ints)
 	})
 }
 
@@ -118,12 +122,14 @@ func TestWavefronts(t *testing.T) {
 	defer func(was int) { capability = was }(capability)
 	for _, capability = range capabilities {
 		for _, trans := range []string{"nn", "tn", "nt"} {
-			all = append(all, countProduct(t, "gemm_"+trans+"_32", product{64, 96, 128, 0})...)
-			all = append(all, countProduct(t, "gemm_"+trans+"_64", product{64, 128, 64, 0})...)
-			all = append(all, countProduct(t, "gemm_"+trans+"_128", product{128, 128, 64, 0})...)
+			all = append(all, countProduct(t, gemm.Float32, "gemm_"+trans+"_32", product{64, 96, 128, 0})...)
+			all = append(all, countProduct(t, gemm.Float32, "gemm_"+trans+"_64", product{64, 128, 64, 0})...)
+			all = append(all, countProduct(t, gemm.Float32, "gemm_"+trans+"_128", product{128, 128, 64, 0})...)
 			for _, p := range []gemm.Precision{gemm.TF32, gemm.BF16} {
-				for _, size := range []int{64, 128} {
-					all = append(all, countProduct(t, fmt.Sprintf("tensor_%v_%s_%d", p, trans, size), product{128, 128, 64, 0})...)
+				for _, size := range []string{"64", "128_64", "128"} {
+					if p == gemm.BF16 || size != "128_64" {
+						all = append(all, countProduct(t, p, fmt.Sprintf("tensor_%v_%s_%s", p, trans, size), product{128, 128, 64, 0})...)
+					}
 				}
 			}
 		}

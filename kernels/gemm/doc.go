@@ -51,6 +51,8 @@
 // On tensor cores of CUDA devices the operands of a product are rounded to TF32 or BF16
 // ([Precision]), for those who ask for it. [GemmRounded] is the specification, and
 // [Precision.Bound] how far a GPU's sums may be off, whose order is not specified.
+// Operands in BF16 lie packed in global memory ([PackedWords]), rounded once by whatever
+// has computed them.
 //
 // # Implementations
 //

@@ -22,6 +22,18 @@ var tensorPTX string
 //go:embed tensor.sm_90.ptx
 var tensor90PTX string
 
+//go:embed bfloat.ptx
+var bfloatPTX string
+
+//go:embed bfloat.sm_90.ptx
+var bfloat90PTX string
+
+//go:embed pack.ptx
+var packPTX string
+
+//go:embed pack.sm_90.ptx
+var pack90PTX string
+
 //go:embed batched.ptx
 var batchedPTX string
 
@@ -42,9 +54,18 @@ var PTX = []cuda.Module{{File: "gemm.ptx", PTX: gemmPTX, Forms: []cuda.Form{{Cap
 }}, {File: "tensor.ptx", PTX: tensorPTX, Capability: TensorCapability, Forms: []cuda.Form{cuda.Later(tensor90PTX)}, Kernels: []cuda.Kernel{
 	tiled("tensor_tf32_nn_64", 64, 128), tiled("tensor_tf32_tn_64", 64, 128), tiled("tensor_tf32_nt_64", 64, 128),
 	tiled("tensor_tf32_nn_128", 128, 256), tiled("tensor_tf32_tn_128", 128, 256), tiled("tensor_tf32_nt_128", 128, 256),
-	tiled("tensor_bf16_nn_64", 64, 128), tiled("tensor_bf16_tn_64", 64, 128), tiled("tensor_bf16_nt_64", 64, 128),
-	tiled("tensor_bf16_nn_128", 128, 256), tiled("tensor_bf16_tn_128", 128, 256), tiled("tensor_bf16_nt_128", 128, 256),
+}}, {File: "bfloat.ptx", PTX: bfloatPTX, Capability: TensorCapability, Forms: []cuda.Form{cuda.Later(bfloat90PTX)}, Kernels: []cuda.Kernel{
+	packed("tensor_bf16_nn_64", 64, 64, 128), packed("tensor_bf16_tn_64", 64, 64, 128), packed("tensor_bf16_nt_64", 64, 64, 128),
+	packed("tensor_bf16_nn_128_64", 128, 64, 128), packed("tensor_bf16_tn_128_64", 128, 64, 128), packed("tensor_bf16_nt_128_64", 128, 64, 128),
+	packed("tensor_bf16_nn_128", 128, 128, 256), packed("tensor_bf16_tn_128", 128, 128, 256), packed("tensor_bf16_nt_128", 128, 128, 256),
+}}, {File: "pack.ptx", PTX: packPTX, Forms: []cuda.Form{cuda.Later(pack90PTX)}, Kernels: []cuda.Kernel{
+	{Name: "pack", In: "x", Out: "packed", Ints: "m d ldx ldpacked", Over: cuda.Quads},
 }}}
+
+// PackedWords is how many words of 32 bits the rows of a packed matrix have, as products in BF16
+// take their operands: two elements each, in whole groups of eight, zeros behind the last. A
+// kernel whose result is called packed writes such a copy of its first result.
+func PackedWords(cols int) int { return divUp(cols, 8) * 4 }
 
 // TensorCapability is the compute capability, times ten, from which on devices have products of
 // operands in TF32 and BF16.
@@ -55,21 +76,30 @@ func tiled(name string, tile, threads int) cuda.Kernel {
 		TileRows: tile, TileCols: tile, TileThreads: threads}
 }
 
+func packed(name string, rows, cols, threads int) cuda.Kernel {
+	k := tiled(name, rows, threads)
+	k.TileCols, k.Out, k.Ints = cols, "c packed", "m n k lda ldb ldc ldpacked act"
+	return k
+}
+
 func batched(name string, tile, threads int) cuda.Kernel {
 	return cuda.Kernel{Name: name, In: "a b", Out: "c", Ints: "m n k lda ldb ldc", Over: cuda.Tiles,
 		TileRows: tile, TileCols: tile, TileThreads: threads}
 }
 
-// tiles are the sizes of a family's tiles, with how many products a multiprocessor forms a cycle
-// by the model of kernels/cuda/sass.md, times ten: of an H100, by their inner loops.
-type tiles []struct{ size, products int }
+// tile is a size of a family's tiles, with how many products a multiprocessor forms a cycle by
+// the model of kernels/cuda/sass.md, times ten: of an H100, by their inner loops.
+type tile struct{ rows, cols, products int }
 
 // Lanes form 128 a cycle, tensor cores 645 of TF32 by mma.sync and twice as many of BF16.
-var familyTiles = [...]tiles{
-	Float32: {{128, 1150}, {64, 1000}, {32, 830}},
-	TF32:    {{128, 5160}, {64, 3440}},
-	BF16:    {{128, 10320}, {64, 6880}},
+var familyTiles = [...][]tile{
+	Float32: {{128, 128, 1150}, {64, 64, 1000}, {32, 32, 830}},
+	TF32:    {{128, 128, 5120}, {64, 64, 3410}},
+	BF16:    {{128, 128, 10240}, {128, 64, 9100}, {64, 64, 6830}},
 }
+
+// operandSize is how many bytes an element of an operand has in global memory.
+var operandSize = [...]int{Float32: 4, TF32: 4, BF16: 2}
 
 // loneProducts is how many, times ten, a block with the smallest tiles of Float32 forms alone: it
 // has 64 threads.
@@ -82,36 +112,42 @@ const operandBytes = 22
 // PTXKernel returns the name of the kernel that suits a product on a device of so many
 // multiprocessors: that with which the busiest of them has least to do, or waits least for the
 // operands, the larger of two such. With Float32 the bits are the same whichever is taken, and on a GPU they may not be with
-// other precisions, which need [TensorCapability]. There is none for the product of two
-// transposes.
+// other precisions, which need [TensorCapability]; with BF16 operands are packed. There is none
+// for the product of two transposes.
 func PTXKernel(p Precision, transA, transB bool, m, n, replicas, multiprocessors int) (name string, ok bool) {
 	if transA && transB {
 		return "", false
 	}
-	family := "gemm"
+	name = "gemm"
 	if p != Float32 {
-		family = "tensor_" + p.String()
+		name = "tensor_" + p.String()
 	}
-	return fmt.Sprintf("%s%s_%d", family, transposes(transA, transB), familyTiles[p].best(m, n, replicas, multiprocessors)), true
+	t := best(p, m, n, replicas, multiprocessors)
+	name += fmt.Sprintf("%s_%d", transposes(transA, transB), t.rows)
+	if t.cols != t.rows {
+		name += fmt.Sprintf("_%d", t.cols)
+	}
+	return name, true
 }
 
-// best returns the size of the tiles that PTXKernel takes.
-func (sizes tiles) best(m, n, replicas, multiprocessors int) int {
-	size, least := 0, 0
-	for _, t := range sizes {
-		all := divUp(m, t.size) * divUp(n, t.size) * replicas
+// best returns the tiles that PTXKernel takes.
+func best(p Precision, m, n, replicas, multiprocessors int) tile {
+	var choice tile
+	least := 0
+	for _, t := range familyTiles[p] {
+		all := divUp(m, t.rows) * divUp(n, t.cols) * replicas
 		blocks, products := divUp(all, multiprocessors), t.products
-		if t.size == 32 && blocks == 1 {
+		if t.rows == 32 && blocks == 1 {
 			products = loneProducts
 		}
 		// For each step along k, a thousandth of a cycle: what the products take, and the operands,
-		// of which a block reads 2·size elements.
-		time := max(blocks*t.size*t.size*10000/products, all*2*t.size*4*1000/(operandBytes*multiprocessors))
-		if size == 0 || time < least {
-			size, least = t.size, time
+		// of which a block reads rows and columns.
+		time := max(blocks*t.rows*t.cols*10000/products, all*(t.rows+t.cols)*operandSize[p]*1000/(operandBytes*multiprocessors))
+		if choice.rows == 0 || time < least {
+			choice, least = t, time
 		}
 	}
-	return size
+	return choice
 }
 
 // manyTiles is the number of blocks from which large tiles of batched products keep a

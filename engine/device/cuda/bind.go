@@ -29,6 +29,8 @@ type bound struct {
 	cluster  *clustered // nil if the Program does not run in clusters
 	misfit   string     // why not
 	clusters map[view]*clusterTables
+
+	kept []*keptCopy // of states, that its products read
 }
 
 // block is a program.Block.
@@ -163,6 +165,9 @@ func (s *session) bindBlock(whole *bound, blk *program.Block) (block, error) {
 		if len(a.launches) > 0 || a.host != nil { // a mask's transpose takes nothing
 			actions = append(actions, &a)
 		}
+	}
+	if actions, err = b.pack(whole, actions); err != nil {
+		return k, err
 	}
 	if !s.dev.apart && !s.dev.options.plain && !s.dev.options.noClusters {
 		if err := whole.inClusters(b, actions, &k); err != nil {

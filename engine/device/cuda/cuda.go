@@ -24,7 +24,7 @@ type Device struct {
 	early   bool // launches of a graph may begin before the one before has ended
 
 	// For tests:
-	apart  bool                // nothing is fused
+	apart  bool                // nothing is fused, and each product packs its operands
 	onHost map[program.Op]bool // instructions that the host runs, kernel or no kernel
 }
 

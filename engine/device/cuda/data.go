@@ -142,6 +142,9 @@ func (b *binder) gemmIn(p gemm.Precision, in *program.Instr, valid string) (*lau
 	}
 	sh := shape{kernel: kernel, over: c, in: []*program.Tensor{a, in.In[1], nil}, out: in.Out, state: []operand{{}},
 		ints: map[string]int{"k": k, "act": int(in.Act)}, valid: valid, per: in.Positions}
+	if p == gemm.BF16 {
+		sh.out = append(sh.out[:1:1], nil) // what packs operands gives it a copy of the result to write
+	}
 	if len(in.In) > 2 {
 		sh.in[2] = in.In[2]
 	}

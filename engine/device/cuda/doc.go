@@ -66,9 +66,14 @@
 // These are the products of layers, of their gradients, and of convolutions that are products
 // of patches. Others stay in float32: those of batches of matrices and of images in planes,
 // covariances that a method keeps as statistics, and the products that the host forms. Products
-// on tensor cores are launches of their own, in tiles of 128×128 or 64×64, which are not fused,
+// on tensor cores are launches of their own, in tiles of 64 or 128 rows and columns, which are not fused,
 // and a Program of theirs does not run in clusters: a small network may be slower for it. The
 // device's name ends with the precision, and a plan says it.
+//
+// Products in BF16 read copies of their operands that are rounded already, half as many bytes.
+// A product's own kernel makes the copy of its result, and so that of the weights that it
+// takes a step of, which stays beside the state from step to step and is made anew after anything
+// else has changed them; of other operands a launch makes one, for all products that read them.
 //
 // # The host
 //
@@ -179,6 +184,7 @@
 //	bind.go     Programs into launches
 //	instr.go    … of instructions, data.go of what brings in the batch and products,
 //	            conv.go and planes.go of images, axes.go of tensors of many axes
+//	packed.go   the copies that products in BF16 read
 //	cluster.go  all of them into one for many steps, on devices with clusters, where
 //	            cluster_choice.go says that it pays
 //	fuse.go     several of them into one, fuse_step.go at the ends of a step

@@ -210,6 +210,9 @@ func (s *session) locate(consts uint64, o operand, v view, table uint64) kernels
 	}
 	switch o.tensor.Space {
 	case program.SpaceReplica:
+		if int64(o.off) >= s.state.stride {
+			return in(s.beside(o.off))
+		}
 		return in(s.state, o.off)
 	case program.SpaceShared:
 		return kernels.Tensor{Ptr: s.shared[o.off]}

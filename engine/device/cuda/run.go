@@ -52,12 +52,17 @@ func (s *session) with(p *program.Program, f func(*bound) error) error {
 			serial.Lock()
 			defer serial.Unlock()
 		}
+		if err := s.refresh(b); err != nil {
+			return err
+		}
 		if err = f(b); err != nil {
 			s.count.known = false
+			s.unknown()
 			if !s.dev.virtual {
 				err = b.blame(err)
 			}
 		}
+		s.stale(b)
 		return err
 	})
 }

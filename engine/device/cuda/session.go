@@ -24,16 +24,17 @@ type session struct {
 	calls    chan func() // nil once closed
 	ended    chan struct{}
 
-	stream   cu.Stream
-	state    arena
-	scratch  arena
-	shared   []uint64 // where the data sets are
-	allocs   []cu.DevicePtr
-	bound    map[*program.Program]*bound
-	count    steps
-	counters Counters
-	overlap  *overlapping // of the graph that is being captured, nil if nothing in it overlaps
-	timer    *timer       // of a profile
+	stream     cu.Stream
+	state      arena
+	scratch    arena
+	shared     []uint64 // where the data sets are
+	allocs     []cu.DevicePtr
+	bound      map[*program.Program]*bound
+	keptCopies []*keptCopy
+	count      steps
+	counters   Counters
+	overlap    *overlapping // of the graph that is being captured, nil if nothing in it overlaps
+	timer      *timer       // of a profile
 }
 
 // arena is memory with an equal part for each replica.
@@ -308,6 +309,7 @@ func (s *session) Write(name string, replica int, src any) error {
 			return fmt.Errorf("state %q: %w", name, err)
 		}
 		s.count.written(name)
+		s.unknown()
 		return nil
 	})
 }

@@ -70,12 +70,12 @@ func innerLoops(t *testing.T) map[string]innerLoop {
 }
 
 // productTime is that of a product over k in a launch of so many blocks, by a kernel's loop;
-// each block reads rows and columns of the operands.
+// each block reads so many bytes of the operands for each of k.
 func productTime(loop innerLoop, along, k, blocks, threads, read, processors int) time.Duration {
 	steps := float64((k + along - 1) / along)
 	alone := steps * (loop.alone() + modelStep)
 	together := float64((blocks+processors-1)/processors*threads/32) * steps * loop.cycles
-	brought := float64(blocks*read*k*4) / modelCache * modelClock
+	brought := float64(blocks*read*k) / modelCache * modelClock
 	return time.Duration(max(alone, together, brought) / modelClock * 1e9)
 }
 
@@ -112,14 +112,18 @@ func launchTime(t *testing.T, l *launch, loops map[string]innerLoop, processors 
 				if name == "narrow_strip" { // of whose warps half form sums
 					threads /= 2
 				}
-				sum += time.Duration((op.rows+63)/64) * productTime(loopOf(name), 32, op.int("k"), blocks, threads, min(op.rows, 64)+l.cols/blocks, processors)
+				sum += time.Duration((op.rows+63)/64) * productTime(loopOf(name), 32, op.int("k"), blocks, threads, 4*(min(op.rows, 64)+l.cols/blocks), processors)
 			default: // side by side
-				longest = max(longest, productTime(loopOf(name), 16, op.int("k"), blocks, block[0], 64, processors))
+				longest = max(longest, productTime(loopOf(name), 16, op.int("k"), blocks, block[0], 4*64, processors))
 			}
 		}
 		return sum + longest
 	case isProduct(l):
-		return productTime(loopOf(name), stepOf(name), l.int("k"), blocks, block[0], l.kernel.TileRows+l.kernel.TileCols, processors)
+		size := 4
+		if l.inBF16() {
+			size = 2
+		}
+		return productTime(loopOf(name), stepOf(name), l.int("k"), blocks, block[0], size*(l.kernel.TileRows+l.kernel.TileCols), processors)
 	}
 	return touch(l)
 }
@@ -135,7 +139,7 @@ func touch(l *launch) time.Duration {
 	return modelTouch + time.Duration(float64(bytes)/modelMemory*1e9)
 }
 
-// stepOf is how far a step of a product's loop goes along k, as gemm.cu and tensor.cu say.
+// stepOf is how far a step of a product's loop goes along k, as gemm.cu, tensor.cu and bfloat.cu say.
 func stepOf(kernel string) int {
 	tensor := strings.HasPrefix(kernel, "tensor")
 	if kernel == "gemm_nn_32" || tensor && !(strings.Contains(kernel, "tf32") && strings.HasSuffix(kernel, "_128")) {
