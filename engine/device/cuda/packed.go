@@ -33,8 +33,13 @@ type keptCopy struct {
 
 // samePlace reports whether two tensors are the same matrix.
 func samePlace(x, y *program.Tensor) bool {
-	return x.Space == y.Space && x.Base() == y.Base() && x.Skip() == y.Skip() && x.Off == y.Off && sameShape(x, y) ||
-		x.Space == y.Space && x.Space != program.SpaceScratch && x.Off == y.Off && sameShape(x, y)
+	if x.Space != y.Space || !sameShape(x, y) {
+		return false
+	}
+	if x.Space == program.SpaceScratch {
+		return x.Base() == y.Base() && x.Skip() == y.Skip()
+	}
+	return x.Off == y.Off
 }
 
 // packedOf returns a place for a packed copy: its columns are words.
@@ -46,6 +51,11 @@ func packedOf(x *program.Tensor) *program.Tensor {
 // inBF16 reports whether a launch is a product of packed operands.
 func (l *launch) inBF16() bool {
 	return slices.Contains(l.kernel.Tensors(), "packed") && l.kernel.Name != "pack"
+}
+
+// writes reports whether a launch by itself writes what a tensor holds.
+func (l *launch) writes(x *program.Tensor) bool {
+	return slices.ContainsFunc(l.operands, func(o operand) bool { return o.write && o.tensor != nil && overlap(o.tensor, x) })
 }
 
 // give makes a tensor an operand of a launch.
@@ -81,7 +91,7 @@ func (b *binder) pack(whole *bound, all []*action) ([]*action, error) {
 // action packs what the products of an action read, and returns what must run before it.
 func (p *packer) action(a *action) (before []*action, err error) {
 	var launches []*launch
-	for i, l := range a.launches {
+	for _, l := range a.launches {
 		if l.inBF16() {
 			for _, name := range []string{"a", "b"} {
 				x := l.operand(name).tensor
@@ -89,11 +99,9 @@ func (p *packer) action(a *action) (before []*action, err error) {
 				if err != nil {
 					return nil, err
 				}
-				switch within := func(o *operand) bool { return o.write && o.tensor != nil && overlap(o.tensor, x) }; {
+				switch {
 				case pack == nil:
-				case slices.ContainsFunc(a.launches[:i], func(l *launch) bool {
-					return slices.ContainsFunc(l.operands, func(o operand) bool { return within(&o) })
-				}):
+				case slices.ContainsFunc(launches, func(l *launch) bool { return l.writes(x) }):
 					launches = append(launches, pack)
 				default:
 					before = append(before, &action{every: a.every, launches: []*launch{pack},
@@ -121,10 +129,11 @@ func (p *packer) copyOf(x *program.Tensor, every int64) (y *program.Tensor, pack
 		pack, err = p.b.launch(shape{kernel: "pack", over: x, in: []*program.Tensor{x}, out: []*program.Tensor{y}})
 		return y, pack, err
 	}
-	if k, err := p.b.s.kept(p.b, p.whole, x); k != nil || err != nil {
-		if err != nil {
-			return nil, nil, err
-		}
+	k, err := p.b.s.kept(p.b, p.whole, x)
+	if err != nil {
+		return nil, nil, err
+	}
+	if k != nil {
 		return k.packed, nil, nil
 	}
 	for i := range p.known {

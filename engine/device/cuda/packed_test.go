@@ -4,10 +4,14 @@ package cuda
 
 import (
 	"context"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"driftless/engine/device"
 	"driftless/engine/optim"
+	"driftless/engine/program"
+	"driftless/kernels/activation"
 	"driftless/kernels/gemm"
 	"driftless/models"
 	"driftless/models/norm"
@@ -64,5 +68,58 @@ func TestPackedCopies(t *testing.T) {
 				t.Errorf("%d copies of weights are kept", kept)
 			}
 		})
+	}
+}
+
+// TestPackedWithinAStep: a matrix that changes between two products, by another kernel, in place,
+// or by a product that takes a step of it, is packed again, and one of a product whose
+// result has an activation is packed behind that.
+func TestPackedWithinAStep(t *testing.T) {
+	const m, k, n = 12, 20, 9
+	d := rounded(t, gemm.BF16)
+	r := newRaw(t)
+	rng := rand.New(rand.NewPCG(1, 2))
+	normal := func(name string, rows, cols int) *program.Tensor {
+		x := make([]float32, rows*cols)
+		for i := range x {
+			x[i] = float32(rng.NormFloat64())
+		}
+		return r.state(name, rows, cols, x)
+	}
+	x, w, g := normal("x", m, k), normal("w", k, n), normal("g", m, n)
+	product := func(transA bool, act activation.Kind, a, b, c *program.Tensor) {
+		r.do(program.Instr{Op: program.OpGEMM, TransA: transA, Act: act, In: tensors{a, b}, Out: tensors{c}})
+	}
+	y, again, after := normal("y", m, n), normal("again", m, n), normal("after", m, n)
+	gram, second := normal("gram", n, n), normal("second", n, n)
+	h := scratch(m, n)
+	product(false, activation.Identity, x, w, y)
+	r.do(program.Instr{Op: program.OpActivate, Act: activation.ReLU, In: tensors{x}, Out: tensors{x}})
+	product(false, activation.Identity, x, w, again)
+	r.do(program.Instr{Op: program.OpGEMM, TransA: true, Update: true, In: tensors{x, g}, Out: tensors{w}})
+	product(false, activation.Identity, x, w, after)
+	product(false, activation.ReLU, x, w, h)
+	product(true, activation.Identity, h, h, gram)
+	r.do(program.Instr{Op: program.OpActivate, Act: activation.Sigmoid, In: tensors{h}, Out: tensors{h}})
+	product(true, activation.Identity, h, h, second)
+
+	anew := open(t, Precision(gemm.BF16)).(*Device)
+	anew.apart = true
+	var got [2]device.Session
+	for i, d := range []device.Device{d, anew} {
+		s, err := d.Open(r.layout, 1)
+		must(t, err)
+		defer s.Close()
+		must(t, s.Run(context.Background(), &program.Program{Layout: r.layout, Blocks: []*program.Block{&r.block}}, 2))
+		got[i] = s
+	}
+	for _, name := range r.states {
+		st := r.layout.Lookup(name)
+		a, b := make([]float32, st.Len()), make([]float32, st.Len())
+		must(t, got[0].Read(name, 0, a))
+		must(t, got[1].Read(name, 0, b))
+		if !slices.Equal(a, b) {
+			t.Errorf("%s differs from what operands packed anew give: %v and %v", name, a[:3], b[:3])
+		}
 	}
 }
