@@ -16,10 +16,11 @@ const (
 	choiceGap     = 950.0 // cycles before a launch that begins early
 	choiceMeeting = 570.0 // cycles until a cluster has met
 	choiceForms   = 77.0  // products that a block of a cluster forms a cycle: 60 % of 128 lanes
-	choiceTiles   = 100.0 // the same for tiles of a product, by sass.md
-	choiceNarrow  = 8.3   // cycles of a row of the right operand in a narrow strip: (207 + 60) of 32
-	choiceStrip   = 13.7  // the same in a strip: (379 + 60) of 32
-	choiceUpdate  = 23.6  // the same in updates, which are side by side: (318 + 60) of 16
+	choiceStep    = 60.0  // cycles of a step along k beside its instructions: its barrier
+	choiceTiles   = 100.0 // the same as choiceForms for tiles of a product, by sass.md: gemm_nn_64's
+	choiceNarrow  = 8.3   // cycles of a row of the right operand in a narrow strip: a step's, of 32 rows
+	choiceStrip   = 13.7  // the same in a strip
+	choiceUpdate  = 23.6  // the same in updates, which are side by side: a step's, of 16 rows
 	choiceHead    = 8.0   // cycles of a product of a thread of a head
 )
 

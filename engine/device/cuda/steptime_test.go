@@ -5,6 +5,7 @@ package cuda
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -21,16 +22,16 @@ var update = flag.Bool("update", false, "write kernels/cuda/steps.md anew; read 
 
 // The device of the model: an H100 with 132 multiprocessors.
 const (
-	modelClock  = 1.9e9                  // Hz
-	modelMemory = 3e12                   // bytes a second
-	modelCache  = 5.5e12                 // the same from the second-level cache, where operands of products are
-	modelGap    = 1000 * time.Nanosecond // from the end of a launch of a graph to the first instruction of the next
-	modelEarly  = 500 * time.Nanosecond  // the same where that has begun early
-	modelStep   = 60.0                   // cycles until a step along k has met the barrier and its first operands
-	modelSums   = 400 * time.Nanosecond  // an operation of a table that is no product: sums in float64, one after the other
-	modelTouch  = 500 * time.Nanosecond  // a launch that only moves elements: the latency of memory
-	modelLoss   = 1000 * time.Nanosecond // what a head does beside its product
-	modelPlain  = 8.0                    // cycles of a product in a head, whose operands come from the cache
+	modelClock  = choiceClock * 1e9                         // Hz
+	modelMemory = 3e12                                      // bytes a second
+	modelCache  = 5.5e12                                    // the same from the second-level cache, where operands of products are
+	modelGap    = 1000 * time.Nanosecond                    // from the end of a launch of a graph to the first instruction of the next
+	modelEarly  = choiceGap / choiceClock * time.Nanosecond // the same where that has begun early
+	modelStep   = choiceStep                                // cycles until a step along k has met the barrier and its first operands
+	modelSums   = 400 * time.Nanosecond                     // an operation of a table that is no product: sums in float64, one after the other
+	modelTouch  = 500 * time.Nanosecond                     // a launch that only moves elements: the latency of memory
+	modelLoss   = 1000 * time.Nanosecond                    // what a head does beside its product
+	modelPlain  = choiceHead                                // cycles of a product in a head, whose operands come from the cache
 	modelDevice = "sm_90"
 )
 
@@ -230,5 +231,26 @@ early. The constants are assumptions: no device has been timed.
 	must(t, err)
 	if string(committed) != content {
 		t.Error("kernels/cuda/steps.md is out of date: see what changed with git diff after -update")
+	}
+}
+
+// TestChoiceCounts compares what the choice of clusters counts with what sass.md says now.
+func TestChoiceCounts(t *testing.T) {
+	onlyVirtual(t, "describes a model's device")
+	loops := innerLoops(t)
+	row := func(kernel string, rows float64) float64 { return (loops[kernel].instructions + choiceStep) / rows }
+	tiles := loops["gemm_nn_64"]
+	for _, c := range []struct {
+		name         string
+		choice, want float64
+	}{
+		{"choiceTiles", choiceTiles, 32 * tiles.products / tiles.cycles},
+		{"choiceNarrow", choiceNarrow, row("narrow_strip", 32)},
+		{"choiceStrip", choiceStrip, row("strip", 32)},
+		{"choiceUpdate", choiceUpdate, row("updates", 16)},
+	} {
+		if math.Abs(c.choice/c.want-1) > 0.01 {
+			t.Errorf("%s is %.4g, and by sass.md %.4g", c.name, c.choice, c.want)
+		}
 	}
 }
