@@ -41,7 +41,7 @@ func runProcess(ctx context.Context, given time.Duration, self string, args, env
 		return err
 	}
 	waited := make(chan error, 1)
-	go func() { waited <- wait(cmd) }()
+	go func(wait func(*exec.Cmd) error) { waited <- wait(cmd) }(wait)
 	var err error
 	select {
 	case err = <-waited:
