@@ -39,6 +39,7 @@ func tile4x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelSt
 // tile5x16AVX2 computes panels of 5 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
 // row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.
+// One of rowStep and kStep is 4.
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
@@ -47,6 +48,7 @@ func tile5x16AVX2(panels int, k int, a *float32, rowStep int, kStep int, panelSt
 // tile6x16AVX2 computes panels of 6 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
 // row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.
+// One of rowStep and kStep is 4.
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape

@@ -71,6 +71,7 @@ func tile8x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panel
 // tile9x32AVX512 computes panels of 9 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
 // row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.
+// One of rowStep and kStep is 4.
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
@@ -79,6 +80,7 @@ func tile9x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, panel
 // tile10x32AVX512 computes panels of 10 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
 // row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.
+// One of rowStep and kStep is 4.
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
@@ -87,6 +89,7 @@ func tile10x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, pane
 // tile11x32AVX512 computes panels of 11 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
 // row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.
+// One of rowStep and kStep is 4.
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
@@ -95,6 +98,7 @@ func tile11x32AVX512(panels int, k int, a *float32, rowStep int, kStep int, pane
 // tile12x32AVX512 computes panels of 12 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
 // row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.
+// One of rowStep and kStep is 4.
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape

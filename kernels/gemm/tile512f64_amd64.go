@@ -71,6 +71,7 @@ func tile8x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // tile9x16F64AVX512 computes panels of 9 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
 // row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.
+// One of rowStep and kStep is 8.
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
@@ -79,6 +80,7 @@ func tile9x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, pa
 // tile10x16F64AVX512 computes panels of 10 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
 // row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.
+// One of rowStep and kStep is 8.
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
@@ -87,6 +89,7 @@ func tile10x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, p
 // tile11x16F64AVX512 computes panels of 11 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
 // row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.
+// One of rowStep and kStep is 8.
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape
@@ -95,6 +98,7 @@ func tile11x16F64AVX512(panels int, k int, a *float64, rowStep int, kStep int, p
 // tile12x16F64AVX512 computes panels of 12 rows and 2 vectors of C.
 // Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,
 // row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.
+// One of rowStep and kStep is 8.
 // See package comment and internal/gen for alpha, bias and flags.
 //
 //go:noescape

@@ -38,7 +38,7 @@ func (s shape) fetches(w width, rows int) bool {
 	return !s.partial && rows <= w.Bytes/8
 }
 
-// compact says whether a tile has few instructions besides multiplications. Two threads that share a core
+// compact reports whether a tile has few instructions besides multiplications. Two threads that share a core
 // get every second cycle of its decoder each: while another guest had that thread, tiles with 23 others for
 // 24 multiplications went at 0.65 of their rate, where a loop of nothing but multiplications kept it.
 func (s shape) compact(w width, rows int) bool {
@@ -83,6 +83,9 @@ func tile(w width, s shape, rows int) {
 		fmt.Sprintf("%s computes panels of %d rows and %d vectors of C.", name, rows, s.vectors),
 		"Element (i, p) of op(A) is i·rowStep + p·kStep from a, within a panel, row p of op(B) p·bStep from b,",
 		"row i of C i·cStep from c; panels are panelStep apart in A and follow each other in C. Steps are in bytes.",
+	}
+	if s.compact(w, rows) {
+		doc = append(doc, fmt.Sprintf("One of rowStep and kStep is %d.", w.Size))
 	}
 	if s.partial {
 		doc = append(doc, "The last vector has tail lanes.")
@@ -161,13 +164,13 @@ func tile(w width, s shape, rows int) {
 		loop("loop", n, func() {})
 		JMP(LabelRef("finish"))
 		Label("fetch")
-		next, gap, move, first, nextRow, lastRow := vec.Arg("fetch"), vec.Arg("fetchGap"), vec.Arg("fetchStep"), GP64(), AllocLocal(8), AllocLocal(8)
-		MOVQ(c, first)
-		MOVQ(first, nextRow)
-		MOVQ(vec.Step("cStep"), first)
-		IMUL3Q(Imm(uint64(rows-1)), first, first)
-		ADDQ(c, first)
-		MOVQ(first, lastRow)
+		next, gap, move, at, nextRow, lastRow := vec.Arg("fetch"), vec.Arg("fetchGap"), vec.Arg("fetchStep"), GP64(), AllocLocal(8), AllocLocal(8)
+		MOVQ(c, at)
+		MOVQ(at, nextRow)
+		MOVQ(vec.Step("cStep"), at)
+		IMUL3Q(Imm(uint64(rows-1)), at, at)
+		ADDQ(c, at)
+		MOVQ(at, lastRow)
 		Label("round")
 		row := GP64()
 		MOVQ(nextRow, row)
@@ -202,8 +205,8 @@ func tile(w width, s shape, rows int) {
 	RET()
 }
 
-// compactLoop is a tile's loop for an op(A) whose elements follow each other in memory: those of a row, or else
-// those of a k, which the first pointer reaches.
+// compactLoop writes the loop of a tile for an op(A) whose elements follow each other in memory: those of a
+// row, or else those of a k, which the first pointer reaches.
 func compactLoop(w width, label string, sums [][]vector, a rowsOfA, kStep, b, bStep, left general, first func()) {
 	// times adds products by fours, then singly. Element i of A of the u-th k of them is where element says; each is
 	// called after each k, and move after n of them.
@@ -286,26 +289,25 @@ func step(w width, sums [][]vector, element func(i int) Mem, b Mem, lanes func(j
 	}
 }
 
-// rowsOfA are pointers into rows of A, one for each so many; the others are one and two steps on.
+// rowsOfA is rows of A, with a pointer for each two or three: the others are one and two steps on.
 type rowsOfA struct {
 	pointers []general
 	step     general
 	each     int
 }
 
-// rowPointers returns pointers for some rows from a on.
+// rowPointers returns pointers for some rows from a on, for each two or three.
 func rowPointers(a Op, step general, rows, each int) rowsOfA {
 	r := rowsOfA{step: step, each: each}
 	for i := 0; i < rows; i += each {
 		p := GP64()
-		switch {
-		case i == 0:
+		if i == 0 {
 			MOVQ(a, p)
-		case each == 2:
+		} else {
 			LEAQ(Mem{Base: r.pointers[i/each-1], Index: step, Scale: 2}, p)
-		default:
-			LEAQ(Mem{Base: r.pointers[i/each-1], Index: step, Scale: 2}, p)
-			ADDQ(step, p)
+			if each == 3 {
+				ADDQ(step, p)
+			}
 		}
 		r.pointers = append(r.pointers, p)
 	}
