@@ -131,8 +131,9 @@
 //   - by a count of first order (cluster_choice.go) a step does not take longer than by graphs,
 //     which have all multiprocessors.
 //
-// Else, or if the driver refuses the launch, it goes by graphs; a plan says why. What runs between such launches, an evaluation for
-// one, goes by launches as ever. No device has shown yet that clusters are faster:
+// Else, or if the driver refuses the launch, it goes by graphs; a plan says why. What runs
+// between such launches, an evaluation for one, goes by launches as ever. No device has shown
+// yet that clusters are faster:
 // NoClusters, or DRIFTLESS_CUDA_CLUSTERS=0 in the environment, has all Programs go by graphs,
 // and gpucheck times both.
 //
@@ -145,10 +146,9 @@
 // everything; the kernels go with the device's last session, unless Keep says otherwise.
 //
 // After a fault in a kernel NVIDIA's driver fails every call of the process: the process
-// must be restarted, and the error says so, which kernels it may have been, and how to find
-// which (OneByOne). Only the virtual device recovers, when all
-// sessions are closed. Errors have the driver's name and text, and on the virtual device
-// the fault: kernel, line, thread, address.
+// must be restarted. The error says so, which kernels it may have been, and how to find the one
+// (OneByOne). Only the virtual device recovers, when all sessions are closed. Errors have the
+// driver's name and text, and on the virtual device the fault: kernel, line, thread, address.
 //
 // # Machine code
 //
