@@ -10,7 +10,8 @@
 //
 // with crc32c (Castagnoli) as checksum, masked: turned right by 15 bits, plus 0xa282ead8. The
 // first Event holds the version of the format, "brain.Event:2". A record is written by one
-// call, so that a program that is killed leaves whole ones.
+// call, and a program that is killed in it may leave the last record unfinished, which
+// TensorBoard passes over: no other follows in that file.
 //
 // A histogram has Buckets intervals of equal width between the smallest and the largest
 // number; numbers that are not finite are left out.
