@@ -214,14 +214,14 @@ func runTeam[T kernels.Float](b *testing.B, t *team, v benchCase) (best float64)
 		default:
 			i, iEnd = share(v.m, 4)
 		}
-		a, b := x[i*lda:], y[j:]
+		atA, atB := i*lda, j
 		if v.transA {
-			a = x[i:]
+			atA = i
 		}
 		if v.transB {
-			b = y[j*ldb:]
+			atB = j * ldb
 		}
-		Gemm(v.transA, v.transB, iEnd-i, jEnd-j, v.k, 1e-6, a, lda, b, ldb, v.add, c[i*ldc+j:], ldc, Epilogue[T]{}, scratch[w])
+		Gemm(v.transA, v.transB, iEnd-i, jEnd-j, v.k, 1e-6, x[atA:], lda, y[atB:], ldb, v.add, c[i*ldc+j:], ldc, Epilogue[T]{}, scratch[w])
 	})
 }
 
