@@ -81,21 +81,30 @@ func fmaF64(d, a, b, c *longs) {
 	}
 }
 
-// fmaF32 is the interpreter's hottest loop. In float64 the product is exact,
-// so that only the sum is rounded, and then rounded again to float32. That
-// goes wrong only where the first rounding may have made a tie of float32 or
-// where the result is subnormal; these, infinities and NaN are left to fma32.
-func fmaF32(r *regs, d, a, b, c int32) {
-	x, y, z, s := &r.w[d], &r.w[a], &r.w[b], &r.w[c]
-	for i := range x {
-		v := float64(f32(y[i]))*float64(f32(z[i])) + float64(f32(s[i]))
+// fmaF32 sets d to a·b + c in all lanes, rounded once.
+func fmaF32(d, a, b, c *words) {
+	if hasFMA {
+		fmaVector(d, a, b, c)
+		return
+	}
+	fmaLoop(d, a, b, c)
+}
+
+// fmaLoop is fmaF32 where the processor has no such instruction. In float64 the
+// product is exact, so that only the sum is rounded, and then rounded again to
+// float32. That goes wrong only where the first rounding may have made a tie of
+// float32 or where the result is subnormal; these, infinities and NaN are left
+// to fma32.
+func fmaLoop(d, a, b, c *words) {
+	for i := range d {
+		v := float64(f32(a[i]))*float64(f32(b[i])) + float64(f32(c[i]))
 		n := math.Float64bits(v)
 		if n<<1-897<<53 < (2047-897)<<53 && n&(1<<29-1) != 1<<28 {
-			x[i] = math.Float32bits(float32(v))
+			d[i] = math.Float32bits(float32(v))
 		} else if n<<1 == 0 {
-			x[i] = uint32(n >> 32)
+			d[i] = uint32(n >> 32)
 		} else {
-			x[i] = fma32(y[i], z[i], s[i])
+			d[i] = fma32(a[i], b[i], c[i])
 		}
 	}
 }
@@ -180,7 +189,7 @@ func registerFloat() {
 	register("sub.rn.f32", "fff", w2(subF32))
 	register("mul.rn.f32", "fff", w2(mulF32))
 	register("div.rn.f32", "fff", w2(divF32))
-	register("fma.rn.f32", "ffff", fmaF32)
+	register("fma.rn.f32", "ffff", w3(fmaF32))
 	register("rcp.rn.f32", "ff", w1(each1(func(a uint32) uint32 { return bits32(1 / f32(a)) })))
 	register("sqrt.rn.f32", "ff", w1(each1(sqrtF32)))
 	register("min.f32", "fff", w2(each2(minF32)))

@@ -138,6 +138,28 @@ func TestFMARoundsOnce(t *testing.T) {
 	}
 }
 
+// The loop in Go gives the bits of the processor's instruction, NaN's too, and
+// both may write to an operand.
+func TestFMALoop(t *testing.T) {
+	rows := operandsFor("ffff")
+	for ; len(rows) >= lanes; rows = rows[lanes:] {
+		var a, b, c, d words
+		for i, r := range rows[:lanes] {
+			a[i], b[i], c[i] = uint32(r[0]), uint32(r[1]), uint32(r[2])
+		}
+		fmaLoop(&d, &a, &b, &c)
+		sums := c
+		fmaF32(&sums, &a, &b, &sums)
+		if sums != d {
+			t.Fatalf("fma of %#x, %#x, %#x is %#x, by the loop %#x", a, b, c, sums, d)
+		}
+		fmaLoop(&c, &a, &b, &c)
+		if c != d {
+			t.Fatalf("the loop in place gives %#x instead of %#x", c, d)
+		}
+	}
+}
+
 func compareReferences() map[string]reference {
 	refs := map[string]reference{}
 	results := map[string]func(less, equal, greater, unordered bool) bool{

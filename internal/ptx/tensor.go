@@ -106,7 +106,7 @@ func (w *worker) tensor(wp *warp, in *inst) bool {
 		for i := range d {
 			x, y := &a[g+i/2*8], &b[t+i%2]
 			s := wp.w[o.c[i]][lane]
-			for p := range k { // as fmaF32
+			for p := range k { // as fmaLoop
 				v := x[p]*y[p] + widened(s)
 				n := math.Float64bits(v)
 				if n<<1-897<<53 < (2047-897)<<53 && n&(1<<29-1) != 1<<28 {

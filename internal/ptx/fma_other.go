@@ -1,0 +1,7 @@
+//go:build !amd64 || noasm
+
+package ptx
+
+const hasFMA = false
+
+func fmaVector(_, _, _, _ *words) {}
