@@ -30,7 +30,8 @@ type bound struct {
 	misfit   string     // why not
 	clusters map[view]*clusterTables
 
-	kept []*keptCopy // of states, that its products read
+	kept   []*keptCopy // of states, that its products read
+	unkept []*launch   // products in BF16 whose results are states of which it kept no copy then
 }
 
 // block is a program.Block.

@@ -166,6 +166,9 @@ func (p *packer) wrote(l *launch, every int64) {
 		l.give("packed", k.packed, true)
 		return
 	}
+	if c.Space == program.SpaceReplica {
+		p.whole.unkept = append(p.whole.unkept, l)
+	}
 	p.known = append(p.known, copied{of: c, product: l, every: every})
 }
 
@@ -227,6 +230,12 @@ func (s *session) kept(b *binder, whole *bound, x *program.Tensor) (*keptCopy, e
 	}
 	if !slices.Contains(whole.kept, k) {
 		whole.kept = append(whole.kept, k)
+		for _, l := range whole.unkept { // a step writes the state before it first reads it
+			if samePlace(l.operand("c").tensor, x) {
+				l.give("packed", k.packed, true)
+				l.operand("packed").settle(nil)
+			}
+		}
 	}
 	return k, nil
 }

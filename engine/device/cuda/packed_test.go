@@ -90,6 +90,9 @@ func TestPackedWithinAStep(t *testing.T) {
 	product := func(transA bool, act activation.Kind, a, b, c *program.Tensor) {
 		r.do(program.Instr{Op: program.OpGEMM, TransA: transA, Act: act, In: tensors{a, b}, Out: tensors{c}})
 	}
+	made, read := normal("made", k, n), normal("read", m, n)
+	product(true, activation.Identity, x, g, made) // a state that is written before it is read
+	product(false, activation.Identity, x, made, read)
 	y, again, after := normal("y", m, n), normal("again", m, n), normal("after", m, n)
 	gram, second := normal("gram", n, n), normal("second", n, n)
 	h := scratch(m, n)
