@@ -146,6 +146,8 @@ func parseConfig(data []byte, base Config) (Config, error) {
 		switch {
 		case key.Value == "norm" || key.Value == "norms":
 			return base, at(fmt.Errorf("%s is a flag: the file lists arms under %s, such as \"arms: [none, batchnorm]\"", key.Value, keyArms))
+		case !known && ofPreset(top):
+			return base, errors.New("it is of a preset, which driftless compare --preset runs again; the folder of each of its parts has a config.yaml of its own")
 		case !known:
 			return base, at(norm.Unknown("key", key.Value, slices.Sorted(maps.Keys(fields))))
 		case seen[key.Value]:
@@ -179,6 +181,16 @@ func parseConfig(data []byte, base Config) (Config, error) {
 		c.Net = ""
 	}
 	return c, nil
+}
+
+// ofPreset reports whether a mapping is the record of a preset (package presets).
+func ofPreset(top *yaml.Node) bool {
+	for i := 0; i < len(top.Content); i += 2 {
+		if top.Content[i].Value == "parts" {
+			return true
+		}
+	}
+	return false
 }
 
 // fieldsOf returns the fields of a configuration by their keys.

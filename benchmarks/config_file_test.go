@@ -236,6 +236,7 @@ func TestReadConfigIsStrict(t *testing.T) {
 		"lr":                            "line 1: a configuration is a list of keys",
 		"lr: 0.1\nlearning-rate: 2":     `line 2: unknown key "learning-rate"`,
 		"step: 3":                       `unknown key "step" (did you mean "steps"?)`,
+		"name: demo\nparts: []":         "it is of a preset, which driftless compare --preset runs again",
 		"lr: fast":                      "line 1: lr is not a number",
 		"lr:":                           "line 1: lr is not a number",
 		"batch: 1.5":                    "line 1: batch is not a whole number",

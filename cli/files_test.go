@@ -138,7 +138,7 @@ func TestEvalFiles(t *testing.T) {
 			t.Errorf("%s: %q does not contain %q", c.name, m, c.want)
 		}
 	}
-	for path, says := range map[string]string{filepath.Join(dir, "none"): "cannot read weights", dir: "holds no weights: driftless train keeps them"} {
+	for path, says := range map[string]string{filepath.Join(dir, "none"): "cannot read weights from " + filepath.Join(dir, "none") + ": no such file", dir: "holds no weights: driftless train keeps them"} {
 		got := call(t, "eval", path, "--data-dir", dataDirOfTests)
 		want(t, got, exitFailed)
 		if m := got.message(t); !strings.Contains(m, says) || !strings.Contains(m, path) {

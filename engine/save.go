@@ -121,7 +121,7 @@ func ReadNote(path string) ([]byte, error) {
 // describe returns what a file says of itself.
 func describe(path string, metadata map[string]string) (d described, err error) {
 	if text := metadata[checkpointKey]; text == "" || json.Unmarshal([]byte(text), &d) != nil || d.Step < 0 {
-		return d, fmt.Errorf("%s is no checkpoint of a training: weights alone are loaded by models.Network.Load", path)
+		return d, fmt.Errorf("%s is no checkpoint of a training: it has weights alone, or another program wrote it", path)
 	}
 	if d.Format != checkpointFormat {
 		return d, fmt.Errorf("%s is a checkpoint of format %d, and this version reads format %d: continue it with the version that wrote it", path, d.Format, checkpointFormat)

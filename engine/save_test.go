@@ -164,7 +164,7 @@ func TestLoadRefuses(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"cut short", file(data[:len(data)-9]), "is not a complete safetensors file"},
 		{"no file", filepath.Join(t.TempDir(), "none"), "no such file"},
-		{"weights", weights, "is no checkpoint of a training"},
+		{"weights", weights, "is no checkpoint of a training: it has weights alone"},
 		{"a later format", file([]byte(strings.Replace(string(data), `{\"format\":1`, `{\"format\":2`, 1))), "of format 2, and this version reads format 1"},
 		{"another width", other(normalized(tensor.Float32, 6, optim.SGD(0.1))), `holds "w1" as F32 of shape [2 3 6]`},
 		{"another type", other(normalized(tensor.Float64, 4, optim.SGD(0.1))), `as F64 of shape`},

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"slices"
+
+	"driftless/internal/atomicfile"
 )
 
 // File is an open safetensors file, whose header was read and is sound. Its methods
@@ -25,14 +27,14 @@ type File struct {
 func Open(path string) (*File, error) {
 	info, err := os.Stat(path) // before it is opened: a pipe would wait for a writer
 	if err != nil {
-		return nil, fmt.Errorf("cannot read weights: %w", err)
+		return nil, fmt.Errorf("cannot read weights from %s: %w", path, atomicfile.Cause(err))
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("cannot read weights: %s is not a file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read weights: %w", err)
+		return nil, fmt.Errorf("cannot read weights from %s: %w", path, atomicfile.Cause(err))
 	}
 	out, err := open(path, f, info.Size())
 	if err != nil {

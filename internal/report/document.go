@@ -127,7 +127,7 @@ func (t *Table) caption() string {
 	if t.Bold == "" {
 		return t.Caption
 	}
-	return "Bold: " + t.Bold + ". " + t.Caption
+	return "Bold numbers: " + t.Bold + ". " + t.Caption
 }
 
 // text prints the table in columns of equal width; what is marked bold there is plain.
