@@ -120,11 +120,11 @@ func bench(ctx context.Context, o options, t *teller) error {
 	defer b.close()
 	groups := o.groups()
 	for i, g := range groups {
-		ours := []string{implGraphs, implClusters, implInTurn, implPlain, implCPU}
-		if g.replicas > 1 { // what launches gain by beginning early shows with one
-			ours = slices.Delete(ours, 2, 3)
+		ours := []string{implGraphs, implClusters}
+		if g.replicas == 1 { // which shows what launches gain by beginning early
+			ours = append(ours, implInTurn)
 		}
-		if err := b.own(ctx, g, ours...); err != nil {
+		if err := b.own(ctx, g, append(ours, implPlain, implCPU)...); err != nil {
 			t.note("The time was up before these were timed: %s.", words(groups[i:]))
 			return err
 		}

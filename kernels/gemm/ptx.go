@@ -111,9 +111,9 @@ const operandBytes = 22
 
 // PTXKernel returns the name of the kernel that suits a product on a device of so many
 // multiprocessors: that with which the busiest of them has least to do, or waits least for the
-// operands, the larger of two such. With Float32 the bits are the same whichever is taken, and on a GPU they may not be with
-// other precisions, which need [TensorCapability]; with BF16 operands are packed. There is none
-// for the product of two transposes.
+// operands, the larger of two such. With Float32 the bits are the same whichever is taken; with
+// other precisions, which need [TensorCapability], they may not be on a GPU. With BF16 operands
+// are packed. There is none for the product of two transposes.
 func PTXKernel(p Precision, transA, transB bool, m, n, replicas, multiprocessors int) (name string, ok bool) {
 	if transA && transB {
 		return "", false

@@ -45,9 +45,8 @@ func (s shape) compact(w width, rows int) bool {
 	return !s.partial && !s.fetches(w, rows)
 }
 
-// rowsEach is how many rows of A have a pointer in common. A multiplication takes its element along only
-// where its address needs no index. Elements of other rows are loaded, once for all vectors, so that loads
-// are no more than the cache serves.
+// rowsEach is how many rows of A have a pointer in common. Rows that need no index beside it are those whose
+// elements multiplications can take along (see along).
 func (s shape) rowsEach(w width, rows int) int {
 	if w.Wide() && s.compact(w, rows) {
 		return 2
@@ -58,7 +57,7 @@ func (s shape) rowsEach(w width, rows int) int {
 const (
 	fetchEvery = 8
 	fetchFrom  = 128
-	unrolled   = 4
+	unrolled   = 4 // products between two branches of a compact tile
 )
 
 func tiles(w width) {
@@ -253,6 +252,13 @@ func compactLoop(w width, label string, sums [][]vector, a rowsOfA, kStep, b, bS
 	Label(label + "End")
 }
 
+// along reports whether multiplications take the element of row i along from memory, one load for each vector
+// of B: where its address needs no index, and not every fourth, so that loads are no more than the cache
+// serves. Other elements are loaded once for all vectors.
+func along(w width, element Mem, i, vectors int) bool {
+	return w.Wide() && (vectors == 1 || element.Index == nil && i%4 != 3)
+}
+
 // step adds the products of one k to the sums, of the row of B.
 func step(w width, sums [][]vector, element func(i int) Mem, b Mem, lanes func(j int) *mask) {
 	vectors := len(sums[0])
@@ -276,7 +282,7 @@ func step(w width, sums [][]vector, element func(i int) Mem, b Mem, lanes func(j
 		w.load(column(j), lanes(j), y[j])
 	}
 	for i := range sums {
-		if w.Wide() && (vectors == 1 || element(i).Index == nil && i%4 != 3) {
+		if along(w, element(i), i, vectors) {
 			for j := range y {
 				w.AddFMABroadcast(element(i), y[j], sums[i][j])
 			}
