@@ -20,11 +20,11 @@ type bound struct {
 	serial   bool   // holds an operation that may keep state of its own between calls
 	periodic bool   // what is due depends on the step
 
-	views  map[view]*prepared
-	graphs map[graphKey]*graph
-	asked  map[graphKey]bool
-	plain  bool // graphs cannot be captured
-	inTurn bool // none of their launches begins early
+	views    map[view]*prepared
+	graphs   map[graphKey]*graph
+	asked    map[graphKey]bool
+	noGraphs string // why steps do not go by graphs, "" if they do
+	inTurn   bool   // none of their launches begins early
 
 	cluster  *clustered // nil if the Program does not run in clusters
 	misfit   string     // why not
@@ -73,8 +73,11 @@ func (s *session) bind(p *program.Program) (*bound, error) {
 	if s.layout.Bytes() != s.size || len(s.layout.States()) != s.states {
 		return nil, fmt.Errorf("the layout grew after the session was opened: compile every program first")
 	}
-	b := &bound{p: p, plain: s.dev.options.plain, views: map[view]*prepared{}, graphs: map[graphKey]*graph{}, asked: map[graphKey]bool{},
+	b := &bound{p: p, views: map[view]*prepared{}, graphs: map[graphKey]*graph{}, asked: map[graphKey]bool{},
 		clusters: map[view]*clusterTables{}}
+	if s.dev.options.plain {
+		b.noGraphs = graphsOff
+	}
 	var consts []byte
 	for _, blk := range p.Blocks {
 		k, err := s.bindBlock(b, blk)
@@ -279,13 +282,10 @@ func (o *operand) settle(scratch map[*program.Tensor]int) {
 
 // announce tells which instructions of a Program run on the host.
 func (s *session) announce(b *bound) {
-	if s.dev.options.warn == nil {
-		return
-	}
 	for _, k := range b.blocks {
 		for _, a := range k.actions {
 			if a.host != nil {
-				s.dev.options.warn(fmt.Sprintf("block %s: %s runs on the host: %d bytes between host and device each time",
+				s.warn(fmt.Sprintf("block %s: %s runs on the host: %d bytes between host and device each time",
 					k.name, a.host.name, a.host.bytes()))
 			}
 		}

@@ -101,14 +101,15 @@
 // second time that its steps are asked for, so that what runs only once is not captured,
 // and every kernel has been loaded before. The learning rate, step count and batch are
 // read from the device, so a graph follows them; for another share that a Dropout drops, and
-// for a BatchNorm in the other mode, another graph is captured. If the driver cannot capture, kernels are launched one by one;
-// so they are with PlainLaunches, or DRIFTLESS_CUDA_GRAPHS=0 in the environment.
+// for a BatchNorm in the other mode, another graph is captured. If the driver refuses to
+// capture, make or launch a graph, kernels are launched one by one from then on; so they are
+// with PlainLaunches, or DRIFTLESS_CUDA_GRAPHS=0 in the environment. A plan says why.
 //
 // On devices of compute capability 9.0 and later, with CUDA 12.3, a launch of a graph
 // may begin while the one before still runs: its threads start, and wait for the end of that
 // before they touch memory (programmatic dependent launch), which hides much of the time
 // between two launches. All of its threads wait, so that the end of a launch is the end of
-// all before it. If the driver cannot capture such a graph, or with
+// all before it. If the driver refuses such a graph, or with
 // InTurn or DRIFTLESS_CUDA_DEPENDENT=0, launches follow each other as on other devices.
 //
 // # Clusters

@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,10 +54,8 @@ func (s *session) forget(b *bound) error {
 			err = e
 		}
 	}
-	for _, g := range b.graphs {
-		if e := g.Destroy(); err == nil {
-			err = driver.Explain("release of a graph", e)
-		}
+	if e := b.dropGraphs(); err == nil {
+		err = e
 	}
 	for _, t := range b.clusters {
 		if e := s.release(t.addr); err == nil {
@@ -64,8 +63,19 @@ func (s *session) forget(b *bound) error {
 		}
 	}
 	clear(b.clusters)
-	clear(b.graphs)
 	clear(b.views)
+	return err
+}
+
+// dropGraphs forgets the graphs; one that still runs goes when it has ended.
+func (b *bound) dropGraphs() error {
+	var err error
+	for _, g := range b.graphs {
+		if e := g.Destroy(); err == nil {
+			err = driver.Explain("release of a graph", e)
+		}
+	}
+	clear(b.graphs)
 	return err
 }
 
@@ -74,18 +84,15 @@ func (s *session) forget(b *bound) error {
 func (s *session) alike(ctx context.Context, b *bound, r *prepared, d due, n int) error {
 	if b.cluster != nil {
 		err := s.inCluster(b, r.view, n)
-		var refused *driver.Error
-		if !errors.As(err, &refused) || refused.Sticky() {
+		if !refusal(err) {
 			return err
 		}
 		b.cluster, b.misfit = nil, fmt.Sprintf("the driver refuses them: %v", err)
-		if s.dev.options.warn != nil {
-			s.dev.options.warn("no clusters, steps go by graphs: " + b.misfit)
-		}
+		s.warn("no clusters, steps go by graphs: " + b.misfit)
 	}
 	for i := 0; n > 0; {
 		size := n
-		if d.graph && !b.plain {
+		if d.graph && b.noGraphs == "" {
 			for lengths[i] > n {
 				i++
 			}
@@ -116,37 +123,57 @@ func (s *session) plainSteps(ctx context.Context, b *bound, r *prepared, d due, 
 	return nil
 }
 
+// graphsOff is why no Program goes by graphs.
+const graphsOff = "they are switched off (DRIFTLESS_CUDA_GRAPHS=0)"
+
+// refusal reports whether an error is of a call that the driver refuses, and that others may
+// take the place of.
+func refusal(err error) bool {
+	var refused *driver.Error
+	return errors.As(err, &refused) && !refused.Sticky()
+}
+
 // replay launches the graph for a key, which it captures the second time that it is asked
-// for. It reports whether it launched.
+// for. It reports whether it launched. A graph that the driver refuses, to make or to launch,
+// is tried once more with its launches in turn if some began early; then there are no graphs.
 func (s *session) replay(b *bound, r *prepared, key graphKey, d due) (bool, error) {
+	if b.graphs[key] == nil && !b.asked[key] {
+		b.asked[key] = true
+		return false, nil
+	}
+	early := s.dev.early && !b.inTurn
+	err := s.launchGraph(b, r, key, d, early)
+	if early && refusal(err) {
+		b.inTurn = true
+		if err = b.dropGraphs(); err == nil {
+			err = s.launchGraph(b, r, key, d, false)
+		}
+	}
+	if refusal(err) {
+		b.noGraphs = fmt.Sprintf("the driver refuses them: %v", err)
+		s.warn("no graphs, kernels are launched one by one: " + b.noGraphs)
+		return false, b.dropGraphs()
+	}
+	return err == nil, err
+}
+
+// launchGraph launches the graph for a key, which it captures if there is none.
+func (s *session) launchGraph(b *bound, r *prepared, key graphKey, d due, early bool) error {
 	g := b.graphs[key]
 	if g == nil {
-		if !b.asked[key] {
-			b.asked[key] = true
-			return false, nil
-		}
 		var err error
-		g, err = s.capture(b, r, d, key.steps, s.dev.early && !b.inTurn)
-		if err != nil && s.dev.early && !b.inTurn {
-			b.inTurn = true
-			g, err = s.capture(b, r, d, key.steps, false)
-		}
-		if err != nil {
-			b.plain = true
-			if s.dev.options.warn != nil {
-				s.dev.options.warn(fmt.Sprintf("no graphs, kernels are launched one by one: %v", err))
-			}
-			return false, nil
+		if g, err = s.capture(b, r, d, key.steps, early); err != nil {
+			return err
 		}
 		b.graphs[key] = g
 	}
 	if err := driver.LaunchGraph(g.ExecGraph, s.stream); err != nil {
-		return false, err
+		return err
 	}
 	s.counters.GraphLaunches++
 	s.counters.GraphKernels += g.kernels
 	s.counters.Dependent += g.early
-	return true, nil
+	return nil
 }
 
 // capture makes a graph of steps; early says whether launches may begin before the one
@@ -168,7 +195,7 @@ func (s *session) capture(b *bound, r *prepared, d due, n int, early bool) (*gra
 	if endErr == nil {
 		defer func() { _ = captured.Destroy() }()
 	}
-	if err := errors.Join(err, endErr); err != nil {
+	if err = cmp.Or(err, endErr); err != nil { // the first is why there is a second
 		return nil, err
 	}
 	exec, err := driver.Instantiate(captured)

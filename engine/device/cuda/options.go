@@ -42,7 +42,7 @@ func Precision(p gemm.Precision) Option { return func(o *options) { o.precision 
 func Keep() Option { return func(o *options) { o.keep = true } }
 
 // Warn has f told, once for each Program of a session, which of its instructions
-// run on the host, and of a driver that cannot capture graphs, refuses clusters or takes no
+// run on the host, and of a driver that refuses graphs or clusters or takes no
 // machine code.
 // It is called from a goroutine of the session's.
 func Warn(f func(message string)) Option { return func(o *options) { o.warn = f } }

@@ -5,6 +5,7 @@ package cuda
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"driftless/engine/program"
@@ -47,18 +48,20 @@ func (s *session) describe(b *bound) program.Plan {
 	return plan
 }
 
-// note says what products are rounded to, and whether a Program runs in clusters.
+// note says what products are rounded to, whether a Program runs in clusters, and why not by
+// graphs, in lines.
 func (s *session) note(b *bound) string {
-	clusters := s.clusterNote(b)
-	p := s.dev.options.precision
-	if p == gemm.Float32 {
-		return clusters
+	var lines []string
+	if p := s.dev.options.precision; p != gemm.Float32 {
+		lines = append(lines, fmt.Sprintf("operands of matrix products rounded to %v: not the bits of %v", p, gemm.Float32))
 	}
-	note := fmt.Sprintf("operands of matrix products rounded to %v: not the bits of %v", p, gemm.Float32)
-	if clusters != "" {
-		note += "\n" + clusters
+	if clusters := s.clusterNote(b); clusters != "" {
+		lines = append(lines, clusters)
 	}
-	return note
+	if b.noGraphs != "" {
+		lines = append(lines, "not by graphs: "+b.noGraphs)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // clusterNote says whether a Program runs in clusters, and why not; nothing of a device that has
@@ -98,6 +101,7 @@ func (s *session) timed(b *bound, plan *program.Plan, n int) error {
 	if err := run(2 * graphSteps); err != nil { // the graph is captured
 		return err
 	}
+	plan.Note = s.note(b) // what the driver refuses is known now
 	if at, err := s.word(program.StateNonFinite, 0); err != nil {
 		return err
 	} else if at >= 0 {

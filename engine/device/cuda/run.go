@@ -148,7 +148,7 @@ type due struct {
 
 // due returns what is due in the step that follows now steps.
 func (b *bound) due(now int64) due {
-	d := due{graph: !b.plain, at: now, next: now}
+	d := due{graph: b.noGraphs == "", at: now, next: now}
 	var key []byte
 	periodic := func(every, now int64) bool {
 		if every <= 1 {

@@ -134,9 +134,7 @@ func (s *session) free() error {
 	if s.stream != (cu.Stream{}) {
 		keep("end of the session", s.stream.Synchronize())
 		for _, b := range s.bound {
-			for _, g := range b.graphs {
-				keep("release of a graph", g.Destroy())
-			}
+			keep("end of the session", b.dropGraphs())
 		}
 		keep("release of the stream", s.stream.Destroy())
 	}
@@ -174,6 +172,13 @@ func (s *session) release(addr uint64) error {
 		}
 	}
 	return nil
+}
+
+// warn tells what the option Warn asks for.
+func (s *session) warn(message string) {
+	if s.dev.options.warn != nil {
+		s.dev.options.warn(message)
+	}
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

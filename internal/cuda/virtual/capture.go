@@ -268,6 +268,9 @@ func destroy[T any](d *Driver, t Thread, h Handle, what string) Result {
 // Instantiate is cuGraphInstantiate.
 func (d *Driver) Instantiate(t Thread, h Handle, site string) (e Handle, r Result) {
 	r = d.call(t, func(c *context) error {
+		if err := c.refused("cuGraphInstantiate"); err != nil {
+			return err
+		}
 		g, err := find[*graph](c, h, "graph")
 		if err == nil {
 			e = c.newHandle(&exec{nodes: g.nodes, leaves: leaves(g.nodes)}, "an executable graph, made "+site)
@@ -280,6 +283,9 @@ func (d *Driver) Instantiate(t Thread, h Handle, site string) (e Handle, r Resul
 // GraphLaunch is cuGraphLaunch.
 func (d *Driver) GraphLaunch(t Thread, h, on Handle) Result {
 	return d.call(t, func(c *context) error {
+		if err := c.refused("cuGraphLaunch"); err != nil {
+			return err
+		}
 		e, err := find[*exec](c, h, "executable graph")
 		if err != nil {
 			return err

@@ -43,6 +43,7 @@ type Driver struct {
 	fault    error
 	leaks    []string
 	counters Counters
+	planted  map[string]refusal
 	// capability is the device's compute capability, times ten.
 	capability int
 }
@@ -73,7 +74,7 @@ func New(cfg Config) *Driver {
 		cfg.HostAlloc = func(n int) ([]byte, error) { return make([]byte, n), nil }
 		cfg.HostFree = func([]byte) {}
 	}
-	return &Driver{cfg: cfg, capability: defaultCapability, handles: map[Handle]any{}, threads: map[Thread][]*context{}, names: map[string]string{}}
+	return &Driver{cfg: cfg, capability: defaultCapability, handles: map[Handle]any{}, planted: map[string]refusal{}, threads: map[Thread][]*context{}, names: map[string]string{}}
 }
 
 // SetSeed has independent work done in an order that the seed draws, 0: in the
@@ -92,6 +93,34 @@ func (d *Driver) rng() *rand.Rand {
 		return nil
 	}
 	return rand.New(rand.NewPCG(d.seed, 0))
+}
+
+// refusal is what Refuse plants.
+type refusal struct {
+	code Result
+	left int
+}
+
+// Refuse has the next n calls of cuGraphInstantiate or cuGraphLaunch fail with r. If r is of a fault, such
+// as IllegalAddress, the call reports a fault of work before it.
+func (d *Driver) Refuse(function string, r Result, n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.planted[function] = refusal{r, n}
+}
+
+// refused is a call's planted failure, if there is one.
+func (c *context) refused(function string) error {
+	p := c.d.planted[function]
+	if p.left == 0 {
+		return nil
+	}
+	c.d.planted[function] = refusal{p.code, p.left - 1}
+	switch p.code {
+	case IllegalAddress, MisalignedAddress, LaunchFailed:
+		return c.do(func(*queue) error { return &Fault{Result: p.code, Text: "planted"} })
+	}
+	return fail(p.code, "%s is to be refused", function)
 }
 
 // Counters returns what the driver has been asked to do so far.

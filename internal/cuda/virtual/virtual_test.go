@@ -395,9 +395,16 @@ func TestRefusals(t *testing.T) {
 	b.want(r, InvalidValue, "attribute 0")
 	b.want(b.StreamSynchronize(1, b.mod), InvalidHandle, "no stream")
 	b.want(b.GraphLaunch(1, b.mod, 0), InvalidHandle, "no executable graph")
+	b.Refuse("cuGraphLaunch", NotSupported, 1)
+	b.want(b.GraphLaunch(1, b.mod, 0), NotSupported, "cuGraphLaunch is to be refused")
+	b.want(b.GraphLaunch(1, b.mod, 0), InvalidHandle, "no executable graph")
 	if free, total, _ := b.MemInfo(1); free != 1<<20-8 || total != 1<<20 {
 		t.Errorf("%d of %d bytes free", free, total)
 	}
+	b.Refuse("cuGraphInstantiate", LaunchFailed, 1)
+	_, r = b.Instantiate(1, b.mod, "")
+	b.want(r, LaunchFailed, "planted")
+	b.want(b.Synchronize(1), LaunchFailed, "planted")
 }
 
 func TestEvents(t *testing.T) {
