@@ -44,6 +44,17 @@ func (w *worker) resolve(wp *warp, in *inst, m uint32) (al *allocation, hit uint
 	}
 	size := uint64(len(al.data))
 	delta := mo.off - al.base
+	var low, top uint64
+	active := w.active(m)
+	for _, i := range active {
+		off := base[i&31] + delta
+		low |= off
+		top = max(top, off)
+		w.offset[i&31] = int(off)
+	}
+	if n <= size && top <= size-n && low&(n-1) == 0 { // all lanes, as most often
+		return al, m
+	}
 	for l := m; l != 0; l &= l - 1 {
 		i := bits.TrailingZeros32(l) & 31
 		off := base[i] + delta
@@ -57,7 +68,6 @@ func (w *worker) resolve(wp *warp, in *inst, m uint32) (al *allocation, hit uint
 			w.fail(wp, in, 1<<i, OutOfBounds, "%s of %d bytes at %s", in.op, n, w.mem.describe(base[i]+mo.off))
 			return nil, 0
 		}
-		w.offset[i] = int(off)
 		hit |= 1 << i
 	}
 	return al, hit
@@ -92,9 +102,8 @@ func (w *worker) checkInit(wp *warp, in *inst, al *allocation, m uint32) bool {
 		return true
 	}
 	n := in.mem.bytes()
-	for l := m; l != 0; l &= l - 1 {
-		i := bits.TrailingZeros32(l) & 31
-		off := w.offset[i]
+	for _, i := range w.active(m) {
+		off := w.offset[i&31]
 		mask := (uint64(1)<<n - 1) << (off & 63)
 		if atomic.LoadUint64(&al.init[off>>6])&mask != mask {
 			return w.fail(wp, in, 1<<i, Uninitialised, "%s of %d bytes at byte %d of %s, which were never written", in.op, n, off, al.name())
@@ -113,12 +122,12 @@ func (w *worker) checkRead(wp *warp, in *inst, al *allocation, m uint32) bool {
 		flag, ignore = ownerNC, ownerRead
 	}
 	own, several := w.me|flag, w.stamp<<stampShift|severalBlocks<<blockShift|flag
-	for l := m; l != 0; l &= l - 1 {
-		i := bits.TrailingZeros32(l) & 31
-		first := w.offset[i] >> shift
-		t := uint32(wp.id*lanes + i)
-		for j := first; j < first+count; j++ {
-			v := atomic.LoadUint64(&c.owner[j])
+	known := ord.known(wp.id)
+	for _, i := range w.active(m) {
+		first := w.offset[i&31] >> shift
+		owner, rw := c.owner[first:first+count], c.rw[first:first+count]
+		for j := range owner {
+			v := atomic.LoadUint64(&owner[j])
 			mine := v&^ignore == own
 			if !mine {
 				if v&^(ownerNC|ownerRead)|flag == several && v&flag != 0 {
@@ -126,12 +135,15 @@ func (w *worker) checkRead(wp *warp, in *inst, al *allocation, m uint32) bool {
 				}
 				var ok bool
 				var by int
-				if mine, ok, by = w.claim(c, j, flag); !ok {
-					return w.blockRace(wp, in, al, i, by)
+				if mine, ok, by = w.claim(c, first+j, flag); !ok {
+					return w.blockRace(wp, in, al, int(i), by)
 				}
 			}
-			if mine && !in.mem.nc && !ord.read(&c.rw[j], t) {
-				return w.threadRace(wp, in, al, i, "wrote", uint32(c.rw[j]))
+			if !mine || in.mem.nc || known.read(rw[j]) {
+				continue
+			}
+			if !ord.read(&rw[j], uint32(wp.id*lanes)+uint32(i)) {
+				return w.threadRace(wp, in, al, int(i), "wrote", uint32(rw[j]))
 			}
 		}
 	}
@@ -208,9 +220,8 @@ func (w *worker) globalLoad(wp *warp, in *inst, al *allocation, m uint32) bool {
 	if mo.size == 4 && mo.class == 'w' {
 		for j := range mo.vec {
 			d := &wp.w[mo.regs[j]]
-			for l := m; l != 0; l &= l - 1 {
-				i := bits.TrailingZeros32(l) & 31
-				d[i] = binary.LittleEndian.Uint32(data[w.offset[i]+4*j:])
+			for _, i := range w.active(m) {
+				d[i&31] = binary.LittleEndian.Uint32(data[w.offset[i&31]+4*j:])
 			}
 		}
 		return true

@@ -20,7 +20,9 @@ type worker struct {
 	warps   []warp
 	cache   []*allocation // by memOp.cache
 	offset  [lanes]int    // see resolve
-	stamp   uint64        // of the launch
+	lanes   [lanes]uint8  // those in listed: see active
+	listed  uint32
+	stamp   uint64 // of the launch
 	threads int
 
 	warpSteps, laneSteps int64          // of the launch

@@ -152,14 +152,35 @@ func (o *order) before(half, t uint32) bool {
 	return half>>5&(threadMask>>5) == t>>5 && half&manyWarps == 0 && half>>eventShift < o.warp
 }
 
+// known tells which reads by a warp's threads have nothing to register, as most have: what is
+// read was written before the last barrier, and threads of several warps, or several of this
+// warp, have read it since.
+type known struct{ barrier, warp, self uint32 }
+
+// known returns it for a warp.
+func (o *order) known(warp int) known {
+	return known{o.barrier << eventShift, o.warp << eventShift, uint32(warp)<<5 | manyThreads}
+}
+
+// read reports whether a read of a cell has nothing to register.
+func (k *known) read(a access) bool {
+	w, r := uint32(a), uint32(a>>32)
+	return w < k.barrier && r >= k.barrier &&
+		(r&manyWarps != 0 || r >= k.warp && (r^k.self)&(threadMask&^31|manyThreads) == 0)
+}
+
 // read registers a read by thread t. It returns false if it races with the last
 // write.
 func (o *order) read(a *access, t uint32) bool {
 	w, r := uint32(*a), uint32(*a>>32)
+	now := o.event<<eventShift | t
+	if max(w, r)>>eventShift < o.barrier { // the first since the last barrier
+		*a = uint64(now)<<32 | uint64(w)
+		return true
+	}
 	if !o.before(w, t) && (w&threadMask != t || w&manyThreads != 0) {
 		return false
 	}
-	now := o.event<<eventShift | t
 	if !o.before(r, t) && r&threadMask != t || r>>eventShift >= o.barrier && r&manyWarps != 0 {
 		now |= r&manyWarps | manyThreads
 		if r>>5&(threadMask>>5) != t>>5 {

@@ -31,43 +31,45 @@ func (w *worker) sharedLoad(wp *warp, in *inst, m uint32) bool {
 	if mo.size != 4 || mo.class != 'w' || w.k.fineShared {
 		return w.sharedLoadAny(wp, in, m)
 	}
-	if w.sharedBytes < mo.bytes() {
-		_, ok := w.sharedAddress(wp, in, bits.TrailingZeros32(m))
-		return ok
+	active := w.active(m)
+	if !w.sharedWords(wp, in, active) {
+		return false
 	}
-	base := &wp.l[in.a]
-	last := uint64(w.sharedBytes - mo.bytes())
-	align := uint64(mo.bytes() - 1)
-	for l := m; l != 0; l &= l - 1 {
-		i := bits.TrailingZeros32(l) & 31
-		addr := base[i] + mo.off
-		if addr > last || addr&align != 0 {
-			_, ok := w.sharedAddress(wp, in, i)
-			return ok
-		}
-		w.offset[i] = int(addr >> 2)
-	}
-	// Most reads have nothing to register: the cell was written before the last
-	// barrier, and threads of several warps or of this warp have read it since.
 	ord := w.order(wp)
-	barrier, synced := ord.barrier<<eventShift, ord.warp<<eventShift
-	self := uint32(wp.id)<<5 | manyThreads
+	known := ord.known(wp.id)
 	for j := range mo.vec {
 		d := &wp.w[mo.regs[j&3]]
 		data, cells := w.shared[j:], w.cells[j:]
 		cells = cells[:len(data)]
-		for l := m; l != 0; l &= l - 1 {
-			i := bits.TrailingZeros32(l) & 31
-			at := w.offset[i]
-			c := cells[at]
-			rd := uint32(c >> 32)
-			if uint32(c)-1 >= barrier-1 || rd < barrier ||
-				rd&manyWarps == 0 && (rd < synced || (rd^self)&(threadMask&^31|manyThreads) != 0) {
-				if !w.sharedRead(wp, in, i, &cells[at], &ord) {
-					return false
-				}
+		for _, i := range active {
+			at := w.offset[i&31]
+			if c := &cells[at]; !known.read(*c) && !w.sharedRead(wp, in, int(i), c, &ord) {
+				return false
 			}
-			d[i] = data[at]
+			d[i&31] = data[at]
+		}
+	}
+	return true
+}
+
+// sharedWords sets the w.offset of lanes to the indices of the words of shared memory that
+// they access, whose addresses are checked.
+func (w *worker) sharedWords(wp *warp, in *inst, active []uint8) bool {
+	base, off := &wp.l[in.a], in.mem.off
+	var low, top uint64
+	for _, i := range active {
+		addr := base[i&31] + off
+		low |= addr
+		top = max(top, addr)
+		w.offset[i&31] = int(addr >> 2)
+	}
+	n := in.mem.bytes()
+	if n <= w.sharedBytes && top <= uint64(w.sharedBytes-n) && low&uint64(n-1) == 0 {
+		return true
+	}
+	for _, i := range active {
+		if _, ok := w.sharedAddress(wp, in, int(i)); !ok {
+			return false
 		}
 	}
 	return true
@@ -151,6 +153,9 @@ func (w *worker) sharedWrite(wp *warp, in *inst, lane, addr int, ord *order) boo
 func (w *worker) sharedStore(wp *warp, in *inst, m uint32) bool {
 	mo := in.mem
 	ord := w.order(wp)
+	if mo.size == 4 && mo.class == 'w' && !w.k.fineShared {
+		return w.sharedStoreWords(wp, in, m, &ord)
+	}
 	for l := m; l != 0; l &= l - 1 {
 		i := bits.TrailingZeros32(l) & 31
 		addr, ok := w.sharedAddress(wp, in, i)
@@ -159,6 +164,35 @@ func (w *worker) sharedStore(wp *warp, in *inst, m uint32) bool {
 		}
 		for j := range mo.vec {
 			w.storeShared(addr+j*mo.size, mo.size, mo.get(&wp.regs, j, i))
+		}
+	}
+	return true
+}
+
+// sharedStoreWords is sharedStore of words, where a word is a cell.
+func (w *worker) sharedStoreWords(wp *warp, in *inst, m uint32, ord *order) bool {
+	mo := in.mem
+	active := w.active(m)
+	if !w.sharedWords(wp, in, active) {
+		return false
+	}
+	old := ord.barrier << eventShift
+	now := ord.event<<eventShift | uint32(wp.id*lanes)
+	for _, i := range active {
+		at := w.offset[i&31]
+		cells, data := w.cells[at:at+mo.vec], w.shared[at:at+mo.vec]
+		for j := range cells {
+			// Most cells have been neither read nor written since the last barrier.
+			if c := &cells[j]; uint32(*c) < old && uint32(*c>>32) < old {
+				*c = uint64(now | uint32(i))
+			} else if !w.sharedWrite(wp, in, int(i), at<<2, ord) {
+				return false
+			} else {
+				break
+			}
+		}
+		for j := range data {
+			data[j] = wp.w[mo.regs[j&3]][i&31]
 		}
 	}
 	return true

@@ -256,6 +256,33 @@ func (w *worker) step(wp *warp, in *inst, m uint32) bool {
 	return true // kNop
 }
 
+// everyLane lists the lanes of a full warp.
+var everyLane = func() (all [lanes]uint8) {
+	for i := range all {
+		all[i] = uint8(i)
+	}
+	return all
+}()
+
+// active lists the lanes in m, until it is called with others.
+func (w *worker) active(m uint32) []uint8 {
+	if m == allLanes {
+		return everyLane[:]
+	}
+	if m != w.listed {
+		w.list(m)
+	}
+	return w.lanes[:bits.OnesCount32(m)]
+}
+
+func (w *worker) list(m uint32) {
+	w.listed = m
+	for n := 0; m != 0; m &= m - 1 {
+		w.lanes[n&31] = uint8(bits.TrailingZeros32(m))
+		n++
+	}
+}
+
 // blend copies the lanes in m.
 func blend[T any](d, s *[lanes]T, m uint32) {
 	for ; m != 0; m &= m - 1 {
