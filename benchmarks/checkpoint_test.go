@@ -94,7 +94,11 @@ func TestResume(t *testing.T) {
 	if err := want.Compare(context.Background(), Observer{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, at := range []int{0, 30, 45} {
+	points := []int{0, 30, 45}
+	if testing.Short() {
+		points = points[1:2]
+	}
+	for _, at := range points {
 		folder := t.TempDir()
 		ctx, cancel := context.WithCancel(context.Background())
 		e := experiment(t, c, set)
@@ -214,6 +218,9 @@ func TestResumeWithProbes(t *testing.T) {
 // What is not the experiment's own is refused, with the file's name; a broken checkpoint is passed
 // over for the one before; and a folder has one experiment at a time.
 func TestResumeRefuses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train arms at once")
+	}
 	set, c := small(t), keptConfig("batchnorm")
 	folder := t.TempDir()
 	e := experiment(t, c, set)

@@ -103,6 +103,9 @@ func TestStartIsEvaluated(t *testing.T) {
 // A loss that is finite and above any sense ends a seed, and the point that shows it is
 // its last.
 func TestLossAboveAnySense(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	set, dev := tiny(60), cpu.New()
 	c := quick("none")
 	c.LR, c.Seeds = 1e30, 2

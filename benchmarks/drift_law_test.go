@@ -173,6 +173,9 @@ func TestTrainedShiftStopsTheDrift(t *testing.T) {
 // step of size lr adds to it is O(lr²), and what a stretch of time adds O(lr). Without
 // gamma ‖w‖² goes its own way.
 func TestTrainedScaleConserves(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	gap := func(arm string, lr float64) (worst, moved float64) {
 		params := []string{"w", "b", "norm1.weight", "norm1.bias"}
 		if !norm.HasAffine(norm.Must(arm)) {
@@ -217,6 +220,9 @@ func TestTrainedScaleConserves(t *testing.T) {
 // and w² changes by −2·lr of that plus the square of the step. In the graph
 // w·∂l/∂w = Γ·eps/(Var[x] + eps), 0 without eps.
 func TestScaleAccounting(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	for _, u := range [][]float64{scaleU, centerU, {0.3, -2, 5, 1.7}} {
 		for _, eps := range []float64{1e-12, 1e-5, 0.5} {
 			t.Run(fmt.Sprint(u, eps), func(t *testing.T) {
@@ -264,6 +270,9 @@ func TestScaleAccounting(t *testing.T) {
 // gradient promises, lr·‖p‖². As lr → 0 the ratio is 1 for a gradient in the graph,
 // and <p_graph, p>/‖p‖² for a naive p.
 func TestStepAccounting(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	parameters := []string{"w", "b"}
 	for _, c := range []struct {
 		name         string

@@ -40,6 +40,9 @@ func driftArm(t *testing.T, name string) DriftArm {
 }
 
 func TestDriftAgrees(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	r := driftResult(t)
 	want := []string{"naive center", "naive center, w too", "naive center+scale", "in graph"}
 	for i, a := range r.Arms {
@@ -147,6 +150,9 @@ func TestDriftIsRepeatable(t *testing.T) {
 
 // TestDriftCanDisagree runs layers that are not what the law is of.
 func TestDriftCanDisagree(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	whole := func(p []driftPoint) []driftPoint { return p }
 	same := func(*driftLayer) {}
 	for _, c := range []struct {

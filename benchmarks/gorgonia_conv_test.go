@@ -55,6 +55,9 @@ func (s stockSpec) convolutions(x *G.Node) (h *G.Node, params G.Nodes, err error
 // TestStockLeNetTrainsTheSameNetwork: Gorgonia's Conv2d and MaxPool2D give the same losses from
 // the weights that Save has, in PyTorch's orientation.
 func TestStockLeNetTrainsTheSameNetwork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	const batch, steps, lr = 4, 3, 0.01
 	m := stepNet{hidden: []int{120, 84}, lenet: true, activation: "relu"}.mlp(norm.Must("none"))
 	m.InitSD = 0.1

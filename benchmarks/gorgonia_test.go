@@ -175,6 +175,9 @@ func filled(n int, v float32) []float32 {
 }
 
 func TestStockNetTrainsTheSameNetwork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	const batch, steps, lr = 24, 5, 0.5
 	for _, activation := range []string{"sigmoid", "relu"} {
 		for _, arm := range []string{"none", "batchnorm"} {

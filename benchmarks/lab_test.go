@@ -14,6 +14,9 @@ import (
 // Probing changes no bit of a run: neither its evaluations nor its weights. It gives every
 // column of every instrument, with as many numbers as there are layers.
 func TestProbingChangesNoBit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train arms at once")
+	}
 	set, dev := tiny(60), cpu.New()
 	for _, arm := range []string{"standardize:naive", "batchnorm", "prong:T=7"} {
 		c := quick(arm)

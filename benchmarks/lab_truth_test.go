@@ -66,6 +66,9 @@ func close64(a, b, tol float64) bool { return math.Abs(a-b) <= tol*max(1, math.A
 // The lab's step is the one that the training takes next, with the optimizer's state; its
 // tenth is the training's tenth, with what runs between.
 func TestLabStepIsTheNext(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	for _, arm := range []string{"none", "center:naive:interval=3", "standardize:naive:stats=ema", "brn:ramp=4", "prong:T=4", "raiko:K=3", "ngsgd"} {
 		for _, optimizer := range optim.Names() {
 			if optimizer != "sgd" && arm != "none" { // Adam makes steps of what is rounding behind batch norm
@@ -112,6 +115,9 @@ func (m *moment) parametersAfter(ahead []*probe.View, steps int) []probe.Param {
 
 // Ways that lead to the same place show the same.
 func TestLabAgreesWithItself(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	for _, arm := range []string{"standardize:naive", "whiten:naive:interval=5", "batchnorm"} {
 		m, _ := inLab(t, quick(arm), 5)
 		now, held, landed := must(m.Now())(t), must(m.Held())(t), must(m.Landed())(t)
@@ -163,6 +169,9 @@ func difference(a, b []float64) (d float64) {
 
 // A step in nothing but the biases is undone wholly (Ioffe & Szegedy 2015, section 2).
 func TestBiasStepIsUndone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	// Statistics from outside the graph are the training's, in float32.
 	for arm, tol := range map[string]float64{"center:naive": 1e-12, "standardize:naive": 1e-12, "whiten:naive": 1e-4, "standardize:naive:stats=full": 1e-4} {
 		c := quick(arm)
@@ -199,6 +208,9 @@ func decrease(t *testing.T, arm string, lr float64) (rho float64, now *probe.Vie
 // As the learning rate goes to 0, ρ goes to 1 in the graph, and for a naive arm to
 // ⟨p_graph, p_naive⟩/‖p_naive‖², since both have the same loss where they start.
 func TestDecreaseInTheLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	coarse, _ := decrease(t, "standardize:graph", 1e-3)
 	fine, graph := decrease(t, "standardize:graph", 1e-5)
 	if math.Abs(fine-1) > 1e-4 || math.Abs(coarse-1) < 20*math.Abs(fine-1) {
@@ -254,6 +266,9 @@ func meanAndSD(x []float64) (mean, sd float64) {
 // The accounting of drift is exact, and its forces are G/s and Γ + G·w·ū/s behind a naive
 // normalization.
 func TestDriftIsAccountedFor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	for arm, plain := range map[string]bool{"none": true, "center:naive": true, "standardize:naive": true, "standardize:naive:affine": true, "whiten:naive": true, "batchnorm": true,
 		"prong": false, "ngsgd": false, "weightnorm": false, "raiko": false} {
 		c := quick(arm)
@@ -295,6 +310,9 @@ func TestDriftIsAccountedFor(t *testing.T) {
 
 // With fresh statistics the largest eigenvalue is at most 1, and a large step takes it beyond.
 func TestStaleness(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train arms at once")
+	}
 	in, _ := probe.Lookup("staleness")
 	of := func(arm string, lr float64) []float64 {
 		c := quick(arm)
@@ -321,6 +339,9 @@ func TestStaleness(t *testing.T) {
 
 // An arm without statistics has no gap, one whose running statistics are those of the start has.
 func TestGap(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	gap := func(arm string) float64 {
 		m, _ := inLab(t, quick(arm), 400)
 		batch, running, err := m.Accuracy()

@@ -41,6 +41,9 @@ func TestNets(t *testing.T) {
 
 // TestTrainConvolutions: a run keeps weights that are evaluated alike.
 func TestTrainConvolutions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train arms at once")
+	}
 	c := quick("batchnorm")
 	c.Net, c.Hidden, c.Seeds, c.Data, c.Activation = "cnn:4", nil, 1, "synthetic", "relu"
 	set := dataset.Synthetic(1)

@@ -109,6 +109,9 @@ func TestOwnData(t *testing.T) {
 // Features are not pixels: whatever Binarize says, the bits are the same, and so are those of
 // the same numbers as pixels / 255.
 func TestFeaturesAreTakenAsTheyAre(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train arms at once")
+	}
 	pixels := colours(100)
 	features := *pixels
 	for _, s := range []*dataset.Split{&features.Train, &features.Test} {

@@ -45,6 +45,9 @@ func TestCompletion(t *testing.T) {
 // Without a home the program has no data directory of its own; the synthetic set
 // needs none.
 func TestNoHome(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "LocalAppData", "home"} {
 		t.Setenv(name, "")
 		if err := os.Unsetenv(name); err != nil {

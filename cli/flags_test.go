@@ -108,6 +108,9 @@ func TestShellWord(t *testing.T) {
 
 // Progress lines fit 80 columns, also where no terminal is written to.
 func TestProgressFitsATerminal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	got := call(t, with(filepath.Join(t.TempDir(), "run"), "compare", "--norms", "none,standardize:naive:affine", "--steps", "2000", "--eval-every", "1000")...)
 	want(t, got, exitDone)
 	for line := range strings.Lines(got.err) {

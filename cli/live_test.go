@@ -147,6 +147,9 @@ func TestBroadcastEnds(t *testing.T) {
 
 // In a browser a curve grows while the run trains, and stays when it has ended.
 func TestLiveInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("another test listens to the same")
+	}
 	b := browsertest.Open(t)
 	dir := filepath.Join(t.TempDir(), "run")
 	cmd, url, rest := serving(t, "live: ", with(dir, "compare", "--norms", "none,batchnorm", "--seeds", "2", "--live", "--steps", "100000000", "--eval-every", "500")...)

@@ -154,6 +154,9 @@ func bare(t *testing.T, path string) string {
 // What says what is trained, or where, cannot be given to a run that goes on; and there must be
 // one.
 func TestResumeUsage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	dir := filepath.Join(t.TempDir(), "run")
 	want(t, call(t, with(dir, "compare", "--norms", "none,batchnorm", "--seeds", "1")...), exitDone)
 	empty := t.TempDir()

@@ -215,6 +215,9 @@ func TestDirectoryRemoved(t *testing.T) {
 // What can be made again is written last: a disk that has room for the weights and the
 // metrics and not for the pictures loses only these, and the message says so.
 func TestDiskFullKeepsTheRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests train by the same code")
+	}
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	args := with(dir, "train")

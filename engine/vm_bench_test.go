@@ -31,8 +31,8 @@ func TestPrograms(t *testing.T) {
 	quiet(t)
 	for _, prog := range programs() {
 		t.Run(prog.name, func(t *testing.T) {
-			if testing.Short() && strings.HasPrefix(prog.name, "convnet") {
-				t.Skip("random graphs have convolutions, too")
+			if testing.Short() && (strings.HasPrefix(prog.name, "convnet") || strings.Contains(prog.name, "adam")) {
+				t.Skip("random graphs have convolutions, too, and solvers are Gorgonia's")
 			}
 			var ran [2]*training
 			var costs [2][]float64

@@ -252,6 +252,9 @@ func TestEvaluate(t *testing.T) {
 // TestStepsAllocateNothing: a run of many steps, refreshes among them, allocates what a run of
 // one does.
 func TestStepsAllocateNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the team of a device has tests of its own")
+	}
 	for _, n := range arms() {
 		for _, key := range []string{"interval", "T"} {
 			if norm.Has(n, key) {

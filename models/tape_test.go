@@ -472,6 +472,9 @@ func decomposition(in *program.Instr) bool {
 // except decompositions of matrices at a refresh; and the gradient of the
 // input, which nobody asks for, is not computed.
 func TestNothingOnTheHost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the team of a device has tests of its own")
+	}
 	for _, act := range models.Activations {
 		for _, n := range arms() {
 			m := models.MLP{Inputs: 7, Hidden: []int{6, 6}, Classes: 4, Activation: act, InitSD: 0.8, Norm: fitted(n, rigBatch, 6)}.Network()

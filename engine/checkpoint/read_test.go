@@ -80,6 +80,9 @@ func TestJudgedBeforeRead(t *testing.T) {
 
 // The worst that a header of the largest size holds stays within tens of megabytes.
 func TestHeaderMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	fill := func(begin, part, end string) []byte {
 		var b strings.Builder
 		b.WriteString(begin)
@@ -111,6 +114,9 @@ func TestHeaderMemory(t *testing.T) {
 
 // Writing and reading a tensor take no second copy of it.
 func TestStreams(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	x := make([]float32, 8<<20)
 	for i := range x {
 		x[i] = float32(i)

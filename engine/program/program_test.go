@@ -59,6 +59,9 @@ func bytes(t *program.Tensor) int { return t.Rows * t.LD * t.DType.Size() }
 // lies where: an operand must still hold what its producer wrote, and a result
 // must not overlap an operand.
 func TestScratchIsNeverShared(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	clipped := optim.Adam(0.1)
 	clipped.ClipNorm = 1
 	for _, n := range norm.Forms() {
@@ -110,6 +113,9 @@ func key(t *program.Tensor) string { return fmt.Sprint(t.Base().Off, "/", t.Base
 // TestUpdatesComeAfterReads: a parameter is never read after its update, and the
 // update follows its gradient.
 func TestUpdatesComeAfterReads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	for _, n := range norm.Forms() {
 		p := trainProgram(t, n, optim.Momentum(0.1, 0.9))
 		updates := 0

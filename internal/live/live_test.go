@@ -127,6 +127,10 @@ func TestManyClients(t *testing.T) {
 func TestSlowClients(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	big := make([]byte, 1<<20)
+	clients := 100
+	if testing.Short() {
+		clients = 20
+	}
 	var n atomic.Int64
 	stream := NewStream(func() []News {
 		data := []byte(fmt.Sprintf("%d %s", n.Load(), strings.Repeat("x", len(big))))
@@ -134,7 +138,7 @@ func TestSlowClients(t *testing.T) {
 	})
 	server := serve(t, stream)
 	addr := strings.TrimSuffix(strings.TrimPrefix(server.URL(), "http://"), "/")
-	for range 100 {
+	for range clients {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +146,7 @@ func TestSlowClients(t *testing.T) {
 		defer conn.Close()
 		fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", addr)
 	}
-	for stream.listeners() < 100 {
+	for stream.listeners() < clients {
 		time.Sleep(5 * time.Millisecond)
 	}
 	transport := &http.Transport{}
@@ -164,7 +168,7 @@ func TestSlowClients(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 64<<20 {
-		t.Errorf("nine news more for 100 clients that read nothing take %d MB", grown>>20)
+		t.Errorf("nine news more for %d clients that read nothing take %d MB", clients, grown>>20)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

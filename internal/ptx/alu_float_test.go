@@ -115,11 +115,19 @@ func floatReferences() map[string]reference {
 	}
 }
 
-func TestFloat(t *testing.T) { compareWith(t, floatReferences()) }
+func TestFloat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run blocks at once")
+	}
+	compareWith(t, floatReferences())
+}
 
 // Ties that a float32 fma through float64 rounds twice, near and below the
 // smallest normal number too.
 func TestFMARoundsOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run blocks at once")
+	}
 	var rows [][3]uint64
 	for e := -149; e < 60; e++ {
 		for i := range 40 {
@@ -352,7 +360,12 @@ func clampInt(i *big.Int, typ string, bits int) uint64 {
 	return new(big.Int).And(i, new(big.Int).SetUint64(^uint64(0)>>(64-bits))).Uint64()
 }
 
-func TestConversions(t *testing.T) { compareWith(t, conversionReferences()) }
+func TestConversions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run blocks at once")
+	}
+	compareWith(t, conversionReferences())
+}
 
 // Registers of cvt may be wider than its types.
 func TestConversionsInWiderRegisters(t *testing.T) {

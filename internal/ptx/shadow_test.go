@@ -9,6 +9,9 @@ import (
 // them must find the same races. With atomic operations the word may miss
 // some, but never invents one.
 func TestAccessWordAgainstFullHistory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests run blocks at once")
+	}
 	type past struct {
 		thread, event uint32
 		kind          byte // r, w or a

@@ -61,6 +61,9 @@ func (b tab) ticks(panel int) (y, x []string) {
 }
 
 func TestPageInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	b := tab{browsertest.Open(t)}
 	b.Size(1280, 1000, "light")
 	run := fakeRun()
@@ -312,6 +315,9 @@ func TestOddPagesInABrowser(t *testing.T) {
 
 // The pages of experiments and lists obey their own policies.
 func TestOtherPagesInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	b := tab{browsertest.Open(t)}
 	list, err := List(hostile, []Link{{Href: "/1", Title: hostile, About: "about"}})
 	if err != nil {
@@ -332,6 +338,9 @@ func TestOtherPagesInABrowser(t *testing.T) {
 
 // Without the script the page has its still pictures.
 func TestPageWithoutScript(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	b := tab{browsertest.Open(t)}
 	b.NoScript()
 	b.open(fakeRun())

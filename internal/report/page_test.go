@@ -113,6 +113,9 @@ func parse(t *testing.T, name string, page []byte) (elements map[string]int, tex
 }
 
 func TestPageIsWellFormed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	for name, run := range oddRuns() {
 		page, err := renderHTML(run)
 		if err != nil {
@@ -151,6 +154,9 @@ func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
 }
 
 func TestPageContent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	run := fakeRun()
 	for name, c := range map[string]struct {
 		change      func(*Run)
@@ -227,6 +233,9 @@ func TestPageCharts(t *testing.T) {
 }
 
 func TestSameRunSameBytes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	coarse := func(run Run) ([]byte, error) { return renderPNG(run, testDPI) }
 	for name, render := range map[string]func(Run) ([]byte, error){"page": renderHTML, "curves": coarse} {
 		a, err := render(fakeRun())

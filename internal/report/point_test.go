@@ -42,6 +42,9 @@ func TestMetricsGolden(t *testing.T) {
 // The order of a file does not depend on the order in which seeds reported, as
 // long as the arms appear in the same order.
 func TestMetricsOrder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine")
+	}
 	run := fakeRun()
 	want, err := encodeMetrics(run.Points)
 	if err != nil {

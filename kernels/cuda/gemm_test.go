@@ -26,8 +26,14 @@ func testGemms(t *testing.T) {
 		suffix string
 		cases  []product
 	}{{"32", small}, {"64", middle}, {"128", large}} {
+		if asOperation != "" && v.suffix == "128" {
+			continue // to strips, which have tiles of their own, these are as those of 64
+		}
 		for _, trans := range []string{"nn", "tn", "nt"} {
-			for _, c := range v.cases {
+			if asOperation != "" && trans == "tn" {
+				continue // no strip has it
+			}
+			for i, c := range v.cases {
 				for e, m := range []mode{ordinary, tiny, special, faint} {
 					name := "gemm_" + trans + "_" + v.suffix
 					t.Run(fmt.Sprintf("%s/%d×%d×%d+%d/%s", name, c.m, c.n, c.k, c.gap, m.name), func(t *testing.T) {
@@ -35,9 +41,8 @@ func testGemms(t *testing.T) {
 						if m.name == faint.name { // -0 is to be seen
 							act, hasBias = activation.Identity, false
 						}
-						for _, step := range []bool{false, true} {
-							testGemm(t, name, gemm.Float32, trans[0] == 't', trans[1] == 't', c, m, hasBias, step, act)
-						}
+						// Every mode is there with a step and without.
+						testGemm(t, name, gemm.Float32, trans[0] == 't', trans[1] == 't', c, m, hasBias, (i+e)%2 == 0, act)
 					})
 				}
 			}

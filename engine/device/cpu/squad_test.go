@@ -33,7 +33,10 @@ func quiet(d *Device) bool {
 // every processor back.
 func TestPacedTeams(t *testing.T) {
 	w := newNetwork(t, norm.Must("batchnorm"), optim.Momentum(0.1, 0.9), "sigmoid", 0.2, gather.Binary, program.Uint8)
-	const steps = 600
+	steps := 600
+	if raced {
+		steps = 200
+	}
 	want := w.states(t, newDevice(1, 0), steps)
 	dev := newDevice(8, smallWork)
 	dev.wake = time.Second // however busy the machine is
