@@ -7,7 +7,7 @@ import "slices"
 // chain has no buffer, but a strip's room (Tensor.Slot). Workers share it as one instruction.
 
 const (
-	stripBytes = 32 << 10  // of one matrix: a few of them fit in a second-level cache
+	stripBytes = 128 << 10 // of one matrix: a few of them fit in a second-level cache
 	leastChain = 256 << 10 // of a whole matrix: smaller ones stay in the caches anyway
 	mostStrip  = 256 << 10 // of one matrix, where a single row, or 16 columns, are more than stripBytes
 	mostSlots  = 8         // strips that a worker keeps at a time; what is more gets a buffer

@@ -88,3 +88,47 @@ func hoist(b *Block) {
 	}
 	b.Instrs = out
 }
+
+// sumEarly moves sums of columns, and the step that such a sum is the gradient of, to where
+// what they sum is made, if workers share that by columns too: so that they are done with it,
+// strip by strip.
+func sumEarly(b *Block) {
+	x := newIndex(b)
+	rate := slices.IndexFunc(b.Instrs, func(in *Instr) bool { return in.Op == OpLearningRate })
+	early := map[int][]*Instr{} // what goes behind a position
+	take := func(i, to int) {
+		early[to] = append(early[to], b.Instrs[i])
+		x.remove(i)
+	}
+	for i, in := range b.Instrs {
+		if in == nil || in.Op != OpColumnSum || !strippable(in) {
+			continue
+		}
+		to := x.producer(in.In[0], i)
+		if to < 0 || !strippable(b.Instrs[to]) || b.Instrs[to].Extent != in.Extent || !x.movable(i, to) {
+			continue
+		}
+		take(i, to)
+		if i+1 < len(b.Instrs) && to > rate {
+			u := b.Instrs[i+1]
+			if u.Op == OpUpdate && u.In[0] == in.Out[0] && strippable(u) && x.movable(i+1, to) {
+				take(i+1, to)
+			}
+		}
+	}
+	var out []*Instr
+	for i, in := range b.Instrs {
+		if in != nil {
+			out = append(out, in)
+		}
+		out = append(out, early[i]...)
+	}
+	b.Instrs = out
+}
+
+// movable reports whether an instruction may stand right behind the one at position to.
+func (x *index) movable(i, to int) bool {
+	in := x.b.Instrs[i]
+	return !slices.ContainsFunc(in.In, func(t *Tensor) bool { return x.isWritten(t, to+1, i) }) &&
+		!slices.ContainsFunc(in.Out, func(t *Tensor) bool { return x.isRead(t, to+1, i) || x.isWritten(t, to+1, i) })
+}

@@ -26,6 +26,7 @@ var passes = []pass{
 	{"mask", mask},
 	{"lay out", block(layOut)},
 	{"share", block(chooseAxes)},
+	{"sum early", block(sumEarly)},
 	{"chain", block(chains)},
 	{"plan", block(plan)},
 	{"schedule", block(schedule)},
@@ -62,6 +63,9 @@ var order = [][2]string{
 	{"mask", "lay out"},
 	// Who touches what follows from the places of values.
 	{"lay out", "share"},
+	// Sums go to what is shared along their axis, to be chained with it.
+	{"share", "sum early"},
+	{"sum early", "chain"},
 	// Instructions of one chain are shared along one axis, and what lives within it gets no place.
 	{"share", "chain"},
 	{"chain", "plan"},
