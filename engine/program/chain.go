@@ -4,7 +4,8 @@ import "slices"
 
 // A chain is a run of instructions that is done strip by strip, so that it goes over memory once: what
 // one instruction writes of a strip the next reads from a near cache, and what is not read after the
-// chain has no buffer, but a strip's room (Tensor.Slot). Workers share it as one instruction.
+// chain has no buffer, but a strip's room (Tensor.Slot). Workers share it as one instruction. Behind a
+// transpose, columns go on as the rows that they have become, or rows as columns.
 
 const (
 	stripBytes = 128 << 10 // of one matrix: a few of them fit in a second-level cache
@@ -72,8 +73,8 @@ type span struct{ first, last int }
 // chain is one that is being found.
 type chain struct {
 	instrs     []*Instr
-	axis       Axis
-	rows, cols int
+	axis       Axis // of the last instruction, as are
+	rows, cols int  // of its main operand
 	width      int
 	touched    map[any][]use // by buffer
 }
@@ -85,10 +86,12 @@ func newChain(in *Instr) *chain {
 		return nil
 	}
 	size := main.DType.Size()
-	line, unit := main.Cols*size, 1 // of one row or column
+	line, unit := main.Cols*size, 32 // of one row or column; in two lines of the caches, which fetch such pairs
 	if in.Axis == ByCols {
-		line, unit = main.Rows*size, 32 // float32 in two lines of the caches, which fetch such pairs
-		if unit*line > mostStrip || 2*unit > in.Extent {
+		line = main.Rows * size
+	}
+	if unit*line > mostStrip || 2*unit > in.Extent {
+		if unit = 1; in.Axis == ByCols {
 			unit = 16
 		}
 	}
@@ -105,9 +108,13 @@ func newChain(in *Instr) *chain {
 
 // take adds an instruction if that can be done strip by strip with those before.
 func (c *chain) take(in *Instr, rate *Tensor) bool {
-	main := in.Main()
-	vector := main != nil && c.axis == ByCols && main.Rows == 1 // such as the step of a norm's parameters
-	if main == nil || in.Axis != c.axis || main.Rows != c.rows && !vector || main.Cols != c.cols || in.Extent != extent(in, in.Axis) || !stripped(in) {
+	main, axis, rows, cols := in.Main(), c.axis, c.rows, c.cols
+	if in.Op == OpTranspose && len(c.instrs) > 0 {
+		axis, rows, cols = axis.other(), cols, rows
+	}
+	vector := main != nil && axis == ByCols && main.Rows == 1 // such as the step of a norm's parameters
+	if main == nil || in.Axis != axis || main.Rows != rows && !vector || main.Cols != cols || in.Extent != extent(in, in.Axis) ||
+		!stripped(in) || in.Op == OpTranspose && c.width%16 != 0 {
 		return false
 	}
 	now := uses(in, rate)
@@ -121,15 +128,17 @@ func (c *chain) take(in *Instr, rate *Tensor) bool {
 	for _, u := range now {
 		c.touched[bufferOf(u.t)] = append(c.touched[bufferOf(u.t)], u)
 	}
-	c.instrs = append(c.instrs, in)
+	c.instrs, c.axis, c.rows, c.cols = append(c.instrs, in), axis, rows, cols
 	return true
 }
 
 // stripped reports whether an instruction costs about as much strip by strip as all at once.
 func stripped(in *Instr) bool {
 	switch row := &table[in.Op]; {
-	case in.Every > 1 || row.product || in.Op == OpTranspose || in.Op == OpReduce:
+	case in.Every > 1 || row.product || in.Op == OpReduce:
 		return false
+	case in.Op == OpTranspose: // whose rows are shared as its columns
+		return in.TransposesOne() && Schedule{Axis: ByRows, Extent: in.Extent}.unit() == Schedule{Axis: ByCols}.unit()
 	case in.Axis == ByCols:
 		return strippable(in) && (in.Main().Rows == 1 || in.Main().Cols >= 32) // few columns are shared otherwise
 	default:
@@ -168,7 +177,7 @@ func (c *chain) slots(begin int, life map[*Tensor]span) {
 	room := 0
 	for _, in := range c.instrs {
 		for _, t := range slices.Concat(in.In, in.Out) {
-			if t.Slot = t.Base().Slot; t.Slot > 0 && c.axis == ByRows {
+			if t.Slot = t.Base().Slot; t.Slot > 0 && c.touched[bufferOf(t)][0].how == rowPart {
 				room = max(room, c.width*t.LD*t.DType.Size())
 			} else if t.Slot > 0 {
 				room = max(room, c.width*t.Rows*t.DType.Size())
@@ -180,14 +189,15 @@ func (c *chain) slots(begin int, life map[*Tensor]span) {
 	}
 }
 
-// within reports whether all that touches a buffer has the same part of it as of the main operand.
+// within reports whether all that touches a buffer of the main operand's shape, or of its transpose's,
+// has the same part of it.
 func (c *chain) within(base *Tensor) bool {
-	us := c.touched[bufferOf(base)]
-	part := colPart
-	if c.axis == ByRows {
-		part = rowPart
+	us, rows, cols := c.touched[bufferOf(base)], c.rows, c.cols
+	part := us[0].how
+	if (part == rowPart) != (c.axis == ByRows) {
+		rows, cols = cols, rows
 	}
-	return base.Space == SpaceScratch && us[0].write && !slices.ContainsFunc(us, func(u use) bool {
-		return u.how != part || u.t.Rows != c.rows || u.t.Cols != c.cols || u.t.skip != 0 || u.t.DType != c.instrs[0].Main().DType
+	return base.Space == SpaceScratch && us[0].write && (part == rowPart || part == colPart) && !slices.ContainsFunc(us, func(u use) bool {
+		return u.how != part || u.t.Rows != rows || u.t.Cols != cols || u.t.skip != 0 || u.t.DType != c.instrs[0].Main().DType
 	})
 }

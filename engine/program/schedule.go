@@ -20,6 +20,9 @@ const (
 
 func (a Axis) String() string { return [...]string{"", "rows", "columns"}[a] }
 
+// other returns the axis of a matrix's transpose.
+func (a Axis) other() Axis { return ByRows + ByCols - a }
+
 func (a Axis) letter() string { return [...]string{" ", "r", "c"}[a] }
 
 // Schedule is how a team of workers runs an instruction.
@@ -32,8 +35,8 @@ type Schedule struct {
 	Room   int  // of a chain: bytes of a strip's room
 }
 
-// Share returns the part of the extent that falls to worker w of p: whole pairs
-// or quadruples of rows, whole cache lines of columns.
+// Share returns the part of the extent that falls to worker w of p: whole cache lines of columns, as
+// many rows where there are so many, that transposes have the same shares, else pairs or quadruples.
 func (s Schedule) Share(p, w int) (lo, hi int) {
 	if s.Axis == Alone {
 		return 0, 1 - min(1, w)
@@ -46,7 +49,7 @@ func (s Schedule) Share(p, w int) (lo, hi int) {
 // unit is the rows or columns that go to one worker.
 func (s Schedule) unit() int {
 	switch {
-	case s.Axis == ByCols:
+	case s.Axis == ByCols || s.Extent >= 256:
 		return 16
 	case s.Extent <= 96:
 		return 2
@@ -214,9 +217,9 @@ func howUsed(in *Instr, k int, t *Tensor, write bool) how {
 		return rowPart
 	case in.Axis == ByCols && strings.HasSuffix(dims, "d") && t.Cols == in.Extent:
 		return colPart
-	case in.Axis == ByRows && dims == "k,m" && t.Cols == in.Extent:
+	case in.Axis == ByRows && (dims == "k,m" || dims == "d,m") && t.Cols == in.Extent:
 		return colPart
-	case in.Axis == ByCols && dims == "d,k" && t.Rows == in.Extent:
+	case in.Axis == ByCols && (dims == "d,k" || dims == "d,m") && t.Rows == in.Extent:
 		return rowPart
 	}
 	return anyPart
@@ -233,9 +236,22 @@ func (in *Instr) dims(k int, write bool) string {
 		return "k,m"
 	case dims == "k,d" && in.TransB:
 		return "d,k"
+	case in.TransposesOne() && !write:
+		return "d,m"
 	default:
 		return dims
 	}
+}
+
+// TransposesOne reports whether the instruction transposes a matrix, and not several below one another.
+func (in *Instr) TransposesOne() bool { return in.Op == OpTranspose && in.In[0].Rows == in.Out[0].Cols }
+
+// AxisOf returns the axis along which workers share t, one of the matrices that the instruction goes over.
+func (in *Instr) AxisOf(t *Tensor) Axis {
+	if in.TransposesOne() && t == in.In[0] {
+		return in.Axis.other()
+	}
+	return in.Axis
 }
 
 // OwnColumns reports whether workers that share the instruction by columns touch only their

@@ -99,7 +99,7 @@ type ref[T element] struct {
 	off, n     int
 	rows, cols int
 	ld         int
-	slot       bool // it is a strip of a chain, whose first row and column the environment knows
+	slot       program.Axis // of a strip of a chain, whose first row or column the environment knows
 }
 
 func refOf[T element](t *program.Tensor) ref[T] {
@@ -112,19 +112,25 @@ func refOf[T element](t *program.Tensor) ref[T] {
 
 // of returns all elements, and what lies between the rows.
 func (r ref[T]) of(e *env) []T {
-	if r.slot {
+	if r.slot != program.Alone {
 		return at[T](e.strips, r.off, r.n)
 	}
 	return at[T](e.mem(r.space, r.off), 0, r.n)
 }
 
-// from returns the elements from (i, j) on.
-func (r ref[T]) from(e *env, i, j int) []T {
-	if r.slot {
-		i, j = i-e.row, j-e.col
+// offset returns where in them the element (i, j) is.
+func (r ref[T]) offset(e *env, i, j int) int {
+	switch r.slot {
+	case program.ByRows:
+		i -= e.first
+	case program.ByCols:
+		j -= e.first
 	}
-	return r.of(e)[i*r.ld+j:]
+	return i*r.ld + j
 }
+
+// from returns the elements from (i, j) on.
+func (r ref[T]) from(e *env, i, j int) []T { return r.of(e)[r.offset(e, i, j):] }
 
 // in returns the elements from the first of a rectangle on.
 func (r ref[T]) in(e *env, q rect) []T { return r.from(e, q.i, q.j) }

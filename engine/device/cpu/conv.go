@@ -77,7 +77,7 @@ func transpose[T kernel](a *args[T], e *env, q rect) {
 	for i := q.i; i < q.i+q.m; {
 		block, at := i/x.cols, i%x.cols
 		n := min(x.cols-at, q.i+q.m-i)
-		elem.Transpose(q.d, n, x.of(e)[(block*y.cols+q.j)*x.ld+at:], x.ld, y.of(e)[i*y.ld+q.j:], y.ld)
+		elem.Transpose(q.d, n, x.from(e, block*y.cols+q.j, at), x.ld, y.from(e, i, q.j), y.ld)
 		i += n
 	}
 }

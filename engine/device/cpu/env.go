@@ -28,7 +28,7 @@ type env struct {
 	parts  [][]span // of each block, of each item
 	rows   [][]span // likewise, of items in parts
 
-	row, col int // of the strip in progress, its first
+	first int // row or column of the strip in progress
 
 	now   int64 // steps done when the block began
 	round int   // of the block in progress
@@ -226,7 +226,7 @@ func (k *boundBlock) pass(e *env, parts, rows []span) bool {
 func (it *item) run(e *env, p span) {
 	if it.strip == 0 || p.hi-p.lo <= it.strip {
 		if p.lo < p.hi {
-			it.enter(e, p.lo)
+			e.first = p.lo
 			for _, do := range it.do {
 				do(e, p.lo, p.hi)
 			}
@@ -234,17 +234,10 @@ func (it *item) run(e *env, p span) {
 		return
 	}
 	for lo := p.lo; lo < p.hi; lo += it.strip {
-		it.enter(e, lo)
+		e.first = lo
 		for _, do := range it.do {
 			do(e, lo, min(lo+it.strip, p.hi))
 		}
-	}
-}
-
-// enter begins a strip.
-func (it *item) enter(e *env, lo int) {
-	if e.row, e.col = 0, lo; it.Axis == program.ByRows {
-		e.row, e.col = lo, 0
 	}
 }
 
@@ -269,7 +262,7 @@ func (c *clock) time(it *item, e *env, p span) {
 		width = min(width, it.strip)
 	}
 	for lo := p.lo; lo < p.hi; lo += width {
-		it.enter(e, lo)
+		e.first = lo
 		for i, do := range it.do {
 			start := time.Now()
 			do(e, lo, min(lo+width, p.hi))

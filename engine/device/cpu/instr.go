@@ -321,8 +321,8 @@ func argsOf[T kernel](in *program.Instr) *args[T] {
 func operand[T element](in *program.Instr, t *program.Tensor) ref[T] {
 	r := refOf[T](t)
 	if t.Slot > 0 {
-		r.slot, r.off, r.n = true, (t.Slot-1)*in.Room, in.Room/t.DType.Size()
-		if in.Axis == program.ByCols {
+		r.slot, r.off, r.n = in.AxisOf(t), (t.Slot-1)*in.Room, in.Room/t.DType.Size()
+		if r.slot == program.ByCols {
 			r.ld = in.Width
 		}
 	}
@@ -377,8 +377,8 @@ func apply[T kernel](a *args[T], e *env, q rect) {
 		first := (q.i+i)*a.cols + q.j
 		vs := [2]axes.View{a.Views[0], a.Views[1]}
 		for k, r := range a.x {
-			if r.slot { // read as it lies: its element of that number is elsewhere
-				vs[k].Offset = (q.i+i-e.row)*r.ld + q.j - e.col - first
+			if r.slot != program.Alone { // read as it lies: its element of that number is elsewhere
+				vs[k].Offset = r.offset(e, q.i+i, q.j) - first
 			}
 		}
 		axes.Apply(a.Bin, vs[0], vs[1], first, x, z, y.at(i))
