@@ -111,7 +111,7 @@ func sumEarly(b *Block) {
 		take(i, to)
 		if i+1 < len(b.Instrs) && to > rate {
 			u := b.Instrs[i+1]
-			if u.Op == OpUpdate && u.In[0] == in.Out[0] && strippable(u) && x.movable(i+1, to) {
+			if u.Op == OpUpdate && placeOf(u.In[0]) == placeOf(in.Out[0]) && strippable(u) && x.movable(i+1, to) {
 				take(i+1, to)
 			}
 		}
