@@ -126,6 +126,38 @@ func testStripOfMany(t *testing.T, strip string) {
 	})
 }
 
+// TestStripActivates: an operation that activates its result has the bits of the two, one by one.
+func TestStripActivates(t *testing.T) { eachStrip(t, testStripActivates) }
+
+func testStripActivates(t *testing.T, strip string) {
+	eachLayer(t, func(t *testing.T, c product, v mode, act activation.Kind) {
+		m, n, ld := c.m, c.n, c.n+c.gap
+		l := newLaunch(t, strip)
+		x, gamma, beta := in(l, m, n, ld, v.draw), in(l, 1, n, n, v.draw), in(l, 1, n, n, v.draw)
+		xhat := out[float32](l, m, n, n)
+		for range 3 { // mean, variance, invstd
+			out[float32](l, 1, n, n)
+		}
+		y := out[float32](l, m, n, ld)
+		l.table(n, fused.Op{Kernel: entry(t, "standardize_affine"), Tensors: l.tensors[1:], Ints: []int{m, n, ld, n, ld}, Floats: []float64{eps}, Act: int(act)})
+		want := func(r int) (xh, y []float32) {
+			vec := func() []float32 { return make([]float32, n) }
+			xh, y = make([]float32, m*n), make([]float32, m*n)
+			norm.StandardizeAffine(m, n, x.x[r], ld, eps, vec(), vec(), vec(), gamma.x[r], beta.x[r], xh, n, y, n)
+			activation.Forward(act, m, n, y, n, y, n)
+			return xh, y
+		}
+		xhat.check("xhat", func(r int, x []float32) { z, _ := want(r); copy(x, z) })
+		y.check("y", func(r int, x []float32) { _, z := want(r); put(z, m, n, x, ld) })
+	})
+	defer func() {
+		if recover() == nil {
+			t.Error("a table has a sum with an activation")
+		}
+	}()
+	fused.Pack([]fused.Op{{Kernel: entry(t, "column_sum"), Tensors: make([]cuda.Tensor, 2), Ints: []int{1, 1, 1}, Act: int(activation.Tanh)}})
+}
+
 // TestUpdates does products of several sizes: with a step of SGD in the product, with one
 // of each rule after it, with nothing but a bias.
 func TestUpdates(t *testing.T) { eachForm(t, "updates", testUpdates) }

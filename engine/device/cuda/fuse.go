@@ -3,6 +3,9 @@
 package cuda
 
 import (
+	"slices"
+	"strings"
+
 	"driftless/engine/program"
 	"driftless/kernels/activation"
 	"driftless/kernels/cuda/fused"
@@ -326,7 +329,8 @@ func (f *fuser) launch(g *bundle) (*action, error) {
 		return g.actions[0], nil
 	}
 	a := &action{every: g.actions[0].every}
-	sh := shape{in: []*program.Tensor{nil}, over: &program.Tensor{Rows: 1}, table: true, ints: map[string]int{"count": len(g.actions)}}
+	ops := f.operations(g.actions)
+	sh := shape{in: []*program.Tensor{nil}, over: &program.Tensor{Rows: 1}, table: true, ints: map[string]int{"count": len(ops)}}
 	for _, m := range g.actions {
 		a.instrs = append(a.instrs, m.instrs...)
 		sh.over.Cols = max(sh.over.Cols, m.only().cols)
@@ -339,9 +343,56 @@ func (f *fuser) launch(g *bundle) (*action, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range g.actions {
-		l.table = append(l.table, m.only())
-	}
+	l.table = ops
 	a.launches = []*launch{l}
 	return a, nil
+}
+
+// operations returns what a table does for actions: an activation goes into the operation whose
+// result it takes, where that can do it.
+func (f *fuser) operations(actions []*action) []*launch {
+	var ops []*launch
+	for i, a := range actions {
+		l := a.only()
+		if i > 0 && f.activates(actions[i-1], a) {
+			both := *actions[i-1].only()
+			both.operands, both.ints = slices.Clone(both.operands), slices.Clone(both.ints)
+			*both.operand("y") = *l.operand("y")
+			both.ints[slices.Index(strings.Fields(both.kernel.Ints), "ldy")] = l.int("ldy")
+			both.act = l.int("act")
+			ops[len(ops)-1] = &both
+			continue
+		}
+		ops = append(ops, l)
+	}
+	return ops
+}
+
+// activates reports whether a can be done with the action before it, whose result it activates:
+// nothing else may need that as it was.
+func (f *fuser) activates(before, a *action) bool {
+	l, x := before.only(), a.only()
+	if !fused.Activates(l.kernel.Name) || x.kernel.Name != "activation" || l.operand("y").tensor != x.operand("x").tensor {
+		return false
+	}
+	y, to := l.operand("y").tensor, x.operand("y").tensor
+	if to == y {
+		return true
+	}
+	if y.Space != program.SpaceScratch || to.Rows != y.Rows || to.Cols != y.Cols {
+		return false
+	}
+	for o := range before.operands() {
+		if overlap(o.tensor, to) {
+			return false
+		}
+	}
+	for _, other := range f.all {
+		for o := range other.operands() {
+			if other != before && other != a && overlap(o.tensor, y) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -368,6 +368,65 @@ func TestFusedUpdates(t *testing.T) {
 	}
 }
 
+// TestActivated: an activation is part of the operation whose result it takes, but not where
+// something else reads that, or writes it.
+func TestActivated(t *testing.T) {
+	const m, n = 9, 20
+	for _, c := range []struct {
+		name       string
+		operations int // of the strip
+		build      func(r *raw, y, a *program.Tensor)
+	}{
+		{"alone", 2, func(r *raw, y, a *program.Tensor) {}},
+		{"the result is read as well", 4, func(r *raw, y, a *program.Tensor) {
+			r.do(program.Instr{Op: program.OpColumnSum, In: tensors{y}, Out: tensors{r.state("sum", 1, n, make([]float32, n))}})
+		}},
+		{"by another launch", 3, func(r *raw, y, a *program.Tensor) {
+			r.do(program.Instr{Op: program.OpMean, In: tensors{program.View(y, 1, m*n)}, Out: tensors{r.state("mean", 1, 1, []float32{0})}})
+		}},
+	} {
+		for _, in := range []struct {
+			name string
+			y, a func(r *raw) *program.Tensor
+		}{
+			{"scratch", func(*raw) *program.Tensor { return scratch(m, n) }, func(*raw) *program.Tensor { return scratch(m, n) }},
+			{"a state", func(r *raw) *program.Tensor { return r.state("y", m, n, make([]float32, m*n)) }, func(*raw) *program.Tensor { return scratch(m, n) }},
+			{"in place", func(*raw) *program.Tensor { return scratch(m, n) }, nil},
+		} {
+			t.Run(c.name+"/"+in.name, func(t *testing.T) {
+				r := newRaw(t)
+				vec := func(name string) *program.Tensor { return r.state(name, 1, n, wave(n)) }
+				y := in.y(r)
+				a, want := y, c.operations
+				if in.a != nil {
+					a = in.a(r)
+				} else if want > 2 { // it is activated before that
+					want--
+				}
+				if in.name == "a state" {
+					want = max(want, 3)
+				}
+				r.do(program.Instr{Op: program.OpStandardizeAffine, Eps: 1e-5, In: tensors{r.state("x", m, n, wave(m*n)), vec("gamma"), vec("beta")},
+					Out: tensors{r.state("xhat", m, n, make([]float32, m*n)), vec("mu"), vec("variance"), vec("invstd"), y}})
+				r.do(program.Instr{Op: program.OpActivate, Act: activation.Tanh, In: tensors{y}, Out: tensors{a}})
+				c.build(r, y, a)
+				r.do(program.Instr{Op: program.OpColumnSum, In: tensors{a}, Out: tensors{r.state("sum of activated", 1, n, make([]float32, n))}})
+				r.check(1, 0)
+				s, err := open(t).Open(r.layout, 1)
+				must(t, err)
+				own := s.(*session)
+				must(t, own.with(&program.Program{Layout: r.layout, Blocks: []*program.Block{&r.block}}, func(b *bound) error {
+					if got := len(b.blocks[0].actions[0].launches[0].table); got != want {
+						t.Errorf("%d operations, want %d", got, want)
+					}
+					return nil
+				}))
+				must(t, s.Close())
+			})
+		}
+	}
+}
+
 // TestRandomPrograms: what is fused has the bits of what is not, whatever the order of
 // instructions, buffers that are used again, views, and steps at which not all is due.
 func TestRandomPrograms(t *testing.T) {

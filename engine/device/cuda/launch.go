@@ -33,6 +33,7 @@ type launch struct {
 	varies     *varying
 	table      []*launch // the operations of a fused kernel
 	first      int       // of an operation: the number of its first tile
+	act        int       // of an operation that has no activation of its own: its result's
 }
 
 // varying is a number that may be another in the next run, on which floats of a launch depend.
@@ -167,7 +168,7 @@ type ready struct {
 func (l *launch) operations(s *session, consts uint64, v view) []byte {
 	var ops []fused.Op
 	for _, op := range l.table {
-		ops = append(ops, fused.Op{Kernel: &op.kernel.Kernel, Tensors: s.locateAll(consts, op.operands[1:], v, 0), Ints: op.ints, Floats: op.floats, First: op.first})
+		ops = append(ops, fused.Op{Kernel: &op.kernel.Kernel, Tensors: s.locateAll(consts, op.operands[1:], v, 0), Ints: op.ints, Floats: op.floats, First: op.first, Act: op.act})
 	}
 	return fused.Pack(ops)
 }

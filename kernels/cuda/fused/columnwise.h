@@ -115,10 +115,11 @@ INLINE void columns(const O &o, Shared &shared) {
   case STANDARDIZE_AFFINE: {
     const float *g = o.floats(1), *b = o.floats(2);
     const Matrix xhat = o.matrix(3), y = o.matrix(7);
+    const int act = far(o) ? o.act : IDENTITY; // a cluster's activation is an operation of its own
     standardized(shared, o.floats(0), o.floats(4), o.floats(5), o.floats(6), m, n, o.ld[0], o.number[0],
                  [=](int i, int j, float v) {
                    *at(xhat.p, xhat.ld, i, j) = v;
-                   *at(y.p, y.ld, i, j) = v * g[j] + b[j];
+                   *at(y.p, y.ld, i, j) = activate(act, v * g[j] + b[j]);
                  });
     break;
   }

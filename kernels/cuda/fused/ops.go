@@ -29,7 +29,12 @@ type Op struct {
 	Ints    []int
 	Floats  []float64
 	First   int // of a product in a table of updates, and of what follows it: its first tile's number
+	Act     int // of one that Activates: the activation.Kind that its result y goes through
 }
+
+// Activates reports whether a strip's operation can apply an activation to its result y, as
+// Op.Act says.
+func Activates(kernel string) bool { return kernel == "standardize_affine" }
 
 // code returns the number of a kernel's operation; a product's is the same for every
 // size of tiles.
@@ -72,12 +77,12 @@ func (o *Op) pack(b []byte) []byte {
 	k := o.Kernel
 	c := code(k.Name)
 	names := k.Tensors()[1:]
-	if c < 0 || len(o.Tensors) != len(names) || len(names) > maxTensors || len(o.Floats) > maxNumbers {
+	if c < 0 || len(o.Tensors) != len(names) || len(names) > maxTensors || len(o.Floats) > maxNumbers || o.Act != 0 && !Activates(k.Name) {
 		panic(fmt.Sprintf("fused: kernel %s with %d tensors is no operation of a table", k.Name, len(o.Tensors)))
 	}
 	le := binary.LittleEndian
 	word := func(v int) { b = le.AppendUint32(b, uint32(int32(v))) }
-	for _, v := range []int{c, o.Rows(), o.Cols(), o.named("k", 0), o.named("act", 0), o.First} {
+	for _, v := range []int{c, o.Rows(), o.Cols(), o.named("k", 0), o.named("act", o.Act), o.First} {
 		word(v)
 	}
 	for i := range maxTensors {
