@@ -86,6 +86,7 @@ fuzz: needs-go ## every fuzz target for FUZZTIME (30s), two at a time
 	@git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's|/[^/]*:func | |' | xargs -L 1 -P 2 sh -c \
 	  '$(GO) test -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 1 ./$$0 || exit 1'
 
+# With -short what has one goroutine, or is shown by others, is left out.
 race: needs-go ## the tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -short -vet=off -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v -e /kernels -e /device/cpu)
 	CGO_ENABLED=1 $(GO) test -race -short -vet=off -shuffle=on -timeout 20m -tags noasm ./engine/device/cpu # whose assembly is hidden from the detector

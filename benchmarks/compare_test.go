@@ -104,7 +104,7 @@ func TestStartIsEvaluated(t *testing.T) {
 // its last.
 func TestLossAboveAnySense(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	set, dev := tiny(60), cpu.New()
 	c := quick("none")

@@ -174,7 +174,7 @@ func TestTrainedShiftStopsTheDrift(t *testing.T) {
 // gamma ‖w‖² goes its own way.
 func TestTrainedScaleConserves(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	gap := func(arm string, lr float64) (worst, moved float64) {
 		params := []string{"w", "b", "norm1.weight", "norm1.bias"}
@@ -221,7 +221,7 @@ func TestTrainedScaleConserves(t *testing.T) {
 // w·∂l/∂w = Γ·eps/(Var[x] + eps), 0 without eps.
 func TestScaleAccounting(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	for _, u := range [][]float64{scaleU, centerU, {0.3, -2, 5, 1.7}} {
 		for _, eps := range []float64{1e-12, 1e-5, 0.5} {
@@ -271,7 +271,7 @@ func TestScaleAccounting(t *testing.T) {
 // and <p_graph, p>/‖p‖² for a naive p.
 func TestStepAccounting(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	parameters := []string{"w", "b"}
 	for _, c := range []struct {

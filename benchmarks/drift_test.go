@@ -41,7 +41,7 @@ func driftArm(t *testing.T, name string) DriftArm {
 
 func TestDriftAgrees(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	r := driftResult(t)
 	want := []string{"naive center", "naive center, w too", "naive center+scale", "in graph"}
@@ -151,7 +151,7 @@ func TestDriftIsRepeatable(t *testing.T) {
 // TestDriftCanDisagree runs layers that are not what the law is of.
 func TestDriftCanDisagree(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	whole := func(p []driftPoint) []driftPoint { return p }
 	same := func(*driftLayer) {}

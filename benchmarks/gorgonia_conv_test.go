@@ -56,7 +56,7 @@ func (s stockSpec) convolutions(x *G.Node) (h *G.Node, params G.Nodes, err error
 // the weights that Save has, in PyTorch's orientation.
 func TestStockLeNetTrainsTheSameNetwork(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	const batch, steps, lr = 4, 3, 0.01
 	m := stepNet{hidden: []int{120, 84}, lenet: true, activation: "relu"}.mlp(norm.Must("none"))

@@ -176,7 +176,7 @@ func filled(n int, v float32) []float32 {
 
 func TestStockNetTrainsTheSameNetwork(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	const batch, steps, lr = 24, 5, 0.5
 	for _, activation := range []string{"sigmoid", "relu"} {

@@ -67,7 +67,7 @@ func close64(a, b, tol float64) bool { return math.Abs(a-b) <= tol*max(1, math.A
 // tenth is the training's tenth, with what runs between.
 func TestLabStepIsTheNext(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	for _, arm := range []string{"none", "center:naive:interval=3", "standardize:naive:stats=ema", "brn:ramp=4", "prong:T=4", "raiko:K=3", "ngsgd"} {
 		for _, optimizer := range optim.Names() {
@@ -116,7 +116,7 @@ func (m *moment) parametersAfter(ahead []*probe.View, steps int) []probe.Param {
 // Ways that lead to the same place show the same.
 func TestLabAgreesWithItself(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	for _, arm := range []string{"standardize:naive", "whiten:naive:interval=5", "batchnorm"} {
 		m, _ := inLab(t, quick(arm), 5)
@@ -170,7 +170,7 @@ func difference(a, b []float64) (d float64) {
 // A step in nothing but the biases is undone wholly (Ioffe & Szegedy 2015, section 2).
 func TestBiasStepIsUndone(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	// Statistics from outside the graph are the training's, in float32.
 	for arm, tol := range map[string]float64{"center:naive": 1e-12, "standardize:naive": 1e-12, "whiten:naive": 1e-4, "standardize:naive:stats=full": 1e-4} {
@@ -209,7 +209,7 @@ func decrease(t *testing.T, arm string, lr float64) (rho float64, now *probe.Vie
 // ⟨p_graph, p_naive⟩/‖p_naive‖², since both have the same loss where they start.
 func TestDecreaseInTheLimit(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	coarse, _ := decrease(t, "standardize:graph", 1e-3)
 	fine, graph := decrease(t, "standardize:graph", 1e-5)
@@ -267,7 +267,7 @@ func meanAndSD(x []float64) (mean, sd float64) {
 // normalization.
 func TestDriftIsAccountedFor(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	for arm, plain := range map[string]bool{"none": true, "center:naive": true, "standardize:naive": true, "standardize:naive:affine": true, "whiten:naive": true, "batchnorm": true,
 		"prong": false, "ngsgd": false, "weightnorm": false, "raiko": false} {
@@ -340,7 +340,7 @@ func TestStaleness(t *testing.T) {
 // An arm without statistics has no gap, one whose running statistics are those of the start has.
 func TestGap(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	gap := func(arm string) float64 {
 		m, _ := inLab(t, quick(arm), 400)

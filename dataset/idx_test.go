@@ -112,7 +112,7 @@ func TestReadIDXGrows(t *testing.T) {
 // that its data does not fill.
 func TestReadIDXBomb(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	zeros := make([]byte, 1<<20)
 	for _, test := range []struct {

@@ -125,7 +125,7 @@ func TestOpen(t *testing.T) {
 // Every fault of a file is one sentence that names the place.
 func TestOpenRefuses(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	nan, inf := float32(math.NaN()), math.Inf(1)
 	badSum := npz(stored, images3, labels3, images2, labels2)

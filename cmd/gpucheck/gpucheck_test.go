@@ -42,7 +42,7 @@ func quick(device string) options {
 // TestPartsOnCPU runs the comparisons with the CPU as the device: all are equal.
 func TestPartsOnCPU(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	for _, c := range []struct {
 		name   string

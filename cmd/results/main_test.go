@@ -14,7 +14,7 @@ import (
 // The README and RESULTS.md are what the committed result files make.
 func TestResultsAreCurrent(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	root := filepath.Join("..", "..")
 	docs, err := documents(filepath.Join(root, "benchmarks", "results"))

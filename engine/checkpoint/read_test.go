@@ -81,7 +81,7 @@ func TestJudgedBeforeRead(t *testing.T) {
 // The worst that a header of the largest size holds stays within tens of megabytes.
 func TestHeaderMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	fill := func(begin, part, end string) []byte {
 		var b strings.Builder
@@ -115,7 +115,7 @@ func TestHeaderMemory(t *testing.T) {
 // Writing and reading a tensor take no second copy of it.
 func TestStreams(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	x := make([]float32, 8<<20)
 	for i := range x {

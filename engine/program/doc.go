@@ -52,7 +52,7 @@
 // reading. plan_apart.go has buffers share scratch memory so that no meeting is needed for that
 // alone. chain.go finds runs of instructions, elementwise for the most part, that go over memory
 // once: they are done strip by strip, and what lies between them has no buffer, but a strip's room
-// in a near cache. Broadcast operands are read through views (axes.go).
+// in a near cache. order.go puts sums of columns where they can be part of such a run. Broadcast operands are read through views (axes.go).
 // All of it is a function of the Program alone.
 //
 // Matrices in scratch and state have leading dimensions that are multiples of a

@@ -19,7 +19,7 @@ import (
 // which is slightly more than linear, is left out.
 func TestCompileIsLinear(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	count := func(layers int) (allocations, bytes uint64) {
 		m := models.MLP{Inputs: 9, Hidden: slices.Repeat([]int{10}, layers), Classes: 4, Activation: "sigmoid", Norm: norm.Must("batchnorm")}.Network()

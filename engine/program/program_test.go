@@ -60,7 +60,7 @@ func bytes(t *program.Tensor) int { return t.Rows * t.LD * t.DType.Size() }
 // must not overlap an operand.
 func TestScratchIsNeverShared(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	clipped := optim.Adam(0.1)
 	clipped.ClipNorm = 1
@@ -114,7 +114,7 @@ func key(t *program.Tensor) string { return fmt.Sprint(t.Base().Off, "/", t.Base
 // update follows its gradient.
 func TestUpdatesComeAfterReads(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	for _, n := range norm.Forms() {
 		p := trainProgram(t, n, optim.Momentum(0.1, 0.9))

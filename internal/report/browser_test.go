@@ -62,7 +62,7 @@ func (b tab) ticks(panel int) (y, x []string) {
 
 func TestPageInABrowser(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	b := tab{browsertest.Open(t)}
 	b.Size(1280, 1000, "light")
@@ -249,7 +249,7 @@ func many() Run {
 // At the width of a telephone nothing is wider than the page, and no word is broken.
 func TestPageOnATelephone(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	b := tab{browsertest.Open(t)}
 	b.Size(375, 800, "light")
@@ -279,7 +279,7 @@ func TestPageOnATelephone(t *testing.T) {
 
 func TestPageInTheDark(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	b := tab{browsertest.Open(t)}
 	seen := map[string]string{}
@@ -298,7 +298,7 @@ func TestPageInTheDark(t *testing.T) {
 // Pages of odd runs open without a word of the console.
 func TestOddPagesInABrowser(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	b := tab{browsertest.Open(t)}
 	for name, run := range oddRuns() {
@@ -316,7 +316,7 @@ func TestOddPagesInABrowser(t *testing.T) {
 // The pages of experiments and lists obey their own policies.
 func TestOtherPagesInABrowser(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	b := tab{browsertest.Open(t)}
 	list, err := List(hostile, []Link{{Href: "/1", Title: hostile, About: "about"}})
@@ -339,7 +339,7 @@ func TestOtherPagesInABrowser(t *testing.T) {
 // Without the script the page has its still pictures.
 func TestPageWithoutScript(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	b := tab{browsertest.Open(t)}
 	b.NoScript()

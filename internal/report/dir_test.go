@@ -101,7 +101,7 @@ func TestAutoDir(t *testing.T) {
 
 func TestFilesOfARun(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	d, err := Create(filepath.Join(t.TempDir(), "run"))
 	if err != nil {
@@ -153,7 +153,7 @@ func TestFilesOfARun(t *testing.T) {
 // file of the report in turn cannot be written, since a directory has its name.
 func TestErrorsSayWhatIsKept(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	run := fakeRun()
 	run.Points = run.Points[:20]

@@ -58,7 +58,7 @@ func TestDocument(t *testing.T) {
 
 func TestFigure(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	f := fakeDocument().Sections[0].Figure
 	data, err := f.PNG()

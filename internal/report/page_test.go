@@ -114,7 +114,7 @@ func parse(t *testing.T, name string, page []byte) (elements map[string]int, tex
 
 func TestPageIsWellFormed(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	for name, run := range oddRuns() {
 		page, err := renderHTML(run)
@@ -155,7 +155,7 @@ func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
 
 func TestPageContent(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	run := fakeRun()
 	for name, c := range map[string]struct {
@@ -234,7 +234,7 @@ func TestPageCharts(t *testing.T) {
 
 func TestSameRunSameBytes(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	coarse := func(run Run) ([]byte, error) { return renderPNG(run, testDPI) }
 	for name, render := range map[string]func(Run) ([]byte, error){"page": renderHTML, "curves": coarse} {
@@ -275,7 +275,7 @@ func colourCounts(t *testing.T, data []byte) map[[3]uint32]int {
 
 func TestCurves(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	rgb := func(c color.NRGBA) [3]uint32 { return [3]uint32{uint32(c.R), uint32(c.G), uint32(c.B)} }
 	draw := func(run Run) map[[3]uint32]int {
@@ -302,7 +302,7 @@ func TestCurves(t *testing.T) {
 
 func TestCurvesOfOddRuns(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	for name, run := range oddRuns() {
 		data, err := renderPNG(run, testDPI)

@@ -43,7 +43,7 @@ func TestMetricsGolden(t *testing.T) {
 // long as the arms appear in the same order.
 func TestMetricsOrder(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	run := fakeRun()
 	want, err := encodeMetrics(run.Points)

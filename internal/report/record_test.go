@@ -11,7 +11,7 @@ import (
 // A page written from the files of a run directory is the page that the run wrote.
 func TestRecordGivesThePageAgain(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	dir, err := Create(filepath.Join(t.TempDir(), "run"))
 	if err != nil {
@@ -79,7 +79,7 @@ func TestRecordGivesThePageAgain(t *testing.T) {
 // A folder that holds no run, or a broken one, gives a sentence that names the file.
 func TestReadRefuses(t *testing.T) {
 	if testing.Short() {
-		t.Skip("one goroutine")
+		t.Skip("one goroutine shows the race detector nothing")
 	}
 	sound := func(t *testing.T) string {
 		dir, err := Create(filepath.Join(t.TempDir(), "run"))

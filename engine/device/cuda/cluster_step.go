@@ -89,14 +89,6 @@ func (l *clusterer) step(a *action) error {
 	return l.add(s, operands)
 }
 
-// int is an argument of a launch, 0 if there is none of the name.
-func (l *launch) int(name string) int {
-	if i := slices.Index(strings.Fields(l.kernel.Ints), name); i >= 0 {
-		return l.ints[i]
-	}
-	return 0
-}
-
 // isRate reports whether a tensor is the learning rate.
 func isRate(t *program.Tensor) bool {
 	return t.Name == program.StateLR && t.Space == program.SpaceReplica

@@ -4,7 +4,6 @@ package cuda
 
 import (
 	"slices"
-	"strings"
 
 	"driftless/engine/program"
 	"driftless/kernels/activation"
@@ -358,7 +357,7 @@ func (f *fuser) operations(actions []*action) []*launch {
 			both := *actions[i-1].only()
 			both.operands, both.ints = slices.Clone(both.operands), slices.Clone(both.ints)
 			*both.operand("y") = *l.operand("y")
-			both.ints[slices.Index(strings.Fields(both.kernel.Ints), "ldy")] = l.int("ldy")
+			both.ints[both.place("ldy")] = l.int("ldy")
 			both.act = l.int("act")
 			ops[len(ops)-1] = &both
 			continue

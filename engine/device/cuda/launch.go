@@ -36,6 +36,17 @@ type launch struct {
 	act        int       // of an operation that has no activation of its own: its result's
 }
 
+// place returns where in l.ints the argument of a name is, or -1.
+func (l *launch) place(name string) int { return slices.Index(strings.Fields(l.kernel.Ints), name) }
+
+// int returns the argument of a name, or 0.
+func (l *launch) int(name string) int {
+	if i := l.place(name); i >= 0 {
+		return l.ints[i]
+	}
+	return 0
+}
+
 // varying is a number that may be another in the next run, on which floats of a launch depend.
 type varying struct {
 	now func() float64

@@ -41,10 +41,9 @@ func Precision(p gemm.Precision) Option { return func(o *options) { o.precision 
 // faster. Without it the last session that closes leaves nothing behind.
 func Keep() Option { return func(o *options) { o.keep = true } }
 
-// Warn has f told, once for each Program of a session, which of its instructions
-// run on the host, and of a driver that refuses graphs or clusters or takes no
-// machine code.
-// It is called from a goroutine of the session's.
+// Warn has f told, once for each Program of a session, which of its instructions run on the
+// host, and of a driver that refuses graphs or clusters, or takes no machine code. It is called
+// from a goroutine of the session's.
 func Warn(f func(message string)) Option { return func(o *options) { o.warn = f } }
 
 // Code describes the machine code of the kernels: see the package comment.
