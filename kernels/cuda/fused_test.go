@@ -3,6 +3,7 @@ package cuda_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,7 +68,7 @@ func testStrip(t *testing.T, strip string) {
 	defer func() { asOperation = "" }()
 	clear(didAsOperation)
 	for name, f := range map[string]func(*testing.T){"gemm": testGemms, "columns": TestColumns, "EMA": TestEMA, "standardize": TestStandardize,
-		"gradients": TestNormGrad, "transforms": TestTransforms, "optimizers": TestOptimizers, "activations": TestActivation, "rows": TestRows, "copies": TestFillAndCopy} {
+		"gradients": TestNormGrad, "transforms": TestTransforms, "optimizers": TestOptimizers, "activations": TestActivation, "rows": TestRows, "copies": TestFillAndCopy, "packs": testPack} {
 		if !products(strip) && name == "gemm" {
 			continue
 		}
@@ -126,36 +127,97 @@ func testStripOfMany(t *testing.T, strip string) {
 	})
 }
 
-// TestStripActivates: an operation that activates its result has the bits of the two, one by one.
-func TestStripActivates(t *testing.T) { eachStrip(t, testStripActivates) }
+// TestStripDoesMore: an operation that activates its result, or passes its gradient back through an
+// activation first, and makes a copy of the result in BF16, has the bits of the operations one by one.
+func TestStripDoesMore(t *testing.T) { eachStrip(t, testStripDoesMore) }
 
-func testStripActivates(t *testing.T, strip string) {
-	eachLayer(t, func(t *testing.T, c product, v mode, act activation.Kind) {
-		m, n, ld := c.m, c.n, c.n+c.gap
-		l := newLaunch(t, strip)
-		x, gamma, beta := in(l, m, n, ld, v.draw), in(l, 1, n, n, v.draw), in(l, 1, n, n, v.draw)
-		xhat := out[float32](l, m, n, n)
-		for range 3 { // mean, variance, invstd
-			out[float32](l, 1, n, n)
+func testStripDoesMore(t *testing.T, strip string) {
+	for _, packs := range []bool{false, true} {
+		// copied adds a copy of y to an operation, and checks it.
+		copied := func(l *launch, op *fused.Op, y *tensor[float32], d int) (check func(want func(r int, x []float32))) {
+			if !packs {
+				return func(func(r int, x []float32)) {}
+			}
+			words := gemm.PackedWords(d)
+			to := out[int32](l, y.rows, words, words+4)
+			op.Packed = fused.Matrix{Tensor: to.at, LD: to.ld}
+			return func(want func(r int, x []float32)) {
+				to.check("copy", func(r int, x []int32) {
+					z := make([]float32, len(y.x[r]))
+					want(r, z)
+					pack(x, to.ld, z, y.ld, y.rows, d)
+				})
+			}
 		}
-		y := out[float32](l, m, n, ld)
-		l.table(n, fused.Op{Kernel: entry(t, "standardize_affine"), Tensors: l.tensors[1:], Ints: []int{m, n, ld, n, ld}, Floats: []float64{eps}, Act: int(act)})
-		want := func(r int) (xh, y []float32) {
-			vec := func() []float32 { return make([]float32, n) }
-			xh, y = make([]float32, m*n), make([]float32, m*n)
-			norm.StandardizeAffine(m, n, x.x[r], ld, eps, vec(), vec(), vec(), gamma.x[r], beta.x[r], xh, n, y, n)
-			activation.Forward(act, m, n, y, n, y, n)
-			return xh, y
-		}
-		xhat.check("xhat", func(r int, x []float32) { z, _ := want(r); copy(x, z) })
-		y.check("y", func(r int, x []float32) { _, z := want(r); put(z, m, n, x, ld) })
-	})
-	defer func() {
-		if recover() == nil {
-			t.Error("a table has a sum with an activation")
-		}
-	}()
-	fused.Pack([]fused.Op{{Kernel: entry(t, "column_sum"), Tensors: make([]cuda.Tensor, 2), Ints: []int{1, 1, 1}, Act: int(activation.Tanh)}})
+		t.Run(fmt.Sprintf("forward/packs=%v", packs), func(t *testing.T) {
+			eachLayer(t, func(t *testing.T, c product, v mode, act activation.Kind) {
+				m, n, ld := c.m, c.n, c.n+c.gap
+				l := newLaunch(t, strip)
+				x, gamma, beta := in(l, m, n, ld, v.draw), in(l, 1, n, n, v.draw), in(l, 1, n, n, v.draw)
+				xhat := out[float32](l, m, n, n)
+				for range 3 { // mean, variance, invstd
+					out[float32](l, 1, n, n)
+				}
+				y := out[float32](l, m, n, ld)
+				op := fused.Op{Kernel: entry(t, "standardize_affine"), Tensors: l.tensors[1:], Ints: []int{m, n, ld, n, ld}, Floats: []float64{eps}, Act: int(act)}
+				check := copied(l, &op, y, n)
+				l.table(n, op)
+				want := func(r int) (xh, y []float32) {
+					vec := func() []float32 { return make([]float32, n) }
+					xh, y = make([]float32, m*n), make([]float32, m*n)
+					norm.StandardizeAffine(m, n, x.x[r], ld, eps, vec(), vec(), vec(), gamma.x[r], beta.x[r], xh, n, y, n)
+					activation.Forward(act, m, n, y, n, y, n)
+					return xh, y
+				}
+				xhat.check("xhat", func(r int, x []float32) { z, _ := want(r); copy(x, z) })
+				of := func(r int, x []float32) { _, z := want(r); put(z, m, n, x, ld) }
+				y.check("y", of)
+				check(of)
+			})
+		})
+		t.Run(fmt.Sprintf("back/packs=%v", packs), func(t *testing.T) {
+			eachLayer(t, func(t *testing.T, c product, v mode, act activation.Kind) {
+				m, n, ld := c.m, c.n, c.n+c.gap
+				l := newLaunch(t, strip)
+				xhat, g := in(l, m, n, n, v.draw), in(l, m, n, ld, v.draw)
+				gamma, invstd := in(l, 1, n, n, v.draw), in(l, 1, n, n, v.draw)
+				dx, dgamma, dbeta := out[float32](l, m, n, ld), out[float32](l, 1, n, n), out[float32](l, 1, n, n)
+				op := fused.Op{Kernel: entry(t, "affine_grad"), Tensors: append(slices.Clone(l.tensors[1:]), cuda.Tensor{}), Ints: []int{m, n, n, ld, ld}, Act: int(act)}
+				y := in(l, m, n, n+4, v.draw)
+				if act != activation.Identity {
+					op.Activated = fused.Matrix{Tensor: y.at, LD: y.ld}
+				}
+				check := copied(l, &op, dx, n)
+				l.table(n, op)
+				want := func(r int) (z, dg, db []float32) {
+					h := make([]float32, m*n)
+					z, dg, db = make([]float32, m*n), make([]float32, n), make([]float32, n)
+					activation.Backward(act, m, n, y.x[r], y.ld, g.x[r], ld, h, n)
+					norm.AffineGrad(m, n, xhat.x[r], n, h, n, gamma.x[r], invstd.x[r], dg, db, z, n, make([]float64, 4*n))
+					return z, dg, db
+				}
+				of := func(r int, x []float32) { z, _, _ := want(r); put(z, m, n, x, ld) }
+				dx.check("dx", of)
+				dgamma.check("dgamma", func(r int, x []float32) { _, z, _ := want(r); copy(x, z) })
+				dbeta.check("dbeta", func(r int, x []float32) { _, _, z := want(r); copy(x, z) })
+				check(of)
+			})
+		})
+	}
+	for name, op := range map[string]fused.Op{
+		"a sum with an activation":              {Kernel: entry(t, "column_sum"), Tensors: make([]cuda.Tensor, 2), Ints: []int{1, 1, 1}, Act: int(activation.Tanh)},
+		"a gradient without what was activated": {Kernel: entry(t, "affine_grad"), Tensors: make([]cuda.Tensor, 8), Ints: []int{1, 1, 1, 1, 1}, Act: int(activation.Tanh)},
+		"a copy of a sum":                       {Kernel: entry(t, "column_sum"), Tensors: make([]cuda.Tensor, 2), Ints: []int{1, 1, 1}, Packed: fused.Matrix{Tensor: cuda.Tensor{Ptr: 4}}},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("a table has %s", name)
+				}
+			}()
+			fused.Pack([]fused.Op{op})
+		}()
+	}
 }
 
 // TestUpdates does products of several sizes: with a step of SGD in the product, with one

@@ -21,6 +21,19 @@ INLINE unsigned packed_pair(float x, float next) {
 #endif
 }
 
+// pack1 writes the element of row i and column j of a matrix of d columns, and the zeros behind
+// the last.
+INLINE void pack1(unsigned *to, int ld, int i, int j, int d, float x) {
+  unsigned short *p = (unsigned short *)at(to, ld, i, 0) + j, half;
+  asm("cvt.u16.u32 %0, %1;" : "=h"(half) : "r"(packed_pair(x, 0)));
+  *p = half;
+  if (j == d - 1) {
+    for (int k = d; k % 8 != 0; k++) {
+      *++p = 0;
+    }
+  }
+}
+
 // pack4 writes n ≤ 4 elements of row i from column j on, a multiple of 4, of a matrix of d
 // columns, and the zeros behind the last.
 INLINE void pack4(unsigned *to, int ld, int i, int j, int n, int d, const Four &x) {

@@ -132,11 +132,22 @@ INLINE Four activate(int kind, const Four &x) {
 //	sigmoid:  g·(y·(1-y))
 //	tanh:     g·(1 - y·y)
 //	relu:     0 where y ≤ 0, else g
+INLINE float sigmoid_grad(float y, float g) { return g * (y * (1.0f - y)); }
+INLINE float tanh_grad(float y, float g) { return g * (1.0f - y * y); }
+INLINE float relu_grad(float y, float g) { return y <= 0.0f ? 0.0f : g; }
+INLINE float activate_grad(int kind, float y, float g) {
+  switch (kind) {
+  case SIGMOID: return sigmoid_grad(y, g);
+  case TANH: return tanh_grad(y, g);
+  case RELU: return relu_grad(y, g);
+  }
+  return g;
+}
 INLINE Four activate_grad(int kind, const Four &y, const Four &g) {
   switch (kind) {
-  case SIGMOID: return each(y, g, [](float v, float t) { return t * (v * (1.0f - v)); });
-  case TANH: return each(y, g, [](float v, float t) { return t * (1.0f - v * v); });
-  case RELU: return each(y, g, [](float v, float t) { return v <= 0.0f ? 0.0f : t; });
+  case SIGMOID: return each(y, g, [](float v, float t) { return sigmoid_grad(v, t); });
+  case TANH: return each(y, g, [](float v, float t) { return tanh_grad(v, t); });
+  case RELU: return each(y, g, [](float v, float t) { return relu_grad(v, t); });
   }
   return g;
 }

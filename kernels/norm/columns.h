@@ -181,17 +181,12 @@ INLINE void standardized(Shared &shared, const float *x, float *mean, float *var
   }
 }
 
-// Gradient is where a gradient through the statistics of columns goes.
-struct Gradient {
-  float *dx, *dgamma, *dbeta;
-  int lddx;
-};
-
 // standardized_grad is norm.AffineGrad of the block's columns if AFFINE, else
-// norm.StandardizeGrad. The sums of a column are four threads', of different warps.
-template <bool AFFINE>
-INLINE void standardized_grad(Shared &shared, const float *xhat, int ldxhat, const float *g, int ldg,
-                              const float *gamma, const float *invstd, const Gradient &to, int m, int d) {
+// norm.StandardizeGrad, of the gradient g(i, j); it calls put(i, j, dx) for each element of the
+// columns. The sums of a column are four threads', of different warps.
+template <bool AFFINE, class G, class F>
+INLINE void standardized_grad(Shared &shared, const float *xhat, int ldxhat, G g, const float *gamma,
+                              const float *invstd, float *dgamma, float *dbeta, int m, int d, F put) {
   Strip &gs = shared.a, &xs = shared.b;
   float(*row)[COLUMNS] = shared.row;
   const int j = column(), c = lane(), part = group_of_columns();
@@ -201,7 +196,7 @@ INLINE void standardized_grad(Shared &shared, const float *xhat, int ldxhat, con
       m, false,
       [&](int r, int i) {
         if (j < d) {
-          gs.v[r][c] = *at(g, ldg, i, j);
+          gs.v[r][c] = g(i, j);
           xs.v[r][c] = *at(xhat, ldxhat, i, j);
         }
       },
@@ -235,12 +230,12 @@ INLINE void standardized_grad(Shared &shared, const float *xhat, int ldxhat, con
     case APART: row[2][c] = float32(sum / (double)m); break;
     case 2 * APART:
       if (AFFINE) {
-        to.dgamma[j] = float32(sum);
+        dgamma[j] = float32(sum);
       }
       break;
     case 3 * APART:
       if (AFFINE) {
-        to.dbeta[j] = float32(sum);
+        dbeta[j] = float32(sum);
       }
       break;
     }
@@ -250,7 +245,7 @@ INLINE void standardized_grad(Shared &shared, const float *xhat, int ldxhat, con
     const Mean a = {row[0][c], row[1][c]};
     const float b = row[2][c], inv = invstd[j];
     for (int i = part; i < m; i += GROUPS) {
-      *at(to.dx, to.lddx, i, j) = inv * (a.left_of(*at(g, ldg, i, j) * ga) - *at(xhat, ldxhat, i, j) * b);
+      put(i, j, inv * (a.left_of(g(i, j) * ga) - *at(xhat, ldxhat, i, j) * b));
     }
   }
 }

@@ -13,8 +13,11 @@ standardize_grad(CONTROL, TENSOR(const float, xhat), TENSOR(const float, g), TEN
                  TENSOR(float, dx), UNUSED(double, scratch), int m, int d, int ldxhat, int ldg, int lddx) {
   RETURN_IF_DIVERGED
   __shared__ Shared shared;
-  const Gradient to = {REPLICA(dx), 0, 0, lddx};
-  standardized_grad<false>(shared, REPLICA(xhat), ldxhat, REPLICA(g), ldg, 0, REPLICA(invstd), to, m, d);
+  const float *from = REPLICA(g);
+  float *to = REPLICA(dx);
+  standardized_grad<false>(
+      shared, REPLICA(xhat), ldxhat, [=](int i, int j) { return *at(from, ldg, i, j); }, 0, REPLICA(invstd), 0, 0, m, d,
+      [=](int i, int j, float v) { *at(to, lddx, i, j) = v; });
 }
 
 // affine_grad, of the gradient g of standardize_affine's y:
@@ -31,8 +34,11 @@ affine_grad(CONTROL, TENSOR(const float, xhat), TENSOR(const float, g), TENSOR(c
             UNUSED(double, scratch), int m, int d, int ldxhat, int ldg, int lddx) {
   RETURN_IF_DIVERGED
   __shared__ Shared shared;
-  const Gradient to = {REPLICA(dx), REPLICA(dgamma), REPLICA(dbeta), lddx};
-  standardized_grad<true>(shared, REPLICA(xhat), ldxhat, REPLICA(g), ldg, REPLICA(gamma), REPLICA(invstd), to, m, d);
+  const float *from = REPLICA(g);
+  float *to = REPLICA(dx);
+  standardized_grad<true>(
+      shared, REPLICA(xhat), ldxhat, [=](int i, int j) { return *at(from, ldg, i, j); }, REPLICA(gamma), REPLICA(invstd),
+      REPLICA(dgamma), REPLICA(dbeta), m, d, [=](int i, int j, float v) { *at(to, lddx, i, j) = v; });
 }
 
 // rescale_grad, of the gradient g of rescale's y:

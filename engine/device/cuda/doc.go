@@ -73,7 +73,9 @@
 // Products in BF16 read copies of their operands that are rounded already, half as many bytes.
 // A product's own kernel makes the copy of its result, and so that of the weights that it
 // takes a step of, which stays beside the state from step to step and is made anew after anything
-// else has changed them; of other operands a launch makes one, for all products that read them.
+// else has changed them. A strip makes those of what it has computed, in the same pass that
+// of a normalization's result or gradient. Of other operands a launch makes one, for all products
+// that read them.
 //
 // # The host
 //

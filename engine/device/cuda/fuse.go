@@ -101,15 +101,19 @@ func (f *fuser) place(i int) {
 		return
 	}
 	floor := f.floor(a)
+	last := len(f.bundles)
+	if isPack(a) { // which is worth it where its matrix is made
+		last = floor + 1
+	}
 	if columnwise(a) {
-		for at := max(0, floor); at < len(f.bundles); at++ {
+		for at := max(0, floor); at < last; at++ {
 			if g := f.bundles[at]; g.strip && g.takes(a) && (at > floor || f.fits(a, g)) {
 				f.join(at, a)
 				return
 			}
 		}
 	}
-	f.join(f.add(&bundle{strip: columnwise(a) || isStripProduct(a)}), a)
+	f.join(f.add(&bundle{strip: columnwise(a) && !isPack(a) || isStripProduct(a)}), a)
 }
 
 // takes reports whether a strip's blocks have threads enough for an action, which is due with it.
@@ -168,6 +172,9 @@ func columnwise(a *action) bool {
 	l := a.operation()
 	return l != nil && a.in.Op.Columnwise() && l.rows <= maxTallRows && (l.rows > 1 || l.cols <= maxWide)
 }
+
+// isPack reports whether an action makes a copy of a matrix in BF16.
+func isPack(a *action) bool { return a.only() != nil && a.only().kernel.Name == "pack" }
 
 // isStripProduct reports whether an action can begin a strip: a product of so few rows
 // that it would not take large tiles.
@@ -347,51 +354,150 @@ func (f *fuser) launch(g *bundle) (*action, error) {
 	return a, nil
 }
 
-// operations returns what a table does for actions: an activation goes into the operation whose
-// result it takes, where that can do it.
-func (f *fuser) operations(actions []*action) []*launch {
-	var ops []*launch
-	for i, a := range actions {
-		l := a.only()
-		if i > 0 && f.activates(actions[i-1], a) {
-			both := *actions[i-1].only()
-			both.operands, both.ints = slices.Clone(both.operands), slices.Clone(both.ints)
-			*both.operand("y") = *l.operand("y")
-			both.ints[both.place("ldy")] = l.int("ldy")
-			both.act = l.int("act")
-			ops[len(ops)-1] = &both
-			continue
-		}
-		ops = append(ops, l)
-	}
-	return ops
+// operation is one of a table, and the first of the actions that it does, whose place it has.
+type operation struct {
+	*launch
+	of *action
 }
 
-// activates reports whether a can be done with the action before it, whose result it activates:
-// nothing else may need that as it was.
-func (f *fuser) activates(before, a *action) bool {
-	l, x := before.only(), a.only()
-	if !fused.Activates(l.kernel.Name) || x.kernel.Name != "activation" || l.operand("y").tensor != x.operand("x").tensor {
+// operations returns what a table does for actions. An action and an operation before it become one,
+// in the place of that, where both can be done in the same pass and what lies between does not mind.
+func (f *fuser) operations(actions []*action) []*launch {
+	var ops []operation
+	for _, a := range actions {
+		merged := false
+		for i := len(ops) - 1; i >= 0 && !merged; i-- {
+			if both := f.merged(ops[i], a); both != nil {
+				ops[i].launch, merged = both, true
+			} else if clash(ops[i].launch, a.only()) {
+				break
+			}
+		}
+		if !merged {
+			ops = append(ops, operation{a.only(), a})
+		}
+	}
+	var out []*launch
+	for _, op := range ops {
+		out = append(out, op.launch)
+	}
+	return out
+}
+
+// clash reports whether the order of two launches matters.
+func clash(x, y *launch) bool {
+	return slices.ContainsFunc(x.operands, func(o operand) bool {
+		return o.tensor != nil && slices.ContainsFunc(y.operands, func(p operand) bool {
+			return p.tensor != nil && (o.write || p.write) && overlap(o.tensor, p.tensor)
+		})
+	})
+}
+
+// merged returns an operation that does what op and then a do, or nil.
+func (f *fuser) merged(op operation, a *action) *launch {
+	switch l := a.only(); {
+	case l.kernel.Name == "activation" && f.activates(op, a):
+		both := op.more()
+		both.give("y", l.operand("y").tensor, true)
+		both.act = l.int("act")
+		return both
+	case l.kernel.Name == "affine_grad" && f.passesBack(op, a):
+		both := l.more()
+		both.give("g", op.operand("g").tensor, false)
+		if both.act = op.int("act"); both.act != int(activation.Identity) {
+			both.operands[len(both.operands)-2] = operand{tensor: op.operand("y").tensor}
+		}
+		return both
+	case l.kernel.Name == "pack" && op.result() != nil && samePlace(op.result(), l.operand("x").tensor) && op.packed() == nil:
+		both := op.more()
+		both.operands[len(both.operands)-1] = operand{tensor: l.operand("packed").tensor, write: true}
+		return both
+	}
+	return nil
+}
+
+// activates reports whether a is an activation of op's result that op can do: nothing else may need
+// that as it was.
+func (f *fuser) activates(op operation, a *action) bool {
+	x := a.only()
+	if op.kernel.Name != "standardize_affine" || op.act != 0 || op.packed() != nil || op.result() != x.operand("x").tensor {
 		return false
 	}
-	y, to := l.operand("y").tensor, x.operand("y").tensor
+	y, to := op.result(), x.operand("y").tensor
 	if to == y {
 		return true
 	}
 	if y.Space != program.SpaceScratch || to.Rows != y.Rows || to.Cols != y.Cols {
 		return false
 	}
-	for o := range before.operands() {
-		if overlap(o.tensor, to) {
-			return false
-		}
+	return !op.of.touches(to) && !slices.ContainsFunc(f.all, func(other *action) bool { return other != op.of && other != a && other.touches(y) })
+}
+
+// passesBack reports whether a takes the gradient that op passes back through an activation, and can do
+// that itself: nothing else may need it.
+func (f *fuser) passesBack(op operation, a *action) bool {
+	if op.kernel.Name != "activation_grad" {
+		return false
 	}
-	for _, other := range f.all {
-		for o := range other.operands() {
-			if other != before && other != a && overlap(o.tensor, y) {
+	x, g := a.only(), op.operand("dx").tensor
+	if x.operand("g").tensor != g || g.Space != program.SpaceScratch {
+		return false
+	}
+	own, dx := x.operand("g"), x.operand("dx")
+	for i := range x.operands {
+		o := &x.operands[i]
+		if o.tensor == nil || o == own {
+			continue
+		}
+		for _, in := range []*program.Tensor{g, op.operand("g").tensor, op.operand("y").tensor} {
+			if (o.write || in == g) && overlap(o.tensor, in) && !(o == dx && samePlace(o.tensor, in)) {
 				return false
 			}
 		}
 	}
-	return true
+	behind := f.all[slices.Index(f.all, op.of)+1:]
+	if samePlace(dx.tensor, g) { // what comes later sees that
+		behind = behind[:slices.Index(behind, a)]
+	}
+	return !slices.ContainsFunc(behind, func(other *action) bool { return other != a && other.touches(g) })
+}
+
+// touches reports whether an action reads or writes what a tensor holds.
+func (a *action) touches(x *program.Tensor) bool {
+	for o := range a.operands() {
+		if overlap(o.tensor, x) {
+			return true
+		}
+	}
+	return false
+}
+
+// more returns a copy of an operation that can do more than its kernel: two operands follow the
+// kernel's, those of fused.Op.Activated and Packed.
+func (l *launch) more() *launch {
+	both := *l
+	both.operands, both.ints = slices.Clone(l.operands), slices.Clone(l.ints)
+	if own := len(l.kernel.Tensors()); len(both.operands) == own {
+		both.operands = append(both.operands, operand{}, operand{})
+	}
+	return &both
+}
+
+// result returns the matrix of which an operation can make a copy in BF16, or nil.
+func (l *launch) result() *program.Tensor {
+	switch l.kernel.Name {
+	case "standardize_affine":
+		return l.operand("y").tensor
+	case "affine_grad":
+		return l.operand("dx").tensor
+	}
+	return nil
+}
+
+// packed returns the copy that an operation makes, or nil.
+func (l *launch) packed() *program.Tensor {
+	if len(l.operands) == len(l.kernel.Tensors()) {
+		return nil
+	}
+	return l.operands[len(l.operands)-1].tensor
 }

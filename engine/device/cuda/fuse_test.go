@@ -412,18 +412,80 @@ func TestActivated(t *testing.T) {
 				c.build(r, y, a)
 				r.do(program.Instr{Op: program.OpColumnSum, In: tensors{a}, Out: tensors{r.state("sum of activated", 1, n, make([]float32, n))}})
 				r.check(1, 0)
-				s, err := open(t).Open(r.layout, 1)
-				must(t, err)
-				own := s.(*session)
-				must(t, own.with(&program.Program{Layout: r.layout, Blocks: []*program.Block{&r.block}}, func(b *bound) error {
-					if got := len(b.blocks[0].actions[0].launches[0].table); got != want {
-						t.Errorf("%d operations, want %d", got, want)
-					}
-					return nil
-				}))
-				must(t, s.Close())
+				r.operations(t, want)
 			})
 		}
+	}
+}
+
+// operations checks how many there are in the table of the block's first launch.
+func (r *raw) operations(t *testing.T, want int) {
+	t.Helper()
+	s, err := open(t).Open(r.layout, 1)
+	must(t, err)
+	must(t, s.(*session).with(&program.Program{Layout: r.layout, Blocks: []*program.Block{&r.block}}, func(b *bound) error {
+		if got := len(b.blocks[0].actions[0].launches[0].table); got != want {
+			t.Errorf("%d operations, want %d", got, want)
+		}
+		return nil
+	}))
+	must(t, s.Close())
+}
+
+// TestPassedBack: a gradient goes back through an activation within the operation that takes it, but
+// not where something else reads what that gives, or where it would be written over too early.
+func TestPassedBack(t *testing.T) {
+	const m, n = 9, 20
+	for _, c := range []struct {
+		name       string
+		operations int // of the strip, a sum included
+		in         func(r *raw) (g, back, dx *program.Tensor)
+		build      func(r *raw, back *program.Tensor)
+	}{
+		{name: "alone", operations: 2, in: func(r *raw) (g, back, dx *program.Tensor) {
+			return r.state("g", m, n, wave(m*n)), scratch(m, n), scratch(m, n)
+		}},
+		{name: "all in place", operations: 2, in: func(r *raw) (g, back, dx *program.Tensor) {
+			x := scratch(m, n)
+			r.do(program.Instr{Op: program.OpActivate, Act: activation.ReLU, In: tensors{r.state("g", m, n, wave(m*n))}, Out: tensors{x}})
+			return x, x, x
+		}},
+		{name: "to a state", operations: 3, in: func(r *raw) (g, back, dx *program.Tensor) {
+			return r.state("g", m, n, wave(m*n)), r.state("back", m, n, make([]float32, m*n)), scratch(m, n)
+		}},
+		{name: "read as xhat", operations: 3, in: func(r *raw) (g, back, dx *program.Tensor) {
+			return r.state("g", m, n, wave(m*n)), scratch(m, n), scratch(m, n)
+		}},
+		{name: "read as well", operations: 4, in: func(r *raw) (g, back, dx *program.Tensor) {
+			return r.state("g", m, n, wave(m*n)), scratch(m, n), scratch(m, n)
+		}, build: func(r *raw, back *program.Tensor) {
+			r.do(program.Instr{Op: program.OpColumnSum, In: tensors{back}, Out: tensors{r.state("sum of back", 1, n, make([]float32, n))}})
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRaw(t)
+			vec := func(name string) *program.Tensor { return r.state(name, 1, n, wave(n)) }
+			sums := scratch(1, 4*n)
+			sums.DType = program.Float64
+			g, back, dx := c.in(r)
+			want := c.operations
+			if c.name == "all in place" {
+				want++ // what makes g
+			}
+			r.do(program.Instr{Op: program.OpActivateGrad, Act: activation.Tanh, In: tensors{r.state("y", m, n, wave(m*n)), g}, Out: tensors{back}})
+			if c.build != nil {
+				c.build(r, back)
+			}
+			xhat := r.state("xhat", m, n, wave(m*n))
+			if c.name == "read as xhat" {
+				xhat = back
+			}
+			r.do(program.Instr{Op: program.OpAffineGrad, In: tensors{xhat, back, vec("gamma"), vec("invstd")},
+				Out: tensors{dx, vec("dgamma"), vec("dbeta"), sums}})
+			r.do(program.Instr{Op: program.OpColumnSum, In: tensors{dx}, Out: tensors{r.state("sum", 1, n, make([]float32, n))}})
+			r.check(1, 0)
+			r.operations(t, want)
+		})
 	}
 }
 

@@ -24,7 +24,7 @@ type launch struct {
 	fn         cu.Function
 	early      bool      // its threads wait for the launch before by themselves
 	rows, cols int       // of what the grid covers
-	operands   []operand // in the order of Kernel.Tensors
+	operands   []operand // in the order of Kernel.Tensors; behind them, of what does more, two more
 	ints       []int
 	floats     []float64
 	round      int // which of the ints is the number of the round, -1: none
@@ -33,7 +33,7 @@ type launch struct {
 	varies     *varying
 	table      []*launch // the operations of a fused kernel
 	first      int       // of an operation: the number of its first tile
-	act        int       // of an operation that has no activation of its own: its result's
+	act        int       // of an operation that does more than its kernel: as fused.Op.Act
 }
 
 // place returns where in l.ints the argument of a name is, or -1.
@@ -178,8 +178,16 @@ type ready struct {
 // operations returns the table of a fused launch for a view.
 func (l *launch) operations(s *session, consts uint64, v view) []byte {
 	var ops []fused.Op
-	for _, op := range l.table {
-		ops = append(ops, fused.Op{Kernel: &op.kernel.Kernel, Tensors: s.locateAll(consts, op.operands[1:], v, 0), Ints: op.ints, Floats: op.floats, First: op.first, Act: op.act})
+	for _, of := range l.table {
+		at := s.locateAll(consts, of.operands[1:], v, 0)
+		own := len(of.kernel.Tensors()) - 1
+		op := fused.Op{Kernel: &of.kernel.Kernel, Tensors: at[:own], Ints: of.ints, Floats: of.floats, First: of.first, Act: of.act}
+		for i, to := range []*fused.Matrix{&op.Activated, &op.Packed} {
+			if o := own + 1 + i; o < len(of.operands) && of.operands[o].tensor != nil {
+				*to = fused.Matrix{Tensor: at[own+i], LD: of.operands[o].tensor.LD}
+			}
+		}
+		ops = append(ops, op)
 	}
 	return fused.Pack(ops)
 }

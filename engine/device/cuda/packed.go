@@ -4,7 +4,6 @@ package cuda
 
 import (
 	"slices"
-	"strings"
 
 	"driftless/engine/program"
 	driver "driftless/internal/cuda"
@@ -13,8 +12,8 @@ import (
 
 // Products in BF16 read packed operands: copies that are rounded. One that a product of the same
 // step computes comes from that; a state's that only such products write is kept from step to
-// step; others are made by a launch before the first product that reads them, for all that
-// read them until the matrix changes.
+// step; others are made before the first product that reads them, for all that read them until the
+// matrix changes, by the strip that makes the matrix or by a launch.
 
 // copied is a matrix of which there is a packed copy, or whose product can make one.
 type copied struct {
@@ -61,7 +60,7 @@ func (l *launch) writes(x *program.Tensor) bool {
 // give makes a tensor an operand of a launch.
 func (l *launch) give(name string, x *program.Tensor, write bool) {
 	*l.operand(name) = operand{tensor: x, write: write}
-	l.ints[slices.Index(strings.Fields(l.kernel.Ints), "ld"+name)] = x.LD
+	l.ints[l.place("ld"+name)] = x.LD
 }
 
 // packer packs the operands of a block's products.
@@ -105,7 +104,7 @@ func (p *packer) action(a *action) (before []*action, err error) {
 					launches = append(launches, pack)
 				default:
 					before = append(before, &action{every: a.every, launches: []*launch{pack},
-						in: &program.Instr{Op: program.OpCopy, In: []*program.Tensor{x}, Out: []*program.Tensor{y}}})
+						in: &program.Instr{Op: program.OpCopy, In: []*program.Tensor{x}, Out: []*program.Tensor{x}}}) // whose shape says how it is shared
 				}
 				l.give(name, y, false)
 			}

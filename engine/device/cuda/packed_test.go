@@ -76,7 +76,6 @@ func TestPackedCopies(t *testing.T) {
 // result has an activation is packed behind that.
 func TestPackedWithinAStep(t *testing.T) {
 	const m, k, n = 12, 20, 9
-	d := rounded(t, gemm.BF16)
 	r := newRaw(t)
 	rng := rand.New(rand.NewPCG(1, 2))
 	normal := func(name string, rows, cols int) *program.Tensor {
@@ -106,14 +105,20 @@ func TestPackedWithinAStep(t *testing.T) {
 	r.do(program.Instr{Op: program.OpActivate, Act: activation.Sigmoid, In: tensors{h}, Out: tensors{h}})
 	product(true, activation.Identity, h, h, second)
 
+	r.sameAnew(t, 2)
+}
+
+// sameAnew checks that steps leave what they do if each product's operands are packed for it.
+func (r *raw) sameAnew(t *testing.T, steps int) {
+	t.Helper()
 	anew := open(t, Precision(gemm.BF16)).(*Device)
 	anew.apart = true
 	var got [2]device.Session
-	for i, d := range []device.Device{d, anew} {
+	for i, d := range []device.Device{rounded(t, gemm.BF16), anew} {
 		s, err := d.Open(r.layout, 1)
 		must(t, err)
 		defer s.Close()
-		must(t, s.Run(context.Background(), &program.Program{Layout: r.layout, Blocks: []*program.Block{&r.block}}, 2))
+		must(t, s.Run(context.Background(), &program.Program{Layout: r.layout, Blocks: []*program.Block{&r.block}}, steps))
 		got[i] = s
 	}
 	for _, name := range r.states {
@@ -124,5 +129,40 @@ func TestPackedWithinAStep(t *testing.T) {
 		if !slices.Equal(a, b) {
 			t.Errorf("%s differs from what operands packed anew give: %v and %v", name, a[:3], b[:3])
 		}
+	}
+}
+
+// TestPackedInStrips: a strip copies what it has made as it is where the copy is wanted, before or
+// behind an operation that changes it.
+func TestPackedInStrips(t *testing.T) {
+	for _, n := range []int{9, 16, 20} {
+		const m = 12
+		r := newRaw(t)
+		vec := func(name string) *program.Tensor { return r.state(name, 1, n, wave(n)) }
+		gram := func(name string, x *program.Tensor) {
+			r.do(program.Instr{Op: program.OpGEMM, TransA: true, In: tensors{x, x}, Out: tensors{r.state(name, n, n, make([]float32, n*n))}})
+		}
+		standardized := func(name string) (xhat, y *program.Tensor) {
+			xhat, y = r.state(name+" xhat", m, n, make([]float32, m*n)), scratch(m, n)
+			r.do(program.Instr{Op: program.OpStandardizeAffine, Eps: 1e-5, In: tensors{r.state(name, m, n, wave(m*n)), vec(name + " gamma"), vec(name + " beta")},
+				Out: tensors{xhat, vec(name + " mu"), vec(name + " variance"), vec(name + " invstd"), y}})
+			return xhat, y
+		}
+		_, y := standardized("copied, then activated")
+		gram("before", y)
+		r.do(program.Instr{Op: program.OpActivate, Act: activation.Tanh, In: tensors{y}, Out: tensors{y}})
+		gram("activated", y)
+		_, y = standardized("scaled, then copied")
+		r.do(program.Instr{Op: program.OpScaleColumns, In: tensors{y, vec("scale")}, Out: tensors{y}})
+		gram("scaled", y)
+		xhat, y := standardized("and back")
+		a, back, dx, sums := scratch(m, n), scratch(m, n), scratch(m, n), scratch(1, 4*n)
+		sums.DType = program.Float64
+		r.do(program.Instr{Op: program.OpActivate, Act: activation.Sigmoid, In: tensors{y}, Out: tensors{a}})
+		gram("of a", a)
+		r.do(program.Instr{Op: program.OpActivateGrad, Act: activation.Sigmoid, In: tensors{a, r.state("g", m, n, wave(m*n))}, Out: tensors{back}})
+		r.do(program.Instr{Op: program.OpAffineGrad, In: tensors{xhat, back, vec("gamma"), vec("invstd")}, Out: tensors{dx, vec("dgamma"), vec("dbeta"), sums}})
+		gram("of dx", dx)
+		r.sameAnew(t, 2)
 	}
 }

@@ -21,6 +21,9 @@ func code(kernel string) int {
 	if i := slices.Index(codes, name); i >= 0 {
 		return firstCode + i
 	}
+	if name == "pack" { // of operands of products that clusters do not have
+		return -1
+	}
 	return slices.Index(fused.Operations(), name)
 }
 

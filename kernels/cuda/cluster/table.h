@@ -79,6 +79,9 @@ struct Part {
       : o(o), arena(arena), from(from), code(o.code), m(o.m), n(own - from), act(o.act), ld(o.ld), number(o.number) {}
   METHOD float *floats(int i) const { return arena + o.at[i] + from; }
   METHOD Matrix matrix(int i) const { return Matrix{floats(i), o.ld[i]}; }
+  METHOD int activates() const { return IDENTITY; } // that is an operation of its own
+  METHOD Matrix activated() const { return Matrix{0, 0}; }
+  METHOD Packed packed() const { return Packed{false, 0, 0, 0}; }
   METHOD float single(int i) const { return float32(number[i]); }
   template <class T>
   METHOD T *get(int i) const {

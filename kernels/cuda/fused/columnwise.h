@@ -109,28 +109,42 @@ INLINE void columns(const O &o, Shared &shared) {
   case STANDARDIZE: {
     const Matrix xhat = o.matrix(1);
     standardized(shared, o.floats(0), o.floats(2), o.floats(3), o.floats(4), m, n, o.ld[0], o.number[0],
-                 [=](int i, int j, float v) { *at(xhat.p, xhat.ld, i, j) = v; });
+                 [=](int i, int j, float v) { xhat.one(i, j) = v; });
     break;
   }
   case STANDARDIZE_AFFINE: {
     const float *g = o.floats(1), *b = o.floats(2);
     const Matrix xhat = o.matrix(3), y = o.matrix(7);
-    const int act = far(o) ? o.act : IDENTITY; // a cluster's activation is an operation of its own
+    const int act = o.activates();
+    const Packed copy = o.packed();
     standardized(shared, o.floats(0), o.floats(4), o.floats(5), o.floats(6), m, n, o.ld[0], o.number[0],
                  [=](int i, int j, float v) {
-                   *at(xhat.p, xhat.ld, i, j) = v;
-                   *at(y.p, y.ld, i, j) = activate(act, v * g[j] + b[j]);
+                   const float a = activate(act, v * g[j] + b[j]);
+                   xhat.one(i, j) = v;
+                   y.one(i, j) = a;
+                   copy.put(i, j, a);
                  });
     break;
   }
   case STANDARDIZE_GRAD: {
-    const Gradient to = {o.floats(3), 0, 0, o.ld[3]};
-    standardized_grad<false>(shared, o.floats(0), o.ld[0], o.floats(1), o.ld[1], 0, o.floats(2), to, m, n);
+    const Matrix g = o.matrix(1), dx = o.matrix(3);
+    standardized_grad<false>(
+        shared, o.floats(0), o.ld[0], [=](int i, int j) { return g.one(i, j); }, 0, o.floats(2), 0, 0, m, n,
+        [=](int i, int j, float v) { dx.one(i, j) = v; });
     break;
   }
   default: { // AFFINE_GRAD
-    const Gradient to = {o.floats(4), o.floats(5), o.floats(6), o.ld[4]};
-    standardized_grad<true>(shared, o.floats(0), o.ld[0], o.floats(1), o.ld[1], o.floats(2), o.floats(3), to, m, n);
+    const Matrix g = o.matrix(1), dx = o.matrix(4), y = o.activated();
+    const int act = o.activates();
+    const Packed copy = o.packed();
+    standardized_grad<true>(
+        shared, o.floats(0), o.ld[0],
+        [=](int i, int j) { return act == IDENTITY ? g.one(i, j) : activate_grad(act, y.one(i, j), g.one(i, j)); },
+        o.floats(2), o.floats(3), o.floats(5), o.floats(6), m, n,
+        [=](int i, int j, float v) {
+          dx.one(i, j) = v;
+          copy.put(i, j, v);
+        });
   }
   }
 }
@@ -147,6 +161,9 @@ INLINE void elements(const O &o) {
     quads(o, [=](int i, int j, int w) { c.put(i, j, w, activate_grad(act, a.get(i, j, w), b.get(i, j, w))); });
     break;
   case ADD_ROW: quads(o, [=](int i, int j, int w) { c.put(i, j, w, plus(a.get(i, j, w), b.row(j, w))); }); break;
+  case PACK:
+    quads(o, [=](int i, int j, int w) { pack4((unsigned *)b.p, b.ld, i, j, w, o.n, a.get(i, j, w)); });
+    break;
   case COPY: quads(o, [=](int i, int j, int w) { b.put(i, j, w, a.get(i, j, w)); }); break;
   case CENTER_BY: quads(o, [=](int i, int j, int w) { c.put(i, j, w, minus(a.get(i, j, w), b.row(j, w))); }); break;
   case NORMALIZE_BY:

@@ -15,7 +15,8 @@
 // Strips and updates take a table of operations ([Op], [Pack]) in the device's memory.
 // An operation is the launch of the kernel of its name, with the same arguments; so
 // what a kernel of a family does, an operation does, by the same code where it is more
-// than a line.
+// than a line. Some take a neighbour along, and save a pass over the batch: the activation behind
+// a normalization, or its gradient, and a copy of the result in BF16.
 //
 // To add an operation: name its kernel in codes (ops.go) and Code (ops.h), do it in
 // columnwise.h, which clusters share (package driftless/kernels/cuda/cluster), and list its

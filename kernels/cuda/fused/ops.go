@@ -14,7 +14,7 @@ import (
 // ops.h, the steps of optimizers last.
 var codes = []string{
 	"gemm_nn", "gemm_nt", "gemm_tn",
-	"activation", "activation_grad", "add_row", "copy",
+	"activation", "activation_grad", "add_row", "copy", "pack",
 	"column_sum", "column_mean", "column_var", "column_dot",
 	"center", "center_by", "normalize_by", "scale_by", "affine", "scale_columns", "squared_dev",
 	"standardize", "standardize_affine", "standardize_grad", "affine_grad",
@@ -29,12 +29,18 @@ type Op struct {
 	Ints    []int
 	Floats  []float64
 	First   int // of a product in a table of updates, and of what follows it: its first tile's number
-	Act     int // of one that Activates: the activation.Kind that its result y goes through
+
+	// What standardize_affine and affine_grad can do beside:
+	Act       int    // the activation.Kind that y of standardize_affine goes through, and g of affine_grad back
+	Activated Matrix // what Act gave, of affine_grad
+	Packed    Matrix // a copy in BF16 of the result
 }
 
-// Activates reports whether a strip's operation can apply an activation to its result y, as
-// Op.Act says.
-func Activates(kernel string) bool { return kernel == "standardize_affine" }
+// Matrix is a tensor with its leading dimension.
+type Matrix struct {
+	cuda.Tensor
+	LD int
+}
 
 // code returns the number of a kernel's operation; a product's is the same for every
 // size of tiles.
@@ -56,7 +62,8 @@ func (o *Op) named(name string, missing int) int {
 }
 
 const (
-	maxTensors = 8
+	ownTensors = 8
+	maxTensors = ownTensors + 2 // Activated and Packed
 	maxNumbers = 7
 )
 
@@ -77,7 +84,11 @@ func (o *Op) pack(b []byte) []byte {
 	k := o.Kernel
 	c := code(k.Name)
 	names := k.Tensors()[1:]
-	if c < 0 || len(o.Tensors) != len(names) || len(names) > maxTensors || len(o.Floats) > maxNumbers || o.Act != 0 && !Activates(k.Name) {
+	more := []Matrix{o.Activated, o.Packed}
+	back := k.Name == "affine_grad"
+	extends := back || k.Name == "standardize_affine"
+	if c < 0 || len(o.Tensors) != len(names) || len(names) > ownTensors || len(o.Floats) > maxNumbers ||
+		(o.Act != 0 || o.Packed.Ptr != 0) && !extends || (o.Activated.Ptr != 0) != (back && o.Act != 0) {
 		panic(fmt.Sprintf("fused: kernel %s with %d tensors is no operation of a table", k.Name, len(o.Tensors)))
 	}
 	le := binary.LittleEndian
@@ -85,18 +96,15 @@ func (o *Op) pack(b []byte) []byte {
 	for _, v := range []int{c, o.Rows(), o.Cols(), o.named("k", 0), o.named("act", o.Act), o.First} {
 		word(v)
 	}
-	for i := range maxTensors {
-		if i < len(names) {
-			word(o.named("ld"+names[i], 0))
-		} else {
-			word(0)
-		}
+	all := make([]Matrix, ownTensors, maxTensors)
+	for i, name := range names {
+		all[i] = Matrix{o.Tensors[i], o.named("ld"+name, 0)}
 	}
-	for i := range maxTensors {
-		var t cuda.Tensor
-		if i < len(names) {
-			t = o.Tensors[i]
-		}
+	all = append(all, more...)
+	for _, t := range all {
+		word(t.LD)
+	}
+	for _, t := range all {
 		b = le.AppendUint64(b, t.Ptr)
 		b = le.AppendUint64(b, uint64(t.Distance))
 	}

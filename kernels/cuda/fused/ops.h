@@ -1,16 +1,16 @@
 // ops.h is the table that tells a kernel which operations to do. An operation has the
 // arguments of the kernel of the same name: its tensors in their order, without
 // control; lda, ldb, … by the tensor that they belong to; then its numbers. Package
-// fused packs it (Op).
+// fused packs it (Op). Some do more than that: act, ACTIVATED, PACKED.
 #pragma once
 
 #include "../../optim/rules.h"
-#include "../scalar.h"
+#include "../packed.h"
 
 // Numbered as the list in ops.go, the steps of optimizers last.
 enum Code {
   GEMM_NN, GEMM_NT, GEMM_TN,
-  ACTIVATION, ACTIVATION_GRAD, ADD_ROW, COPY,
+  ACTIVATION, ACTIVATION_GRAD, ADD_ROW, COPY, PACK,
   COLUMN_SUM, COLUMN_MEAN, COLUMN_VAR, COLUMN_DOT,
   CENTER, CENTER_BY, NORMALIZE_BY, SCALE_BY, AFFINE, SCALE_COLUMNS, SQUARED_DEV,
   STANDARDIZE, STANDARDIZE_AFFINE, STANDARDIZE_GRAD, AFFINE_GRAD,
@@ -24,16 +24,33 @@ struct Matrix {
   METHOD Four get(int i, int j, int w) const { return load4(at(p, ld, i, j), w); }
   METHOD void put(int i, int j, int w, const Four &v) const { store4(at(p, ld, i, j), w, v); }
   METHOD Four row(int j, int w) const { return load4(p + j, w); } // of a vector
+  METHOD float &one(int i, int j) const { return *at(p, ld, i, j); }
 };
+
+// Packed is a copy in BF16 of a matrix of d columns, if there is one.
+struct Packed {
+  bool there;
+  unsigned *p;
+  int ld, d;
+  METHOD void put(int i, int j, float v) const {
+    if (there) {
+      pack1(p, ld, i, j, d, v);
+    }
+  }
+};
+
+// The tensors that an operation may have beside its kernel's: what the activation gave whose
+// gradient affine_grad's g goes through first, and a copy of the result in BF16.
+enum { ACTIVATED = 8, PACKED };
 
 struct Op {
   int code, m, n, k, act;
   int first; // the number of the tile of the launch that is this operation's first
-  int ld[8];
+  int ld[10];
   struct {
     char *p;
     long long z;
-  } tensor[8];
+  } tensor[10];
   double number[7];
 
   template <class T>
@@ -42,6 +59,9 @@ struct Op {
   }
   METHOD float *floats(int i) const { return get<float>(i); }
   METHOD Matrix matrix(int i) const { return Matrix{floats(i), ld[i]}; }
+  METHOD int activates() const { return act; } // beside its kernel
+  METHOD Matrix activated() const { return matrix(ACTIVATED); }
+  METHOD Packed packed() const { return Packed{tensor[PACKED].p != 0, get<unsigned>(PACKED), ld[PACKED], n}; }
   METHOD float rate(int i) const { return float32(*get<const double>(i)); }
   METHOD float single(int i) const { return float32(number[i]); }
 };
