@@ -146,7 +146,7 @@ func TestOperations(t *testing.T) {
 		must(t, s.Close())
 	}
 	for _, name := range fused.Operations() {
-		if !done[name] && !done[name+"_32"] {
+		if !done[name] && !done[name+"_32"] && name != "pack" { // which products in BF16 have done (packed.go)
 			t.Errorf("no instruction has the kernel of operation %s", name)
 		}
 	}
