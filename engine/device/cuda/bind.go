@@ -232,8 +232,8 @@ func (a *action) operands() iter.Seq[*operand] {
 	return func(yield func(*operand) bool) {
 		for _, l := range a.launches {
 			for _, part := range append([]*launch{l}, l.table...) {
-				for i := range part.operands {
-					if part.operands[i].tensor != nil && !yield(&part.operands[i]) {
+				for o := range part.used() {
+					if !yield(o) {
 						return
 					}
 				}

@@ -73,9 +73,9 @@
 // Products in BF16 read copies of their operands that are rounded already, half as many bytes.
 // A product's own kernel makes the copy of its result, and so that of the weights that it
 // takes a step of, which stays beside the state from step to step and is made anew after anything
-// else has changed them. A strip makes those of what it has computed, in the same pass that
-// of a normalization's result or gradient. Of other operands a launch makes one, for all products
-// that read them.
+// else has changed them. A strip makes the copies of what it has computed; for a normalization's
+// result or gradient that takes no pass of its own. Of other operands a launch makes one, for all
+// products that read them.
 //
 // # The host
 //
@@ -191,6 +191,7 @@
 //	cluster.go  all of them into one for many steps, on devices with clusters, where
 //	            cluster_choice.go says that it pays
 //	fuse.go     several of them into one, fuse_step.go at the ends of a step
+//	merge.go    … operations of one launch
 //	launch.go   a kernel's arguments
 //	run.go      what is due, step by step
 //	graph.go    … and as graphs

@@ -3,7 +3,7 @@
 package cuda
 
 import (
-	"slices"
+	"iter"
 
 	"driftless/engine/program"
 	"driftless/kernels/activation"
@@ -224,8 +224,13 @@ func conflict(x, y *action) bool {
 	if x.host != nil && y.writesState() || y.host != nil && x.writesState() {
 		return true
 	}
-	for o := range x.operands() {
-		for p := range y.operands() {
+	return clash(x.operands(), y.operands())
+}
+
+// clash reports whether something is touched by both that one of them writes.
+func clash(x, y iter.Seq[*operand]) bool {
+	for o := range x {
+		for p := range y {
 			if (o.write || p.write) && overlap(o.tensor, p.tensor) {
 				return true
 			}
@@ -352,152 +357,4 @@ func (f *fuser) launch(g *bundle) (*action, error) {
 	l.table = ops
 	a.launches = []*launch{l}
 	return a, nil
-}
-
-// operation is one of a table, and the first of the actions that it does, whose place it has.
-type operation struct {
-	*launch
-	of *action
-}
-
-// operations returns what a table does for actions. An action and an operation before it become one,
-// in the place of that, where both can be done in the same pass and what lies between does not mind.
-func (f *fuser) operations(actions []*action) []*launch {
-	var ops []operation
-	for _, a := range actions {
-		merged := false
-		for i := len(ops) - 1; i >= 0 && !merged; i-- {
-			if both := f.merged(ops[i], a); both != nil {
-				ops[i].launch, merged = both, true
-			} else if clash(ops[i].launch, a.only()) {
-				break
-			}
-		}
-		if !merged {
-			ops = append(ops, operation{a.only(), a})
-		}
-	}
-	var out []*launch
-	for _, op := range ops {
-		out = append(out, op.launch)
-	}
-	return out
-}
-
-// clash reports whether the order of two launches matters.
-func clash(x, y *launch) bool {
-	return slices.ContainsFunc(x.operands, func(o operand) bool {
-		return o.tensor != nil && slices.ContainsFunc(y.operands, func(p operand) bool {
-			return p.tensor != nil && (o.write || p.write) && overlap(o.tensor, p.tensor)
-		})
-	})
-}
-
-// merged returns an operation that does what op and then a do, or nil.
-func (f *fuser) merged(op operation, a *action) *launch {
-	switch l := a.only(); {
-	case l.kernel.Name == "activation" && f.activates(op, a):
-		both := op.more()
-		both.give("y", l.operand("y").tensor, true)
-		both.act = l.int("act")
-		return both
-	case l.kernel.Name == "affine_grad" && f.passesBack(op, a):
-		both := l.more()
-		both.give("g", op.operand("g").tensor, false)
-		if both.act = op.int("act"); both.act != int(activation.Identity) {
-			both.operands[len(both.operands)-2] = operand{tensor: op.operand("y").tensor}
-		}
-		return both
-	case l.kernel.Name == "pack" && op.result() != nil && samePlace(op.result(), l.operand("x").tensor) && op.packed() == nil:
-		both := op.more()
-		both.operands[len(both.operands)-1] = operand{tensor: l.operand("packed").tensor, write: true}
-		return both
-	}
-	return nil
-}
-
-// activates reports whether a is an activation of op's result that op can do: nothing else may need
-// that as it was.
-func (f *fuser) activates(op operation, a *action) bool {
-	x := a.only()
-	if op.kernel.Name != "standardize_affine" || op.act != 0 || op.packed() != nil || op.result() != x.operand("x").tensor {
-		return false
-	}
-	y, to := op.result(), x.operand("y").tensor
-	if to == y {
-		return true
-	}
-	if y.Space != program.SpaceScratch || to.Rows != y.Rows || to.Cols != y.Cols {
-		return false
-	}
-	return !op.of.touches(to) && !slices.ContainsFunc(f.all, func(other *action) bool { return other != op.of && other != a && other.touches(y) })
-}
-
-// passesBack reports whether a takes the gradient that op passes back through an activation, and can do
-// that itself: nothing else may need it.
-func (f *fuser) passesBack(op operation, a *action) bool {
-	if op.kernel.Name != "activation_grad" {
-		return false
-	}
-	x, g := a.only(), op.operand("dx").tensor
-	if x.operand("g").tensor != g || g.Space != program.SpaceScratch {
-		return false
-	}
-	own, dx := x.operand("g"), x.operand("dx")
-	for i := range x.operands {
-		o := &x.operands[i]
-		if o.tensor == nil || o == own {
-			continue
-		}
-		for _, in := range []*program.Tensor{g, op.operand("g").tensor, op.operand("y").tensor} {
-			if (o.write || in == g) && overlap(o.tensor, in) && !(o == dx && samePlace(o.tensor, in)) {
-				return false
-			}
-		}
-	}
-	behind := f.all[slices.Index(f.all, op.of)+1:]
-	if samePlace(dx.tensor, g) { // what comes later sees that
-		behind = behind[:slices.Index(behind, a)]
-	}
-	return !slices.ContainsFunc(behind, func(other *action) bool { return other != a && other.touches(g) })
-}
-
-// touches reports whether an action reads or writes what a tensor holds.
-func (a *action) touches(x *program.Tensor) bool {
-	for o := range a.operands() {
-		if overlap(o.tensor, x) {
-			return true
-		}
-	}
-	return false
-}
-
-// more returns a copy of an operation that can do more than its kernel: two operands follow the
-// kernel's, those of fused.Op.Activated and Packed.
-func (l *launch) more() *launch {
-	both := *l
-	both.operands, both.ints = slices.Clone(l.operands), slices.Clone(l.ints)
-	if own := len(l.kernel.Tensors()); len(both.operands) == own {
-		both.operands = append(both.operands, operand{}, operand{})
-	}
-	return &both
-}
-
-// result returns the matrix of which an operation can make a copy in BF16, or nil.
-func (l *launch) result() *program.Tensor {
-	switch l.kernel.Name {
-	case "standardize_affine":
-		return l.operand("y").tensor
-	case "affine_grad":
-		return l.operand("dx").tensor
-	}
-	return nil
-}
-
-// packed returns the copy that an operation makes, or nil.
-func (l *launch) packed() *program.Tensor {
-	if len(l.operands) == len(l.kernel.Tensors()) {
-		return nil
-	}
-	return l.operands[len(l.operands)-1].tensor
 }

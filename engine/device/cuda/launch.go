@@ -5,6 +5,7 @@ package cuda
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ type launch struct {
 	fn         cu.Function
 	early      bool      // its threads wait for the launch before by themselves
 	rows, cols int       // of what the grid covers
-	operands   []operand // in the order of Kernel.Tensors; behind them, of what does more, two more
+	operands   []operand // in the order of Kernel.Tensors, and behind them those of beside, if any
 	ints       []int
 	floats     []float64
 	round      int // which of the ints is the number of the round, -1: none
@@ -165,6 +166,17 @@ func (l *launch) operand(name string) *operand {
 	return &l.operands[slices.Index(l.kernel.Tensors(), name)]
 }
 
+// used are the operands that are there.
+func (l *launch) used() iter.Seq[*operand] {
+	return func(yield func(*operand) bool) {
+		for i := range l.operands {
+			if l.operands[i].tensor != nil && !yield(&l.operands[i]) {
+				return
+			}
+		}
+	}
+}
+
 // ready is a launch for a view: what the driver takes. cu copies 8 bytes of each
 // argument, of which the driver reads as many as there are.
 type ready struct {
@@ -182,9 +194,9 @@ func (l *launch) operations(s *session, consts uint64, v view) []byte {
 		at := s.locateAll(consts, of.operands[1:], v, 0)
 		own := len(of.kernel.Tensors()) - 1
 		op := fused.Op{Kernel: &of.kernel.Kernel, Tensors: at[:own], Ints: of.ints, Floats: of.floats, First: of.first, Act: of.act}
-		for i, to := range []*fused.Matrix{&op.Activated, &op.Packed} {
-			if o := own + 1 + i; o < len(of.operands) && of.operands[o].tensor != nil {
-				*to = fused.Matrix{Tensor: at[own+i], LD: of.operands[o].tensor.LD}
+		for i, to := range []*fused.Matrix{activated: &op.Activated, packed: &op.Packed} {
+			if o := of.beside(i); o != nil && o.tensor != nil {
+				*to = fused.Matrix{Tensor: at[own+i], LD: o.tensor.LD}
 			}
 		}
 		ops = append(ops, op)
